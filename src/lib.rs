@@ -1,0 +1,35 @@
+//! Conifer: a vector database inside PostgreSQL.
+//!
+//! [`engine`] is the drop-in for pgvector (types, operators, later the access method); [`pinecone`]
+//! is Pinecone's API in SQL on top of it. What needs no Postgres lives in the crate `conifer_pure`.
+
+mod engine;
+mod pinecone;
+mod raise;
+
+::pgrx::pg_module_magic!(name = c"conifer", version = c"0.1.0");
+
+// The SQL is written by hand, in two parts that can be installed apart: the engine knows nothing of
+// the Pinecone layer.
+::pgrx::extension_sql_file!("../sql/engine.sql", name = "engine", bootstrap);
+::pgrx::extension_sql_file!("../sql/pinecone.sql", name = "pinecone", requires = ["engine"]);
+
+#[cfg(any(test, feature = "pg_test"))]
+#[pgrx::pg_schema]
+mod tests {
+    include!("../pg_test/mod.rs");
+}
+
+#[cfg(test)]
+pub mod pg_test {
+    //! What `cargo pgrx test` asks the crate for.
+
+    /// Nothing to prepare.
+    pub fn setup(_options: Vec<&str>) {}
+
+    /// Settings of the test server.
+    #[must_use]
+    pub fn postgresql_conf_options() -> Vec<&'static str> {
+        vec!["fsync = off"]
+    }
+}

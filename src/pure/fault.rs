@@ -1,0 +1,78 @@
+//! What a user did wrong, in the words they will read.
+
+use std::fmt;
+
+/// A refusal of user input: SQLSTATE, message and what to do about it.
+///
+/// The pure parts return it; the Postgres parts turn it into an `ereport(ERROR)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Five-character SQLSTATE; one of [`state`].
+    pub state: &'static str,
+    /// Primary message in Postgres style: lower case, no full stop, names the thing.
+    pub message: String,
+    /// More about the circumstances, if there is more.
+    pub detail: Option<String>,
+    /// What the user can do, if anything.
+    pub hint: Option<String>,
+}
+
+/// The SQLSTATEs that faults carry.
+pub mod state {
+    /// `data_exception`
+    pub const DATA_EXCEPTION: &str = "22000";
+    /// `numeric_value_out_of_range`
+    pub const NUMERIC_VALUE_OUT_OF_RANGE: &str = "22003";
+    /// `null_value_not_allowed`
+    pub const NULL_VALUE_NOT_ALLOWED: &str = "22004";
+    /// `invalid_parameter_value`
+    pub const INVALID_PARAMETER_VALUE: &str = "22023";
+    /// `invalid_text_representation`
+    pub const INVALID_TEXT_REPRESENTATION: &str = "22P02";
+    /// `program_limit_exceeded`
+    pub const PROGRAM_LIMIT_EXCEEDED: &str = "54000";
+    /// `feature_not_supported`
+    pub const FEATURE_NOT_SUPPORTED: &str = "0A000";
+    /// `undefined_table`: an index that does not exist
+    pub const UNDEFINED_TABLE: &str = "42P01";
+    /// `duplicate_table`: an index that exists already
+    pub const DUPLICATE_TABLE: &str = "42P07";
+    /// `object_in_use`'s class, `object_not_in_prerequisite_state`'s neighbour: deletion protection
+    pub const OBJECT_IN_USE: &str = "55006";
+    /// `invalid_binary_representation`
+    pub const INVALID_BINARY_REPRESENTATION: &str = "22P03";
+    /// `protocol_violation`: a binary value that ends too early
+    pub const PROTOCOL_VIOLATION: &str = "08P01";
+    /// `data_corrupted`: a stored value that cannot have been written
+    pub const DATA_CORRUPTED: &str = "XX001";
+}
+
+impl Fault {
+    /// A fault with a message and nothing else.
+    pub fn new(state: &'static str, message: impl Into<String>) -> Self {
+        Self { state, message: message.into(), detail: None, hint: None }
+    }
+
+    /// Adds a DETAIL line.
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// Adds a HINT line.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// Result of a pure function that may refuse its input.
+pub type Result<T> = std::result::Result<T, Fault>;
