@@ -1,0 +1,11 @@
+//! The vector engine: pgvector's types, operators and functions over the pure parts.
+
+mod aggregate;
+mod array;
+mod datum;
+mod message;
+mod result;
+pub mod sparsevec;
+mod varlena;
+pub mod vector;
+mod writer;

@@ -1,0 +1,118 @@
+//! The stored form of a `vector`, byte for byte pgvector's.
+//!
+//! ```text
+//! offset  size  field
+//!      0     4  varlena header (4-byte form once detoasted)
+//!      4     2  dim     i16, 1..=16000
+//!      6     2  unused  i16, 0
+//!      8  4*dim x       f32, native byte order
+//! ```
+#![allow(unsafe_code)]
+
+use crate::engine::datum::datum_of;
+use crate::engine::varlena::{Varlena, detoast};
+use crate::raise::{OrRaise, raise};
+use conifer_pure::fault::{Fault, state};
+use conifer_pure::vector::check_dim;
+use pgrx::pg_sys;
+
+#[repr(C)]
+struct Header {
+    vl_len_: u32,
+    dim: i16,
+    unused: i16,
+}
+
+const HEADER: usize = size_of::<Header>();
+
+/// A detoasted vector: an argument of a function, or a result being made.
+///
+/// An argument that was not toasted is read where it lies, without a copy or a call to the server.
+pub struct Vector(Varlena);
+
+impl Vector {
+    /// A new vector of `dim` zeros, in the current memory context.
+    ///
+    /// Raises `22000` or `54000` for a number of dimensions that a vector cannot have.
+    #[must_use]
+    pub fn zeroed(dim: usize) -> Self {
+        check_dim(dim as i64).or_raise();
+        let mut new = Varlena::zeroed(HEADER + 4 * dim);
+        // SAFETY: the allocation is at least HEADER bytes, MAXALIGNed, and nobody else has it.
+        unsafe { new.as_mut_ptr().cast::<Header>().as_mut() }.dim = dim as i16;
+        Self(new)
+    }
+
+    /// A new vector of these elements, in the current memory context. They must be finite (see
+    /// `conifer_pure::vector::check_elements`).
+    ///
+    /// Raises `22000` or `54000` for a number of dimensions that a vector cannot have.
+    #[must_use]
+    pub fn from_slice(x: &[f32]) -> Self {
+        let mut new = Self::zeroed(x.len());
+        new.as_mut_slice().copy_from_slice(x);
+        new
+    }
+
+    /// The vector behind a non-null datum of the type `vector`.
+    ///
+    /// Raises `XX001` when its size does not fit its number of dimensions.
+    ///
+    /// # Safety
+    /// `datum` is a non-null `vector` and lives as long as the result.
+    #[inline]
+    #[must_use]
+    pub unsafe fn from_raw(datum: pg_sys::Datum) -> Self {
+        // SAFETY: a vector is a varlena; the caller vouches for the datum.
+        let varlena = unsafe { detoast(datum) };
+        let size = varlena.size();
+        // SAFETY: read only if the header is there; `detoast` aligns to 4 bytes, Header's alignment.
+        let dim = if size < HEADER { 0 } else { unsafe { varlena.as_ptr().cast::<Header>().as_ref() }.dim };
+        if dim < 1 || size != HEADER + 4 * dim as usize {
+            corrupted(size, dim);
+        }
+        Self(varlena)
+    }
+
+    /// Number of dimensions, 1 to 16000.
+    #[inline]
+    #[must_use]
+    pub fn dim(&self) -> usize {
+        (self.0.size() - HEADER) / 4
+    }
+
+    /// The elements.
+    #[inline]
+    #[must_use]
+    pub fn as_slice(&self) -> &[f32] {
+        // SAFETY: `zeroed` and `from_raw` made sure that `dim` floats follow the header; both align
+        // the header to 4 bytes.
+        unsafe { std::slice::from_raw_parts(self.0.as_ptr().as_ptr().add(HEADER).cast(), self.dim()) }
+    }
+
+    /// The elements of a vector that is being made, or of an aggregate's state.
+    ///
+    /// A vector read in place belongs to the server, which allows nobody to change it but the
+    /// transition function of an aggregate; see [`Self::is_mine`].
+    #[inline]
+    pub(super) fn as_mut_slice(&mut self) -> &mut [f32] {
+        let dim = self.dim();
+        // SAFETY: as in `as_slice`; the callers hold a new vector, a copy, or the aggregate's state.
+        unsafe { std::slice::from_raw_parts_mut(self.0.as_mut_ptr().as_ptr().add(HEADER).cast(), dim) }
+    }
+
+    /// Gives the datum to the server, which frees it with its memory context.
+    #[inline]
+    #[must_use]
+    pub fn into_raw(self) -> pg_sys::Datum {
+        self.0.into_raw()
+    }
+}
+
+#[cold]
+fn corrupted(size: usize, dim: i16) -> ! {
+    let message = format!("invalid vector: {size} bytes for {dim} dimensions");
+    raise(Fault::new(state::DATA_CORRUPTED, message))
+}
+
+datum_of!(Vector, "vector");

@@ -1,0 +1,9 @@
+//! Pinecone's rules for what a record, a namespace and an index may be called and hold.
+
+pub mod batch;
+pub mod id;
+pub mod index;
+pub mod metadata;
+pub mod metric;
+pub mod namespace;
+pub mod tags;

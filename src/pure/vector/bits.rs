@@ -1,0 +1,23 @@
+//! Binary quantization: a bit for each dimension.
+
+/// Sets, in `bytes` of `x.len().div_ceil(8)` zeros, the bit of each element above 0. The first element
+/// is the most significant bit of the first byte, as in Postgres' `bit`.
+pub fn quantize(x: &[f32], bytes: &mut [u8]) {
+    for (byte, group) in bytes.iter_mut().zip(x.chunks(8)) {
+        for (i, v) in group.iter().enumerate() {
+            *byte |= u8::from(*v > 0.0) << (7 - i);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_is_most_significant() {
+        let mut bytes = [0; 2];
+        quantize(&[1.0, 0.0, -1.0, -0.0, 5.0, 0.1, 0.0, 2.0, 1.0], &mut bytes);
+        assert_eq!(bytes, [0b1000_1101, 0b1000_0000]);
+    }
+}

@@ -1,0 +1,96 @@
+//! State of the `avg` aggregate: `[n, sum 1, …, sum dim]` in double precision; `[0]` before the first
+//! vector.
+
+use super::arith::overflow;
+use super::limits::{check_dim, check_elements, unexpected_dim};
+use crate::fault::Result;
+
+/// Number of sums in `state`: the dimensions of the vectors seen, 0 before the first.
+#[must_use]
+pub fn dims(state: &[f64]) -> usize {
+    state.len().saturating_sub(1)
+}
+
+/// Adds `x` to `state`, which has [`dims`] equal to `x.len()`.
+///
+/// # Errors
+/// `22000` for other dimensions, `22003` on overflow.
+pub fn accumulate(state: &mut [f64], x: &[f32]) -> Result<()> {
+    same_dims(dims(state), x.len())?;
+    let Some((n, sums)) = state.split_first_mut() else { return Ok(()) };
+    *n += 1.0;
+    sums.iter_mut().zip(x).for_each(|(sum, &x)| *sum += f64::from(x));
+    check_overflow(sums)
+}
+
+/// The first state after `[0]`: one vector seen. `n` is what the old state held, normally 0.
+pub fn start(state: &mut [f64], n: f64, x: &[f32]) {
+    if let Some((first, sums)) = state.split_first_mut() {
+        *first = n + 1.0;
+        sums.iter_mut().zip(x).for_each(|(sum, &x)| *sum = f64::from(x));
+    }
+}
+
+/// Adds the state `other`, of the same dimensions, to `state`.
+///
+/// # Errors
+/// `22000` for other dimensions, `22003` on overflow.
+pub fn combine(state: &mut [f64], other: &[f64]) -> Result<()> {
+    same_dims(dims(state), dims(other))?;
+    state.iter_mut().zip(other).for_each(|(a, b)| *a += b);
+    check_overflow(state.get(1..).unwrap_or_default())
+}
+
+/// Writes the mean to `out`, of [`dims`] elements.
+///
+/// # Errors
+/// `22000` when there are no or too many dimensions or the mean is not finite.
+pub fn mean(state: &[f64], out: &mut [f32]) -> Result<()> {
+    check_dim(dims(state) as i64)?;
+    if let Some((n, sums)) = state.split_first() {
+        out.iter_mut().zip(sums).for_each(|(o, sum)| *o = (sum / n) as f32);
+    }
+    check_elements(out)
+}
+
+fn same_dims(expected: usize, dim: usize) -> Result<()> {
+    if expected == dim { Ok(()) } else { Err(unexpected_dim(expected, dim)) }
+}
+
+fn check_overflow(x: &[f64]) -> Result<()> {
+    if x.iter().fold(false, |bad, v| bad | v.is_infinite()) { Err(overflow()) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mean_of_two() {
+        let mut state = [0.0; 3];
+        start(&mut state, 0.0, &[1.0, 2.0]);
+        accumulate(&mut state, &[3.0, 5.0]).unwrap();
+        assert_eq!(state, [2.0, 4.0, 7.0]);
+        let mut out = [0.0; 2];
+        mean(&state, &mut out).unwrap();
+        assert_eq!(out, [2.0, 3.5]);
+    }
+
+    #[test]
+    fn combining() {
+        let mut state = [2.0, 4.0];
+        combine(&mut state, &[1.0, 2.0]).unwrap();
+        assert_eq!(state, [3.0, 6.0]);
+        assert_eq!(combine(&mut state, &[1.0, 2.0, 3.0]).unwrap_err().message, "expected 1 dimensions, not 2");
+        assert_eq!(combine(&mut [1.0, f64::MAX], &[1.0, f64::MAX]).unwrap_err().state, "22003");
+    }
+
+    #[test]
+    fn refusals() {
+        assert_eq!(accumulate(&mut [1.0, 1.0], &[1.0, 2.0]).unwrap_err().message, "expected 1 dimensions, not 2");
+        assert_eq!(accumulate(&mut [1.0, f64::INFINITY], &[1.0]).unwrap_err().state, "22003");
+        assert_eq!(mean(&[1.0], &mut []).unwrap_err().message, "vector must have at least 1 dimension");
+        assert_eq!(mean(&[1.0, 1e300], &mut [0.0]).unwrap_err().message, "infinite value not allowed in vector");
+        assert_eq!(mean(&vec![1.0; 16_002], &mut []).unwrap_err().state, "54000");
+    }
+}
