@@ -1,0 +1,180 @@
+-- The Pinecone layer: catalogs, and the functions over them. It stands on sql/engine.sql and is no
+-- part of it. What a function does is written at its Rust twin in src/pinecone/.
+
+-- ---------------------------------------------------------------------------------------------
+-- Schemas. Their names are fixed, whatever schema the extension is created in.
+
+CREATE SCHEMA pc;       -- the registry of indexes, and internal functions
+CREATE SCHEMA pc_auth;  -- projects; keys and roles will live here
+CREATE SCHEMA pc_data;  -- one table an index, i_<index_id>
+
+COMMENT ON SCHEMA pc IS 'Conifer: registry of indexes';
+COMMENT ON SCHEMA pc_auth IS 'Conifer: projects and access';
+COMMENT ON SCHEMA pc_data IS 'Conifer: one table for each index';
+
+-- ---------------------------------------------------------------------------------------------
+-- Catalogs. Rows made by users are carried by pg_dump; the default project is made by the script
+-- itself and so must not be dumped a second time.
+
+CREATE TABLE pc_auth.project (
+    project_id uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
+    name text COLLATE "C" NOT NULL UNIQUE CHECK (pg_catalog.char_length(name) BETWEEN 1 AND 512),
+    created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+INSERT INTO pc_auth.project (project_id, name) VALUES ('00000000-0000-0000-0000-000000000000', 'default');
+SELECT pg_catalog.pg_extension_config_dump('pc_auth.project',
+    $$WHERE project_id <> '00000000-0000-0000-0000-000000000000'$$);
+
+-- A sequence of its own, not an identity column: pg_dump carries its position only if it is registered.
+CREATE SEQUENCE pc.index_id_seq AS integer;
+CREATE TABLE pc.index_reg (
+    index_id integer PRIMARY KEY DEFAULT pg_catalog.nextval('pc.index_id_seq'),
+    project_id uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000' REFERENCES pc_auth.project,
+    name text COLLATE "C" NOT NULL,
+    vector_type text NOT NULL CHECK (vector_type IN ('dense', 'sparse')),
+    dimension integer CHECK (dimension BETWEEN 1 AND 16000),
+    metric text NOT NULL CHECK (metric IN ('cosine', 'euclidean', 'dotproduct')),
+    storage text NOT NULL CHECK (storage IN ('vector', 'halfvec')),
+    m integer NOT NULL,
+    ef_construction integer NOT NULL,
+    spec jsonb,
+    deletion_protection text NOT NULL DEFAULT 'disabled' CHECK (deletion_protection IN ('enabled', 'disabled')),
+    tags jsonb NOT NULL DEFAULT '{}',
+    created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    UNIQUE (project_id, name),
+    CHECK ((dimension IS NOT NULL) = (vector_type = 'dense'))
+);
+ALTER SEQUENCE pc.index_id_seq OWNED BY pc.index_reg.index_id;
+SELECT pg_catalog.pg_extension_config_dump('pc.index_reg', '');
+SELECT pg_catalog.pg_extension_config_dump('pc.index_id_seq', '');
+
+-- The rows that pc_list_indexes and its kin return. The table's name is derived, never stored: an
+-- oid would not survive a dump.
+CREATE VIEW pc.index_description WITH (security_invoker = true) AS
+SELECT r.name,
+       r.dimension,
+       r.metric,
+       r.vector_type,
+       CASE WHEN c.oid IS NULL THEN 'InitializationFailed' ELSE 'Ready' END AS status,
+       c.oid IS NOT NULL AS ready,
+       r.deletion_protection,
+       r.tags,
+       r.spec,
+       GREATEST(c.reltuples::bigint, pg_catalog.pg_stat_get_live_tuples(c.oid), 0) AS record_count_estimate,
+       c.oid::regclass AS table_name,
+       r.created_at
+  FROM pc.index_reg r
+  LEFT JOIN pg_catalog.pg_class c
+    ON c.relname = ('i_' || r.index_id)::name
+   AND c.relnamespace = 'pc_data'::regnamespace;
+
+-- ---------------------------------------------------------------------------------------------
+-- What every row of an index's table must fulfil, however it comes in. The functions are called by
+-- CHECK constraints; instead of answering false they raise an error that says what is wrong.
+
+CREATE FUNCTION pc.check_id(id text) RETURNS boolean
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'check_id_wrapper';
+CREATE FUNCTION pc.check_namespace(namespace text) RETURNS boolean
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'check_namespace_wrapper';
+CREATE FUNCTION pc.check_values(id text, "values" vector) RETURNS boolean
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'check_values_wrapper';
+CREATE FUNCTION pc.check_metadata(id text, metadata jsonb) RETURNS boolean
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'check_metadata_wrapper';
+
+-- ---------------------------------------------------------------------------------------------
+-- Control plane: src/pinecone/control/
+
+CREATE FUNCTION pc_create_index(
+    name text,
+    dimension integer DEFAULT NULL,
+    metric text DEFAULT NULL,
+    vector_type text DEFAULT 'dense',
+    spec jsonb DEFAULT NULL,
+    deletion_protection text DEFAULT 'disabled',
+    tags jsonb DEFAULT '{}',
+    storage text DEFAULT 'vector',
+    m integer DEFAULT 16,
+    ef_construction integer DEFAULT 64
+) RETURNS SETOF pc.index_description
+    LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp ROWS 1
+    AS 'MODULE_PATHNAME', 'pc_create_index_wrapper';
+
+CREATE FUNCTION pc_list_indexes() RETURNS SETOF pc.index_description
+    LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp ROWS 20
+    AS 'MODULE_PATHNAME', 'pc_list_indexes_wrapper';
+
+CREATE FUNCTION pc_describe_index(name text) RETURNS SETOF pc.index_description
+    LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp ROWS 1
+    AS 'MODULE_PATHNAME', 'pc_describe_index_wrapper';
+
+CREATE FUNCTION pc_has_index(name text) RETURNS boolean
+    LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pc_has_index_wrapper';
+
+CREATE FUNCTION pc_configure_index(
+    name text,
+    deletion_protection text DEFAULT NULL,
+    tags jsonb DEFAULT NULL,
+    spec jsonb DEFAULT NULL
+) RETURNS SETOF pc.index_description
+    LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp ROWS 1
+    AS 'MODULE_PATHNAME', 'pc_configure_index_wrapper';
+
+CREATE FUNCTION pc_delete_index(name text) RETURNS void
+    LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pc_delete_index_wrapper';
+
+-- ---------------------------------------------------------------------------------------------
+-- Data plane: src/pinecone/data/. These run as their caller and set nothing: all names in the SQL
+-- that they run are qualified.
+
+CREATE FUNCTION pc_upsert(index_name text, vectors jsonb, namespace text DEFAULT '') RETURNS bigint
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pc_upsert_wrapper';
+
+CREATE FUNCTION pc_upsert_many(
+    index_name text,
+    ids text[],
+    "values" vector[],
+    metadata jsonb[] DEFAULT NULL,
+    sparse_values sparsevec[] DEFAULT NULL,
+    namespace text DEFAULT ''
+) RETURNS bigint
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pc_upsert_many_wrapper';
+
+CREATE FUNCTION pc_query(
+    index_name text,
+    vector vector DEFAULT NULL,
+    top_k integer DEFAULT 10,
+    namespace text DEFAULT '',
+    filter jsonb DEFAULT NULL,
+    include_values boolean DEFAULT false,
+    include_metadata boolean DEFAULT false,
+    id text DEFAULT NULL,
+    sparse_vector sparsevec DEFAULT NULL
+) RETURNS TABLE (id text, score real, "values" vector, sparse_values sparsevec, metadata jsonb)
+    LANGUAGE c STABLE ROWS 10 AS 'MODULE_PATHNAME', 'pc_query_wrapper';
+
+CREATE FUNCTION pc_fetch(index_name text, ids text[], namespace text DEFAULT '')
+    RETURNS TABLE (id text, "values" vector, sparse_values sparsevec, metadata jsonb)
+    LANGUAGE c STABLE ROWS 10 AS 'MODULE_PATHNAME', 'pc_fetch_wrapper';
+
+CREATE FUNCTION pc_delete(
+    index_name text,
+    ids text[] DEFAULT NULL,
+    delete_all boolean DEFAULT false,
+    filter jsonb DEFAULT NULL,
+    namespace text DEFAULT ''
+) RETURNS bigint
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pc_delete_wrapper';
+
+CREATE FUNCTION pc_list(
+    index_name text,
+    prefix text DEFAULT NULL,
+    "limit" integer DEFAULT 100,
+    pagination_token text DEFAULT NULL,
+    namespace text DEFAULT ''
+) RETURNS TABLE (id text, next_token text)
+    LANGUAGE c STABLE ROWS 100 AS 'MODULE_PATHNAME', 'pc_list_wrapper';
+
+CREATE FUNCTION pc_describe_index_stats(index_name text, filter jsonb DEFAULT NULL) RETURNS jsonb
+    LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'pc_describe_index_stats_wrapper';

@@ -1,0 +1,52 @@
+//! `pc_configure_index`: what may change about an index.
+#![allow(unsafe_code)] // what `#[pg_extern]` expands to
+
+use super::describe_index::return_description;
+use crate::pinecone::registry::{DEFAULT_PROJECT, not_found};
+use crate::pinecone::server::json::Json;
+use crate::pinecone::server::statement::{Mode, Param, run};
+use crate::raise::OrRaise;
+use conifer_pure::record::index::{check_deletion_protection, check_spec};
+use conifer_pure::record::tags::{Tags, merge, to_json};
+use pgrx::prelude::*;
+
+#[pg_extern(sql = false)]
+fn pc_configure_index(
+    name: Option<&str>,
+    deletion_protection: Option<&str>,
+    tags: Option<Json>,
+    spec: Option<Json>,
+    fcinfo: pg_sys::FunctionCallInfo,
+) {
+    let name = name.unwrap_or_default();
+    if let Some(protection) = deletion_protection {
+        check_deletion_protection(protection).or_raise();
+    }
+    if let Some(spec) = &spec {
+        check_spec(spec.text()).or_raise();
+    }
+    let id_and_tags = format!(
+        "SELECT index_id, tags::pg_catalog.text FROM pc.index_reg
+          WHERE project_id OPERATOR(pg_catalog.=) '{DEFAULT_PROJECT}'::pg_catalog.uuid
+            AND name OPERATOR(pg_catalog.=) $1 FOR UPDATE"
+    );
+    let found = run(Mode::Write, &id_and_tags, &[Param::text(name)], |rows| {
+        (rows.count > 0).then(|| (rows.get::<i32>(0, 0), rows.get::<String>(0, 1).unwrap_or_default()))
+    });
+    let Some((id, old_tags)) = found else { not_found(name) };
+    let tags = tags.map(|new| {
+        let old = merge(Tags::new(), &old_tags).or_raise();
+        Json::parse(&to_json(&merge(old, new.text()).or_raise())).datum()
+    });
+    let sql = "UPDATE pc.index_reg SET deletion_protection = COALESCE($2, deletion_protection), \
+                      tags = COALESCE($3, tags), spec = COALESCE($4, spec) \
+                WHERE index_id OPERATOR(pg_catalog.=) $1";
+    let params = [
+        Param::int(id),
+        Param::text(deletion_protection),
+        Param::of(pg_sys::JSONBOID, tags),
+        Param::of(pg_sys::JSONBOID, spec.map(|spec| spec.datum())),
+    ];
+    run(Mode::Write, sql, &params, |_| ());
+    return_description(fcinfo, Mode::Write, name);
+}

@@ -1,0 +1,46 @@
+//! `pc_describe_index`, `pc_list_indexes`, `pc_has_index`.
+#![allow(unsafe_code)] // what `#[pg_extern]` expands to
+
+use crate::pinecone::registry::{DEFAULT_PROJECT, not_found};
+use crate::pinecone::server::result::{open, return_rows};
+use crate::pinecone::server::statement::{Mode, Param, run};
+use pgrx::prelude::*;
+
+const COLUMNS: &str = "name, dimension, metric, vector_type, status, ready, deletion_protection, tags, spec, \
+                       record_count_estimate, table_name, created_at";
+
+/// Makes the description of index `name` the result of the calling function.
+///
+/// # Errors
+/// Raises 42P01 if there is none.
+pub fn return_description(fcinfo: pg_sys::FunctionCallInfo, mode: Mode, name: &str) {
+    let sql = format!("SELECT {COLUMNS} FROM pc.index_description WHERE name OPERATOR(pg_catalog.=) $1");
+    let store = open(fcinfo);
+    let found = run(mode, &sql, &[Param::text(name)], |rows| {
+        store.put(&rows);
+        rows.count > 0
+    });
+    if !found {
+        not_found(name);
+    }
+}
+
+#[pg_extern(sql = false)]
+fn pc_describe_index(name: Option<&str>, fcinfo: pg_sys::FunctionCallInfo) {
+    return_description(fcinfo, Mode::Read, name.unwrap_or_default());
+}
+
+#[pg_extern(sql = false)]
+fn pc_list_indexes(fcinfo: pg_sys::FunctionCallInfo) {
+    let sql = format!("SELECT {COLUMNS} FROM pc.index_description ORDER BY name");
+    return_rows(fcinfo, Mode::Read, &sql, &[]);
+}
+
+#[pg_extern(sql = false)]
+fn pc_has_index(name: Option<&str>) -> bool {
+    let sql = format!(
+        "SELECT FROM pc.index_reg WHERE project_id OPERATOR(pg_catalog.=) '{DEFAULT_PROJECT}'::pg_catalog.uuid \
+            AND name OPERATOR(pg_catalog.=) $1"
+    );
+    run(Mode::Read, &sql, &[Param::text(name)], |rows| rows.count > 0)
+}

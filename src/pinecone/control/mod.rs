@@ -1,0 +1,6 @@
+//! The control plane: indexes as a whole. A file for each function.
+
+mod configure_index;
+mod create_index;
+mod delete_index;
+mod describe_index;

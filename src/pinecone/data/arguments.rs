@@ -1,0 +1,59 @@
+//! Arguments that several functions of the data plane share.
+
+use crate::pinecone::registry::Index;
+use crate::pinecone::server::array::RawArray;
+use crate::pinecone::server::json::Json;
+use crate::raise::{OrRaise, raise};
+use conifer_pure::Fault;
+use conifer_pure::fault::state::{FEATURE_NOT_SUPPORTED, INVALID_PARAMETER_VALUE, NULL_VALUE_NOT_ALLOWED};
+use conifer_pure::record::{batch, namespace};
+
+/// The index named by `index_name`.
+///
+/// # Errors
+/// Raises 22004 for NULL, 42P01 if there is none.
+pub fn index(name: Option<&str>) -> Index {
+    Index::find(name.unwrap_or_else(|| null("index_name")))
+}
+
+/// The stored form of `namespace`; NULL is the default namespace.
+///
+/// # Errors
+/// Raises 22023 for a name against the rules.
+pub fn namespace(name: Option<&str>) -> &str {
+    namespace::canonical(name.unwrap_or_default()).or_raise()
+}
+
+/// Checks a list of ids to look up: 1 to 1000 of them, none NULL.
+///
+/// # Errors
+/// Raises 22023 or 22004.
+pub fn check_ids(ids: &RawArray) {
+    batch::check_count(ids.len(), "id").or_raise();
+    if ids.contains_nulls() {
+        null("an element of ids");
+    }
+}
+
+/// Refuses a metadata filter, which has no interpreter yet. An empty one filters nothing.
+///
+/// # Errors
+/// Raises 0A000.
+pub fn refuse_filter(filter: Option<Json>) {
+    if filter.is_some_and(|filter| filter.text() != "{}") {
+        raise(
+            Fault::new(FEATURE_NOT_SUPPORTED, "metadata filters are not supported yet")
+                .hint("Query the index's table with a WHERE clause; pc_describe_index() names it."),
+        );
+    }
+}
+
+/// Raises 22023.
+pub fn invalid(message: impl Into<String>) -> ! {
+    raise(Fault::new(INVALID_PARAMETER_VALUE, message))
+}
+
+/// Raises 22004 for an argument that must not be NULL.
+pub fn null(what: &str) -> ! {
+    raise(Fault::new(NULL_VALUE_NOT_ALLOWED, format!("{what} must not be null")))
+}

@@ -1,0 +1,28 @@
+//! `pc_fetch`: records by id.
+#![allow(unsafe_code)] // what `#[pg_extern]` expands to
+
+use super::arguments::{check_ids, index, namespace, null};
+use crate::pinecone::server::array::RawArray;
+use crate::pinecone::server::result::return_rows;
+use crate::pinecone::server::statement::{Mode, Param};
+use pgrx::prelude::*;
+
+#[pg_extern(sql = false)]
+fn pc_fetch(
+    index_name: Option<&str>,
+    ids: Option<RawArray>,
+    namespace_name: Option<&str>,
+    fcinfo: pg_sys::FunctionCallInfo,
+) {
+    let index = index(index_name);
+    let namespace = namespace(namespace_name);
+    let ids = ids.unwrap_or_else(|| null("ids"));
+    check_ids(&ids);
+    let sql = format!(
+        "SELECT id, \"values\", sparse_values, metadata FROM {}
+          WHERE namespace OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) ANY ($2) ORDER BY id",
+        index.table()
+    );
+    let params = [Param::text(namespace), Param::of(pg_sys::TEXTARRAYOID, Some(ids.datum()))];
+    return_rows(fcinfo, Mode::Read, &sql, &params);
+}

@@ -1,0 +1,57 @@
+//! `pc_list`: ids in byte order, a page at a time.
+#![allow(unsafe_code)] // what `#[pg_extern]` expands to
+
+use super::arguments::{index, invalid, namespace};
+use crate::pinecone::server::result::return_rows;
+use crate::pinecone::server::statement::{Mode, Param};
+use conifer_pure::record::id::prefix_end;
+use pgrx::prelude::*;
+
+/// Most ids of one page.
+const MAX_LIMIT: i32 = 1000;
+
+#[pg_extern(sql = false)]
+fn pc_list(
+    index_name: Option<&str>,
+    prefix: Option<&str>,
+    limit: Option<i32>,
+    pagination_token: Option<&str>,
+    namespace_name: Option<&str>,
+    fcinfo: pg_sys::FunctionCallInfo,
+) {
+    let index = index(index_name);
+    let namespace = namespace(namespace_name);
+    let limit = limit.unwrap_or(100);
+    if !(1..=MAX_LIMIT).contains(&limit) {
+        invalid(format!("limit {limit} is not between 1 and {MAX_LIMIT}"));
+    }
+    let prefix = prefix.unwrap_or_default();
+    let end = prefix_end(prefix);
+    // one row more than the page tells whether there is another page; its token is the page's last id
+    let sql = format!(
+        "SELECT id, CASE WHEN total OPERATOR(pg_catalog.>) $3 THEN last END
+           FROM (SELECT id,
+                        pg_catalog.row_number() OVER page AS place,
+                        pg_catalog.count(*) OVER page AS total,
+                        pg_catalog.nth_value(id, $3) OVER page AS last
+                   FROM (SELECT id FROM {} WHERE namespace OPERATOR(pg_catalog.=) $1
+                            AND id OPERATOR(pg_catalog.>=) $2
+                            AND id OPERATOR(pg_catalog.>) $4
+                            {}
+                          ORDER BY id LIMIT $3 OPERATOR(pg_catalog.+) 1) AS found
+                 WINDOW page AS (ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)) AS numbered
+          WHERE place OPERATOR(pg_catalog.<=) $3
+          ORDER BY id",
+        index.table(),
+        if end.is_some() { "AND id OPERATOR(pg_catalog.<) $5" } else { "" },
+    );
+    let mut params = vec![
+        Param::text(namespace),
+        Param::text(prefix),
+        Param::int(limit),
+        // no id is empty
+        Param::text(pagination_token.unwrap_or_default()),
+    ];
+    params.extend(end.as_deref().map(|end| Param::text(end)));
+    return_rows(fcinfo, Mode::Read, &sql, &params);
+}

@@ -1,0 +1,29 @@
+//! `pc_describe_index_stats`: how many records, by namespace.
+#![allow(unsafe_code)] // what `#[pg_extern]` expands to
+
+use super::arguments::{index, refuse_filter};
+use crate::pinecone::server::json::Json;
+use crate::pinecone::server::result::one_json;
+use crate::pinecone::server::statement::{Mode, Param};
+use pgrx::prelude::*;
+
+#[pg_extern(sql = false)]
+fn pc_describe_index_stats(index_name: Option<&str>, filter: Option<Json>) -> Json {
+    let index = index(index_name);
+    refuse_filter(filter);
+    let sql = format!(
+        "SELECT pg_catalog.jsonb_build_object(
+                    'dimension', $1, 'metric', $2, 'vectorType', $3,
+                    'totalVectorCount', COALESCE(pg_catalog.sum(n), 0),
+                    'namespaces', COALESCE(
+                        pg_catalog.jsonb_object_agg(namespace, pg_catalog.jsonb_build_object('vectorCount', n)), '{{}}'))
+           FROM (SELECT namespace, pg_catalog.count(*) AS n FROM {} GROUP BY namespace) AS counts",
+        index.table()
+    );
+    let params = [
+        Param::int(index.dimension as i32),
+        Param::text(index.metric.name()),
+        Param::text(&*index.vector_type),
+    ];
+    one_json(Mode::Read, &sql, &params)
+}

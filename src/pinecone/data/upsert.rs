@@ -1,0 +1,111 @@
+//! `pc_upsert` and `pc_upsert_many`: whole records in, replacing those with the same id.
+#![allow(unsafe_code)] // what `#[pg_extern]` expands to
+
+use super::arguments::{index, invalid, namespace, null};
+use crate::engine::vector::Vector;
+use crate::pinecone::registry::Index;
+use crate::pinecone::server::array::RawArray;
+use crate::pinecone::server::json::Json;
+use crate::pinecone::server::statement::{Mode, Param, run};
+use crate::pinecone::server::types::{Home, array_of};
+use crate::raise::{OrRaise, raise};
+use conifer_pure::Fault;
+use conifer_pure::fault::state::FEATURE_NOT_SUPPORTED;
+use conifer_pure::record::batch;
+use pgrx::IntoDatum;
+use pgrx::prelude::*;
+
+#[pg_extern(sql = false)]
+fn pc_upsert(
+    index_name: Option<&str>,
+    vectors: Option<Json>,
+    namespace_name: Option<&str>,
+    fcinfo: pg_sys::FunctionCallInfo,
+) -> i64 {
+    let index = index(index_name);
+    let namespace = namespace(namespace_name);
+    let Some(vectors) = vectors else { null("vectors") };
+    let (mut ids, mut values, mut metadata) = (Vec::new(), Vec::new(), Vec::new());
+    for record in batch::parse(vectors.text(), index.dimension).or_raise() {
+        pgrx::check_for_interrupts!();
+        ids.push(record.id.as_ref().into_datum());
+        values.push(Vector::from_slice(&record.values).into_datum());
+        metadata.push(record.metadata.map(|text| Json::parse(text).datum()));
+    }
+    let vector = Home::of(fcinfo).vector();
+    write(
+        &index,
+        namespace,
+        vector,
+        &RawArray::build(pg_sys::TEXTOID, &ids),
+        &RawArray::build(vector, &values),
+        Some(&RawArray::build(pg_sys::JSONBOID, &metadata)),
+    )
+}
+
+#[pg_extern(sql = false)]
+fn pc_upsert_many(
+    index_name: Option<&str>,
+    ids: Option<RawArray>,
+    values: Option<RawArray>,
+    metadata: Option<RawArray>,
+    sparse_values: Option<RawArray>,
+    namespace_name: Option<&str>,
+    fcinfo: pg_sys::FunctionCallInfo,
+) -> i64 {
+    let index = index(index_name);
+    let namespace = namespace(namespace_name);
+    let Some(ids) = ids else { null("ids") };
+    let Some(values) = values else { null("values") };
+    batch::check_count(ids.len(), "record").or_raise();
+    for (name, array) in [("ids", &ids), ("values", &values)] {
+        if array.contains_nulls() {
+            null(&format!("an element of {name}"));
+        }
+    }
+    let lengths = [
+        ("values", Some(&values)),
+        ("metadata", metadata.as_ref()),
+        ("sparse_values", sparse_values.as_ref()),
+    ];
+    for (name, array) in lengths {
+        if let Some(n) = array.map(RawArray::len).filter(|&n| n != ids.len()) {
+            invalid(format!("{name} has {n} elements, but ids has {}", ids.len()));
+        }
+    }
+    if sparse_values.is_some_and(|sparse| !sparse.is_all_null()) {
+        raise(Fault::new(FEATURE_NOT_SUPPORTED, "sparse values are not supported yet"));
+    }
+    write(&index, namespace, Home::of(fcinfo).vector(), &ids, &values, metadata.as_ref())
+}
+
+/// Writes records and returns how many rows that made. Of two records with one id the last wins. Rows
+/// are written in the order of their ids, so that two calls that share ids wait for each other instead
+/// of locking each other out.
+fn write(
+    index: &Index,
+    namespace: &str,
+    vector: pg_sys::Oid,
+    ids: &RawArray,
+    values: &RawArray,
+    metadata: Option<&RawArray>,
+) -> i64 {
+    // several arrays to one unnest are the server's own whatever the search_path, but only unqualified
+    let sql = format!(
+        "INSERT INTO {} AS old (namespace, id, \"values\", metadata)
+         SELECT DISTINCT ON (new.id) $1, new.id, new.\"values\", COALESCE(new.metadata, '{{}}')
+           FROM (SELECT id COLLATE pg_catalog.\"C\" AS id, \"values\", metadata, place
+                   FROM ROWS FROM (unnest($2, $3, $4)) WITH ORDINALITY AS u (id, \"values\", metadata, place)) AS new
+          ORDER BY new.id, new.place DESC
+         ON CONFLICT (namespace, id) DO UPDATE
+            SET \"values\" = EXCLUDED.\"values\", sparse_values = EXCLUDED.sparse_values, metadata = EXCLUDED.metadata",
+        index.table()
+    );
+    let params = [
+        Param::text(namespace),
+        Param::of(pg_sys::TEXTARRAYOID, Some(ids.datum())),
+        Param::of(array_of(vector), Some(values.datum())),
+        Param::of(array_of(pg_sys::JSONBOID), metadata.map(RawArray::datum)),
+    ];
+    run(Mode::Write, &sql, &params, |rows| rows.count as i64)
+}

@@ -1,0 +1,67 @@
+//! From an index's name to its table.
+
+use crate::pinecone::server::statement::{Mode, Param, run};
+use crate::raise::{OrRaise, raise};
+use conifer_pure::Fault;
+use conifer_pure::fault::state::UNDEFINED_TABLE;
+use conifer_pure::record::metric::Metric;
+use pgrx::spi::quote_identifier;
+
+/// The project of everyone who names none.
+pub const DEFAULT_PROJECT: &str = "00000000-0000-0000-0000-000000000000";
+
+/// An index, as its registry row describes it.
+pub struct Index {
+    /// The number in its table's name.
+    pub id: i32,
+    /// Elements of its vectors.
+    pub dimension: usize,
+    /// How it compares them.
+    pub metric: Metric,
+    /// `dense` or `sparse`.
+    pub vector_type: String,
+}
+
+impl Index {
+    /// The index called `name`.
+    ///
+    /// # Errors
+    /// Raises 42P01 if there is none.
+    pub fn find(name: &str) -> Self {
+        let sql = format!(
+            "SELECT index_id, dimension, metric, vector_type FROM pc.index_reg
+              WHERE project_id OPERATOR(pg_catalog.=) '{DEFAULT_PROJECT}'::pg_catalog.uuid
+                AND name OPERATOR(pg_catalog.=) $1"
+        );
+        let found = run(Mode::Read, &sql, &[Param::text(name)], |rows| {
+            (rows.count > 0).then(|| {
+                let metric: String = rows.get(0, 2).unwrap_or_default();
+                Self {
+                    id: rows.get(0, 0).unwrap_or_default(),
+                    dimension: rows.get::<i32>(0, 1).unwrap_or_default() as usize,
+                    metric: Metric::from_name(&metric).or_raise(),
+                    vector_type: rows.get(0, 3).unwrap_or_default(),
+                }
+            })
+        });
+        found.unwrap_or_else(|| not_found(name))
+    }
+
+    /// The index's table, qualified and quoted.
+    pub fn table(&self) -> String {
+        table(self.id)
+    }
+}
+
+/// The table of index number `id`, qualified and quoted.
+pub fn table(id: i32) -> String {
+    format!("pc_data.{}", quote_identifier(format!("i_{id}")))
+}
+
+/// Raises 42P01 for an index that does not exist.
+pub fn not_found(name: &str) -> ! {
+    raise(
+        Fault::new(UNDEFINED_TABLE, format!("index \"{name}\" does not exist"))
+            .hint("pc_list_indexes() shows the indexes there are."),
+    )
+}

@@ -1,0 +1,192 @@
+//! SQL statements through SPI, planned once a backend.
+//!
+//! The text of a statement is made of constants, identifiers that the server quoted and numbers; all
+//! that a user said travels as a parameter. Every name in it is qualified, because a caller's
+//! `search_path` is not to be trusted.
+#![allow(unsafe_code)]
+
+use pgrx::prelude::*;
+use pgrx::{FromDatum, IntoDatum};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::ffi::{CString, c_char};
+use std::ptr::NonNull;
+
+/// Whether a statement may write. A reading one sees the snapshot of the statement that called us, a
+/// writing one also what that statement did before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Under the caller's snapshot, as a STABLE function must.
+    Read,
+    /// Under a new snapshot.
+    Write,
+}
+
+/// A parameter of a statement.
+pub struct Param {
+    oid: pg_sys::Oid,
+    datum: Option<pg_sys::Datum>,
+}
+
+impl Param {
+    /// A parameter of type `oid`; `None` is NULL.
+    pub fn of(oid: pg_sys::Oid, datum: Option<pg_sys::Datum>) -> Self {
+        Self { oid, datum }
+    }
+
+    /// A `text` parameter.
+    pub fn text<'a>(value: impl Into<Option<&'a str>>) -> Self {
+        Self::of(pg_sys::TEXTOID, value.into().and_then(IntoDatum::into_datum))
+    }
+
+    /// An `integer` parameter.
+    pub fn int(value: impl Into<Option<i32>>) -> Self {
+        Self::of(pg_sys::INT4OID, value.into().and_then(IntoDatum::into_datum))
+    }
+}
+
+/// The rows a statement returned. Values that are passed by reference live in SPI's memory: copy what
+/// must outlive the closure that received them.
+pub struct Rows {
+    /// Rows returned, or affected by a statement that returns none.
+    pub count: u64,
+    table: Option<NonNull<pg_sys::SPITupleTable>>,
+}
+
+impl Rows {
+    /// The value in a row and a column, both from 0; `None` is NULL.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    pub fn get<T: FromDatum>(&self, row: usize, column: usize) -> Option<T> {
+        let (descriptor, tuples) = self.tuples().expect("the statement returns rows");
+        let mut is_null = false;
+        // SAFETY: the tuple belongs to the descriptor; SPI_getbinval answers NULL for a column that
+        // is not there. The caller names the Rust type of the column's SQL type.
+        unsafe {
+            let datum = pg_sys::SPI_getbinval(tuples[row], descriptor, column as i32 + 1, &mut is_null);
+            T::from_datum(datum, is_null)
+        }
+    }
+
+    /// Descriptor and tuples, if the statement returned rows.
+    pub fn tuples(&self) -> Option<(pg_sys::TupleDesc, &[pg_sys::HeapTuple])> {
+        self.table.map(|table| {
+            // SAFETY: SPI keeps the table until SPI_finish, which comes after the closure that sees us;
+            // `numvals` tuples are filled in.
+            unsafe {
+                let table = table.as_ref();
+                (table.tupdesc, std::slice::from_raw_parts(table.vals, table.numvals as usize))
+            }
+        })
+    }
+}
+
+/// Runs a statement and hands its rows to `take`.
+///
+/// # Errors
+/// Raises whatever the statement raises.
+pub fn run<R>(mode: Mode, sql: &str, params: &[Param], take: impl FnOnce(Rows) -> R) -> R {
+    Spi::connect(|_| {
+        let _depth = Depth::enter();
+        let plan = plan(sql, params);
+        let mut datums: Vec<_> = params.iter().map(|p| p.datum.unwrap_or(pg_sys::Datum::null())).collect();
+        let nulls: Vec<_> =
+            params.iter().map(|p| if p.datum.is_some() { b' ' as c_char } else { b'n' as c_char }).collect();
+        // SAFETY: a kept plan, with as many values as the statement was prepared with: its text fixes
+        // its parameters. SPI_tuptable and SPI_processed are this call's until the next one.
+        unsafe {
+            pg_sys::SPI_tuptable = std::ptr::null_mut();
+            let read_only = mode == Mode::Read;
+            let status =
+                pg_sys::SPI_execute_plan(plan.as_ptr(), datums.as_mut_ptr(), nulls.as_ptr(), read_only, 0);
+            if status < 0 {
+                error!("SPI_execute_plan failed: {status}");
+            }
+            take(Rows { count: pg_sys::SPI_processed, table: NonNull::new(pg_sys::SPI_tuptable) })
+        }
+    })
+}
+
+/// Runs a command that is not worth a kept plan, such as DDL.
+///
+/// # Errors
+/// Raises whatever the command raises.
+pub fn run_once(sql: &str) {
+    let sql = CString::new(sql).expect("statements hold no NUL");
+    Spi::connect(|_| {
+        // SAFETY: a NUL-terminated statement; SPI is connected.
+        let status = unsafe { pg_sys::SPI_execute(sql.as_ptr(), false, 0) };
+        if status < 0 {
+            error!("SPI_execute failed: {status}");
+        }
+    });
+}
+
+/// Statements a backend keeps; each index has a handful of its own.
+const MAX_PLANS: usize = 1000;
+
+/// A kept plan and the types of its parameters.
+struct Plan {
+    oids: Vec<pg_sys::Oid>,
+    plan: NonNull<pg_sys::_SPI_plan>,
+}
+
+thread_local! {
+    static PLANS: RefCell<HashMap<String, Plan>> = RefCell::default();
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+}
+
+/// How many of our statements are under way: one can call us again through a trigger, and its plan
+/// must not be freed meanwhile.
+struct Depth;
+
+impl Depth {
+    fn enter() -> Self {
+        let depth = DEPTH.get();
+        let full = PLANS.with(|plans| plans.borrow().len() >= MAX_PLANS);
+        if depth == 0 && full {
+            for kept in PLANS.take().into_values() {
+                // SAFETY: a kept plan of ours, forgotten by the line above and not under way.
+                unsafe { pg_sys::SPI_freeplan(kept.plan.as_ptr()) };
+            }
+        }
+        DEPTH.set(depth + 1);
+        Self
+    }
+}
+
+impl Drop for Depth {
+    fn drop(&mut self) {
+        DEPTH.set(DEPTH.get() - 1);
+    }
+}
+
+/// The kept plan of a statement. Its parameters' types change only when the extension was dropped and
+/// made again; the old plan is then left alone, because it cannot be told whether it is under way.
+fn plan(sql: &str, params: &[Param]) -> NonNull<pg_sys::_SPI_plan> {
+    let kept = PLANS.with_borrow(|plans| {
+        let kept = plans.get(sql)?;
+        kept.oids.iter().eq(params.iter().map(|p| &p.oid)).then_some(kept.plan)
+    });
+    kept.unwrap_or_else(|| {
+        let oids: Vec<_> = params.iter().map(|p| p.oid).collect();
+        let plan = prepare(sql, &mut oids.clone());
+        PLANS.with_borrow_mut(|plans| plans.insert(sql.to_owned(), Plan { oids, plan }));
+        plan
+    })
+}
+
+fn prepare(sql: &str, oids: &mut [pg_sys::Oid]) -> NonNull<pg_sys::_SPI_plan> {
+    let sql = CString::new(sql).expect("statements hold no NUL");
+    // SAFETY: SPI is connected; the array is as long as said.
+    unsafe {
+        let plan = pg_sys::SPI_prepare(sql.as_ptr(), oids.len() as i32, oids.as_mut_ptr());
+        let Some(plan) = NonNull::new(plan) else {
+            let code = pg_sys::SPI_result;
+            error!("SPI_prepare failed: {code}")
+        };
+        pg_sys::SPI_keepplan(plan.as_ptr());
+        plan
+    }
+}
