@@ -1,0 +1,45 @@
+# Every target sets up what it needs, under target/; the work is done by the scripts in dev/.
+PG ?= 15
+PG_CONFIG ?= pg_config
+ARGS ?=
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+
+demo: ## a private server with real data and a tour of the functions
+	@dev/demo start
+
+demo-stop: ## stop the demo's server and remove its data
+	@dev/demo stop
+
+install: ## release build into the server of PG_CONFIG=… (PostgreSQL 15 to 18)
+	@dev/install "$(PG_CONFIG)" release
+
+test: ## format, lint, unit tests, in-server tests on PostgreSQL 15 and 18, outside tests
+	@dev/test lint unit pgtest-15 regress-15 pgtest-18 regress-18 outside
+
+test-all: ## in-server tests on PostgreSQL 15, 16, 17 and 18
+	@dev/test pgtest-15 regress-15 pgtest-16 regress-16 pgtest-17 regress-17 pgtest-18 regress-18
+
+lint: ## format and lints alone
+	@dev/lint
+
+unit: ## unit tests alone                                (ARGS=…)
+	@dev/unit $(ARGS)
+
+pgtest: ## tests in Rust inside the server of PG=15..18    (ARGS=part of a name)
+	@dev/pgtest $(PG) $(ARGS)
+
+regress: ## tests in SQL on the server of PG=15..18          (ARGS=names)
+	@dev/regress $(PG) $(ARGS)
+
+outside: ## tests that drive servers from outside            (ARGS=for pytest)
+	@dev/outside $(ARGS)
+
+bench: ## benchmarks of the distance kernels               (ARGS=for Criterion)
+	@dev/bench $(ARGS)
+
+clean-servers: ## stop all throw-away servers, remove them and the private PostgreSQL trees
+	@dev/clean-servers
+
+.PHONY: help demo demo-stop install test test-all lint unit pgtest regress outside bench clean-servers

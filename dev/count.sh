@@ -1,0 +1,29 @@
+# Sourced by the scripts that run tests, after env.sh: runs them and counts what they ran.
+
+# counted STAGE PARSER COMMAND…: runs COMMAND in sight, then lets PARSER read "passed failed skipped" off its output.
+# The counts go to the file $COUNTS, if set, where dev/test collects them. A run without any test has failed.
+counted() {
+  local stage=$1 parser=$2 out status=0 passed failed skipped
+  out=$log/$(tr ' ' - <<<"$stage").log
+  shift 2
+  ("$@") 2>&1 </dev/null | tee "$out" || status=$?
+  read -r passed failed skipped < <("$parser" <"$out")
+  [ -z "${COUNTS:-}" ] || echo "$stage:$passed:$failed:$skipped" >>"$COUNTS"
+  [ "$passed" -gt 0 ] || die "$stage: no test passed"
+  [ "$status" = 0 ] && [ "$failed" = 0 ] || die "$stage: $failed failed"
+}
+
+cargo_counts() { # test result: ok. 12 passed; 0 failed; 1 ignored; …
+  awk '/^test result:/ { p += $4; f += $6; s += $8 } END { print p + 0, f + 0, s + 0 }'
+}
+regress_counts() { # test basic    ... ok   12 ms
+  awk '/^test .* \.\.\. ok/ { p++ } /^test .* \.\.\. FAILED/ { f++ } END { print p + 0, f + 0, 0 }'
+}
+pytest_counts() { # ==== 1 failed, 12 passed, 2 skipped in 3.21s ====
+  awk '/^=+ .* in [0-9.]+s.* =+$/ { n = split($0, w, /[ ,]+/); p = f = s = 0
+         for (i = 2; i <= n; i++) {
+           if (w[i] == "passed") p = w[i - 1]
+           if (w[i] == "failed" || w[i] ~ /^errors?$/) f += w[i - 1]
+           if (w[i] ~ /^(skipped|xfailed)$/) s += w[i - 1] } }
+       END { print p + 0, f + 0, s + 0 }'
+}
