@@ -1,0 +1,93 @@
+"""Fixtures of the outside tests: servers for the whole run, a fresh database for each test."""
+
+import itertools
+from dataclasses import dataclass
+
+import psycopg
+import pytest
+
+from cluster import Cluster
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def server():
+    """A PostgreSQL 15 server with Conifer installed, and a database `with_conifer` to copy from."""
+    yield from _server(15, {"with_conifer": "conifer"})
+
+
+@pytest.fixture(scope="session")
+def peer_server():
+    """A PostgreSQL 18 server: `with_conifer` and `with_pgvector` are databases to copy from."""
+    yield from _server(18, {"with_conifer": "conifer", "with_pgvector": "vector"})
+
+
+@pytest.fixture
+def database(server):
+    """The name of a fresh database on `server` that has the extension; dropped after the test."""
+    yield from _database(server, "with_conifer")
+
+
+@pytest.fixture
+def empty_database(server):
+    """The name of a fresh database on `server` without the extension; dropped after the test."""
+    yield from _database(server, "template1")
+
+
+@pytest.fixture
+def db(server, database):
+    """A session in `database`."""
+    with server.connect(database) as session:
+        yield session
+
+
+@pytest.fixture
+def connect(server, database):
+    """A function that opens one more session in `database`; all are closed after the test."""
+    sessions = []
+
+    def connect(**options) -> psycopg.Connection:
+        sessions.append(server.connect(database, **options))
+        return sessions[-1]
+
+    yield connect
+    for session in sessions:
+        session.close()
+
+
+@dataclass
+class Peers:
+    """Two sessions on one server: one with Conifer, one with pgvector."""
+
+    ours: psycopg.Connection
+    theirs: psycopg.Connection
+
+
+@pytest.fixture
+def peers(peer_server):
+    """Sessions in two fresh databases, one of Conifer and one of pgvector. Mark the test `peer`."""
+    ours, theirs = _database(peer_server, "with_conifer"), _database(peer_server, "with_pgvector")
+    with peer_server.connect(next(ours)) as one, peer_server.connect(next(theirs)) as other:
+        yield Peers(one, other)
+    for database in (ours, theirs):
+        next(database, None)
+
+
+def _server(major, templates):
+    server = Cluster(major, f"outside-{major}")
+    try:
+        for name, extension in templates.items():
+            server.create_database(name)
+            with server.connect(name) as session:
+                session.execute(f"CREATE EXTENSION {extension}")
+        yield server
+    finally:
+        server.destroy()
+
+
+def _database(server, template):
+    name = f"test_{next(_numbers)}"
+    server.create_database(name, template)
+    yield name
+    server.drop_database(name)

@@ -1,0 +1,60 @@
+"""The extension as a whole: other schemas, other roles, and its end."""
+
+import psycopg
+import pytest
+
+
+def test_in_a_schema_of_its_own(server, empty_database):
+    with server.connect(empty_database) as db:
+        db.execute('CREATE SCHEMA "Odd ""schema"""')
+        db.execute('CREATE EXTENSION conifer SCHEMA "Odd ""schema"""')
+        s = '"Odd ""schema"""'
+        db.execute(f"SELECT {s}.pc_create_index('things', 2)")
+        db.execute(f"""SELECT {s}.pc_upsert('things', '[{{"id": "a", "values": [1, 2]}}]')""")
+        db.execute(f"SELECT {s}.pc_upsert_many('things', ARRAY['b'], ARRAY['[2,1]']::{s}.vector[])")
+        rows = db.execute(f"SELECT id FROM {s}.pc_query('things', '[2,1]')").fetchall()
+        assert rows == [("b",), ("a",)]
+        assert db.execute(f"SELECT id FROM {s}.pc_query('things', id => 'a')").fetchall() == [("a",), ("b",)]
+
+
+def test_drop_leaves_nothing(db):
+    catalog = "SELECT count(*) FROM pg_{} WHERE oid >= 16384"
+    query = "SELECT id FROM pc_query('things', '[1,2]')"
+    db.execute("SELECT pc_create_index('things', 2)")
+    db.execute(query)
+    with pytest.raises(psycopg.errors.DependentObjectsStillExist):
+        db.execute("DROP EXTENSION conifer")
+    db.execute("DROP EXTENSION conifer CASCADE")
+    for kind in ["type", "proc", "operator", "cast", "opclass", "opfamily", "class", "namespace", "extension"]:
+        assert db.execute(catalog.format(kind)).fetchone() == (0,), kind
+    # plans that the session keeps from before name types that are gone
+    db.execute("CREATE EXTENSION conifer")
+    assert db.execute("SELECT count(*) FROM pc_list_indexes()").fetchone() == (0,)
+    db.execute("SELECT pc_create_index('things', 2)")
+    assert db.execute(query).fetchall() == []
+
+
+def test_others_are_refused(server, db, database):
+    """Until there are keys, the catalogs and the tables are their owner's alone."""
+    db.execute("SELECT pc_create_index('things', 2)")
+    db.execute("DROP ROLE IF EXISTS stranger; CREATE ROLE stranger LOGIN")
+    try:
+        with psycopg.connect(
+            host=server.env["PGHOST"], port=server.env["PGPORT"], user="stranger", dbname=database, autocommit=True
+        ) as stranger:
+            for command in [
+                "SELECT pc_create_index('mine', 2)",
+                "SELECT pc_list_indexes()",
+                "SELECT pc_query('things', '[1,2]')",
+                """SELECT pc_upsert('things', '[{"id": "a", "values": [1, 2]}]')""",
+                "SELECT pc_delete('things', delete_all => true)",
+                "SELECT pc_delete_index('things')",
+                "SELECT * FROM pc_data.i_1",
+                "SELECT * FROM pc.index_reg",
+                "SELECT * FROM pc_auth.project",
+            ]:
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    stranger.execute(command)
+            assert stranger.execute("SELECT '[1,2]'::vector <-> '[1,2]'").fetchone() == (0.0,)
+    finally:
+        db.execute("DROP ROLE stranger")

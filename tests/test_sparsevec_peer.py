@@ -1,0 +1,99 @@
+"""Conifer's `sparsevec` against pgvector's in the same server: results, messages, details and SQLSTATEs.
+
+What Conifer has of the type so far: input and output, binary and text, type modifiers, storage.
+"""
+
+import random
+import struct
+
+import pytest
+import sparsevec_cases as cases
+from peer import copied_out, differences, receive_differences
+
+pytestmark = pytest.mark.peer
+
+
+@pytest.mark.parametrize("group", ["inputs", "modifiers", "columns"])
+def test_the_same_to_the_byte(peers, group):
+    differences(peers, getattr(cases, group)())
+
+
+def test_receive(peers):
+    """The binary form through COPY: what is taken is stored alike, what is not is refused alike."""
+    for session in (peers.ours, peers.theirs):
+        session.execute("CREATE TABLE any_dim (v sparsevec); CREATE TABLE five (v sparsevec(5))")
+    for table in ("any_dim", "five"):
+        receive_differences(peers, table, cases.wire_values(), "sparsevec_send")
+
+
+def test_parameters(peers):
+    """The binary form as a parameter and as a result of the extended protocol."""
+    value = struct.pack(">iiiiiff", 5, 2, 0, 0, 2, 0.5, 2)
+    for session in (peers.ours, peers.theirs):
+        (oid,) = session.execute("SELECT 'sparsevec'::regtype::oid").fetchone()
+        for given in (value, value[:-1], value + b"\0", value[:8] + b"\0\0\0\1" + value[12:]):
+            result = session.pgconn.exec_params(
+                b"SELECT $1, $1::text", [given], param_types=[oid], param_formats=[1], result_format=1
+            )
+            answer = (result.get_value(0, 0), result.get_value(0, 1)) if result.ntuples else result.error_message
+            if session is peers.ours:
+                ours = [answer] if given is value else [*ours, answer]
+            else:
+                assert ours.pop(0) == answer
+    assert ours == []
+
+
+def test_copy(peers):
+    """The same bytes leave both servers, and come back as what they were, text and binary."""
+    chance = random.Random(cases.RANDOM + 2)
+    rows = [cases.sparse({i: i / 7 for i in range(1, n + 1)}, n + 9) for n in (0, 1, 100, 16000)] + cases.texts(chance, 50)
+    for session in (peers.ours, peers.theirs):
+        session.execute("CREATE TABLE t (i int, v sparsevec); CREATE TABLE back (LIKE t)")
+        session.cursor().executemany("INSERT INTO t VALUES (%s, %s)", enumerate(rows))
+        session.execute("INSERT INTO t VALUES (-1, NULL)")
+    for form in ("text", "csv", "binary"):
+        ours, theirs = (copied_out(s, f"COPY t TO STDOUT (FORMAT {form})") for s in (peers.ours, peers.theirs))
+        assert ours == theirs and len(ours) > 16000 * 8
+        peers.ours.execute("TRUNCATE back")
+        with peers.ours.cursor().copy(f"COPY back FROM STDIN (FORMAT {form})") as stream:
+            stream.write(theirs)
+        differing = """SELECT count(*), count(*) FILTER (WHERE sparsevec_send(t.v) IS DISTINCT FROM sparsevec_send(back.v))
+            FROM t JOIN back USING (i)"""
+        assert peers.ours.execute(differing).fetchone() == (len(rows) + 1, 0)
+
+
+def test_stored_bytes(peers):
+    """The stored form is pgvector's, so that its tables could be read where they lie."""
+    pages = []
+    for session in (peers.ours, peers.theirs):
+        session.execute("CREATE TABLE t (v sparsevec)")
+        session.execute("ALTER TABLE t ALTER v SET STORAGE plain")
+        session.execute("INSERT INTO t VALUES ('{9:3e-5,2:-2.5}/1000'), ('{}/7')")
+        session.execute("CHECKPOINT")
+        (page,) = session.execute("SELECT pg_read_binary_file(pg_relation_filepath('t'), 0, 8192)").fetchone()
+        pages.append(page)
+    for stored in (struct.pack("<5i2f", 1000, 2, 0, 1, 8, -2.5, 3e-5), struct.pack("<3i", 7, 0, 0)):
+        # A header of 4 bytes, or of 1 where the value is short.
+        before = [page[page.index(stored) - 4 : page.index(stored)] for page in pages]
+        assert before[0] == before[1]
+
+
+CATALOG = {
+    "pg_type": """SELECT typname, typlen, typbyval, typtype, typcategory, typispreferred, typisdefined, typdelim, typsubscript::text,
+        typinput::text, typoutput::text, typreceive::text, typsend::text, typmodin::text, typmodout::text, typanalyze::text,
+        typalign, typstorage, typnotnull, typndims, typcollation, typdefault
+        FROM pg_type WHERE typname IN ('sparsevec', '_sparsevec') ORDER BY 1""",
+    "pg_proc": """SELECT oid::regprocedure::text, prorettype::regtype::text, prolang, procost, prorows, provariadic, prosupport::text, prokind,
+        prosecdef, proleakproof, proisstrict, proretset, provolatile, proparallel, pronargs, pronargdefaults, proconfig
+        FROM pg_proc WHERE proname IN ('sparsevec', 'sparsevec_in', 'sparsevec_out', 'sparsevec_typmod_in', 'sparsevec_recv', 'sparsevec_send')
+        ORDER BY 1""",
+    "pg_cast": """SELECT castsource::regtype::text, casttarget::regtype::text, castfunc::regprocedure::text, castcontext, castmethod
+        FROM pg_cast WHERE castsource = 'sparsevec'::regtype AND casttarget = 'sparsevec'::regtype""",
+}
+
+
+@pytest.mark.parametrize("catalog", CATALOG)
+def test_catalog(peers, catalog):
+    """The same rows describe the type in both."""
+    ours, theirs = (session.execute(CATALOG[catalog]).fetchall() for session in (peers.ours, peers.theirs))
+    assert ours and ours == theirs
