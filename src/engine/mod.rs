@@ -2,6 +2,7 @@
 
 mod aggregate;
 mod array;
+mod call;
 mod datum;
 mod message;
 mod result;

@@ -9,6 +9,7 @@
 //! ```
 #![allow(unsafe_code)]
 
+use crate::engine::call::Argument;
 use crate::engine::datum::datum_of;
 use crate::engine::varlena::{Varlena, detoast};
 use crate::raise::{OrRaise, raise};
@@ -93,7 +94,7 @@ impl Vector {
     /// The elements of a vector that is being made, or of an aggregate's state.
     ///
     /// A vector read in place belongs to the server, which allows nobody to change it but the
-    /// transition function of an aggregate; see [`Self::is_mine`].
+    /// transition function of an aggregate (`crate::engine::aggregate::is_state`).
     #[inline]
     pub(super) fn as_mut_slice(&mut self) -> &mut [f32] {
         let dim = self.dim();
@@ -116,3 +117,7 @@ fn corrupted(size: usize, dim: i16) -> ! {
 }
 
 datum_of!(Vector, "vector");
+
+impl Argument for Vector {
+    type Slice = [f32];
+}

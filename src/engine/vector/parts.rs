@@ -1,15 +1,18 @@
 //! What a vector is made of: dimensions, parts, concatenation, signs.
+#![allow(unsafe_code)]
 
 use super::Vector;
+use crate::engine::call::called_often;
 use crate::engine::result::Bits;
 use crate::raise::OrRaise;
 use conifer_pure::vector::{bits, check_dim, slice};
 use pgrx::prelude::*;
 
-/// Number of dimensions.
-#[pg_extern(sql = false)]
-fn vector_dims(v: Vector) -> i32 {
-    v.dim() as i32
+called_often! {
+    /// Number of dimensions.
+    fn vector_dims(v: Vector) -> i32 {
+        v.len() as i32
+    }
 }
 
 /// `count` elements from the 1-based `start` on, clipped like `substring`.

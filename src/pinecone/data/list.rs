@@ -52,6 +52,6 @@ fn pc_list(
         // no id is empty
         Param::text(pagination_token.unwrap_or_default()),
     ];
-    params.extend(end.as_deref().map(|end| Param::text(end)));
+    params.extend(end.as_deref().map(Param::text));
     return_rows(fcinfo, Mode::Read, &sql, &params);
 }

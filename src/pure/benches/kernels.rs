@@ -1,10 +1,10 @@
-//! The distance kernels side by side: what is dispatched to, every variant this CPU can run, simsimd, and the
-//! scalar twin. `cargo bench -p conifer-pure --bench kernels`; after `--`, a name such as `l2_squared/384`
-//! narrows it down, and `table` leaves only the table.
+//! The distance kernels side by side: what is dispatched to, every variant this CPU can run, simsimd, and
+//! the scalar twin. `cargo bench -p conifer-pure --bench kernels`; after `--`, a name such as
+//! `l2_squared/384` narrows it down, and `table` leaves only the table.
 //!
-//! Criterion times each on its own and compares with its last run. The table at the end is timed afterwards,
-//! all contenders in turn and the best of many rounds, so that its ratios hold on a busy machine too. simsimd
-//! has no L1 and no norm.
+//! Criterion times each on its own and compares with its last run. The table at the end is timed
+//! afterwards, all contenders in turn and the best of many rounds, so that its ratios hold on a busy
+//! machine too. simsimd has no L1 and no norm.
 #![allow(missing_docs)] // criterion's macros write undocumented functions
 
 use conifer_pure::distance::{self, scalar, variants};
@@ -15,8 +15,9 @@ use std::time::{Duration, Instant};
 
 const DIMS: [usize; 4] = [3, 100, 384, 1536];
 
-/// A query and the vectors it is compared with in turn, lying as they do in a server: the query aligned, the
-/// others one after the other behind headers of eight bytes, some 50 kB at most, so in the second-level cache.
+/// A query and the vectors it is compared with in turn, lying as they do in a server: the query aligned,
+/// the others one after the other behind headers of eight bytes, some 50 kB at most, so in the second-level
+/// cache.
 struct Vectors {
     buffer: Vec<f32>,
     start: usize,
@@ -48,10 +49,12 @@ impl Vectors {
     }
 }
 
+type Run = dyn Fn(&Vectors, u64) -> Duration;
+
 /// Something to be timed: calls a kernel so many times.
 struct Contender {
     name: &'static str,
-    run: Box<dyn Fn(&Vectors, u64) -> Duration>,
+    run: Box<Run>,
 }
 
 impl Contender {

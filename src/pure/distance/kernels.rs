@@ -65,9 +65,9 @@ impl<T> Kernels<T> {
     }
 }
 
-/// Compiles all metrics for one instruction set, into a module with a function for each and a `TABLE` of them.
-/// The numbers are the accumulators of each metric: enough to hide the latency of an addition, and no more, as
-/// they have to be summed up in the end.
+/// Compiles all metrics for one instruction set, into a module with a function for each and a `TABLE` of
+/// them. The numbers are the accumulators of each metric: enough to hide the latency of an addition, and no
+/// more, as they have to be summed up in the end.
 macro_rules! compile {
     (
         $module:ident, $element:ty, $lanes:ty, $(features $features:literal,)?
@@ -76,8 +76,8 @@ macro_rules! compile {
         mod $module {
             use super::*;
 
-            // Each function is unsafe for one reason: the CPU must have the features. `variants` looks before
-            // it gives a TABLE away.
+            // Each function is unsafe for one reason: the CPU must have the features. `variants` looks
+            // before it gives a TABLE away.
             $(#[target_feature(enable = $features)])?
             pub(super) unsafe fn l2_squared(a: &[$element], b: &[$element]) -> f32 {
                 // SAFETY: the caller vouches for the instructions.
@@ -111,7 +111,7 @@ macro_rules! compile {
     };
 }
 
-compile!(plain, f32, Plain, l2 2, ip 2, cosine 4, l1 2, norm 2);
+compile!(plain, f32, Plain, l2 2, ip 2, cosine 2, l1 2, norm 2);
 #[cfg(target_arch = "x86_64")]
 compile!(sse2, f32, Sse2, l2 4, ip 4, cosine 4, l1 4, norm 2);
 #[cfg(target_arch = "x86_64")]
@@ -159,8 +159,8 @@ fn choose() -> &'static Kernels<f32> {
     best
 }
 
-/// The fastest kernels for this CPU. The first call looks at the CPU, later ones cost a load; a loop can hold
-/// on to the reference.
+/// The fastest kernels for this CPU. The first call looks at the CPU, later ones cost a load; a loop can
+/// hold on to the reference.
 #[inline]
 pub fn kernels() -> &'static Kernels<f32> {
     static CHOSEN: OnceLock<&'static Kernels<f32>> = OnceLock::new();

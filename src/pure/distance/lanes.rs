@@ -52,7 +52,8 @@ pub(super) trait Load<T>: Lanes {
     /// `N` elements must be readable at `p`; no alignment beyond that of `T` is needed.
     unsafe fn load(self, p: *const T) -> Self::V;
 
-    /// Reads `n` elements, 0 < `n` < `N`, and fills the other lanes with zero. Touches no memory past the `n`.
+    /// Reads `n` elements, 0 < `n` < `N`, and fills the other lanes with zero. Touches no memory past the
+    /// `n`.
     ///
     /// # Safety
     /// `n` elements must be readable at `p`, and `n` must lie in that range.

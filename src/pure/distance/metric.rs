@@ -20,14 +20,14 @@ pub(super) trait Metric {
     fn finish<L: Lanes>(l: L, s: Self::Acc<L>) -> Self::Out;
 }
 
-/// Runs a metric over two slices, up to the end of the shorter one, with `K` independent accumulators (a power
-/// of two) so that the next sum need not wait for the last. The remainder takes whole registers and at last a
-/// partly filled one; there is no scalar tail.
+/// Runs a metric over two slices, up to the end of the shorter one, with `K` independent accumulators (a
+/// power of two) so that the next sum need not wait for the last. The remainder takes whole registers and
+/// at last a partly filled one; there is no scalar tail.
 ///
-/// The order of the sum depends on the lengths only. Starting with a short step up to an aligned address would
-/// save up to a third on unaligned data, but then the last bit of a result would depend on where in memory a
-/// value lies, which a function that SQL takes for immutable must not do. Callers that choose where a long-lived
-/// vector (a query) lies get half of that by aligning it to 64 bytes.
+/// The order of the sum depends on the lengths only. Starting with a short step up to an aligned address
+/// would save up to a third on unaligned data, but then the last bit of a result would depend on where in
+/// memory a value lies, which a function that SQL takes for immutable must not do. Callers that choose
+/// where a long-lived vector (a query) lies get half of that by aligning it to 64 bytes.
 ///
 /// # Safety
 /// The CPU must have the instructions of `L`.

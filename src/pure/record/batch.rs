@@ -71,7 +71,10 @@ fn record(json: &str, position: usize, dimension: usize) -> Result<Record<'_>> {
     let raw: Raw = serde_json::from_str(json).map_err(|e| {
         let reason = e.to_string();
         let reason = reason.rsplit_once(" at line ").map_or(&*reason, |(before, _)| before);
-        Fault::new(state::INVALID_PARAMETER_VALUE, format!("record {position} of vectors is malformed: {reason}"))
+        Fault::new(
+            state::INVALID_PARAMETER_VALUE,
+            format!("record {position} of vectors is malformed: {reason}"),
+        )
     })?;
     id::check(&raw.id)?;
     let detail = || format!("Record \"{}\".", raw.id);
@@ -111,7 +114,10 @@ mod tests {
         let text = r#"[{"id": "a", "values": [1, 2.5], "metadata": {"k": ["v"]}},
                        {"values": [-3e-1, 0], "id": "q\"", "metadata": null, "sparse_values": null}]"#;
         let records = parse(text, 2).unwrap();
-        assert_eq!(records[0], Record { id: "a".into(), values: vec![1.0, 2.5], metadata: Some(r#"{"k": ["v"]}"#) });
+        assert_eq!(
+            records[0],
+            Record { id: "a".into(), values: vec![1.0, 2.5], metadata: Some(r#"{"k": ["v"]}"#) }
+        );
         assert_eq!(records[1], Record { id: "q\"".into(), values: vec![-0.3, 0.0], metadata: None });
     }
 
@@ -130,7 +136,11 @@ mod tests {
             (json!({"id": "a", "values": [1, 2, 3]}), state::DATA_EXCEPTION, "expected 2 dimensions, not 3"),
             (json!({"id": "a", "values": [1, 1e39]}), state::NUMERIC_VALUE_OUT_OF_RANGE, "out of range"),
             (json!({"id": "a", "values": []}), state::DATA_EXCEPTION, "at least 1 dimension"),
-            (json!({"id": "a", "values": [1, 2], "sparseValues": {}}), state::FEATURE_NOT_SUPPORTED, "sparse"),
+            (
+                json!({"id": "a", "values": [1, 2], "sparseValues": {}}),
+                state::FEATURE_NOT_SUPPORTED,
+                "sparse",
+            ),
             (json!(7), state::INVALID_PARAMETER_VALUE, "record 1 of vectors"),
         ] {
             let fault = one(bad.clone());
@@ -146,7 +156,9 @@ mod tests {
     #[test]
     fn counts() {
         assert!(parse("[]", 2).unwrap_err().message.contains("at least one"));
-        let many = |n: usize| json!((0..n).map(|i| json!({"id": i.to_string(), "values": [1, i]})).collect::<Vec<_>>());
+        let many = |n: usize| {
+            json!((0..n).map(|i| json!({"id": i.to_string(), "values": [1, i]})).collect::<Vec<_>>())
+        };
         assert_eq!(parse(&many(1000).to_string(), 2).unwrap().len(), 1000);
         assert!(parse(&many(1001).to_string(), 2).unwrap_err().message.contains("1001"));
     }

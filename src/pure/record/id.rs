@@ -14,7 +14,10 @@ pub fn check(id: &str) -> Result<()> {
         return Err(Fault::new(INVALID_PARAMETER_VALUE, "record id must not be empty"));
     }
     if !id.is_ascii() {
-        return Err(Fault::new(INVALID_PARAMETER_VALUE, format!("record id must be ASCII, but got \"{id}\"")));
+        return Err(Fault::new(
+            INVALID_PARAMETER_VALUE,
+            format!("record id must be ASCII, but got \"{id}\""),
+        ));
     }
     if id.len() > MAX_LEN {
         return Err(Fault::new(

@@ -53,11 +53,12 @@ impl Definition {
         let invalid = |message: String| Fault::new(INVALID_PARAMETER_VALUE, message);
         match wish.vector_type {
             "dense" => {}
-            "sparse" => return Err(Fault::new(FEATURE_NOT_SUPPORTED, "sparse indexes are not supported yet")),
+            "sparse" => {
+                return Err(Fault::new(FEATURE_NOT_SUPPORTED, "sparse indexes are not supported yet"));
+            }
             other => {
-                return Err(
-                    invalid(format!("unrecognized vector_type \"{other}\"")).hint("Use \"dense\" or \"sparse\".")
-                );
+                return Err(invalid(format!("unrecognized vector_type \"{other}\""))
+                    .hint("Use \"dense\" or \"sparse\"."));
             }
         }
         match wish.storage {
@@ -67,9 +68,8 @@ impl Definition {
                     .hint("Use \"vector\"."));
             }
             other => {
-                return Err(
-                    invalid(format!("unrecognized storage \"{other}\"")).hint("Use \"vector\" or \"halfvec\".")
-                );
+                return Err(invalid(format!("unrecognized storage \"{other}\""))
+                    .hint("Use \"vector\" or \"halfvec\"."));
             }
         }
         let metric = wish.metric.map_or(Ok(Metric::Cosine), Metric::from_name)?;
@@ -112,7 +112,9 @@ pub fn check_name(name: &str) -> Result<()> {
         return invalid(&format!("index name \"{start}...\" is longer than {MAX_NAME_LEN} characters"));
     }
     if !name.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-') {
-        return invalid(&format!("index name \"{name}\" must consist of lower case alphanumeric characters or '-'"));
+        return invalid(&format!(
+            "index name \"{name}\" must consist of lower case alphanumeric characters or '-'"
+        ));
     }
     if name.starts_with('-') || name.ends_with('-') {
         return invalid(&format!("index name \"{name}\" must start and end with an alphanumeric character"));
@@ -127,8 +129,10 @@ pub fn check_name(name: &str) -> Result<()> {
 pub fn check_deletion_protection(value: &str) -> Result<()> {
     match value {
         "enabled" | "disabled" => Ok(()),
-        _ => Err(Fault::new(INVALID_PARAMETER_VALUE, format!("unrecognized deletion_protection \"{value}\""))
-            .hint("Use \"enabled\" or \"disabled\".")),
+        _ => {
+            Err(Fault::new(INVALID_PARAMETER_VALUE, format!("unrecognized deletion_protection \"{value}\""))
+                .hint("Use \"enabled\" or \"disabled\"."))
+        }
     }
 }
 
@@ -192,7 +196,8 @@ mod tests {
         for good in ["a", "0", "quickstart", "my-index-2", &"x".repeat(45)] {
             assert!(check_name(good).is_ok(), "{good}");
         }
-        for bad in ["", "-a", "a-", "A", "a_b", "a b", "a'b", "a;b", "a\"b", "größe", &"x".repeat(46), "a\n"] {
+        for bad in ["", "-a", "a-", "A", "a_b", "a b", "a'b", "a;b", "a\"b", "größe", &"x".repeat(46), "a\n"]
+        {
             let fault = check_name(bad).unwrap_err();
             assert_eq!(fault.state, INVALID_PARAMETER_VALUE);
             assert!(fault.hint.is_some());

@@ -19,7 +19,9 @@ pub fn check(json: &str) -> Result<()> {
         if bytes > MAX_BYTES {
             return Err(Fault::new(
                 INVALID_PARAMETER_VALUE,
-                format!("metadata size is {bytes} bytes, which exceeds the limit of {MAX_BYTES} bytes per vector"),
+                format!(
+                    "metadata size is {bytes} bytes, which exceeds the limit of {MAX_BYTES} bytes per vector"
+                ),
             ));
         }
     }
@@ -73,7 +75,9 @@ impl<'de> Visitor<'de> for FlatVisitor {
         while let Some((key, value)) = map.next_entry::<Text, &RawValue>()? {
             let key = key.0;
             if key.starts_with('$') {
-                return Err(A::Error::custom(format_args!("metadata key must not begin with \"$\": \"{key}\"")));
+                return Err(A::Error::custom(format_args!(
+                    "metadata key must not begin with \"$\": \"{key}\""
+                )));
             }
             let raw = value.get();
             let good = match raw.as_bytes().first() {
@@ -131,7 +135,8 @@ mod tests {
 
     #[test]
     fn shapes() {
-        let good = json!({"s": "x", "n": 1.5, "i": 7, "b": true, "l": ["a", "b\n"], "e": [], "é": "ü", "": ""});
+        let good =
+            json!({"s": "x", "n": 1.5, "i": 7, "b": true, "l": ["a", "b\n"], "e": [], "é": "ü", "": ""});
         assert_eq!(check(&good.to_string()), Ok(()));
         assert_eq!(check("{}"), Ok(()));
         for (bad, words) in [
@@ -161,7 +166,12 @@ mod tests {
         assert_eq!(check(&format!(r#"{{"k":"{fits}"}}"#)), Ok(()));
         assert_eq!(check(&format!(r#"{{ "k" : "{fits}" }}"#)), Ok(()));
         assert!(refused(json!({"k": fits + "x"})).contains("40961 bytes"));
-        assert!(check(&format!(r#"{{"k":"{} "}}"#, "\\\" ".repeat(14_000))).unwrap_err().message.contains("42009"));
+        assert!(
+            check(&format!(r#"{{"k":"{} "}}"#, "\\\" ".repeat(14_000)))
+                .unwrap_err()
+                .message
+                .contains("42009")
+        );
     }
 
     proptest! {

@@ -37,7 +37,10 @@ pub fn check_stored(name: &str) -> Result<()> {
 
 fn check_characters(name: &str) -> Result<()> {
     if !name.is_ascii() {
-        return Err(Fault::new(INVALID_PARAMETER_VALUE, format!("namespace must be ASCII, but got \"{name}\"")));
+        return Err(Fault::new(
+            INVALID_PARAMETER_VALUE,
+            format!("namespace must be ASCII, but got \"{name}\""),
+        ));
     }
     if name.len() > MAX_LEN {
         return Err(Fault::new(

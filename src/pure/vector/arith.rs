@@ -41,15 +41,15 @@ pub fn sub(a: &[f32], b: &[f32], out: &mut [f32]) -> Result<()> {
 pub fn mul(a: &[f32], b: &[f32], out: &mut [f32]) -> Result<()> {
     check_same_dims(a, b)?;
     out.iter_mut().zip(a).zip(b).for_each(|((o, a), b)| *o = a * b);
-    for ((o, &a), &b) in out.iter().zip(a).zip(b) {
-        if o.is_infinite() {
-            return Err(overflow());
-        }
-        if *o == 0.0 && a != 0.0 && b != 0.0 {
-            return Err(underflow());
-        }
+    let vanished = |(o, (a, b)): (&f32, (&f32, &f32))| *o == 0.0 && *a != 0.0 && *b != 0.0;
+    let products = || out.iter().zip(a.iter().zip(b));
+    // Without early exit this vectorises; which error comes first matters only if there is one.
+    if !products().fold(false, |bad, p| bad | p.0.is_infinite() | vanished(p)) {
+        return Ok(());
     }
-    Ok(())
+    Err(products().find(|&p| p.0.is_infinite() || vanished(p)).map_or_else(overflow, |p| {
+        if p.0.is_infinite() { overflow() } else { underflow() }
+    }))
 }
 
 /// `out = x / norm`, or zeros when `norm` is 0. `norm` is the Euclidean norm of `x`, in double

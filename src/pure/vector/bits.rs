@@ -3,11 +3,19 @@
 /// Sets, in `bytes` of `x.len().div_ceil(8)` zeros, the bit of each element above 0. The first element
 /// is the most significant bit of the first byte, as in Postgres' `bit`.
 pub fn quantize(x: &[f32], bytes: &mut [u8]) {
-    for (byte, group) in bytes.iter_mut().zip(x.chunks(8)) {
-        for (i, v) in group.iter().enumerate() {
-            *byte |= u8::from(*v > 0.0) << (7 - i);
-        }
+    let (whole, rest) = x.as_chunks::<8>();
+    for (byte, group) in bytes.iter_mut().zip(whole) {
+        *byte = signs(group);
     }
+    if let Some(last) = bytes.get_mut(whole.len()) {
+        *last = signs(rest);
+    }
+}
+
+/// Up to eight elements' bits, from the most significant on.
+#[inline]
+fn signs(group: &[f32]) -> u8 {
+    group.iter().enumerate().fold(0, |byte, (i, x)| byte | u8::from(*x > 0.0) << (7 - i))
 }
 
 #[cfg(test)]
