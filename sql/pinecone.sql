@@ -66,7 +66,8 @@ SELECT r.name,
   FROM pc.index_reg r
   LEFT JOIN pg_catalog.pg_class c
     ON c.relname = ('i_' || r.index_id)::name
-   AND c.relnamespace = 'pc_data'::regnamespace;
+   AND c.relnamespace = 'pc_data'::regnamespace
+   AND c.relkind IN ('r', 'p');
 
 -- ---------------------------------------------------------------------------------------------
 -- What every row of an index's table must fulfil, however it comes in. The functions are called by
@@ -78,6 +79,8 @@ CREATE FUNCTION pc.check_namespace(namespace text) RETURNS boolean
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'check_namespace_wrapper';
 CREATE FUNCTION pc.check_values(id text, "values" vector) RETURNS boolean
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'check_values_wrapper';
+CREATE FUNCTION pc.check_direction(id text, "values" vector) RETURNS boolean
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'check_direction_wrapper';
 CREATE FUNCTION pc.check_metadata(id text, metadata jsonb) RETURNS boolean
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'check_metadata_wrapper';
 

@@ -106,6 +106,66 @@ def test_delete_index_waits_for_its_writers(db, connect):
     assert writer.execute("SELECT id FROM pc_query('shared', '[1,2,3]')").fetchall() == [("a",)]
 
 
+@pytest.mark.parametrize("delete", ["ids => %s", "delete_all => %s::text[] IS NOT NULL"])
+def test_delete_and_upsert_of_the_same_ids(db, connect, delete):
+    """Both lock rows in the order of ids, whatever order the rows lie in, so they wait and never deadlock."""
+    db.execute("SELECT pc_create_index('shared', 2)")
+    table = db.execute("SELECT table_name::text FROM pc_describe_index('shared')").fetchone()[0]
+    ids = [f"k{i}" for i in range(8)]
+    for id in reversed(ids):
+        upsert(db, [id], 1)
+    # rows are slow to write, so that the two surely meet
+    db.execute("""CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$
+                  BEGIN PERFORM pg_sleep(0.05); RETURN CASE TG_OP WHEN 'DELETE' THEN old ELSE new END; END $$""")
+    db.execute(f"CREATE TRIGGER slow BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION slow()")
+    deleter, writer, failures = connect(), connect(), []
+
+    def run(work):
+        try:
+            work()
+        except psycopg.Error as failure:
+            failures.append(failure)
+
+    threads = [
+        threading.Thread(
+            target=run, args=[lambda: deleter.execute(f"SELECT pc_delete('shared', namespace => 'ns', {delete})", [ids])]
+        ),
+        threading.Thread(target=run, args=[lambda: upsert(writer, ids, 2)]),
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
+def test_write_then_configure_against_delete(db, connect):
+    db.execute("SELECT pc_create_index('shared', 2)")
+    writer, deleter = connect(autocommit=False), connect()
+    upsert(writer, ["a"], 1)
+    thread = threading.Thread(target=lambda: deleter.execute("SELECT pc_delete_index('shared')"))
+    thread.start()
+    waits(db, deleter)
+    writer.execute("""SELECT pc_configure_index('shared', tags => '{"a": "b"}')""")
+    writer.commit()
+    thread.join()
+    assert db.execute("SELECT pc_has_index('shared')").fetchone() == (False,)
+
+
+def test_timeout_stops_the_reading_of_a_batch(db):
+    """A batch that is refused only at its end is long to read; the timeout does not wait for that."""
+    db.execute("SELECT pc_create_index('shared', 16000)")
+    db.execute("CREATE TABLE batch AS SELECT jsonb_agg(jsonb_build_object('id', i::text, 'values', v)) AS j"
+               " FROM generate_series(1, 60) i, (SELECT array_agg(0.123456 * n) AS v FROM generate_series(1, 16000) n) v")
+    upsert_all = """SELECT pc_upsert('shared', j || '[{"id": "bad"}]') FROM batch"""
+    with pytest.raises(psycopg.errors.InvalidParameterValue):
+        db.execute(upsert_all)
+    # whichever comes first: a timeout that were not noticed while reading would let the refusal win
+    db.execute("SET statement_timeout = 1")
+    with pytest.raises(psycopg.errors.QueryCanceled):
+        db.execute(upsert_all)
+
+
 def test_cancel_leaves_nothing(db, connect):
     db.execute("SELECT pc_create_index('shared', 2)")
     session, other = connect(), connect(autocommit=False)

@@ -67,5 +67,9 @@ def test_dump_and_restore(server, db, filled, empty_database, form, tmp_path):
 
 
 def test_schema_only_dump_restores(server, filled, empty_database):
+    """The tables come back without their registry; new indexes step around them."""
     server.run("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", empty_database,
                stdin=server.run("pg_dump", "--schema-only", filled))
+    with server.connect(empty_database) as restored:
+        assert restored.execute("SELECT count(*) FROM pc_list_indexes()").fetchone() == (0,)
+        assert restored.execute("SELECT ready FROM pc_create_index('new', 2)").fetchone() == (True,)

@@ -45,6 +45,14 @@ SELECT name, dimension, metric, tags, spec, deletion_protection FROM pc_list_ind
 -- configuring: tags merge, an empty value removes a key
 SELECT tags, deletion_protection FROM pc_configure_index('another-1', tags => '{"team": "search", "env": ""}');
 SELECT tags, deletion_protection FROM pc_configure_index('another-1', deletion_protection => 'disabled');
+SELECT tags, spec FROM pc_configure_index('another-1', spec => '{"pod": {"environment": "local"}}');
+
+-- the limits themselves are within the limits: 1000 records, 40960 bytes of metadata
+SELECT pc_upsert('another-1', jsonb_agg(jsonb_build_object('id', i::text, 'values', ARRAY[1, i, 2]))) FROM generate_series(1, 1000) i;
+SELECT pc_upsert('another-1', jsonb_build_array(jsonb_build_object('id', 'big', 'values', ARRAY[1, 2, 3],
+       'metadata', jsonb_build_object('k', repeat('ü"', 10238)))));
+SELECT name, metric, deletion_protection, tags FROM pc_create_index('nulls', 2, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+SELECT pc_delete_index('nulls');
 
 -- deleting an index takes its table along
 SELECT pc_delete_index('another-1');

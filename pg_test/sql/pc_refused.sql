@@ -9,6 +9,8 @@ EXCEPTION WHEN OTHERS THEN
     RETURN concat_ws(E'\n    ', state || ': ' || message, nullif(detail, ''), nullif(hint, ''));
 END $$;
 \pset format unaligned
+-- the numbers of tables stand in some messages
+ALTER SEQUENCE pc.index_id_seq RESTART WITH 501;
 \pset tuples_only on
 SELECT name FROM pc_create_index('cos', 3) UNION ALL SELECT name FROM pc_create_index('euc', 3, 'euclidean');
 SELECT pc_upsert('cos', '[{"id": "old", "values": [1, 2, 3], "metadata": {"k": "v"}}]');
@@ -49,7 +51,9 @@ SELECT refused(format('SELECT pc_upsert(''cos'', %L)', vectors)) FROM unnest(ARR
     '[{"id": "a", "values": [1,2,null]}]', '[{"id": "a", "values": {"x": 1}}]', '[{"id": "a", "values": [1,2,1e39]}]',
     '[{"id": "a", "values": [0,0,0]}]', '[{"id": "a", "values": [1,2,3], "score": 1}]',
     '[{"id": "ü", "values": [1,2,3]}]', '[{"id": "a", "values": [1,2,3], "sparse_values": {"indices": [1], "values": [1]}}]',
-    '[{"id": "good", "values": [1,2,3]}, {"id": "bad", "values": [1,2]}]']::jsonb[]) vectors;
+    '[{"id": "good", "values": [1,2,3]}, {"id": "bad", "values": [1,2]}]', '[["a", [1,2,3]]]', '[{"id": "a", "values": [1e-30,0,0]}]',
+    '[{"id": "a", "values": [3e38,3e38,0]}]']::jsonb[]) vectors;
+SELECT refused(format('SELECT pc_upsert(''cos'', %L)', jsonb_build_array(jsonb_build_object('id', 'a', 'values', array_fill(1, ARRAY[16001])))));
 SELECT refused('SELECT pc_upsert(''cos'', NULL)');
 SELECT refused(format('SELECT pc_upsert(''cos'', %L)', jsonb_build_array(jsonb_build_object('id', repeat('i', 513), 'values', '[1,2,3]'::jsonb))));
 SELECT refused(format('SELECT pc_upsert(''cos'', %L)', (SELECT jsonb_agg(jsonb_build_object('id', i::text, 'values', '[1,2,3]'::jsonb)) FROM generate_series(1, 1001) i)));
@@ -69,7 +73,8 @@ SELECT refused('SELECT pc_upsert_many(''cos'', ' || arguments || ')') FROM unnes
     '''{a,b}'', ARRAY[''[1,2,3]'', NULL]::vector[]', '''{a,b}'', ARRAY[''[1,2,3]'']::vector[]',
     '''{a}'', ARRAY[''[1,2,3]'']::vector[], metadata => ''{}''', '''{a}'', ARRAY[''[1,2]'']::vector[]', '''{a}'', ARRAY[''[0,0,0]'']::vector[]',
     '''{ü}'', ARRAY[''[1,2,3]'']::vector[]', '''{a}'', ARRAY[''[1,2,3]'']::vector[], ARRAY[''{"a": null}'']::jsonb[]',
-    '''{a}'', ARRAY[''[1,2,3]'']::vector[], sparse_values => ARRAY[''{1:1}/5'']::sparsevec[]']) arguments;
+    '''{a}'', ARRAY[''[1,2,3]'']::vector[], sparse_values => ARRAY[''{1:1}/5'']::sparsevec[]',
+    '''{a}'', ARRAY[''[1,NaN,3]'']::vector[]', '''{a}'', ARRAY[''[1,Infinity,3]'']::vector[]', '''{a}'', ARRAY[''[1,1e39,3]'']::vector[]']) arguments;
 SELECT refused('SELECT pc_upsert_many(''cos'', array_agg(i::text), array_agg(''[1,2,3]''::vector)) FROM generate_series(1, 1001) i');
 
 -- queries
@@ -102,6 +107,7 @@ SELECT refused('INSERT INTO ' || :'cos' || ' (namespace, id, "values", metadata)
     ''''', ''a'', ''[1,2]'', ''{}''', ''''', ''a'', ''[0,0,0]'', ''{}''', ''''', ''a'', NULL, ''{}''',
     ''''', ''a'', ''[1,2,3]'', ''{"a": {"b": 1}}''', ''''', ''a'', ''[1,2,3]'', ''[]''', ''''', ''a'', ''[1,2,3]'', NULL',
     ''''', ''old'', ''[1,2,3]'', ''{}''']) row;
+SELECT refused('INSERT INTO ' || :'cos' || ' (id, "values", sparse_values) VALUES (''s'', ''[1,2,3]'', ''{1:1}/5'')');
 SELECT refused('UPDATE ' || :'cos' || ' SET metadata = ''{"a": null}''');
 SELECT refused('UPDATE ' || :'cos' || ' SET "values" = ''[0,0,0]''');
 \set VERBOSITY terse
@@ -111,6 +117,9 @@ c2	[0,0,0]
 \.
 COPY :cos (id, "values") FROM stdin;
 c1	[1,0,0]
+\.
+COPY :cos (namespace, id, "values") FROM stdin;
+__default__	c3	[1,0,0]
 \.
 SELECT id FROM pc_list('cos');
 

@@ -24,6 +24,14 @@ SELECT pc_upsert('cos', '[{"id": "b2", "values": [5, 5]}, {"id": "B2", "values":
 SELECT id, round(score::numeric, 5) AS score FROM pc_query('cos', '[1,1]', namespace => 'ties', top_k => 4);
 SELECT id, round(score::numeric, 5) AS score FROM pc_query('cos', id => '9', namespace => 'ties');
 
+-- ties of the score as it is returned, not of the distance behind it
+SELECT pc_upsert('cos', jsonb_agg(jsonb_build_object('id', chr(97 + (i * 7) % 26), 'values', ARRAY[i, 2 * i])), 'near ties')
+  FROM generate_series(1, 26) i;
+SELECT count(*) FROM (SELECT score, id, lag(score) OVER w AS last_score, lag(id) OVER w AS last_id
+                        FROM pc_query('cos', '[1,2]', 26, 'near ties') WITH ORDINALITY AS q (id, score, v, s, m, place)
+                      WINDOW w AS (ORDER BY place)) AS pairs
+ WHERE score > last_score OR score = last_score AND id < last_id;
+
 -- top_k beyond the population returns what there is
 SELECT count(*) FROM pc_query('cos', '[1,1]', top_k => 10000, namespace => 'ties');
 

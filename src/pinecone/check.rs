@@ -4,9 +4,9 @@
 use crate::engine::vector::Vector;
 use crate::pinecone::server::json::Json;
 use crate::raise::OrRaise;
-use conifer_pure::fault::state::INVALID_PARAMETER_VALUE;
-use conifer_pure::record::{id, metadata, namespace};
-use conifer_pure::{Fault, Result};
+use conifer_pure::Fault;
+use conifer_pure::fault::quoted;
+use conifer_pure::record::{dense, id, metadata, namespace};
 use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]
@@ -23,7 +23,13 @@ fn check_namespace(namespace: &str) -> bool {
 
 #[pg_extern(sql = false)]
 fn check_values(id: &str, values: Vector) -> bool {
-    not_zero(values.as_slice()).map_err(|fault| of_record(fault, id)).or_raise();
+    dense::not_zero(values.as_slice()).map_err(|fault| of_record(fault, id)).or_raise();
+    true
+}
+
+#[pg_extern(sql = false)]
+fn check_direction(id: &str, values: Vector) -> bool {
+    dense::has_direction(values.as_slice()).map_err(|fault| of_record(fault, id)).or_raise();
     true
 }
 
@@ -33,20 +39,6 @@ fn check_metadata(id: &str, metadata: Json) -> bool {
     true
 }
 
-/// Refuses the zero vector, which has no direction.
-///
-/// # Errors
-/// 22023
-pub fn not_zero(values: &[f32]) -> Result<()> {
-    if values.iter().all(|&x| x == 0.0) {
-        return Err(Fault::new(
-            INVALID_PARAMETER_VALUE,
-            "dense vectors must contain at least one non-zero value",
-        ));
-    }
-    Ok(())
-}
-
 fn of_record(fault: Fault, id: &str) -> Fault {
-    fault.detail(format!("Record \"{id}\"."))
+    fault.detail(format!("Record {}.", quoted(id)))
 }

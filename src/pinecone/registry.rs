@@ -3,7 +3,9 @@
 use crate::pinecone::server::statement::{Mode, Param, run};
 use crate::raise::{OrRaise, raise};
 use conifer_pure::Fault;
-use conifer_pure::fault::state::UNDEFINED_TABLE;
+use conifer_pure::fault::quoted;
+use conifer_pure::fault::state::{NULL_VALUE_NOT_ALLOWED, UNDEFINED_TABLE};
+use conifer_pure::record::batch::Shape;
 use conifer_pure::record::metric::Metric;
 use pgrx::spi::quote_identifier;
 
@@ -14,33 +16,37 @@ pub const DEFAULT_PROJECT: &str = "00000000-0000-0000-0000-000000000000";
 pub struct Index {
     /// The number in its table's name.
     pub id: i32,
-    /// Elements of its vectors.
-    pub dimension: usize,
-    /// How it compares them.
-    pub metric: Metric,
+    /// What it expects of a record.
+    pub shape: Shape,
     /// `dense` or `sparse`.
     pub vector_type: String,
+    /// Whether deletion protection is enabled.
+    pub protected: bool,
 }
 
 impl Index {
-    /// The index called `name`.
+    /// The index called `name`. A writer looks it up as it writes, so that it sees an index that the same
+    /// statement made.
     ///
     /// # Errors
     /// Raises 42P01 if there is none.
-    pub fn find(name: &str) -> Self {
+    pub fn find(name: &str, mode: Mode) -> Self {
         let sql = format!(
-            "SELECT index_id, dimension, metric, vector_type FROM pc.index_reg
+            "SELECT index_id, dimension, metric, vector_type, deletion_protection FROM pc.index_reg
               WHERE project_id OPERATOR(pg_catalog.=) '{DEFAULT_PROJECT}'::pg_catalog.uuid
                 AND name OPERATOR(pg_catalog.=) $1"
         );
-        let found = run(Mode::Read, &sql, &[Param::text(name)], |rows| {
+        let found = run(mode, &sql, &[Param::text(name)], |rows| {
             (rows.count > 0).then(|| {
                 let metric: String = rows.get(0, 2).unwrap_or_default();
                 Self {
                     id: rows.get(0, 0).unwrap_or_default(),
-                    dimension: rows.get::<i32>(0, 1).unwrap_or_default() as usize,
-                    metric: Metric::from_name(&metric).or_raise(),
+                    shape: Shape {
+                        dimension: rows.get::<i32>(0, 1).unwrap_or_default() as usize,
+                        metric: Metric::from_name(&metric).or_raise(),
+                    },
                     vector_type: rows.get(0, 3).unwrap_or_default(),
+                    protected: rows.get::<String>(0, 4).as_deref() == Some("enabled"),
                 }
             })
         });
@@ -58,10 +64,18 @@ pub fn table(id: i32) -> String {
     format!("pc_data.{}", quote_identifier(format!("i_{id}")))
 }
 
+/// The name of an index that a caller gave.
+///
+/// # Errors
+/// Raises 22004 for NULL.
+pub fn name_of(name: Option<&str>) -> &str {
+    name.unwrap_or_else(|| raise(Fault::new(NULL_VALUE_NOT_ALLOWED, "index name must not be null")))
+}
+
 /// Raises 42P01 for an index that does not exist.
 pub fn not_found(name: &str) -> ! {
     raise(
-        Fault::new(UNDEFINED_TABLE, format!("index \"{name}\" does not exist"))
+        Fault::new(UNDEFINED_TABLE, format!("index {} does not exist", quoted(name)))
             .hint("pc_list_indexes() shows the indexes there are."),
     )
 }

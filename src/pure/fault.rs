@@ -33,6 +33,8 @@ pub mod state {
     pub const PROGRAM_LIMIT_EXCEEDED: &str = "54000";
     /// `feature_not_supported`
     pub const FEATURE_NOT_SUPPORTED: &str = "0A000";
+    /// `datatype_mismatch`
+    pub const DATATYPE_MISMATCH: &str = "42804";
     /// `undefined_table`: an index that does not exist
     pub const UNDEFINED_TABLE: &str = "42P01";
     /// `duplicate_table`: an index that exists already
@@ -73,6 +75,15 @@ impl fmt::Display for Fault {
 }
 
 impl std::error::Error for Fault {}
+
+/// `text` in double quotes, cut off where it gets too long for a message.
+pub fn quoted(text: &str) -> String {
+    const SHOWN: usize = 64;
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("\"{}...\"", &text[..end]),
+        None => format!("\"{text}\""),
+    }
+}
 
 /// Result of a pure function that may refuse its input.
 pub type Result<T> = std::result::Result<T, Fault>;

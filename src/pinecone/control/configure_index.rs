@@ -2,7 +2,7 @@
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
 use super::describe_index::return_description;
-use crate::pinecone::registry::{DEFAULT_PROJECT, not_found};
+use crate::pinecone::registry::{DEFAULT_PROJECT, name_of, not_found};
 use crate::pinecone::server::json::Json;
 use crate::pinecone::server::statement::{Mode, Param, run};
 use crate::raise::OrRaise;
@@ -18,7 +18,7 @@ fn pc_configure_index(
     spec: Option<Json>,
     fcinfo: pg_sys::FunctionCallInfo,
 ) {
-    let name = name.unwrap_or_default();
+    let name = name_of(name);
     if let Some(protection) = deletion_protection {
         check_deletion_protection(protection).or_raise();
     }

@@ -1,15 +1,16 @@
 //! `pc_create_index`: a row of the registry and a table of its own.
-#![allow(unsafe_code)] // what `#[pg_extern]` expands to
+#![allow(unsafe_code)]
 
 use super::describe_index::return_description;
-use crate::pinecone::registry::table;
+use crate::pinecone::registry::{name_of, table};
 use crate::pinecone::server::json::Json;
 use crate::pinecone::server::statement::{Mode, Param, run, run_once};
 use crate::pinecone::server::types::Home;
 use crate::raise::{OrRaise, raise};
 use conifer_pure::Fault;
-use conifer_pure::fault::state::{DUPLICATE_TABLE, INVALID_PARAMETER_VALUE};
+use conifer_pure::fault::state::{DUPLICATE_TABLE, FEATURE_NOT_SUPPORTED};
 use conifer_pure::record::index::{Definition, Wish, check_deletion_protection, check_name, check_spec};
+use conifer_pure::record::metric::Metric;
 use conifer_pure::record::tags::{Tags, merge, to_json};
 use pgrx::prelude::*;
 
@@ -28,9 +29,8 @@ fn pc_create_index(
     ef_construction: Option<i32>,
     fcinfo: pg_sys::FunctionCallInfo,
 ) {
-    let Some(name) = name else {
-        raise(Fault::new(INVALID_PARAMETER_VALUE, "index name must not be null"));
-    };
+    check_encoding();
+    let name = name_of(name);
     check_name(name).or_raise();
     let vector_type = vector_type.unwrap_or("dense");
     let storage = storage.unwrap_or("vector");
@@ -50,11 +50,13 @@ fn pc_create_index(
     }
     let tags = tags.map_or(Tags::new(), |tags| merge(Tags::new(), tags.text()).or_raise());
 
-    let sql = "INSERT INTO pc.index_reg (name, vector_type, dimension, metric, storage, m, ef_construction, \
-                                         spec, deletion_protection, tags) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
-               ON CONFLICT (project_id, name) DO NOTHING RETURNING index_id";
+    let sql = "INSERT INTO pc.index_reg (index_id, name, vector_type, dimension, metric, storage, m, \
+                                         ef_construction, spec, deletion_protection, tags) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+               ON CONFLICT (project_id, name) DO NOTHING";
+    let id = free_number();
     let params = [
+        Param::int(id),
         Param::text(name),
         Param::text(vector_type),
         Param::int(definition.dimension),
@@ -66,20 +68,53 @@ fn pc_create_index(
         Param::text(deletion_protection),
         Param::of(pg_sys::JSONBOID, Some(Json::parse(&to_json(&tags)).datum())),
     ];
-    let id: Option<i32> =
-        run(Mode::Write, sql, &params, |rows| (rows.count > 0).then(|| rows.get(0, 0)).flatten());
-    let Some(id) = id else {
+    if run(Mode::Write, sql, &params, |rows| rows.count) == 0 {
         raise(Fault::new(DUPLICATE_TABLE, format!("index \"{name}\" already exists")));
-    };
-    create_table(&table(id), &Home::of(fcinfo).quoted, definition.dimension);
+    }
+    create_table(&table(id), &Home::of(fcinfo).quoted, &definition);
     return_description(fcinfo, Mode::Write, name);
+}
+
+/// Refuses a database in another encoding than UTF-8: texts reach the pure parts as they are.
+fn check_encoding() {
+    // SAFETY: reads a variable of the backend.
+    if unsafe { pg_sys::GetDatabaseEncoding() } != pg_sys::pg_enc::PG_UTF8 as i32 {
+        raise(
+            Fault::new(FEATURE_NOT_SUPPORTED, "the encoding of the database is not UTF8")
+                .hint("Create the index in a database made with ENCODING 'UTF8'."),
+        );
+    }
+}
+
+/// The next number whose table name is free. After a schema-only restore there are tables that the
+/// registry and its sequence know nothing of.
+fn free_number() -> i32 {
+    let sql = "SELECT id::pg_catalog.int4, \
+                      pg_catalog.to_regclass(pg_catalog.concat('pc_data.i_', id)) IS NULL \
+                 FROM pg_catalog.nextval('pc.index_id_seq') AS id";
+    loop {
+        pgrx::check_for_interrupts!();
+        let next = run(Mode::Write, sql, &[], |rows| (rows.get::<i32>(0, 0), rows.get::<bool>(0, 1)));
+        if let (Some(id), Some(true)) = next {
+            return id;
+        }
+    }
 }
 
 /// Makes the table of an index. Its constraints hold for every way in, so that an INSERT or a COPY is
 /// held to the rules of `pc_upsert`.
 ///
 /// Collation "C" gives the primary key the byte order that Pinecone lists ids in.
-fn create_table(table: &str, home: &str, dimension: i32) {
+fn create_table(table: &str, home: &str, definition: &Definition) {
+    let dimension = definition.dimension;
+    let values_check =
+        if definition.metric == Metric::Cosine { "pc.check_direction" } else { "pc.check_values" };
+    let sparse_check = match definition.metric {
+        Metric::DotProduct => "",
+        Metric::Cosine | Metric::Euclidean => {
+            "CONSTRAINT sparse_values_need_dotproduct CHECK (sparse_values IS NULL)"
+        }
+    };
     run_once(&format!(
         "CREATE TABLE {table} (
             namespace pg_catalog.text COLLATE pg_catalog.\"C\" NOT NULL DEFAULT ''
@@ -87,10 +122,10 @@ fn create_table(table: &str, home: &str, dimension: i32) {
             id pg_catalog.text COLLATE pg_catalog.\"C\" NOT NULL
                 CONSTRAINT id_valid CHECK (pc.check_id(id)),
             \"values\" {home}.vector({dimension}) NOT NULL,
-            sparse_values {home}.sparsevec,
+            sparse_values {home}.sparsevec {sparse_check},
             metadata pg_catalog.jsonb NOT NULL DEFAULT '{{}}',
             PRIMARY KEY (namespace, id),
-            CONSTRAINT values_valid CHECK (pc.check_values(id, \"values\")),
+            CONSTRAINT values_valid CHECK ({values_check}(id, \"values\")),
             CONSTRAINT metadata_valid CHECK (pc.check_metadata(id, metadata))
         )"
     ));

@@ -1,7 +1,7 @@
 //! `pc_delete_index`: the registry row and the table go together.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
-use crate::pinecone::registry::{DEFAULT_PROJECT, not_found, table};
+use crate::pinecone::registry::{Index, name_of, not_found};
 use crate::pinecone::server::statement::{Mode, Param, run, run_once};
 use crate::raise::raise;
 use conifer_pure::Fault;
@@ -10,26 +10,33 @@ use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]
 fn pc_delete_index(name: Option<&str>) {
-    let name = name.unwrap_or_default();
-    let sql = format!(
-        "DELETE FROM pc.index_reg
-          WHERE project_id OPERATOR(pg_catalog.=) '{DEFAULT_PROJECT}'::pg_catalog.uuid
-            AND name OPERATOR(pg_catalog.=) $1
-         RETURNING index_id, deletion_protection"
-    );
-    let deleted = run(Mode::Write, &sql, &[Param::text(name)], |rows| {
-        (rows.count > 0).then(|| {
-            (rows.get::<i32>(0, 0).unwrap_or_default(), rows.get::<String>(0, 1).unwrap_or_default())
-        })
+    let name = name_of(name);
+    let index = Index::find(name, Mode::Write);
+    refuse_protected(name, index.protected);
+    // the table is locked before the registry's row, as a transaction that writes records and then
+    // configures the index does
+    let table = index.table();
+    let exists = "SELECT pg_catalog.to_regclass($1) IS NOT NULL";
+    if run(Mode::Write, exists, &[Param::text(&*table)], |rows| rows.get::<bool>(0, 0)) == Some(true) {
+        run_once(&format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"));
+    }
+    let sql =
+        "DELETE FROM pc.index_reg WHERE index_id OPERATOR(pg_catalog.=) $1 RETURNING deletion_protection";
+    let deleted = run(Mode::Write, sql, &[Param::int(index.id)], |rows| {
+        (rows.count > 0).then(|| rows.get::<String>(0, 0).unwrap_or_default())
     });
-    let Some((id, protection)) = deleted else { not_found(name) };
-    // the error takes the DELETE back
-    if protection == "enabled" {
+    // somebody else may have deleted or protected it meanwhile; the error takes the DELETE back
+    let Some(protection) = deleted else { not_found(name) };
+    refuse_protected(name, protection == "enabled");
+    // no CASCADE: a user's view or foreign key on the table is not ours to drop; IF EXISTS: one who
+    // dropped the table by hand must be able to clear the registry
+    run_once(&format!("DROP TABLE IF EXISTS {table}"));
+}
+
+fn refuse_protected(name: &str, protected: bool) {
+    if protected {
         raise(Fault::new(OBJECT_IN_USE, format!("index \"{name}\" is protected from deletion")).hint(
             "Call pc_configure_index with deletion_protection => 'disabled' before deleting the index.",
         ));
     }
-    // no CASCADE: a user's view or foreign key on the table is not ours to drop; IF EXISTS: one who
-    // dropped the table by hand must be able to clear the registry
-    run_once(&format!("DROP TABLE IF EXISTS {}", table(id)));
 }

@@ -1,7 +1,7 @@
 //! `pc_describe_index`, `pc_list_indexes`, `pc_has_index`.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
-use crate::pinecone::registry::{DEFAULT_PROJECT, not_found};
+use crate::pinecone::registry::{DEFAULT_PROJECT, name_of, not_found};
 use crate::pinecone::server::result::{open, return_rows};
 use crate::pinecone::server::statement::{Mode, Param, run};
 use pgrx::prelude::*;
@@ -27,7 +27,7 @@ pub fn return_description(fcinfo: pg_sys::FunctionCallInfo, mode: Mode, name: &s
 
 #[pg_extern(sql = false)]
 fn pc_describe_index(name: Option<&str>, fcinfo: pg_sys::FunctionCallInfo) {
-    return_description(fcinfo, Mode::Read, name.unwrap_or_default());
+    return_description(fcinfo, Mode::Read, name_of(name));
 }
 
 #[pg_extern(sql = false)]

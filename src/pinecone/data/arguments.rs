@@ -1,8 +1,9 @@
 //! Arguments that several functions of the data plane share.
 
-use crate::pinecone::registry::Index;
+use crate::pinecone::registry::{Index, name_of};
 use crate::pinecone::server::array::RawArray;
 use crate::pinecone::server::json::Json;
+use crate::pinecone::server::statement::Mode;
 use crate::raise::{OrRaise, raise};
 use conifer_pure::Fault;
 use conifer_pure::fault::state::{FEATURE_NOT_SUPPORTED, INVALID_PARAMETER_VALUE, NULL_VALUE_NOT_ALLOWED};
@@ -12,8 +13,8 @@ use conifer_pure::record::{batch, namespace};
 ///
 /// # Errors
 /// Raises 22004 for NULL, 42P01 if there is none.
-pub fn index(name: Option<&str>) -> Index {
-    Index::find(name.unwrap_or_else(|| null("index_name")))
+pub fn index(name: Option<&str>, mode: Mode) -> Index {
+    Index::find(name_of(name), mode)
 }
 
 /// The stored form of `namespace`; NULL is the default namespace.

@@ -15,7 +15,7 @@ fn pc_delete(
     filter: Option<Json>,
     namespace_name: Option<&str>,
 ) -> i64 {
-    let index = index(index_name);
+    let index = index(index_name, Mode::Write);
     let namespace = namespace(namespace_name);
     let delete_all = delete_all.unwrap_or(false);
     if usize::from(ids.is_some()) + usize::from(delete_all) + usize::from(filter.is_some()) != 1 {
@@ -25,14 +25,20 @@ fn pc_delete(
         invalid("filter must not be empty");
     }
     refuse_filter(filter);
-    let delete = format!("DELETE FROM {} WHERE namespace OPERATOR(pg_catalog.=) $1", index.table());
-    match ids {
-        None => run(Mode::Write, &delete, &[Param::text(namespace)], |rows| rows.count as i64),
-        Some(ids) => {
-            check_ids(&ids);
-            let sql = format!("{delete} AND id OPERATOR(pg_catalog.=) ANY ($2)");
-            let params = [Param::text(namespace), Param::of(pg_sys::TEXTARRAYOID, Some(ids.datum()))];
-            run(Mode::Write, &sql, &params, |rows| rows.count as i64)
-        }
+    let mut params = vec![Param::text(namespace)];
+    let mut chosen = "";
+    if let Some(ids) = ids {
+        check_ids(&ids);
+        params.push(Param::of(pg_sys::TEXTARRAYOID, Some(ids.datum())));
+        chosen = "AND id OPERATOR(pg_catalog.=) ANY ($2)";
     }
+    // rows are locked in the order of their ids, as an upsert does, or the two could wait for each other
+    let table = index.table();
+    let sql = format!(
+        "DELETE FROM {table}
+          WHERE namespace OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) ANY (
+                SELECT id FROM {table}
+                 WHERE namespace OPERATOR(pg_catalog.=) $1 {chosen} ORDER BY id FOR UPDATE)"
+    );
+    run(Mode::Write, &sql, &params, |rows| rows.count as i64)
 }

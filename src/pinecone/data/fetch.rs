@@ -14,12 +14,12 @@ fn pc_fetch(
     namespace_name: Option<&str>,
     fcinfo: pg_sys::FunctionCallInfo,
 ) {
-    let index = index(index_name);
+    let index = index(index_name, Mode::Read);
     let namespace = namespace(namespace_name);
     let ids = ids.unwrap_or_else(|| null("ids"));
     check_ids(&ids);
     let sql = format!(
-        "SELECT id, \"values\", sparse_values, metadata FROM {}
+        "SELECT id::pg_catalog.text, \"values\", sparse_values, metadata FROM {}
           WHERE namespace OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) ANY ($2) ORDER BY id",
         index.table()
     );

@@ -19,7 +19,7 @@ fn pc_list(
     namespace_name: Option<&str>,
     fcinfo: pg_sys::FunctionCallInfo,
 ) {
-    let index = index(index_name);
+    let index = index(index_name, Mode::Read);
     let namespace = namespace(namespace_name);
     let limit = limit.unwrap_or(100);
     if !(1..=MAX_LIMIT).contains(&limit) {
@@ -29,7 +29,7 @@ fn pc_list(
     let end = prefix_end(prefix);
     // one row more than the page tells whether there is another page; its token is the page's last id
     let sql = format!(
-        "SELECT id, CASE WHEN total OPERATOR(pg_catalog.>) $3 THEN last END
+        "SELECT id::pg_catalog.text, CASE WHEN total OPERATOR(pg_catalog.>) $3 THEN last::pg_catalog.text END
            FROM (SELECT id,
                         pg_catalog.row_number() OVER page AS place,
                         pg_catalog.count(*) OVER page AS total,

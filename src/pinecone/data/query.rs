@@ -1,9 +1,8 @@
 //! `pc_query`: the records nearest to a vector, or to a record.
-#![allow(unsafe_code)] // what `#[pg_extern]` expands to
+#![allow(unsafe_code)]
 
 use super::arguments::{index, invalid, namespace, refuse_filter};
 use crate::engine::vector::Vector;
-use crate::pinecone::check::not_zero;
 use crate::pinecone::registry::Index;
 use crate::pinecone::server::json::Json;
 use crate::pinecone::server::result::{open, return_rows};
@@ -11,7 +10,8 @@ use crate::pinecone::server::statement::{Mode, Param, run};
 use crate::pinecone::server::types::Home;
 use crate::raise::{OrRaise, raise};
 use conifer_pure::Fault;
-use conifer_pure::fault::state::{DATA_EXCEPTION, FEATURE_NOT_SUPPORTED};
+use conifer_pure::fault::state::FEATURE_NOT_SUPPORTED;
+use conifer_pure::record::dense::has_direction;
 use conifer_pure::record::id::check as check_id;
 use conifer_pure::record::metric::Metric;
 use pgrx::prelude::*;
@@ -34,7 +34,7 @@ fn pc_query(
     sparse_vector: Option<AnyElement>,
     fcinfo: pg_sys::FunctionCallInfo,
 ) {
-    let index = index(index_name);
+    let index = index(index_name, Mode::Read);
     let namespace = namespace(namespace_name);
     let top_k = top_k.unwrap_or(10);
     if !(1..=MAX_TOP_K).contains(&top_k) {
@@ -58,9 +58,14 @@ fn pc_query(
                 index.table()
             );
             let params = [Param::text(namespace), Param::text(id)];
-            // copied, because the row goes away with its statement
             let found = run(Mode::Read, &sql, &params, |rows| {
-                (rows.count > 0).then(|| rows.get::<Vector>(0, 0).map(|v| v.as_slice().to_vec())).flatten()
+                if rows.count == 0 {
+                    return None;
+                }
+                // SAFETY: Vector is the twin of the type that Home looked up. Its elements are copied,
+                // because the row goes away with its statement.
+                let vector: Option<Vector> = unsafe { rows.get_as(home.vector(), 0, 0) };
+                vector.map(|v| v.as_slice().to_vec())
             });
             match found {
                 Some(values) => Vector::from_slice(&values),
@@ -73,48 +78,50 @@ fn pc_query(
         (Some(_), Some(_)) => invalid("only one of vector and id may be given"),
         (None, None) => invalid("one of vector and id must be given"),
     };
-    let include = |column, included: Option<bool>| match included {
-        Some(true) => column,
-        _ => "NULL",
-    };
-    let (operator, score) = ranking(index.metric);
+    let (operator, score, order) = ranking(index.shape.metric);
     let home_name = &home.quoted;
-    // the ids break ties; behind an index that yields rows by distance they cost an incremental sort
+    // what is not asked for is not read: neither detoasted, nor in need of a privilege
+    let include = |column: &str, type_name: &str, included: Option<bool>| match included {
+        Some(true) => (column.to_owned(), format!(", {column}")),
+        _ => (format!("NULL::{type_name}"), String::new()),
+    };
+    let (values, read_values) = include("\"values\"", &format!("{home_name}.vector"), include_values);
+    let (sparse, read_sparse) = include("sparse_values", &format!("{home_name}.sparsevec"), include_values);
+    let (metadata, read_metadata) = include("metadata", "pg_catalog.jsonb", include_metadata);
+    // The inner order is the one that an index on the distance yields, ids at the cost of an incremental
+    // sort; the outer one is that of the score as it is returned, in which more rows tie.
     let sql = format!(
-        "SELECT id, ({score})::pg_catalog.float4, {}::{home_name}.vector, {}::{home_name}.sparsevec, {}::pg_catalog.jsonb
-           FROM (SELECT id, \"values\", sparse_values, metadata, \"values\" OPERATOR({home_name}.{operator}) $1 AS distance
+        "SELECT id::pg_catalog.text, ({score})::pg_catalog.float4, {values}, {sparse}, {metadata}
+           FROM (SELECT id, \"values\" OPERATOR({home_name}.{operator}) $1 AS distance
+                        {read_values} {read_sparse} {read_metadata}
                    FROM {}
                   WHERE namespace OPERATOR(pg_catalog.=) $2
                   ORDER BY \"values\" OPERATOR({home_name}.{operator}) $1, id
                   LIMIT $3) AS nearest
-          ORDER BY distance, id",
-        include("\"values\"", include_values),
-        include("sparse_values", include_values),
-        include("metadata", include_metadata),
+          ORDER BY ({order})::pg_catalog.float4, id",
         index.table(),
     );
     let params = [Param::of(home.vector(), vector.into_datum()), Param::text(namespace), Param::int(top_k)];
     return_rows(fcinfo, Mode::Read, &sql, &params);
 }
 
-/// The distance operator that a metric ranks by, and Pinecone's score from its result `distance`.
-fn ranking(metric: Metric) -> (&'static str, &'static str) {
+/// The distance operator that a metric ranks by, Pinecone's score from its result `distance`, and the
+/// score in ascending order, best first and NaN last.
+fn ranking(metric: Metric) -> (&'static str, &'static str, &'static str) {
     match metric {
-        Metric::Cosine => ("<=>", "1 OPERATOR(pg_catalog.-) distance"),
-        Metric::Euclidean => ("<->", "distance OPERATOR(pg_catalog.*) distance"),
-        Metric::DotProduct => ("<#>", "0 OPERATOR(pg_catalog.-) distance"),
+        Metric::Cosine => ("<=>", "1 OPERATOR(pg_catalog.-) distance", "distance OPERATOR(pg_catalog.-) 1"),
+        Metric::Euclidean => {
+            let square = "distance OPERATOR(pg_catalog.*) distance";
+            ("<->", square, square)
+        }
+        Metric::DotProduct => ("<#>", "0 OPERATOR(pg_catalog.-) distance", "distance"),
     }
 }
 
 fn check_query(index: &Index, vector: &[f32]) {
-    if vector.len() != index.dimension {
-        raise(Fault::new(
-            DATA_EXCEPTION,
-            format!("expected {} dimensions, not {}", index.dimension, vector.len()),
-        ));
-    }
+    index.shape.check_dimension(vector.len()).or_raise();
     // the other metrics rank by a zero vector as well as by any
-    if index.metric == Metric::Cosine {
-        not_zero(vector).or_raise();
+    if index.shape.metric == Metric::Cosine {
+        has_direction(vector).or_raise();
     }
 }

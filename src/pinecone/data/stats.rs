@@ -9,7 +9,7 @@ use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]
 fn pc_describe_index_stats(index_name: Option<&str>, filter: Option<Json>) -> Json {
-    let index = index(index_name);
+    let index = index(index_name, Mode::Read);
     refuse_filter(filter);
     let sql = format!(
         "SELECT pg_catalog.jsonb_build_object(
@@ -21,8 +21,8 @@ fn pc_describe_index_stats(index_name: Option<&str>, filter: Option<Json>) -> Js
         index.table()
     );
     let params = [
-        Param::int(index.dimension as i32),
-        Param::text(index.metric.name()),
+        Param::int(index.shape.dimension as i32),
+        Param::text(index.shape.metric.name()),
         Param::text(&*index.vector_type),
     ];
     one_json(Mode::Read, &sql, &params)

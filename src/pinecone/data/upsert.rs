@@ -9,9 +9,8 @@ use crate::pinecone::server::json::Json;
 use crate::pinecone::server::statement::{Mode, Param, run};
 use crate::pinecone::server::types::{Home, array_of};
 use crate::raise::{OrRaise, raise};
-use conifer_pure::Fault;
-use conifer_pure::fault::state::FEATURE_NOT_SUPPORTED;
 use conifer_pure::record::batch;
+use conifer_pure::record::index::sparse_refusal;
 use pgrx::IntoDatum;
 use pgrx::prelude::*;
 
@@ -22,12 +21,13 @@ fn pc_upsert(
     namespace_name: Option<&str>,
     fcinfo: pg_sys::FunctionCallInfo,
 ) -> i64 {
-    let index = index(index_name);
+    let index = index(index_name, Mode::Write);
     let namespace = namespace(namespace_name);
     let Some(vectors) = vectors else { null("vectors") };
     let (mut ids, mut values, mut metadata) = (Vec::new(), Vec::new(), Vec::new());
-    for record in batch::parse(vectors.text(), index.dimension).or_raise() {
+    for record in batch::parse(vectors.text(), index.shape).or_raise() {
         pgrx::check_for_interrupts!();
+        let record = record.or_raise();
         ids.push(record.id.as_ref().into_datum());
         values.push(Vector::from_slice(&record.values).into_datum());
         metadata.push(record.metadata.map(|text| Json::parse(text).datum()));
@@ -53,7 +53,7 @@ fn pc_upsert_many(
     namespace_name: Option<&str>,
     fcinfo: pg_sys::FunctionCallInfo,
 ) -> i64 {
-    let index = index(index_name);
+    let index = index(index_name, Mode::Write);
     let namespace = namespace(namespace_name);
     let Some(ids) = ids else { null("ids") };
     let Some(values) = values else { null("values") };
@@ -74,7 +74,7 @@ fn pc_upsert_many(
         }
     }
     if sparse_values.is_some_and(|sparse| !sparse.is_all_null()) {
-        raise(Fault::new(FEATURE_NOT_SUPPORTED, "sparse values are not supported yet"));
+        raise(sparse_refusal(index.shape.metric));
     }
     write(&index, namespace, Home::of(fcinfo).vector(), &ids, &values, metadata.as_ref())
 }

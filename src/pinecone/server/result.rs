@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use crate::pinecone::server::json::Json;
-use crate::pinecone::server::statement::{Mode, Param, Rows, run};
+use crate::pinecone::server::statement::{Mode, Param, Rows, run, wrong_type};
 use pgrx::prelude::*;
 
 /// Runs a statement whose columns are those of the calling set-returning function, and makes its rows
@@ -38,16 +38,15 @@ pub fn open(fcinfo: pg_sys::FunctionCallInfo) -> Store {
 impl Store {
     /// Adds rows, which must have the function's columns.
     ///
-    /// # Panics
-    /// If they have others: the tuples would be read by the wrong descriptor.
+    /// # Errors
+    /// Raises 42804 if they have others: the tuples would be read by the wrong descriptor.
     pub fn put(&self, rows: &Rows) {
         let Some((descriptor, tuples)) = rows.tuples() else { return };
         // SAFETY: both descriptors are live; after the check a tuple of the one may be read by the other.
         unsafe {
-            assert!(
-                same_columns(descriptor, self.descriptor),
-                "statement returns other columns than declared"
-            );
+            if let Some(column) = other_column(descriptor, self.descriptor) {
+                wrong_type(column);
+            }
             for &tuple in tuples {
                 pg_sys::tuplestore_puttuple(self.store, tuple);
             }
@@ -55,13 +54,14 @@ impl Store {
     }
 }
 
+/// The first column, from 1, whose type differs.
+///
 /// # Safety
 /// Both must be live descriptors.
-unsafe fn same_columns(a: pg_sys::TupleDesc, b: pg_sys::TupleDesc) -> bool {
-    // SAFETY: column numbers from 1 to natts are in range.
+unsafe fn other_column(a: pg_sys::TupleDesc, b: pg_sys::TupleDesc) -> Option<i32> {
+    // SAFETY: SPI_gettypeid answers InvalidOid for a column that is not there.
     unsafe {
-        (*a).natts == (*b).natts
-            && (1..=(*a).natts).all(|i| pg_sys::SPI_gettypeid(a, i) == pg_sys::SPI_gettypeid(b, i))
+        (1..=(*a).natts.max((*b).natts)).find(|&i| pg_sys::SPI_gettypeid(a, i) != pg_sys::SPI_gettypeid(b, i))
     }
 }
 

@@ -5,6 +5,9 @@
 //! `search_path` is not to be trusted.
 #![allow(unsafe_code)]
 
+use crate::raise::raise;
+use conifer_pure::Fault;
+use conifer_pure::fault::state::DATATYPE_MISMATCH;
 use pgrx::prelude::*;
 use pgrx::{FromDatum, IntoDatum};
 use std::cell::{Cell, RefCell};
@@ -56,16 +59,31 @@ pub struct Rows {
 impl Rows {
     /// The value in a row and a column, both from 0; `None` is NULL.
     ///
+    /// # Errors
+    /// Raises 42804 if the column is of another type.
+    ///
     /// # Panics
     /// If there is no such row.
-    pub fn get<T: FromDatum>(&self, row: usize, column: usize) -> Option<T> {
+    pub fn get<T: FromDatum + IntoDatum>(&self, row: usize, column: usize) -> Option<T> {
+        // SAFETY: a type of the server and its Rust twin, as pgrx pairs them.
+        unsafe { self.get_as(T::type_oid(), row, column) }
+    }
+
+    /// As [`Self::get`], for a type that only the catalog knows.
+    ///
+    /// # Safety
+    /// `T` must be the Rust twin of type `oid`.
+    pub unsafe fn get_as<T: FromDatum>(&self, oid: pg_sys::Oid, row: usize, column: usize) -> Option<T> {
         let (descriptor, tuples) = self.tuples().expect("the statement returns rows");
+        let number = column as i32 + 1;
         let mut is_null = false;
-        // SAFETY: the tuple belongs to the descriptor; SPI_getbinval answers NULL for a column that
-        // is not there. The caller names the Rust type of the column's SQL type.
+        // SAFETY: the tuple belongs to the descriptor, whose owner may have changed a column's type;
+        // the caller vouches for the pair of types.
         unsafe {
-            let datum = pg_sys::SPI_getbinval(tuples[row], descriptor, column as i32 + 1, &mut is_null);
-            T::from_datum(datum, is_null)
+            if pg_sys::SPI_gettypeid(descriptor, number) != oid {
+                wrong_type(number);
+            }
+            T::from_datum(pg_sys::SPI_getbinval(tuples[row], descriptor, number, &mut is_null), is_null)
         }
     }
 
@@ -80,6 +98,15 @@ impl Rows {
             }
         })
     }
+}
+
+/// Raises 42804: somebody changed the type of a column that a statement reads.
+#[cold]
+pub fn wrong_type(column: i32) -> ! {
+    raise(
+        Fault::new(DATATYPE_MISMATCH, format!("column {column} of the result is not of the declared type"))
+            .hint("A column of the index's table seems to have been altered."),
+    )
 }
 
 /// Runs a statement and hands its rows to `take`.

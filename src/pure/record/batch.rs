@@ -1,11 +1,15 @@
 //! The `vectors` argument of an upsert: JSON records, read without a tree in between.
 
-use crate::fault::{Fault, Result, state};
+use crate::fault::{Fault, Result, quoted, state};
 use crate::record::id;
+use crate::record::index::sparse_refusal;
+use crate::record::metric::Metric;
 use crate::vector::text;
 use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::fmt;
 
 /// Most records of one call.
 pub const MAX_RECORDS: usize = 1000;
@@ -34,7 +38,30 @@ struct Raw<'a> {
     metadata: Option<&'a RawValue>,
 }
 
-/// Reads a JSON array of 1 to [`MAX_RECORDS`] records for a dense index of `dimension` elements.
+/// What the index expects of a record.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape {
+    /// Elements of a vector.
+    pub dimension: usize,
+    /// The metric, which decides whether sparse values have a meaning.
+    pub metric: Metric,
+}
+
+impl Shape {
+    /// Refuses a vector of another dimension, in pgvector's words.
+    ///
+    /// # Errors
+    /// 22000
+    pub fn check_dimension(&self, n: usize) -> Result<()> {
+        if n == self.dimension {
+            return Ok(());
+        }
+        Err(Fault::new(state::DATA_EXCEPTION, format!("expected {} dimensions, not {n}", self.dimension)))
+    }
+}
+
+/// Reads a JSON array of 1 to [`MAX_RECORDS`] records for a dense index. The records are read one by
+/// one as the iterator is driven, so that a caller can do something else in between.
 ///
 /// Metadata and the direction of a vector are not looked at: the table's own checks do that, for every
 /// way into it.
@@ -42,13 +69,39 @@ struct Raw<'a> {
 /// # Errors
 /// 22023 for anything that is no array of records, or too many; 22000 in pgvector's words for a wrong
 /// number of elements; 0A000 for sparse values. DETAIL names the record.
-pub fn parse(json: &str, dimension: usize) -> Result<Vec<Record<'_>>> {
-    let items: Vec<&RawValue> = serde_json::from_str(json).map_err(|_| {
+pub fn parse(json: &str, shape: Shape) -> Result<impl Iterator<Item = Result<Record<'_>>>> {
+    let Items(items) = serde_json::from_str(json).map_err(|_| {
         Fault::new(state::INVALID_PARAMETER_VALUE, "vectors must be a JSON array of records")
             .hint(r#"Write [{"id": "a", "values": [0.1, 0.2], "metadata": {"k": "v"}}, ...]."#)
     })?;
     check_count(items.len(), "record")?;
-    items.iter().enumerate().map(|(i, item)| record(item.get(), i + 1, dimension)).collect()
+    Ok(items.into_iter().enumerate().map(move |(i, item)| record(item.get(), i + 1, shape)))
+}
+
+/// The elements of an array, unread; of one that is too long, one more than allowed.
+struct Items<'a>(Vec<&'a RawValue>);
+
+impl<'de> Deserialize<'de> for Items<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct ItemsVisitor;
+        impl<'de> Visitor<'de> for ItemsVisitor {
+            type Value = Items<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("an array")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> std::result::Result<Self::Value, A::Error> {
+                let mut items = Vec::new();
+                while let Some(item) = seq.next_element()? {
+                    // memory must not grow with the input: running out of it cannot be reported
+                    if items.len() <= MAX_RECORDS {
+                        items.push(item);
+                    }
+                }
+                Ok(Items(items))
+            }
+        }
+        deserializer.deserialize_seq(ItemsVisitor).map_err(D::Error::custom)
+    }
 }
 
 /// Checks how many things (`noun`, singular) one call is about.
@@ -61,27 +114,32 @@ pub fn check_count(n: usize, noun: &str) -> Result<()> {
         1..=MAX_RECORDS => Ok(()),
         _ => Err(Fault::new(
             state::INVALID_PARAMETER_VALUE,
-            format!("{n} {noun}s exceed the limit of {MAX_RECORDS} per call"),
+            format!("more than {MAX_RECORDS} {noun}s in one call"),
         )
         .hint("Split the call, or use SQL on the index's table; pc_describe_index() names it.")),
     }
 }
 
-fn record(json: &str, position: usize, dimension: usize) -> Result<Record<'_>> {
-    let raw: Raw = serde_json::from_str(json).map_err(|e| {
-        let reason = e.to_string();
-        let reason = reason.rsplit_once(" at line ").map_or(&*reason, |(before, _)| before);
+fn record(json: &str, position: usize, shape: Shape) -> Result<Record<'_>> {
+    let malformed = |reason: &str| {
+        let reason: String = reason.chars().take(200).collect();
         Fault::new(
             state::INVALID_PARAMETER_VALUE,
             format!("record {position} of vectors is malformed: {reason}"),
         )
+    };
+    // serde would take an array for the fields in their order
+    if !json.starts_with('{') {
+        return Err(malformed("expected an object"));
+    }
+    let raw: Raw = serde_json::from_str(json).map_err(|e| {
+        let reason = e.to_string();
+        malformed(reason.rsplit_once(" at line ").map_or(&*reason, |(before, _)| before))
     })?;
     id::check(&raw.id)?;
-    let detail = || format!("Record \"{}\".", raw.id);
+    let detail = || format!("Record {}.", quoted(&raw.id));
     if raw.sparse_values.is_some() {
-        return Err(
-            Fault::new(state::FEATURE_NOT_SUPPORTED, "sparse values are not supported yet").detail(detail())
-        );
+        return Err(sparse_refusal(shape.metric).detail(detail()));
     }
     let Some(values) = raw.values else {
         return Err(Fault::new(state::INVALID_PARAMETER_VALUE, "values are required in a dense index")
@@ -93,13 +151,7 @@ fn record(json: &str, position: usize, dimension: usize) -> Result<Record<'_>> {
         }
         _ => fault.detail(detail()),
     })?;
-    if values.len() != dimension {
-        return Err(Fault::new(
-            state::DATA_EXCEPTION,
-            format!("expected {dimension} dimensions, not {}", values.len()),
-        )
-        .detail(detail()));
-    }
+    shape.check_dimension(values.len()).map_err(|fault| fault.detail(detail()))?;
     Ok(Record { values, metadata: raw.metadata.map(RawValue::get), id: raw.id })
 }
 
@@ -109,11 +161,24 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
+    fn all(json: &str) -> Result<Vec<Record<'_>>> {
+        parse(json, Shape { dimension: 2, metric: Metric::DotProduct })?.collect()
+    }
+
+    #[test]
+    fn sparse_values_need_dotproduct() {
+        let text = r#"[{"id": "a", "values": [1, 2], "sparse_values": {"indices": [1], "values": [1]}}]"#;
+        for metric in [Metric::Cosine, Metric::Euclidean] {
+            let fault = parse(text, Shape { dimension: 2, metric }).unwrap().next().unwrap().unwrap_err();
+            assert_eq!(fault.state, state::INVALID_PARAMETER_VALUE);
+        }
+    }
+
     #[test]
     fn reads_records() {
         let text = r#"[{"id": "a", "values": [1, 2.5], "metadata": {"k": ["v"]}},
                        {"values": [-3e-1, 0], "id": "q\"", "metadata": null, "sparse_values": null}]"#;
-        let records = parse(text, 2).unwrap();
+        let records = all(text).unwrap();
         assert_eq!(
             records[0],
             Record { id: "a".into(), values: vec![1.0, 2.5], metadata: Some(r#"{"k": ["v"]}"#) }
@@ -123,7 +188,7 @@ mod tests {
 
     #[test]
     fn refuses() {
-        let one = |record: serde_json::Value| parse(&json!([record]).to_string(), 2).unwrap_err();
+        let one = |record: serde_json::Value| all(&json!([record]).to_string()).unwrap_err();
         for (bad, state, words) in [
             (json!({"values": [1, 2]}), state::INVALID_PARAMETER_VALUE, "missing field `id`"),
             (json!({"id": 5, "values": [1, 2]}), state::INVALID_PARAMETER_VALUE, "record 1 of vectors"),
@@ -142,6 +207,8 @@ mod tests {
                 "sparse",
             ),
             (json!(7), state::INVALID_PARAMETER_VALUE, "record 1 of vectors"),
+            (json!(["a", [1, 2]]), state::INVALID_PARAMETER_VALUE, "expected an object"),
+            (json!({"k".repeat(9999): 1}), state::INVALID_PARAMETER_VALUE, "unknown field `kkk"),
         ] {
             let fault = one(bad.clone());
             assert_eq!(fault.state, state, "{bad}: {fault}");
@@ -149,26 +216,26 @@ mod tests {
             assert!(!fault.message.contains(" at line "), "{fault}");
         }
         for bad in ["", "{}", "null", "[", r#"{"vectors": []}"#] {
-            assert!(parse(bad, 2).unwrap_err().message.contains("JSON array"), "{bad}");
+            assert!(all(bad).unwrap_err().message.contains("JSON array"), "{bad}");
         }
     }
 
     #[test]
     fn counts() {
-        assert!(parse("[]", 2).unwrap_err().message.contains("at least one"));
+        assert!(all("[]").unwrap_err().message.contains("at least one"));
         let many = |n: usize| {
             json!((0..n).map(|i| json!({"id": i.to_string(), "values": [1, i]})).collect::<Vec<_>>())
         };
-        assert_eq!(parse(&many(1000).to_string(), 2).unwrap().len(), 1000);
-        assert!(parse(&many(1001).to_string(), 2).unwrap_err().message.contains("1001"));
+        assert_eq!(all(&many(1000).to_string()).unwrap().len(), 1000);
+        assert!(all(&many(1001).to_string()).unwrap_err().message.contains("more than 1000 records"));
     }
 
     proptest! {
         #[test]
         fn never_panics(text in "\\PC*") {
-            let _ = parse(&text, 2);
-            let _ = parse(&format!("[{text}]"), 2);
-            let _ = parse(&format!(r#"[{{"id": "a", "values": [{text}]}}]"#), 2);
+            let _ = all(&text);
+            let _ = all(&format!("[{text}]"));
+            let _ = all(&format!(r#"[{{"id": "a", "values": [{text}]}}]"#));
         }
     }
 }

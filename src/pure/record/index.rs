@@ -1,8 +1,12 @@
 //! What an index may be called and made of.
 
-use crate::fault::{Fault, Result, state::FEATURE_NOT_SUPPORTED, state::INVALID_PARAMETER_VALUE};
+use crate::fault::state::{FEATURE_NOT_SUPPORTED, INVALID_PARAMETER_VALUE};
+use crate::fault::{Fault, Result, quoted};
 use crate::record::metric::Metric;
 use crate::vector::MAX_DIM;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 /// Longest index name, in characters.
@@ -57,7 +61,7 @@ impl Definition {
                 return Err(Fault::new(FEATURE_NOT_SUPPORTED, "sparse indexes are not supported yet"));
             }
             other => {
-                return Err(invalid(format!("unrecognized vector_type \"{other}\""))
+                return Err(invalid(format!("unrecognized vector_type {}", quoted(other)))
                     .hint("Use \"dense\" or \"sparse\"."));
             }
         }
@@ -68,7 +72,7 @@ impl Definition {
                     .hint("Use \"vector\"."));
             }
             other => {
-                return Err(invalid(format!("unrecognized storage \"{other}\""))
+                return Err(invalid(format!("unrecognized storage {}", quoted(other)))
                     .hint("Use \"vector\" or \"halfvec\"."));
             }
         }
@@ -129,28 +133,58 @@ pub fn check_name(name: &str) -> Result<()> {
 pub fn check_deletion_protection(value: &str) -> Result<()> {
     match value {
         "enabled" | "disabled" => Ok(()),
-        _ => {
-            Err(Fault::new(INVALID_PARAMETER_VALUE, format!("unrecognized deletion_protection \"{value}\""))
-                .hint("Use \"enabled\" or \"disabled\"."))
-        }
+        _ => Err(Fault::new(
+            INVALID_PARAMETER_VALUE,
+            format!("unrecognized deletion_protection {}", quoted(value)),
+        )
+        .hint("Use \"enabled\" or \"disabled\".")),
     }
 }
+
+/// Most bytes of a `spec`, or of tags, as JSON text.
+pub const MAX_JSON_BYTES: usize = 65_536;
 
 /// Checks a `spec`, given as JSON: an object in any of Pinecone's forms.
 ///
 /// # Errors
-/// 22023 if it is no object, 0A000 if it names a `source_collection`, which would have to be copied.
+/// 22023 if it is no object or too large, 0A000 if it names a `source_collection`, which would have to
+/// be copied.
 pub fn check_spec(json: &str) -> Result<()> {
-    let spec: serde_json::Value = serde_json::from_str(json)
-        .map_err(|e| Fault::new(INVALID_PARAMETER_VALUE, "spec is not valid JSON").detail(e.to_string()))?;
-    let Some(object) = spec.as_object() else {
-        return Err(Fault::new(INVALID_PARAMETER_VALUE, "spec must be a JSON object"));
-    };
-    let sourced = |value: &serde_json::Value| value.get("source_collection").is_some_and(|c| !c.is_null());
-    if sourced(&spec) || object.values().any(sourced) {
+    type Object<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
+    check_json_size("spec", json)?;
+    let spec: Object = serde_json::from_str(json)
+        .map_err(|_| Fault::new(INVALID_PARAMETER_VALUE, "spec must be a JSON object"))?;
+    let sourced = |object: &Object| object.get("source_collection").is_some_and(|c| c.get() != "null");
+    let inner = |value: &&RawValue| serde_json::from_str::<Object>(value.get()).is_ok_and(|o| sourced(&o));
+    if sourced(&spec) || spec.values().any(inner) {
         return Err(Fault::new(FEATURE_NOT_SUPPORTED, "source_collection is not supported yet"));
     }
     Ok(())
+}
+
+/// Refuses JSON that is too large to be what it should be, before it is read.
+///
+/// # Errors
+/// 22023
+pub fn check_json_size(name: &str, json: &str) -> Result<()> {
+    if json.len() > MAX_JSON_BYTES {
+        return Err(Fault::new(
+            INVALID_PARAMETER_VALUE,
+            format!("{name} of {} bytes exceeds the limit of {MAX_JSON_BYTES}", json.len()),
+        ));
+    }
+    Ok(())
+}
+
+/// Why a dense index of this metric takes no sparse values.
+pub fn sparse_refusal(metric: Metric) -> Fault {
+    match metric {
+        Metric::DotProduct => Fault::new(FEATURE_NOT_SUPPORTED, "sparse values are not supported yet"),
+        Metric::Cosine | Metric::Euclidean => {
+            Fault::new(INVALID_PARAMETER_VALUE, "index configuration does not support sparse values")
+                .hint("Only indexes that are sparse or use the metric \"dotproduct\" support them.")
+        }
+    }
 }
 
 #[cfg(test)]
@@ -212,10 +246,17 @@ mod tests {
             "{}",
             r#"{"serverless": {"cloud": "aws", "region": "us-east-1"}}"#,
             r#"{"pod": {"environment": "x", "pod_type": "p1.x1", "source_collection": null}}"#,
+            &format!(r#"{{"deep": {}1e400{}}}"#, "[".repeat(500), "]".repeat(500)),
         ] {
             assert!(check_spec(good).is_ok(), "{good}");
         }
         assert_eq!(check_spec("[]").unwrap_err().state, INVALID_PARAMETER_VALUE);
+        assert!(
+            check_spec(&format!(r#"{{"a": "{}"}}"#, "x".repeat(65_536)))
+                .unwrap_err()
+                .message
+                .contains("65545")
+        );
         assert_eq!(
             check_spec(r#"{"pod": {"source_collection": "c"}}"#).unwrap_err().state,
             FEATURE_NOT_SUPPORTED

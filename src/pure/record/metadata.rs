@@ -1,6 +1,6 @@
 //! Metadata of a record: a flat JSON object of strings, numbers, booleans and lists of strings.
 
-use crate::fault::{Fault, Result, state::INVALID_PARAMETER_VALUE};
+use crate::fault::{Fault, Result, quoted, state::INVALID_PARAMETER_VALUE};
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -76,7 +76,8 @@ impl<'de> Visitor<'de> for FlatVisitor {
             let key = key.0;
             if key.starts_with('$') {
                 return Err(A::Error::custom(format_args!(
-                    "metadata key must not begin with \"$\": \"{key}\""
+                    "metadata key must not begin with \"$\": {}",
+                    quoted(&key)
                 )));
             }
             let raw = value.get();
@@ -89,7 +90,8 @@ impl<'de> Visitor<'de> for FlatVisitor {
                 let shown: String = raw.chars().take(60).collect();
                 let dots = if shown.len() < raw.len() { "..." } else { "" };
                 return Err(A::Error::custom(format_args!(
-                    "metadata value must be a string, number, boolean or list of strings, got '{shown}{dots}' for field '{key}'"
+                    "metadata value must be a string, number, boolean or list of strings, got '{shown}{dots}' for field '{}'",
+                    quoted(&key).trim_matches('"')
                 )));
             }
         }

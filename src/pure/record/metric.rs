@@ -1,6 +1,6 @@
 //! The three metrics of an index.
 
-use crate::fault::{Fault, Result, state::INVALID_PARAMETER_VALUE};
+use crate::fault::{Fault, Result, quoted, state::INVALID_PARAMETER_VALUE};
 
 /// How an index compares vectors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +23,7 @@ impl Metric {
             "cosine" => Ok(Self::Cosine),
             "euclidean" => Ok(Self::Euclidean),
             "dotproduct" => Ok(Self::DotProduct),
-            _ => Err(Fault::new(INVALID_PARAMETER_VALUE, format!("unrecognized metric \"{name}\""))
+            _ => Err(Fault::new(INVALID_PARAMETER_VALUE, format!("unrecognized metric {}", quoted(name)))
                 .hint("Use \"cosine\", \"euclidean\" or \"dotproduct\".")),
         }
     }

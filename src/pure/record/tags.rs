@@ -1,6 +1,7 @@
 //! Tags of an index: a small map from strings to strings.
 
-use crate::fault::{Fault, Result, state::INVALID_PARAMETER_VALUE};
+use crate::fault::{Fault, Result, quoted, state::INVALID_PARAMETER_VALUE};
+use crate::record::index::check_json_size;
 use std::collections::BTreeMap;
 
 /// Most tags an index may have.
@@ -18,12 +19,13 @@ pub type Tags = BTreeMap<String, String>;
 /// 22023 for anything but an object of strings, for keys, values or a number of tags beyond the limits.
 pub fn merge(mut old: Tags, json: &str) -> Result<Tags> {
     let invalid = |message: String| Fault::new(INVALID_PARAMETER_VALUE, message);
+    check_json_size("tags", json)?;
     let new: Tags = serde_json::from_str(json)
         .map_err(|_| invalid("tags must be a JSON object whose values are strings".into()))?;
     for (key, value) in new {
         let key_char = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
         if key.is_empty() || key.len() > MAX_KEY_LEN || !key.chars().all(key_char) {
-            return Err(invalid(format!("invalid tag key \"{key}\""))
+            return Err(invalid(format!("invalid tag key {}", quoted(&key)))
                 .hint(format!("Use 1 to {MAX_KEY_LEN} letters, digits, '_' or '-'.")));
         }
         let value_char = |c: char| c.is_alphanumeric() || ";@_-.+ ".contains(c);
