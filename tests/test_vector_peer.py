@@ -43,6 +43,12 @@ def test_the_same_to_the_byte(peers, group):
     differences(peers, getattr(cases, group)())
 
 
+def test_intended_differences_are_real(peers):
+    """What no longer differs must leave the list."""
+    for statement in INTENDED:
+        assert peer.answer(peers.ours, statement) != peer.answer(peers.theirs, statement)
+
+
 @pytest.mark.parametrize("group", ["distances", "norms"])
 def test_the_same_to_five_digits(peers, group):
     differences(peers, getattr(cases, group)(), close)

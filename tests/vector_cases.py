@@ -26,7 +26,7 @@ REFUSED = """
 [4e38, junk|[junk, 4e38]|[1e39|[NaN|[inf,|[1,2,3]]|[1'',2]
 """.strip().replace("\n", "|").split("|")
 
-WHITE_SPACE = [r"E'\t[1]'", r"E'[\n1\r,\f2\v]\t'", r"E'[1\u00a0]'", r"E'\u00a0[1]'", r"E'[1]\b'", r"E'[1]\n.'"]
+WHITE_SPACE = [r"E'\t[1]'", r"E'[\n1\r,\f2\x0b]\t'", r"E'[1\u00a0]'", r"E'\u00a0[1]'", r"E'[1]\b'", r"E'[1]\n.'"]
 
 
 def literal(text: str) -> str:

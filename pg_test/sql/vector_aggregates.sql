@@ -16,7 +16,7 @@ CREATE TABLE t AS SELECT i, i % 3 AS g, array_fill(i, ARRAY[CASE i % 3 WHEN 0 TH
 FROM generate_series(1, 30) i;
 SELECT g, vector_dims(sum(v)), subvector(sum(v), 1, 1), subvector(avg(v), vector_dims(avg(v)), 1) FROM t GROUP BY g ORDER BY g;
 SELECT i, sum(v) OVER w, avg(v) OVER w, sum(v) OVER (ORDER BY i) FROM t WHERE g = 0 AND i < 16 WINDOW w AS (ORDER BY i ROWS 1 PRECEDING) ORDER BY i;
-SELECT g, i, avg(i) OVER w = (avg(v) OVER w)::real[][1]::real FROM t WHERE i < 7 WINDOW w AS (PARTITION BY g ORDER BY i) ORDER BY i;
+SELECT g, i, avg(i) OVER w = ((avg(v) OVER w)::real[])[1] AS same FROM t WHERE i < 7 WINDOW w AS (PARTITION BY g ORDER BY i) ORDER BY i;
 -- the rows are as they were: a sum does not write over its input
 SELECT count(*) FROM t WHERE v <> array_fill(i, ARRAY[vector_dims(v)])::vector;
 DROP TABLE t;

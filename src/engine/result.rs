@@ -1,6 +1,7 @@
 //! Results that are made in the server's memory: `bytea`, `bit`, `cstring`.
 #![allow(unsafe_code)]
 
+use super::call::Returned;
 use super::varlena::Varlena;
 use pgrx::callconv::{BoxRet, FcInfo};
 use pgrx::pg_sys;
@@ -25,6 +26,13 @@ macro_rules! returned_as {
             unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> pgrx::datum::Datum<'fcx> {
                 // SAFETY: see above.
                 unsafe { fcinfo.return_raw_datum(self.0) }
+            }
+        }
+
+        impl Returned for $type {
+            #[inline]
+            fn datum(self) -> pg_sys::Datum {
+                self.0
             }
         }
     };

@@ -2,28 +2,14 @@
 #![allow(unsafe_code)]
 
 use pgrx::{FromDatum, pg_sys};
+use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
-/// Most bytes of a varlena with a 1-byte header, header included.
-const SHORT: usize = 127;
-
 /// A varlena with a 4-byte header, at least 4-byte aligned: a detoasted argument or a new result.
-pub struct Varlena(Place);
-
-/// Where the value is.
-enum Place {
-    /// Where the server passed it.
-    Theirs(NonNull<u8>),
-    /// In palloc'd memory that is ours to free: a detoasted copy or a new value.
-    Ours(NonNull<u8>),
-    /// Here: a short value that came with a 1-byte header, so unaligned. Copying it costs less than
-    /// asking the server for memory.
-    Here([u64; Self::WORDS]),
-}
-
-impl Place {
-    /// Words that hold a 4-byte header and what can stand behind a 1-byte header.
-    const WORDS: usize = (pg_sys::VARHDRSZ + SHORT - 1).div_ceil(8);
+pub struct Varlena {
+    ptr: NonNull<u8>,
+    /// Ours to free: a detoasted copy or a new value.
+    owned: bool,
 }
 
 impl Varlena {
@@ -36,7 +22,7 @@ impl Varlena {
         unsafe {
             let ptr = pg_sys::palloc0(size).cast::<u8>();
             pgrx::set_varsize_4b(ptr.cast(), size as i32);
-            Self(Place::Ours(NonNull::new_unchecked(ptr)))
+            Self { ptr: NonNull::new_unchecked(ptr), owned: true }
         }
     }
 
@@ -45,51 +31,37 @@ impl Varlena {
     #[must_use]
     pub fn size(&self) -> usize {
         // SAFETY: there is a 4-byte header.
-        unsafe { pgrx::varsize_4b(self.as_ptr().as_ptr().cast()) }
+        unsafe { pgrx::varsize_4b(self.ptr.as_ptr().cast()) }
     }
 
-    /// Start of the header. The value is there until `self` is moved.
+    /// Start of the header.
     #[inline]
     #[must_use]
     pub fn as_ptr(&self) -> NonNull<u8> {
-        match &self.0 {
-            Place::Theirs(ptr) | Place::Ours(ptr) => *ptr,
-            Place::Here(words) => NonNull::from(words).cast(),
-        }
+        self.ptr
     }
 
-    /// Start of the header, to write behind it. The value is there until `self` is moved.
+    /// Start of the header, to write behind it.
     #[inline]
     pub fn as_mut_ptr(&mut self) -> NonNull<u8> {
-        match &mut self.0 {
-            Place::Theirs(ptr) | Place::Ours(ptr) => *ptr,
-            Place::Here(words) => NonNull::from(words).cast(),
-        }
+        self.ptr
     }
 
     /// Gives the value to the server, which frees it with its memory context.
     #[inline]
     #[must_use]
     pub fn into_raw(self) -> pg_sys::Datum {
-        let ptr = match self.0 {
-            Place::Theirs(ptr) | Place::Ours(ptr) => ptr,
-            Place::Here(_) => {
-                let mut copy = Self::zeroed(self.size());
-                // SAFETY: both are `size` bytes long and apart.
-                unsafe { copy.as_mut_ptr().copy_from_nonoverlapping(self.as_ptr(), self.size()) };
-                return copy.into_raw();
-            }
-        };
+        let datum = pg_sys::Datum::from(self.ptr.as_ptr());
         std::mem::forget(self);
-        pg_sys::Datum::from(ptr.as_ptr())
+        datum
     }
 }
 
 impl Drop for Varlena {
     #[inline]
     fn drop(&mut self) {
-        if let Place::Ours(ptr) = self.0 {
-            free(ptr);
+        if self.owned {
+            free(self.ptr);
         }
     }
 }
@@ -112,8 +84,8 @@ impl FromDatum for Varlena {
     }
 }
 
-/// The varlena behind a datum, detoasted only if it needs to be. What is neither compressed nor stored
-/// elsewhere costs no call to the server.
+/// The varlena behind a datum, detoasted if it needs to be. What was stored as it is costs no call to
+/// the server.
 ///
 /// # Safety
 /// `datum` points to a varlena that outlives the result.
@@ -121,37 +93,65 @@ impl FromDatum for Varlena {
 #[must_use]
 pub unsafe fn detoast(datum: pg_sys::Datum) -> Varlena {
     let given = datum.cast_mut_ptr::<pg_sys::varlena>();
-    // SAFETY: the caller vouches for the pointer; the first byte tells the form. Values in the plain
-    // form are aligned as their type says, which is 4 bytes or more for those used here.
-    unsafe {
-        if pgrx::varatt_is_4b_u(given) {
-            Varlena(Place::Theirs(NonNull::new_unchecked(given.cast())))
-        } else if pgrx::varatt_is_1b(given) && !pgrx::varatt_is_1b_e(given) {
-            lengthen(given)
-        } else {
-            fetch(given)
-        }
+    // SAFETY: the caller vouches for the pointer; the first byte tells the form.
+    unsafe { if pgrx::varatt_is_4b_u(given) { theirs(given) } else { fetch(given) } }
+}
+
+/// Room for a short value, to be read without asking the server for memory.
+#[repr(C, align(8))]
+pub struct Room([MaybeUninit<u8>; pg_sys::VARHDRSZ + Self::SHORT - 1]);
+
+impl Room {
+    /// Most bytes of a varlena with a 1-byte header, header included.
+    const SHORT: usize = 127;
+
+    /// Empty.
+    #[inline]
+    #[must_use]
+    pub const fn new() -> Self {
+        Self([MaybeUninit::uninit(); pg_sys::VARHDRSZ + Self::SHORT - 1])
     }
 }
 
-/// A value with a short header, copied behind a long one.
+/// As [`detoast`], but a value with a short header is copied to `room`: it is unaligned where it lies,
+/// and small vectors are stored that way.
 ///
 /// # Safety
-/// `given` points to a varlena with a 1-byte header that is no pointer to a value elsewhere.
-#[inline]
-unsafe fn lengthen(given: *const pg_sys::varlena) -> Varlena {
-    let mut words = [0; Place::WORDS];
-    // SAFETY: the size of a short value is at most SHORT, for which there is room behind the header.
+/// `datum` points to a varlena. It and `room`, untouched, outlive the result, which is not given to the
+/// server.
+#[inline(always)]
+#[must_use]
+pub unsafe fn detoast_in(datum: pg_sys::Datum, room: *mut Room) -> Varlena {
+    let given = datum.cast_mut_ptr::<pg_sys::varlena>();
+    // SAFETY: the caller vouches for the pointers; the first byte tells the form. The size of a short
+    // value is at most SHORT, for which there is room behind a long header.
     unsafe {
-        let size = pgrx::varsize_1b(given).clamp(1, SHORT) - 1;
-        let start = words.as_mut_ptr().cast::<u8>();
-        pgrx::set_varsize_4b(start.cast(), (pg_sys::VARHDRSZ + size) as i32);
-        start.add(pg_sys::VARHDRSZ).copy_from_nonoverlapping(given.cast::<u8>().add(1), size);
+        if pgrx::varatt_is_4b_u(given) {
+            return theirs(given);
+        }
+        if !pgrx::varatt_is_1b(given) || pgrx::varatt_is_1b_e(given) {
+            return fetch(given);
+        }
+        let size = pgrx::varsize_1b(given).clamp(1, Room::SHORT) - 1;
+        let long = room.cast::<u8>();
+        pgrx::set_varsize_4b(long.cast(), (pg_sys::VARHDRSZ + size) as i32);
+        long.add(pg_sys::VARHDRSZ).copy_from_nonoverlapping(given.cast::<u8>().add(1), size);
+        Varlena { ptr: NonNull::new_unchecked(long), owned: false }
     }
-    Varlena(Place::Here(words))
 }
 
-/// A value that is compressed, stored elsewhere or in the server's memory in another form.
+/// A plain value where it lies. It is aligned as its type says, which is 4 bytes or more for those that
+/// are used here.
+///
+/// # Safety
+/// `given` points to a varlena with a 4-byte header that outlives the result.
+#[inline(always)]
+unsafe fn theirs(given: *mut pg_sys::varlena) -> Varlena {
+    // SAFETY: a datum that is not null has an address.
+    Varlena { ptr: unsafe { NonNull::new_unchecked(given.cast()) }, owned: false }
+}
+
+/// A value that has a short header, is compressed, stored elsewhere or in another form in memory.
 ///
 /// # Safety
 /// `given` points to a varlena.
@@ -160,7 +160,6 @@ unsafe fn fetch(given: *mut pg_sys::varlena) -> Varlena {
     // SAFETY: the caller vouches for the pointer; the server returns a plain varlena or raises.
     unsafe {
         let plain = pg_sys::pg_detoast_datum(given);
-        let ptr = NonNull::new_unchecked(plain.cast());
-        Varlena(if plain == given { Place::Theirs(ptr) } else { Place::Ours(ptr) })
+        Varlena { ptr: NonNull::new_unchecked(plain.cast()), owned: plain != given }
     }
 }

@@ -9,9 +9,9 @@
 //! ```
 #![allow(unsafe_code)]
 
-use crate::engine::call::Argument;
+use crate::engine::call::Returned;
 use crate::engine::datum::datum_of;
-use crate::engine::varlena::{Varlena, detoast};
+use crate::engine::varlena::{Room, Varlena, detoast, detoast_in};
 use crate::raise::{OrRaise, raise};
 use conifer_pure::fault::{Fault, state};
 use conifer_pure::vector::check_dim;
@@ -65,9 +65,25 @@ impl Vector {
     #[must_use]
     pub unsafe fn from_raw(datum: pg_sys::Datum) -> Self {
         // SAFETY: a vector is a varlena; the caller vouches for the datum.
-        let varlena = unsafe { detoast(datum) };
+        Self::checked(unsafe { detoast(datum) })
+    }
+
+    /// Argument number `i`, from 0 on, of a call, to be read; a short one is copied to `room`.
+    ///
+    /// # Safety
+    /// The argument is declared as a vector and is not null. `room` is left alone as long as the result
+    /// lives, and the result is not given to the server.
+    #[inline(always)]
+    #[must_use]
+    pub(super) unsafe fn argument(fcinfo: pg_sys::FunctionCallInfo, i: usize, room: *mut Room) -> Self {
+        // SAFETY: a vector is a varlena; the caller vouches for the rest.
+        Self::checked(unsafe { detoast_in((*(*fcinfo).args.as_ptr().add(i)).value, room) })
+    }
+
+    #[inline(always)]
+    fn checked(varlena: Varlena) -> Self {
         let size = varlena.size();
-        // SAFETY: read only if the header is there; `detoast` aligns to 4 bytes, Header's alignment.
+        // SAFETY: read only if the header is there; detoasting aligns to 4 bytes, Header's alignment.
         let dim = if size < HEADER { 0 } else { unsafe { varlena.as_ptr().cast::<Header>().as_ref() }.dim };
         if dim < 1 || size != HEADER + 4 * dim as usize {
             corrupted(size, dim);
@@ -118,6 +134,9 @@ fn corrupted(size: usize, dim: i16) -> ! {
 
 datum_of!(Vector, "vector");
 
-impl Argument for Vector {
-    type Slice = [f32];
+impl Returned for Vector {
+    #[inline]
+    fn datum(self) -> pg_sys::Datum {
+        self.into_raw()
+    }
 }

@@ -1,9 +1,12 @@
 //! Text, binary and type modifier: the type's way in and out.
+#![allow(unsafe_code)]
 
 use super::Vector;
 use crate::engine::array::{Array, CString};
+use crate::engine::call::{export, of_vectors};
 use crate::engine::message::Message;
 use crate::engine::result::{Bytea, Text};
+use crate::engine::varlena::Room;
 use crate::engine::writer::{FLOAT, Writer};
 use crate::raise::OrRaise;
 use conifer_pure::vector::{check_expected_dim, check_typmod, text, wire};
@@ -15,21 +18,6 @@ fn vector_in(input: &CStr, _type: pg_sys::Oid, typmod: i32) -> Vector {
     let x = text::parse(input.to_bytes()).or_raise();
     check_expected_dim(typmod, x.len()).or_raise();
     Vector::from_slice(&x)
-}
-
-#[pg_extern(sql = false)]
-fn vector_out(v: Vector) -> Text {
-    let x = v.as_slice();
-    // Brackets, and a comma for each number but one.
-    Text::new(1 + x.len() * (FLOAT + 1), |out| {
-        let mut out = Writer::new(out);
-        for (n, &x) in x.iter().enumerate() {
-            out.byte(if n == 0 { b'[' } else { b',' });
-            out.float(x);
-        }
-        out.byte(b']');
-        out.length()
-    })
 }
 
 #[pg_extern(sql = false)]
@@ -47,8 +35,21 @@ fn vector_recv(mut buffer: Message, _type: pg_sys::Oid, typmod: i32) -> Vector {
     v
 }
 
-#[pg_extern(sql = false)]
-fn vector_send(v: Vector) -> Bytea {
-    let x = v.as_slice();
-    Bytea::new(wire::size(x.len()), |out| wire::encode(x, out))
+of_vectors! {
+    fn vector_out(v) -> Text {
+        // A bracket or a comma before each number, and a bracket.
+        Text::new(1 + v.len() * (FLOAT + 1), |out| {
+            let mut out = Writer::new(out);
+            for (n, &x) in v.iter().enumerate() {
+                out.byte(if n == 0 { b'[' } else { b',' });
+                out.float(x);
+            }
+            out.byte(b']');
+            out.length()
+        })
+    }
+
+    fn vector_send(v) -> Bytea {
+        Bytea::new(wire::size(v.len()), |out| wire::encode(v, out))
+    }
 }

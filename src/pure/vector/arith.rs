@@ -40,16 +40,17 @@ pub fn sub(a: &[f32], b: &[f32], out: &mut [f32]) -> Result<()> {
 /// factors).
 pub fn mul(a: &[f32], b: &[f32], out: &mut [f32]) -> Result<()> {
     check_same_dims(a, b)?;
-    out.iter_mut().zip(a).zip(b).for_each(|((o, a), b)| *o = a * b);
-    let vanished = |(o, (a, b)): (&f32, (&f32, &f32))| *o == 0.0 && *a != 0.0 && *b != 0.0;
-    let products = || out.iter().zip(a.iter().zip(b));
-    // Without early exit this vectorises; which error comes first matters only if there is one.
-    if !products().fold(false, |bad, p| bad | p.0.is_infinite() | vanished(p)) {
+    let wrong = |o: f32, a: f32, b: f32| o.is_infinite() | ((o == 0.0) & (a != 0.0) & (b != 0.0));
+    // Neither an early exit nor a branch, so that the loop vectorises.
+    let any = out.iter_mut().zip(a).zip(b).fold(false, |any, ((o, &a), &b)| {
+        *o = a * b;
+        any | wrong(*o, a, b)
+    });
+    if !any {
         return Ok(());
     }
-    Err(products().find(|&p| p.0.is_infinite() || vanished(p)).map_or_else(overflow, |p| {
-        if p.0.is_infinite() { overflow() } else { underflow() }
-    }))
+    let first = out.iter().zip(a).zip(b).find(|&((&o, &a), &b)| wrong(o, a, b));
+    Err(first.filter(|((o, _), _)| **o == 0.0).map_or_else(overflow, |_| underflow()))
 }
 
 /// `out = x / norm`, or zeros when `norm` is 0. `norm` is the Euclidean norm of `x`, in double
@@ -106,10 +107,16 @@ mod tests {
     #[test]
     fn out_of_range() {
         for op in [add as Op, mul] {
-            assert_eq!(run(op, &[0.0, 3e38], &[0.0, 3e38]).unwrap_err().message, "value out of range: overflow");
+            assert_eq!(
+                run(op, &[0.0, 3e38], &[0.0, 3e38]).unwrap_err().message,
+                "value out of range: overflow"
+            );
         }
         assert_eq!(run(sub, &[-3e38], &[3e38]).unwrap_err().state, "22003");
         assert_eq!(run(mul, &[1e-37], &[-1e-37]).unwrap_err().message, "value out of range: underflow");
+        let first = |a: &[f32]| run(mul, a, a).unwrap_err().message;
+        assert_eq!(first(&[1.0, 0.0, 1e-30, 1e30]), "value out of range: underflow");
+        assert_eq!(first(&[1.0, 0.0, 1e30, 1e-30]), "value out of range: overflow");
         for op in [add as Op, sub, mul] {
             assert_eq!(
                 run(op, &[1.0], &[1.0, 2.0]).unwrap_err().message,
