@@ -183,7 +183,7 @@ CATALOG = {
         AND (proname IN ('vector_accum', 'vector_avg', 'vector_combine', 'vector_in', 'vector_recv', 'vector_typmod_in', 'array_to_vector')
              OR 'vector'::regtype = ANY (proargtypes::oid[] || prorettype))
         AND NOT EXISTS (SELECT FROM unnest(proargtypes::oid[] || prorettype) t WHERE t::regtype::text IN ('halfvec', 'sparsevec'))
-        AND proname NOT LIKE 'pc\\_%' ORDER BY 1""",
+        AND proname NOT LIKE 'pc\\_%' AND pronamespace::regnamespace::text <> 'pc' ORDER BY 1""",
     "pg_operator": """SELECT o.oid::regoperator::text, oprkind, oprcanmerge, oprcanhash, oprresult::regtype::text, oprcom::regoperator::text,
         oprnegate::regoperator::text, oprcode::regprocedure::text, oprrest::text, oprjoin::text
         FROM pg_operator o WHERE 'vector'::regtype IN (oprleft, oprright) ORDER BY 1""",

@@ -4,7 +4,7 @@ CREATE TEMP TABLE of_vector AS
 SELECT p.*, p.oid::regprocedure::text AS signature
 FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
 WHERE d.refobjid = (SELECT d.refobjid FROM pg_depend d WHERE d.classid = 'pg_type'::regclass AND d.objid = 'vector'::regtype AND d.deptype = 'e')
-  AND proname NOT LIKE 'pc\_%'
+  AND proname NOT LIKE 'pc\_%' AND pronamespace::regnamespace::text <> 'pc'
   AND ('vector'::regtype = ANY (proargtypes::oid[] || prorettype) OR proname LIKE 'vector%')
   AND NOT EXISTS (SELECT FROM unnest(proargtypes::oid[] || prorettype) t JOIN pg_type ON pg_type.oid = t WHERE typname IN ('halfvec', 'sparsevec'));
 
