@@ -5,6 +5,7 @@ pub mod distance;
 pub mod fault;
 pub mod kind;
 pub mod record;
+pub mod rotation;
 pub mod sparse;
 pub mod vector;
 
