@@ -21,6 +21,8 @@ pub(crate) trait Lanes: Copy {
     /// It must have them.
     unsafe fn new() -> Self;
 
+    /// `x` in every lane.
+    fn splat(self, x: f32) -> Self::V;
     /// All lanes zero.
     fn zero(self) -> Self::V;
     /// `x + y`
@@ -48,11 +50,8 @@ pub(crate) trait Lanes: Copy {
     fn wide_sum(self, x: Self::W) -> f64;
 }
 
-/// Filling a register from a number and writing it to memory.
+/// Writing a register to memory.
 pub(crate) trait Store: Lanes {
-    /// `x` in every lane.
-    fn splat(self, x: f32) -> Self::V;
-
     /// Writes `N` elements.
     ///
     /// # Safety
@@ -104,6 +103,11 @@ impl Lanes for Plain {
     type W = [f64; 4];
     const N: usize = 4;
 
+    #[inline(always)]
+    fn splat(self, x: f32) -> Self::V {
+        [x; 4]
+    }
+
     lane_ops! {
         fn zero() -> Self::V = [0.0; 4];
         fn add(x: V, y: V) -> Self::V = [x[0] + y[0], x[1] + y[1], x[2] + y[2], x[3] + y[3]];
@@ -127,11 +131,6 @@ impl Lanes for Plain {
 }
 
 impl Store for Plain {
-    #[inline(always)]
-    fn splat(self, x: f32) -> Self::V {
-        [x; 4]
-    }
-
     #[inline(always)]
     unsafe fn store(self, p: *mut f32, x: Self::V) {
         // SAFETY: the caller vouches for four elements; an array of f32 is aligned like one f32.

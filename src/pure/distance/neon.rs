@@ -13,6 +13,13 @@ impl Lanes for Neon {
     type W = (float64x2_t, float64x2_t);
     const N: usize = 4;
 
+    #[inline(always)]
+    #[allow(unused_unsafe)]
+    fn splat(self, x: f32) -> Self::V {
+        // SAFETY: self proves the instruction, which touches no memory.
+        unsafe { vdupq_n_f32(x) }
+    }
+
     lane_ops! {
         fn zero() -> Self::V = vdupq_n_f32(0.0);
         fn add(x: V, y: V) -> Self::V = vaddq_f32(x, y);
@@ -39,13 +46,6 @@ impl Lanes for Neon {
 }
 
 impl Store for Neon {
-    #[inline(always)]
-    #[allow(unused_unsafe)]
-    fn splat(self, x: f32) -> Self::V {
-        // SAFETY: self proves the instruction, which touches no memory.
-        unsafe { vdupq_n_f32(x) }
-    }
-
     #[inline(always)]
     unsafe fn store(self, p: *mut f32, x: Self::V) {
         // SAFETY: self proves the instruction, the caller vouches for four elements.

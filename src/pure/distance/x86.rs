@@ -21,6 +21,13 @@ impl Lanes for Sse2 {
     type W = (__m128d, __m128d);
     const N: usize = 4;
 
+    #[inline(always)]
+    #[allow(unused_unsafe)]
+    fn splat(self, x: f32) -> Self::V {
+        // SAFETY: self proves the instruction, which touches no memory.
+        unsafe { _mm_set1_ps(x) }
+    }
+
     lane_ops! {
         fn zero() -> Self::V = _mm_setzero_ps();
         fn add(x: V, y: V) -> Self::V = _mm_add_ps(x, y);
@@ -47,13 +54,6 @@ impl Lanes for Sse2 {
 }
 
 impl Store for Sse2 {
-    #[inline(always)]
-    #[allow(unused_unsafe)]
-    fn splat(self, x: f32) -> Self::V {
-        // SAFETY: self proves the instruction, which touches no memory.
-        unsafe { _mm_set1_ps(x) }
-    }
-
     #[inline(always)]
     unsafe fn store(self, p: *mut f32, x: Self::V) {
         // SAFETY: self proves the instruction, the caller vouches for four elements.
@@ -84,6 +84,13 @@ impl Lanes for Avx2 {
     type W = (__m256d, __m256d);
     const N: usize = 8;
 
+    #[inline(always)]
+    #[allow(unused_unsafe)]
+    fn splat(self, x: f32) -> Self::V {
+        // SAFETY: self proves the instruction, which touches no memory.
+        unsafe { _mm256_set1_ps(x) }
+    }
+
     lane_ops! {
         fn zero() -> Self::V = _mm256_setzero_ps();
         fn add(x: V, y: V) -> Self::V = _mm256_add_ps(x, y);
@@ -112,13 +119,6 @@ impl Lanes for Avx2 {
 static FIRST: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
 
 impl Store for Avx2 {
-    #[inline(always)]
-    #[allow(unused_unsafe)]
-    fn splat(self, x: f32) -> Self::V {
-        // SAFETY: self proves the instruction, which touches no memory.
-        unsafe { _mm256_set1_ps(x) }
-    }
-
     #[inline(always)]
     unsafe fn store(self, p: *mut f32, x: Self::V) {
         // SAFETY: self proves the instruction, the caller vouches for eight elements.
@@ -160,6 +160,13 @@ impl Lanes for Avx512 {
     type W = (__m512d, __m512d);
     const N: usize = 16;
 
+    #[inline(always)]
+    #[allow(unused_unsafe)]
+    fn splat(self, x: f32) -> Self::V {
+        // SAFETY: self proves the instruction, which touches no memory.
+        unsafe { _mm512_set1_ps(x) }
+    }
+
     lane_ops! {
         fn zero() -> Self::V = _mm512_setzero_ps();
         fn add(x: V, y: V) -> Self::V = _mm512_add_ps(x, y);
@@ -184,13 +191,6 @@ impl Lanes for Avx512 {
 }
 
 impl Store for Avx512 {
-    #[inline(always)]
-    #[allow(unused_unsafe)]
-    fn splat(self, x: f32) -> Self::V {
-        // SAFETY: self proves the instruction, which touches no memory.
-        unsafe { _mm512_set1_ps(x) }
-    }
-
     #[inline(always)]
     unsafe fn store(self, p: *mut f32, x: Self::V) {
         // SAFETY: self proves the instruction, the caller vouches for sixteen elements.
