@@ -19,6 +19,9 @@ const STEPS_4: [f32; 5] = [0.26, 0.3, 0.335, 0.37, 0.42];
 /// The same as parts of the step at which the largest coordinate gets the last level.
 const STEPS_8: [f32; 3] = [0.7, 0.85, 1.0];
 
+/// Added to a number below 2^22, it leaves no bits below 1; rounding by a cast would need checks.
+const ROUND: f32 = 8_388_608.0;
+
 /// Codes neighbours; keeps its memory from one to the next.
 #[derive(Debug)]
 pub struct Encoder {
@@ -85,11 +88,17 @@ impl Encoder {
         let root = (inner_product(r, r) / r.len() as f32).sqrt();
         let largest = || r.iter().fold(0f32, |m, x| m.max(x.abs()));
         let (unit, steps): (f32, &[f32]) = match self.shape.bits() {
-            1 => (1.0, &[1.0]),
+            1 => (1.0, &[]),
             2 => (root, &STEPS_2),
             4 => (root, &STEPS_4),
             _ => (largest() / half, &STEPS_8),
         };
+        if self.shape.bits() == 1 {
+            for (y, x) in self.centred.iter_mut().zip(r) {
+                *y = if *x < 0.0 { -0.5 } else { 0.5 };
+            }
+            return;
+        }
         let mut best = -1.0;
         for step in steps {
             let scale = 1.0 / (unit * step);
@@ -97,12 +106,8 @@ impl Encoder {
                 continue;
             }
             for (y, x) in self.trial.iter_mut().zip(r) {
-                // Halfway between whole numbers, away from 0; nothing is beyond the last level.
-                *y = ((x * scale).floor() + 0.5).clamp(-half, half);
-            }
-            if let [_] = steps {
-                std::mem::swap(&mut self.trial, &mut self.centred);
-                return;
+                // The nearest level; of 0, which lies between two, the upper one.
+                *y = ((x * scale + half).clamp(0.0, 2.0 * half) + ROUND) - ROUND - half;
             }
             let (yr, yy) = (inner_product(&self.trial, r), inner_product(&self.trial, &self.trial));
             let cosine = yr / yy.sqrt();
@@ -120,10 +125,15 @@ impl Encoder {
     fn pack(&self, row: &mut [u8]) {
         assert_eq!(row.len(), self.shape.lane_bytes(), "length of a code");
         let half = self.shape.top() / 2.0;
-        for (plane, bytes) in row.chunks_exact_mut(self.shape.plane_bytes()).enumerate() {
-            for (byte, y) in bytes.iter_mut().zip(self.centred.chunks_exact(8)) {
-                let bit = |k: usize| ((y[k] + half) as u32 as u8 >> plane & 1) << k;
-                *byte = (0..8).fold(0, |byte, k| byte | bit(k));
+        let planes = self.shape.plane_bytes();
+        for (i, y) in self.centred.chunks_exact(8).enumerate() {
+            // The sum has no bits below 1: its low byte is the level.
+            let levels: [u8; 8] = std::array::from_fn(|k| (y[k] + half + ROUND).to_bits() as u8);
+            let levels = u64::from_le_bytes(levels);
+            for plane in 0..self.shape.bits() {
+                // Bit 8 k times 2^(56 - 7 k) is bit 56 + k; the other products fall elsewhere.
+                let bits = levels >> plane & 0x0101_0101_0101_0101;
+                row[plane * planes + i] = (bits.wrapping_mul(0x0102_0408_1020_4080) >> 56) as u8;
             }
         }
     }

@@ -66,7 +66,7 @@ fn shapes() -> impl Strategy<Value = Shape> {
 }
 
 fn cases() -> ProptestConfig {
-    let cases = if cfg!(miri) { 4 } else { 200 };
+    let cases = if cfg!(miri) { 2 } else { 60 };
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 

@@ -5,7 +5,7 @@ use crate::distance::scalar;
 use proptest::prelude::*;
 
 fn cases() -> ProptestConfig {
-    let cases = if cfg!(miri) { 4 } else { 300 };
+    let cases = if cfg!(miri) { 2 } else { 200 };
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 

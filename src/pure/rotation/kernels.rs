@@ -149,8 +149,12 @@ fn halves<L: Within>(l: L, x: &mut [f32]) {
 unsafe fn stages<L: Within, const R: usize>(l: L, x: *mut f32, n: usize, h: usize, first: bool) {
     for block in (0..n).step_by(R * h) {
         for at in (block..block + h).step_by(L::N) {
-            // SAFETY: at + k h + N <= block + R h <= n for k < R.
-            let mut v: [L::V; R] = std::array::from_fn(|k| unsafe { l.load(x.add(at + k * h)) });
+            // No array::from_fn: a closure would be compiled without the instructions.
+            let mut v = [l.zero(); R];
+            for (k, v) in v.iter_mut().enumerate() {
+                // SAFETY: at + k h + N <= block + R h <= n for k < R.
+                *v = unsafe { l.load(x.add(at + k * h)) };
+            }
             if first {
                 for v in &mut v {
                     *v = l.within(*v);
@@ -325,9 +329,11 @@ pub fn variants() -> Vec<&'static Kernels> {
     all
 }
 
-/// The fastest kernels for this CPU.
+/// The fastest kernels for this CPU: AVX2 even where there is AVX-512, which takes 1.1 to 1.4 times as long on
+/// an AMD EPYC of the Zen 4 generation, from 64 dimensions up; the shuffles within its registers are why.
 #[inline]
 pub fn kernels() -> &'static Kernels {
     static CHOSEN: OnceLock<&'static Kernels> = OnceLock::new();
-    CHOSEN.get_or_init(|| variants().pop().unwrap_or(&plain::TABLE))
+    let slower = |k: &&Kernels| k.name() == "avx512";
+    CHOSEN.get_or_init(|| variants().into_iter().rfind(|k| !slower(k)).unwrap_or(&plain::TABLE))
 }

