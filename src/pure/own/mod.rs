@@ -8,9 +8,11 @@ mod kernels;
 mod load;
 #[cfg(test)]
 mod tests;
+mod view;
 
 pub use half::f16;
 pub use kernels::{Kernels, inner_product, kernels, l2_squared, variants};
+pub use view::{f16s, f32s};
 
 /// A stored vector.
 #[derive(Debug, Clone, Copy)]

@@ -112,3 +112,26 @@ fn scales_at_the_edges() {
     assert_eq!(scale_for(&[0.0, -0.0]), 1.0);
     assert_eq!(scale_for(&[1.0]), 1.0 / 16384.0);
 }
+
+/// Numbers are seen where the bytes are aligned for them, and nowhere else.
+#[test]
+fn views() {
+    let number = |k: u8| [k, 0, 0x80, 0x3f];
+    for shift in 0..4 {
+        let mut buffer = vec![0; shift];
+        buffer.extend((0..5).flat_map(number));
+        let bytes = &buffer[shift..];
+        let at = bytes.as_ptr().addr();
+        if let Some(x) = super::f32s(bytes) {
+            assert!(at.is_multiple_of(4) && x[3].to_bits() == 0x3f80_0003 && x.len() == 5);
+        } else {
+            assert!(!at.is_multiple_of(4));
+        }
+        if let Some(x) = super::f16s(bytes) {
+            assert!(at.is_multiple_of(2) && x[7].to_bits() == 0x3f80 && x.len() == 10);
+        } else {
+            assert!(!at.is_multiple_of(2));
+        }
+        assert!(super::f32s(&bytes[..6]).is_none() && super::f16s(&bytes[..5]).is_none());
+    }
+}
