@@ -34,9 +34,9 @@ pub fn anchor(distance: f32, norm_squared: f32) -> f32 {
 /// A query's tables: for each four coordinates, sixteen bytes with the sums of ±q, shifted and scaled.
 ///
 /// All of them share one scale, the largest that makes every entry fit a byte. The rounding adds an error to
-/// ⟨y,q⟩ of about 0.004 |q| for one bit (0.008 for 2, 0.03 for 4, 0.5 for 8). The codes themselves are off by
+/// ⟨y,q⟩ of about 0.004 |q| for one bit (0.008 for 2, 0.04 for 4, 0.5 for 8). The codes themselves are off by
 /// 0.3 to 0.4 |q − c|, so up to four bits it does not matter unless |q − c| is far below |q|: a set of vectors
-/// that lies far from the origin is best shifted there. With eight bits it does; four rank nearly as well.
+/// that lies far from the origin is best shifted there. With eight bits it does.
 #[derive(Debug, Clone)]
 pub struct Query {
     shape: Shape,
