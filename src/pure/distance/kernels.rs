@@ -2,6 +2,8 @@
 #![allow(unsafe_code)]
 
 use super::cosine_of_sums;
+#[cfg(target_arch = "x86_64")]
+use super::cpu;
 use super::lanes::Plain;
 use super::metric::{CosineSums, InnerProduct, L1, L2Squared, NormSquared, fold};
 #[cfg(target_arch = "aarch64")]
@@ -81,28 +83,28 @@ macro_rules! compile {
             $(#[target_feature(enable = $features)])?
             pub(super) unsafe fn l2_squared(a: &[$element], b: &[$element]) -> f32 {
                 // SAFETY: the caller vouches for the instructions.
-                unsafe { fold::<L2Squared, _, $lanes, $l2>(a, b) }
+                unsafe { fold::<_, _, _, $lanes, $l2>(L2Squared, a, b) }
             }
             $(#[target_feature(enable = $features)])?
             pub(super) unsafe fn inner_product(a: &[$element], b: &[$element]) -> f32 {
                 // SAFETY: the caller vouches for the instructions.
-                unsafe { fold::<InnerProduct, _, $lanes, $ip>(a, b) }
+                unsafe { fold::<_, _, _, $lanes, $ip>(InnerProduct, a, b) }
             }
             $(#[target_feature(enable = $features)])?
             pub(super) unsafe fn cosine_similarity(a: &[$element], b: &[$element]) -> f64 {
                 // SAFETY: the caller vouches for the instructions.
-                let (dot, aa, bb) = unsafe { fold::<CosineSums, _, $lanes, $cosine>(a, b) };
+                let (dot, aa, bb) = unsafe { fold::<_, _, _, $lanes, $cosine>(CosineSums, a, b) };
                 cosine_of_sums(dot, aa, bb)
             }
             $(#[target_feature(enable = $features)])?
             pub(super) unsafe fn l1(a: &[$element], b: &[$element]) -> f32 {
                 // SAFETY: the caller vouches for the instructions.
-                unsafe { fold::<L1, _, $lanes, $l1>(a, b) }
+                unsafe { fold::<_, _, _, $lanes, $l1>(L1, a, b) }
             }
             $(#[target_feature(enable = $features)])?
             pub(super) unsafe fn norm(a: &[$element]) -> f64 {
                 // SAFETY: the caller vouches for the instructions.
-                unsafe { fold::<NormSquared, _, $lanes, $norm>(a, a) }.sqrt()
+                unsafe { fold::<_, _, _, $lanes, $norm>(NormSquared, a, a) }.sqrt()
             }
 
             pub(super) static TABLE: Kernels<$element> =
@@ -115,9 +117,9 @@ compile!(plain, f32, Plain, l2 2, ip 2, cosine 2, l1 2, norm 2);
 #[cfg(target_arch = "x86_64")]
 compile!(sse2, f32, Sse2, l2 4, ip 4, cosine 4, l1 4, norm 2);
 #[cfg(target_arch = "x86_64")]
-compile!(avx2, f32, Avx2, features "avx2,fma", l2 4, ip 8, cosine 4, l1 4, norm 4);
+compile!(avx2, f32, Avx2, features "avx2,fma,f16c", l2 4, ip 8, cosine 4, l1 4, norm 4);
 #[cfg(target_arch = "x86_64")]
-compile!(avx512, f32, Avx512, features "avx512f,avx2,fma", l2 4, ip 4, cosine 2, l1 4, norm 2);
+compile!(avx512, f32, Avx512, features "avx512f,avx2,fma,f16c", l2 4, ip 4, cosine 2, l1 4, norm 2);
 #[cfg(target_arch = "aarch64")]
 compile!(neon, f32, Neon, l2 8, ip 8, cosine 4, l1 8, norm 4);
 
@@ -138,11 +140,11 @@ pub fn variants() -> Vec<&'static Kernels<f32>> {
     #[cfg(target_arch = "x86_64")]
     {
         all.push(&sse2::TABLE);
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+        if cpu::avx2() {
             all.push(&avx2::TABLE);
-            if is_x86_feature_detected!("avx512f") {
-                all.push(&avx512::TABLE);
-            }
+        }
+        if cpu::avx512() {
+            all.push(&avx512::TABLE);
         }
     }
     #[cfg(target_arch = "aarch64")]

@@ -7,7 +7,7 @@
 #![allow(unsafe_code)]
 
 /// Arithmetic on registers of [`N`](Lanes::N) lanes.
-pub(super) trait Lanes: Copy {
+pub(crate) trait Lanes: Copy {
     /// A register of `f32`.
     type V: Copy;
     /// As many `f64` as a `V` has `f32`, in one register or two.
@@ -21,6 +21,8 @@ pub(super) trait Lanes: Copy {
     /// It must have them.
     unsafe fn new() -> Self;
 
+    /// `x` in every lane.
+    fn splat(self, x: f32) -> Self::V;
     /// All lanes zero.
     fn zero(self) -> Self::V;
     /// `x + y`
@@ -29,8 +31,12 @@ pub(super) trait Lanes: Copy {
     fn sub(self, x: Self::V, y: Self::V) -> Self::V;
     /// `|x|`
     fn abs(self, x: Self::V) -> Self::V;
+    /// `x * y`
+    fn mul(self, x: Self::V, y: Self::V) -> Self::V;
     /// `x * y + s`, rounded once where the CPU has FMA and twice where it has not.
     fn mul_add(self, x: Self::V, y: Self::V, s: Self::V) -> Self::V;
+    /// `s - x * y`, rounded as `mul_add` is.
+    fn neg_mul_add(self, x: Self::V, y: Self::V, s: Self::V) -> Self::V;
     /// Sum of the lanes, as a tree.
     fn sum(self, x: Self::V) -> f32;
 
@@ -44,8 +50,17 @@ pub(super) trait Lanes: Copy {
     fn wide_sum(self, x: Self::W) -> f64;
 }
 
+/// Writing a register to memory.
+pub(crate) trait Store: Lanes {
+    /// Writes `N` elements.
+    ///
+    /// # Safety
+    /// `N` elements must be writable at `p`; no alignment beyond that of `f32` is needed.
+    unsafe fn store(self, p: *mut f32, x: Self::V);
+}
+
 /// Filling a register from memory; the one thing to add for another element type (half, int8).
-pub(super) trait Load<T>: Lanes {
+pub(crate) trait Load<T>: Lanes {
     /// Reads `N` elements.
     ///
     /// # Safety
@@ -77,25 +92,33 @@ macro_rules! lane_ops {
         )*
     };
 }
-pub(super) use lane_ops;
+pub(crate) use lane_ops;
 
 /// Four lanes of plain Rust, for CPUs whose registers nobody wrote down here.
 #[derive(Clone, Copy)]
-pub(super) struct Plain(());
+pub(crate) struct Plain(());
 
 impl Lanes for Plain {
     type V = [f32; 4];
     type W = [f64; 4];
     const N: usize = 4;
 
+    #[inline(always)]
+    fn splat(self, x: f32) -> Self::V {
+        [x; 4]
+    }
+
     lane_ops! {
         fn zero() -> Self::V = [0.0; 4];
         fn add(x: V, y: V) -> Self::V = [x[0] + y[0], x[1] + y[1], x[2] + y[2], x[3] + y[3]];
         fn sub(x: V, y: V) -> Self::V = [x[0] - y[0], x[1] - y[1], x[2] - y[2], x[3] - y[3]];
         fn abs(x: V) -> Self::V = x.map(f32::abs);
+        fn mul(x: V, y: V) -> Self::V = [x[0] * y[0], x[1] * y[1], x[2] * y[2], x[3] * y[3]];
         // No f32::mul_add: without an instruction for it, it calls the C library.
         fn mul_add(x: V, y: V, s: V) -> Self::V =
             [x[0] * y[0] + s[0], x[1] * y[1] + s[1], x[2] * y[2] + s[2], x[3] * y[3] + s[3]];
+        fn neg_mul_add(x: V, y: V, s: V) -> Self::V =
+            [s[0] - x[0] * y[0], s[1] - x[1] * y[1], s[2] - x[2] * y[2], s[3] - x[3] * y[3]];
         fn sum(x: V) -> f32 = (x[0] + x[2]) + (x[1] + x[3]);
         fn wide_zero() -> Self::W = [0.0; 4];
         fn wide_add(x: W, y: W) -> Self::W = [x[0] + y[0], x[1] + y[1], x[2] + y[2], x[3] + y[3]];
@@ -104,6 +127,14 @@ impl Lanes for Plain {
             [x[0] * x[0] + s[0], x[1] * x[1] + s[1], x[2] * x[2] + s[2], x[3] * x[3] + s[3]]
         };
         fn wide_sum(x: W) -> f64 = (x[0] + x[2]) + (x[1] + x[3]);
+    }
+}
+
+impl Store for Plain {
+    #[inline(always)]
+    unsafe fn store(self, p: *mut f32, x: Self::V) {
+        // SAFETY: the caller vouches for four elements; an array of f32 is aligned like one f32.
+        unsafe { p.cast::<[f32; 4]>().write(x) }
     }
 }
 

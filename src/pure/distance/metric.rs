@@ -4,7 +4,7 @@
 use super::lanes::{Lanes, Load};
 
 /// A sum over pairs of elements.
-pub(super) trait Metric {
+pub(crate) trait Metric: Copy {
     /// What is carried along, once per accumulator.
     type Acc<L: Lanes>: Copy;
     /// What comes out.
@@ -13,14 +13,14 @@ pub(super) trait Metric {
     /// Nothing summed yet.
     fn start<L: Lanes>(l: L) -> Self::Acc<L>;
     /// One more register of elements from each side. A pair of zeros must add nothing.
-    fn step<L: Lanes>(l: L, s: Self::Acc<L>, x: L::V, y: L::V) -> Self::Acc<L>;
+    fn step<L: Lanes>(self, l: L, s: Self::Acc<L>, x: L::V, y: L::V) -> Self::Acc<L>;
     /// Two accumulators into one.
     fn join<L: Lanes>(l: L, s: Self::Acc<L>, t: Self::Acc<L>) -> Self::Acc<L>;
     /// The result.
     fn finish<L: Lanes>(l: L, s: Self::Acc<L>) -> Self::Out;
 }
 
-/// Runs a metric over two slices, up to the end of the shorter one, with `K` independent accumulators (a
+/// Runs a metric over two slices, of the same element or not, up to the end of the shorter one, with `K` independent accumulators (a
 /// power of two) so that the next sum need not wait for the last. The remainder takes whole registers and
 /// at last a partly filled one; there is no scalar tail.
 ///
@@ -32,7 +32,11 @@ pub(super) trait Metric {
 /// # Safety
 /// The CPU must have the instructions of `L`.
 #[inline(always)]
-pub(super) unsafe fn fold<M: Metric, T, L: Load<T>, const K: usize>(a: &[T], b: &[T]) -> M::Out {
+pub(crate) unsafe fn fold<M: Metric, A, B, L: Load<A> + Load<B>, const K: usize>(
+    metric: M,
+    a: &[A],
+    b: &[B],
+) -> M::Out {
     const { assert!(K.is_power_of_two()) };
     // SAFETY: the caller vouches for the instructions.
     let l = unsafe { L::new() };
@@ -44,7 +48,7 @@ pub(super) unsafe fn fold<M: Metric, T, L: Load<T>, const K: usize>(a: &[T], b: 
         for (k, s) in acc.iter_mut().enumerate() {
             // SAFETY: i + K * N <= n, the length of the shorter slice.
             let (x, y) = unsafe { (l.load(a.add(i + k * L::N)), l.load(b.add(i + k * L::N))) };
-            *s = M::step(l, *s, x, y);
+            *s = metric.step(l, *s, x, y);
         }
         i += K * L::N;
     }
@@ -54,13 +58,13 @@ pub(super) unsafe fn fold<M: Metric, T, L: Load<T>, const K: usize>(a: &[T], b: 
         }
         // SAFETY: i + N <= n.
         let (x, y) = unsafe { (l.load(a.add(i)), l.load(b.add(i))) };
-        *s = M::step(l, *s, x, y);
+        *s = metric.step(l, *s, x, y);
         i += L::N;
     }
     if i < n {
         // SAFETY: i + (n - i) = n; 0 < n - i < N, else the loops above had gone on.
         let (x, y) = unsafe { (l.load_part(a.add(i), n - i), l.load_part(b.add(i), n - i)) };
-        acc[K - 1] = M::step(l, acc[K - 1], x, y);
+        acc[K - 1] = metric.step(l, acc[K - 1], x, y);
     }
     let mut half = K / 2;
     while half > 0 {
@@ -73,7 +77,8 @@ pub(super) unsafe fn fold<M: Metric, T, L: Load<T>, const K: usize>(a: &[T], b: 
 }
 
 /// Σ (x − y)²
-pub(super) struct L2Squared;
+#[derive(Clone, Copy)]
+pub(crate) struct L2Squared;
 
 impl Metric for L2Squared {
     type Acc<L: Lanes> = L::V;
@@ -84,7 +89,7 @@ impl Metric for L2Squared {
         l.zero()
     }
     #[inline(always)]
-    fn step<L: Lanes>(l: L, s: L::V, x: L::V, y: L::V) -> L::V {
+    fn step<L: Lanes>(self, l: L, s: L::V, x: L::V, y: L::V) -> L::V {
         let d = l.sub(x, y);
         l.mul_add(d, d, s)
     }
@@ -99,7 +104,8 @@ impl Metric for L2Squared {
 }
 
 /// Σ x·y
-pub(super) struct InnerProduct;
+#[derive(Clone, Copy)]
+pub(crate) struct InnerProduct;
 
 impl Metric for InnerProduct {
     type Acc<L: Lanes> = L::V;
@@ -110,7 +116,7 @@ impl Metric for InnerProduct {
         l.zero()
     }
     #[inline(always)]
-    fn step<L: Lanes>(l: L, s: L::V, x: L::V, y: L::V) -> L::V {
+    fn step<L: Lanes>(self, l: L, s: L::V, x: L::V, y: L::V) -> L::V {
         l.mul_add(x, y, s)
     }
     #[inline(always)]
@@ -124,7 +130,8 @@ impl Metric for InnerProduct {
 }
 
 /// Σ |x − y|
-pub(super) struct L1;
+#[derive(Clone, Copy)]
+pub(crate) struct L1;
 
 impl Metric for L1 {
     type Acc<L: Lanes> = L::V;
@@ -135,7 +142,7 @@ impl Metric for L1 {
         l.zero()
     }
     #[inline(always)]
-    fn step<L: Lanes>(l: L, s: L::V, x: L::V, y: L::V) -> L::V {
+    fn step<L: Lanes>(self, l: L, s: L::V, x: L::V, y: L::V) -> L::V {
         l.add(s, l.abs(l.sub(x, y)))
     }
     #[inline(always)]
@@ -149,7 +156,8 @@ impl Metric for L1 {
 }
 
 /// The three sums of the cosine: Σ x·y, Σ x², Σ y².
-pub(super) struct CosineSums;
+#[derive(Clone, Copy)]
+pub(crate) struct CosineSums;
 
 impl Metric for CosineSums {
     type Acc<L: Lanes> = (L::V, L::V, L::V);
@@ -160,7 +168,7 @@ impl Metric for CosineSums {
         (l.zero(), l.zero(), l.zero())
     }
     #[inline(always)]
-    fn step<L: Lanes>(l: L, s: Self::Acc<L>, x: L::V, y: L::V) -> Self::Acc<L> {
+    fn step<L: Lanes>(self, l: L, s: Self::Acc<L>, x: L::V, y: L::V) -> Self::Acc<L> {
         (l.mul_add(x, y, s.0), l.mul_add(x, x, s.1), l.mul_add(y, y, s.2))
     }
     #[inline(always)]
@@ -174,7 +182,8 @@ impl Metric for CosineSums {
 }
 
 /// Σ x² in `f64`; the other side is not looked at.
-pub(super) struct NormSquared;
+#[derive(Clone, Copy)]
+pub(crate) struct NormSquared;
 
 impl Metric for NormSquared {
     type Acc<L: Lanes> = L::W;
@@ -185,7 +194,7 @@ impl Metric for NormSquared {
         l.wide_zero()
     }
     #[inline(always)]
-    fn step<L: Lanes>(l: L, s: L::W, x: L::V, _: L::V) -> L::W {
+    fn step<L: Lanes>(self, l: L, s: L::W, x: L::V, _: L::V) -> L::W {
         l.wide_square_add(x, s)
     }
     #[inline(always)]

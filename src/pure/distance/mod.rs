@@ -28,16 +28,18 @@
 //! 64-bit ARM gets NEON, checked under Miri, not measured. Read, not run: simsimd has a single accumulator
 //! there and so waits for every sum, and with SVE it sums up lanes that its last step leaves undefined.
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod cpu;
 mod kernels;
-mod lanes;
-mod metric;
+pub(crate) mod lanes;
+pub(crate) mod metric;
 #[cfg(target_arch = "aarch64")]
-mod neon;
+pub(crate) mod neon;
 pub mod scalar;
 #[cfg(test)]
 mod tests;
 #[cfg(target_arch = "x86_64")]
-mod x86;
+pub(crate) mod x86;
 
 pub use kernels::{Kernels, kernels, variants};
 

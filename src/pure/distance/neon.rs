@@ -1,24 +1,33 @@
 //! The registers of 64-bit ARM: NEON, with FMA, part of the baseline.
 #![allow(unsafe_code)]
 
-use super::lanes::{Lanes, Load, lane_ops};
+use super::lanes::{Lanes, Load, Store, lane_ops};
 use std::arch::aarch64::*;
 
 /// Four lanes.
 #[derive(Clone, Copy)]
-pub(super) struct Neon(());
+pub(crate) struct Neon(());
 
 impl Lanes for Neon {
     type V = float32x4_t;
     type W = (float64x2_t, float64x2_t);
     const N: usize = 4;
 
+    #[inline(always)]
+    #[allow(unused_unsafe)]
+    fn splat(self, x: f32) -> Self::V {
+        // SAFETY: self proves the instruction, which touches no memory.
+        unsafe { vdupq_n_f32(x) }
+    }
+
     lane_ops! {
         fn zero() -> Self::V = vdupq_n_f32(0.0);
         fn add(x: V, y: V) -> Self::V = vaddq_f32(x, y);
         fn sub(x: V, y: V) -> Self::V = vsubq_f32(x, y);
         fn abs(x: V) -> Self::V = vabsq_f32(x);
+        fn mul(x: V, y: V) -> Self::V = vmulq_f32(x, y);
         fn mul_add(x: V, y: V, s: V) -> Self::V = vfmaq_f32(s, x, y);
+        fn neg_mul_add(x: V, y: V, s: V) -> Self::V = vfmsq_f32(s, x, y);
         fn sum(x: V) -> f32 = {
             let x = vadd_f32(vget_low_f32(x), vget_high_f32(x));
             vget_lane_f32::<0>(x) + vget_lane_f32::<1>(x)
@@ -33,6 +42,14 @@ impl Lanes for Neon {
             let x = vaddq_f64(x.0, x.1);
             vgetq_lane_f64::<0>(x) + vgetq_lane_f64::<1>(x)
         };
+    }
+}
+
+impl Store for Neon {
+    #[inline(always)]
+    unsafe fn store(self, p: *mut f32, x: Self::V) {
+        // SAFETY: self proves the instruction, the caller vouches for four elements.
+        unsafe { vst1q_f32(p, x) }
     }
 }
 

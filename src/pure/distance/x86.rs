@@ -1,32 +1,41 @@
 //! The registers of x86-64: SSE2 (always there), AVX2 with FMA, AVX-512.
 #![allow(unsafe_code)]
 
-use super::lanes::{Lanes, Load, lane_ops};
+use super::lanes::{Lanes, Load, Store, lane_ops};
 use std::arch::x86_64::*;
 
 /// Four lanes without FMA, the baseline; proof of nothing.
 #[derive(Clone, Copy)]
-pub(super) struct Sse2(());
+pub(crate) struct Sse2(());
 
-/// Eight lanes; proof of `avx2` and `fma`.
+/// Eight lanes; proof of `avx2`, `fma` and `f16c`.
 #[derive(Clone, Copy)]
-pub(super) struct Avx2(());
+pub(crate) struct Avx2(());
 
 /// Sixteen lanes; proof of `avx512f`.
 #[derive(Clone, Copy)]
-pub(super) struct Avx512(());
+pub(crate) struct Avx512(());
 
 impl Lanes for Sse2 {
     type V = __m128;
     type W = (__m128d, __m128d);
     const N: usize = 4;
 
+    #[inline(always)]
+    #[allow(unused_unsafe)]
+    fn splat(self, x: f32) -> Self::V {
+        // SAFETY: self proves the instruction, which touches no memory.
+        unsafe { _mm_set1_ps(x) }
+    }
+
     lane_ops! {
         fn zero() -> Self::V = _mm_setzero_ps();
         fn add(x: V, y: V) -> Self::V = _mm_add_ps(x, y);
         fn sub(x: V, y: V) -> Self::V = _mm_sub_ps(x, y);
         fn abs(x: V) -> Self::V = _mm_andnot_ps(_mm_set1_ps(-0.0), x);
+        fn mul(x: V, y: V) -> Self::V = _mm_mul_ps(x, y);
         fn mul_add(x: V, y: V, s: V) -> Self::V = _mm_add_ps(_mm_mul_ps(x, y), s);
+        fn neg_mul_add(x: V, y: V, s: V) -> Self::V = _mm_sub_ps(s, _mm_mul_ps(x, y));
         fn sum(x: V) -> f32 = {
             let x = _mm_add_ps(x, _mm_movehl_ps(x, x));
             _mm_cvtss_f32(_mm_add_ss(x, _mm_shuffle_ps::<1>(x, x)))
@@ -41,6 +50,14 @@ impl Lanes for Sse2 {
             let x = _mm_add_pd(x.0, x.1);
             _mm_cvtsd_f64(_mm_add_sd(x, _mm_unpackhi_pd(x, x)))
         };
+    }
+}
+
+impl Store for Sse2 {
+    #[inline(always)]
+    unsafe fn store(self, p: *mut f32, x: Self::V) {
+        // SAFETY: self proves the instruction, the caller vouches for four elements.
+        unsafe { _mm_storeu_ps(p, x) }
     }
 }
 
@@ -67,12 +84,21 @@ impl Lanes for Avx2 {
     type W = (__m256d, __m256d);
     const N: usize = 8;
 
+    #[inline(always)]
+    #[allow(unused_unsafe)]
+    fn splat(self, x: f32) -> Self::V {
+        // SAFETY: self proves the instruction, which touches no memory.
+        unsafe { _mm256_set1_ps(x) }
+    }
+
     lane_ops! {
         fn zero() -> Self::V = _mm256_setzero_ps();
         fn add(x: V, y: V) -> Self::V = _mm256_add_ps(x, y);
         fn sub(x: V, y: V) -> Self::V = _mm256_sub_ps(x, y);
         fn abs(x: V) -> Self::V = _mm256_andnot_ps(_mm256_set1_ps(-0.0), x);
+        fn mul(x: V, y: V) -> Self::V = _mm256_mul_ps(x, y);
         fn mul_add(x: V, y: V, s: V) -> Self::V = _mm256_fmadd_ps(x, y, s);
+        fn neg_mul_add(x: V, y: V, s: V) -> Self::V = _mm256_fnmadd_ps(x, y, s);
         fn sum(x: V) -> f32 =
             Sse2::new().sum(_mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps::<1>(x)));
         fn wide_zero() -> Self::W = (_mm256_setzero_pd(), _mm256_setzero_pd());
@@ -91,6 +117,14 @@ impl Lanes for Avx2 {
 
 /// Lane masks to slide over: eight words from index `8 - n` on have their first `n` set.
 static FIRST: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
+
+impl Store for Avx2 {
+    #[inline(always)]
+    unsafe fn store(self, p: *mut f32, x: Self::V) {
+        // SAFETY: self proves the instruction, the caller vouches for eight elements.
+        unsafe { _mm256_storeu_ps(p, x) }
+    }
+}
 
 impl Load<f32> for Avx2 {
     #[inline(always)]
@@ -126,13 +160,22 @@ impl Lanes for Avx512 {
     type W = (__m512d, __m512d);
     const N: usize = 16;
 
+    #[inline(always)]
+    #[allow(unused_unsafe)]
+    fn splat(self, x: f32) -> Self::V {
+        // SAFETY: self proves the instruction, which touches no memory.
+        unsafe { _mm512_set1_ps(x) }
+    }
+
     lane_ops! {
         fn zero() -> Self::V = _mm512_setzero_ps();
         fn add(x: V, y: V) -> Self::V = _mm512_add_ps(x, y);
         fn sub(x: V, y: V) -> Self::V = _mm512_sub_ps(x, y);
         fn abs(x: V) -> Self::V = _mm512_abs_ps(x);
+        fn mul(x: V, y: V) -> Self::V = _mm512_mul_ps(x, y);
         fn mul_add(x: V, y: V, s: V) -> Self::V = _mm512_fmadd_ps(x, y, s);
-        // avx512f implies avx2 and fma, of which Avx2 is the proof.
+        fn neg_mul_add(x: V, y: V, s: V) -> Self::V = _mm512_fnmadd_ps(x, y, s);
+        // avx512f implies avx2, fma and f16c, of which Avx2 is the proof.
         fn sum(x: V) -> f32 = Avx2::new().sum(_mm256_add_ps(_mm512_castps512_ps256(x), upper(x)));
         fn wide_zero() -> Self::W = (_mm512_setzero_pd(), _mm512_setzero_pd());
         fn wide_add(x: W, y: W) -> Self::W = (_mm512_add_pd(x.0, y.0), _mm512_add_pd(x.1, y.1));
@@ -144,6 +187,14 @@ impl Lanes for Avx512 {
             let x = _mm512_add_pd(x.0, x.1);
             Avx2::new().wide_sum((_mm512_castpd512_pd256(x), _mm512_extractf64x4_pd::<1>(x)))
         };
+    }
+}
+
+impl Store for Avx512 {
+    #[inline(always)]
+    unsafe fn store(self, p: *mut f32, x: Self::V) {
+        // SAFETY: self proves the instruction, the caller vouches for sixteen elements.
+        unsafe { _mm512_storeu_ps(p, x) }
     }
 }
 
