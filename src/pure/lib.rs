@@ -3,6 +3,7 @@
 
 pub mod distance;
 pub mod fault;
+pub mod graph;
 pub mod kind;
 pub mod record;
 pub mod sparse;
