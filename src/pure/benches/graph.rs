@@ -59,6 +59,10 @@ fn main() {
         ("angle64/64", Params { fill: Fill::Angle { pool: 64 }, ..b }),
         ("re128/256", Params { refine: Refine::Search { ef: 128 }, fill: Fill::Angle { pool: 256 }, ..b }),
         ("angle96/256", Params { ef_construction: 96, fill: Fill::Angle { pool: 256 }, ..b }),
+        ("e40re128", Params { ef_construction: 40, refine: Refine::Search { ef: 128 }, fill: Fill::Angle { pool: 256 }, ..b }),
+        ("thr128/256", Params { ef_construction: 128, fill: Fill::Threshold { pool: 256 }, ..b }),
+        ("hop64/256", Params { refine: Refine::Hops { pool: 1000 }, fill: Fill::Angle { pool: 256 }, ..b }),
+        ("hop64t", Params { refine: Refine::Hops { pool: 1000 }, fill: Fill::Threshold { pool: 256 }, ..b }),
         ("pg128", Params { ef_construction: 128, ..pg }),
         ("angle128/256", Params { ef_construction: 128, fill: Fill::Angle { pool: 256 }, ..b }),
         ("angle200/256", Params { ef_construction: 200, fill: Fill::Angle { pool: 256 }, ..b }),
@@ -71,8 +75,8 @@ fn main() {
         let (t, c) = (Instant::now(), cpu());
         let g = if name.starts_with("s:") { let t = Instant::now(); let s = Shadow::of(&arena); print!("shadow {} {:?} ", s.is_some(), t.elapsed()); match &s { Some(s) => build(s, &p, &pool, &Control::default()), None => build(&arena, &p, &pool, &Control::default()) } } else { build(&arena, &p, &pool, &Control::default()) }.unwrap();
         let (w, c) = (t.elapsed().as_secs_f64(), cpu() - c);
-        let deg = g.base.iter().filter(|x| **x != NONE).count() as f64 / g.len() as f64;
-        let kept = g.kept.iter().map(|x| *x as usize).sum::<usize>() as f64 / g.len() as f64;
+        let deg = g.base().iter().filter(|x| **x != NONE).count() as f64 / g.len() as f64;
+        let kept = (0..g.len() as u32).map(|i| g.kept(i)).sum::<usize>() as f64 / g.len() as f64;
         print!("{name:<14} {w:5.1}s {c:5.1}cpu deg {kept:.1}/{deg:.1} |");
         for ef in [40, 80, 160, 320, 640] {
             let (hits, ex, di) = queries.par_iter().zip(&truth).map_init(Beam::default, |beam, (q, t)| {

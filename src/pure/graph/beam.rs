@@ -190,14 +190,15 @@ impl Beam {
 }
 
 impl Beam {
-    /// The nearest `most` of those within two hops of a node on level 0, ascending.
+    /// The nearest `most` of those that are two hops from a node on level 0, ascending, each with the place
+    /// of the first neighbour that leads to it.
     pub(super) fn around(
         &mut self,
         edges: &impl Edges,
         node: u32,
         most: usize,
         target: &impl Target,
-        out: &mut Vec<Candidate>,
+        out: &mut Vec<(Candidate, u8)>,
     ) {
         self.start(edges.nodes());
         self.seen[node as usize] = self.epoch;
@@ -207,23 +208,25 @@ impl Beam {
             self.seen[other as usize] = self.epoch;
             near.push(other);
         });
+        out.clear();
         let own = near.len();
         for i in 0..own {
             let hop = near[i];
             edges.gather(hop, 0, |other| {
                 if std::mem::replace(&mut self.seen[other as usize], self.epoch) != self.epoch {
                     target.prefetch(other);
-                    near.push(other);
+                    out.push((Candidate { distance: 0.0, node: other }, i as u8));
                 }
             });
         }
-        out.clear();
-        out.extend(near[own..].iter().map(|&node| Candidate { distance: target.distance(node), node }));
+        for (c, _) in out.iter_mut() {
+            c.distance = target.distance(c.node);
+        }
         self.near = near;
         if out.len() > most {
-            out.select_nth_unstable_by(most, Candidate::order);
+            out.select_nth_unstable_by(most, |a, b| a.0.order(&b.0));
             out.truncate(most);
         }
-        out.sort_unstable_by(Candidate::order);
+        out.sort_unstable_by(|a, b| a.0.order(&b.0));
     }
 }

@@ -46,6 +46,7 @@ pub(super) struct Scratch {
     pub(super) beam: Beam,
     pub(super) chosen: Vec<Candidate>,
     pub(super) candidates: Vec<Candidate>,
+    pub(super) around: Vec<(Candidate, u8)>,
 }
 
 /// A scratch on loan from the builder.
@@ -192,7 +193,7 @@ impl<'a, S: Space> Builder<'a, S> {
 
     /// Chooses the edges of a new node on each of its levels.
     fn plan(&self, entry: u32, node: u32, scratch: &mut Scratch) -> Vec<Plan> {
-        let Scratch { beam, chosen, candidates } = scratch;
+        let Scratch { beam, chosen, candidates, around: _ } = scratch;
         let top = self.links.levels[entry as usize];
         let own = self.links.levels[node as usize];
         let target = Inside(self.space, node);
@@ -210,7 +211,7 @@ impl<'a, S: Space> Builder<'a, S> {
     }
 
     fn search_again(&self, node: u32, ef: usize, scratch: &mut Scratch) -> Vec<Plan> {
-        let Scratch { beam, chosen, candidates } = scratch;
+        let Scratch { beam, chosen, candidates, around: _ } = scratch;
         let target = Inside(self.space, node);
         let start = [Candidate { node, distance: 0.0 }];
         let found = beam.search(&self.links, &target, &start, ef, 0);
@@ -222,8 +223,10 @@ impl<'a, S: Space> Builder<'a, S> {
     }
 
     fn look_around(&self, node: u32, pool: usize, scratch: &mut Scratch) -> Vec<Plan> {
-        let Scratch { beam, chosen, candidates } = scratch;
-        beam.around(&self.links, node, pool, &Inside(self.space, node), candidates);
+        let Scratch { beam, chosen, candidates, around } = scratch;
+        beam.around(&self.links, node, pool, &Inside(self.space, node), around);
+        candidates.clear();
+        candidates.extend(around.iter().map(|c| c.0));
         self.with_own(node, candidates);
         select(self.space, candidates, self.links.list(node, 0).width(), self.params.full_lists, chosen);
         vec![Plan { node, level: 0, edges: chosen.clone() }]

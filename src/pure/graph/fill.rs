@@ -43,7 +43,7 @@ pub(super) fn fill<S: Space>(builder: &Builder<'_, S>, node: u32, scratch: &mut 
     if free == 0 {
         return;
     }
-    let Scratch { beam, chosen, candidates } = scratch;
+    let Scratch { beam, chosen, around: candidates, .. } = scratch;
     let pool = match builder.params.fill {
         Fill::None => return,
         Fill::Nearest => free,
@@ -51,7 +51,7 @@ pub(super) fn fill<S: Space>(builder: &Builder<'_, S>, node: u32, scratch: &mut 
     };
     beam.around(&builder.links, node, pool, &Inside(space, node), candidates);
     if candidates.len() <= free {
-        list.fill(candidates.iter().map(|c| c.node));
+        list.fill(candidates.iter().map(|c| c.0.node));
         return;
     }
     chosen.clear();
@@ -61,11 +61,11 @@ pub(super) fn fill<S: Space>(builder: &Builder<'_, S>, node: u32, scratch: &mut 
     match builder.params.fill {
         Fill::Threshold { .. } => {
             // exact max cosines lazily per threshold
-            let mut state: Vec<(f32, usize)> = vec![(-1.0, 0); candidates.len()];
+            let mut state: Vec<(f32, usize)> = candidates.iter().map(|(c, via)| (cos(c, &chosen[usize::from(*via)]), 0)).collect();
             let mut taken = vec![false; candidates.len()];
             let mut t = 0.5f32;
             while chosen.len() < own + free {
-                for (i, c) in candidates.iter().enumerate() {
+                for (i, (c, _)) in candidates.iter().enumerate() {
                     if taken[i] { continue; }
                     let (mut b, mut k) = state[i];
                     while k < chosen.len() && b <= t { b = b.max(cos(c, &chosen[k])); k += 1; }
@@ -80,12 +80,12 @@ pub(super) fn fill<S: Space>(builder: &Builder<'_, S>, node: u32, scratch: &mut 
             }
         }
         Fill::Angle { .. } => {
-            let mut heap: BinaryHeap<Reverse<Open>> = (0..candidates.len())
-                .map(|place| Reverse(Open { bound: -1.0, place, tested: 0 }))
+            let mut heap: BinaryHeap<Reverse<Open>> = candidates.iter().enumerate()
+                .map(|(place, (c, via))| Reverse(Open { bound: cos(c, &chosen[usize::from(*via)]), place, tested: 0 }))
                 .collect();
             while chosen.len() < own + free {
                 let Some(mut open) = heap.peek_mut() else { break };
-                let c = candidates[open.0.place];
+                let c = candidates[open.0.place].0;
                 if open.0.tested == chosen.len() {
                     std::collections::binary_heap::PeekMut::pop(open);
                     chosen.push(c);
@@ -99,7 +99,7 @@ pub(super) fn fill<S: Space>(builder: &Builder<'_, S>, node: u32, scratch: &mut 
                 }
             }
         }
-        _ => chosen.extend_from_slice(candidates),
+        _ => chosen.extend(candidates.iter().map(|c| c.0)),
     }
     list.fill(chosen[own..].iter().map(|c| c.node));
 }

@@ -7,6 +7,7 @@ mod control;
 mod duplicates;
 mod fill;
 mod links;
+mod order;
 mod prefetch;
 mod prune;
 mod repair;
