@@ -1,92 +1,249 @@
-#![allow(missing_docs)]
-use conifer_pure::graph::*;
+//! What the ingredients of the graph bring: `cargo bench -p conifer-pure --bench graph`.
+//!
+//! The first line of each table is plain HNSW by pgvector's rules; each of the next adds something. Build
+//! time, recall of the ten nearest and effort of a search with exact distances at several `ef`, and the
+//! expansions that recall 0.95 and 0.99 take, interpolated, as parts of the first line's. An expansion is a
+//! page in the index.
+//!
+//! Without settings, on sets that it generates, in less than a minute. `DATA=dir` reads `base.f16.npy` or
+//! `base.f32.npy` and `queries.*.npy` from there instead; `METRIC` is `cosine`, `l2` or `ip`, `THREADS` 2
+//! unless set, `QUERIES` 1,000 at most, `ONLY=text` keeps the lines with that text in their names.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use conifer_pure::distance::inner_product;
+use conifer_pure::graph::{
+    Arena, Beam, Control, Fill, Folding, Graph, Lists, Metric, Params, Space, build, build_arena,
+};
+use rayon::prelude::*;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-fn half(h: u16) -> f32 {
-    let (s, e, m) = ((h >> 15) as u32, (h >> 10 & 31) as u32, (h & 1023) as u32);
-    let x = if e == 0 { m as f32 / (1 << 24) as f32 } else { f32::from_bits((e + 112) << 23 | m << 13) };
-    if s == 1 { -x } else { x }
+const EFS: [usize; 6] = [20, 40, 80, 160, 320, 640];
+const SHOWN: [usize; 4] = [40, 80, 160, 320];
+const K: usize = 10;
+
+struct Set {
+    name: String,
+    metric: Metric,
+    dim: usize,
+    base: Vec<f32>,
+    queries: Vec<f32>,
 }
-fn npy(path: &str) -> (Vec<f32>, usize) {
-    let b = std::fs::read(path).unwrap();
-    let hl = u16::from_le_bytes([b[8], b[9]]) as usize;
-    let head = String::from_utf8_lossy(&b[10..10 + hl]).to_string();
-    let shape: Vec<usize> = head.split('(').nth(1).unwrap().split(')').next().unwrap().split(',').filter_map(|x| x.trim().parse().ok()).collect();
-    let body = &b[10 + hl..];
-    let v = if head.contains("f2") { body.chunks_exact(2).map(|c| half(u16::from_le_bytes([c[0], c[1]]))).collect() } else { body.chunks_exact(4).map(|c| f32::from_le_bytes([c[0], c[1], c[2], c[3]])).collect() };
-    (v, shape[1])
+
+/// The inner product as it is: what a graph is built on if nothing is done about it.
+struct Raw<'a>(&'a Arena);
+
+impl Space for Raw<'_> {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+    fn between(&self, a: u32, b: u32) -> f32 {
+        -inner_product(self.0.vector(a), self.0.vector(b))
+    }
+    fn prefetch(&self, node: u32) {
+        self.0.prefetch(node);
+    }
 }
-fn cpu() -> f64 {
-    let s = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let f: Vec<&str> = s.rsplit(')').next().unwrap().split_whitespace().collect();
-    f[11].parse::<f64>().unwrap() / 100.0
+
+#[derive(Clone, Copy, PartialEq)]
+enum Through {
+    Exact,
+    Shadow,
+    RawProduct,
 }
-fn main() {
-    let dir = std::env::var("DATA").unwrap_or("/work/shared/data/debpkg".into());
-    let nq: usize = std::env::var("NQ").ok().and_then(|x| x.parse().ok()).unwrap_or(500);
-    let n: usize = std::env::var("N").ok().and_then(|x| x.parse().ok()).unwrap_or(usize::MAX);
-    let metric = match std::env::var("METRIC").as_deref() { Ok("l2") => Metric::L2, Ok("ip") => Metric::InnerProduct, _ => Metric::Cosine };
-    let f = if std::path::Path::new(&format!("{dir}/base.f16.npy")).exists() { "f16" } else { "f32" };
-    let (base, dim) = npy(&format!("{dir}/base.{f}.npy"));
-    let qp = format!("{dir}/queries.f32.npy");
-    let (queries, _) = if std::path::Path::new(&qp).exists() { npy(&qp) } else { npy(&format!("{dir}/queries.f16.npy")) };
-    let t = Instant::now();
-    let mut fold = Folding::new(Arena::new(metric, dim));
-    for r in base.chunks(dim).take(n) { fold.push(r).unwrap(); }
-    let (arena, _) = fold.finish();
-    drop(base);
-    println!("{} nodes dim {dim} fold {:?}", arena.len(), t.elapsed());
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
-    let queries: Vec<Vec<f32>> = queries.chunks(dim).take(nq).map(|q| arena.query(q)).collect();
-    use rayon::prelude::*;
-    let t = Instant::now();
-    let truth: Vec<f32> = queries.par_iter().map(|q| { let mut d: Vec<f32> = (0..arena.len() as u32).map(|i| arena.distance(q, i)).collect(); d.select_nth_unstable_by(9, f32::total_cmp); d[9] }).collect();
-    println!("truth {:?}", t.elapsed());
-    let b = Params::default();
-    let pg = Params { full_lists: true, fill: Fill::None, ..b };
-    let all = [
-        ("pg64", pg),
-        ("pg64b64", Params { batch_div: 64, ..pg }),
-        ("short64", Params { fill: Fill::None, ..b }),
-        ("near64", Params { fill: Fill::Nearest, ..b }),
-        ("angle64/128", b),
-        ("angle64/256", Params { fill: Fill::Angle { pool: 256 }, ..b }),
-        ("thr64/256", Params { fill: Fill::Threshold { pool: 256 }, ..b }),
-        ("re64", Params { refine: Refine::Search { ef: 64 }, ..b }),
-        ("re128", Params { refine: Refine::Search { ef: 128 }, ..b }),
-        ("hop64", Params { refine: Refine::Hops { pool: 1000 }, ..b }),
-        ("thr64/128", Params { fill: Fill::Threshold { pool: 128 }, ..b }),
-        ("angle64/64", Params { fill: Fill::Angle { pool: 64 }, ..b }),
-        ("re128/256", Params { refine: Refine::Search { ef: 128 }, fill: Fill::Angle { pool: 256 }, ..b }),
-        ("angle96/256", Params { ef_construction: 96, fill: Fill::Angle { pool: 256 }, ..b }),
-        ("e40re128", Params { ef_construction: 40, refine: Refine::Search { ef: 128 }, fill: Fill::Angle { pool: 256 }, ..b }),
-        ("thr128/256", Params { ef_construction: 128, fill: Fill::Threshold { pool: 256 }, ..b }),
-        ("hop64/256", Params { refine: Refine::Hops { pool: 1000 }, fill: Fill::Angle { pool: 256 }, ..b }),
-        ("hop64t", Params { refine: Refine::Hops { pool: 1000 }, fill: Fill::Threshold { pool: 256 }, ..b }),
-        ("pg128", Params { ef_construction: 128, ..pg }),
-        ("angle128/256", Params { ef_construction: 128, fill: Fill::Angle { pool: 256 }, ..b }),
-        ("angle200/256", Params { ef_construction: 200, fill: Fill::Angle { pool: 256 }, ..b }),
-        ("hop128/256", Params { ef_construction: 128, refine: Refine::Hops { pool: 1000 }, fill: Fill::Angle { pool: 256 }, ..b }),
+
+fn recipes(metric: Metric) -> Vec<(&'static str, Through, Params)> {
+    let best = Params::default();
+    let plain = Params { ef_construction: 64, lists: Lists::Full, fill: Fill::None, ..best };
+    let short = Params { lists: Lists::Short, ..plain };
+    let mut all = vec![
+        ("plain", Through::Exact, plain),
+        ("+ shadow", Through::Shadow, plain),
+        ("+ short lists", Through::Shadow, short),
+        ("+ nearest fill", Through::Shadow, Params { fill: Fill::Nearest, ..short }),
+        ("or angle fill", Through::Shadow, Params { fill: Fill::Angle, ..short }),
+        ("+ 2 x candidates", Through::Shadow, best),
+        ("+ refine", Through::Shadow, Params { refine: true, ..best }),
+        ("plain, efc 128", Through::Shadow, Params { ef_construction: 128, ..plain }),
     ];
-    let all: Vec<(String, Params)> = all.iter().flat_map(|(n, p)| [(n.to_string(), *p), (format!("s:{n}"), *p)]).collect();
-    let only = std::env::var("ONLY").ok();
-    for (name, p) in all {
-        if let Some(o) = &only { if !o.split(',').any(|x| x == name.as_str()) { continue; } }
-        let (t, c) = (Instant::now(), cpu());
-        let g = if name.starts_with("s:") { let t = Instant::now(); let s = Shadow::of(&arena); print!("shadow {} {:?} ", s.is_some(), t.elapsed()); match &s { Some(s) => build(s, &p, &pool, &Control::default()), None => build(&arena, &p, &pool, &Control::default()) } } else { build(&arena, &p, &pool, &Control::default()) }.unwrap();
-        let (w, c) = (t.elapsed().as_secs_f64(), cpu() - c);
-        let deg = g.base().iter().filter(|x| **x != NONE).count() as f64 / g.len() as f64;
-        let kept = (0..g.len() as u32).map(|i| g.kept(i)).sum::<usize>() as f64 / g.len() as f64;
-        print!("{name:<14} {w:5.1}s {c:5.1}cpu deg {kept:.1}/{deg:.1} |");
-        for ef in [40, 80, 160, 320, 640] {
-            let (hits, ex, di) = queries.par_iter().zip(&truth).map_init(Beam::default, |beam, (q, t)| {
-                let r = g.search(&arena, q, ef, beam);
-                let e = std::mem::take(&mut beam.effort);
-                (r.iter().take(10).filter(|c| c.distance <= t + 2e-6).count(), e.expansions, e.distances)
-            }).reduce(|| (0, 0, 0), |a, b| (a.0 + b.0, a.1 + b.1, a.2 + b.2));
-            let q = queries.len() as f64;
-            print!(" {:.4} {:.0}x{:.0} |", hits as f64 / q / 10.0, ex as f64 / q, di as f64 / q);
+    if metric == Metric::InnerProduct {
+        all.insert(1, ("plain, raw product", Through::RawProduct, plain));
+    }
+    all
+}
+
+/// The sum over queries of hits, expansions, distances.
+fn measure(graph: &Graph, arena: &Arena, queries: &[(Vec<f32>, f32)], ef: usize) -> [f64; 3] {
+    let search = |beam: &mut Beam, (query, limit): &(Vec<f32>, f32)| {
+        let found = graph.search(arena, query, ef, beam);
+        let hits = found.iter().take(K).filter(|c| c.distance <= *limit).count();
+        let effort = std::mem::take(&mut beam.effort);
+        [hits as f64 / K as f64, effort.expansions as f64, effort.distances as f64]
+    };
+    let sums = queries.par_iter().map_init(Beam::default, search);
+    let sums = sums.reduce(|| [0.0; 3], |a, b| [a[0] + b[0], a[1] + b[1], a[2] + b[2]]);
+    sums.map(|x| x / queries.len() as f64)
+}
+
+/// Expansions at a recall, between the points on either side.
+fn expansions_at(recall: f64, points: &[[f64; 3]]) -> Option<f64> {
+    let miss = |r: f64| -(1.0 - r).max(1e-6).ln();
+    points.windows(2).find(|w| w[0][0] < recall && recall <= w[1][0]).map(|w| {
+        let part = (miss(recall) - miss(w[0][0])) / (miss(w[1][0]) - miss(w[0][0]));
+        w[0][1] + part * (w[1][1] - w[0][1])
+    })
+}
+
+/// Seconds of user time that this process has taken; 0 where there is no /proc.
+fn user_time() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let field = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(11)?.parse().ok());
+    field.unwrap_or(0.0) / 100.0
+}
+
+fn table(set: &Set, threads: usize) {
+    let mut fold = Folding::new(Arena::new(set.metric, set.dim));
+    for row in set.base.chunks_exact(set.dim) {
+        fold.push(row).unwrap();
+    }
+    let (arena, _) = fold.finish();
+    let truth = |query: &[f32]| {
+        let query = arena.query(query);
+        let mut all: Vec<f32> =
+            (0..arena.len() as u32).map(|i| conifer_pure::graph::Rows::distance(&arena, &query, i)).collect();
+        let limit = *all.select_nth_unstable_by(K - 1, f32::total_cmp).1;
+        (query, limit + limit.abs() * 1e-6)
+    };
+    let queries: Vec<_> = set.queries.par_chunks_exact(set.dim).map(truth).collect();
+    println!(
+        "\n{}: {} x {}, {:?}, {} queries, {threads} threads",
+        set.name,
+        arena.len(),
+        set.dim,
+        set.metric,
+        queries.len()
+    );
+    print!("{:<19}{:>7}{:>7} {:>11}", "", "wall s", "user s", "degree");
+    SHOWN.iter().for_each(|ef| print!("  recall exp x dist @{ef:<3}"));
+    println!("  exp @0.95, 0.99");
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    let only = std::env::var("ONLY").unwrap_or_default();
+    let mut first = None;
+    for (name, through, params) in recipes(set.metric) {
+        if !name.contains(&only) {
+            continue;
+        }
+        let (wall, user, control) = (Instant::now(), user_time(), Control::default());
+        let graph = match through {
+            Through::Exact => build(&arena, &params, &pool, &control),
+            Through::Shadow => build_arena(&arena, &params, &pool, &control),
+            Through::RawProduct => build(&Raw(&arena), &params, &pool, &control),
+        };
+        let (wall, user) = (wall.elapsed().as_secs_f64(), user_time() - user);
+        let graph = graph.unwrap();
+        let mean = |count: &dyn Fn(u32) -> usize| {
+            (0..graph.len() as u32).map(count).sum::<usize>() as f64 / graph.len() as f64
+        };
+        let (kept, all) = (mean(&|i| graph.kept(i)), mean(&|i| graph.neighbours(i, 0).len()));
+        print!("{name:<19}{wall:>7.1}{user:>7.1} {kept:>5.1}/{all:<5.1}");
+        let points: Vec<[f64; 3]> = EFS.iter().map(|ef| measure(&graph, &arena, &queries, *ef)).collect();
+        for (point, _) in points.iter().zip(EFS).filter(|(_, ef)| SHOWN.contains(ef)) {
+            print!("  {:.4} {:>4.0} x {:>5.0}   ", point[0], point[1], point[2]);
+        }
+        let at = [0.95, 0.99].map(|recall| expansions_at(recall, &points));
+        let base = *first.get_or_insert(at);
+        for (at, base) in at.iter().zip(base) {
+            match (at, base) {
+                (Some(at), Some(base)) => print!("  {at:.0} ({:.2})", at / base),
+                (Some(at), None) => print!("  {at:.0}"),
+                _ => print!("  -"),
+            }
         }
         println!();
+    }
+}
+
+/// Points around centers on a curved sheet of few dimensions, with some noise; for the inner product, of
+/// lengths that vary.
+fn generated(metric: Metric, rows: usize, dim: usize) -> Set {
+    const LATENT: usize = 12;
+    let mut state = 7u64;
+    let mut uniform = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f32 / (1 << 24) as f32
+    };
+    let mut normal = || (0..6).map(|_| uniform()).sum::<f32>() * 1.414 - 4.243;
+    let mix: Vec<f32> = (0..LATENT * dim).map(|_| normal()).collect();
+    let centers: Vec<f32> = (0..200 * LATENT).map(|_| 1.5 * normal()).collect();
+    let mut draw = |rows: usize| {
+        let mut out = Vec::with_capacity(rows * dim);
+        for i in 0..rows {
+            let center = &centers[i * 7919 % 200 * LATENT..][..LATENT];
+            let z: Vec<f32> = center.iter().map(|c| c + normal()).collect();
+            let scale = if metric == Metric::InnerProduct { (0.35 * normal()).exp() } else { 1.0 };
+            out.extend((0..dim).map(|d| {
+                let x: f32 = z.iter().zip(&mix[d * LATENT..]).map(|(z, w)| z * w).sum();
+                scale * ((x * 0.3).tanh() + 0.1 * normal())
+            }));
+        }
+        out
+    };
+    let (base, queries) = (draw(rows), draw(300));
+    Set { name: "generated".into(), metric, dim, base, queries }
+}
+
+/// A matrix of halves or floats.
+fn npy(path: &Path) -> (Vec<f32>, usize) {
+    let bytes = std::fs::read(path).unwrap();
+    let (head, body) = bytes[10..].split_at(usize::from(u16::from_le_bytes([bytes[8], bytes[9]])));
+    let head = String::from_utf8_lossy(head);
+    let shape = head.split("'shape': (").nth(1).unwrap().split(')').next().unwrap();
+    let dim = shape.split(',').nth(1).unwrap().trim().parse().unwrap();
+    let values = if head.contains("<f2") {
+        body.as_chunks().0.iter().map(|b| half(u16::from_le_bytes(*b))).collect()
+    } else {
+        body.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect()
+    };
+    (values, dim)
+}
+
+fn half(bits: u16) -> f32 {
+    let (exponent, mantissa) = (u32::from(bits >> 10 & 31), u32::from(bits & 1023));
+    let size = match exponent {
+        0 => mantissa as f32 / (1 << 24) as f32,
+        _ => f32::from_bits((exponent + 112) << 23 | mantissa << 13),
+    };
+    if bits >> 15 == 1 { -size } else { size }
+}
+
+fn read(dir: &Path, metric: Metric) -> Set {
+    let file = |name: &str| -> PathBuf {
+        let halves = dir.join(format!("{name}.f16.npy"));
+        if halves.exists() { halves } else { dir.join(format!("{name}.f32.npy")) }
+    };
+    let (base, dim) = npy(&file("base"));
+    let (mut queries, _) = npy(&file("queries"));
+    let most = std::env::var("QUERIES").ok().and_then(|n| n.parse().ok()).unwrap_or(1000);
+    queries.truncate(most * dim);
+    Set { name: dir.display().to_string(), metric, dim, base, queries }
+}
+
+fn main() {
+    // cargo test tries benchmarks out without this argument.
+    if !std::env::args().any(|arg| arg == "--bench") {
+        return;
+    }
+    let threads = std::env::var("THREADS").ok().and_then(|n| n.parse().ok()).unwrap_or(2);
+    let metric = match std::env::var("METRIC").as_deref() {
+        Ok("l2") => Metric::L2,
+        Ok("ip") => Metric::InnerProduct,
+        _ => Metric::Cosine,
+    };
+    match std::env::var("DATA") {
+        Ok(dir) => table(&read(Path::new(&dir), metric), threads),
+        Err(_) => {
+            table(&generated(Metric::L2, 15_000, 96), threads);
+            table(&generated(Metric::InnerProduct, 10_000, 96), threads);
+        }
     }
 }

@@ -187,9 +187,7 @@ impl Beam {
         }
         best
     }
-}
 
-impl Beam {
     /// The nearest `most` of those that are two hops from a node on level 0, ascending, each with the place
     /// of the first neighbour that leads to it.
     pub(super) fn around(

@@ -16,7 +16,9 @@ pub struct Control {
 pub enum Phase {
     /// Nodes are inserted one after the other.
     Insert,
-    /// Each node's edges are chosen anew on the whole graph, and free lanes filled.
+    /// Edges are chosen anew on the whole graph; only with [`Params::refine`](super::Params::refine).
+    Refine,
+    /// Free lanes are filled.
     Fill,
     /// Nodes that cannot be reached are linked.
     Repair,
@@ -38,7 +40,8 @@ impl Control {
     pub fn progress(&self) -> (Phase, u64) {
         let phase = match self.phase.load(Relaxed) {
             0 => Phase::Insert,
-            1 => Phase::Fill,
+            1 => Phase::Refine,
+            2 => Phase::Fill,
             _ => Phase::Repair,
         };
         (phase, self.done.load(Relaxed))
@@ -53,4 +56,13 @@ impl Control {
     pub(super) fn advance(&self) {
         self.done.fetch_add(1, Relaxed);
     }
+}
+
+/// Why there is no graph.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// [`Control::cancel`] was called.
+    Cancelled,
+    /// A worker panicked, with this message: a bug here or in the space.
+    Panicked(String),
 }

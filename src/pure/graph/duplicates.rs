@@ -116,5 +116,10 @@ fn hash(row: &[f32]) -> u32 {
         let bits = pair.iter().fold(0, |bits, x| bits << 32 | u64::from(x.to_bits()));
         h = (h.rotate_left(23) ^ bits).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
-    (h ^ h >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9).to_be_bytes().iter().take(4).fold(0, |h, b| h << 8 | u32::from(*b))
+    (h ^ h >> 29)
+        .wrapping_mul(0xbf58_476d_1ce4_e5b9)
+        .to_be_bytes()
+        .iter()
+        .take(4)
+        .fold(0, |h, b| h << 8 | u32::from(*b))
 }

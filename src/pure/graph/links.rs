@@ -85,13 +85,11 @@ impl List<'_> {
         }
     }
 
-    /// Adds a node, if there is room.
-    pub(super) fn push(self, node: u32) -> bool {
+    /// Adds a node; there must be room.
+    pub(super) fn push(self, node: u32) {
         let len = self.len();
-        let Some(lane) = self.lanes.get(len) else { return false };
-        lane.store(node, Relaxed);
+        self.lanes[len].store(node, Relaxed);
         self.count.store(len as u8 + 1, Relaxed);
-        true
     }
 }
 

@@ -1,5 +1,24 @@
-//! The graph of the index, built in memory.
-#![allow(missing_docs)]
+//! The graph of the index, built in memory: HNSW with lists that are chosen for few hops.
+//!
+//! - `rows`: the vectors, and what the construction asks of them ([`Space`]); [`Arena`] keeps them as `f32`.
+//! - `duplicates`: equal vectors become one node.
+//! - `shadow`: the vectors in bytes. A construction is a walk through memory, so that it halves the time.
+//! - `links`: the lists while they grow. `beam`: the search. `prune`: the choice of edges.
+//! - `build`: the order of events. `fill`: edges for lanes that are still free. `repair`: nobody unreachable.
+//! - `result`: the graph as flat arrays. `order`: its nodes numbered page by page.
+//! - `control`: progress and cancelling.
+//!
+//! # How
+//!
+//! Nodes are inserted in batches: all nodes of a batch search the graph as it was before the batch, on any
+//! number of threads; then each list that gains back-links is changed by one thread. So there are no locks,
+//! and **the graph depends on the seed alone, not on the number of threads**. A batch is at most a sixteenth
+//! of the nodes before it. Nodes of higher levels come first, so the entry point never moves; within a level
+//! the order is shuffled, which makes that of the table irrelevant.
+//!
+//! Lists stay as short as the pruning leaves them ([`Lists::Short`]), with room for back-links. The lanes that
+//! are free in the end get edges to nodes two hops away in directions that have no edge yet ([`Fill::Angle`]).
+//! `benches/graph.rs` measures what each ingredient brings.
 
 mod beam;
 mod build;
@@ -18,8 +37,8 @@ mod shadow;
 mod tests;
 
 pub use beam::{Beam, Candidate, Effort};
-pub use build::build;
-pub use control::{Control, Phase};
+pub use build::{build, build_arena};
+pub use control::{Control, Phase, Stopped};
 pub use duplicates::{Folding, Members};
 pub use links::NONE;
 pub use result::Graph;
@@ -29,41 +48,82 @@ pub use shadow::Shadow;
 /// How vectors are compared; see [`Arena`] for how each becomes a Euclidean distance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Metric {
+    /// Euclidean distance.
     L2,
+    /// The largest inner product is the nearest.
     InnerProduct,
+    /// Angle; the length of a vector is of no importance.
     Cosine,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// What graph to build. Numbers outside their range are taken as the nearest within.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Params {
+    /// Width of the lists above level 0, 2 to 255. Of `m` nodes, one is on the next level, too.
     pub m: usize,
+    /// Width of the lists of level 0, 2 to 255.
     pub lanes: usize,
+    /// Candidates that a new node's edges are chosen from, at least 1.
     pub ef_construction: usize,
+    /// Decides levels and the order of insertion.
     pub seed: u64,
-    pub full_lists: bool,
+    /// How lists are kept during the construction.
+    pub lists: Lists,
+    /// What free lanes of level 0 get in the end.
     pub fill: Fill,
-    pub refine: Refine,
-    pub batch_div: usize,
+    /// Whether every node looks for edges on level 0 once more, in the whole graph. Costs as much as the
+    /// insertion did; a larger `ef_construction` mostly brings more for the time.
+    pub refine: bool,
 }
 
-impl Default for Params {
-    fn default() -> Self {
-        Self { m: 16, lanes: 32, ef_construction: 64, seed: 1, full_lists: false, fill: Fill::Angle { pool: 128 }, refine: Refine::None, batch_div: 16 }
+impl Params {
+    /// The graph for pgvector's options `m` and `ef_construction`. It takes twice the candidates, for less
+    /// time than pgvector's own rules would take with them as they are.
+    pub fn for_options(m: usize, ef_construction: usize) -> Self {
+        Self {
+            m,
+            lanes: (2 * m).next_multiple_of(32).min(224),
+            ef_construction: 2 * ef_construction,
+            seed: 1,
+            lists: Lists::Short,
+            fill: Fill::Angle,
+            refine: false,
+        }
+    }
+
+    fn within_ranges(self) -> Self {
+        Self {
+            m: self.m.clamp(2, 255),
+            lanes: self.lanes.clamp(2, 255),
+            ef_construction: self.ef_construction.max(1),
+            ..self
+        }
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Fill {
-    None,
-    Nearest,
-    Angle { pool: usize },
-    Threshold { pool: usize },
+impl Default for Params {
+    /// Those for pgvector's defaults.
+    fn default() -> Self {
+        Self::for_options(16, 64)
+    }
 }
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Refine { None, Search{ef:usize}, Hops{pool:usize} }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stopped {
-    Cancelled,
-    Panicked(String),
+/// How lists of level 0 are kept during the construction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lists {
+    /// As the pruning leaves them.
+    Short,
+    /// Filled up with the nearest of the pruned, as pgvector does.
+    Full,
+}
+
+/// What free lanes of level 0 get in the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fill {
+    /// Nothing.
+    None,
+    /// The nearest nodes two hops away.
+    Nearest,
+    /// Near nodes two hops away in directions that have no edge yet.
+    Angle,
 }

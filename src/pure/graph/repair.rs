@@ -1,11 +1,9 @@
 //! Every node can be reached: those that cannot are given an edge from the nearest node that can.
 
 use super::beam::{Beam, Candidate, Inside};
-use super::control::Control;
-use super::links::NONE;
+use super::control::{Control, Stopped};
 use super::result::Graph;
 use super::rows::Space;
-use super::{Params, Stopped};
 
 /// A spanning tree from the entry point on level 0, growing.
 struct Reached {
@@ -19,11 +17,14 @@ struct Reached {
 
 impl Reached {
     /// Adds a node and whatever can be reached from it.
-    fn grow(&mut self, graph: &Graph, from: u32) {
+    fn grow(&mut self, graph: &Graph, from: u32, control: &Control) {
         let mut at = self.order.len();
         self.nodes[from as usize] = true;
         self.order.push(from);
         while let Some(&node) = self.order.get(at) {
+            if control.is_cancelled() {
+                return;
+            }
             at += 1;
             for (i, &other) in graph.neighbours(node, 0).iter().enumerate() {
                 if !std::mem::replace(&mut self.nodes[other as usize], true) {
@@ -42,22 +43,23 @@ impl Reached {
     }
 }
 
-/// Links the unreachable nodes of level 0.
+/// Links the unreachable nodes of level 0, each from one of the `ef` nearest that a search finds.
+///
+/// There is always a lane: a tree of n nodes has n − 1 edges, and n lists of two lanes have more.
 pub(super) fn repair(
     space: &impl Space,
     graph: &mut Graph,
-    params: &Params,
+    ef: usize,
     control: &Control,
-) -> Result<usize, Stopped> {
-    let Some(entry) = graph.entry else { return Ok(0) };
+) -> Result<(), Stopped> {
+    let Some(entry) = graph.entry else { return Ok(()) };
     let mut reached = Reached {
         nodes: vec![false; graph.len()],
         edges: vec![false; graph.base.len()],
         order: Vec::with_capacity(graph.len()),
     };
-    reached.grow(graph, entry);
+    reached.grow(graph, entry, control);
     let mut beam = Beam::default();
-    let mut count = 0;
     // Where to look on for a spare lane when none of the near nodes has one.
     let mut anywhere = 0;
     for node in 0..graph.len() as u32 {
@@ -70,8 +72,12 @@ pub(super) fn repair(
         let target = Inside(space, node);
         let start = beam.descend(graph, &target, entry, graph.levels[entry as usize], 0);
         // The node itself may be on a higher level.
-        let start = if reached.nodes[start.node as usize] { start } else { Candidate { node: entry, distance: space.between(node, entry) } };
-        let near = beam.search(graph, &target, &[start], params.ef_construction, 0);
+        let start = if reached.nodes[start.node as usize] {
+            start
+        } else {
+            Candidate { node: entry, distance: space.between(node, entry) }
+        };
+        let near = beam.search(graph, &target, &[start], ef, 0);
         let mut found = near.iter().find_map(|c| Some((c.node, reached.spare(graph, c.node)?)));
         while found.is_none() && anywhere < reached.order.len() {
             let node = reached.order[anywhere];
@@ -93,9 +99,8 @@ pub(super) fn repair(
         };
         graph.base[start + lane] = node;
         reached.edges[start + lane] = true;
-        debug_assert_ne!(node, NONE);
-        reached.grow(graph, node);
-        count += 1;
+        reached.grow(graph, node, control);
+        control.advance();
     }
-    Ok(count)
+    if control.is_cancelled() { Err(Stopped::Cancelled) } else { Ok(()) }
 }

@@ -90,9 +90,10 @@ impl Arena {
         if scale.is_infinite() {
             return Err(Fault::new(state::DATA_EXCEPTION, "zero vector has no direction"));
         }
-        let node = u32::try_from(self.len).ok().filter(|n| *n < i32::MAX as u32).ok_or_else(|| {
-            Fault::new(state::PROGRAM_LIMIT_EXCEEDED, "too many rows for one graph")
-        })?;
+        let node = u32::try_from(self.len)
+            .ok()
+            .filter(|n| *n < i32::MAX as u32)
+            .ok_or_else(|| Fault::new(state::PROGRAM_LIMIT_EXCEEDED, "too many rows for one graph"))?;
         if self.len >> self.shift == self.chunks.len() {
             let mut buffer = Vec::<f32>::with_capacity((self.stride << self.shift) + LINE);
             let start = buffer.as_ptr().align_offset(LINE * 4).min(LINE);

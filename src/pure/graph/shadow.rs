@@ -1,8 +1,10 @@
 //! Vectors in bytes: a quarter of the memory to go through, which is what a construction spends its time on.
 #![allow(unsafe_code)]
 
+use super::control::Control;
 use super::prefetch::prefetch;
 use super::rows::{Arena, Space};
+use rayon::prelude::*;
 
 /// Codes of 8 bits for each coordinate of each row of an arena, in equal steps around the mean of the
 /// coordinate. The distance is that between codes.
@@ -21,27 +23,31 @@ pub struct Shadow {
 /// A function from [`kernel`], so the CPU can run it.
 type Kernel = unsafe fn(&[u8], &[u8]) -> u32;
 
-/// Rows that are looked at to choose the steps and to judge the result.
-const SAMPLE: usize = 4096;
-/// Rows of the sample whose neighbours are compared.
-const PROBES: usize = 64;
+/// Rows that are looked at to choose the steps.
+const SAMPLE: usize = 1024;
+/// Rows whose neighbours are compared to judge the result, and how many of each.
+const PROBES: usize = 32;
+const NEAR: usize = 16;
 /// Of 1,000 coordinates, at most so many are beyond the codes.
 const BEYOND: usize = 1;
-/// Standard error of distances between near rows that is still good, relative to the distance.
+/// Variation of the ratio of distances between near rows that is still good.
 const GOOD: f64 = 0.03;
 
 impl Shadow {
     /// The shadow of an arena, or none if the codes tell near rows badly apart: if the rows lie in clumps
     /// much smaller than the distances between those, say, or if few coordinates are much larger than the
-    /// others.
-    pub fn of(arena: &Arena) -> Option<Self> {
-        let shadow = Self::any(arena);
-        (shadow.error(arena) <= GOOD).then_some(shadow)
+    /// others. None, too, if cancelled. Runs on the current pool of rayon.
+    pub fn of(arena: &Arena, control: &Control) -> Option<Self> {
+        if arena.is_empty() {
+            return None;
+        }
+        let shadow = Self::any(arena, control);
+        (shadow.error(arena, control) <= GOOD && !control.is_cancelled()).then_some(shadow)
     }
 
-    fn any(arena: &Arena) -> Self {
+    fn any(arena: &Arena, control: &Control) -> Self {
         let width = arena.row(0).len().min(arena.dim() + 1);
-        let sample: Vec<u32> = sample(arena.len());
+        let sample: Vec<u32> = spread(arena.len(), SAMPLE).collect();
         let mut mean = vec![0f64; width];
         for row in &sample {
             mean.iter_mut().zip(arena.row(*row)).for_each(|(m, x)| *m += f64::from(*x));
@@ -49,39 +55,48 @@ impl Shadow {
         mean.iter_mut().for_each(|m| *m /= sample.len() as f64);
         let mut reach: Vec<f32> = sample
             .iter()
-            .step_by(sample.len().div_ceil(1024))
             .flat_map(|row| mean.iter().zip(arena.row(*row)).map(|(m, x)| (x - *m as f32).abs()))
             .collect();
         let place = reach.len() - 1 - reach.len() * BEYOND / 1000;
         let reach = *reach.select_nth_unstable_by(place, f32::total_cmp).1;
         let step = if reach > 0.0 { reach / 127.0 } else { 1.0 };
         let stride = width.next_multiple_of(if width > 64 { 64 } else { 32 });
-        let mut codes = Vec::<u8>::with_capacity(arena.len() * stride + 64);
+        let mut codes = vec![0u8; arena.len() * stride + 64];
         let start = codes.as_ptr().align_offset(64).min(64);
-        codes.resize(start, 0);
-        for i in 0..arena.len() {
-            // The cast keeps within 0 and 255.
-            codes.extend(mean.iter().zip(arena.row(i as u32)).map(|(m, x)| ((x - *m as f32) / step + 128.0) as u8));
-            codes.resize(start + (i + 1) * stride, 0);
-        }
+        let rows = codes[start..].par_chunks_exact_mut(stride).take(arena.len()).enumerate();
+        rows.with_min_len(64).filter(|_| !control.is_cancelled()).for_each(|(i, codes)| {
+            let row = arena.row(i as u32);
+            for ((code, x), m) in codes.iter_mut().zip(row).zip(&mean) {
+                // The cast keeps within 0 and 255.
+                *code = ((x - *m as f32) / step + 128.0) as u8;
+            }
+        });
         Self { stride, len: arena.len(), codes, start, unit: step * step, kernel: kernel() }
     }
 
-    /// Root mean square of the relative error of distances to the nearest of the sample, after the mean.
-    fn error(&self, arena: &Arena) -> f64 {
-        let sample = sample(arena.len());
-        let mut errors = Vec::with_capacity(PROBES);
-        for probe in sample.iter().step_by(sample.len().div_ceil(PROBES)) {
-            let mut near: Vec<(f32, u32)> =
-                sample.iter().filter(|i| *i != probe).map(|i| (arena.between(*probe, *i), *i)).collect();
-            near.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-            errors.extend(near.iter().take(10).filter(|(d, _)| *d > 0.0).map(|(d, i)| f64::from(self.between(*probe, *i) / d) - 1.0));
+    /// How much the ratio of the distance here to the one in the arena varies, in parts of its mean, for pairs
+    /// of near rows.
+    fn error(&self, arena: &Arena, control: &Control) -> f64 {
+        let probes: Vec<u32> = spread(arena.len(), PROBES).collect();
+        let near = |probe: &u32| {
+            // All rows, as a sample would not hold the nearest.
+            let all = (0..arena.len() as u32).take_while(|_| !control.is_cancelled());
+            let mut all: Vec<(f32, u32)> = all.map(|i| (self.between(*probe, i), i)).collect();
+            if all.len() > NEAR {
+                all.select_nth_unstable_by(NEAR, |a, b| a.0.total_cmp(&b.0));
+                all.truncate(NEAR);
+            }
+            let distances = all.into_iter().map(|(here, i)| (here, arena.between(*probe, i)));
+            let ratios = distances.filter(|(_, there)| *there > 0.0);
+            ratios.map(|(here, there)| f64::from(here / there)).collect::<Vec<f64>>()
+        };
+        let ratios: Vec<f64> = probes.par_iter().flat_map_iter(near).collect();
+        if ratios.is_empty() {
+            return 0.0;
         }
-        let n = errors.len().max(1) as f64;
-        let mean = errors.iter().sum::<f64>() / n;
-        let e = (errors.iter().map(|e| (e - mean) * (e - mean)).sum::<f64>() / n).sqrt();
-        if std::env::var("V").is_ok() { eprintln!("shadow error {e} bias {mean}"); }
-        e
+        let mean = ratios.iter().sum::<f64>() / ratios.len() as f64;
+        let variance = ratios.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / ratios.len() as f64;
+        if mean > 0.0 { variance.sqrt() / mean } else { f64::INFINITY }
     }
 
     #[inline]
@@ -90,9 +105,9 @@ impl Shadow {
     }
 }
 
-/// Rows spread evenly over an arena.
-fn sample(len: usize) -> Vec<u32> {
-    (0..len).step_by(len.div_ceil(SAMPLE).max(1)).map(|i| i as u32).collect()
+/// About `most` rows, spread evenly over an arena.
+fn spread(rows: usize, most: usize) -> impl Iterator<Item = u32> {
+    (0..rows).step_by(rows.div_ceil(most).max(1)).map(|i| i as u32)
 }
 
 impl Space for Shadow {
@@ -134,7 +149,8 @@ fn avx2(a: &[u8], b: &[u8]) -> u32 {
     let (mut low, mut high) = (zero, zero);
     for (a, b) in a.as_chunks::<32>().0.iter().zip(b.as_chunks::<32>().0) {
         // SAFETY: both are 32 bytes long.
-        let (a, b) = unsafe { (_mm256_loadu_si256(a.as_ptr().cast()), _mm256_loadu_si256(b.as_ptr().cast())) };
+        let (a, b) =
+            unsafe { (_mm256_loadu_si256(a.as_ptr().cast()), _mm256_loadu_si256(b.as_ptr().cast())) };
         let gap = _mm256_or_si256(_mm256_subs_epu8(a, b), _mm256_subs_epu8(b, a));
         let (l, h) = (_mm256_unpacklo_epi8(gap, zero), _mm256_unpackhi_epi8(gap, zero));
         low = _mm256_add_epi32(low, _mm256_madd_epi16(l, l));

@@ -52,6 +52,10 @@ fn built(space: &impl Space, params: &Params) -> Graph {
     graph
 }
 
+fn shadow(arena: &Arena) -> Option<Shadow> {
+    Shadow::of(arena, &Control::default())
+}
+
 /// Everything that a graph promises.
 fn check(graph: &Graph, params: &Params) {
     assert_eq!(graph.entry().is_none(), graph.is_empty());
@@ -95,10 +99,9 @@ fn quick() -> Params {
 
 #[test]
 fn seed_decides_whatever_the_threads() {
-    let arena = arena(Metric::L2, &Noise(1).clusters(1500, 8, 20, 3.0));
-    let build = |seed, n| {
-        build(&arena, &Params { seed, ..quick() }, &threads(n), &Control::default()).unwrap()
-    };
+    let arena = arena(Metric::L2, &Noise(1).clusters(800, 8, 20, 3.0));
+    let build =
+        |seed, n| build(&arena, &Params { seed, ..quick() }, &threads(n), &Control::default()).unwrap();
     let one = build(1, 1);
     assert_eq!(one, build(1, 1));
     assert_eq!(one, build(1, 4));
@@ -108,9 +111,9 @@ fn seed_decides_whatever_the_threads() {
 #[test]
 fn finds_the_nearest() {
     let mut noise = Noise(2);
-    let gaussian = (noise.gaussian(2500, 16), noise.gaussian(50, 16));
-    let clusters = noise.clusters(2550, 24, 40, 2.0);
-    let clusters = (clusters[..2500].to_vec(), clusters[2500..].to_vec());
+    let gaussian = (noise.gaussian(1200, 16), noise.gaussian(40, 16));
+    let clusters = noise.clusters(1240, 24, 40, 2.0);
+    let clusters = (clusters[..1200].to_vec(), clusters[1200..].to_vec());
     for (name, (rows, queries)) in [("gaussian", gaussian), ("clusters", clusters)] {
         for metric in [Metric::L2, Metric::Cosine, Metric::InnerProduct] {
             let arena = arena(metric, &rows);
@@ -126,14 +129,14 @@ fn finds_the_nearest() {
 #[test]
 fn shadow_builds_as_good_a_graph() {
     let mut noise = Noise(3);
-    let rows = noise.gaussian(2000, 40);
+    let rows = noise.gaussian(1000, 40);
     let arena = arena(Metric::L2, &rows);
-    let shadow = Shadow::of(&arena).unwrap();
+    let shadow = Shadow::of(&arena, &Control::default()).unwrap();
     let queries = noise.gaussian(50, 40);
     let exact = recall(&built(&arena, &quick()), &arena, &queries, 40);
     let coarse = recall(&built(&shadow, &quick()), &arena, &queries, 40);
     assert!(coarse >= exact - 0.02, "{coarse} against {exact}");
-    for (a, b) in [(0, 1), (5, 900), (1999, 3)] {
+    for (a, b) in [(0, 1), (5, 900), (999, 3)] {
         let (d, s) = (arena.between(a, b), shadow.between(a, b));
         assert!((d - s).abs() < 0.03 * d, "{d} {s}");
     }
@@ -144,24 +147,34 @@ fn shadow_is_refused_where_it_is_coarse() {
     // Two clumps, each a millionth of the distance between them wide.
     let mut rows = Noise(4).gaussian(600, 8);
     rows[300..].iter_mut().flatten().for_each(|x| *x += 1e6);
-    assert!(Shadow::of(&arena(Metric::L2, &rows)).is_none());
+    assert!(shadow(&arena(Metric::L2, &rows)).is_none());
     // One coordinate a thousand times as large as the others.
     let mut rows = Noise(4).gaussian(600, 8);
     rows.iter_mut().for_each(|row| row[0] *= 1e3);
-    assert!(Shadow::of(&arena(Metric::L2, &rows)).is_none());
+    assert!(shadow(&arena(Metric::L2, &rows)).is_none());
+    // Families of twelve rows that differ by little, in a set of which a sample holds one each.
+    let mut noise = Noise(4);
+    let rows: Vec<Vec<f32>> = noise
+        .gaussian(300, 8)
+        .iter()
+        .flat_map(|row| {
+            (0..12).map(|_| row.iter().map(|x| x + 1e-3 * noise.normal()).collect()).collect::<Vec<_>>()
+        })
+        .collect();
+    assert!(shadow(&arena(Metric::L2, &rows)).is_none());
     // Nothing to choose steps by, and nothing to tell apart.
-    assert!(Shadow::of(&arena(Metric::L2, &[])).is_none());
-    assert!(Shadow::of(&arena(Metric::L2, &vec![vec![1.0; 8]; 5])).is_some());
+    assert!(shadow(&arena(Metric::L2, &[])).is_none());
+    assert!(shadow(&arena(Metric::L2, &vec![vec![1.0; 8]; 5])).is_some());
 }
 
 #[test]
 fn far_clusters_are_joined() {
     let mut noise = Noise(5);
-    let mut rows = noise.gaussian(1600, 6);
-    rows[800..].iter_mut().flatten().for_each(|x| *x += 1e4);
+    let mut rows = noise.gaussian(800, 6);
+    rows[400..].iter_mut().flatten().for_each(|x| *x += 1e4);
     let arena = arena(Metric::L2, &rows);
     let graph = built(&arena, &quick());
-    for half in [&rows[..30], &rows[1570..]] {
+    for half in [&rows[..30], &rows[770..]] {
         assert!(recall(&graph, &arena, half, 40) >= 0.98);
     }
 }
@@ -220,18 +233,19 @@ fn inner_product_orders_like_its_distance() {
 
 #[test]
 fn order_keeps_the_graph() {
-    let arena = arena(Metric::L2, &Noise(8).clusters(900, 6, 9, 2.0));
+    let arena = arena(Metric::L2, &Noise(8).clusters(600, 6, 9, 2.0));
     let params = Params { m: 4, ..quick() };
     let graph = built(&arena, &params);
     for page in [0, 1, 3] {
         let order = graph.locality_order(page);
-        assert_eq!(order.iter().collect::<HashSet<_>>().len(), 900);
+        assert_eq!(order.iter().collect::<HashSet<_>>().len(), 600);
         let new = graph.renumbered(&order);
         check(&new, &params);
         for (i, node) in order.iter().enumerate() {
             assert_eq!(new.levels()[i], graph.levels()[*node as usize]);
             for level in 0..=new.levels()[i] {
-                let back: Vec<u32> = new.neighbours(i as u32, level).iter().map(|o| order[*o as usize]).collect();
+                let back: Vec<u32> =
+                    new.neighbours(i as u32, level).iter().map(|o| order[*o as usize]).collect();
                 assert_eq!(back, graph.neighbours(*node, level));
             }
         }
@@ -239,11 +253,12 @@ fn order_keeps_the_graph() {
     let together = |order: &[u32]| {
         let mut page = vec![0; order.len()];
         order.iter().enumerate().for_each(|(i, node)| page[*node as usize] = i / 3);
-        (0..900).flat_map(|i| graph.neighbours(i, 0).iter().map(move |o| (i, *o)))
+        (0..600)
+            .flat_map(|i| graph.neighbours(i, 0).iter().map(move |o| (i, *o)))
             .filter(|(a, b)| page[*a as usize] == page[*b as usize])
             .count()
     };
-    let given: Vec<u32> = (0..900).collect();
+    let given: Vec<u32> = (0..600).collect();
     assert!(together(&graph.locality_order(3)) > 2 * together(&given));
 }
 
@@ -294,13 +309,13 @@ fn panics_stay_inside() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(48))]
 
     /// Coordinates from a small grid, so that distances tie and vectors are equal.
     #[test]
     fn any_graph_is_sound(
-        rows in (1usize..20).prop_flat_map(|dim| {
-            prop::collection::vec(prop::collection::vec((-2i8..=2).prop_map(f32::from), dim), 0..150)
+        rows in (1usize..12).prop_flat_map(|dim| {
+            prop::collection::vec(prop::collection::vec((-2i8..=2).prop_map(f32::from), dim), 0..90)
         }),
         metric in prop::sample::select(vec![Metric::L2, Metric::InnerProduct]),
         m in 2usize..20,

@@ -47,9 +47,9 @@ pub fn mul(a: &[f32], b: &[f32], out: &mut [f32]) -> Result<()> {
     if !products().fold(false, |bad, p| bad | p.0.is_infinite() | vanished(p)) {
         return Ok(());
     }
-    Err(products().find(|&p| p.0.is_infinite() || vanished(p)).map_or_else(overflow, |p| {
-        if p.0.is_infinite() { overflow() } else { underflow() }
-    }))
+    Err(products()
+        .find(|&p| p.0.is_infinite() || vanished(p))
+        .map_or_else(overflow, |p| if p.0.is_infinite() { overflow() } else { underflow() }))
 }
 
 /// `out = x / norm`, or zeros when `norm` is 0. `norm` is the Euclidean norm of `x`, in double
@@ -106,7 +106,10 @@ mod tests {
     #[test]
     fn out_of_range() {
         for op in [add as Op, mul] {
-            assert_eq!(run(op, &[0.0, 3e38], &[0.0, 3e38]).unwrap_err().message, "value out of range: overflow");
+            assert_eq!(
+                run(op, &[0.0, 3e38], &[0.0, 3e38]).unwrap_err().message,
+                "value out of range: overflow"
+            );
         }
         assert_eq!(run(sub, &[-3e38], &[3e38]).unwrap_err().state, "22003");
         assert_eq!(run(mul, &[1e-37], &[-1e-37]).unwrap_err().message, "value out of range: underflow");

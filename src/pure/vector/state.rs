@@ -81,16 +81,25 @@ mod tests {
         let mut state = [2.0, 4.0];
         combine(&mut state, &[1.0, 2.0]).unwrap();
         assert_eq!(state, [3.0, 6.0]);
-        assert_eq!(combine(&mut state, &[1.0, 2.0, 3.0]).unwrap_err().message, "expected 1 dimensions, not 2");
+        assert_eq!(
+            combine(&mut state, &[1.0, 2.0, 3.0]).unwrap_err().message,
+            "expected 1 dimensions, not 2"
+        );
         assert_eq!(combine(&mut [1.0, f64::MAX], &[1.0, f64::MAX]).unwrap_err().state, "22003");
     }
 
     #[test]
     fn refusals() {
-        assert_eq!(accumulate(&mut [1.0, 1.0], &[1.0, 2.0]).unwrap_err().message, "expected 1 dimensions, not 2");
+        assert_eq!(
+            accumulate(&mut [1.0, 1.0], &[1.0, 2.0]).unwrap_err().message,
+            "expected 1 dimensions, not 2"
+        );
         assert_eq!(accumulate(&mut [1.0, f64::INFINITY], &[1.0]).unwrap_err().state, "22003");
         assert_eq!(mean(&[1.0], &mut []).unwrap_err().message, "vector must have at least 1 dimension");
-        assert_eq!(mean(&[1.0, 1e300], &mut [0.0]).unwrap_err().message, "infinite value not allowed in vector");
+        assert_eq!(
+            mean(&[1.0, 1e300], &mut [0.0]).unwrap_err().message,
+            "infinite value not allowed in vector"
+        );
         assert_eq!(mean(&vec![1.0; 16_002], &mut []).unwrap_err().state, "54000");
     }
 }
