@@ -7,12 +7,13 @@
 //!
 //! Without settings, on sets that it generates, in less than a minute. `DATA=dir` reads `base.f16.npy` or
 //! `base.f32.npy` and `queries.*.npy` from there instead; `METRIC` is `cosine`, `l2` or `ip`, `THREADS` 2
-//! unless set, `QUERIES` 1,000 at most, `ONLY=text` keeps the lines with that text in their names.
+//! unless set, `ROWS` and `QUERIES` at most so
+//! many, `NORMS` a number σ by whose log-normal lengths rows are multiplied; `ONLY=text` keeps the lines with that text in their names.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use conifer_pure::distance::inner_product;
 use conifer_pure::graph::{
-    Arena, Beam, Control, Fill, Folding, Graph, Lists, Metric, Params, Space, build, build_arena,
+    Arena, Beam, Control, Fill, Folding, Graph, Lists, Metric, Params, Rows, Space, build, build_arena,
 };
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
@@ -30,26 +31,24 @@ struct Set {
     queries: Vec<f32>,
 }
 
-/// The inner product as it is: what a graph is built on if nothing is done about it.
-struct Raw<'a>(&'a Arena);
-
-impl Space for Raw<'_> {
-    fn len(&self) -> usize {
-        self.0.len()
+/// The inner product as a Euclidean distance: rows get a coordinate that makes their norms equal.
+fn augmented(arena: &Arena) -> Arena {
+    let norm = |i| inner_product(arena.vector(i), arena.vector(i));
+    let rows = 0..arena.len() as u32;
+    let largest = rows.clone().map(norm).fold(0f32, f32::max);
+    let mut out = Arena::new(Metric::L2, arena.dim() + 1);
+    for i in rows {
+        let more = (largest - norm(i)).max(0.0).sqrt();
+        out.push(&[arena.vector(i), &[more]].concat()).unwrap();
     }
-    fn between(&self, a: u32, b: u32) -> f32 {
-        -inner_product(self.0.vector(a), self.0.vector(b))
-    }
-    fn prefetch(&self, node: u32) {
-        self.0.prefetch(node);
-    }
+    out
 }
 
 #[derive(Clone, Copy, PartialEq)]
 enum Through {
     Exact,
     Shadow,
-    RawProduct,
+    Augmented,
 }
 
 fn recipes(metric: Metric) -> Vec<(&'static str, Through, Params)> {
@@ -67,7 +66,10 @@ fn recipes(metric: Metric) -> Vec<(&'static str, Through, Params)> {
         ("plain, efc 128", Through::Shadow, Params { ef_construction: 128, ..plain }),
     ];
     if metric == Metric::InnerProduct {
-        all.insert(1, ("plain, raw product", Through::RawProduct, plain));
+        // What the angles and the bytes are for does not exist there.
+        all.retain(|(_, through, params)| *through == Through::Exact || params.fill != Fill::Angle);
+        all.push(("augmented", Through::Augmented, plain));
+        all.push(("augmented, best", Through::Augmented, best));
     }
     all
 }
@@ -109,8 +111,7 @@ fn table(set: &Set, threads: usize) {
     let (arena, _) = fold.finish();
     let truth = |query: &[f32]| {
         let query = arena.query(query);
-        let mut all: Vec<f32> =
-            (0..arena.len() as u32).map(|i| conifer_pure::graph::Rows::distance(&arena, &query, i)).collect();
+        let mut all: Vec<f32> = (0..arena.len() as u32).map(|i| arena.distance(&query, i)).collect();
         let limit = *all.select_nth_unstable_by(K - 1, f32::total_cmp).1;
         (query, limit + limit.abs() * 1e-6)
     };
@@ -137,7 +138,7 @@ fn table(set: &Set, threads: usize) {
         let graph = match through {
             Through::Exact => build(&arena, &params, &pool, &control),
             Through::Shadow => build_arena(&arena, &params, &pool, &control),
-            Through::RawProduct => build(&Raw(&arena), &params, &pool, &control),
+            Through::Augmented => build_arena(&augmented(&arena), &params, &pool, &control),
         };
         let (wall, user) = (wall.elapsed().as_secs_f64(), user_time() - user);
         let graph = graph.unwrap();
@@ -163,16 +164,27 @@ fn table(set: &Set, threads: usize) {
     }
 }
 
+/// Numbers that look random.
+struct Noise(u64);
+
+impl Noise {
+    fn uniform(&mut self) -> f32 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 40) as f32 / (1 << 24) as f32
+    }
+
+    /// Normally distributed, nearly.
+    fn normal(&mut self) -> f32 {
+        (0..6).map(|_| self.uniform()).sum::<f32>() * 1.414 - 4.243
+    }
+}
+
 /// Points around centers on a curved sheet of few dimensions, with some noise; for the inner product, of
 /// lengths that vary.
 fn generated(metric: Metric, rows: usize, dim: usize) -> Set {
-    const LATENT: usize = 12;
-    let mut state = 7u64;
-    let mut uniform = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 40) as f32 / (1 << 24) as f32
-    };
-    let mut normal = || (0..6).map(|_| uniform()).sum::<f32>() * 1.414 - 4.243;
+    const LATENT: usize = 24;
+    let mut noise = Noise(7);
+    let mut normal = || noise.normal();
     let mix: Vec<f32> = (0..LATENT * dim).map(|_| normal()).collect();
     let centers: Vec<f32> = (0..200 * LATENT).map(|_| 1.5 * normal()).collect();
     let mut draw = |rows: usize| {
@@ -183,7 +195,7 @@ fn generated(metric: Metric, rows: usize, dim: usize) -> Set {
             let scale = if metric == Metric::InnerProduct { (0.35 * normal()).exp() } else { 1.0 };
             out.extend((0..dim).map(|d| {
                 let x: f32 = z.iter().zip(&mix[d * LATENT..]).map(|(z, w)| z * w).sum();
-                scale * ((x * 0.3).tanh() + 0.1 * normal())
+                scale * ((x * 0.5).tanh() + 0.3 * normal())
             }));
         }
         out
@@ -221,10 +233,18 @@ fn read(dir: &Path, metric: Metric) -> Set {
         let halves = dir.join(format!("{name}.f16.npy"));
         if halves.exists() { halves } else { dir.join(format!("{name}.f32.npy")) }
     };
-    let (base, dim) = npy(&file("base"));
+    let (mut base, dim) = npy(&file("base"));
     let (mut queries, _) = npy(&file("queries"));
-    let most = std::env::var("QUERIES").ok().and_then(|n| n.parse().ok()).unwrap_or(1000);
-    queries.truncate(most * dim);
+    let number = |name| std::env::var(name).ok().and_then(|n| n.parse::<f32>().ok());
+    base.truncate(number("ROWS").unwrap_or(1e9) as usize * dim);
+    queries.truncate(number("QUERIES").unwrap_or(1e3) as usize * dim);
+    if let Some(sigma) = number("NORMS") {
+        let mut noise = Noise(7);
+        for row in base.chunks_exact_mut(dim) {
+            let norm = (sigma * noise.normal()).exp();
+            row.iter_mut().for_each(|x| *x *= norm);
+        }
+    }
     Set { name: dir.display().to_string(), metric, dim, base, queries }
 }
 

@@ -207,13 +207,11 @@ impl Beam {
             near.push(other);
         });
         out.clear();
-        let own = near.len();
-        for i in 0..own {
-            let hop = near[i];
-            edges.gather(hop, 0, |other| {
+        for (via, hop) in near.iter().enumerate() {
+            edges.gather(*hop, 0, |other| {
                 if std::mem::replace(&mut self.seen[other as usize], self.epoch) != self.epoch {
                     target.prefetch(other);
-                    out.push((Candidate { distance: 0.0, node: other }, i as u8));
+                    out.push((Candidate { distance: 0.0, node: other }, via as u8));
                 }
             });
         }

@@ -66,9 +66,8 @@ impl Folding {
         self.arena.len()
     }
 
-    /// The arena, sealed, and the members of its nodes.
-    pub fn finish(mut self) -> (Arena, Members) {
-        self.arena.seal();
+    /// The arena and the members of its nodes.
+    pub fn finish(self) -> (Arena, Members) {
         let mut starts = vec![0u32; self.arena.len() + 1];
         for node in &self.node_of {
             starts[*node as usize + 1] += 1;

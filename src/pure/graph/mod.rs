@@ -45,7 +45,7 @@ pub use result::Graph;
 pub use rows::{Arena, Rows, Space};
 pub use shadow::Shadow;
 
-/// How vectors are compared; see [`Arena`] for how each becomes a Euclidean distance.
+/// How vectors are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Metric {
     /// Euclidean distance.
@@ -79,14 +79,24 @@ pub struct Params {
 impl Params {
     /// The graph for pgvector's options `m` and `ef_construction`. It takes twice the candidates, for less
     /// time than pgvector's own rules would take with them as they are.
-    pub fn for_options(m: usize, ef_construction: usize) -> Self {
+    ///
+    /// The inner product is no distance: a vector is not the nearest to itself, there are no angles, and the
+    /// pruning leaves four edges of 32. Full lists make up for it. Measured on 20,000 x 384 real embeddings
+    /// with norms that are log-normal (σ 0.35), expansions at recall 0.95: full lists 44, short ones filled
+    /// with the nearest 68, a Euclidean graph with one more coordinate √(M² − |x|²) 480; one that leaves the
+    /// norms aside stays below that recall.
+    pub fn for_options(metric: Metric, m: usize, ef_construction: usize) -> Self {
+        let (lists, fill) = match metric {
+            Metric::L2 | Metric::Cosine => (Lists::Short, Fill::Angle),
+            Metric::InnerProduct => (Lists::Full, Fill::None),
+        };
         Self {
             m,
             lanes: (2 * m).next_multiple_of(32).min(224),
             ef_construction: 2 * ef_construction,
             seed: 1,
-            lists: Lists::Short,
-            fill: Fill::Angle,
+            lists,
+            fill,
             refine: false,
         }
     }
@@ -102,9 +112,9 @@ impl Params {
 }
 
 impl Default for Params {
-    /// Those for pgvector's defaults.
+    /// Those for pgvector's defaults, and any metric but the inner product.
     fn default() -> Self {
-        Self::for_options(16, 64)
+        Self::for_options(Metric::L2, 16, 64)
     }
 }
 

@@ -31,9 +31,9 @@ pub trait Rows: Space {
 
 /// Vectors of `f32` in memory, each row on its own cache lines and padded with zeros to whole ones.
 ///
-/// Rows are stored such that the squared Euclidean distance orders neighbours for every [`Metric`]: scaled
-/// to unit length for the cosine; for the inner product with one more coordinate √(M² − |x|²), where M is the
-/// largest norm, so that |q − x|² = |q|² + M² − 2⟨q, x⟩ for a query with 0 there.
+/// The distance is the squared Euclidean one, for the cosine that of rows scaled to unit length, and for the
+/// inner product its negative. One more coordinate could turn the inner product into a Euclidean distance,
+/// but the graphs that makes are bad: see [`Params::for_options`](super::Params::for_options).
 #[derive(Debug)]
 pub struct Arena {
     metric: Metric,
@@ -62,7 +62,7 @@ const CHUNK: usize = 32 << 20;
 impl Arena {
     /// An empty arena for vectors of `dim` > 0 dimensions.
     pub fn new(metric: Metric, dim: usize) -> Self {
-        let stride = (dim + usize::from(metric == Metric::InnerProduct)).next_multiple_of(LINE);
+        let stride = dim.next_multiple_of(LINE);
         let shift = (CHUNK / 4 / stride).max(1).ilog2();
         Self { metric, dim, stride, shift, len: 0, chunks: Vec::new(), kernels: kernels() }
     }
@@ -120,18 +120,9 @@ impl Arena {
         }
     }
 
-    /// To be called once all rows are in: sets the additional coordinate of the inner product.
-    pub fn seal(&mut self) {
-        if self.metric != Metric::InnerProduct {
-            return;
-        }
-        let norms: Vec<f64> = (0..self.len as u32).map(|i| self.kernels.norm(self.vector(i))).collect();
-        let largest = norms.iter().fold(0f64, |m, x| m.max(*x));
-        for (i, norm) in norms.iter().enumerate() {
-            let Chunk { buffer, start } = &mut self.chunks[i >> self.shift];
-            buffer[*start + (i & ((1 << self.shift) - 1)) * self.stride + self.dim] =
-                (largest * largest - norm * norm).max(0.0).sqrt() as f32;
-        }
+    /// How its vectors are compared.
+    pub fn metric(&self) -> Metric {
+        self.metric
     }
 
     /// A vector as it is stored, without padding.
@@ -145,6 +136,14 @@ impl Arena {
         let i = node as usize;
         let Chunk { buffer, start } = &self.chunks[i >> self.shift];
         &buffer[start + (i & ((1 << self.shift) - 1)) * self.stride..][..self.stride]
+    }
+
+    #[inline]
+    fn compare(&self, a: &[f32], b: &[f32]) -> f32 {
+        match self.metric {
+            Metric::L2 | Metric::Cosine => self.kernels.l2_squared(a, b),
+            Metric::InnerProduct => -self.kernels.inner_product(a, b),
+        }
     }
 
     /// The form of a query that [`Rows::distance`] takes: padded, scaled for the cosine.
@@ -166,7 +165,7 @@ impl Space for Arena {
 
     #[inline]
     fn between(&self, a: u32, b: u32) -> f32 {
-        self.kernels.l2_squared(self.row(a), self.row(b))
+        self.compare(self.row(a), self.row(b))
     }
 
     #[inline]
@@ -178,6 +177,6 @@ impl Space for Arena {
 impl Rows for Arena {
     #[inline]
     fn distance(&self, query: &[f32], node: u32) -> f32 {
-        self.kernels.l2_squared(query, self.row(node))
+        self.compare(query, self.row(node))
     }
 }

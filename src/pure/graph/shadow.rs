@@ -1,6 +1,7 @@
 //! Vectors in bytes: a quarter of the memory to go through, which is what a construction spends its time on.
 #![allow(unsafe_code)]
 
+use super::Metric;
 use super::control::Control;
 use super::prefetch::prefetch;
 use super::rows::{Arena, Space};
@@ -36,9 +37,9 @@ const GOOD: f64 = 0.03;
 impl Shadow {
     /// The shadow of an arena, or none if the codes tell near rows badly apart: if the rows lie in clumps
     /// much smaller than the distances between those, say, or if few coordinates are much larger than the
-    /// others. None, too, if cancelled. Runs on the current pool of rayon.
+    /// others. None, too, for the inner product and if cancelled. Runs on the current pool of rayon.
     pub fn of(arena: &Arena, control: &Control) -> Option<Self> {
-        if arena.is_empty() {
+        if arena.is_empty() || arena.metric() == Metric::InnerProduct {
             return None;
         }
         let shadow = Self::any(arena, control);
@@ -46,7 +47,7 @@ impl Shadow {
     }
 
     fn any(arena: &Arena, control: &Control) -> Self {
-        let width = arena.row(0).len().min(arena.dim() + 1);
+        let width = arena.dim();
         let sample: Vec<u32> = spread(arena.len(), SAMPLE).collect();
         let mut mean = vec![0f64; width];
         for row in &sample {
