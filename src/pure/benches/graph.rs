@@ -19,7 +19,7 @@ use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-const EFS: [usize; 6] = [20, 40, 80, 160, 320, 640];
+const EFS: [usize; 7] = [10, 20, 40, 80, 160, 320, 640];
 const SHOWN: [usize; 4] = [40, 80, 160, 320];
 const K: usize = 10;
 
@@ -182,11 +182,11 @@ impl Noise {
 /// Points around centers on a curved sheet of few dimensions, with some noise; for the inner product, of
 /// lengths that vary.
 fn generated(metric: Metric, rows: usize, dim: usize) -> Set {
-    const LATENT: usize = 24;
+    const LATENT: usize = 48;
     let mut noise = Noise(7);
     let mut normal = || noise.normal();
     let mix: Vec<f32> = (0..LATENT * dim).map(|_| normal()).collect();
-    let centers: Vec<f32> = (0..200 * LATENT).map(|_| 1.5 * normal()).collect();
+    let centers: Vec<f32> = (0..200 * LATENT).map(|_| 0.5 * normal()).collect();
     let mut draw = |rows: usize| {
         let mut out = Vec::with_capacity(rows * dim);
         for i in 0..rows {
@@ -195,7 +195,7 @@ fn generated(metric: Metric, rows: usize, dim: usize) -> Set {
             let scale = if metric == Metric::InnerProduct { (0.35 * normal()).exp() } else { 1.0 };
             out.extend((0..dim).map(|d| {
                 let x: f32 = z.iter().zip(&mix[d * LATENT..]).map(|(z, w)| z * w).sum();
-                scale * ((x * 0.5).tanh() + 0.3 * normal())
+                scale * ((x * 0.3).tanh() + 0.3 * normal())
             }));
         }
         out

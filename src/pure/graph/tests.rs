@@ -110,9 +110,9 @@ fn seed_decides_whatever_the_threads() {
 #[test]
 fn finds_the_nearest() {
     let mut noise = Noise(2);
-    let gaussian = (noise.gaussian(1200, 16), noise.gaussian(40, 16));
-    let clusters = noise.clusters(1240, 24, 40, 2.0);
-    let clusters = (clusters[..1200].to_vec(), clusters[1200..].to_vec());
+    let gaussian = (noise.gaussian(900, 16), noise.gaussian(40, 16));
+    let clusters = noise.clusters(940, 24, 40, 2.0);
+    let clusters = (clusters[..900].to_vec(), clusters[900..].to_vec());
     for (name, (rows, queries)) in [("gaussian", gaussian), ("clusters", clusters)] {
         for metric in [Metric::L2, Metric::Cosine, Metric::InnerProduct] {
             let arena = arena(metric, &rows);
@@ -181,7 +181,7 @@ fn far_clusters_are_joined() {
 #[test]
 fn equal_vectors() {
     let arena = arena(Metric::L2, &vec![vec![0.5; 3]; 10_000]);
-    let graph = built(&arena, &quick());
+    let graph = built(&arena, &Params { ef_construction: 12, ..quick() });
     let found = graph.search(&arena, &arena.query(&[0.5; 3]), 40, &mut Beam::default());
     assert_eq!(found.len(), 40);
 }
