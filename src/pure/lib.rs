@@ -4,6 +4,7 @@
 pub mod code;
 pub mod distance;
 pub mod fault;
+pub mod graph;
 pub mod kind;
 pub mod own;
 pub mod record;

@@ -1,0 +1,299 @@
+//! The construction, batch by batch.
+
+use super::beam::{Beam, Candidate, Inside};
+use super::control::{Control, Phase, Stopped};
+use super::links::Links;
+use super::prune::select;
+use super::result::Graph;
+use super::rows::{Arena, Space};
+use super::shadow::Shadow;
+use super::{Fill, Lists, Params, fill, repair};
+use rayon::prelude::*;
+use std::any::Any;
+use std::ops::{Deref, DerefMut};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, PoisonError};
+
+/// Nodes in a batch at most: enough to keep threads busy, few enough to miss little of each other.
+const BATCH: usize = 1024;
+/// A batch is at most this part of the nodes before it.
+const PART: usize = 16;
+/// Highest level.
+const MAX_LEVEL: f64 = 15.0;
+
+/// Builds the graph of a space on the threads of a pool, whose owner decides their number, their signals and
+/// their stacks. The calling thread only waits; whoever has to look after something meanwhile calls this from
+/// a thread of its own.
+///
+/// # Errors
+/// [`Stopped::Cancelled`] soon after [`Control::cancel`]; [`Stopped::Panicked`] instead of a panic.
+pub fn build(
+    space: &impl Space,
+    params: &Params,
+    pool: &rayon::ThreadPool,
+    control: &Control,
+) -> Result<Graph, Stopped> {
+    let params = params.within_ranges();
+    guarded(pool, || Builder::new(space, &params, control).run())
+}
+
+/// As [`build`], by way of the arena's [`Shadow`] if it has one: in half the time, for as many bytes more as
+/// there are coordinates.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_arena(
+    arena: &Arena,
+    params: &Params,
+    pool: &rayon::ThreadPool,
+    control: &Control,
+) -> Result<Graph, Stopped> {
+    match guarded(pool, || Ok(Shadow::of(arena, control)))? {
+        Some(shadow) => build(&shadow, params, pool, control),
+        None => build(arena, params, pool, control),
+    }
+}
+
+/// Runs something on a pool and turns a panic of any of its threads into an error.
+fn guarded<R: Send>(
+    pool: &rayon::ThreadPool,
+    run: impl FnOnce() -> Result<R, Stopped> + Send,
+) -> Result<R, Stopped> {
+    let text = |panic: Box<dyn Any + Send>| match panic.downcast::<String>() {
+        Ok(text) => *text,
+        Err(panic) => panic.downcast_ref::<&str>().copied().unwrap_or("unknown panic").to_string(),
+    };
+    catch_unwind(AssertUnwindSafe(|| pool.install(run)))
+        .unwrap_or_else(|panic| Err(Stopped::Panicked(text(panic))))
+}
+
+/// A construction under way.
+pub(super) struct Builder<'a, S> {
+    pub(super) space: &'a S,
+    pub(super) params: &'a Params,
+    pub(super) links: Links,
+    control: &'a Control,
+    /// All nodes in the order of insertion.
+    order: Vec<u32>,
+    idle: Mutex<Vec<Scratch>>,
+}
+
+/// What a worker needs for itself.
+#[derive(Default)]
+pub(super) struct Scratch {
+    pub(super) beam: Beam,
+    pub(super) chosen: Vec<Candidate>,
+    pub(super) candidates: Vec<Candidate>,
+    pub(super) around: Vec<(Candidate, u8)>,
+}
+
+/// A scratch on loan from the builder.
+struct Loan<'a>(&'a Mutex<Vec<Scratch>>, Scratch);
+
+impl Deref for Loan<'_> {
+    type Target = Scratch;
+    fn deref(&self) -> &Scratch {
+        &self.1
+    }
+}
+
+impl DerefMut for Loan<'_> {
+    fn deref_mut(&mut self) -> &mut Scratch {
+        &mut self.1
+    }
+}
+
+impl Drop for Loan<'_> {
+    fn drop(&mut self) {
+        let scratch = std::mem::take(&mut self.1);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
+    }
+}
+
+/// The edges chosen for a node on a level.
+struct Plan {
+    node: u32,
+    level: u8,
+    edges: Vec<Candidate>,
+}
+
+/// An edge from `to` back to the node that has chosen it.
+struct Back {
+    level: u8,
+    to: u32,
+    from: Candidate,
+}
+
+/// A number that looks random.
+fn mix(seed: u64, node: u32) -> u64 {
+    let node = u64::from(node).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mut x = seed.wrapping_mul(0xd1b5_4a32_d192_ed03) ^ node;
+    for shift in [30, 27] {
+        x = (x ^ x >> shift).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    }
+    x ^ x >> 31
+}
+
+impl<'a, S: Space> Builder<'a, S> {
+    fn new(space: &'a S, params: &'a Params, control: &'a Control) -> Self {
+        let scale = 1.0 / (params.m as f64).ln();
+        let nodes = 0..space.len() as u32;
+        let level = |node| {
+            // In (0, 1].
+            let uniform = ((mix(params.seed, node) >> 11) + 1) as f64 / (1u64 << 53) as f64;
+            (-uniform.ln() * scale).min(MAX_LEVEL) as u8
+        };
+        let levels: Vec<u8> = nodes.clone().map(level).collect();
+        let mut order: Vec<u32> = nodes.collect();
+        order.par_sort_unstable_by_key(|node| {
+            (u8::MAX - levels[*node as usize], mix(!params.seed, *node), *node)
+        });
+        let links = Links::new(levels, params.lanes, params.m);
+        Self { space, params, control, links, order, idle: Mutex::default() }
+    }
+
+    fn scratch(&self) -> Loan<'_> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        Loan(&self.idle, idle.unwrap_or_default())
+    }
+
+    fn check(&self) -> Result<(), Stopped> {
+        if self.control.is_cancelled() { Err(Stopped::Cancelled) } else { Ok(()) }
+    }
+
+    fn run(self) -> Result<Graph, Stopped> {
+        self.control.enter(Phase::Insert);
+        let entry = self.order.first().copied();
+        let mut done = 1;
+        while let (Some(entry), Some(rest)) = (entry, self.order.get(done..)) {
+            if rest.is_empty() {
+                break;
+            }
+            let batch = (done / PART).clamp(1, BATCH).min(rest.len());
+            self.link(&rest[..batch], |node, scratch| self.plan(entry, node, scratch))?;
+            done += batch;
+        }
+        if self.params.refine {
+            self.control.enter(Phase::Refine);
+            for batch in self.order.chunks(BATCH) {
+                self.link(batch, |node, scratch| self.plan_again(node, scratch))?;
+            }
+        }
+        if self.params.fill != Fill::None {
+            self.control.enter(Phase::Fill);
+            self.order.par_iter().with_max_len(64).try_for_each_init(
+                || self.scratch(),
+                |scratch, node| {
+                    fill::fill(&self, *node, scratch);
+                    self.control.advance();
+                    self.check()
+                },
+            )?;
+        }
+        self.control.enter(Phase::Repair);
+        let mut graph = Graph::new(self.links, entry, self.params);
+        repair::repair(self.space, &mut graph, self.params.ef_construction, self.control)?;
+        Ok(graph)
+    }
+
+    /// Makes the plans of a batch on the graph as it is, then carries them out.
+    fn link(
+        &self,
+        batch: &[u32],
+        plan: impl Fn(u32, &mut Scratch) -> Vec<Plan> + Sync,
+    ) -> Result<(), Stopped> {
+        let plan = |scratch: &mut Loan<'_>, node: &u32| {
+            self.check()?;
+            let plan = plan(*node, scratch);
+            self.control.advance();
+            Ok(plan)
+        };
+        let plans = batch.par_iter().with_max_len(4).map_init(|| self.scratch(), plan);
+        let plans: Vec<Vec<Plan>> = plans.collect::<Result<_, _>>()?;
+        let mut back = Vec::new();
+        for Plan { node, level, edges } in plans.iter().flatten() {
+            self.links.list(*node, *level).set(edges.iter().map(|c| c.node));
+            back.extend(edges.iter().map(|c| Back {
+                level: *level,
+                to: c.node,
+                from: Candidate { node: *node, distance: c.distance },
+            }));
+        }
+        back.sort_unstable_by(|a, b| (a.level, a.to).cmp(&(b.level, b.to)).then(a.from.order(&b.from)));
+        let lists: Vec<&[Back]> = back.chunk_by(|a, b| (a.level, a.to) == (b.level, b.to)).collect();
+        lists
+            .par_iter()
+            .with_min_len(16)
+            .for_each_init(|| self.scratch(), |scratch, list| self.link_back(list, scratch));
+        self.check()
+    }
+
+    /// Chooses the edges of a new node on each of its levels.
+    fn plan(&self, entry: u32, node: u32, scratch: &mut Scratch) -> Vec<Plan> {
+        let top = self.links.levels[entry as usize];
+        let own = self.links.levels[node as usize].min(top);
+        let target = Inside(self.space, node);
+        let start = scratch.beam.descend(&self.links, &target, entry, top, own);
+        scratch.candidates.clear();
+        scratch.candidates.push(start);
+        let mut plans = Vec::with_capacity(usize::from(own) + 1);
+        for level in (0..=own).rev() {
+            let Scratch { beam, candidates, .. } = scratch;
+            let ef = self.params.ef_construction;
+            let found = beam.search(&self.links, &target, candidates, ef, level);
+            candidates.clear();
+            candidates.extend_from_slice(found);
+            plans.push(self.choose(node, level, scratch));
+        }
+        plans
+    }
+
+    /// Chooses the edges of a node on level 0 anew: among those it has and the nearest nodes of all.
+    fn plan_again(&self, node: u32, scratch: &mut Scratch) -> Vec<Plan> {
+        let Scratch { beam, candidates, .. } = scratch;
+        let start = [Candidate { node, distance: 0.0 }];
+        let found =
+            beam.search(&self.links, &Inside(self.space, node), &start, self.params.ef_construction, 0);
+        candidates.clear();
+        candidates.extend(found.iter().filter(|c| c.node != node));
+        candidates.extend(self.edges(node, 0));
+        candidates.sort_unstable_by(Candidate::order);
+        candidates.dedup_by_key(|c| c.node);
+        vec![self.choose(node, 0, scratch)]
+    }
+
+    /// The edges for a node among the candidates in the scratch, which ascend.
+    fn choose(&self, node: u32, level: u8, scratch: &mut Scratch) -> Plan {
+        let Scratch { chosen, candidates, .. } = scratch;
+        let width = self.links.list(node, level).width();
+        select(self.space, candidates, width, self.is_full(level), chosen);
+        Plan { node, level, edges: chosen.clone() }
+    }
+
+    /// Whether lists are filled up while they grow. Those above level 0 are: nothing fills them later.
+    fn is_full(&self, level: u8) -> bool {
+        level > 0 || self.params.lists == Lists::Full
+    }
+
+    fn edges(&self, node: u32, level: u8) -> impl Iterator<Item = Candidate> {
+        let distance = move |other| self.space.between(node, other);
+        self.links.list(node, level).iter().map(move |node| Candidate { node, distance: distance(node) })
+    }
+
+    /// Adds back-links, which ascend, to a list; chooses anew if there is no room.
+    fn link_back(&self, back: &[Back], scratch: &mut Scratch) {
+        let Some(&Back { level, to, .. }) = back.first() else { return };
+        let list = self.links.list(to, level);
+        let Scratch { chosen, candidates, .. } = scratch;
+        candidates.clear();
+        candidates.extend(back.iter().map(|b| b.from).filter(|c| !list.iter().any(|other| other == c.node)));
+        if list.len() + candidates.len() <= list.width() {
+            candidates.iter().for_each(|c| list.push(c.node));
+            return;
+        }
+        candidates.extend(self.edges(to, level));
+        candidates.sort_unstable_by(Candidate::order);
+        select(self.space, candidates, list.width(), self.is_full(level), chosen);
+        list.set(chosen.iter().map(|c| c.node));
+    }
+}

@@ -1,0 +1,141 @@
+//! The graph of the index, built in memory: HNSW with lists that are chosen for few hops.
+//!
+//! - `rows`: the vectors, and what the construction asks of them ([`Space`]); [`Arena`] keeps them as `f32`.
+//! - `duplicates`: equal vectors become one node.
+//! - `shadow`: the vectors in bytes. A construction is a walk through memory, so that it halves the time.
+//! - `links`: the lists while they grow. `beam`: the search. `prune`: the choice of edges.
+//! - `build`: the order of events. `fill`: edges for lanes that are still free. `repair`: nobody unreachable.
+//! - `result`: the graph as flat arrays. `order`: its nodes numbered page by page.
+//! - `control`: progress and cancelling.
+//!
+//! # How
+//!
+//! Nodes are inserted in batches: all nodes of a batch search the graph as it was before the batch, on any
+//! number of threads; then each list that gains back-links is changed by one thread. So there are no locks,
+//! and **the graph depends on the seed alone, not on the number of threads**. A batch is at most a sixteenth
+//! of the nodes before it. Nodes of higher levels come first, so the entry point never moves; within a level
+//! the order is shuffled, which makes that of the table irrelevant.
+//!
+//! Lists stay as short as the pruning leaves them ([`Lists::Short`]), with room for back-links. The lanes that
+//! are free in the end get edges to nodes two hops away in directions that have no edge yet ([`Fill::Angle`]).
+//! On real embeddings that cuts the hops for recall 0.99 by a quarter, with twice the candidates to 0.4; on a
+//! set without structure it is neutral.
+//! `benches/graph.rs` measures what each ingredient brings.
+
+mod beam;
+mod build;
+mod control;
+mod duplicates;
+mod fill;
+mod links;
+mod order;
+mod prefetch;
+mod prune;
+mod repair;
+mod result;
+mod rows;
+mod shadow;
+#[cfg(test)]
+mod tests;
+
+pub use beam::{Beam, Candidate, Effort};
+pub use build::{build, build_arena};
+pub use control::{Control, Phase, Stopped};
+pub use duplicates::{Folding, Members};
+pub use links::NONE;
+pub use result::Graph;
+pub use rows::{Arena, Rows, Space};
+pub use shadow::Shadow;
+
+/// How vectors are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Metric {
+    /// Euclidean distance.
+    L2,
+    /// The largest inner product is the nearest.
+    InnerProduct,
+    /// Angle; the length of a vector is of no importance.
+    Cosine,
+}
+
+/// What graph to build. Numbers outside their range are taken as the nearest within.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Params {
+    /// Width of the lists above level 0, 2 to 255. Of `m` nodes, one is on the next level, too.
+    pub m: usize,
+    /// Width of the lists of level 0, 2 to 255.
+    pub lanes: usize,
+    /// Candidates that a new node's edges are chosen from, at least 1.
+    pub ef_construction: usize,
+    /// Decides levels and the order of insertion.
+    pub seed: u64,
+    /// How lists are kept during the construction.
+    pub lists: Lists,
+    /// What free lanes of level 0 get in the end.
+    pub fill: Fill,
+    /// Whether every node looks for edges on level 0 once more, in the whole graph. Costs as much as the
+    /// insertion did; a larger `ef_construction` mostly brings more for the time.
+    pub refine: bool,
+}
+
+impl Params {
+    /// The graph for pgvector's options `m` and `ef_construction`. It takes twice the candidates, for less
+    /// time than pgvector's own rules would take with them as they are.
+    ///
+    /// The inner product is no distance: a vector is not the nearest to itself, there are no angles, and the
+    /// pruning leaves four edges of 32. Full lists make up for it. Measured on 20,000 x 384 real embeddings
+    /// with norms that are log-normal (σ 0.35), expansions at recall 0.95: full lists 44, short ones filled
+    /// with the nearest 68, a Euclidean graph with one more coordinate √(M² − |x|²) 480; one that leaves the
+    /// norms aside stays below that recall.
+    pub fn for_options(metric: Metric, m: usize, ef_construction: usize) -> Self {
+        let (lists, fill) = match metric {
+            Metric::L2 | Metric::Cosine => (Lists::Short, Fill::Angle),
+            Metric::InnerProduct => (Lists::Full, Fill::None),
+        };
+        Self {
+            m,
+            lanes: (2 * m).next_multiple_of(32).min(224),
+            ef_construction: 2 * ef_construction,
+            seed: 1,
+            lists,
+            fill,
+            refine: false,
+        }
+    }
+
+    fn within_ranges(self) -> Self {
+        Self {
+            m: self.m.clamp(2, 255),
+            lanes: self.lanes.clamp(2, 255),
+            ef_construction: self.ef_construction.max(1),
+            ..self
+        }
+    }
+}
+
+impl Default for Params {
+    /// Those for pgvector's defaults, and any metric but the inner product.
+    fn default() -> Self {
+        Self::for_options(Metric::L2, 16, 64)
+    }
+}
+
+/// How lists of level 0 are kept during the construction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lists {
+    /// As the pruning leaves them.
+    Short,
+    /// Filled up with the nearest of the pruned, as pgvector does.
+    Full,
+}
+
+/// What free lanes of level 0 get in the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fill {
+    /// Nothing.
+    None,
+    /// The nearest nodes two hops away.
+    Nearest,
+    /// Near nodes two hops away in directions that have no edge yet.
+    Angle,
+}

@@ -1,0 +1,106 @@
+//! Every node can be reached: those that cannot are given an edge from the nearest node that can.
+
+use super::beam::{Beam, Candidate, Inside};
+use super::control::{Control, Stopped};
+use super::result::Graph;
+use super::rows::Space;
+
+/// A spanning tree from the entry point on level 0, growing.
+struct Reached {
+    /// Whether a node is in the tree.
+    nodes: Vec<bool>,
+    /// Whether a lane is an edge of it, which must stay.
+    edges: Vec<bool>,
+    /// The nodes in the order they were reached.
+    order: Vec<u32>,
+}
+
+impl Reached {
+    /// Adds a node and whatever can be reached from it.
+    fn grow(&mut self, graph: &Graph, from: u32, control: &Control) {
+        let mut at = self.order.len();
+        self.nodes[from as usize] = true;
+        self.order.push(from);
+        while let Some(&node) = self.order.get(at) {
+            if control.is_cancelled() {
+                return;
+            }
+            at += 1;
+            for (i, &other) in graph.neighbours(node, 0).iter().enumerate() {
+                if !std::mem::replace(&mut self.nodes[other as usize], true) {
+                    self.edges[node as usize * graph.lanes + i] = true;
+                    self.order.push(other);
+                }
+            }
+        }
+    }
+
+    /// A lane of a node that can be given away: a free one, or the last that is no edge of the tree.
+    fn spare(&self, graph: &Graph, node: u32) -> Option<usize> {
+        let used = graph.neighbours(node, 0).len();
+        let start = node as usize * graph.lanes;
+        if used < graph.lanes { Some(used) } else { (0..used).rev().find(|i| !self.edges[start + i]) }
+    }
+}
+
+/// Links the unreachable nodes of level 0, each from one of the `ef` nearest that a search finds.
+///
+/// There is always a lane: a tree of n nodes has n − 1 edges, and n lists of two lanes have more.
+pub(super) fn repair(
+    space: &impl Space,
+    graph: &mut Graph,
+    ef: usize,
+    control: &Control,
+) -> Result<(), Stopped> {
+    let Some(entry) = graph.entry else { return Ok(()) };
+    let mut reached = Reached {
+        nodes: vec![false; graph.len()],
+        edges: vec![false; graph.base.len()],
+        order: Vec::with_capacity(graph.len()),
+    };
+    reached.grow(graph, entry, control);
+    let mut beam = Beam::default();
+    // Where to look on for a spare lane when none of the near nodes has one.
+    let mut anywhere = 0;
+    for node in 0..graph.len() as u32 {
+        if reached.nodes[node as usize] {
+            continue;
+        }
+        if control.is_cancelled() {
+            return Err(Stopped::Cancelled);
+        }
+        let target = Inside(space, node);
+        let start = beam.descend(graph, &target, entry, graph.levels[entry as usize], 0);
+        // The node itself may be on a higher level.
+        let start = if reached.nodes[start.node as usize] {
+            start
+        } else {
+            Candidate { node: entry, distance: space.between(node, entry) }
+        };
+        let near = beam.search(graph, &target, &[start], ef, 0);
+        let mut found = near.iter().find_map(|c| Some((c.node, reached.spare(graph, c.node)?)));
+        while found.is_none() && anywhere < reached.order.len() {
+            let node = reached.order[anywhere];
+            found = reached.spare(graph, node).map(|lane| (node, lane));
+            anywhere += usize::from(found.is_none());
+        }
+        let Some((from, lane)) = found else { break };
+        let start = from as usize * graph.lanes;
+        let kept = &mut graph.kept[from as usize];
+        let lane = if lane >= usize::from(*kept) {
+            // Among the edges that stay; the fill edge that was there goes to the lane found.
+            let last = usize::from(*kept);
+            *kept += 1;
+            graph.base[start + lane] = graph.base[start + last];
+            reached.edges[start + lane] = reached.edges[start + last];
+            last
+        } else {
+            lane
+        };
+        graph.base[start + lane] = node;
+        reached.edges[start + lane] = true;
+        reached.grow(graph, node, control);
+        control.advance();
+    }
+    if control.is_cancelled() { Err(Stopped::Cancelled) } else { Ok(()) }
+}

@@ -1,0 +1,182 @@
+//! What the construction knows of the vectors: their number and the distance between two of them.
+
+use super::Metric;
+use super::prefetch::prefetch;
+use crate::distance::{Kernels, kernels};
+use crate::fault::{Fault, Result, state};
+
+/// A set of points, numbered from 0, with a distance; that of halves, codes or a mapped file as well.
+pub trait Space: Sync {
+    /// Number of points.
+    fn len(&self) -> usize;
+
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Squared Euclidean distance between two points, or whatever orders them alike; not NaN. (The angles of
+    /// [`Fill::Angle`](super::Fill) are those of the squared Euclidean distance.)
+    fn between(&self, a: u32, b: u32) -> f32;
+
+    /// A hint that the distance to this point is asked for soon.
+    fn prefetch(&self, _node: u32) {}
+}
+
+/// A space that can be searched for points outside of it.
+pub trait Rows: Space {
+    /// Distance from a query, in the form that [`Arena::query`] or its like makes, to a point.
+    fn distance(&self, query: &[f32], node: u32) -> f32;
+}
+
+/// Vectors of `f32` in memory, each row on its own cache lines and padded with zeros to whole ones.
+///
+/// The distance is the squared Euclidean one, for the cosine that of rows scaled to unit length, and for the
+/// inner product its negative. One more coordinate could turn the inner product into a Euclidean distance,
+/// but the graphs that makes are bad: see [`Params::for_options`](super::Params::for_options).
+#[derive(Debug)]
+pub struct Arena {
+    metric: Metric,
+    dim: usize,
+    stride: usize,
+    /// log2 of the rows in a chunk.
+    shift: u32,
+    len: usize,
+    chunks: Vec<Chunk>,
+    kernels: &'static Kernels<f32>,
+}
+
+/// A piece of the arena, so that growing moves nothing. Memory that was not written to is only reserved.
+#[derive(Debug)]
+struct Chunk {
+    buffer: Vec<f32>,
+    /// Where the first cache line starts.
+    start: usize,
+}
+
+/// `f32` in a cache line.
+const LINE: usize = 16;
+/// Bytes of a chunk, about.
+const CHUNK: usize = 32 << 20;
+
+impl Arena {
+    /// An empty arena for vectors of `dim` > 0 dimensions.
+    pub fn new(metric: Metric, dim: usize) -> Self {
+        let stride = dim.next_multiple_of(LINE);
+        let shift = (CHUNK / 4 / stride).max(1).ilog2();
+        Self { metric, dim, stride, shift, len: 0, chunks: Vec::new(), kernels: kernels() }
+    }
+
+    /// Dimensions of the vectors.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// Copies a finite vector in and returns its number, counting from 0.
+    ///
+    /// # Errors
+    /// Another number of dimensions; a zero vector under the cosine; more than 2³¹ − 1 rows.
+    pub fn push(&mut self, vector: &[f32]) -> Result<u32> {
+        if vector.len() != self.dim {
+            return Err(Fault::new(
+                state::DATA_EXCEPTION,
+                format!("expected {} dimensions, not {}", self.dim, vector.len()),
+            ));
+        }
+        let scale = match self.metric {
+            Metric::Cosine => 1.0 / self.kernels.norm(vector),
+            _ => 1.0,
+        };
+        if scale.is_infinite() {
+            return Err(Fault::new(state::DATA_EXCEPTION, "zero vector has no direction"));
+        }
+        let node = u32::try_from(self.len)
+            .ok()
+            .filter(|n| *n < i32::MAX as u32)
+            .ok_or_else(|| Fault::new(state::PROGRAM_LIMIT_EXCEEDED, "too many rows for one graph"))?;
+        if self.len >> self.shift == self.chunks.len() {
+            let mut buffer = Vec::<f32>::with_capacity((self.stride << self.shift) + LINE);
+            let start = buffer.as_ptr().align_offset(LINE * 4).min(LINE);
+            buffer.resize(start, 0.0);
+            self.chunks.push(Chunk { buffer, start });
+        }
+        if let Some(Chunk { buffer, start }) = self.chunks.last_mut() {
+            // + 0.0 makes one zero of the two, for the folding of equal rows.
+            buffer.extend(vector.iter().map(|x| (f64::from(*x) * scale) as f32 + 0.0));
+            buffer.resize(*start + ((self.len & ((1 << self.shift) - 1)) + 1) * self.stride, 0.0);
+        }
+        self.len += 1;
+        Ok(node)
+    }
+
+    /// Takes the last row out again.
+    pub fn pop(&mut self) {
+        if let Some(chunk) = self.chunks.last_mut() {
+            self.len -= 1;
+            chunk.buffer.truncate(chunk.buffer.len() - self.stride);
+            if chunk.buffer.len() == chunk.start {
+                self.chunks.pop();
+            }
+        }
+    }
+
+    /// How its vectors are compared.
+    pub fn metric(&self) -> Metric {
+        self.metric
+    }
+
+    /// A vector as it is stored, without padding.
+    pub fn vector(&self, node: u32) -> &[f32] {
+        &self.row(node)[..self.dim]
+    }
+
+    /// A row with its padding.
+    #[inline]
+    pub fn row(&self, node: u32) -> &[f32] {
+        let i = node as usize;
+        let Chunk { buffer, start } = &self.chunks[i >> self.shift];
+        &buffer[start + (i & ((1 << self.shift) - 1)) * self.stride..][..self.stride]
+    }
+
+    #[inline]
+    fn compare(&self, a: &[f32], b: &[f32]) -> f32 {
+        match self.metric {
+            Metric::L2 | Metric::Cosine => self.kernels.l2_squared(a, b),
+            Metric::InnerProduct => -self.kernels.inner_product(a, b),
+        }
+    }
+
+    /// The form of a query that [`Rows::distance`] takes: padded, scaled for the cosine.
+    pub fn query(&self, vector: &[f32]) -> Vec<f32> {
+        let scale = match self.metric {
+            Metric::Cosine => 1.0 / self.kernels.norm(vector).max(f64::MIN_POSITIVE),
+            _ => 1.0,
+        };
+        let mut query: Vec<f32> = vector.iter().map(|x| (f64::from(*x) * scale) as f32).collect();
+        query.resize(self.stride, 0.0);
+        query
+    }
+}
+
+impl Space for Arena {
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    #[inline]
+    fn between(&self, a: u32, b: u32) -> f32 {
+        self.compare(self.row(a), self.row(b))
+    }
+
+    #[inline]
+    fn prefetch(&self, node: u32) {
+        prefetch(self.row(node));
+    }
+}
+
+impl Rows for Arena {
+    #[inline]
+    fn distance(&self, query: &[f32], node: u32) -> f32 {
+        self.compare(query, self.row(node))
+    }
+}
