@@ -36,7 +36,7 @@ regress: ## tests in SQL on the server of PG=15..18          (ARGS=names)
 outside: ## tests that drive servers from outside            (ARGS=for pytest)
 	@dev/outside $(ARGS)
 
-bench: ## benchmarks of the distance kernels               (ARGS=for Criterion)
+bench: ## benchmarks of kernels, codes and graph          (ARGS=for Criterion)
 	@dev/bench $(ARGS)
 
 clean-servers: ## stop all throw-away servers, remove them and the private PostgreSQL trees
