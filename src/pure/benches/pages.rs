@@ -8,7 +8,7 @@
 //! Without settings, on a set that it generates, in less than a minute. `DATA=dir` reads `base.f16.npy` or
 //! `base.f32.npy` and `queries.*.npy` from there instead; `METRIC` is `cosine`, `l2` or `ip`, `THREADS` 2
 //! unless set, `ROWS` and `QUERIES` at most so many, `CODED` the coded dimensions, `BITS` those of a coordinate,
-//! `THEIRS=0` leaves pgvector's graph out.
+//! `EFC` pgvector's `ef_construction`, `THEIRS=0` leaves pgvector's graph out.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod sets;
@@ -175,7 +175,8 @@ fn table(set: &Set, threads: usize) {
         asked.len()
     );
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-    let params = Params::for_options(set.metric, 16, 64);
+    let efc = std::env::var("EFC").ok().and_then(|n| n.parse().ok()).unwrap_or(64);
+    let params = Params::for_options(set.metric, 16, efc);
     let start = Instant::now();
     let graph = build_arena(&arena, &params, &pool, &Control::default()).unwrap();
     println!("graph built in {:.1} s", start.elapsed().as_secs_f64());
@@ -191,8 +192,13 @@ fn table(set: &Set, threads: usize) {
             Some((pages, time)) => format!("{pages:.0} pages, {time:.0} us"),
             None => "-".into(),
         };
-        let ratio = at(recall, &ours).zip(at(recall, &theirs)).map_or(0.0, |(a, b)| b.0 / a.0);
-        println!("at {recall}: {}; pgvector's {} (memory); {ratio:.1} x", text(&ours), text(&theirs));
+        print!("at {recall}: {}", text(&ours));
+        match at(recall, &ours).zip(at(recall, &theirs)) {
+            Some((ours, theirs)) => {
+                println!("; pgvector's {:.0} pages, {:.1} x", theirs.0, theirs.0 / ours.0)
+            }
+            None => println!(),
+        }
     }
 }
 

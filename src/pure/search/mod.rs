@@ -11,7 +11,17 @@
 //! enter the pool. A node that several neighbours lead to is in the pool several times; each time it is another
 //! chance that not all estimates of it are too large. The search ends when the whole pool has been read.
 //!
-//! On the levels above the lowest the pool has four places. With one, a bad estimate ends the way down.
+//! On the levels above the lowest the pool has two to four places. With one, a bad estimate ends the way down.
+//!
+//! # Pages
+//!
+//! From `benches/pages.rs`, k = 10, 500 queries; pgvector's rules: plain HNSW, exact distances, a page for each
+//! neighbour looked at and one for each list. In brackets with twice the `ef_construction` for the graph.
+//!
+//! | set | rules | recall 0.9 | 0.95 | 0.99 |
+//! |---|---|---|---|---|
+//! | 86,652 x 384 real embeddings, cosine | these | 35 (34) | 47 (41) | 190 (158) |
+//! | | pgvector's | 441 | 867 | 4542 |
 //!
 //! # What can change meanwhile
 //!

@@ -22,6 +22,9 @@ pub trait Pages {
 ///
 /// # Errors
 /// Those of `page`; a page that is shorter, a number that lies on no page.
+///
+/// # Panics
+/// If `block` has no room for one.
 pub fn gather(
     layout: &Layout,
     number: u32,
