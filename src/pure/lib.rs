@@ -1,14 +1,17 @@
 //! The parts of Conifer that know nothing of PostgreSQL: kernels, the forms of a vector, Pinecone's
 //! record rules. They can be tested, fuzzed and benchmarked without a server.
 
+pub mod block;
 pub mod code;
 pub mod distance;
 pub mod fault;
 pub mod graph;
 pub mod kind;
 pub mod own;
+pub mod pack;
 pub mod record;
 pub mod rotation;
+pub mod search;
 pub mod sparse;
 pub mod vector;
 

@@ -55,7 +55,7 @@ pub fn build_arena(
 }
 
 /// Runs something on a pool and turns a panic of any of its threads into an error.
-fn guarded<R: Send>(
+pub(crate) fn guarded<R: Send>(
     pool: &rayon::ThreadPool,
     run: impl FnOnce() -> Result<R, Stopped> + Send,
 ) -> Result<R, Stopped> {

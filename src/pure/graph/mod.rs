@@ -39,6 +39,7 @@ mod shadow;
 mod tests;
 
 pub use beam::{Beam, Candidate, Effort};
+pub(crate) use build::guarded;
 pub use build::{build, build_arena};
 pub use control::{Control, Phase, Stopped};
 pub use duplicates::{Folding, Members};

@@ -1,0 +1,104 @@
+//! Rows with equal vectors are one node. The first one's place is in its block; those of the others are in
+//! blocks of the same size, one after the other, in this format:
+//!
+//! | offset | bytes | field | |
+//! |---|---|---|---|
+//! | 6 | 1 | `state` | 3 |
+//! | 8 | 2 | `version` | as of any block |
+//! | 12 | 4 | `count` | rows in this block |
+//! | 24 | 4 | `owner` | the node's block on level 0 |
+//! | 28 | 4 | `chain` | the next block, or none |
+//! | 32 | 6 each | `tid` | block and offset of a row |
+
+use super::corrupted;
+use super::header::{HEADER, State, Tid, at, part};
+use super::layout::Layout;
+use crate::fault::Result;
+
+/// A block with rows.
+#[derive(Debug, Clone, Copy)]
+pub struct ChainRef<'a> {
+    /// The node's block on level 0.
+    pub owner: u32,
+    /// The next block, or [`NONE`](super::NONE).
+    pub next: u32,
+    tids: &'a [[u8; Tid::BYTES]],
+}
+
+impl Layout {
+    /// Rows that a block of a chain has room for.
+    pub fn chain_room(&self) -> usize {
+        (self.block_bytes() - HEADER) / Tid::BYTES
+    }
+}
+
+impl<'a> ChainRef<'a> {
+    /// Looks at a block, which starts where `bytes` does; none if it is not one with rows (any more).
+    ///
+    /// # Errors
+    /// Too few bytes, or more rows than there is room for.
+    pub fn new(layout: &Layout, bytes: &'a [u8]) -> Result<Option<Self>> {
+        let bytes = bytes.get(..layout.block_bytes()).ok_or_else(|| corrupted("it is cut off"))?;
+        let (head, rest) = bytes.split_first_chunk::<HEADER>().ok_or_else(|| corrupted("it is cut off"))?;
+        if head[at::STATE] != State::Chain as u8 {
+            return Ok(None);
+        }
+        let word = |at| u32::from_le_bytes(part(head, at));
+        let count = word(at::NORM) as usize;
+        let tids = rest.as_chunks().0;
+        let tids = tids.get(..count).ok_or_else(|| corrupted(format_args!("{count} rows in a chain")))?;
+        Ok(Some(Self { owner: word(at::DOWN), next: word(at::CHAIN), tids }))
+    }
+
+    /// The rows.
+    pub fn tids(&self) -> impl Iterator<Item = Tid> + 'a {
+        self.tids.iter().map(Tid::read)
+    }
+}
+
+/// A block for rows, to be written.
+#[derive(Debug)]
+pub struct ChainMut<'a> {
+    bytes: &'a mut [u8],
+}
+
+impl<'a> ChainMut<'a> {
+    /// Makes the bytes a block with rows.
+    ///
+    /// # Errors
+    /// Too few bytes, or no room for so many.
+    pub fn format(
+        layout: &Layout,
+        bytes: &'a mut [u8],
+        version: u16,
+        owner: u32,
+        next: u32,
+        tids: impl ExactSizeIterator<Item = Tid>,
+    ) -> Result<Self> {
+        let bytes = bytes.get_mut(..layout.block_bytes()).ok_or_else(|| corrupted("it is cut off"))?;
+        let count = tids.len();
+        if count > layout.chain_room() {
+            return Err(corrupted(format_args!("{count} rows for a block of a chain")));
+        }
+        bytes.fill(0);
+        bytes[at::STATE] = State::Chain as u8;
+        for (slot, tid) in bytes[HEADER..].chunks_exact_mut(Tid::BYTES).zip(tids) {
+            slot.copy_from_slice(&tid.bytes());
+        }
+        let mut new = Self { bytes };
+        new.put(at::VERSION, &version.to_le_bytes());
+        new.put(at::NORM, &(count as u32).to_le_bytes());
+        new.put(at::DOWN, &owner.to_le_bytes());
+        new.put(at::CHAIN, &next.to_le_bytes());
+        Ok(new)
+    }
+
+    fn put(&mut self, at: usize, field: &[u8]) {
+        self.bytes[at..][..field.len()].copy_from_slice(field);
+    }
+
+    /// Says where more rows are.
+    pub fn set_next(&mut self, next: u32) {
+        self.put(at::CHAIN, &next.to_le_bytes());
+    }
+}

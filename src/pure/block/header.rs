@@ -1,0 +1,176 @@
+//! The first 32 bytes of a block.
+
+use super::corrupted;
+use crate::fault::Result;
+
+/// Bytes of a header.
+pub const HEADER: usize = 32;
+
+/// Where each field is; the table in the head of the module.
+pub(super) mod at {
+    pub const TID: usize = 0;
+    pub const STATE: usize = 6;
+    pub const LEVEL: usize = 7;
+    pub const VERSION: usize = 8;
+    pub const KEPT: usize = 10;
+    pub const USED: usize = 11;
+    pub const NORM: usize = 12;
+    pub const SCALE: usize = 16;
+    pub const UP: usize = 20;
+    pub const DOWN: usize = 24;
+    pub const CHAIN: usize = 28;
+}
+const _: () = assert!(at::CHAIN + 4 == HEADER && HEADER.is_multiple_of(8));
+const _: () = assert!(at::TID + Tid::BYTES == at::STATE && at::USED + 1 == at::NORM);
+
+/// Highest level that can be written.
+const MOST_LEVEL: u8 = 31;
+
+/// Where a row is in its table. Offset 0 is nowhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Tid {
+    /// Block of the table.
+    pub block: u32,
+    /// Line pointer there, from 1 on.
+    pub offset: u16,
+}
+
+impl Tid {
+    /// Bytes on a page.
+    pub const BYTES: usize = 6;
+
+    /// Whether it says where a row is.
+    #[inline]
+    pub fn is_some(self) -> bool {
+        self.offset != 0
+    }
+
+    #[inline]
+    pub(super) fn read(bytes: &[u8; Self::BYTES]) -> Self {
+        let [a, b, c, d, e, f] = *bytes;
+        Self { block: u32::from_le_bytes([a, b, c, d]), offset: u16::from_le_bytes([e, f]) }
+    }
+
+    pub(super) fn bytes(self) -> [u8; Self::BYTES] {
+        let ([a, b, c, d], [e, f]) = (self.block.to_le_bytes(), self.offset.to_le_bytes());
+        [a, b, c, d, e, f]
+    }
+}
+
+/// What a block is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum State {
+    /// Nothing; the rest of it means nothing.
+    Free,
+    /// A node.
+    Live,
+    /// A node none of whose rows exist any more: searches pass through it and do not return it.
+    Dead,
+    /// Rows of a node that has more than one.
+    Chain,
+}
+
+/// The header as numbers.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Header {
+    /// The row, on level 0.
+    pub tid: Tid,
+    /// What the block is for.
+    pub state: State,
+    /// The node's level that this block is.
+    pub level: u8,
+    /// Grows when the block is given to another node.
+    pub version: u16,
+    /// Lanes in front with edges that the pruning has kept.
+    pub kept: u8,
+    /// Lanes that may hold an edge.
+    pub used: u8,
+    /// Squared length of the own vector.
+    pub norm: f32,
+    /// Factor of its elements.
+    pub scale: f32,
+    /// The node's block one level higher, or [`NONE`](super::NONE).
+    pub up: u32,
+    /// The node's block one level lower, or none.
+    pub down: u32,
+    /// More rows, or none.
+    pub chain: u32,
+}
+
+/// The `N` bytes at an offset; the offset is within the header, whatever the bytes.
+#[inline(always)]
+pub(super) fn part<const N: usize>(header: &[u8; HEADER], at: usize) -> [u8; N] {
+    std::array::from_fn(|i| header[at + i])
+}
+
+impl Header {
+    /// Reads and checks a header.
+    ///
+    /// # Errors
+    /// A state, level, count, norm or scale that cannot have been written.
+    #[inline]
+    pub fn read(bytes: &[u8; HEADER], lanes: usize) -> Result<Self> {
+        let u32_at = |at| u32::from_le_bytes(part(bytes, at));
+        let f32_at = |at| f32::from_le_bytes(part(bytes, at));
+        let state = match bytes[at::STATE] {
+            0 => State::Free,
+            1 => State::Live,
+            2 => State::Dead,
+            3 => State::Chain,
+            other => return Err(corrupted(format_args!("state {other}"))),
+        };
+        let header = Self {
+            tid: Tid::read(&part(bytes, at::TID)),
+            state,
+            level: bytes[at::LEVEL],
+            version: u16::from_le_bytes(part(bytes, at::VERSION)),
+            kept: bytes[at::KEPT],
+            used: bytes[at::USED],
+            norm: f32_at(at::NORM),
+            scale: f32_at(at::SCALE),
+            up: u32_at(at::UP),
+            down: u32_at(at::DOWN),
+            chain: u32_at(at::CHAIN),
+        };
+        if matches!(state, State::Live | State::Dead) {
+            header.check(lanes)?;
+        }
+        Ok(header)
+    }
+
+    fn check(&self, lanes: usize) -> Result<()> {
+        if self.level > MOST_LEVEL {
+            return Err(corrupted(format_args!("level {}", self.level)));
+        }
+        if usize::from(self.used) > lanes || self.kept > self.used {
+            return Err(corrupted(format_args!("{} of {} lanes", self.kept, self.used)));
+        }
+        if !(self.norm >= 0.0 && self.norm.is_finite()) {
+            return Err(corrupted(format_args!("norm {}", self.norm)));
+        }
+        // A power of two has no bits but those of its exponent.
+        if !self.scale.is_normal() || self.scale.to_bits() & 0x807f_ffff != 0 {
+            return Err(corrupted(format_args!("scale {}", self.scale)));
+        }
+        Ok(())
+    }
+
+    /// The bytes.
+    pub fn bytes(&self) -> [u8; HEADER] {
+        let mut bytes = [0; HEADER];
+        let mut put = |at: usize, field: &[u8]| bytes[at..][..field.len()].copy_from_slice(field);
+        put(at::TID, &self.tid.bytes());
+        put(at::STATE, &[self.state as u8]);
+        put(at::LEVEL, &[self.level]);
+        put(at::VERSION, &self.version.to_le_bytes());
+        put(at::KEPT, &[self.kept]);
+        put(at::USED, &[self.used]);
+        put(at::NORM, &self.norm.to_le_bytes());
+        put(at::SCALE, &self.scale.to_le_bytes());
+        put(at::UP, &self.up.to_le_bytes());
+        put(at::DOWN, &self.down.to_le_bytes());
+        put(at::CHAIN, &self.chain.to_le_bytes());
+        bytes
+    }
+}

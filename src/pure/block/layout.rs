@@ -1,0 +1,249 @@
+//! Sizes and places: how much of what a block holds, and where a block is.
+
+use super::header::HEADER;
+use crate::code::{Form, LANES, Shape, Target};
+use crate::fault::{Fault, Result, state};
+use crate::graph::Metric;
+use crate::rotation::Rotation;
+
+/// Bytes of a page.
+pub const PAGE: usize = 8192;
+/// Bytes of a page that hold blocks: not Postgres' header of 24 and the 8 at the end.
+pub const ROOM: usize = PAGE - 24 - 8;
+/// Most dimensions of a vector.
+pub const MOST_DIMS: usize = 16_000;
+/// Most blocks of an index: numbers below 2^31.
+pub const MOST_BLOCKS: u32 = 1 << 31;
+/// Bytes of a lane beside the code: number and two factors.
+pub const LANE: usize = 12;
+
+/// Most lanes, by the counts of a byte.
+const MOST_LANES: usize = 224;
+/// Dimensions that are coded at least, unless there are fewer.
+const CODED: usize = 384;
+/// Blocks start at multiples of this.
+const ALIGN: usize = 8;
+const _: () = assert!(ROOM.is_multiple_of(ALIGN) && HEADER.is_multiple_of(ALIGN));
+const _: () = assert!(MOST_LANES <= u8::MAX as usize && MOST_LANES.is_multiple_of(LANES));
+
+/// How the own vector is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnForm {
+    /// 4 bytes an element.
+    F32,
+    /// 2 bytes an element, and a power of two for all.
+    F16,
+}
+
+impl OwnForm {
+    /// Bytes of an element.
+    pub fn bytes(self) -> usize {
+        match self {
+            Self::F32 => 4,
+            Self::F16 => 2,
+        }
+    }
+}
+
+/// What of a layout can be chosen. What is not is derived from the dimensions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Lanes of a block: a multiple of 32, at most 224.
+    pub lanes: usize,
+    /// Bits of a coded coordinate: 1, 2, 4 or 8.
+    pub bits: Option<usize>,
+    /// Coded coordinates: a multiple of 16, at most the padded dimensions.
+    pub coded: Option<usize>,
+    /// The form of the own vector.
+    pub own: Option<OwnForm>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { lanes: LANES, bits: None, coded: None, own: None }
+    }
+}
+
+/// Where a block is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The page, or the first of several, counted from the first page of blocks.
+    pub page: u32,
+    /// Where in the [`ROOM`] of the page it starts.
+    pub offset: usize,
+}
+
+/// The layout of the blocks of an index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layout {
+    metric: Metric,
+    dim: usize,
+    padded: usize,
+    own: OwnForm,
+    shape: Shape,
+    lanes: usize,
+    block: usize,
+    per_page: usize,
+    unit_pages: usize,
+}
+
+fn refused(what: impl Into<String>) -> Fault {
+    Fault::new(state::INVALID_PARAMETER_VALUE, what)
+}
+
+impl Layout {
+    /// The layout for vectors of `dim` dimensions.
+    ///
+    /// Bits: 4 below 64 dimensions, 2 below 128, else 1. Own vectors: f32 up to 16 dimensions, else f16. Coded
+    /// are at least 384 dimensions; as many blocks go on a page as fit with that (or a block on as few pages),
+    /// and then as many dimensions are coded as there is room for.
+    ///
+    /// # Errors
+    /// Dimensions outside of 1 to 16,000, or options that are not what [`Options`] says.
+    pub fn choose(dim: usize, metric: Metric, options: Options) -> Result<Self> {
+        if !(1..=MOST_DIMS).contains(&dim) {
+            return Err(refused(format!("cannot lay out vectors of {dim} dimensions")));
+        }
+        let lanes = options.lanes;
+        if !lanes.is_multiple_of(LANES) || !(LANES..=MOST_LANES).contains(&lanes) {
+            return Err(refused(format!("cannot lay out {lanes} lanes")));
+        }
+        let padded = Rotation::padded_for(dim);
+        let own = options.own.unwrap_or(if padded <= 16 { OwnForm::F32 } else { OwnForm::F16 });
+        let bits = options.bits.unwrap_or(match dim {
+            ..64 => 4,
+            64..128 => 2,
+            _ => 1,
+        });
+        let least = options.coded.unwrap_or(padded.min(CODED));
+        let shape = |dims| {
+            Shape::new(bits, dims)
+                .filter(|shape| shape.dims() <= padded)
+                .ok_or_else(|| refused(format!("cannot code {dims} dimensions of {padded} in {bits} bits")))
+        };
+        let before = HEADER + padded * own.bytes();
+        let size = |shape: Shape| (before + lanes * (LANE + shape.lane_bytes())).next_multiple_of(ALIGN);
+        let smallest = size(shape(least)?);
+        let per_page = (ROOM / smallest).max(1);
+        let unit_pages = smallest.div_ceil(ROOM);
+        let room = unit_pages * ROOM / per_page / ALIGN * ALIGN;
+        let coded = match options.coded {
+            Some(coded) => coded,
+            None => (((room - before) / lanes - LANE) * 8 / bits / 16 * 16).min(padded),
+        };
+        let shape = shape(coded)?;
+        Ok(Self { metric, dim, padded, own, shape, lanes, block: size(shape), per_page, unit_pages })
+    }
+
+    /// Options that choose this very layout.
+    pub fn options(&self) -> Options {
+        Options {
+            lanes: self.lanes,
+            bits: Some(self.shape.bits()),
+            coded: Some(self.shape.dims()),
+            own: Some(self.own),
+        }
+    }
+
+    /// How vectors are compared.
+    pub fn metric(&self) -> Metric {
+        self.metric
+    }
+
+    /// Dimensions of the vectors.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// Dimensions after the rotation.
+    pub fn padded(&self) -> usize {
+        self.padded
+    }
+
+    /// The form of the own vectors.
+    pub fn own(&self) -> OwnForm {
+        self.own
+    }
+
+    /// Bits and dimensions of the codes.
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// What the factors of the codes are for.
+    pub fn target(&self) -> Target {
+        match self.metric {
+            Metric::L2 | Metric::Cosine => Target::L2,
+            Metric::InnerProduct => Target::InnerProduct,
+        }
+    }
+
+    /// Lanes of a block, a multiple of 32.
+    pub fn lanes(&self) -> usize {
+        self.lanes
+    }
+
+    /// Bytes of a block.
+    #[inline]
+    pub fn block_bytes(&self) -> usize {
+        self.block
+    }
+
+    /// Bytes of the own vector.
+    #[inline]
+    pub fn own_bytes(&self) -> usize {
+        self.padded * self.own.bytes()
+    }
+
+    /// Bytes from one lane to the next.
+    #[inline]
+    pub fn stride(&self) -> usize {
+        LANE + self.shape.lane_bytes()
+    }
+
+    /// Where the codes of 32 lanes lie among them.
+    #[inline]
+    pub fn form(&self) -> Form {
+        Form::Rows { stride: self.stride() }
+    }
+
+    /// Where the lanes start.
+    #[inline]
+    pub(super) fn lanes_at(&self) -> usize {
+        HEADER + self.own_bytes()
+    }
+
+    /// Blocks of a page: 1 if a block takes several pages, too.
+    pub fn per_page(&self) -> usize {
+        self.per_page
+    }
+
+    /// Pages of a unit: 1, or those of a block that does not fit one.
+    pub fn unit_pages(&self) -> usize {
+        self.unit_pages
+    }
+
+    /// Units that so many blocks take.
+    pub fn units(&self, blocks: u32) -> u32 {
+        blocks.div_ceil(self.per_page as u32)
+    }
+
+    /// Where a block is.
+    ///
+    /// # Errors
+    /// On a page beyond 2^32 − 1.
+    #[inline]
+    pub fn place(&self, number: u32) -> Result<Place> {
+        let (unit, slot) = (number / self.per_page as u32, number as usize % self.per_page);
+        let page = u64::from(unit) * self.unit_pages as u64;
+        if page + self.unit_pages as u64 > u64::from(u32::MAX) {
+            return Err(super::corrupted(format_args!("number {number} lies on no page")));
+        }
+        Ok(Place { page: page as u32, offset: slot * self.block })
+    }
+
+    /// The bytes of a block in the unit it is on, given the [`ROOM`]s of all its pages in one piece.
+    pub(crate) fn slot(&self, slot: usize) -> std::ops::Range<usize> {
+        slot * self.block..(slot + 1) * self.block
+    }
+}

@@ -1,0 +1,81 @@
+//! A node of the graph as bytes on a page: everything that one step of a search needs, together.
+//!
+//! A *block* holds a node on one level: where its row is, its own vector, and for each neighbour a *lane* with
+//! its number and its [`code`](crate::code). A node that is on several levels has a block on each, linked
+//! `up` and `down`. Blocks are numbered from 0; [`Layout`] says on which page and where a number lies, so a
+//! lane needs four bytes for a neighbour.
+//!
+//! - `layout`: sizes and places. `header`: the fields in front. `read`, `write`: a block seen through them.
+//! - `chain`: rows that have the same vector. `buffer`: aligned memory for pages.
+//!
+//! # The format
+//!
+//! All numbers are little-endian; floats are IEEE 754. P is the padded dimensions
+//! ([`Rotation::padded_for`](crate::rotation::Rotation::padded_for)), E the bytes of an element of the own vector
+//! (2 or 4), C the bytes of a code ([`Shape::lane_bytes`](crate::code::Shape::lane_bytes)), L the lanes, a
+//! multiple of 32.
+//!
+//! | offset | bytes | field | |
+//! |---|---|---|---|
+//! | 0 | 4 | `tid.block` | of the row in its table; on level 0 only |
+//! | 4 | 2 | `tid.offset` | 0: there is no row here |
+//! | 6 | 1 | `state` | 0 free, 1 live, 2 dead, 3 rows of a chain |
+//! | 7 | 1 | `level` | 0 to 31 |
+//! | 8 | 2 | `version` | grows by one, modulo 2^16, each time the block is given to another node |
+//! | 10 | 1 | `kept` | lanes in front that hold edges the pruning has kept |
+//! | 11 | 1 | `used` | lanes that may hold an edge; those behind `kept` give way first |
+//! | 12 | 4 | `norm` | f32: squared length of the own vector as stored |
+//! | 16 | 4 | `scale` | f32: the power of two by which elements are multiplied; 1 if they are f32 |
+//! | 20 | 4 | `up` | block of the same node one level higher, or none (2^32 − 1) |
+//! | 24 | 4 | `down` | block of the same node one level lower, or none |
+//! | 28 | 4 | `chain` | the first block with more rows of the same vector, or none |
+//! | 32 | E P | `own` | the rotated vector |
+//! | 32 + E P | L (12 + C) | lanes | one after the other |
+//!
+//! A lane, all of it in one piece so that a changed edge is one fragment of a log record:
+//!
+//! | offset | bytes | field |
+//! |---|---|---|
+//! | 0 | 4 | number of the neighbour's block on the same level, or none |
+//! | 4 | 4 | f32: what is added to an estimate |
+//! | 8 | 4 | f32: what multiplies it |
+//! | 12 | C | the code, as a row (see [`Form`](crate::code::Form)) |
+//!
+//! Any lane below `used` may be empty, too. Empty lanes are none and zeros. A block of a chain has another use
+//! for the header and no vector, see `chain`. A page of zeros holds free blocks.
+//!
+//! # On the pages
+//!
+//! Of a page's 8192 bytes, 24 in front are Postgres' header and 8 at the end are for us to tell pages apart;
+//! [`ROOM`] is what is left. As many blocks as fit lie there from offset 24 on, each at a multiple of 8. A
+//! block that does not fit a page takes several whole ones: the first `ROOM` bytes of it lie on the first,
+//! and so on. A [*unit*](Layout::unit_pages) is one page with its blocks, or the pages of one block.
+
+mod buffer;
+mod chain;
+mod header;
+mod layout;
+mod read;
+#[cfg(test)]
+mod tests;
+pub(crate) mod write;
+
+pub use buffer::Buffer;
+pub use chain::{ChainMut, ChainRef};
+pub use header::{HEADER, Header, State, Tid};
+pub use layout::{LANE, Layout};
+pub use layout::{MOST_BLOCKS, MOST_DIMS, Options, OwnForm, PAGE, Place, ROOM};
+pub use read::BlockRef;
+pub use write::BlockMut;
+
+use crate::fault::{Fault, state};
+
+/// No block.
+pub const NONE: u32 = u32::MAX;
+
+/// What is said of bytes that cannot have been written.
+#[cold]
+pub(crate) fn corrupted(what: impl std::fmt::Display) -> Fault {
+    Fault::new(state::DATA_CORRUPTED, format!("block of the index is corrupted: {what}"))
+        .hint("REINDEX the index.")
+}

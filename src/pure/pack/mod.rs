@@ -1,0 +1,318 @@
+//! A graph that was built in memory, as the blocks of an index.
+//!
+//! Numbers: first the nodes on level 0, in the order that puts neighbours onto the same page; then, node by
+//! node, their blocks on higher levels; then the rows that share a node. Any unit of pages can be made at any
+//! time, by any thread: whoever writes them asks for as many as memory allows, in order.
+
+#[cfg(test)]
+mod tests;
+
+use crate::block::write::{load, store};
+use crate::block::{BlockMut, Buffer, ChainMut, Header, Layout, MOST_BLOCKS, NONE, ROOM, State, Tid};
+use crate::code::Encoder;
+use crate::fault::{self, Fault, state};
+use crate::graph::{Arena, Control, Graph, Members, Space, Stopped, guarded};
+use crate::rotation::Rotation;
+use rayon::prelude::*;
+
+/// Why there are no pages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failed {
+    /// The graph does not fit the layout.
+    Refused(Fault),
+    /// The work was stopped.
+    Stopped(Stopped),
+}
+
+impl From<Fault> for Failed {
+    fn from(fault: Fault) -> Self {
+        Self::Refused(fault)
+    }
+}
+
+impl From<Stopped> for Failed {
+    fn from(stopped: Stopped) -> Self {
+        Self::Stopped(stopped)
+    }
+}
+
+/// What becomes of the rows.
+#[derive(Debug, Clone, Copy)]
+pub struct Rows<'a> {
+    /// Which rows each node stands for.
+    pub members: &'a Members,
+    /// Where each row is.
+    pub tids: &'a [Tid],
+}
+
+/// A graph with all that its blocks are made from.
+#[derive(Debug)]
+pub struct Packer<'a> {
+    layout: Layout,
+    rows: Rows<'a>,
+    /// Numbered as the blocks are.
+    graph: Graph,
+    /// The number that each node had.
+    order: Vec<u32>,
+    /// Stored vectors, by node.
+    own: Vec<u8>,
+    /// Their scales and norms.
+    numbers: Vec<(f32, f32)>,
+    /// For each node, the blocks above level 0 of those before it.
+    upper: Vec<u32>,
+    /// For each block above level 0, its node.
+    upper_node: Vec<u32>,
+    /// For each block of a chain, its node and the number among its rows of the first in the block.
+    chains: Vec<(u32, u32)>,
+    /// For each node with a chain, in ascending order, its first block among those.
+    chain_of: Vec<(u32, u32)>,
+}
+
+/// What a thread needs to make blocks.
+struct Scratch {
+    encoder: Encoder,
+    node: Vec<f32>,
+    neighbour: Vec<f32>,
+}
+
+impl<'a> Packer<'a> {
+    /// Orders the nodes and stores their vectors, on the threads of a pool. The arena is the one that the graph
+    /// was built on; it is not needed afterwards.
+    ///
+    /// # Errors
+    /// A layout with too few lanes or another number of dimensions; too many blocks; [`Control::cancel`].
+    pub fn new(
+        layout: Layout,
+        rotation: &Rotation,
+        arena: &Arena,
+        graph: &Graph,
+        rows: Rows<'a>,
+        pool: &rayon::ThreadPool,
+        control: &Control,
+    ) -> Result<Self, Failed> {
+        let refused = |what: String| Failed::Refused(Fault::new(state::INVALID_PARAMETER_VALUE, what));
+        if (arena.dim(), rotation.dim(), arena.len()) != (layout.dim(), layout.dim(), graph.len()) {
+            return Err(refused(format!("a layout for {} dimensions is not for these nodes", layout.dim())));
+        }
+        if graph.lanes().max(graph.m()) > layout.lanes() {
+            return Err(refused(format!("{} lanes are too few for the graph", layout.lanes())));
+        }
+        let order = graph.locality_order(layout.per_page());
+        if order.len() != graph.len() {
+            return Err(refused("nodes of the graph cannot be reached".into()));
+        }
+        let graph = graph.renumbered(&order);
+        let (own, numbers) = guarded(pool, || vectors(&layout, rotation, arena, &order, control))?;
+        let mut new = Self {
+            layout,
+            rows,
+            graph,
+            order,
+            own,
+            numbers,
+            upper: vec![],
+            upper_node: vec![],
+            chains: vec![],
+            chain_of: vec![],
+        };
+        new.number();
+        let blocks = new.graph.len() + new.upper_node.len() + new.chains.len();
+        if blocks >= MOST_BLOCKS as usize || layout.place(blocks as u32).is_err() {
+            return Err(Fault::new(state::PROGRAM_LIMIT_EXCEEDED, "too many rows for one graph").into());
+        }
+        Ok(new)
+    }
+
+    /// Gives numbers to the blocks behind those of level 0.
+    fn number(&mut self) {
+        for (node, level) in (0..).zip(self.graph.levels()) {
+            self.upper.push(self.upper_node.len() as u32);
+            self.upper_node.extend(std::iter::repeat_n(node, usize::from(*level)));
+            let rows = self.rows.members.of(self.order[node as usize]).len() as u32;
+            if rows > 1 {
+                self.chain_of.push((node, self.chains.len() as u32));
+                self.chains.extend((1..rows).step_by(self.layout.chain_room()).map(|first| (node, first)));
+            }
+        }
+    }
+
+    /// Blocks of all kinds.
+    pub fn blocks(&self) -> u32 {
+        (self.graph.len() + self.upper_node.len() + self.chains.len()) as u32
+    }
+
+    /// Units of pages, see [`Layout::unit_pages`].
+    pub fn units(&self) -> u32 {
+        self.layout.units(self.blocks())
+    }
+
+    /// The block at which a search starts: of the entry point on its highest level.
+    pub fn entry(&self) -> Option<u32> {
+        self.graph.entry().map(|node| self.on(node, self.graph.levels()[node as usize]))
+    }
+
+    /// The block of a node on a level that it is on.
+    fn on(&self, node: u32, level: u8) -> u32 {
+        match level {
+            0 => node,
+            _ => self.graph.len() as u32 + self.upper[node as usize] + u32::from(level) - 1,
+        }
+    }
+
+    fn own(&self, node: u32) -> &[u8] {
+        let bytes = self.layout.own_bytes();
+        &self.own[node as usize * bytes..][..bytes]
+    }
+
+    /// The vector as it is stored.
+    fn load(&self, node: u32, out: &mut [f32]) {
+        load(&self.layout, self.numbers[node as usize].0, self.own(node), out);
+    }
+
+    /// The rows of a node.
+    fn tids(&self, node: u32) -> impl ExactSizeIterator<Item = Tid> {
+        let rows = self.rows.members.of(self.order[node as usize]);
+        rows.iter().map(|row| self.rows.tids.get(*row as usize).copied().unwrap_or_default())
+    }
+
+    /// Writes units from `first` on, as many as `out` has room for at [`ROOM`] bytes a page, on the threads of
+    /// a pool. Bytes behind the last unit become zero.
+    ///
+    /// # Errors
+    /// [`Control::cancel`].
+    ///
+    /// # Panics
+    /// If `out` ends within a unit.
+    pub fn write(
+        &self,
+        first: u32,
+        out: &mut [u8],
+        pool: &rayon::ThreadPool,
+        control: &Control,
+    ) -> Result<(), Failed> {
+        let unit = self.layout.unit_pages() * ROOM;
+        assert!(out.len().is_multiple_of(unit), "room for whole units");
+        let scratch = || Scratch {
+            encoder: Encoder::new(self.layout.shape(), self.layout.target()),
+            node: vec![0.0; self.layout.padded()],
+            neighbour: vec![0.0; self.layout.padded()],
+        };
+        let write = |scratch: &mut Scratch, (i, bytes): (usize, &mut [u8])| {
+            if control.is_cancelled() {
+                return Err(Failed::Stopped(Stopped::Cancelled));
+            }
+            Ok(self.unit(first as usize + i, bytes, scratch)?)
+        };
+        guarded(pool, || Ok(out.par_chunks_exact_mut(unit).enumerate().try_for_each_init(scratch, write)))?
+    }
+
+    /// All units at once, for tests and measurements.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn pages(&self, pool: &rayon::ThreadPool, control: &Control) -> Result<Buffer, Failed> {
+        let mut pages = Buffer::new(self.units() as usize * self.layout.unit_pages() * ROOM);
+        self.write(0, pages.bytes_mut(), pool, control)?;
+        Ok(pages)
+    }
+
+    fn unit(&self, unit: usize, bytes: &mut [u8], scratch: &mut Scratch) -> fault::Result<()> {
+        bytes.fill(0);
+        for slot in 0..self.layout.per_page() {
+            let number = unit * self.layout.per_page() + slot;
+            if number < self.blocks() as usize {
+                self.block(number as u32, &mut bytes[self.layout.slot(slot)], scratch)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn block(&self, number: u32, bytes: &mut [u8], scratch: &mut Scratch) -> fault::Result<()> {
+        let nodes = self.graph.len();
+        let at = number as usize;
+        if at < nodes {
+            self.node(number, 0, bytes, scratch)
+        } else if let Some(node) = self.upper_node.get(at - nodes) {
+            let level = (at - nodes) as u32 - self.upper[*node as usize] + 1;
+            self.node(*node, level as u8, bytes, scratch)
+        } else {
+            self.chain(at - nodes - self.upper_node.len(), bytes)
+        }
+    }
+
+    fn node(&self, node: u32, level: u8, bytes: &mut [u8], scratch: &mut Scratch) -> fault::Result<()> {
+        let (scale, norm) = self.numbers[node as usize];
+        let lowest = level == 0;
+        let chain = self.chain_of.binary_search_by_key(&node, |(node, _)| *node).ok().filter(|_| lowest);
+        let header = Header {
+            tid: self.tids(node).next().filter(|_| lowest).unwrap_or_default(),
+            state: State::Live,
+            level,
+            version: 0,
+            kept: 0,
+            used: 0,
+            norm,
+            scale,
+            up: if level < self.graph.levels()[node as usize] { self.on(node, level + 1) } else { NONE },
+            down: if lowest { NONE } else { self.on(node, level - 1) },
+            chain: chain.map_or(NONE, |at| self.chain_number(self.chain_of[at].1)),
+        };
+        let mut block = BlockMut::new(&self.layout, bytes)?;
+        block.format(&header, self.own(node));
+        let neighbours = self.graph.neighbours(node, level);
+        let Scratch { encoder, node: own, neighbour } = scratch;
+        self.load(node, own);
+        for (lane, other) in neighbours.iter().enumerate() {
+            self.load(*other, neighbour);
+            block.encode_lane(lane, self.on(*other, level), encoder, own, neighbour);
+        }
+        let used = neighbours.len();
+        block.set_counts(if lowest { self.graph.kept(node).min(used) } else { used }, used);
+        Ok(())
+    }
+
+    fn chain_number(&self, chain: u32) -> u32 {
+        (self.graph.len() + self.upper_node.len()) as u32 + chain
+    }
+
+    fn chain(&self, at: usize, bytes: &mut [u8]) -> fault::Result<()> {
+        let (node, first) = self.chains[at];
+        let more = self.chains.get(at + 1).is_some_and(|(other, _)| *other == node);
+        let next = if more { self.chain_number(at as u32 + 1) } else { NONE };
+        let rows = self.rows.members.of(self.order[node as usize]);
+        let end = rows.len().min(first as usize + self.layout.chain_room());
+        let tids = rows[first as usize..end].iter();
+        let tids = tids.map(|row| self.rows.tids.get(*row as usize).copied().unwrap_or_default());
+        ChainMut::format(&self.layout, bytes, 0, node, next, tids)?;
+        Ok(())
+    }
+}
+
+/// The stored vectors of all nodes, with their scales and norms.
+type Vectors = (Vec<u8>, Vec<(f32, f32)>);
+
+fn vectors(
+    layout: &Layout,
+    rotation: &Rotation,
+    arena: &Arena,
+    order: &[u32],
+    control: &Control,
+) -> Result<Vectors, Stopped> {
+    let bytes = layout.own_bytes();
+    let mut own = vec![0; order.len() * bytes];
+    let numbers = order
+        .par_iter()
+        .zip(own.par_chunks_exact_mut(bytes))
+        .map_init(
+            || vec![0.0; layout.padded()],
+            |rotated, (node, own)| {
+                if control.is_cancelled() {
+                    return Err(Stopped::Cancelled);
+                }
+                rotation.apply(arena.vector(*node), rotated);
+                Ok(store(layout, rotated, own))
+            },
+        )
+        .collect::<Result<_, _>>()?;
+    Ok((own, numbers))
+}

@@ -1,0 +1,121 @@
+//! Packed graphs, block by block.
+
+use super::*;
+use crate::block::{BlockRef, Options};
+use crate::graph::{Fill, Folding, Metric, Params, build};
+use crate::search::{Memory, Pages};
+
+fn threads() -> rayon::ThreadPool {
+    rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap()
+}
+
+fn arena(metric: Metric, dim: usize, n: usize) -> (Arena, Members, Vec<Tid>) {
+    let mut state = 1u64;
+    let mut fold = Folding::new(Arena::new(metric, dim));
+    for i in 0..n {
+        if i % 10 != 9 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        }
+        let mut word = state;
+        let row: Vec<f32> = (0..dim)
+            .map(|_| {
+                word = word.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (word >> 40) as f32 / (1 << 23) as f32 - 1.0
+            })
+            .collect();
+        fold.push(&row).unwrap();
+    }
+    let (arena, members) = fold.finish();
+    (arena, members, (0..n as u32).map(|i| Tid { block: i, offset: 1 }).collect())
+}
+
+/// Every block holds what the graph has, with codes equal to those made of the stored vectors.
+#[test]
+fn blocks_hold_the_graph() {
+    for (metric, dim, n) in
+        [(Metric::L2, 10, 200), (Metric::Cosine, 70, 150), (Metric::InnerProduct, 3500, 30)]
+    {
+        let (arena, members, tids) = arena(metric, dim, n);
+        let params = Params { ef_construction: 20, fill: Fill::Nearest, ..Params::default() };
+        let (pool, control) = (threads(), Control::default());
+        let graph = build(&arena, &params, &pool, &control).unwrap();
+        let layout = Layout::choose(dim, metric, Options::default()).unwrap();
+        let rotation = Rotation::new(dim, 1);
+        let rows = Rows { members: &members, tids: &tids };
+        let packer = Packer::new(layout, &rotation, &arena, &graph, rows, &pool, &control).unwrap();
+        let mut memory = Memory::new(layout, packer.pages(&pool, &control).unwrap(), packer.blocks());
+        // In pieces, it is the same.
+        let unit = layout.unit_pages() * ROOM;
+        let mut piece = Buffer::new(2 * unit);
+        packer.write(3, piece.bytes_mut(), &pool, &control).unwrap();
+        assert_eq!(piece.bytes(), &memory.bytes()[3 * unit..5 * unit]);
+
+        let order = graph.locality_order(layout.per_page());
+        let graph = graph.renumbered(&order);
+        let mut encoder = Encoder::new(layout.shape(), layout.target());
+        let (mut seen, mut own, mut other) = (0, vec![0.0; layout.padded()], vec![0.0; layout.padded()]);
+        for node in 0..graph.len() as u32 {
+            let mut below = NONE;
+            let mut number = node;
+            for level in 0..=graph.levels()[node as usize] {
+                seen += 1;
+                let neighbours = graph.neighbours(node, level).to_vec();
+                let blocks = packer.blocks();
+                let up = memory
+                    .read(number, |bytes| {
+                        let block = BlockRef::new(&layout, bytes).unwrap();
+                        block.check(blocks).unwrap();
+                        let header = *block.header();
+                        assert_eq!((header.level, header.down, header.state), (level, below, State::Live));
+                        assert_eq!((header.tid.is_some(), block.used()), (level == 0, neighbours.len()));
+                        let row = members.of(order[node as usize]);
+                        assert!(level > 0 || header.tid == tids[row[0] as usize]);
+                        assert_eq!(header.chain != NONE, level == 0 && row.len() > 1);
+                        assert!(level > 0 || usize::from(header.kept) == graph.kept(node));
+                        block.own().decode(&mut own);
+                        let mut code = vec![0; layout.shape().lane_bytes()];
+                        for (lane, neighbour) in neighbours.iter().enumerate() {
+                            assert_eq!(block.neighbour(lane), Some(packer.on(*neighbour, level)));
+                            packer.load(*neighbour, &mut other);
+                            let factors = encoder.encode(&own, &other, &mut code);
+                            assert_eq!(
+                                (block.factors(lane), block.code(lane)),
+                                (Some(factors), Some(&code[..]))
+                            );
+                        }
+                        header.up
+                    })
+                    .unwrap();
+                let back = level == graph.levels()[node as usize];
+                assert_eq!(up == NONE, back);
+                (below, number) = (number, up);
+            }
+        }
+        let chains = (0..arena.len() as u32).filter(|node| members.of(*node).len() > 1).count();
+        assert!(chains > 1);
+        assert_eq!(seen + chains, packer.blocks() as usize);
+        let entry = packer.entry().unwrap();
+        let level = memory.read(entry, |b| BlockRef::new(&layout, b).unwrap().header().level).unwrap();
+        assert_eq!(Some(&level), graph.levels().iter().max());
+    }
+}
+
+#[test]
+fn refuses_and_stops() {
+    let (arena, members, tids) = arena(Metric::L2, 20, 100);
+    let (pool, control) = (threads(), Control::default());
+    let params = Params { lanes: 64, ..Params::default() };
+    let graph = build(&arena, &params, &pool, &control).unwrap();
+    let rows = Rows { members: &members, tids: &tids };
+    let pack = |dim: usize, lanes: usize, control: &Control| {
+        let layout = Layout::choose(dim, Metric::L2, Options { lanes, ..Options::default() }).unwrap();
+        Packer::new(layout, &Rotation::new(dim, 1), &arena, &graph, rows, &pool, control)
+    };
+    assert!(matches!(pack(20, 32, &control), Err(Failed::Refused(_))));
+    assert!(matches!(pack(21, 64, &control), Err(Failed::Refused(_))));
+    let packer = pack(20, 64, &control).unwrap();
+    let cancelled = Control::default();
+    cancelled.cancel();
+    assert_eq!(pack(20, 64, &cancelled).unwrap_err(), Failed::Stopped(Stopped::Cancelled));
+    assert_eq!(packer.pages(&pool, &cancelled).unwrap_err(), Failed::Stopped(Stopped::Cancelled));
+}

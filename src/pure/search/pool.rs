@@ -1,0 +1,78 @@
+//! Candidates by estimated distance, the nearest first.
+
+/// A block that has not been read, or has; see [`Pool`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Candidate {
+    /// Estimated distance, not NaN.
+    pub(super) distance: f32,
+    pub(super) number: u32,
+}
+
+/// At most so many candidates, ascending. Those that were taken keep their places.
+#[derive(Debug, Default)]
+pub(super) struct Pool {
+    /// `TAKEN` is set in the numbers of those that were.
+    sorted: Vec<Candidate>,
+    most: usize,
+    /// All before are taken.
+    next: usize,
+}
+
+/// Numbers of blocks are below it.
+const TAKEN: u32 = crate::block::MOST_BLOCKS;
+const _: () = assert!(TAKEN == 1 << 31);
+
+impl Pool {
+    pub(super) fn start(&mut self, most: usize) {
+        self.sorted.clear();
+        self.sorted.reserve(most);
+        (self.most, self.next) = (most, 0);
+    }
+
+    /// What a candidate must be nearer than to get in.
+    #[inline]
+    pub(super) fn limit(&self) -> f32 {
+        match self.sorted.last() {
+            Some(last) if self.sorted.len() >= self.most => last.distance,
+            _ => f32::INFINITY,
+        }
+    }
+
+    /// Takes a candidate in that is nearer than the [`limit`](Self::limit), or as near if there is room.
+    /// Returns one that is lost by that.
+    #[inline]
+    pub(super) fn offer(&mut self, new: Candidate) -> Option<Candidate> {
+        let mut lost = None;
+        if self.sorted.len() >= self.most {
+            match self.sorted.last() {
+                Some(last) if new.distance < last.distance => {
+                    lost = self.sorted.pop().filter(|last| last.number & TAKEN == 0);
+                }
+                _ => return Some(new),
+            }
+        }
+        let place = self.sorted.partition_point(|c| c.distance <= new.distance);
+        self.sorted.insert(place, new);
+        self.next = self.next.min(place);
+        lost
+    }
+
+    /// Takes the nearest that was not yet.
+    #[inline]
+    pub(super) fn take(&mut self) -> Option<u32> {
+        while let Some(candidate) = self.sorted.get_mut(self.next) {
+            self.next += 1;
+            if candidate.number & TAKEN == 0 {
+                let number = candidate.number;
+                candidate.number |= TAKEN;
+                return Some(number);
+            }
+        }
+        None
+    }
+
+    /// Those that were not taken.
+    pub(super) fn open(&self) -> impl Iterator<Item = Candidate> {
+        self.sorted.iter().skip(self.next).filter(|c| c.number & TAKEN == 0).copied()
+    }
+}

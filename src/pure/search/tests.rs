@@ -1,0 +1,320 @@
+//! Searches over packed graphs against all distances, and what may befall the blocks.
+
+use super::*;
+use crate::block::{BlockMut, Buffer, Layout, Options, State, Tid};
+use crate::distance::norm;
+use crate::fault::{Result, state};
+use crate::graph::{Arena, Control, Fill, Folding, Metric, Params, Space, build_arena};
+use crate::pack::{Packer, Rows};
+use crate::rotation::Rotation;
+use proptest::prelude::*;
+use std::collections::HashSet;
+use std::sync::OnceLock;
+
+/// Numbers that look random.
+struct Noise(u64);
+
+impl Noise {
+    fn uniform(&mut self) -> f32 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 40) as f32 / (1 << 24) as f32
+    }
+
+    /// Normally distributed, nearly.
+    fn normal(&mut self) -> f32 {
+        (0..6).map(|_| self.uniform()).sum::<f32>() * 1.414 - 4.243
+    }
+
+    /// Points around the same centers, whatever the noise.
+    fn clusters(&mut self, n: usize, dim: usize) -> Vec<Vec<f32>> {
+        // Real vectors vary in few directions; the rotation hides which these are.
+        let spread = |d: usize| if d < 16 { 1.0 } else { 0.1 };
+        let mut fixed = Noise(11);
+        let mut center = || (0..dim).map(|d| spread(d) * fixed.normal()).collect();
+        let centers: Vec<Vec<f32>> = (0..20).map(|_| center()).collect();
+        let mut near = |c: &[f32]| (0..dim).map(|d| c[d] + spread(d) * self.normal()).collect();
+        (0..n).map(|i| near(&centers[i % 20])).collect()
+    }
+}
+
+struct Index {
+    memory: Memory,
+    rotation: Rotation,
+    entry: Option<u32>,
+    rows: Vec<Vec<f32>>,
+    arena: Arena,
+}
+
+fn tid(row: usize) -> Tid {
+    Tid { block: row as u32 / 7, offset: row as u16 % 7 + 1 }
+}
+
+fn row(tid: Tid) -> usize {
+    tid.block as usize * 7 + usize::from(tid.offset) - 1
+}
+
+fn index(metric: Metric, dim: usize, rows: Vec<Vec<f32>>, options: Options) -> Index {
+    let layout = Layout::choose(dim, metric, options).unwrap();
+    let rotation = Rotation::new(dim, 1);
+    let mut fold = Folding::new(Arena::new(metric, dim));
+    for row in &rows {
+        fold.push(row).unwrap();
+    }
+    let (arena, members) = fold.finish();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+    let params = Params {
+        ef_construction: 24,
+        fill: Fill::Nearest,
+        lanes: options.lanes,
+        ..Params::for_options(metric, 16, 32)
+    };
+    let control = Control::default();
+    let graph = build_arena(&arena, &params, &pool, &control).unwrap();
+    let tids: Vec<Tid> = (0..rows.len()).map(tid).collect();
+    let packed = Rows { members: &members, tids: &tids };
+    let packer = Packer::new(layout, &rotation, &arena, &graph, packed, &pool, &control).unwrap();
+    let memory = Memory::new(layout, packer.pages(&pool, &control).unwrap(), packer.blocks());
+    Index { memory, rotation, entry: packer.entry(), rows, arena }
+}
+
+fn made(metric: Metric, dim: usize, n: usize) -> Index {
+    index(metric, dim, Noise(dim as u64).clusters(n, dim), Options::default())
+}
+
+impl Index {
+    /// The same pages, to be spoilt.
+    fn copy(&self) -> Self {
+        let mut pages = Buffer::new(self.memory.bytes().len());
+        pages.bytes_mut().copy_from_slice(self.memory.bytes());
+        let (layout, rows) = (*self.memory.layout(), self.rows[..1].to_vec());
+        let memory = Memory::new(layout, pages, self.memory.blocks());
+        let arena = Arena::new(Metric::L2, 1);
+        Self { memory, rotation: self.rotation.clone(), entry: self.entry, rows, arena }
+    }
+
+    fn search(&mut self, query: &[f32], width: Width, order: Order) -> Result<(Vec<Hit>, Search)> {
+        let mut search = Search::new(*self.memory.layout());
+        search.start(&self.rotation, query, self.entry, width, order)?;
+        let mut hits = vec![];
+        while let Some(hit) = search.next(&mut self.memory)? {
+            hits.push(hit);
+        }
+        Ok((hits, search))
+    }
+
+    /// The distance of a row, from the numbers as they came in.
+    fn exact(&self, query: &[f32], row: usize) -> f64 {
+        let product = |a: &[f32], b: &[f32]| -> f64 {
+            a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+        };
+        let row = &self.rows[row][..];
+        match self.arena.metric() {
+            Metric::L2 => product(query, query) + product(row, row) - 2.0 * product(query, row),
+            Metric::InnerProduct => -product(query, row),
+            Metric::Cosine => {
+                2.0 - 2.0 * product(query, row) / (product(query, query) * product(row, row)).sqrt()
+            }
+        }
+    }
+}
+
+/// Recall of the ten nearest, with distances right and ascending.
+fn recall(index: &mut Index, queries: &[Vec<f32>], ef: usize) -> f64 {
+    const K: usize = 10;
+    let mut right = 0;
+    for query in queries {
+        let mut all: Vec<f64> = (0..index.rows.len()).map(|row| index.exact(query, row)).collect();
+        let (hits, search) = index.search(query, Width::for_ef(ef, Some(K)), Order::Once).unwrap();
+        assert!(hits.len() >= ef.min(index.rows.len()), "{} of {ef}", hits.len());
+        assert!(hits.windows(2).all(|w| w[0].distance <= w[1].distance));
+        assert_eq!(hits.iter().map(|hit| hit.tid).collect::<HashSet<_>>().len(), hits.len());
+        for hit in &hits {
+            let exact = all[row(hit.tid)];
+            let off = (exact - f64::from(hit.distance)).abs();
+            let size = match index.arena.metric() {
+                Metric::L2 => exact,
+                Metric::InnerProduct => norm(query) * norm(&index.rows[row(hit.tid)]),
+                Metric::Cosine => 1.0,
+            };
+            assert!(off < 2e-3 * size, "{exact} {}", hit.distance);
+        }
+        assert!(search.effort.hops as usize >= hits.len() - search.effort.chains as usize * 500);
+        let found: Vec<f64> = hits.iter().take(K).map(|hit| all[row(hit.tid)]).collect();
+        all.sort_by(f64::total_cmp);
+        right += found.iter().filter(|distance| **distance <= all[K - 1]).count();
+    }
+    right as f64 / (K * queries.len()) as f64
+}
+
+#[test]
+fn finds_the_nearest() {
+    for (dim, n) in [(3, 500), (8, 500), (50, 400), (100, 300), (384, 250), (1000, 100), (4000, 30)] {
+        for metric in [Metric::L2, Metric::InnerProduct, Metric::Cosine] {
+            let mut index = made(metric, dim, n);
+            let queries = Noise(99).clusters(8, dim);
+            let found = recall(&mut index, &queries, 30);
+            let least = if metric == Metric::InnerProduct { 0.9 } else { 0.96 };
+            assert!(found >= least, "{metric:?} {dim}: {found}");
+            let layout = index.memory.layout();
+            let (reads, pages) = (index.memory.reads, layout.unit_pages() as u64);
+            assert!(reads > 0 && reads.is_multiple_of(pages) && (pages > 1) == (dim == 4000));
+        }
+    }
+}
+
+/// Other lanes, bits and forms.
+#[test]
+fn options_are_heeded() {
+    for (lanes, bits, coded) in [(64, None, None), (96, Some(2), Some(64)), (32, Some(8), None)] {
+        let options = Options { lanes, bits, coded, own: None };
+        let mut index = index(Metric::L2, 130, Noise(1).clusters(300, 130), options);
+        let found = recall(&mut index, &Noise(99).clusters(8, 130), 60);
+        assert!(found >= 0.96, "{lanes} {bits:?}: {found}");
+    }
+}
+
+#[test]
+fn tiny_graphs() {
+    for n in 0..4 {
+        for order in [Order::Once, Order::Relaxed, Order::Strict] {
+            let mut index = made(Metric::L2, 5, n);
+            let (hits, _) = index.search(&[0.5; 5], Width::for_ef(10, None), order).unwrap();
+            assert_eq!(hits.len(), n);
+        }
+    }
+    let mut index = made(Metric::L2, 5, 3);
+    let fault = index.search(&[0.5; 4], Width::for_ef(10, None), Order::Once).unwrap_err();
+    assert_eq!(fault.state, state::DATA_EXCEPTION);
+    // Without a direction, all are as far.
+    let mut index = made(Metric::Cosine, 5, 3);
+    let (hits, _) = index.search(&[0.0; 5], Width::for_ef(10, None), Order::Once).unwrap();
+    assert!(hits.len() == 3 && hits.iter().all(|hit| (hit.distance - 1.0).abs() < 1e-3));
+}
+
+/// Everything comes once, whatever the width; strictly ascending if that is asked for.
+#[test]
+fn resumes() {
+    for (metric, dim, ef) in [(Metric::L2, 20, 1), (Metric::Cosine, 100, 40), (Metric::InnerProduct, 20, 7)] {
+        let mut rows = Noise(5).clusters(300, dim);
+        // A vector that more rows have than a block of a chain has room for, and some twice.
+        for i in 0..200 {
+            rows.push(rows[if i < 150 { 3 } else { i }].clone());
+        }
+        let mut index = index(metric, dim, rows, Options::default());
+        for query in Noise(99).clusters(3, dim) {
+            let width = Width::for_ef(ef, None);
+            let (once, _) = index.search(&query, width, Order::Once).unwrap();
+            let (hits, search) = index.search(&query, width, Order::Relaxed).unwrap();
+            assert_eq!(&hits[..once.len()], &once);
+            let rows: HashSet<usize> = hits.iter().map(|hit| row(hit.tid)).collect();
+            assert_eq!((hits.len(), rows.len()), (500, 500));
+            // No block was read twice but those of the entry point.
+            let blocks = u64::from(index.memory.blocks());
+            let effort = search.effort;
+            assert!(effort.hops + effort.chains <= blocks && effort.upper < 100, "{effort:?} {blocks}");
+
+            let (strict, _) = index.search(&query, width, Order::Strict).unwrap();
+            assert!(strict.windows(2).all(|w| w[0].distance <= w[1].distance));
+            let strict: HashSet<usize> = strict.iter().map(|hit| row(hit.tid)).collect();
+            assert!(strict.is_subset(&rows) && strict.len() >= once.len());
+        }
+    }
+}
+
+/// Dead nodes are passed through and not returned; free ones are neither.
+#[test]
+fn passes_through_the_dead() {
+    let (dim, n) = (30, 400);
+    let mut index = made(Metric::L2, dim, n);
+    let mut left = HashSet::new();
+    for number in 0..n as u32 {
+        let layout = *index.memory.layout();
+        let bytes = index.memory.block_mut(number).unwrap();
+        let tid = crate::block::BlockRef::new(&layout, bytes).unwrap().header().tid;
+        if number % 4 == 0 {
+            left.insert(row(tid));
+        } else {
+            BlockMut::new(&layout, bytes).unwrap().set_state(State::Dead);
+        }
+    }
+    for query in Noise(99).clusters(3, dim) {
+        let (hits, _) = index.search(&query, Width::for_ef(40, None), Order::Once).unwrap();
+        let mut nearest: Vec<usize> = left.iter().copied().collect();
+        nearest.sort_by(|a, b| index.exact(&query, *a).total_cmp(&index.exact(&query, *b)));
+        let found: HashSet<usize> = hits.iter().map(|hit| row(hit.tid)).collect();
+        assert!(hits.len() >= 40 && found.is_subset(&left));
+        assert!(nearest[..10].iter().filter(|row| found.contains(row)).count() >= 9);
+        let (hits, _) = index.search(&query, Width::for_ef(40, None), Order::Relaxed).unwrap();
+        let found: HashSet<usize> = hits.iter().map(|hit| row(hit.tid)).collect();
+        assert!(found == left && hits.len() == left.len());
+    }
+    for number in 1..n as u32 {
+        let layout = *index.memory.layout();
+        let bytes = index.memory.block_mut(number).unwrap();
+        BlockMut::new(&layout, bytes).unwrap().set_state(State::Free);
+    }
+    let (hits, _) = index.search(&[0.0; 30], Width::for_ef(40, None), Order::Relaxed).unwrap();
+    assert!(hits.len() <= 1);
+}
+
+/// A block that has been given to another node is found as that.
+#[test]
+fn reused_blocks_are_the_new_nodes() {
+    let mut index = made(Metric::L2, 8, 200);
+    let query = index.rows[17].clone();
+    let (hits, _) = index.search(&query, Width::for_ef(20, None), Order::Once).unwrap();
+    let (near, far) = (hits[0].number, hits[10].number);
+    let copy = index.memory.block_mut(far).unwrap().to_vec();
+    let block = index.memory.block_mut(near).unwrap();
+    block.copy_from_slice(&copy);
+    block[8] = 1; // its version
+    let (again, _) = index.search(&query, Width::for_ef(20, None), Order::Once).unwrap();
+    assert!(again.iter().all(|hit| hit.tid != hits[0].tid));
+    let new = again.iter().find(|hit| hit.number == near);
+    assert!(new.is_none_or(|hit| hit.version == 1 && hit.distance == hits[10].distance));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: if cfg!(miri) { 2 } else { 100 }, failure_persistence: None, ..ProptestConfig::default()
+    })]
+
+    /// Whatever is written over the pages, a search ends, with an error or without.
+    #[test]
+    fn survives_corruption(
+        dim in prop::sample::select(&[8usize, 4000][..]),
+        hits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..300),
+        headers in prop::collection::vec((0..60u32, 0..32usize, any::<u8>()), 0..40),
+        order in prop::sample::select(&[Order::Once, Order::Relaxed, Order::Strict][..]),
+    ) {
+        static GOOD: [OnceLock<Index>; 2] = [OnceLock::new(), OnceLock::new()];
+        let good = GOOD[usize::from(dim > 8)].get_or_init(|| {
+            let mut rows = Noise(3).clusters(50, dim);
+            rows.extend(rows.clone());
+            index(Metric::L2, dim, rows, Options::default())
+        });
+        let mut index = good.copy();
+        for (at, byte) in hits {
+            let bytes = index.memory.bytes_mut();
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        for (number, at, byte) in headers {
+            if let Ok(block) = index.memory.block_mut(number) {
+                block[at] = byte;
+            }
+        }
+        let query = index.rows[0].clone();
+        if let Err(fault) = index.search(&query, Width::for_ef(10, None), order) {
+            prop_assert_eq!(fault.state, state::DATA_CORRUPTED);
+        }
+    }
+}
+
+#[test]
+fn widths() {
+    assert_eq!(Width::for_ef(40, None), Width { pool: 64, least: 40 });
+    assert_eq!(Width::for_ef(10, Some(100)).pool, 250);
+    assert_eq!(Width::for_ef(0, None).pool, 1);
+    assert!(made(Metric::L2, 3, 30).arena.len() == 30);
+}

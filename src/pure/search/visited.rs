@@ -1,0 +1,68 @@
+//! Which blocks a search has read.
+
+/// A set of numbers.
+#[derive(Debug)]
+pub(super) struct Visited {
+    /// Open addressing, a power of two long; `FREE` where nothing is.
+    slots: Vec<u32>,
+    len: usize,
+}
+
+const FREE: u32 = u32::MAX;
+const FEW: usize = 1 << 10;
+/// More are not kept for the next search: emptying them would take it too long.
+const MANY: usize = 1 << 14;
+
+impl Visited {
+    pub(super) fn new() -> Self {
+        Self { slots: vec![FREE; FEW], len: 0 }
+    }
+
+    pub(super) fn clear(&mut self) {
+        if self.slots.len() > MANY {
+            *self = Self::new();
+        } else if self.len > 0 {
+            self.slots.fill(FREE);
+            self.len = 0;
+        }
+    }
+
+    #[inline]
+    fn find(&self, number: u32) -> usize {
+        let mask = self.slots.len() - 1;
+        let mut at = (number.wrapping_mul(0x9e37_79b1) >> 7) as usize & mask;
+        while self.slots[at] != FREE && self.slots[at] != number {
+            at = (at + 1) & mask;
+        }
+        at
+    }
+
+    #[inline]
+    pub(super) fn contains(&self, number: u32) -> bool {
+        self.slots[self.find(number)] == number
+    }
+
+    /// Whether it was not in yet. `number` is no [`NONE`](crate::block::NONE).
+    pub(super) fn insert(&mut self, number: u32) -> bool {
+        let at = self.find(number);
+        if self.slots[at] == number {
+            return false;
+        }
+        self.slots[at] = number;
+        self.len += 1;
+        if self.len * 2 > self.slots.len() {
+            let double = vec![FREE; self.slots.len() * 2];
+            for number in std::mem::replace(&mut self.slots, double) {
+                if number != FREE {
+                    let at = self.find(number);
+                    self.slots[at] = number;
+                }
+            }
+        }
+        true
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.slots.len() * size_of::<u32>()
+    }
+}
