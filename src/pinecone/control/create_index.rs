@@ -1,14 +1,15 @@
 //! `pc_create_index`: a row of the registry and a table of its own.
-#![allow(unsafe_code)]
+#![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
 use super::describe_index::return_description;
 use crate::pinecone::registry::{name_of, table};
+use crate::pinecone::server::encoding;
 use crate::pinecone::server::json::Json;
 use crate::pinecone::server::statement::{Mode, Param, run, run_once};
 use crate::pinecone::server::types::Home;
 use crate::raise::{OrRaise, raise};
 use conifer_pure::Fault;
-use conifer_pure::fault::state::{DUPLICATE_TABLE, FEATURE_NOT_SUPPORTED};
+use conifer_pure::fault::state::DUPLICATE_TABLE;
 use conifer_pure::record::index::{Definition, Wish, check_deletion_protection, check_name, check_spec};
 use conifer_pure::record::metric::Metric;
 use conifer_pure::record::tags::{Tags, merge, to_json};
@@ -29,7 +30,7 @@ fn pc_create_index(
     ef_construction: Option<i32>,
     fcinfo: pg_sys::FunctionCallInfo,
 ) {
-    check_encoding();
+    encoding::check();
     let name = name_of(name);
     check_name(name).or_raise();
     let vector_type = vector_type.unwrap_or("dense");
@@ -73,17 +74,6 @@ fn pc_create_index(
     }
     create_table(&table(id), &Home::of(fcinfo).quoted, &definition);
     return_description(fcinfo, Mode::Write, name);
-}
-
-/// Refuses a database in another encoding than UTF-8: texts reach the pure parts as they are.
-fn check_encoding() {
-    // SAFETY: reads a variable of the backend.
-    if unsafe { pg_sys::GetDatabaseEncoding() } != pg_sys::pg_enc::PG_UTF8 as i32 {
-        raise(
-            Fault::new(FEATURE_NOT_SUPPORTED, "the encoding of the database is not UTF8")
-                .hint("Create the index in a database made with ENCODING 'UTF8'."),
-        );
-    }
 }
 
 /// The next number whose table name is free. After a schema-only restore there are tables that the

@@ -1,6 +1,7 @@
 //! `jsonb` in and out as text, without a tree in between.
 #![allow(unsafe_code)]
 
+use crate::pinecone::server::encoding;
 use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
 use pgrx::datum::Datum as BoxedDatum;
 use pgrx::direct_function_call_as_datum;
@@ -25,7 +26,7 @@ impl Json {
             let out = direct_function_call_as_datum(pg_sys::jsonb_out, &[Some(self.0)]);
             CStr::from_ptr(out.expect("jsonb_out does not return null").cast_mut_ptr())
         };
-        text.to_str().unwrap_or_else(|_| not_utf8())
+        text.to_str().unwrap_or_else(|_| encoding::refuse())
     }
 
     /// Reads JSON text.
@@ -49,14 +50,6 @@ impl Json {
     pub unsafe fn from_datum(datum: pg_sys::Datum) -> Self {
         Self(datum)
     }
-}
-
-fn not_utf8() -> ! {
-    ereport!(
-        ERROR,
-        PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
-        "the pc_* functions need a database with encoding UTF8"
-    );
 }
 
 // SAFETY: the literal names the type that the SQL declarations use for this Rust type.
