@@ -13,13 +13,13 @@
 
 mod sets;
 
-use conifer_pure::block::{Layout, Options, PAGE, Tid};
+use conifer_pure::block::{Layout, Options, PAGE, ROOM, Tid};
 use conifer_pure::graph::{
     Arena, Beam, Control, Fill, Folding, Graph, Lists, Metric, Params, Rows as _, Space, build, build_arena,
 };
-use conifer_pure::pack::{Packer, Rows};
+use conifer_pure::pack::{Packer, Rows, Site};
 use conifer_pure::rotation::Rotation;
-use conifer_pure::search::{Memory, Order, Search, Width};
+use conifer_pure::search::{Memory, Order, Reach, Search, Width};
 use rayon::prelude::*;
 use sets::{Set, chosen, metric};
 use std::time::Instant;
@@ -67,7 +67,9 @@ fn ours(
     let layout = Layout::choose(set.dim, set.metric, options).unwrap();
     let rotation = Rotation::new(set.dim, 1);
     let (start, control) = (Instant::now(), Control::default());
-    let packer = Packer::new(layout, &rotation, arena, graph, rows, pool, &control).unwrap();
+    let packer =
+        Packer::new(layout, Site { first: 0, graph: 0 }, &rotation, arena, graph, rows, pool, &control)
+            .unwrap();
     let pages = packer.pages(pool, &control).unwrap();
     let shape = layout.shape();
     println!(
@@ -76,11 +78,11 @@ fn ours(
         layout.per_page(),
         shape.dims(),
         shape.bits(),
-        (packer.units() as usize * layout.unit_pages() * PAGE) as f64 / arena.len() as f64,
+        (pages.bytes().len() / ROOM * PAGE) as f64 / arena.len() as f64,
         start.elapsed().as_secs_f64()
     );
     println!("{:>4} {:>8} {:>7} {:>7} {:>7} {:>8}", "ef", "recall", "pages", "upper", "hops", "us");
-    let mut memory = Memory::new(layout, pages, packer.blocks());
+    let mut memory = Memory::new(layout, pages, packer.end());
     let mut search = Search::new(layout);
     EFS.map(|ef| {
         let (mut hits, mut best) = (0, f64::INFINITY);
@@ -90,7 +92,13 @@ fn ours(
             let start = Instant::now();
             for q in asked {
                 search
-                    .start(&rotation, &q.vector, packer.entry(), Width::for_ef(ef, None), Order::Once)
+                    .start(
+                        &rotation,
+                        &q.vector,
+                        packer.root(),
+                        Reach::Near(Width::for_ef(ef, None)),
+                        Order::Once,
+                    )
                     .unwrap();
                 let (mut found, mut last) = (0, None);
                 while found < K

@@ -6,6 +6,7 @@
 //! | 6 | 1 | `state` | 3 |
 //! | 8 | 2 | `version` | as of any block |
 //! | 12 | 4 | `count` | rows in this block |
+//! | 20 | 4 | `graph` | that of the node |
 //! | 24 | 4 | `owner` | the node's block on level 0 |
 //! | 28 | 4 | `chain` | the next block, or none |
 //! | 32 | 6 each | `tid` | block and offset of a row |
@@ -22,6 +23,8 @@ pub struct ChainRef<'a> {
     pub owner: u32,
     /// The next block, or [`NONE`](super::NONE).
     pub next: u32,
+    /// The graph that the node belongs to.
+    pub graph: u32,
     tids: &'a [[u8; Tid::BYTES]],
 }
 
@@ -47,7 +50,7 @@ impl<'a> ChainRef<'a> {
         let count = word(at::NORM) as usize;
         let tids = rest.as_chunks().0;
         let tids = tids.get(..count).ok_or_else(|| corrupted(format_args!("{count} rows in a chain")))?;
-        Ok(Some(Self { owner: word(at::DOWN), next: word(at::CHAIN), tids }))
+        Ok(Some(Self { owner: word(at::DOWN), next: word(at::CHAIN), graph: word(at::GRAPH), tids }))
     }
 
     /// The rows.
@@ -71,7 +74,7 @@ impl<'a> ChainMut<'a> {
         layout: &Layout,
         bytes: &'a mut [u8],
         version: u16,
-        owner: u32,
+        (graph, owner): (u32, u32),
         next: u32,
         tids: impl ExactSizeIterator<Item = Tid>,
     ) -> Result<Self> {
@@ -88,6 +91,7 @@ impl<'a> ChainMut<'a> {
         let mut new = Self { bytes };
         new.put(at::VERSION, &version.to_le_bytes());
         new.put(at::NORM, &(count as u32).to_le_bytes());
+        new.put(at::GRAPH, &graph.to_le_bytes());
         new.put(at::DOWN, &owner.to_le_bytes());
         new.put(at::CHAIN, &next.to_le_bytes());
         Ok(new)

@@ -16,7 +16,7 @@ pub(super) mod at {
     pub const USED: usize = 11;
     pub const NORM: usize = 12;
     pub const SCALE: usize = 16;
-    pub const UP: usize = 20;
+    pub const GRAPH: usize = 20;
     pub const DOWN: usize = 24;
     pub const CHAIN: usize = 28;
 }
@@ -90,9 +90,10 @@ pub struct Header {
     pub norm: f32,
     /// Factor of its elements.
     pub scale: f32,
-    /// The node's block one level higher, or [`NONE`](super::NONE).
-    pub up: u32,
-    /// The node's block one level lower, or none.
+    /// The graph that the node belongs to. Numbers go stale; this keeps a search within its graph.
+    pub graph: u32,
+    /// Above level 0, the node's block one level lower. On level 0, the node's parent: the one whose lane to it is an
+    /// [`ANCHOR`](super::ANCHOR), or [`NONE`](super::NONE) for the graph's first node.
     pub down: u32,
     /// More rows, or none.
     pub chain: u32,
@@ -129,7 +130,7 @@ impl Header {
             used: bytes[at::USED],
             norm: f32_at(at::NORM),
             scale: f32_at(at::SCALE),
-            up: u32_at(at::UP),
+            graph: u32_at(at::GRAPH),
             down: u32_at(at::DOWN),
             chain: u32_at(at::CHAIN),
         };
@@ -168,7 +169,7 @@ impl Header {
         put(at::USED, &[self.used]);
         put(at::NORM, &self.norm.to_le_bytes());
         put(at::SCALE, &self.scale.to_le_bytes());
-        put(at::UP, &self.up.to_le_bytes());
+        put(at::GRAPH, &self.graph.to_le_bytes());
         put(at::DOWN, &self.down.to_le_bytes());
         put(at::CHAIN, &self.chain.to_le_bytes());
         bytes

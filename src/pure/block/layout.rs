@@ -12,7 +12,7 @@ pub const PAGE: usize = 8192;
 pub const ROOM: usize = PAGE - 24 - 8;
 /// Most dimensions of a vector.
 pub const MOST_DIMS: usize = 16_000;
-/// Most blocks of an index: numbers below 2^31.
+/// Numbers of blocks are below this.
 pub const MOST_BLOCKS: u32 = 1 << 31;
 /// Bytes of a lane beside the code: number and two factors.
 pub const LANE: usize = 12;
@@ -67,7 +67,7 @@ impl Default for Options {
 /// Where a block is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
-    /// The page, or the first of several, counted from the first page of blocks.
+    /// The page, or the first of several.
     pub page: u32,
     /// Where in the [`ROOM`] of the page it starts.
     pub offset: usize,
@@ -223,27 +223,36 @@ impl Layout {
         self.unit_pages
     }
 
-    /// Units that so many blocks take.
-    pub fn units(&self, blocks: u32) -> u32 {
-        blocks.div_ceil(self.per_page as u32)
+    /// The number after `number`, of blocks that lie one after the other.
+    pub fn step(&self) -> u32 {
+        self.unit_pages as u32
+    }
+
+    /// The number of the first block that starts on a page.
+    pub fn first_on(&self, page: u32) -> u32 {
+        page * self.per_page as u32
+    }
+
+    /// The bound of all numbers when there are so many pages.
+    pub fn bound(&self, pages: u32) -> u32 {
+        (u64::from(pages) * self.per_page as u64).min(u64::from(MOST_BLOCKS)) as u32
     }
 
     /// Where a block is.
     ///
     /// # Errors
-    /// On a page beyond 2^32 − 1.
+    /// [`MOST_BLOCKS`] or more.
     #[inline]
     pub fn place(&self, number: u32) -> Result<Place> {
-        let (unit, slot) = (number / self.per_page as u32, number as usize % self.per_page);
-        let page = u64::from(unit) * self.unit_pages as u64;
-        if page + self.unit_pages as u64 > u64::from(u32::MAX) {
+        if number >= MOST_BLOCKS {
             return Err(super::corrupted(format_args!("number {number} lies on no page")));
         }
-        Ok(Place { page: page as u32, offset: slot * self.block })
+        let (page, slot) = (number / self.per_page as u32, number as usize % self.per_page);
+        Ok(Place { page, offset: slot * self.block })
     }
 
     /// The bytes of a block in the unit it is on, given the [`ROOM`]s of all its pages in one piece.
-    pub(crate) fn slot(&self, slot: usize) -> std::ops::Range<usize> {
+    pub fn slot(&self, slot: usize) -> std::ops::Range<usize> {
         slot * self.block..(slot + 1) * self.block
     }
 }

@@ -2,10 +2,11 @@
 //!
 //! A *block* holds a node on one level: where its row is, its own vector, and for each neighbour a *lane* with
 //! its number and its [`code`](crate::code). A node that is on several levels has a block on each, linked
-//! `up` and `down`. Blocks are numbered from 0; [`Layout`] says on which page and where a number lies, so a
-//! lane needs four bytes for a neighbour.
+//! `down`. [`Layout`] says on which page and where the block of a number lies, so a lane needs four bytes for a
+//! neighbour.
 //!
 //! - `layout`: sizes and places. `header`: the fields in front. `read`, `write`: a block seen through them.
+//! - `root`: where a graph is entered.
 //! - `chain`: rows that have the same vector. `buffer`: aligned memory for pages.
 //!
 //! # The format
@@ -26,8 +27,8 @@
 //! | 11 | 1 | `used` | lanes that may hold an edge; those behind `kept` give way first |
 //! | 12 | 4 | `norm` | f32: squared length of the own vector as stored |
 //! | 16 | 4 | `scale` | f32: the power of two by which elements are multiplied; 1 if they are f32 |
-//! | 20 | 4 | `up` | block of the same node one level higher, or none (2^32 − 1) |
-//! | 24 | 4 | `down` | block of the same node one level lower, or none |
+//! | 20 | 4 | `graph` | which of the index's graphs the node belongs to |
+//! | 24 | 4 | `down` | above level 0, block of the same node one level lower; on level 0, the parent, or none (2^32 − 1) |
 //! | 28 | 4 | `chain` | the first block with more rows of the same vector, or none |
 //! | 32 | E P | `own` | the rotated vector |
 //! | 32 + E P | L (12 + C) | lanes | one after the other |
@@ -36,7 +37,7 @@
 //!
 //! | offset | bytes | field |
 //! |---|---|---|
-//! | 0 | 4 | number of the neighbour's block on the same level, or none |
+//! | 0 | 4 | number of the neighbour's block on the same level, or none; 2^31 is added for an anchor |
 //! | 4 | 4 | f32: what is added to an estimate |
 //! | 8 | 4 | f32: what multiplies it |
 //! | 12 | C | the code, as a row (see [`Form`](crate::code::Form)) |
@@ -44,18 +45,28 @@
 //! Any lane below `used` may be empty, too. Empty lanes are none and zeros. A block of a chain has another use
 //! for the header and no vector, see `chain`. A page of zeros holds free blocks.
 //!
+//! # Anchors
+//!
+//! Every node of level 0 but the first of its graph has a *parent*: another node with a lane to it that is
+//! marked as an anchor and never gives way. Parents never form a circle. So all nodes of a graph can be reached from
+//! the first, its *origin*, whatever becomes of the other lanes.
+//!
 //! # On the pages
 //!
 //! Of a page's 8192 bytes, 24 in front are Postgres' header and 8 at the end are for us to tell pages apart;
 //! [`ROOM`] is what is left. As many blocks as fit lie there from offset 24 on, each at a multiple of 8. A
 //! block that does not fit a page takes several whole ones: the first `ROOM` bytes of it lie on the first,
 //! and so on. A [*unit*](Layout::unit_pages) is one page with its blocks, or the pages of one block.
+//!
+//! Number n is block n mod k of page n / k, for k blocks a page; of blocks on several pages, n is the first page.
+//! Pages of other kinds may lie between; their numbers are not used.
 
 mod buffer;
 mod chain;
 mod header;
 mod layout;
 mod read;
+mod root;
 #[cfg(test)]
 mod tests;
 pub(crate) mod write;
@@ -66,12 +77,17 @@ pub use header::{HEADER, Header, State, Tid};
 pub use layout::{LANE, Layout};
 pub use layout::{MOST_BLOCKS, MOST_DIMS, Options, OwnForm, PAGE, Place, ROOM};
 pub use read::BlockRef;
+pub use root::Root;
 pub use write::BlockMut;
 
 use crate::fault::{Fault, state};
 
 /// No block.
 pub const NONE: u32 = u32::MAX;
+
+/// Added to the number in a lane that must stay; numbers are below it.
+pub const ANCHOR: u32 = 1 << 31;
+const _: () = assert!(ANCHOR == MOST_BLOCKS);
 
 /// What is said of bytes that cannot have been written.
 #[cold]

@@ -2,7 +2,7 @@
 
 use super::header::{HEADER, Header};
 use super::layout::{LANE, Layout, OwnForm};
-use super::{NONE, corrupted};
+use super::{ANCHOR, NONE, corrupted};
 use crate::code::{Factors, LANES};
 use crate::fault::Result;
 use crate::own::{Own, f16s, f32s};
@@ -15,6 +15,12 @@ pub struct BlockRef<'a> {
     bytes: &'a [u8],
     header: Header,
     own: Own<'a>,
+}
+
+/// The number in a lane without the mark of an anchor.
+#[inline(always)]
+fn plain(edge: u32) -> u32 {
+    if edge == NONE { NONE } else { edge & !ANCHOR }
 }
 
 /// The `N` bytes at an offset that is known to be right.
@@ -87,7 +93,7 @@ impl<'a> BlockRef<'a> {
         let mut carry = 0;
         for (j, lane) in lanes.chunks_exact(self.layout.stride()).take(LANES).enumerate() {
             let (a, m) = (u32::from_le_bytes(word(lane, 4)), u32::from_le_bytes(word(lane, 8)));
-            numbers[j] = u32::from_le_bytes(word(lane, 0));
+            numbers[j] = plain(u32::from_le_bytes(word(lane, 0)));
             (add[j], mul[j]) = (f32::from_bits(a), f32::from_bits(m));
             carry |= ((a & 0x7fff_ffff) + 0x0080_0000) | ((m & 0x7fff_ffff) + 0x0080_0000);
         }
@@ -103,7 +109,17 @@ impl<'a> BlockRef<'a> {
 
     /// The neighbour in a lane, if it holds one.
     pub fn neighbour(&self, lane: usize) -> Option<u32> {
-        self.lane(lane).map(|lane| u32::from_le_bytes(word(lane, 0))).filter(|number| *number != NONE)
+        self.edge(lane).map(plain)
+    }
+
+    /// The neighbour in a lane as it is written, with [`ANCHOR`] if that is set.
+    fn edge(&self, lane: usize) -> Option<u32> {
+        self.lane(lane).map(|lane| u32::from_le_bytes(word(lane, 0))).filter(|edge| *edge != NONE)
+    }
+
+    /// Whether a lane holds an edge that must stay.
+    pub fn is_anchor(&self, lane: usize) -> bool {
+        self.edge(lane).is_some_and(|edge| edge & ANCHOR != 0)
     }
 
     /// The factors in a used lane.
@@ -139,9 +155,9 @@ impl<'a> BlockRef<'a> {
         if norm.to_bits() != self.header.norm.to_bits() && norm.is_finite() {
             return Err(corrupted(format_args!("norm {} of a vector with {norm}", self.header.norm)));
         }
-        let Header { up, down, chain, .. } = self.header;
+        let Header { down, chain, .. } = self.header;
         let wrong = |number: &u32| *number != NONE && *number >= blocks;
-        if let Some(number) = [up, down, chain].iter().find(|number| wrong(number)) {
+        if let Some(number) = [down, chain].iter().find(|number| wrong(number)) {
             return Err(corrupted(format_args!("link to {number} of {blocks}")));
         }
         let lanes = self.bytes[self.layout.lanes_at()..].chunks_exact(self.layout.stride());
@@ -149,8 +165,8 @@ impl<'a> BlockRef<'a> {
             let number = u32::from_le_bytes(word(lane, 0));
             let empty = number == NONE && lane[4..].iter().all(|byte| *byte == 0);
             let finite = [4, 8].iter().all(|at| f32::from_le_bytes(word(lane, *at)).is_finite());
-            if !empty && (j >= self.used() || number >= blocks || !finite) {
-                return Err(corrupted(format_args!("lane {j} leads to {number} of {blocks}")));
+            if !empty && (j >= self.used() || plain(number) >= blocks || !finite) {
+                return Err(corrupted(format_args!("lane {j} leads to {} of {blocks}", plain(number))));
             }
         }
         Ok(())

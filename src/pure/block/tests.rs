@@ -88,28 +88,26 @@ fn places() {
     for dim in [3, 384, 1536, 5000] {
         let layout = layout(dim);
         let mut end = (0, 0);
-        for number in 0..100 {
+        for k in 0..100 {
+            let number = k * layout.step();
             let place = layout.place(number).unwrap();
             let on_next = (end.0 + layout.unit_pages() as u32, 0);
-            assert!(
-                number == 0 || (place.page, place.offset) == end || (place.page, place.offset) == on_next
-            );
+            assert!(k == 0 || (place.page, place.offset) == end || (place.page, place.offset) == on_next);
             assert!(layout.unit_pages() > 1 || place.offset + layout.block_bytes() <= ROOM);
             end = (place.page, place.offset + layout.block_bytes());
         }
-        assert_eq!(layout.units(0), 0);
-        assert_eq!(layout.units(layout.per_page() as u32 + 1), 2);
+        assert_eq!(layout.place(layout.first_on(7)).unwrap(), Place { page: 7, offset: 0 });
+        assert_eq!(layout.bound(7), layout.first_on(7));
     }
-    // 5 pages each.
-    assert!(layout(16_000).place(800_000_000).is_ok());
-    assert!(layout(16_000).place(900_000_000).is_err());
+    assert!(layout(384).place(MOST_BLOCKS - 1).is_ok());
+    assert!(layout(384).place(MOST_BLOCKS).is_err());
 }
 
 fn header() -> impl Strategy<Value = Header> {
     let links = (any::<u32>(), any::<u32>(), any::<u32>());
     let tid = (any::<u32>(), any::<u16>()).prop_map(|(block, offset)| Tid { block, offset });
     (tid, 0..=31u8, any::<u16>(), 0f32..1e30, -126..=127i32, any::<bool>(), links).prop_map(
-        |(tid, level, version, norm, exponent, live, (up, down, chain))| Header {
+        |(tid, level, version, norm, exponent, live, (graph, down, chain))| Header {
             tid,
             state: if live { State::Live } else { State::Dead },
             level,
@@ -118,7 +116,7 @@ fn header() -> impl Strategy<Value = Header> {
             used: 0,
             norm,
             scale: f32::from_bits(((exponent + 127) as u32) << 23),
-            up,
+            graph,
             down,
             chain,
         },
@@ -158,7 +156,7 @@ proptest! {
         let mut buffer = Buffer::new(layout.block_bytes() + 8);
         buffer.bytes_mut().fill(0xaa);
         let mut block = BlockMut::new(&layout, buffer.bytes_mut()).unwrap();
-        block.format(&Header { scale, norm, up: 1, down: 2, chain: NONE, ..header }, &own);
+        block.format(&Header { scale, norm, graph: 1, down: 2, chain: NONE, ..header }, &own);
         let mut encoder = Encoder::new(layout.shape(), layout.target());
         let mut model = vec![None; 64];
         for (i, (lane, put)) in lanes.into_iter().enumerate() {
@@ -180,7 +178,7 @@ proptest! {
         prop_assert_eq!(&buffer.bytes()[layout.block_bytes()..], &[0xaa; 8]);
 
         let block = BlockRef::new(&layout, buffer.bytes()).unwrap();
-        prop_assert_eq!(*block.header(), Header { scale, norm, kept: 3, used: 64, up: 1, down: 2, chain: NONE, ..header });
+        prop_assert_eq!(*block.header(), Header { scale, norm, kept: 3, used: 64, graph: 1, down: 2, chain: NONE, ..header });
         block.check(40).unwrap();
         let mut back = vec![0.0; layout.padded()];
         block.own().decode(&mut back);
@@ -240,14 +238,14 @@ fn chains_come_back() {
     let most = layout.chain_room();
     assert_eq!(most, 448);
     for n in [0, 1, most] {
-        let mut chain = ChainMut::format(&layout, buffer.bytes_mut(), 3, 17, 18, tids(n)).unwrap();
+        let mut chain = ChainMut::format(&layout, buffer.bytes_mut(), 3, (9, 17), 18, tids(n)).unwrap();
         chain.set_next(NONE);
         let chain = ChainRef::new(&layout, buffer.bytes()).unwrap().unwrap();
-        assert_eq!((chain.owner, chain.next), (17, NONE));
+        assert_eq!((chain.graph, chain.owner, chain.next), (9, 17, NONE));
         assert!(chain.tids().eq(tids(n)));
         assert_eq!(BlockRef::new(&layout, buffer.bytes()).unwrap().header().state, State::Chain);
     }
-    assert!(ChainMut::format(&layout, buffer.bytes_mut(), 3, 17, 18, tids(most + 1)).is_err());
+    assert!(ChainMut::format(&layout, buffer.bytes_mut(), 3, (9, 17), 18, tids(most + 1)).is_err());
     buffer.bytes_mut().fill(0);
     assert!(ChainRef::new(&layout, buffer.bytes()).unwrap().is_none());
     assert_eq!(BlockRef::new(&layout, buffer.bytes()).unwrap().header().state, State::Free);
@@ -264,7 +262,7 @@ fn headers_that_cannot_be() {
         used: 2,
         norm: 1.0,
         scale: 0.5,
-        up: NONE,
+        graph: 0,
         down: NONE,
         chain: NONE,
     };

@@ -50,7 +50,7 @@ impl<'a> BlockMut<'a> {
         self.layout.lanes_at() + lane * self.layout.stride()
     }
 
-    /// Writes an edge into a lane. `used` and `kept` are the caller's to [set](Self::set_counts).
+    /// Writes an edge into a lane; `number` may have [`ANCHOR`](super::ANCHOR) added. `used` and `kept` are the caller's to [set](Self::set_counts).
     ///
     /// # Panics
     /// If there is no such lane or the code has another length.
@@ -63,7 +63,7 @@ impl<'a> BlockMut<'a> {
         bytes[LANE..].copy_from_slice(code);
     }
 
-    /// Codes a neighbour and writes the edge to it. Both vectors as they are stored, decoded.
+    /// Codes a neighbour and writes the edge to it; `number` may have [`ANCHOR`](super::ANCHOR) added. Both vectors as they are stored, decoded.
     ///
     /// # Panics
     /// As [`put_lane`](Self::put_lane) and [`Encoder::encode`].
@@ -117,9 +117,9 @@ impl<'a> BlockMut<'a> {
         self.put(at::CHAIN, &number.to_le_bytes());
     }
 
-    /// Says which block the node has one level higher.
-    pub fn set_up(&mut self, number: u32) {
-        self.put(at::UP, &number.to_le_bytes());
+    /// Says which block the node has one level lower, or its parent.
+    pub fn set_down(&mut self, number: u32) {
+        self.put(at::DOWN, &number.to_le_bytes());
     }
 }
 

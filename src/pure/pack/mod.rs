@@ -1,19 +1,23 @@
 //! A graph that was built in memory, as the blocks of an index.
 //!
-//! Numbers: first the nodes on level 0, in the order that puts neighbours onto the same page; then, node by
-//! node, their blocks on higher levels; then the rows that share a node. Any unit of pages can be made at any
-//! time, by any thread: whoever writes them asks for as many as memory allows, in order.
+//! Blocks, one after the other from a number that the caller chooses: first the nodes on level 0, in the order
+//! that puts neighbours onto the same page; then, node by node, their blocks on higher levels; then the rows that
+//! share a node. Any page can be made at any time, by any thread: whoever writes them asks for as many as memory
+//! allows, in order. Several graphs can share a page.
 
 #[cfg(test)]
 mod tests;
 
 use crate::block::write::{load, store};
-use crate::block::{BlockMut, Buffer, ChainMut, Header, Layout, MOST_BLOCKS, NONE, ROOM, State, Tid};
+use crate::block::{
+    ANCHOR, BlockMut, Buffer, ChainMut, Header, Layout, MOST_BLOCKS, NONE, ROOM, Root, State, Tid,
+};
 use crate::code::Encoder;
 use crate::fault::{self, Fault, state};
 use crate::graph::{Arena, Control, Graph, Members, Space, Stopped, guarded};
 use crate::rotation::Rotation;
 use rayon::prelude::*;
+use std::collections::VecDeque;
 
 /// Why there are no pages.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,10 +49,20 @@ pub struct Rows<'a> {
     pub tids: &'a [Tid],
 }
 
+/// Where a graph goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Site {
+    /// The number of its first block.
+    pub first: u32,
+    /// What its blocks are marked with.
+    pub graph: u32,
+}
+
 /// A graph with all that its blocks are made from.
 #[derive(Debug)]
 pub struct Packer<'a> {
     layout: Layout,
+    site: Site,
     rows: Rows<'a>,
     /// Numbered as the blocks are.
     graph: Graph,
@@ -66,6 +80,8 @@ pub struct Packer<'a> {
     chains: Vec<(u32, u32)>,
     /// For each node with a chain, in ascending order, its first block among those.
     chain_of: Vec<(u32, u32)>,
+    /// For each node the one from which it is reached, see the anchors of [`block`](crate::block).
+    parents: Vec<u32>,
 }
 
 /// What a thread needs to make blocks.
@@ -83,6 +99,7 @@ impl<'a> Packer<'a> {
     /// A layout with too few lanes or another number of dimensions; too many blocks; [`Control::cancel`].
     pub fn new(
         layout: Layout,
+        site: Site,
         rotation: &Rotation,
         arena: &Arena,
         graph: &Graph,
@@ -105,7 +122,9 @@ impl<'a> Packer<'a> {
         let (own, numbers) = guarded(pool, || vectors(&layout, rotation, arena, &order, control))?;
         let mut new = Self {
             layout,
+            site,
             rows,
+            parents: parents(&graph),
             graph,
             order,
             own,
@@ -116,8 +135,8 @@ impl<'a> Packer<'a> {
             chain_of: vec![],
         };
         new.number();
-        let blocks = new.graph.len() + new.upper_node.len() + new.chains.len();
-        if blocks >= MOST_BLOCKS as usize || layout.place(blocks as u32).is_err() {
+        let end = u64::from(new.blocks()) * u64::from(layout.step()) + u64::from(site.first);
+        if end >= u64::from(MOST_BLOCKS) {
             return Err(Fault::new(state::PROGRAM_LIMIT_EXCEEDED, "too many rows for one graph").into());
         }
         Ok(new)
@@ -141,22 +160,34 @@ impl<'a> Packer<'a> {
         (self.graph.len() + self.upper_node.len() + self.chains.len()) as u32
     }
 
-    /// Units of pages, see [`Layout::unit_pages`].
-    pub fn units(&self) -> u32 {
-        self.layout.units(self.blocks())
+    /// Nodes.
+    pub fn nodes(&self) -> u32 {
+        self.graph.len() as u32
     }
 
-    /// The block at which a search starts: of the entry point on its highest level.
-    pub fn entry(&self) -> Option<u32> {
-        self.graph.entry().map(|node| self.on(node, self.graph.levels()[node as usize]))
+    /// The number behind its blocks: where the next graph may go.
+    pub fn end(&self) -> u32 {
+        self.number_of(self.blocks())
+    }
+
+    /// Where a search starts; none if there are no nodes.
+    pub fn root(&self) -> Option<Root> {
+        let entry = self.graph.entry()?;
+        let level = self.graph.levels()[entry as usize];
+        Some(Root { entry: self.on(entry, level), level, origin: self.on(entry, 0), graph: self.site.graph })
+    }
+
+    /// The number of the `k`th block.
+    fn number_of(&self, k: u32) -> u32 {
+        self.site.first + k * self.layout.step()
     }
 
     /// The block of a node on a level that it is on.
     fn on(&self, node: u32, level: u8) -> u32 {
-        match level {
+        self.number_of(match level {
             0 => node,
             _ => self.graph.len() as u32 + self.upper[node as usize] + u32::from(level) - 1,
-        }
+        })
     }
 
     fn own(&self, node: u32) -> &[u8] {
@@ -175,14 +206,14 @@ impl<'a> Packer<'a> {
         rows.iter().map(|row| self.rows.tids.get(*row as usize).copied().unwrap_or_default())
     }
 
-    /// Writes units from `first` on, as many as `out` has room for at [`ROOM`] bytes a page, on the threads of
-    /// a pool. Bytes behind the last unit become zero.
+    /// Writes its blocks on pages from `first` on, as many as `out` has room for at [`ROOM`] bytes a page, on the
+    /// threads of a pool. Bytes of other blocks stay as they are.
     ///
     /// # Errors
     /// [`Control::cancel`].
     ///
     /// # Panics
-    /// If `out` ends within a unit.
+    /// If `out` starts or ends within a block.
     pub fn write(
         &self,
         first: u32,
@@ -201,37 +232,40 @@ impl<'a> Packer<'a> {
             if control.is_cancelled() {
                 return Err(Failed::Stopped(Stopped::Cancelled));
             }
-            Ok(self.unit(first as usize + i, bytes, scratch)?)
+            Ok(self.unit(first + (i * self.layout.unit_pages()) as u32, bytes, scratch)?)
         };
         guarded(pool, || Ok(out.par_chunks_exact_mut(unit).enumerate().try_for_each_init(scratch, write)))?
     }
 
-    /// All units at once, for tests and measurements.
+    /// All pages up to the last block at once, for tests and measurements.
     ///
     /// # Errors
     /// As [`write`](Self::write).
     pub fn pages(&self, pool: &rayon::ThreadPool, control: &Control) -> Result<Buffer, Failed> {
-        let mut pages = Buffer::new(self.units() as usize * self.layout.unit_pages() * ROOM);
-        self.write(0, pages.bytes_mut(), pool, control)?;
+        let last = self.layout.place(self.number_of(self.blocks().saturating_sub(1)))?.page as usize;
+        let mut pages = Buffer::new((last + self.layout.unit_pages()) * ROOM);
+        let first = self.layout.place(self.site.first)?.page;
+        self.write(first, &mut pages.bytes_mut()[first as usize * ROOM..], pool, control)?;
         Ok(pages)
     }
 
-    fn unit(&self, unit: usize, bytes: &mut [u8], scratch: &mut Scratch) -> fault::Result<()> {
-        bytes.fill(0);
+    fn unit(&self, page: u32, bytes: &mut [u8], scratch: &mut Scratch) -> fault::Result<()> {
         for slot in 0..self.layout.per_page() {
-            let number = unit * self.layout.per_page() + slot;
-            if number < self.blocks() as usize {
-                self.block(number as u32, &mut bytes[self.layout.slot(slot)], scratch)?;
+            let number = self.layout.first_on(page) + slot as u32;
+            if (self.site.first..self.end()).contains(&number) {
+                let k = (number - self.site.first) / self.layout.step();
+                self.block(k, &mut bytes[self.layout.slot(slot)], scratch)?;
             }
         }
         Ok(())
     }
 
-    fn block(&self, number: u32, bytes: &mut [u8], scratch: &mut Scratch) -> fault::Result<()> {
+    /// Writes the `k`th block.
+    fn block(&self, k: u32, bytes: &mut [u8], scratch: &mut Scratch) -> fault::Result<()> {
         let nodes = self.graph.len();
-        let at = number as usize;
+        let at = k as usize;
         if at < nodes {
-            self.node(number, 0, bytes, scratch)
+            self.node(k, 0, bytes, scratch)
         } else if let Some(node) = self.upper_node.get(at - nodes) {
             let level = (at - nodes) as u32 - self.upper[*node as usize] + 1;
             self.node(*node, level as u8, bytes, scratch)
@@ -253,8 +287,12 @@ impl<'a> Packer<'a> {
             used: 0,
             norm,
             scale,
-            up: if level < self.graph.levels()[node as usize] { self.on(node, level + 1) } else { NONE },
-            down: if lowest { NONE } else { self.on(node, level - 1) },
+            graph: self.site.graph,
+            down: match (level, self.parents[node as usize]) {
+                (0, NONE) => NONE,
+                (0, parent) => self.on(parent, 0),
+                _ => self.on(node, level - 1),
+            },
             chain: chain.map_or(NONE, |at| self.chain_number(self.chain_of[at].1)),
         };
         let mut block = BlockMut::new(&self.layout, bytes)?;
@@ -264,7 +302,8 @@ impl<'a> Packer<'a> {
         self.load(node, own);
         for (lane, other) in neighbours.iter().enumerate() {
             self.load(*other, neighbour);
-            block.encode_lane(lane, self.on(*other, level), encoder, own, neighbour);
+            let anchor = if lowest && self.parents[*other as usize] == node { ANCHOR } else { 0 };
+            block.encode_lane(lane, self.on(*other, level) | anchor, encoder, own, neighbour);
         }
         let used = neighbours.len();
         block.set_counts(if lowest { self.graph.kept(node).min(used) } else { used }, used);
@@ -272,7 +311,7 @@ impl<'a> Packer<'a> {
     }
 
     fn chain_number(&self, chain: u32) -> u32 {
-        (self.graph.len() + self.upper_node.len()) as u32 + chain
+        self.number_of((self.graph.len() + self.upper_node.len()) as u32 + chain)
     }
 
     fn chain(&self, at: usize, bytes: &mut [u8]) -> fault::Result<()> {
@@ -283,9 +322,26 @@ impl<'a> Packer<'a> {
         let end = rows.len().min(first as usize + self.layout.chain_room());
         let tids = rows[first as usize..end].iter();
         let tids = tids.map(|row| self.rows.tids.get(*row as usize).copied().unwrap_or_default());
-        ChainMut::format(&self.layout, bytes, 0, node, next, tids)?;
+        let owner = (self.site.graph, self.on(node, 0));
+        ChainMut::format(&self.layout, bytes, 0, owner, next, tids)?;
         Ok(())
     }
+}
+
+/// For each node the one from which a walk from the entry point, breadth first, reaches it.
+fn parents(graph: &Graph) -> Vec<u32> {
+    let mut parents = vec![NONE; graph.len()];
+    let Some(entry) = graph.entry() else { return parents };
+    let mut queue = VecDeque::from([entry]);
+    while let Some(node) = queue.pop_front() {
+        for other in graph.neighbours(node, 0) {
+            if *other != entry && parents[*other as usize] == NONE {
+                parents[*other as usize] = node;
+                queue.push_back(*other);
+            }
+        }
+    }
+    parents
 }
 
 /// The stored vectors of all nodes, with their scales and norms.

@@ -4,6 +4,7 @@ use super::*;
 use crate::block::{BlockRef, Options};
 use crate::graph::{Fill, Folding, Metric, Params, build};
 use crate::search::{Memory, Pages};
+use std::collections::HashMap;
 
 fn threads() -> rayon::ThreadPool {
     rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap()
@@ -42,31 +43,37 @@ fn blocks_hold_the_graph() {
         let layout = Layout::choose(dim, metric, Options::default()).unwrap();
         let rotation = Rotation::new(dim, 1);
         let rows = Rows { members: &members, tids: &tids };
-        let packer = Packer::new(layout, &rotation, &arena, &graph, rows, &pool, &control).unwrap();
-        let mut memory = Memory::new(layout, packer.pages(&pool, &control).unwrap(), packer.blocks());
-        // In pieces, it is the same.
+        let site = Site { first: 10, graph: 5 };
+        let packer = Packer::new(layout, site, &rotation, &arena, &graph, rows, &pool, &control).unwrap();
+        let mut memory = Memory::new(layout, packer.pages(&pool, &control).unwrap(), packer.end());
+        // In pieces, it is the same, and what lies around stays.
         let unit = layout.unit_pages() * ROOM;
         let mut piece = Buffer::new(2 * unit);
-        packer.write(3, piece.bytes_mut(), &pool, &control).unwrap();
-        assert_eq!(piece.bytes(), &memory.bytes()[3 * unit..5 * unit]);
+        let from = layout.place(site.first).unwrap().page + 3 * layout.unit_pages() as u32;
+        packer.write(from, piece.bytes_mut(), &pool, &control).unwrap();
+        assert_eq!(piece.bytes(), &memory.bytes()[from as usize * ROOM..][..2 * unit]);
+        let mut piece = Buffer::new(unit);
+        piece.bytes_mut().fill(7);
+        packer.write(layout.place(site.first).unwrap().page, piece.bytes_mut(), &pool, &control).unwrap();
+        let before = layout.place(site.first).unwrap().offset;
+        assert!(piece.bytes()[..before].iter().all(|byte| *byte == 7) && piece.bytes()[before] != 7);
 
         let order = graph.locality_order(layout.per_page());
         let graph = graph.renumbered(&order);
         let mut encoder = Encoder::new(layout.shape(), layout.target());
         let (mut seen, mut own, mut other) = (0, vec![0.0; layout.padded()], vec![0.0; layout.padded()]);
+        let mut parents = HashMap::new();
         for node in 0..graph.len() as u32 {
-            let mut below = NONE;
-            let mut number = node;
             for level in 0..=graph.levels()[node as usize] {
                 seen += 1;
                 let neighbours = graph.neighbours(node, level).to_vec();
-                let blocks = packer.blocks();
-                let up = memory
-                    .read(number, |bytes| {
+                memory
+                    .read(packer.on(node, level), |bytes| {
                         let block = BlockRef::new(&layout, bytes).unwrap();
-                        block.check(blocks).unwrap();
+                        block.check(packer.end()).unwrap();
                         let header = *block.header();
-                        assert_eq!((header.level, header.down, header.state), (level, below, State::Live));
+                        assert_eq!((header.level, header.graph, header.state), (level, 5, State::Live));
+                        assert!(level == 0 || header.down == packer.on(node, level - 1));
                         assert_eq!((header.tid.is_some(), block.used()), (level == 0, neighbours.len()));
                         let row = members.of(order[node as usize]);
                         assert!(level > 0 || header.tid == tids[row[0] as usize]);
@@ -75,7 +82,11 @@ fn blocks_hold_the_graph() {
                         block.own().decode(&mut own);
                         let mut code = vec![0; layout.shape().lane_bytes()];
                         for (lane, neighbour) in neighbours.iter().enumerate() {
-                            assert_eq!(block.neighbour(lane), Some(packer.on(*neighbour, level)));
+                            let number = packer.on(*neighbour, level);
+                            assert_eq!(block.neighbour(lane), Some(number));
+                            if block.is_anchor(lane) {
+                                assert!(level == 0 && parents.insert(number, packer.on(node, 0)).is_none());
+                            }
                             packer.load(*neighbour, &mut other);
                             let factors = encoder.encode(&own, &other, &mut code);
                             assert_eq!(
@@ -83,20 +94,29 @@ fn blocks_hold_the_graph() {
                                 (Some(factors), Some(&code[..]))
                             );
                         }
-                        header.up
                     })
                     .unwrap();
-                let back = level == graph.levels()[node as usize];
-                assert_eq!(up == NONE, back);
-                (below, number) = (number, up);
             }
         }
+        // The anchors lead from the origin to every node.
+        let root = packer.root().unwrap();
+        for node in 0..graph.len() as u32 {
+            let (mut at, mut steps) = (packer.on(node, 0), 0);
+            while at != root.origin {
+                let parent = parents[&at];
+                let down = memory.read(at, |b| BlockRef::new(&layout, b).unwrap().header().down).unwrap();
+                assert_eq!(down, parent);
+                (at, steps) = (parent, steps + 1);
+                assert!(steps < graph.len());
+            }
+        }
+        let down = memory.read(root.origin, |b| BlockRef::new(&layout, b).unwrap().header().down).unwrap();
+        assert!(down == NONE && !parents.contains_key(&root.origin));
         let chains = (0..arena.len() as u32).filter(|node| members.of(*node).len() > 1).count();
         assert!(chains > 1);
         assert_eq!(seen + chains, packer.blocks() as usize);
-        let entry = packer.entry().unwrap();
-        let level = memory.read(entry, |b| BlockRef::new(&layout, b).unwrap().header().level).unwrap();
-        assert_eq!(Some(&level), graph.levels().iter().max());
+        let level = memory.read(root.entry, |b| BlockRef::new(&layout, b).unwrap().header().level).unwrap();
+        assert_eq!((Some(&level), level), (graph.levels().iter().max(), root.level));
     }
 }
 
@@ -109,7 +129,16 @@ fn refuses_and_stops() {
     let rows = Rows { members: &members, tids: &tids };
     let pack = |dim: usize, lanes: usize, control: &Control| {
         let layout = Layout::choose(dim, Metric::L2, Options { lanes, ..Options::default() }).unwrap();
-        Packer::new(layout, &Rotation::new(dim, 1), &arena, &graph, rows, &pool, control)
+        Packer::new(
+            layout,
+            Site { first: 0, graph: 0 },
+            &Rotation::new(dim, 1),
+            &arena,
+            &graph,
+            rows,
+            &pool,
+            control,
+        )
     };
     assert!(matches!(pack(20, 32, &control), Err(Failed::Refused(_))));
     assert!(matches!(pack(21, 64, &control), Err(Failed::Refused(_))));

@@ -29,7 +29,7 @@ impl Hop {
                 used: 0,
                 norm: 0.0,
                 scale: 1.0,
-                up: crate::block::NONE,
+                graph: 0,
                 down: crate::block::NONE,
                 chain: crate::block::NONE,
             },
@@ -40,18 +40,19 @@ impl Hop {
         }
     }
 
-    /// Reads a block of a node on that level, any level if none is given. False: it is something else.
+    /// Reads a block of a node of that graph on that level, any level if none is given. False: it is something else.
     #[inline]
     pub(super) fn read(
         &mut self,
         layout: &Layout,
         target: &Target,
+        graph: u32,
         level: Option<u8>,
         bytes: &[u8],
     ) -> Result<bool> {
         let block = BlockRef::new(layout, bytes)?;
         self.header = *block.header();
-        let node = matches!(self.header.state, State::Live | State::Dead);
+        let node = matches!(self.header.state, State::Live | State::Dead) && self.header.graph == graph;
         if !node || level.is_some_and(|level| level != self.header.level) {
             return Ok(false);
         }

@@ -5,7 +5,7 @@ use super::pages::Pages;
 use super::pool::{Candidate, Pool};
 use super::target::Target;
 use super::visited::Visited;
-use crate::block::{BlockRef, ChainRef, Layout, NONE, State, Tid, corrupted};
+use crate::block::{ChainRef, Layout, NONE, Root, State, Tid, corrupted};
 use crate::fault::Result;
 use crate::graph::Metric;
 use crate::rotation::Rotation;
@@ -26,6 +26,15 @@ impl Width {
         let pool = (ef * 8).div_ceil(5).max((rows.unwrap_or(0) * 5).div_ceil(2));
         Self { pool: pool.max(1), least: ef }
     }
+}
+
+/// How many nodes a search looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// All nodes of the graph, for small ones.
+    All,
+    /// Those near the query.
+    Near(Width),
 }
 
 /// What comes after the first batch of rows.
@@ -51,6 +60,11 @@ pub struct Hit {
     pub number: u32,
     /// That block's version.
     pub version: u16,
+    /// Whether it certainly comes before all that follow in its batch and after all that came before: own vectors
+    /// are rounded, so the order of rows at nearly the same distance may be another one.
+    pub certain: bool,
+    /// Squared norm of its node's own vector.
+    norm: f32,
 }
 
 /// What a search has cost.
@@ -73,6 +87,8 @@ struct Found {
     tid: Tid,
     version: u16,
     chain: u32,
+    norm: f32,
+    certain: bool,
 }
 
 impl Found {
@@ -89,8 +105,11 @@ pub struct Search {
     width: Width,
     order: Order,
     /// Where to start, until it has.
-    entry: u32,
-    /// Where it has started, until the end: from there, all nodes can be reached.
+    root: Option<Root>,
+    graph: u32,
+    /// Look at all nodes.
+    all: bool,
+    /// The graph's origin, until the walk had to start again from there.
     origin: u32,
     hop: Hop,
     visited: Visited,
@@ -116,7 +135,9 @@ impl Search {
             layout,
             width: Width::for_ef(40, None),
             order: Order::Once,
-            entry: NONE,
+            root: None,
+            graph: 0,
+            all: false,
             origin: NONE,
             visited: Visited::new(),
             pool: Pool::default(),
@@ -129,7 +150,7 @@ impl Search {
         }
     }
 
-    /// Starts another search, at the block `entry` of a graph; none, if it has no nodes.
+    /// Starts another search, of the graph with that root; none, if it has no nodes.
     ///
     /// # Errors
     /// A vector of other dimensions.
@@ -137,14 +158,16 @@ impl Search {
         &mut self,
         rotation: &Rotation,
         vector: &[f32],
-        entry: Option<u32>,
-        width: Width,
+        root: Option<Root>,
+        reach: Reach,
         order: Order,
     ) -> Result<()> {
         self.target.set(rotation, vector)?;
-        (self.width, self.order) = (width, order);
-        self.entry = entry.unwrap_or(NONE);
-        self.origin = self.entry;
+        (self.root, self.order, self.all) = (root, order, reach == Reach::All);
+        if let Reach::Near(width) = reach {
+            self.width = width;
+        }
+        (self.graph, self.origin) = root.map_or((0, NONE), |root| (root.graph, root.origin));
         self.visited.clear();
         self.pool.start(0);
         self.spare.clear();
@@ -163,6 +186,30 @@ impl Search {
         }
     }
 
+    /// Between what numbers the distance that SQL shows of a row lies. See [`shown`](Self::shown).
+    pub fn bounds(&self, hit: &Hit) -> (f64, f64) {
+        self.target.bounds(self.layout.own(), hit.distance, hit.norm)
+    }
+
+    /// Notes which of the batch certainly are in the right order.
+    fn sort(&mut self) {
+        let Self { batch, target, layout, .. } = self;
+        batch.sort_unstable_by(Found::order);
+        let mut last = f64::NEG_INFINITY;
+        for found in batch.iter_mut() {
+            let (low, high) = target.bounds(layout.own(), found.distance, found.norm);
+            // Rows with vectors that differ may have become one node by the rounding.
+            found.certain = low > last && found.chain == NONE;
+            last = last.max(high);
+        }
+        let mut next = f64::INFINITY;
+        for found in batch.iter_mut().rev() {
+            let (low, high) = target.bounds(layout.own(), found.distance, found.norm);
+            found.certain &= high < next;
+            next = next.min(low);
+        }
+    }
+
     /// Bytes that grow while a search goes on.
     pub fn memory(&self) -> usize {
         self.visited.bytes()
@@ -177,8 +224,8 @@ impl Search {
     pub fn next(&mut self, pages: &mut impl Pages) -> Result<Option<Hit>> {
         loop {
             if let Some(tid) = self.rows.pop() {
-                let Found { distance, number, version, .. } = self.batch[self.given - 1];
-                return Ok(Some(Hit { tid, distance, number, version }));
+                let Found { distance, number, version, certain, norm, .. } = self.batch[self.given - 1];
+                return Ok(Some(Hit { tid, distance, number, version, certain, norm }));
             }
             if let Some(found) = self.batch.get(self.given).copied() {
                 self.given += 1;
@@ -188,15 +235,16 @@ impl Search {
                 }
                 continue;
             }
-            let first = self.entry != NONE;
-            if !first && self.order == Order::Once {
+            let root = self.root.take();
+            if root.is_none() && self.order == Order::Once {
                 return Ok(None);
             }
             self.batch.clear();
             self.given = 0;
-            if first {
-                let entry = std::mem::replace(&mut self.entry, NONE);
-                self.descend(pages, entry)?;
+            if let Some(root) = root.filter(|_| self.all) {
+                self.sweep(pages, root.origin)?;
+            } else if let Some(root) = root {
+                self.descend(pages, root)?;
                 self.walk(pages, 0, usize::MAX)?;
                 while self.batch.len() < self.width.least && self.refill(pages)? {
                     self.walk(pages, 0, self.width.least)?;
@@ -210,7 +258,7 @@ impl Search {
                     self.walk(pages, 0, usize::MAX)?;
                 }
             }
-            self.batch.sort_unstable_by(Found::order);
+            self.sort();
             if self.batch.is_empty() && self.order == Order::Once {
                 return Ok(None);
             }
@@ -225,9 +273,10 @@ impl Search {
                 return Err(corrupted(format_args!("block {next} is in a chain twice")));
             }
             self.effort.chains += 1;
-            let Self { layout, rows, .. } = self;
+            let Self { layout, rows, graph, .. } = self;
             next = pages.read(next, |bytes| -> Result<u32> {
-                match ChainRef::new(layout, bytes)?.filter(|chain| chain.owner == found.number) {
+                let ours = |chain: &ChainRef<'_>| (chain.graph, chain.owner) == (*graph, found.number);
+                match ChainRef::new(layout, bytes)?.filter(ours) {
                     Some(chain) => {
                         rows.extend(chain.tids().filter(|tid| tid.is_some()));
                         Ok(chain.next)
@@ -249,8 +298,34 @@ impl Search {
         Ok(self.visited.insert(number))
     }
 
+    /// Looks at all nodes that can be reached, in no order.
+    fn sweep(&mut self, pages: &mut impl Pages, origin: u32) -> Result<()> {
+        self.meet(pages, origin)?;
+        self.spare.push(Candidate { distance: 0.0, number: origin });
+        while let Some(next) = self.spare.pop() {
+            if !self.read(pages, next.number, Some(0))? {
+                continue;
+            }
+            self.found(next.number, true);
+            for (number, distance) in self.hop.lanes() {
+                if number == NONE {
+                    continue;
+                }
+                if number >= pages.blocks() {
+                    return Err(corrupted(format_args!("lane to {number} of {}", pages.blocks())));
+                }
+                if self.visited.insert(number) {
+                    self.spare.push(Candidate { distance, number });
+                }
+            }
+        }
+        self.origin = NONE;
+        Ok(())
+    }
+
     /// Goes down from the entry point; leaves the start on level 0 in the pool.
-    fn descend(&mut self, pages: &mut impl Pages, entry: u32) -> Result<()> {
+    fn descend(&mut self, pages: &mut impl Pages, root: Root) -> Result<()> {
+        let entry = root.entry;
         // What the entry point's level is, its block says.
         self.meet(pages, entry)?;
         if !self.read(pages, entry, None)? {
@@ -295,8 +370,8 @@ impl Search {
     /// Reads a block; false if it is no node on that level.
     #[inline]
     fn read(&mut self, pages: &mut impl Pages, number: u32, level: Option<u8>) -> Result<bool> {
-        let Self { layout, target, hop, effort, .. } = self;
-        let node = pages.read(number, |bytes| hop.read(layout, target, level, bytes))??;
+        let Self { layout, target, hop, effort, graph, .. } = self;
+        let node = pages.read(number, |bytes| hop.read(layout, target, *graph, level, bytes))??;
         *(if hop.header.level == 0 { &mut effort.hops } else { &mut effort.upper }) += 1;
         Ok(node)
     }
@@ -304,17 +379,8 @@ impl Search {
     /// Takes the node that was just read into the batch and its neighbours into the pool.
     #[inline]
     fn take(&mut self, pages: &impl Pages, number: u32, level: u8) -> Result<()> {
-        let (header, lowest) = (self.hop.header, level == 0);
-        // On the levels above, dead or not does not matter.
-        if !lowest || header.state == State::Live {
-            self.batch.push(Found {
-                distance: self.hop.distance,
-                number,
-                tid: header.tid,
-                version: header.version,
-                chain: if lowest { header.chain } else { header.down },
-            });
-        }
+        let lowest = level == 0;
+        self.found(number, lowest);
         for (number, estimate) in self.hop.lanes() {
             // NaN comes from infinities.
             let distance = if estimate.is_nan() { f32::INFINITY } else { estimate };
@@ -332,6 +398,24 @@ impl Search {
             }
         }
         Ok(())
+    }
+
+    /// Takes the node that was just read into the batch.
+    #[inline]
+    fn found(&mut self, number: u32, lowest: bool) {
+        let header = self.hop.header;
+        // On the levels above, dead or not does not matter.
+        if !lowest || header.state == State::Live {
+            self.batch.push(Found {
+                distance: self.hop.distance,
+                number,
+                tid: header.tid,
+                version: header.version,
+                chain: if lowest { header.chain } else { header.down },
+                norm: header.norm,
+                certain: true,
+            });
+        }
     }
 
     /// Fills the pool with the nearest of the candidates that had no place; false if there are none.
@@ -356,28 +440,14 @@ impl Search {
         Ok(most > 0)
     }
 
-    /// The entry point's block on level 0, if it was not read: the walk has started near the query, from
-    /// where some nodes may be out of reach.
-    fn origin(&mut self, pages: &mut impl Pages) -> Result<Option<Candidate>> {
-        let mut number = std::mem::replace(&mut self.origin, NONE);
-        let mut level = u8::MAX;
-        while number != NONE {
-            if number >= pages.blocks() {
-                return Err(corrupted(format_args!("link to {number} of {}", pages.blocks())));
-            }
-            let layout = &self.layout;
-            let header = pages.read(number, |bytes| BlockRef::new(layout, bytes).map(|b| *b.header()))??;
-            self.effort.upper += 1;
-            // Levels descend, or the block is someone else's by now.
-            if header.level >= level && level != u8::MAX || header.state == State::Free {
-                return Ok(None);
-            }
-            if header.level == 0 {
-                let new = !self.visited.contains(number);
-                return Ok(new.then_some(Candidate { distance: f32::INFINITY, number }));
-            }
-            (level, number) = (header.level, header.down);
+    /// The graph's origin, if it was not read: the walk has started near the query, from where some nodes may be
+    /// out of reach.
+    fn origin(&mut self, pages: &impl Pages) -> Result<Option<Candidate>> {
+        let number = std::mem::replace(&mut self.origin, NONE);
+        if number != NONE && number >= pages.blocks() {
+            return Err(corrupted(format_args!("link to {number} of {}", pages.blocks())));
         }
-        Ok(None)
+        let new = number != NONE && !self.visited.contains(number);
+        Ok(new.then_some(Candidate { distance: f32::INFINITY, number }))
     }
 }

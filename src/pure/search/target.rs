@@ -1,6 +1,6 @@
 //! The query as blocks are compared with it.
 
-use crate::block::Layout;
+use crate::block::{Layout, OwnForm};
 use crate::code::{Base, Query};
 use crate::distance::norm;
 use crate::fault::{Fault, Result, state};
@@ -8,12 +8,19 @@ use crate::graph::Metric;
 use crate::own::Own;
 use crate::rotation::Rotation;
 
+/// Half a unit in the last place of an `f16`, and a little for elements that are much smaller than the largest.
+const OFF: f64 = 1.0 / 2048.0 + 1e-6;
+/// What the rotation and sums in `f32` are off, with a wide margin.
+const SUM: f64 = 2e-6;
+
 /// A query, rotated, with its tables.
 #[derive(Debug)]
 pub(super) struct Target {
     metric: Metric,
     scaled: Vec<f32>,
     rotated: Vec<f32>,
+    /// Length of the query, scaled.
+    length: f64,
     pub(super) codes: Query,
 }
 
@@ -21,7 +28,7 @@ impl Target {
     pub(super) fn new(layout: &Layout) -> Self {
         let rotated = vec![0.0; layout.padded()];
         let codes = Query::new(layout.shape(), &rotated);
-        Self { metric: layout.metric(), scaled: vec![0.0; layout.dim()], rotated, codes }
+        Self { metric: layout.metric(), scaled: vec![0.0; layout.dim()], rotated, length: 0.0, codes }
     }
 
     /// Another query. A zero vector has no direction: under the cosine, all are at the same distance of it.
@@ -39,6 +46,7 @@ impl Target {
             *scaled = (f64::from(*x) * scale) as f32;
         }
         rotation.apply(&self.scaled, &mut self.rotated);
+        self.length = norm(&self.rotated);
         self.codes.set(&self.rotated);
         Ok(())
     }
@@ -52,6 +60,31 @@ impl Target {
             Metric::InnerProduct => -own.inner_product(&self.rotated),
         };
         if distance.is_nan() { f32::INFINITY } else { distance }
+    }
+
+    /// Between what numbers the distance that SQL shows lies, of a node at `distance` whose vector has that squared
+    /// norm. The stored vector is off by at most `OFF` of its length, and sums of products by `SUM` of the lengths.
+    pub(super) fn bounds(&self, own: OwnForm, distance: f32, norm_squared: f32) -> (f64, f64) {
+        let off = match own {
+            OwnForm::F32 => SUM,
+            OwnForm::F16 => OFF + SUM,
+        };
+        let (distance, length) = (f64::from(distance), f64::from(norm_squared).sqrt());
+        match self.metric {
+            Metric::L2 | Metric::Cosine => {
+                let off = off * length + SUM * self.length;
+                let distance = distance.max(0.0).sqrt();
+                let (low, high) = ((distance - off).max(0.0), distance + off);
+                match self.metric {
+                    Metric::Cosine => ((low * low / 2.0 - SUM).max(0.0), (high * high / 2.0 + SUM).min(2.0)),
+                    _ => (low, high),
+                }
+            }
+            Metric::InnerProduct => {
+                let off = off * length * self.length;
+                (distance - off, distance + off)
+            }
+        }
     }
 
     /// What the estimates of a block at that distance start from.

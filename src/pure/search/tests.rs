@@ -1,11 +1,11 @@
 //! Searches over packed graphs against all distances, and what may befall the blocks.
 
 use super::*;
-use crate::block::{BlockMut, Buffer, Layout, Options, State, Tid};
+use crate::block::{BlockMut, Buffer, Layout, Options, Root, State, Tid};
 use crate::distance::norm;
 use crate::fault::{Result, state};
 use crate::graph::{Arena, Control, Fill, Folding, Metric, Params, Space, build_arena};
-use crate::pack::{Packer, Rows};
+use crate::pack::{Packer, Rows, Site};
 use crate::rotation::Rotation;
 use proptest::prelude::*;
 use std::collections::HashSet;
@@ -37,10 +37,13 @@ impl Noise {
     }
 }
 
+/// Not at the start of a page, so that numbers differ from those of the graph.
+const SITE: Site = Site { first: 7, graph: 3 };
+
 struct Index {
     memory: Memory,
     rotation: Rotation,
-    entry: Option<u32>,
+    root: Option<Root>,
     rows: Vec<Vec<f32>>,
     arena: Arena,
 }
@@ -72,9 +75,9 @@ fn index(metric: Metric, dim: usize, rows: Vec<Vec<f32>>, options: Options) -> I
     let graph = build_arena(&arena, &params, &pool, &control).unwrap();
     let tids: Vec<Tid> = (0..rows.len()).map(tid).collect();
     let packed = Rows { members: &members, tids: &tids };
-    let packer = Packer::new(layout, &rotation, &arena, &graph, packed, &pool, &control).unwrap();
-    let memory = Memory::new(layout, packer.pages(&pool, &control).unwrap(), packer.blocks());
-    Index { memory, rotation, entry: packer.entry(), rows, arena }
+    let packer = Packer::new(layout, SITE, &rotation, &arena, &graph, packed, &pool, &control).unwrap();
+    let memory = Memory::new(layout, packer.pages(&pool, &control).unwrap(), packer.end());
+    Index { memory, rotation, root: packer.root(), rows, arena }
 }
 
 fn made(metric: Metric, dim: usize, n: usize) -> Index {
@@ -89,12 +92,16 @@ impl Index {
         let (layout, rows) = (*self.memory.layout(), self.rows[..1].to_vec());
         let memory = Memory::new(layout, pages, self.memory.blocks());
         let arena = Arena::new(Metric::L2, 1);
-        Self { memory, rotation: self.rotation.clone(), entry: self.entry, rows, arena }
+        Self { memory, rotation: self.rotation.clone(), root: self.root, rows, arena }
     }
 
     fn search(&mut self, query: &[f32], width: Width, order: Order) -> Result<(Vec<Hit>, Search)> {
+        self.reach(query, Reach::Near(width), order)
+    }
+
+    fn reach(&mut self, query: &[f32], reach: Reach, order: Order) -> Result<(Vec<Hit>, Search)> {
         let mut search = Search::new(*self.memory.layout());
-        search.start(&self.rotation, query, self.entry, width, order)?;
+        search.start(&self.rotation, query, self.root, reach, order)?;
         let mut hits = vec![];
         while let Some(hit) = search.next(&mut self.memory)? {
             hits.push(hit);
@@ -173,6 +180,61 @@ fn options_are_heeded() {
     }
 }
 
+/// What is said of the order holds for the distances of the vectors as they came in.
+#[test]
+fn certain_is_certain() {
+    for (metric, dim) in
+        [(Metric::L2, 8), (Metric::L2, 40), (Metric::Cosine, 200), (Metric::InnerProduct, 40)]
+    {
+        let mut index = made(metric, dim, 400);
+        let mut certain = 0;
+        for query in Noise(7).clusters(5, dim) {
+            let (hits, search) = index.search(&query, Width::for_ef(100, None), Order::Once).unwrap();
+            let shown = |hit: &Hit| {
+                let exact = index.exact(&query, row(hit.tid));
+                match metric {
+                    Metric::L2 => exact.max(0.0).sqrt(),
+                    Metric::Cosine => exact / 2.0,
+                    Metric::InnerProduct => exact,
+                }
+            };
+            for (i, hit) in hits.iter().enumerate() {
+                let (low, high) = search.bounds(hit);
+                let (exact, middle) = (shown(hit), search.shown(hit.distance));
+                assert!(low <= exact && exact <= high, "{metric:?} {dim}: {low} {exact} {high}");
+                assert!(low <= middle && middle <= high);
+                if hit.certain {
+                    assert!(
+                        hits[..i].iter().all(|h| shown(h) < exact)
+                            && hits[i + 1..].iter().all(|h| shown(h) > exact)
+                    );
+                }
+                certain += usize::from(hit.certain);
+            }
+        }
+        assert!(certain > 100, "{metric:?} {dim}: {certain}");
+    }
+}
+
+/// All nodes of a graph, and of no other.
+#[test]
+fn sweeps() {
+    for (dim, metric) in [(5, Metric::L2), (384, Metric::Cosine), (30, Metric::InnerProduct)] {
+        let mut index = made(metric, dim, 150);
+        for query in Noise(99).clusters(3, dim) {
+            for order in [Order::Once, Order::Relaxed, Order::Strict] {
+                let (hits, search) = index.reach(&query, Reach::All, order).unwrap();
+                assert!(hits.len() == 150 && hits.is_sorted_by(|a, b| a.distance <= b.distance));
+                assert_eq!(search.effort.hops, 150);
+            }
+        }
+        index.root = index.root.map(|root| Root { graph: root.graph + 1, ..root });
+        assert!(index.reach(&vec![0.5; dim], Reach::All, Order::Once).unwrap().0.is_empty());
+        let (hits, _) = index.search(&vec![0.5; dim], Width::for_ef(40, None), Order::Relaxed).unwrap();
+        assert!(hits.is_empty());
+    }
+}
+
 #[test]
 fn tiny_graphs() {
     for n in 0..4 {
@@ -227,7 +289,8 @@ fn passes_through_the_dead() {
     let (dim, n) = (30, 400);
     let mut index = made(Metric::L2, dim, n);
     let mut left = HashSet::new();
-    for number in 0..n as u32 {
+    let numbers = SITE.first..SITE.first + n as u32;
+    for number in numbers.clone() {
         let layout = *index.memory.layout();
         let bytes = index.memory.block_mut(number).unwrap();
         let tid = crate::block::BlockRef::new(&layout, bytes).unwrap().header().tid;
@@ -248,7 +311,7 @@ fn passes_through_the_dead() {
         let found: HashSet<usize> = hits.iter().map(|hit| row(hit.tid)).collect();
         assert!(found == left && hits.len() == left.len());
     }
-    for number in 1..n as u32 {
+    for number in numbers.skip(1) {
         let layout = *index.memory.layout();
         let bytes = index.memory.block_mut(number).unwrap();
         BlockMut::new(&layout, bytes).unwrap().set_state(State::Free);
