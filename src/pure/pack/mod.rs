@@ -52,6 +52,8 @@ pub struct Rows<'a> {
 /// Where a graph goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Site {
+    /// How its blocks are laid out.
+    pub layout: Layout,
     /// The number of its first block.
     pub first: u32,
     /// What its blocks are marked with.
@@ -98,7 +100,6 @@ impl<'a> Packer<'a> {
     /// # Errors
     /// A layout with too few lanes or another number of dimensions; too many blocks; [`Control::cancel`].
     pub fn new(
-        layout: Layout,
         site: Site,
         rotation: &Rotation,
         arena: &Arena,
@@ -107,6 +108,7 @@ impl<'a> Packer<'a> {
         pool: &rayon::ThreadPool,
         control: &Control,
     ) -> Result<Self, Failed> {
+        let layout = site.layout;
         let refused = |what: String| Failed::Refused(Fault::new(state::INVALID_PARAMETER_VALUE, what));
         if (arena.dim(), rotation.dim(), arena.len()) != (layout.dim(), layout.dim(), graph.len()) {
             return Err(refused(format!("a layout for {} dimensions is not for these nodes", layout.dim())));
