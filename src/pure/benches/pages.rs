@@ -68,7 +68,7 @@ fn ours(
     let rotation = Rotation::new(set.dim, 1);
     let (start, control) = (Instant::now(), Control::default());
     let packer =
-        Packer::new(layout, Site { first: 0, graph: 0 }, &rotation, arena, graph, rows, pool, &control)
+        Packer::new(Site { layout, first: 0, graph: 0 }, &rotation, arena, graph, rows, pool, &control)
             .unwrap();
     let pages = packer.pages(pool, &control).unwrap();
     let shape = layout.shape();

@@ -43,8 +43,8 @@ fn blocks_hold_the_graph() {
         let layout = Layout::choose(dim, metric, Options::default()).unwrap();
         let rotation = Rotation::new(dim, 1);
         let rows = Rows { members: &members, tids: &tids };
-        let site = Site { first: 10, graph: 5 };
-        let packer = Packer::new(layout, site, &rotation, &arena, &graph, rows, &pool, &control).unwrap();
+        let site = Site { layout, first: 10, graph: 5 };
+        let packer = Packer::new(site, &rotation, &arena, &graph, rows, &pool, &control).unwrap();
         let mut memory = Memory::new(layout, packer.pages(&pool, &control).unwrap(), packer.end());
         // In pieces, it is the same, and what lies around stays.
         let unit = layout.unit_pages() * ROOM;
@@ -130,8 +130,7 @@ fn refuses_and_stops() {
     let pack = |dim: usize, lanes: usize, control: &Control| {
         let layout = Layout::choose(dim, Metric::L2, Options { lanes, ..Options::default() }).unwrap();
         Packer::new(
-            layout,
-            Site { first: 0, graph: 0 },
+            Site { layout, first: 0, graph: 0 },
             &Rotation::new(dim, 1),
             &arena,
             &graph,

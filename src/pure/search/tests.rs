@@ -38,7 +38,7 @@ impl Noise {
 }
 
 /// Not at the start of a page, so that numbers differ from those of the graph.
-const SITE: Site = Site { first: 7, graph: 3 };
+const FIRST: u32 = 7;
 
 struct Index {
     memory: Memory,
@@ -75,7 +75,16 @@ fn index(metric: Metric, dim: usize, rows: Vec<Vec<f32>>, options: Options) -> I
     let graph = build_arena(&arena, &params, &pool, &control).unwrap();
     let tids: Vec<Tid> = (0..rows.len()).map(tid).collect();
     let packed = Rows { members: &members, tids: &tids };
-    let packer = Packer::new(layout, SITE, &rotation, &arena, &graph, packed, &pool, &control).unwrap();
+    let packer = Packer::new(
+        Site { layout, first: FIRST, graph: 3 },
+        &rotation,
+        &arena,
+        &graph,
+        packed,
+        &pool,
+        &control,
+    )
+    .unwrap();
     let memory = Memory::new(layout, packer.pages(&pool, &control).unwrap(), packer.end());
     Index { memory, rotation, root: packer.root(), rows, arena }
 }
@@ -289,7 +298,7 @@ fn passes_through_the_dead() {
     let (dim, n) = (30, 400);
     let mut index = made(Metric::L2, dim, n);
     let mut left = HashSet::new();
-    let numbers = SITE.first..SITE.first + n as u32;
+    let numbers = FIRST..FIRST + n as u32;
     for number in numbers.clone() {
         let layout = *index.memory.layout();
         let bytes = index.memory.block_mut(number).unwrap();
