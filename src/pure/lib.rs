@@ -6,6 +6,7 @@ pub mod code;
 pub mod distance;
 pub mod fault;
 pub mod graph;
+pub mod index;
 pub mod kind;
 pub mod own;
 pub mod pack;

@@ -137,10 +137,7 @@ impl<'a> Packer<'a> {
             chain_of: vec![],
         };
         new.number();
-        let end = u64::from(new.blocks()) * u64::from(layout.step()) + u64::from(site.first);
-        if end >= u64::from(MOST_BLOCKS) {
-            return Err(Fault::new(state::PROGRAM_LIMIT_EXCEEDED, "too many rows for one graph").into());
-        }
+        new.settle(site.first)?;
         Ok(new)
     }
 
@@ -155,6 +152,24 @@ impl<'a> Packer<'a> {
                 self.chains.extend((1..rows).step_by(self.layout.chain_room()).map(|first| (node, first)));
             }
         }
+    }
+
+    /// Puts the graph elsewhere.
+    ///
+    /// # Errors
+    /// If not all numbers are below [`MOST_BLOCKS`].
+    pub fn settle(&mut self, first: u32) -> fault::Result<()> {
+        let end = u64::from(self.blocks()) * u64::from(self.site.layout.step()) + u64::from(first);
+        if end >= u64::from(MOST_BLOCKS) {
+            return Err(Fault::new(state::PROGRAM_LIMIT_EXCEEDED, "too many rows for one graph"));
+        }
+        self.site.first = first;
+        Ok(())
+    }
+
+    /// The number of its first block.
+    pub fn first(&self) -> u32 {
+        self.site.first
     }
 
     /// Blocks of all kinds.

@@ -44,4 +44,4 @@ mod visited;
 
 pub use memory::Memory;
 pub use pages::{Pages, gather};
-pub use scan::{Effort, Hit, Order, Reach, Search, Width};
+pub use scan::{Effort, Hit, Limit, Order, Reach, Search, Width};

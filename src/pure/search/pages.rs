@@ -8,6 +8,11 @@ pub trait Pages {
     /// Blocks there are. Numbers from there on cannot have been written.
     fn blocks(&self) -> u32;
 
+    /// Whether there is a block of that number. Pages that others have added meanwhile count.
+    fn has(&self, number: u32) -> bool {
+        number < self.blocks()
+    }
+
     /// Shows a block, from its first byte, to `look`. The bytes must be aligned to 4 and nobody may change
     /// them meanwhile; for a block on several pages, see [`gather`].
     ///

@@ -63,8 +63,25 @@ pub struct Hit {
     /// Whether it certainly comes before all that follow in its batch and after all that came before: own vectors
     /// are rounded, so the order of rows at nearly the same distance may be another one.
     pub certain: bool,
+    /// No distance that SQL shows, of it or of what follows in its batch, is less.
+    pub floor: f64,
     /// Squared norm of its node's own vector.
     norm: f32,
+}
+
+/// When a search makes no more batches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// Once so many blocks of level 0 were read.
+    pub hops: u64,
+    /// Once it takes more [`memory`](Search::memory).
+    pub bytes: usize,
+}
+
+impl Default for Limit {
+    fn default() -> Self {
+        Self { hops: u64::MAX, bytes: usize::MAX }
+    }
 }
 
 /// What a search has cost.
@@ -89,6 +106,7 @@ struct Found {
     chain: u32,
     norm: f32,
     certain: bool,
+    floor: f64,
 }
 
 impl Found {
@@ -122,6 +140,7 @@ pub struct Search {
     /// Further rows of the last of these, the last first.
     rows: Vec<Tid>,
     last: f32,
+    limit: Limit,
     /// What this search has cost so far.
     pub effort: Effort,
 }
@@ -146,6 +165,7 @@ impl Search {
             given: 0,
             rows: vec![],
             last: f32::NEG_INFINITY,
+            limit: Limit::default(),
             effort: Effort::default(),
         }
     }
@@ -174,7 +194,17 @@ impl Search {
         self.batch.clear();
         self.rows.clear();
         (self.given, self.last, self.effort) = (0, f32::NEG_INFINITY, Effort::default());
+        self.limit = Limit::default();
         Ok(())
+    }
+
+    /// Limits the search that was started last.
+    pub fn limit(&mut self, limit: Limit) {
+        self.limit = limit;
+    }
+
+    fn is_over(&self) -> bool {
+        self.effort.hops >= self.limit.hops || self.memory() > self.limit.bytes
     }
 
     /// A distance as SQL shows it: of L2, the root; of the cosine, half; else itself.
@@ -207,6 +237,7 @@ impl Search {
             let (low, high) = target.bounds(layout.own(), found.distance, found.norm);
             found.certain &= high < next;
             next = next.min(low);
+            found.floor = next;
         }
     }
 
@@ -224,8 +255,9 @@ impl Search {
     pub fn next(&mut self, pages: &mut impl Pages) -> Result<Option<Hit>> {
         loop {
             if let Some(tid) = self.rows.pop() {
-                let Found { distance, number, version, certain, norm, .. } = self.batch[self.given - 1];
-                return Ok(Some(Hit { tid, distance, number, version, certain, norm }));
+                let Found { distance, number, version, certain, floor, norm, .. } =
+                    self.batch[self.given - 1];
+                return Ok(Some(Hit { tid, distance, number, version, certain, floor, norm }));
             }
             if let Some(found) = self.batch.get(self.given).copied() {
                 self.given += 1;
@@ -236,7 +268,7 @@ impl Search {
                 continue;
             }
             let root = self.root.take();
-            if root.is_none() && self.order == Order::Once {
+            if root.is_none() && (self.order == Order::Once || self.is_over()) {
                 return Ok(None);
             }
             self.batch.clear();
@@ -252,7 +284,7 @@ impl Search {
             } else {
                 // A batch of dead nodes is none.
                 while self.batch.is_empty() {
-                    if !self.refill(pages)? {
+                    if self.is_over() || !self.refill(pages)? {
                         return Ok(None);
                     }
                     self.walk(pages, 0, usize::MAX)?;
@@ -292,7 +324,7 @@ impl Search {
 
     /// Marks a block as read; false if it was.
     fn meet(&mut self, pages: &impl Pages, number: u32) -> Result<bool> {
-        if number >= pages.blocks() {
+        if !pages.has(number) {
             return Err(corrupted(format_args!("link to {number} of {}", pages.blocks())));
         }
         Ok(self.visited.insert(number))
@@ -311,7 +343,7 @@ impl Search {
                 if number == NONE {
                     continue;
                 }
-                if number >= pages.blocks() {
+                if !pages.has(number) {
                     return Err(corrupted(format_args!("lane to {number} of {}", pages.blocks())));
                 }
                 if self.visited.insert(number) {
@@ -387,7 +419,7 @@ impl Search {
             if number == NONE || !lowest && distance >= self.pool.limit() {
                 continue;
             }
-            if number >= pages.blocks() {
+            if !pages.has(number) {
                 return Err(corrupted(format_args!("lane to {number} of {}", pages.blocks())));
             }
             if !self.visited.contains(number) {
@@ -414,6 +446,7 @@ impl Search {
                 chain: if lowest { header.chain } else { header.down },
                 norm: header.norm,
                 certain: true,
+                floor: f64::NEG_INFINITY,
             });
         }
     }
@@ -444,7 +477,7 @@ impl Search {
     /// out of reach.
     fn origin(&mut self, pages: &impl Pages) -> Result<Option<Candidate>> {
         let number = std::mem::replace(&mut self.origin, NONE);
-        if number != NONE && number >= pages.blocks() {
+        if number != NONE && !pages.has(number) {
             return Err(corrupted(format_args!("link to {number} of {}", pages.blocks())));
         }
         let new = number != NONE && !self.visited.contains(number);

@@ -70,6 +70,9 @@ impl Target {
             OwnForm::F16 => OFF + SUM,
         };
         let (distance, length) = (f64::from(distance), f64::from(norm_squared).sqrt());
+        if !distance.is_finite() || !length.is_finite() || !self.length.is_finite() {
+            return (f64::NEG_INFINITY, f64::INFINITY);
+        }
         match self.metric {
             Metric::L2 | Metric::Cosine => {
                 let off = off * length + SUM * self.length;

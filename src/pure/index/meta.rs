@@ -1,0 +1,196 @@
+//! The first page: what the index is.
+//!
+//! | offset | bytes | field | |
+//! |---|---|---|---|
+//! | 0 | 4 | magic | `0xC041FE20` |
+//! | 4 | 4 | version | of the format: 1 |
+//! | 8 | 4 | `dim` | dimensions of the vectors |
+//! | 12 | 1 | `metric` | 0 Euclidean, 1 inner product, 2 cosine |
+//! | 13 | 1 | `element` | of the column's type: 0 `vector`, 1 `halfvec` |
+//! | 14 | 1 | `own` | elements of own vectors: 0 f32, 1 f16 |
+//! | 15 | 1 | `bits` | of a coded coordinate |
+//! | 16 | 4 | `coded` | coordinates |
+//! | 20 | 2 | `lanes` | |
+//! | 22 | 2 | `m` | |
+//! | 24 | 2 | `ef_construction` | |
+//! | 26 | 2 | `columns` | leading columns of the key |
+//! | 28 | 4 | `directory` | page of the directory's root, or 0: there is no key |
+//! | 32 | 8 | `seed` | of the rotation |
+//! | 40 | 8 | `salt` | of the hash of keys |
+//! | 48 | 4 | `graphs` | the number of the next key's graph |
+//! | 52 | 4 | | 0, room for a centre that is subtracted from vectors |
+//! | 64 | 20 | `entry` | the graph, if there is no key |
+//! | 128 | 4 each | hints | pages that may have room for a block, or 0; changed without log |
+
+use super::entry::Entry;
+use super::{corrupted, long, put, word};
+use crate::block::{Layout, Options, OwnForm};
+use crate::fault::{Fault, Result, state};
+use crate::graph::Metric;
+
+/// The format that this library writes, and the only one it reads.
+pub const VERSION: u32 = 1;
+const MAGIC: u32 = 0xC041_FE20;
+/// Where the entry is.
+const ENTRY: usize = 64;
+/// Pages that may have room.
+pub const HINTS: usize = 32;
+const HINT: usize = 128;
+
+/// The type of what is indexed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Element {
+    /// `vector`
+    F32,
+    /// `halfvec`
+    F16,
+}
+
+/// What the index is; all of it stays as it is while the index exists.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Meta {
+    /// Dimensions, metric, and how blocks are laid out.
+    pub layout: Layout,
+    /// The type of the column.
+    pub element: Element,
+    /// The index's option.
+    pub m: u16,
+    /// The index's option.
+    pub ef_construction: u16,
+    /// Leading columns of the key.
+    pub columns: u16,
+    /// Page of the directory's root, or 0.
+    pub directory: u32,
+    /// Of the rotation.
+    pub seed: u64,
+    /// Of the hash of keys.
+    pub salt: u64,
+}
+
+impl Meta {
+    /// Bytes in use of the page.
+    pub const BYTES: usize = HINT + 4 * HINTS;
+
+    /// Reads and checks a page.
+    ///
+    /// # Errors
+    /// Another format, or what cannot have been written.
+    pub fn read(page: &[u8]) -> Result<Self> {
+        if page.len() < Self::BYTES || word(page, 0) != MAGIC {
+            return Err(corrupted("it is not the first page of an hnsw index"));
+        }
+        let version = word(page, 4);
+        if version != VERSION {
+            let message = format!("index has format {version}, this library reads {VERSION}");
+            return Err(Fault::new(state::FEATURE_NOT_SUPPORTED, message).hint("REINDEX the index."));
+        }
+        let bad = |what: &str, value: u32| corrupted(format_args!("{what} {value}"));
+        let metric = match page[12] {
+            0 => Metric::L2,
+            1 => Metric::InnerProduct,
+            2 => Metric::Cosine,
+            other => return Err(bad("metric", other.into())),
+        };
+        let element = match page[13] {
+            0 => Element::F32,
+            1 => Element::F16,
+            other => return Err(bad("element", other.into())),
+        };
+        let own = match page[14] {
+            0 => OwnForm::F32,
+            1 => OwnForm::F16,
+            other => return Err(bad("own form", other.into())),
+        };
+        let half = |at| word(page, at) as u16;
+        let options = Options {
+            lanes: usize::from(half(20)),
+            bits: Some(page[15].into()),
+            coded: Some(word(page, 16) as usize),
+            own: Some(own),
+        };
+        let layout = Layout::choose(word(page, 8) as usize, metric, options)
+            .map_err(|fault| corrupted(fault.message))?;
+        let (m, ef_construction) = (half(22), half(24));
+        if !(2..=100).contains(&m) || !(4..=1000).contains(&ef_construction) {
+            return Err(corrupted(format_args!("m {m}, ef_construction {ef_construction}")));
+        }
+        Ok(Self {
+            layout,
+            element,
+            m,
+            ef_construction,
+            columns: half(26),
+            directory: word(page, 28),
+            seed: long(page, 32),
+            salt: long(page, 40),
+        })
+    }
+
+    /// Makes a page with no graph.
+    ///
+    /// # Panics
+    /// If it is too short.
+    pub fn write(&self, page: &mut [u8]) {
+        page.fill(0);
+        let options = self.layout.options();
+        let metric = match self.layout.metric() {
+            Metric::L2 => 0,
+            Metric::InnerProduct => 1,
+            Metric::Cosine => 2,
+        };
+        let element = match self.element {
+            Element::F32 => 0,
+            Element::F16 => 1,
+        };
+        let own = match self.layout.own() {
+            OwnForm::F32 => 0,
+            OwnForm::F16 => 1,
+        };
+        let words = [
+            (0, MAGIC),
+            (4, VERSION),
+            (8, self.layout.dim() as u32),
+            (16, self.layout.shape().dims() as u32),
+            (28, self.directory),
+            (48, 1),
+        ];
+        words.iter().for_each(|(at, word)| put(page, *at, &word.to_le_bytes()));
+        put(page, 12, &[metric, element, own, self.layout.shape().bits() as u8]);
+        let halves =
+            [(20, options.lanes as u16), (22, self.m), (24, self.ef_construction), (26, self.columns)];
+        halves.iter().for_each(|(at, half)| put(page, *at, &half.to_le_bytes()));
+        put(page, 32, &self.seed.to_le_bytes());
+        put(page, 40, &self.salt.to_le_bytes());
+        Self::set_entry(page, &Entry::EMPTY);
+    }
+
+    /// The graph of an index without a key.
+    pub fn entry(page: &[u8]) -> Entry {
+        Entry::read(&page[ENTRY..])
+    }
+
+    /// Changes it.
+    pub fn set_entry(page: &mut [u8], entry: &Entry) {
+        entry.write(&mut page[ENTRY..]);
+    }
+
+    /// The number for the next key's graph.
+    pub fn graphs(page: &[u8]) -> u32 {
+        word(page, 48)
+    }
+
+    /// Changes it.
+    pub fn set_graphs(page: &mut [u8], next: u32) {
+        put(page, 48, &next.to_le_bytes());
+    }
+
+    /// A page that may have room, or 0.
+    pub fn hint(page: &[u8], which: usize) -> u32 {
+        word(page, HINT + 4 * (which % HINTS))
+    }
+
+    /// Changes it.
+    pub fn set_hint(page: &mut [u8], which: usize, hint: u32) {
+        put(page, HINT + 4 * (which % HINTS), &hint.to_le_bytes());
+    }
+}
