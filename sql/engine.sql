@@ -313,3 +313,66 @@ COMMENT ON FUNCTION sparsevec(sparsevec, integer, boolean) IS 'check the number 
 
 CREATE CAST (sparsevec AS sparsevec)
     WITH FUNCTION sparsevec(sparsevec, integer, boolean) AS IMPLICIT;
+
+-- ---------------------------------------------------------------------------------------------
+-- access method hnsw
+
+CREATE FUNCTION hnswhandler(internal) RETURNS index_am_handler
+    AS 'MODULE_PATHNAME', 'hnswhandler_wrapper' LANGUAGE C;
+
+CREATE ACCESS METHOD hnsw TYPE INDEX HANDLER hnswhandler;
+COMMENT ON ACCESS METHOD hnsw IS 'graph of nearest neighbours, one for each value of leading columns';
+
+-- vectors
+
+CREATE OPERATOR CLASS vector_l2_ops
+    FOR TYPE vector USING hnsw AS
+    OPERATOR 1 <-> (vector, vector) FOR ORDER BY float_ops,
+    FUNCTION 1 vector_l2_squared_distance(vector, vector);
+
+CREATE OPERATOR CLASS vector_ip_ops
+    FOR TYPE vector USING hnsw AS
+    OPERATOR 1 <#> (vector, vector) FOR ORDER BY float_ops,
+    FUNCTION 1 vector_negative_inner_product(vector, vector);
+
+CREATE OPERATOR CLASS vector_cosine_ops
+    FOR TYPE vector USING hnsw AS
+    OPERATOR 1 <=> (vector, vector) FOR ORDER BY float_ops,
+    FUNCTION 1 vector_negative_inner_product(vector, vector),
+    FUNCTION 2 vector_norm(vector);
+
+-- leading columns: equality alone
+
+CREATE OPERATOR FAMILY integer_ops USING hnsw;
+
+CREATE OPERATOR CLASS int2_ops
+    DEFAULT FOR TYPE int2 USING hnsw FAMILY integer_ops AS
+    OPERATOR 1 pg_catalog.= (int2, int2);
+
+CREATE OPERATOR CLASS int4_ops
+    DEFAULT FOR TYPE int4 USING hnsw FAMILY integer_ops AS
+    OPERATOR 1 pg_catalog.= (int4, int4);
+
+CREATE OPERATOR CLASS int8_ops
+    DEFAULT FOR TYPE int8 USING hnsw FAMILY integer_ops AS
+    OPERATOR 1 pg_catalog.= (int8, int8);
+
+ALTER OPERATOR FAMILY integer_ops USING hnsw ADD
+    OPERATOR 1 pg_catalog.= (int2, int4),
+    OPERATOR 1 pg_catalog.= (int2, int8),
+    OPERATOR 1 pg_catalog.= (int4, int2),
+    OPERATOR 1 pg_catalog.= (int4, int8),
+    OPERATOR 1 pg_catalog.= (int8, int2),
+    OPERATOR 1 pg_catalog.= (int8, int4);
+
+CREATE OPERATOR CLASS text_ops
+    DEFAULT FOR TYPE text USING hnsw AS
+    OPERATOR 1 pg_catalog.= (text, text);
+
+CREATE OPERATOR CLASS uuid_ops
+    DEFAULT FOR TYPE uuid USING hnsw AS
+    OPERATOR 1 pg_catalog.= (uuid, uuid);
+
+CREATE OPERATOR CLASS bool_ops
+    DEFAULT FOR TYPE bool USING hnsw AS
+    OPERATOR 1 pg_catalog.= (bool, bool);

@@ -9,6 +9,13 @@ mod raise;
 
 ::pgrx::pg_module_magic!(name = c"conifer", version = c"0.1.0");
 
+/// The server calls this when it loads the library.
+#[pgrx::pg_guard]
+#[allow(unsafe_code)] // a name that the server looks for
+pub extern "C-unwind" fn _PG_init() {
+    engine::hnsw::init();
+}
+
 // The SQL is written by hand, in two parts that can be installed apart: the engine knows nothing of
 // the Pinecone layer.
 ::pgrx::extension_sql_file!("../sql/engine.sql", name = "engine", bootstrap);

@@ -4,6 +4,7 @@ mod aggregate;
 mod array;
 mod call;
 mod datum;
+pub mod hnsw;
 mod message;
 mod result;
 pub mod sparsevec;

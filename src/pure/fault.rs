@@ -45,6 +45,14 @@ pub mod state {
     pub const INVALID_BINARY_REPRESENTATION: &str = "22P03";
     /// `protocol_violation`: a binary value that ends too early
     pub const PROTOCOL_VIOLATION: &str = "08P01";
+    /// `insufficient_resources`
+    pub const INSUFFICIENT_RESOURCES: &str = "53000";
+    /// `query_canceled`
+    pub const QUERY_CANCELED: &str = "57014";
+    /// `object_not_in_prerequisite_state`
+    pub const OBJECT_NOT_IN_PREREQUISITE_STATE: &str = "55000";
+    /// `internal_error`: a bug of ours
+    pub const INTERNAL_ERROR: &str = "XX000";
     /// `data_corrupted`: a stored value that cannot have been written
     pub const DATA_CORRUPTED: &str = "XX001";
 }

@@ -91,7 +91,7 @@ const _: () = assert!(ANCHOR == MOST_BLOCKS);
 
 /// What is said of bytes that cannot have been written.
 #[cold]
-pub(crate) fn corrupted(what: impl std::fmt::Display) -> Fault {
+pub fn corrupted(what: impl std::fmt::Display) -> Fault {
     Fault::new(state::DATA_CORRUPTED, format!("block of the index is corrupted: {what}"))
         .hint("REINDEX the index.")
 }

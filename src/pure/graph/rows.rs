@@ -67,6 +67,13 @@ impl Arena {
         Self { metric, dim, stride, shift, len: 0, chunks: Vec::new(), kernels: kernels() }
     }
 
+    /// As [`new`](Self::new), for about so many vectors: takes no more memory than they need.
+    pub fn with_capacity(metric: Metric, dim: usize, rows: usize) -> Self {
+        let mut new = Self::new(metric, dim);
+        new.shift = new.shift.min(rows.max(1).next_power_of_two().ilog2());
+        new
+    }
+
     /// Dimensions of the vectors.
     pub fn dim(&self) -> usize {
         self.dim

@@ -228,15 +228,24 @@ pub fn remove(leaf: &mut [u8], at: usize) -> Result<()> {
     Ok(())
 }
 
+/// Refuses a prefix of more bits than a leaf can have.
+///
+/// # Errors
+/// `54000`
+pub fn check_bits(bits: u32) -> Result<()> {
+    if bits <= MOST_BITS {
+        return Ok(());
+    }
+    Err(Fault::new(state::PROGRAM_LIMIT_EXCEEDED, "too many keys with the same hash"))
+}
+
 /// Divides a leaf by its next bit: keys with a 1 there go to `high`. Gives that leaf's bits and prefix.
 ///
 /// # Errors
 /// `54000` if there are no more bits; entries that cannot have been written.
 pub fn split(leaf: &mut [u8], high: &mut [u8]) -> Result<(u32, u64)> {
     let bits = bits(leaf)? + 1;
-    if bits > MOST_BITS {
-        return Err(Fault::new(state::PROGRAM_LIMIT_EXCEEDED, "too many keys with the same hash"));
-    }
+    check_bits(bits)?;
     let bit = 1 << (64 - bits);
     let (low, up) = (prefix_of(leaf), prefix_of(leaf) | bit);
     let old = leaf.to_vec();

@@ -58,6 +58,11 @@ impl Key {
         self.0.extend(text);
     }
 
+    /// More columns: those of another key.
+    pub fn append(&mut self, other: &Self) {
+        self.0.extend(&other.0);
+    }
+
     /// Refuses keys that are too long.
     ///
     /// # Errors

@@ -177,10 +177,8 @@ proptest! {
             let place = find(&leaf, hash, &key).unwrap();
             prop_assert_eq!(place.map(|p| p.1), model.get(&name).copied());
             match (place, what) {
-                (None, 0 | 1) => {
-                    if add(&mut leaf, &Found { hash, key: &key, entry: new }).unwrap() {
-                        model.insert(name, new);
-                    }
+                (None, 0 | 1) if add(&mut leaf, &Found { hash, key: &key, entry: new }).unwrap() => {
+                    model.insert(name, new);
                 }
                 (Some((at, _)), 1) => {
                     set(&mut leaf, at, &new);

@@ -1,0 +1,232 @@
+//! `CREATE INDEX`: the table into memory, graphs by threads, pages in one go.
+#![allow(unsafe_code)]
+
+use super::buffer::Index;
+use super::class::Columns;
+use super::fresh::Fresh;
+use super::key;
+use super::options::Options;
+use super::rows::Rows;
+use super::threads;
+use super::value;
+use crate::raise::{OrRaise, raise};
+use conifer_pure::block::{self, Layout, Tid};
+use conifer_pure::fault::{Fault, state};
+use conifer_pure::graph::{Control, Params, Phase};
+use conifer_pure::index::Meta;
+use conifer_pure::rotation::Rotation;
+use pgrx::prelude::*;
+use pgrx::{PgTupleDesc, pg_sys};
+use std::ffi::{CStr, c_char, c_void};
+
+/// What a construction is at, for `pg_stat_progress_create_index`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(i64)]
+enum Step {
+    Load = 2,
+    Insert,
+    Fill,
+    Repair,
+    Write,
+}
+
+/// The names of the steps.
+#[pg_guard]
+pub unsafe extern "C-unwind" fn ambuildphasename(step: i64) -> *mut c_char {
+    let name: &CStr = match step {
+        1 => c"initializing",
+        2 => c"loading tuples",
+        3 => c"building graph",
+        4 => c"filling lanes",
+        5 => c"linking",
+        6 => c"writing pages",
+        _ => return std::ptr::null_mut(),
+    };
+    name.as_ptr().cast_mut()
+}
+
+fn progress(what: u32, value: i64) {
+    // SAFETY: writes to this backend's own entry.
+    unsafe { pg_sys::pgstat_progress_update_param(what as i32, value) }
+}
+
+fn enter(step: Step) {
+    progress(pg_sys::PROGRESS_CREATEIDX_SUBPHASE, step as i64);
+}
+
+/// What the index will be.
+///
+/// Raises for columns that cannot be indexed, or options that do not go together.
+fn meta(index: Index, columns: &Columns) -> Meta {
+    let options = Options::of(index);
+    if options.ef_construction < 2 * options.m {
+        let message = "ef_construction must be greater than or equal to 2 * m";
+        raise(Fault::new(state::INVALID_PARAMETER_VALUE, message));
+    }
+    // SAFETY: the relation is open.
+    let descriptor = unsafe { PgTupleDesc::from_pg_unchecked((*index.0).rd_att) };
+    let dim = descriptor.get(columns.key.len()).map_or(-1, |column| column.atttypmod);
+    if dim < 1 {
+        raise(Fault::new(state::DATA_EXCEPTION, "column does not have dimensions"));
+    }
+    let params = Params::for_options(columns.class.metric, options.m.into(), options.ef_construction.into());
+    let wanted = block::Options { lanes: params.lanes, ..block::Options::default() };
+    let layout = Layout::choose(dim as usize, columns.class.metric, wanted).or_raise();
+    let mut random = [0u8; 16];
+    // SAFETY: fills these bytes.
+    if !unsafe { pg_sys::pg_strong_random(random.as_mut_ptr().cast(), random.len()) } {
+        raise(Fault::new(state::INTERNAL_ERROR, "could not generate random values"));
+    }
+    let half = |at: usize| random[at..].first_chunk().map_or(0, |half| u64::from_le_bytes(*half));
+    Meta {
+        layout,
+        element: columns.class.element,
+        m: options.m,
+        ef_construction: options.ef_construction,
+        columns: columns.key.len() as u16,
+        directory: if columns.key.is_empty() { 0 } else { super::fresh::DIRECTORY },
+        // The same rotation for all: an index that is made twice is the same.
+        seed: SEED,
+        salt: half(8),
+    }
+}
+
+/// Of the rotation.
+const SEED: u64 = 0x636f_6e69_6665_7231;
+
+/// What the heap scan fills.
+struct Load<'a> {
+    columns: &'a Columns,
+    types: Vec<pg_sys::Oid>,
+    rows: Rows,
+    loaded: i64,
+    memory: pg_sys::MemoryContext,
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn load(
+    _index: pg_sys::Relation,
+    tid: pg_sys::ItemPointer,
+    values: *mut pg_sys::Datum,
+    nulls: *mut bool,
+    _alive: bool,
+    state: *mut c_void,
+) {
+    // SAFETY: the state is that of ambuild; the server gives a value for each column.
+    unsafe {
+        let load = &mut *state.cast::<Load<'_>>();
+        let last = load.columns.key.len();
+        if *nulls.add(last) {
+            return;
+        }
+        let before = pg_sys::MemoryContextSwitchTo(load.memory);
+        if let Some(key) = key::of_row(&load.columns.key, &load.types, values, nulls) {
+            let vector = value::elements(load.columns.class.element, *values.add(last));
+            let (block, offset) = pgrx::itemptr::item_pointer_get_both(*tid);
+            if load.rows.push(&key, &vector, Tid { block, offset }).or_raise() {
+                load.loaded += 1;
+                progress(pg_sys::PROGRESS_CREATEIDX_TUPLES_DONE, load.loaded);
+            }
+        }
+        pg_sys::MemoryContextSwitchTo(before);
+        pg_sys::MemoryContextReset(load.memory);
+    }
+}
+
+/// Makes an index.
+#[pg_guard]
+pub unsafe extern "C-unwind" fn ambuild(
+    heap: pg_sys::Relation,
+    relation: pg_sys::Relation,
+    info: *mut pg_sys::IndexInfo,
+) -> *mut pg_sys::IndexBuildResult {
+    let index = Index(relation);
+    if index.pages() != 0 {
+        let message = format!("index \"{}\" already contains data", index.name());
+        raise(Fault::new(state::INTERNAL_ERROR, message));
+    }
+    let columns = Columns::of(index);
+    let meta = meta(index, &columns);
+    // SAFETY: the relations are open; a context of our own for what detoasting leaves behind.
+    let (heap_rows, rows) = unsafe {
+        let memory = pg_sys::AllocSetContextCreateInternal(
+            pg_sys::CurrentMemoryContext,
+            c"hnsw build".as_ptr(),
+            pg_sys::ALLOCSET_DEFAULT_MINSIZE as usize,
+            pg_sys::ALLOCSET_DEFAULT_INITSIZE as usize,
+            pg_sys::ALLOCSET_DEFAULT_MAXSIZE as usize,
+        );
+        let types = std::slice::from_raw_parts((*relation).rd_opcintype, columns.key.len() + 1).to_vec();
+        let rows = Rows::new(meta.layout.metric(), meta.layout.dim(), !columns.key.is_empty());
+        let mut state = Load { columns: &columns, types, rows, loaded: 0, memory };
+        enter(Step::Load);
+        let heap_rows = if heap.is_null() {
+            0.0
+        } else {
+            let state = std::ptr::from_mut(&mut state).cast();
+            pg_sys::table_index_build_scan(
+                heap,
+                relation,
+                info,
+                true,
+                true,
+                Some(load),
+                state,
+                std::ptr::null_mut(),
+            )
+        };
+        pg_sys::MemoryContextDelete(memory);
+        (heap_rows, state.rows)
+    };
+    let index_rows = rows.len() as f64;
+    write(index, &meta, rows);
+    // SAFETY: the server frees it with its context.
+    unsafe {
+        let mut result = PgBox::<pg_sys::IndexBuildResult>::alloc0();
+        (result.heap_tuples, result.index_tuples) = (heap_rows, index_rows);
+        result.into_pg()
+    }
+}
+
+/// Threads of a construction: as many as processes a build of the server's own would have.
+fn threads() -> usize {
+    // SAFETY: a variable of this process.
+    let more = unsafe { pg_sys::max_parallel_maintenance_workers };
+    1 + more.max(0) as usize
+}
+
+/// Builds the graphs and writes all pages.
+fn write(index: Index, meta: &Meta, rows: Rows) {
+    let mut fresh = Fresh::new(index, pg_sys::ForkNumber::MAIN_FORKNUM, meta);
+    if rows.len() > 0 {
+        let pool = threads::pool(threads());
+        let control = Control::default();
+        let rotation = Rotation::new(meta.layout.dim(), meta.seed);
+        let params = Params::for_options(meta.layout.metric(), meta.m.into(), meta.ef_construction.into());
+        let total = rows.len() as i64;
+        progress(pg_sys::PROGRESS_CREATEIDX_TUPLES_TOTAL, total);
+        let report = || {
+            let (phase, done) = control.progress();
+            enter(match phase {
+                Phase::Insert | Phase::Refine => Step::Insert,
+                Phase::Fill => Step::Fill,
+                Phase::Repair => Step::Repair,
+            });
+            progress(pg_sys::PROGRESS_CREATEIDX_TUPLES_DONE, done as i64);
+        };
+        rows.graphs(&params, &pool, &control, report, |graph| {
+            enter(Step::Write);
+            fresh.graph(graph, &rotation, &pool, &control);
+        });
+    }
+    enter(Step::Write);
+    fresh.finish();
+}
+
+/// Makes the index that an unlogged one is after a crash.
+#[pg_guard]
+pub unsafe extern "C-unwind" fn ambuildempty(relation: pg_sys::Relation) {
+    let index = Index(relation);
+    let meta = meta(index, &Columns::of(index));
+    Fresh::new(index, pg_sys::ForkNumber::INIT_FORKNUM, &meta).finish();
+}

@@ -1,0 +1,113 @@
+//! The operator classes, told apart by their support functions.
+#![allow(unsafe_code)]
+
+use super::buffer::Index;
+use crate::raise::raise;
+use conifer_pure::fault::{Fault, state};
+use conifer_pure::graph::Metric;
+use conifer_pure::index::{Column, Element};
+use pgrx::pg_sys;
+
+unsafe extern "C-unwind" {
+    fn vector_l2_squared_distance_wrapper(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum;
+    fn vector_negative_inner_product_wrapper(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum;
+}
+
+/// Support function 1: the distance that orders alike.
+const DISTANCE: u16 = 1;
+/// Support function 2: the norm, for the cosine.
+const NORM: u16 = 2;
+
+/// What is indexed and how it is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Class {
+    /// The type of the column.
+    pub element: Element,
+    /// How vectors are compared.
+    pub metric: Metric,
+}
+
+/// The columns of an index: those of the key, and the vector.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Columns {
+    /// Kinds of the leading columns.
+    pub key: Vec<Column>,
+    /// Of the last one.
+    pub class: Class,
+}
+
+impl Columns {
+    /// Those of an index.
+    ///
+    /// Raises `0A000` for columns that are no key, a vector that is not the last column, or an operator class that is
+    /// not ours.
+    pub fn of(index: Index) -> Self {
+        // SAFETY: the relation is open; there are as many entries as columns.
+        let (types, collations) = unsafe {
+            let n = (*(*index.0).rd_index).indnkeyatts as usize;
+            (
+                std::slice::from_raw_parts((*index.0).rd_opcintype, n),
+                std::slice::from_raw_parts((*index.0).rd_indcollation, n),
+            )
+        };
+        let last = types.len() - 1;
+        let mut key = vec![];
+        for (i, (kind, collation)) in types.iter().zip(collations).take(last).enumerate() {
+            key.push(column(*kind).unwrap_or_else(|| {
+                let text = if class(index, i + 1).is_some() {
+                    "vector must be the last column of an hnsw index"
+                } else {
+                    "column cannot be part of the key of an hnsw index"
+                };
+                raise(Fault::new(state::FEATURE_NOT_SUPPORTED, text))
+            }));
+            // SAFETY: a lookup in the catalog.
+            if *collation != pg_sys::InvalidOid
+                && !unsafe { pg_sys::get_collation_isdeterministic(*collation) }
+            {
+                let text = "nondeterministic collations are not supported in the key of an hnsw index";
+                raise(Fault::new(state::FEATURE_NOT_SUPPORTED, text));
+            }
+        }
+        let class = class(index, last + 1).unwrap_or_else(|| {
+            let text = if column(types[last]).is_some() {
+                "last column of an hnsw index must be a vector"
+            } else {
+                "operator class is not supported by hnsw"
+            };
+            raise(Fault::new(state::FEATURE_NOT_SUPPORTED, text))
+        });
+        Self { key, class }
+    }
+}
+
+fn column(kind: pg_sys::Oid) -> Option<Column> {
+    match kind {
+        pg_sys::INT2OID | pg_sys::INT4OID | pg_sys::INT8OID => Some(Column::Integer),
+        pg_sys::TEXTOID => Some(Column::Text),
+        pg_sys::UUIDOID => Some(Column::Uuid),
+        pg_sys::BOOLOID => Some(Column::Boolean),
+        _ => None,
+    }
+}
+
+/// The class of a column, counted from 1; none if it has no distance or one that is not ours.
+fn class(index: Index, column: usize) -> Option<Class> {
+    // SAFETY: the relation is open and has that column; functions have been looked up when it was opened.
+    let (distance, norm) = unsafe {
+        let column = column as i16;
+        if pg_sys::index_getprocid(index.0, column, DISTANCE) == pg_sys::InvalidOid {
+            return None;
+        }
+        let norm = pg_sys::index_getprocid(index.0, column, NORM) != pg_sys::InvalidOid;
+        ((*pg_sys::index_getprocinfo(index.0, column, DISTANCE)).fn_addr?, norm)
+    };
+    type Function = unsafe extern "C-unwind" fn(pg_sys::FunctionCallInfo) -> pg_sys::Datum;
+    let known: [(Function, Element, Metric); 2] = [
+        (vector_l2_squared_distance_wrapper, Element::F32, Metric::L2),
+        (vector_negative_inner_product_wrapper, Element::F32, Metric::InnerProduct),
+    ];
+    let (_, element, metric) = known.into_iter().find(|(ours, ..)| std::ptr::fn_addr_eq(*ours, distance))?;
+    let metric = if norm { Metric::Cosine } else { metric };
+    Some(Class { element, metric })
+}

@@ -1,0 +1,82 @@
+//! What a backend knows of an index: all that never changes, read once.
+#![allow(unsafe_code)]
+
+use super::buffer::{Index, Mode};
+use super::class::Columns;
+use super::page::{self, Kind};
+use crate::raise::{OrRaise, raise};
+use conifer_pure::fault::{Fault, state};
+use conifer_pure::index::Meta;
+use conifer_pure::rotation::Rotation;
+use pgrx::pg_sys;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// The first page.
+pub const META: u32 = 0;
+/// Indexes that are remembered.
+const MOST: usize = 32;
+
+/// What an index is.
+#[derive(Debug)]
+pub struct Known {
+    /// As written.
+    pub meta: Meta,
+    /// That of its vectors.
+    pub rotation: Rotation,
+    /// Its columns.
+    pub columns: Columns,
+}
+
+/// An index in its present file.
+type Name = (pg_sys::Oid, u32);
+
+thread_local! {
+    static KNOWN: RefCell<Vec<(Name, Rc<Known>)>> = const { RefCell::new(vec![]) };
+}
+
+fn name(index: Index) -> Name {
+    // SAFETY: the relation is open.
+    unsafe {
+        #[cfg(feature = "pg15")]
+        let file = (*index.0).rd_node.relNode;
+        #[cfg(not(feature = "pg15"))]
+        let file = (*index.0).rd_locator.relNumber;
+        ((*index.0).rd_id, u32::from(file))
+    }
+}
+
+impl Known {
+    /// Of an index.
+    ///
+    /// Raises `XX001` if its first page cannot have been written.
+    pub fn of(index: Index) -> Rc<Self> {
+        let name = name(index);
+        let known = KNOWN.with_borrow(|all| all.iter().find(|(n, _)| *n == name).map(|(_, k)| k.clone()));
+        known.unwrap_or_else(|| {
+            let new = Rc::new(Self::read(index));
+            KNOWN.with_borrow_mut(|all| {
+                if all.len() >= MOST {
+                    all.remove(0);
+                }
+                all.push((name, new.clone()));
+            });
+            new
+        })
+    }
+
+    fn read(index: Index) -> Self {
+        let columns = Columns::of(index);
+        let first = index.page(META, Mode::Share);
+        page::check(first.bytes(), Kind::Meta).or_raise();
+        let meta = Meta::read(page::room(first.bytes())).or_raise();
+        drop(first);
+        let same = (meta.layout.metric(), meta.element, usize::from(meta.columns))
+            == (columns.class.metric, columns.class.element, columns.key.len());
+        if !same {
+            let message = format!("index \"{}\" was made for other operator classes", index.name());
+            raise(Fault::new(state::DATA_CORRUPTED, message).hint("REINDEX the index."));
+        }
+        Self { rotation: Rotation::new(meta.layout.dim(), meta.seed), meta, columns }
+    }
+}

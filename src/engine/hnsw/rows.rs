@@ -1,0 +1,148 @@
+//! The rows of an index under construction, by key.
+
+use super::threads;
+use crate::raise::OrRaise;
+use conifer_pure::Result;
+use conifer_pure::block::Tid;
+use conifer_pure::distance::norm;
+use conifer_pure::graph::{Arena, Control, Folding, Graph, Members, Metric, Params, Stopped, build_arena};
+use conifer_pure::index::Key;
+use rayon::prelude::*;
+use std::collections::HashMap;
+
+/// Keys with fewer rows are built many at a time, each by one thread.
+const FEW: usize = 4096;
+/// Rows of such keys that are built together.
+const TOGETHER: usize = 1 << 15;
+
+/// Vectors in memory, and where they come from.
+pub struct Rows {
+    metric: Metric,
+    dim: usize,
+    tids: Vec<Tid>,
+    kept: Kept,
+}
+
+enum Kept {
+    /// All in one graph: equal vectors are one node at once.
+    One(Folding),
+    /// By key, to be divided when all are there.
+    Keyed { arena: Arena, keys: HashMap<Key, u32>, key_of: Vec<u32> },
+}
+
+/// The graph of a key, to be written.
+pub struct Built {
+    /// The key, empty if there are no keys.
+    pub key: Key,
+    /// Vectors of the nodes.
+    pub arena: Arena,
+    /// Which rows each node stands for.
+    pub members: Members,
+    /// Where the rows are.
+    pub tids: Vec<Tid>,
+    /// Its edges.
+    pub graph: Graph,
+}
+
+impl Rows {
+    /// None yet.
+    pub fn new(metric: Metric, dim: usize, keyed: bool) -> Self {
+        let arena = Arena::new(metric, dim);
+        let kept = if keyed {
+            Kept::Keyed { arena, keys: HashMap::new(), key_of: vec![] }
+        } else {
+            Kept::One(Folding::new(arena))
+        };
+        Self { metric, dim, tids: vec![], kept }
+    }
+
+    /// Rows so far.
+    pub fn len(&self) -> usize {
+        self.tids.len()
+    }
+
+    /// Adds a row; false if it has no place in an index: a zero vector under the cosine.
+    ///
+    /// # Errors
+    /// Another number of dimensions, or too many rows.
+    pub fn push(&mut self, key: &Key, vector: &[f32], tid: Tid) -> Result<bool> {
+        if self.metric == Metric::Cosine && norm(vector) == 0.0 {
+            return Ok(false);
+        }
+        match &mut self.kept {
+            Kept::One(folding) => {
+                folding.push(vector)?;
+            }
+            Kept::Keyed { arena, keys, key_of } => {
+                arena.push(vector)?;
+                let next = keys.len() as u32;
+                let number = match keys.get(key) {
+                    Some(number) => *number,
+                    None => *keys.entry(key.clone()).or_insert(next),
+                };
+                key_of.push(number);
+            }
+        }
+        self.tids.push(tid);
+        Ok(true)
+    }
+
+    /// Builds the graph of each key and gives it to `take`. `report` is called from time to time.
+    ///
+    /// Raises if the construction is cancelled or fails.
+    pub fn graphs(
+        self,
+        params: &Params,
+        pool: &rayon::ThreadPool,
+        control: &Control,
+        mut report: impl FnMut(),
+        mut take: impl FnMut(Built),
+    ) {
+        let Self { metric, dim, tids, kept } = self;
+        let built = |key: Key, folding: Folding, tids: Vec<Tid>| {
+            let (arena, members) = folding.finish();
+            let graph = build_arena(&arena, params, pool, control)?;
+            Ok::<_, Stopped>(Built { key, arena, members, tids, graph })
+        };
+        match kept {
+            Kept::One(folding) => {
+                let work = || built(Key::new(), folding, tids);
+                take(threads::wait(control, &mut report, work).unwrap_or_else(|why| threads::stopped(why)));
+            }
+            Kept::Keyed { arena, keys, key_of } => {
+                let mut groups: Vec<(Key, Vec<u32>)> = vec![Default::default(); keys.len()];
+                keys.into_iter().for_each(|(key, number)| groups[number as usize].0 = key);
+                (0..).zip(&key_of).for_each(|(row, key)| groups[*key as usize].1.push(row));
+                let group = |(key, rows): (Key, Vec<u32>)| {
+                    let mut folding = Folding::new(Arena::with_capacity(metric, dim, rows.len()));
+                    let found = rows.iter().try_for_each(|row| folding.push(arena.vector(*row)).map(drop));
+                    let tids = rows.iter().map(|row| tids[*row as usize]).collect();
+                    built(key, folding, tids).map(|built| found.map(|()| built))
+                };
+                let (many, mut few): (Vec<_>, Vec<_>) =
+                    groups.into_iter().partition(|(_, rows)| rows.len() >= FEW);
+                for one in many {
+                    let built = threads::wait(control, &mut report, || group(one));
+                    take(built.unwrap_or_else(|why| threads::stopped(why)).or_raise());
+                }
+                while !few.is_empty() {
+                    let mut rows = 0;
+                    let from = few.iter().rposition(|(_, of)| {
+                        rows += of.len();
+                        rows > TOGETHER
+                    });
+                    let some = few.split_off(from.map_or(0, |at| at.min(few.len() - 1)));
+                    let work = || {
+                        let all =
+                            || some.into_par_iter().map(group).collect::<std::result::Result<Vec<_>, _>>();
+                        pool.install(all)
+                    };
+                    let built = threads::wait(control, &mut report, work);
+                    for built in built.unwrap_or_else(|why| threads::stopped(why)) {
+                        take(built.or_raise());
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! Scans: `ORDER BY column <-> query`, with the key's columns given.
+//!
+//! Own vectors are rounded, so two rows at nearly the same distance may come in the wrong order. Of those the executor
+//! is told a bound instead of a distance, and puts them right with the table's vectors (`xs_recheckorderby`).
+#![allow(unsafe_code)]
+
+use super::blocks::Blocks;
+use super::buffer::Index;
+use super::key::{Asked, of_conditions};
+use super::known::Known;
+use super::roots;
+use super::settings::{IterativeScan, Settings};
+use super::value;
+use crate::raise::{OrRaise, raise};
+use conifer_pure::block::Layout;
+use conifer_pure::fault::{Fault, state};
+use conifer_pure::graph::Metric;
+use conifer_pure::index::{Entry, Key, MANY};
+use conifer_pure::search::{Hit, Limit, Order, Reach, Search, Width};
+use pgrx::prelude::*;
+use pgrx::{PgMemoryContexts, pg_sys};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// Graphs up to this number of nodes are searched by looking at all of them.
+pub const SMALL: u32 = 256;
+
+/// What a scan keeps.
+struct Scan {
+    known: Rc<Known>,
+    blocks: Blocks,
+    search: Option<Search>,
+    /// The search has been started.
+    started: bool,
+    /// The query has a distance to rows that order means something of.
+    ordered: bool,
+}
+
+/// Searches that can be used again, with their memory.
+const KEPT: usize = 4;
+/// A search that has grown beyond is not kept.
+const LARGE: usize = 1 << 20;
+
+thread_local! {
+    static IDLE: RefCell<Vec<(Layout, Search)>> = const { RefCell::new(vec![]) };
+}
+
+fn search_for(layout: Layout) -> Search {
+    let idle = IDLE.with_borrow_mut(|idle| {
+        let at = idle.iter().position(|(l, _)| *l == layout)?;
+        Some(idle.swap_remove(at).1)
+    });
+    idle.unwrap_or_else(|| Search::new(layout))
+}
+
+fn keep(layout: Layout, search: Search) {
+    if search.memory() < LARGE {
+        IDLE.with_borrow_mut(|idle| {
+            if idle.len() >= KEPT {
+                idle.remove(0);
+            }
+            idle.push((layout, search));
+        });
+    }
+}
+
+/// Starts a scan.
+#[pg_guard]
+pub unsafe extern "C-unwind" fn ambeginscan(
+    relation: pg_sys::Relation,
+    conditions: i32,
+    orders: i32,
+) -> pg_sys::IndexScanDesc {
+    let index = Index(relation);
+    let known = Known::of(index);
+    let new = Scan {
+        blocks: Blocks::new(index, known.meta.layout),
+        search: Some(search_for(known.meta.layout)),
+        known,
+        started: false,
+        ordered: true,
+    };
+    // SAFETY: the server's context outlives the scan; what is kept is dropped with it, also after an error.
+    unsafe {
+        let scan = pg_sys::RelationGetIndexScan(relation, conditions, orders);
+        let orders = orders.max(1) as usize;
+        (*scan).xs_orderbyvals = pg_sys::palloc0(orders * size_of::<pg_sys::Datum>()).cast();
+        (*scan).xs_orderbynulls = pg_sys::palloc0(orders).cast();
+        (*scan).opaque = PgMemoryContexts::CurrentMemoryContext.leak_and_drop_on_delete(new).cast();
+        scan
+    }
+}
+
+/// Starts it again, with the same or other conditions.
+#[pg_guard]
+pub unsafe extern "C-unwind" fn amrescan(
+    scan: pg_sys::IndexScanDesc,
+    conditions: pg_sys::ScanKey,
+    _conditions: i32,
+    orders: pg_sys::ScanKey,
+    _orders: i32,
+) {
+    // SAFETY: the server gives as many as it said in the beginning, or null.
+    unsafe {
+        if !conditions.is_null() && (*scan).numberOfKeys > 0 {
+            std::ptr::copy(conditions, (*scan).keyData, (*scan).numberOfKeys as usize);
+        }
+        if !orders.is_null() && (*scan).numberOfOrderBys > 0 {
+            std::ptr::copy(orders, (*scan).orderByData, (*scan).numberOfOrderBys as usize);
+        }
+        (*(*scan).opaque.cast::<Scan>()).started = false;
+    }
+}
+
+/// Ends it.
+#[pg_guard]
+pub unsafe extern "C-unwind" fn amendscan(scan: pg_sys::IndexScanDesc) {
+    // SAFETY: made in ambeginscan; dropping the search here lets the next scan have it.
+    unsafe {
+        let scan = &mut *(*scan).opaque.cast::<Scan>();
+        let (layout, search) = (scan.known.meta.layout, scan.search.take());
+        if let Some(search) = search {
+            keep(layout, search);
+        }
+    }
+}
+
+/// The next row.
+#[pg_guard]
+pub unsafe extern "C-unwind" fn amgettuple(
+    scan: pg_sys::IndexScanDesc,
+    _direction: pg_sys::ScanDirection::Type,
+) -> bool {
+    // SAFETY: made in ambeginscan, and nobody else has it.
+    let (scan, state) = unsafe { (&mut *scan, &mut *(*scan).opaque.cast::<Scan>()) };
+    if !state.started {
+        state.started = true;
+        start(scan, state);
+    }
+    let Scan { search: Some(search), blocks, .. } = state else { return false };
+    let Some(hit) = search.next(blocks).or_raise() else { return false };
+    // SAFETY: room for one distance was made in ambeginscan.
+    unsafe {
+        pgrx::itemptr::item_pointer_set_all(&mut scan.xs_heaptid, hit.tid.block, hit.tid.offset);
+        scan.xs_recheck = false;
+        let (certain, distance) = if state.ordered { told(search, &hit) } else { (true, 0.0) };
+        scan.xs_recheckorderby = !certain;
+        *scan.xs_orderbynulls = !state.ordered;
+        *scan.xs_orderbyvals = pg_sys::Datum::from(distance.to_bits());
+    }
+    true
+}
+
+/// What the executor is told of a row's distance: the distance, or that it must look itself and a bound.
+fn told(search: &Search, hit: &Hit) -> (bool, f64) {
+    if hit.certain { (true, search.shown(hit.distance)) } else { (false, hit.floor) }
+}
+
+fn start(scan: &mut pg_sys::IndexScanDescData, state: &mut Scan) {
+    let index = Index(scan.indexRelation);
+    count(scan);
+    if scan.numberOfOrderBys != 1 {
+        // The planner makes no such plan: its cost is infinite.
+        raise(Fault::new(state::FEATURE_NOT_SUPPORTED, "cannot scan hnsw index without order"));
+    }
+    // SAFETY: the server has set a snapshot. This is IsMVCCSnapshot().
+    let kind = unsafe { (*scan.xs_snapshot).snapshot_type };
+    if !matches!(kind, pg_sys::SnapshotType::SNAPSHOT_MVCC | pg_sys::SnapshotType::SNAPSHOT_HISTORIC_MVCC) {
+        raise(Fault::new(state::FEATURE_NOT_SUPPORTED, "non-MVCC snapshots are not supported with hnsw"));
+    }
+    let Some(entry) = graph(index, scan, &state.known) else {
+        state.search = None;
+        return;
+    };
+    // SAFETY: there is one order.
+    let order = unsafe { &*scan.orderByData };
+    let layout = &state.known.meta.layout;
+    let null = order.sk_flags as u32 & pg_sys::SK_ISNULL != 0;
+    let query = if null {
+        vec![0.0; layout.dim()]
+    } else {
+        // SAFETY: the operator takes the column's type on its right side.
+        unsafe { value::elements(state.known.meta.element, order.sk_argument) }
+    };
+    if query.len() != layout.dim() {
+        let message = format!("different vector dimensions {} and {}", layout.dim(), query.len());
+        raise(Fault::new(state::DATA_EXCEPTION, message));
+    }
+    state.ordered = !null && (layout.metric() != Metric::Cosine || query.iter().any(|x| *x != 0.0));
+    let settings = Settings::now();
+    let order = match settings.iterative_scan {
+        IterativeScan::Off => Order::Once,
+        IterativeScan::Relaxed => Order::Relaxed,
+        IterativeScan::Strict => Order::Strict,
+    };
+    let reach =
+        if entry.nodes <= SMALL { Reach::All } else { Reach::Near(Width::for_ef(settings.ef_search, None)) };
+    let search = state.search.get_or_insert_with(|| search_for(*layout));
+    search.start(&state.known.rotation, &query, entry.root, reach, order).or_raise();
+    search.limit(Limit { hops: settings.max_scan_tuples, bytes: settings.memory });
+}
+
+/// The graph that the conditions lead to.
+fn graph(index: Index, scan: &pg_sys::IndexScanDescData, known: &Known) -> Option<Entry> {
+    // SAFETY: the server has set as many conditions, equalities of our operator classes; and a type for each column.
+    let asked = unsafe {
+        let conditions = match scan.numberOfKeys {
+            0 => &[],
+            n => std::slice::from_raw_parts(scan.keyData, n as usize),
+        };
+        let types = std::slice::from_raw_parts((*index.0).rd_opcintype, known.columns.key.len() + 1);
+        of_conditions(&known.columns.key, types, conditions)
+    };
+    let key: Key = match asked {
+        Asked::Key(key) => key,
+        Asked::Nothing => return None,
+        Asked::Open => {
+            // The planner makes no such plan: its cost is infinite.
+            let message = format!("index \"{}\" cannot be scanned without its key", index.name());
+            raise(Fault::new(state::FEATURE_NOT_SUPPORTED, message))
+        }
+    };
+    debug_assert!(MANY > SMALL);
+    roots::find(index, known, &key)
+}
+
+/// Counts the scan for the statistics views.
+fn count(scan: &mut pg_sys::IndexScanDescData) {
+    // SAFETY: the relation is open; this is pgstat_count_index_scan().
+    unsafe {
+        let relation = scan.indexRelation;
+        if (*relation).pgstat_enabled && (*relation).pgstat_info.is_null() {
+            pg_sys::pgstat_assoc_relation(relation);
+        }
+        if let Some(info) = (*relation).pgstat_info.as_mut() {
+            #[cfg(feature = "pg15")]
+            {
+                info.t_counts.t_numscans += 1;
+            }
+            #[cfg(not(feature = "pg15"))]
+            {
+                info.counts.numscans += 1;
+            }
+        }
+        #[cfg(feature = "pg18")]
+        if let Some(instrument) = scan.instrument.as_mut() {
+            instrument.nsearches += 1;
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Threads for work that calls nothing of Postgres.
+#![allow(unsafe_code)]
+
+use crate::raise::raise;
+use conifer_pure::fault::{Fault, state};
+use conifer_pure::graph::{Control, Stopped};
+use conifer_pure::pack::Failed;
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// How often the backend looks whether it shall stop.
+const TICK: Duration = Duration::from_millis(50);
+
+/// A pool of `n` threads that no signal of the backend's ever runs on.
+pub fn pool(n: usize) -> rayon::ThreadPool {
+    let built = with_signals_blocked(|| {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(n)
+            .thread_name(|i| format!("hnsw build {i}"))
+            // A panic is reported by whoever waits, as an error of the statement.
+            .panic_handler(|_| {})
+            .build()
+    });
+    built.unwrap_or_else(|error| {
+        raise(Fault::new(state::INSUFFICIENT_RESOURCES, format!("could not start threads: {error}")))
+    })
+}
+
+/// Cancels the work if the backend leaves early.
+struct Cancel<'a>(&'a Control);
+
+impl Drop for Cancel<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.cancel();
+        }
+    }
+}
+
+/// Runs `work` on a thread of its own while the backend reports progress and looks for interrupts, and ends with
+/// it, whatever happens.
+pub fn wait<R: Send>(control: &Control, mut report: impl FnMut(), work: impl FnOnce() -> R + Send) -> R {
+    let (send, done) = mpsc::channel();
+    std::thread::scope(|scope| {
+        let _cancel = Cancel(control);
+        let spawned = with_signals_blocked(|| {
+            std::thread::Builder::new().name("hnsw build".into()).spawn_scoped(scope, move || {
+                let _ = send.send(work());
+            })
+        });
+        if let Err(error) = spawned {
+            raise(Fault::new(state::INSUFFICIENT_RESOURCES, format!("could not start a thread: {error}")));
+        }
+        loop {
+            match done.recv_timeout(TICK) {
+                Ok(result) => return result,
+                Err(mpsc::RecvTimeoutError::Timeout) => {
+                    report();
+                    pgrx::check_for_interrupts!();
+                }
+                Err(mpsc::RecvTimeoutError::Disconnected) => stopped(Stopped::Panicked("no result".into())),
+            }
+        }
+    })
+}
+
+/// Threads inherit the mask of whoever starts them.
+fn with_signals_blocked<R>(run: impl FnOnce() -> R) -> R {
+    // SAFETY: sets of signals on the stack; what was blocked before is blocked after. Starting threads raises nothing.
+    unsafe {
+        let mut all = std::mem::zeroed::<libc::sigset_t>();
+        let mut before = std::mem::zeroed::<libc::sigset_t>();
+        libc::sigfillset(&mut all);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut before);
+        let result = run();
+        libc::pthread_sigmask(libc::SIG_SETMASK, &before, std::ptr::null_mut());
+        result
+    }
+}
+
+/// Raises why there is no graph.
+pub fn stopped(why: Stopped) -> ! {
+    match why {
+        Stopped::Cancelled => {
+            raise(Fault::new(state::QUERY_CANCELED, "construction of the index was cancelled"))
+        }
+        Stopped::Panicked(text) => {
+            raise(Fault::new(state::INTERNAL_ERROR, format!("construction of the index failed: {text}")))
+        }
+    }
+}
+
+/// Raises why there are no pages.
+pub fn failed(why: Failed) -> ! {
+    match why {
+        Failed::Refused(fault) => raise(fault),
+        Failed::Stopped(why) => stopped(why),
+    }
+}
