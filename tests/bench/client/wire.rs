@@ -24,6 +24,7 @@ const BINARY: i16 = 1;
 /// A connection, used by one statement at a time.
 pub struct Connection {
     stream: UnixStream,
+    process: i32,
     out: Vec<u8>,
     buffer: Vec<u8>,
     /// What of `buffer` is read from the server and not yet looked at.
@@ -37,7 +38,8 @@ impl Connection {
     /// When there is no server, when it wants a password, and whatever it complains about.
     pub fn open(address: &Address) -> Result<Self> {
         let stream = UnixStream::connect(format!("{}/.s.PGSQL.5432", address.socket))?;
-        let mut connection = Self { stream, out: Vec::new(), buffer: vec![0; 1 << 16], unread: 0..0 };
+        let mut connection =
+            Self { stream, process: 0, out: Vec::new(), buffer: vec![0; 1 << 16], unread: 0..0 };
         let mut body = PROTOCOL.to_be_bytes().to_vec();
         for text in ["user", address.user, "database", address.database, ""] {
             body.extend_from_slice(text.as_bytes());
@@ -47,6 +49,11 @@ impl Connection {
         connection.out.extend_from_slice(&body);
         connection.exchange(|_| Ok(()))?;
         Ok(connection)
+    }
+
+    /// The number of the server's process at the other end.
+    pub fn process(&self) -> i32 {
+        self.process
     }
 
     /// Runs statements without parameters and drops their rows.
@@ -117,6 +124,11 @@ impl Connection {
             let (kind, body) = self.receive()?;
             match kind {
                 b'D' => take(&self.buffer[body])?,
+                b'K' => {
+                    let number =
+                        self.buffer[body].first_chunk().ok_or("the server tells no process number")?;
+                    self.process = i32::from_be_bytes(*number);
+                }
                 b'E' => failure = Some(complaint(&self.buffer[body])),
                 b'R' if self.buffer[body.clone()] != [0; 4] => {
                     return Err("the server wants a password".into());
@@ -204,7 +216,7 @@ mod tests {
             theirs.shutdown(std::net::Shutdown::Write).unwrap();
             theirs.read_to_end(&mut Vec::new()).unwrap(); // until we hang up: what was not read would be a reset
         });
-        Connection { stream: ours, out: Vec::new(), buffer: vec![0; 16], unread: 0..0 }
+        Connection { stream: ours, process: 0, out: Vec::new(), buffer: vec![0; 16], unread: 0..0 }
     }
 
     fn framed(kind: u8, body: &[u8]) -> Vec<u8> {
