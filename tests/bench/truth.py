@@ -5,6 +5,7 @@ import numpy as np
 CHUNK = 20_000
 TOLERANCE = 1e-6  # the servers rank by distances in float32
 
+
 def distances(metric, rows, query):
     """Distances of rows from one query, in float64: 1 − cosine, or L2."""
     rows, query = rows.astype(np.float64), query.astype(np.float64)
@@ -33,7 +34,7 @@ class Truth:
             answer = answer[self._there[answer]]
             near = distances(self._set.metric, self._set.rows[answer], query)
             hits += min(k, np.count_nonzero(near <= limit + TOLERANCE * max(1, limit)))
-        return hits / (k * len(self._set.queries))
+        return float(hits / (k * len(self._set.queries)))
 
 
 def _candidates(a_set, ids, k):
