@@ -29,7 +29,7 @@ from pathlib import Path
 
 from bench import plot, report, sets
 from bench.measure import Measuring
-from bench.side import Side
+from bench.side import LABEL, Side
 from cluster import ROOT, Cluster
 
 SETTINGS = {
@@ -104,52 +104,57 @@ def chosen(arguments):
     return {name: makers[name] for name in names}
 
 
-def measured(makers, arguments):
-    """Measure all sets, one after the other; a server for each, with buffers that hold it."""
-    results, versions = [], {}
-    for name, make in makers.items():
-        a_set = make()
-        begin = time.monotonic()
+def measured(a_set, arguments):
+    """Measure a set on a server whose buffers hold it. Returns the result and the versions of all that took part."""
+    begin = time.monotonic()
 
-        def say(what):
-            print(f"· {name}: {what} ({time.monotonic() - begin:.0f} s)", file=sys.stderr, flush=True)
+    def say(what):
+        print(f"· {a_set.name}: {what} ({time.monotonic() - begin:.0f} s)", file=sys.stderr, flush=True)
 
-        server = Server(arguments.major, max(LEAST, ROOM * a_set.rows.nbytes))
-        scratch = Path(tempfile.mkdtemp(prefix="conifer-bench-"))
-        sides = []
-        try:
-            for database, extension in (("ours", arguments.ours), ("theirs", "vector")):
-                sides.append(Side(server, arguments.client, scratch, database, extension))
-            with server.connect("postgres") as session:
-                versions = {"server": session.execute("SHOW server_version").fetchone()[0]}
-            versions |= {side.extension: side.version() for side in sides}
-            results.append(Measuring(a_set, sides, server, arguments, say).run())
-            say("done")
-        finally:
-            for side in sides:
-                side.close()
-            server.destroy()
-            shutil.rmtree(scratch)
-    return results, versions
+    server = Server(arguments.major, max(LEAST, ROOM * a_set.rows.nbytes))
+    scratch = Path(tempfile.mkdtemp(prefix="conifer-bench-"))
+    sides = []
+    try:
+        for database, extension in (("ours", arguments.ours), ("theirs", "vector")):
+            sides.append(Side(server, arguments.client, scratch, database, extension))
+        with server.connect("postgres") as session:
+            versions = {"PostgreSQL": session.execute("SHOW server_version").fetchone()[0]}
+        versions |= {side.label: side.version() for side in sides}
+        result = Measuring(a_set, sides, server, arguments, say).run()
+        say("done")
+        return result, versions
+    finally:
+        for side in sides:
+            side.close()
+        server.destroy()
+        shutil.rmtree(scratch)
+
+
+def write(results, versions, arguments):
+    """Write table.txt, result.json and curves.svg, and return the table."""
+    options = {key: getattr(arguments, key) for key in ("ours", "rounds", "builds", "m", "ef_construction", "quick")}
+    text = report.table(results, [LABEL[arguments.ours], LABEL["vector"]], versions, options)
+    whole = dict(versions=versions, machine=platform.machine(), settings=SETTINGS, options=options,
+                 sets=[asdict(result) for result in results])
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    (arguments.out / "table.txt").write_text(text + "\n")
+    (arguments.out / "result.json").write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
+    (arguments.out / "curves.svg").write_text(plot.svg(results))
+    return text
 
 
 def main(words):
-    """Run the benchmark and write result.json, table.txt and curves.svg."""
+    """Run the benchmark; what is there is written after each set."""
     arguments = parse(words)
     makers = chosen(arguments)
     if arguments.list:
         print("\n".join(makers))
         return
-    results, versions = measured(makers, arguments)
-    labels = [{"conifer": "Conifer", "vector": "pgvector"}[extension] for extension in (arguments.ours, "vector")]
-    text = report.table(results, *labels)
-    options = {key: getattr(arguments, key) for key in ("ours", "rounds", "builds", "m", "ef_construction", "quick")}
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / "table.txt").write_text(text + "\n")
-    (arguments.out / "curves.svg").write_text(plot.svg(results))
-    whole = dict(versions=versions, machine=platform.machine(), settings=SETTINGS, options=options,
-                 sets=[asdict(result) for result in results])
-    (arguments.out / "result.json").write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
+    results = []
+    for make in makers.values():
+        result, versions = measured(make(), arguments)
+        results.append(result)
+        text = write(results, versions, arguments)
     print(text)
     print(f"\nwritten: table.txt, result.json and curves.svg in {arguments.out}")
 

@@ -117,12 +117,15 @@ class Measuring:
             side.search(k, k)
         recalls = self._widths[i][k] = {}
         for width in curve.ladder(k):
-            rate, answers = side.search(k, width)
-            recalls[width] = truth.recall(answers, k)
+            found = side.search(k, width)
+            recalls[width] = truth.recall(found.answers, k)
             milliseconds, buffers = side.explain(k, width)
             self._result.curves.append(
                 dict(side=("ours", "theirs")[i], label=side.label, k=k, ef_search=width, recall=recalls[width],
-                     qps=rate, milliseconds=milliseconds, buffers=buffers)
+                     qps=found.rate,
+                     microseconds_median=float(np.median(found.microseconds)),
+                     microseconds_p99=float(np.quantile(found.microseconds, 0.99)),
+                     milliseconds=milliseconds, buffers=buffers)
             )
             if recalls[width] >= curve.ENOUGH:
                 break
@@ -138,7 +141,7 @@ class Measuring:
             def act(i, side):
                 if step < len(widths[i]):
                     width, values = widths[i][step], timed[i]
-                    values["QPS"][width] = side.search(k, width, self._times(i, k, width))[0]
+                    values["QPS"][width] = side.search(k, width, self._times(i, k, width)).rate
                     values["execution ms"][width], values["buffers"][width] = side.explain(k, width)
 
             for step in range(max(map(len, widths))):
@@ -189,6 +192,6 @@ class Measuring:
         self._line("vacuum s", [[t[1] for t in times]])
         truth = Truth(self._set, self._sides[0].ids(), KS)
         widths = [(curve.bracket(self._widths[i][10], 0.99) or [curve.WIDEST])[-1] for i in (0, 1)]
-        recalls = [truth.recall(side.search(10, width)[1], 10) for side, width in zip(self._sides, widths)]
+        recalls = [truth.recall(side.search(10, width).answers, 10) for side, width in zip(self._sides, widths)]
         before = [self._widths[i][10][width] for i, width in enumerate(widths)]
         self._line("recall after it", [recalls], note=f"before: {before[0]:.4f}, {before[1]:.4f}")

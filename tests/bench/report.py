@@ -1,5 +1,6 @@
 """The table that is printed."""
 
+
 def number(value):
     """A number in four digits or so."""
     if value is None:
@@ -7,13 +8,17 @@ def number(value):
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
-def table(results, ours, theirs):
-    """Lines of text, a block for each set and the count of targets met at the end."""
-    lines = []
+def table(results, labels, versions, options):
+    """Lines of text, a block for each set and the count of targets met at the end. `labels` are ours and theirs."""
+    lines = [
+        ", ".join(f"{name} {version}" for name, version in versions.items()),
+        ", ".join(f"{name} = {options[name]}" for name in ("m", "ef_construction", "rounds", "builds")),
+        "A ratio is the first to the second, the median over rounds in which both had their turn.",
+    ]
     met = missed = open_ = 0
     for result in results:
         lines += ["", f"{result.name}: {result.rows:,} x {result.dim}, {result.metric}, {result.queries} queries"]
-        rows = [("", ours, theirs, "ratio", "target", "")]
+        rows = [("", *labels, "ratio", "target", "")]
         for row in result.lines:
             verdict = ""
             if row.target:

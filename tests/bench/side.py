@@ -8,6 +8,7 @@ import os
 import struct
 import subprocess
 import time
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,6 +18,15 @@ LABEL = {"conifer": "Conifer", "vector": "pgvector"}
 # What a session sets before it searches. The index is small enough here and there that a sequential scan might look
 # cheap; a generic plan is what a prepared statement comes to after five executions.
 SESSION = "SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan"
+
+
+@dataclass
+class Found:
+    """What a pass over the queries gave: queries per second, for each query the ids found and the microseconds it took."""
+
+    rate: float
+    answers: list[np.ndarray]
+    microseconds: np.ndarray
 
 
 class Side:
@@ -86,16 +96,17 @@ class Side:
         return self._sql.execute("SELECT pg_relation_size('items_v')").fetchone()[0]
 
     def search(self, k, ef, times=1):
-        """Search so many times for each query. Returns queries per second and the answers, arrays of ids."""
+        """Search so many times for each query."""
         self._prepare(self._query(k), ef)
         rate = self._rate(times)
         words = np.fromfile(self._scratch / "answers", "<u4")
-        answers, at = [], 0
+        answers, times, at = [], [], 0
         for _ in self._set.queries:
-            count = words[at + 1]
+            nanoseconds, count = words[at : at + 2]
+            times.append(nanoseconds / 1000)
             answers.append(words[at + 2 : at + 2 + count].astype(np.int64))
             at += 2 + count
-        return rate, answers
+        return Found(rate, answers, np.array(times))
 
     def explain(self, k, ef):
         """Let the server time each query itself. Returns the means of its milliseconds and of the buffers it touched."""
