@@ -51,6 +51,7 @@ class Measuring:
         self._set, self._sides, self._server, self._arguments, self._say = a_set, sides, server, arguments, say
         self._result = Result(a_set.name, a_set.metric, a_set.count, a_set.dim, len(a_set.queries))
         self._widths = [{}, {}]  # by side, by k: width to recall
+        self._points = {}  # of the curves, by side, k and width
 
     def run(self):
         """Measure everything and return the result."""
@@ -103,38 +104,43 @@ class Measuring:
     def _searches(self, truth):
         for k in KS:
             self._say(f"searching, k={k}")
-            for i, side in enumerate(self._sides):
-                self._sweep(i, side, k, truth)
+            self._sweep(k, truth)
         ceiling = [self._in_turn(n, lambda _, side: side.trivial()) for n in range(5)]
         for k in KS:
             self._say(f"timing in turn, k={k}")
             self._timed(k)
+        self._result.curves = list(self._points.values())
         self._line("QPS of a trivial statement", ceiling)
 
-    def _sweep(self, i, side, k, truth):
-        """Widen the search until it finds nearly all. The first searches of all are dropped: they fill the caches."""
-        if not self._widths[i]:
+    def _sweep(self, k, truth):
+        """Widen both searches until they find nearly all. The first searches are dropped: they fill the caches."""
+        for i, side in enumerate(self._sides):
             side.search(k, k)
-        recalls = self._widths[i][k] = {}
-        for width in curve.ladder(k):
+            self._widths[i][k] = {}
+
+        def point(i, side):
+            recalls = self._widths[i][k]
+            if recalls and max(recalls.values()) >= curve.ENOUGH:
+                return
             found = side.search(k, width)
             recalls[width] = truth.recall(found.answers, k)
             milliseconds, buffers = side.explain(k, width)
-            self._result.curves.append(
-                dict(side=("ours", "theirs")[i], label=side.label, k=k, ef_search=width, recall=recalls[width],
-                     qps=found.rate,
-                     microseconds_median=float(np.median(found.microseconds)),
-                     microseconds_p99=float(np.quantile(found.microseconds, 0.99)),
-                     milliseconds=milliseconds, buffers=buffers)
+            self._points[i, k, width] = dict(
+                side=("ours", "theirs")[i], label=side.label, k=k, ef_search=width, recall=recalls[width], qps=found.rate,
+                microseconds_median=float(np.median(found.microseconds)),
+                microseconds_p99=float(np.quantile(found.microseconds, 0.99)),
+                milliseconds=milliseconds, buffers=buffers,
             )
-            if recalls[width] >= curve.ENOUGH:
-                break
+
+        for step, width in enumerate(curve.ladder(k)):
+            self._in_turn(step, point)
 
     def _timed(self, k):
         """Time the widths around the recalls wanted, in turn."""
         names = ("QPS", "execution ms", "buffers")
         widths = [sorted({w for r in RECALLS for w in curve.bracket(self._widths[i][k], r)}) for i in (0, 1)]
         rounds = {(name, recall): [] for recall in RECALLS for name in names}
+        rates = {(i, width): [] for i in (0, 1) for width in widths[i]}
         for n in range(self._arguments.rounds):
             timed = [{name: {} for name in names} for _ in (0, 1)]
 
@@ -151,6 +157,10 @@ class Measuring:
                     curve.at(self._widths[i][k], timed[i][name], recall, k * len(self._set.queries)) for i in (0, 1)
                 ]
                 rounds[name, recall].append(pair)
+            for i, width in rates:
+                rates[i, width].append(timed[i]["QPS"][width])
+        for (i, width), values in rates.items():  # better than from the one pass of the sweep
+            self._points[i, k, width]["qps"] = statistics.median(values)
         for (name, recall), pairs in rounds.items():
             best = [max(self._widths[i][k].values()) for i in (0, 1)]
             short = [f"{side.label} ends at {b:.3f}" for side, b in zip(self._sides, best) if b < recall]
@@ -158,9 +168,7 @@ class Measuring:
 
     def _times(self, i, k, width):
         """How often to repeat the queries so that a round takes long enough to be timed."""
-        side = ("ours", "theirs")[i]
-        point = next(p for p in self._result.curves if (p["side"], p["k"], p["ef_search"]) == (side, k, width))
-        return max(1, round(ROUND_SECONDS * point["qps"] / len(self._set.queries)))
+        return max(1, round(ROUND_SECONDS * self._points[i, k, width]["qps"] / len(self._set.queries)))
 
     def _inserts(self):
         """Ten parts of the rows left: for each round one from one client and two from four, the last with full pages."""
@@ -194,4 +202,4 @@ class Measuring:
         widths = [(curve.bracket(self._widths[i][10], 0.99) or [curve.WIDEST])[-1] for i in (0, 1)]
         recalls = [truth.recall(side.search(10, width).answers, 10) for side, width in zip(self._sides, widths)]
         before = [self._widths[i][10][width] for i, width in enumerate(widths)]
-        self._line("recall after it", [recalls], note=f"before: {before[0]:.4f}, {before[1]:.4f}")
+        self._line("recall after vacuum, k=10", [recalls], note=f"before: {before[0]:.4f}, {before[1]:.4f}")

@@ -51,9 +51,9 @@ def _panel(result):
         at = [(x(point["recall"]), y(point["qps"])) for point in mine]
         parts.append(f'<polyline {style} points="{" ".join(f"{a:.1f},{b:.1f}" for a, b in at)}"/>')
         parts += [f'<circle cx="{a:.1f}" cy="{b:.1f}" r="2" fill="{COLOURS[side]}"/>' for a, b in at]
-        below = HEIGHT - BOTTOM - 58 + 14 * n
-        parts.append(f'<line x1="{LEFT + 8}" x2="{LEFT + 34}" y1="{below}" y2="{below}" {style}/>')
-        parts.append(_text(LEFT + 40, below + 4, f"{mine[0]['label']}, k={k}", "start"))
+        below = TOP + 10 + 14 * n
+        parts.append(f'<line x1="{WIDTH - 130}" x2="{WIDTH - 104}" y1="{below}" y2="{below}" {style}/>')
+        parts.append(_text(WIDTH - 98, below + 4, f"{mine[0]['label']}, k={k}", "start"))
     return "".join(parts)
 
 

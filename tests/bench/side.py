@@ -3,6 +3,7 @@
 What is timed goes through the client in client/, over one connection that is kept; the rest through a driver.
 """
 
+import contextlib
 import json
 import os
 import struct
@@ -54,7 +55,8 @@ class Side:
 
     def close(self):
         """End both connections."""
-        self._session.stdin.close()
+        with contextlib.suppress(BrokenPipeError):  # the client has failed and says so itself
+            self._session.stdin.close()
         self._session.wait()
         self._sql.close()
 
@@ -164,8 +166,9 @@ class Side:
         return times * len(self._set.queries) / seconds
 
     def _tell(self, verb, argument):
-        self._session.stdin.write(f"{verb} {argument}\n")
-        self._session.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):
+            self._session.stdin.write(f"{verb} {argument}\n")
+            self._session.stdin.flush()
         return self._answer(f"{verb} {argument}")
 
     def _answer(self, what):
@@ -183,8 +186,8 @@ class Side:
 def _tuples(rows, first):
     """Rows of (id, vector) as COPY takes them in binary form."""
     dim = rows.shape[1]
-    form = [("columns", ">i2"), ("four", ">i4"), ("id", ">i4"), ("size", ">i4"), ("dim", ">i2"), ("zero", ">i2"), ("v", ">f4", (dim,))]
-    tuples = np.zeros(len(rows), np.dtype(form))
+    head = [("columns", ">i2"), ("four", ">i4"), ("id", ">i4"), ("size", ">i4"), ("dim", ">i2"), ("zero", ">i2")]
+    tuples = np.zeros(len(rows), np.dtype([*head, ("v", ">f4", (dim,))]))
     tuples["columns"], tuples["four"], tuples["size"], tuples["dim"] = 2, 4, 4 + 4 * dim, dim
     tuples["id"] = np.arange(first, first + len(rows))
     tuples["v"] = rows
