@@ -36,10 +36,13 @@ regress: ## tests in SQL on the server of PG=15..18          (ARGS=names)
 outside: ## tests that drive servers from outside            (ARGS=for pytest)
 	@dev/outside $(ARGS)
 
-bench: ## benchmarks of kernels, codes and graph          (ARGS=for Criterion)
-	@dev/bench $(ARGS)
+bench: ## Conifer against pgvector, in some 10 minutes     (DATA=a directory of more sets, ARGS=--help)
+	@dev/bench $(if $(DATA),--data="$(DATA)") $(ARGS)
+
+bench-kernels: ## benchmarks of kernels, codes, graph and pages  (ARGS=for Criterion)
+	@dev/bench-kernels $(ARGS)
 
 clean-servers: ## stop all throw-away servers, remove them and the private PostgreSQL trees
 	@dev/clean-servers
 
-.PHONY: help demo demo-stop install test test-all lint unit pgtest regress outside bench clean-servers
+.PHONY: help demo demo-stop install test test-all lint unit pgtest regress outside bench bench-kernels clean-servers
