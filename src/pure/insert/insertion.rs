@@ -16,8 +16,8 @@ use crate::search::Pages;
 pub struct Edge {
     /// Where it leads to.
     pub to: Seen,
-    /// Whether the pruning has kept it, or it fills a lane. Only the former get an edge back.
-    pub kept: bool,
+    /// Whether it is to get an edge back: if the pruning has kept it, and not if it fills a lane.
+    pub back: bool,
     /// How far that is, as the index has distances.
     pub distance: f32,
 }
@@ -138,7 +138,7 @@ impl Inserter {
         let Plan { near, choice, edges } = plan;
         let edge = |(i, c): (usize, &Candidate)| Edge {
             to: near.seen[c.node as usize],
-            kept: i < choice.kept,
+            back: i < choice.kept,
             distance: c.distance,
         };
         edges.extend(choice.edges.iter().enumerate().map(edge));
@@ -196,7 +196,7 @@ impl Inserter {
     }
 
     /// What a neighbour's bytes must become so that it has an edge back to the new node, whose block on the same
-    /// level is `number`. For [`kept`](Edge::kept) edges, but not that to the parent.
+    /// level is `number`. For edges that are to get one [back](Edge::back), but not that to the parent.
     ///
     /// # Errors
     /// Corrupted bytes.

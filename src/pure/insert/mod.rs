@@ -13,7 +13,7 @@
 //!    [`Inserter::adopt`]. A [`Change`] is carried out by [`Inserter::apply`], and the new block on level 0 is
 //!    [written](Inserter::write) with the parent in `down`, both at once. Only the first node of a graph has none.
 //! 3. For each level from 1 to its own, a new block is written, with the block below in `down`.
-//! 4. For each level and each edge that is kept, but that to the parent: with the neighbour's block locked,
+//! 4. For each level and each edge that is to get one [back](Edge::back), but that to the parent: with the neighbour's block locked,
 //!    [`Inserter::link`], and [`Inserter::apply`] if there is a change.
 //! 5. If its level is higher than the root's, the root gets a new entry.
 //!
