@@ -1,13 +1,17 @@
 //! The parts of Conifer that know nothing of PostgreSQL: kernels, the forms of a vector, Pinecone's
 //! record rules. They can be tested, fuzzed and benchmarked without a server.
 
+pub mod alone;
 pub mod block;
+pub mod check;
 pub mod code;
 pub mod distance;
 pub mod fault;
 pub mod graph;
 pub mod index;
+pub mod insert;
 pub mod kind;
+pub mod mend;
 pub mod own;
 pub mod pack;
 pub mod record;

@@ -48,6 +48,12 @@ impl<'a> BlockRef<'a> {
         Ok(Self { layout, bytes, header, own })
     }
 
+    /// The layout it is read by.
+    #[inline]
+    pub(crate) fn layout(&self) -> &'a Layout {
+        self.layout
+    }
+
     /// The header.
     #[inline]
     pub fn header(&self) -> &Header {

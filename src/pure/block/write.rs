@@ -83,6 +83,23 @@ impl<'a> BlockMut<'a> {
         self.put(at + 8, &factors.mul.to_le_bytes());
     }
 
+    /// Copies what is in a lane to another one.
+    ///
+    /// # Panics
+    /// If there is no such lane.
+    pub fn copy_lane(&mut self, from: usize, to: usize) {
+        let (from, to) = (self.lane_at(from), self.lane_at(to));
+        self.bytes.copy_within(from..from + self.layout.stride(), to);
+    }
+
+    /// Changes the number in a lane and leaves the code, as for an [`ANCHOR`](super::ANCHOR) that is set.
+    ///
+    /// # Panics
+    /// If there is no such lane.
+    pub fn set_number(&mut self, lane: usize, number: u32) {
+        self.put(self.lane_at(lane), &number.to_le_bytes());
+    }
+
     /// Empties a lane.
     ///
     /// # Panics

@@ -28,34 +28,48 @@ pub(super) fn fill<S: Space>(builder: &Builder<'_, S>, node: u32, scratch: &mut 
     let pool = if builder.params.fill == Fill::Angle { POOL.max(free) } else { free };
     beam.around(&builder.links, node, pool, &Inside(space, node), around);
     if around.len() <= free {
-        list.fill(around.iter().map(|(c, _)| c.node));
+        list.fill(around.iter().rev().map(|(c, _)| c.node));
         return;
     }
     chosen.clear();
     chosen.extend(list.iter().map(|other| Candidate { node: other, distance: space.between(node, other) }));
     let own = chosen.len();
+    angles(space, around, own + free, chosen);
+    // The one that went in last, for want of a better one, stands in front: it is the first to give way.
+    list.fill(chosen[own..].iter().rev().map(|c| c.node));
+}
+
+/// Adds to `chosen` candidates in directions that have no edge yet, until there are `most` or no more
+/// candidates. The candidates ascend; each comes with the place of one in `chosen` that is likely to rule it out.
+/// All distances are squared Euclidean ones from the node whose edges they are to be.
+pub(crate) fn angles(
+    space: &impl Space,
+    candidates: &[(Candidate, u8)],
+    most: usize,
+    chosen: &mut Vec<Candidate>,
+) {
     let cosine = |a: &Candidate, b: &Candidate| cosine(a.distance, b.distance, space.between(a.node, b.node));
     // The largest cosine to the edges that were looked at, and how many of them were. Most candidates are
     // ruled out by the neighbour that led to them, so that comes first.
+    let first = |c: &Candidate, via: u8| chosen.get(usize::from(via)).map_or(-1.0, |via| cosine(c, via));
     let mut open: Vec<(Candidate, f32, usize)> =
-        around.iter().map(|(c, via)| (*c, cosine(c, &chosen[usize::from(*via)]), 0)).collect();
-    for most in COSINES {
+        candidates.iter().map(|(c, via)| (*c, first(c, *via), 0)).collect();
+    for limit in COSINES {
         open.retain_mut(|(c, largest, tested)| {
-            if chosen.len() == own + free {
+            if chosen.len() >= most {
                 return false;
             }
-            while *largest <= most && *tested < chosen.len() {
+            while *largest <= limit && *tested < chosen.len() {
                 *largest = largest.max(cosine(c, &chosen[*tested]));
                 *tested += 1;
             }
-            let good = *largest <= most;
+            let good = *largest <= limit;
             if good {
                 chosen.push(*c);
             }
             !good
         });
     }
-    list.fill(chosen[own..].iter().map(|c| c.node));
 }
 
 /// Cosine of the angle at a node between two others, from the three squared distances.

@@ -7,7 +7,7 @@ use super::rows::Space;
 /// those left out.
 ///
 /// A tie leaves out: of equal points one is enough, the others are linked to it.
-pub(super) fn select(
+pub(crate) fn select(
     space: &impl Space,
     candidates: &[Candidate],
     width: usize,
@@ -20,18 +20,29 @@ pub(super) fn select(
         return;
     }
     let mut left = Vec::new();
+    split(space, candidates, width, chosen, &mut left);
+    if full {
+        left.truncate(width - chosen.len());
+        chosen.extend(left.iter().map(|(c, _)| c));
+    }
+}
+
+/// The choice itself, into two empty lists: those chosen, and those left out with the place of the one that rules
+/// each out. What comes after `width` were chosen goes into neither.
+pub(crate) fn split(
+    space: &impl Space,
+    candidates: &[Candidate],
+    width: usize,
+    chosen: &mut Vec<Candidate>,
+    left: &mut Vec<(Candidate, u8)>,
+) {
     for c in candidates {
         if chosen.len() == width {
             break;
         }
-        if chosen.iter().all(|s| space.between(c.node, s.node) > c.distance) {
-            chosen.push(*c);
-        } else if full {
-            left.push(*c);
+        match chosen.iter().position(|s| space.between(c.node, s.node) <= c.distance) {
+            None => chosen.push(*c),
+            Some(by) => left.push((*c, by as u8)),
         }
-    }
-    if full {
-        left.truncate(width - chosen.len());
-        chosen.append(&mut left);
     }
 }

@@ -35,11 +35,15 @@ impl Reached {
         }
     }
 
-    /// A lane of a node that can be given away: a free one, or the last that is no edge of the tree.
+    /// A lane of a node that can be given away: a free one, or one that is no edge of the tree, of those that
+    /// fill first.
     fn spare(&self, graph: &Graph, node: u32) -> Option<usize> {
-        let used = graph.neighbours(node, 0).len();
+        let (used, kept) = (graph.neighbours(node, 0).len(), graph.kept(node));
         let start = node as usize * graph.lanes;
-        if used < graph.lanes { Some(used) } else { (0..used).rev().find(|i| !self.edges[start + i]) }
+        if used < graph.lanes {
+            return Some(used);
+        }
+        (kept..used).chain((0..kept).rev()).find(|i| !self.edges[start + i])
     }
 }
 

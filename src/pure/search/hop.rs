@@ -7,17 +7,17 @@ use crate::fault::Result;
 
 /// Neighbours and their estimates, of one block; keeps its memory.
 #[derive(Debug)]
-pub(super) struct Hop {
-    pub(super) header: Header,
+pub(crate) struct Hop {
+    pub(crate) header: Header,
     /// Exact distance to the node.
-    pub(super) distance: f32,
-    pub(super) groups: usize,
+    pub(crate) distance: f32,
+    pub(crate) groups: usize,
     numbers: Box<[[u32; LANES]]>,
     estimates: Box<[[f32; LANES]]>,
 }
 
 impl Hop {
-    pub(super) fn new(layout: &Layout) -> Self {
+    pub(crate) fn new(layout: &Layout) -> Self {
         let groups = layout.lanes() / LANES;
         Self {
             header: Header {
@@ -42,7 +42,7 @@ impl Hop {
 
     /// Reads a block of a node of that graph on that level, any level if none is given. False: it is something else.
     #[inline]
-    pub(super) fn read(
+    pub(crate) fn read(
         &mut self,
         layout: &Layout,
         target: &Target,
@@ -69,7 +69,7 @@ impl Hop {
 
     /// The numbers in the lanes, [`NONE`](crate::block::NONE) among them, and the estimates.
     #[inline]
-    pub(super) fn lanes(&self) -> impl Iterator<Item = (u32, f32)> {
+    pub(crate) fn lanes(&self) -> impl Iterator<Item = (u32, f32)> {
         let numbers = self.numbers[..self.groups].as_flattened().iter().copied();
         let estimates = self.estimates[..self.groups].as_flattened().iter().copied();
         numbers.zip(estimates).take(usize::from(self.header.used))

@@ -32,15 +32,15 @@
 //! read once at most. If it is given to another node after that, this search misses that node, whose row is
 //! younger than the search. [`Hit::version`] tells whoever comes back to a block later whether it is the same node.
 
-mod hop;
+pub(crate) mod hop;
 mod memory;
 mod pages;
-mod pool;
+pub(crate) mod pool;
 mod scan;
-mod target;
+pub(crate) mod target;
 #[cfg(test)]
 mod tests;
-mod visited;
+pub(crate) mod visited;
 
 pub use memory::Memory;
 pub use pages::{Pages, gather};

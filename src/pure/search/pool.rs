@@ -2,15 +2,15 @@
 
 /// A block that has not been read, or has; see [`Pool`].
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Candidate {
+pub(crate) struct Candidate {
     /// Estimated distance, not NaN.
-    pub(super) distance: f32,
-    pub(super) number: u32,
+    pub(crate) distance: f32,
+    pub(crate) number: u32,
 }
 
 /// At most so many candidates, ascending. Those that were taken keep their places.
 #[derive(Debug, Default)]
-pub(super) struct Pool {
+pub(crate) struct Pool {
     /// `TAKEN` is set in the numbers of those that were.
     sorted: Vec<Candidate>,
     most: usize,
@@ -23,7 +23,7 @@ const TAKEN: u32 = crate::block::MOST_BLOCKS;
 const _: () = assert!(TAKEN == 1 << 31);
 
 impl Pool {
-    pub(super) fn start(&mut self, most: usize) {
+    pub(crate) fn start(&mut self, most: usize) {
         self.sorted.clear();
         self.sorted.reserve(most);
         (self.most, self.next) = (most, 0);
@@ -31,7 +31,7 @@ impl Pool {
 
     /// What a candidate must be nearer than to get in.
     #[inline]
-    pub(super) fn limit(&self) -> f32 {
+    pub(crate) fn limit(&self) -> f32 {
         match self.sorted.last() {
             Some(last) if self.sorted.len() >= self.most => last.distance,
             _ => f32::INFINITY,
@@ -41,7 +41,7 @@ impl Pool {
     /// Takes a candidate in that is nearer than the [`limit`](Self::limit), or as near if there is room.
     /// Returns one that is lost by that.
     #[inline]
-    pub(super) fn offer(&mut self, new: Candidate) -> Option<Candidate> {
+    pub(crate) fn offer(&mut self, new: Candidate) -> Option<Candidate> {
         let mut lost = None;
         if self.sorted.len() >= self.most {
             match self.sorted.last() {
@@ -59,7 +59,7 @@ impl Pool {
 
     /// Takes the nearest that was not yet.
     #[inline]
-    pub(super) fn take(&mut self) -> Option<u32> {
+    pub(crate) fn take(&mut self) -> Option<u32> {
         while let Some(candidate) = self.sorted.get_mut(self.next) {
             self.next += 1;
             if candidate.number & TAKEN == 0 {
@@ -72,7 +72,7 @@ impl Pool {
     }
 
     /// Those that were not taken.
-    pub(super) fn open(&self) -> impl Iterator<Item = Candidate> {
+    pub(crate) fn open(&self) -> impl Iterator<Item = Candidate> {
         self.sorted.iter().skip(self.next).filter(|c| c.number & TAKEN == 0).copied()
     }
 }

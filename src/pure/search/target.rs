@@ -15,24 +15,24 @@ const SUM: f64 = 2e-6;
 
 /// A query, rotated, with its tables.
 #[derive(Debug)]
-pub(super) struct Target {
+pub(crate) struct Target {
     metric: Metric,
     scaled: Vec<f32>,
     rotated: Vec<f32>,
     /// Length of the query, scaled.
     length: f64,
-    pub(super) codes: Query,
+    pub(crate) codes: Query,
 }
 
 impl Target {
-    pub(super) fn new(layout: &Layout) -> Self {
+    pub(crate) fn new(layout: &Layout) -> Self {
         let rotated = vec![0.0; layout.padded()];
         let codes = Query::new(layout.shape(), &rotated);
         Self { metric: layout.metric(), scaled: vec![0.0; layout.dim()], rotated, length: 0.0, codes }
     }
 
     /// Another query. A zero vector has no direction: under the cosine, all are at the same distance of it.
-    pub(super) fn set(&mut self, rotation: &Rotation, vector: &[f32]) -> Result<()> {
+    pub(crate) fn set(&mut self, rotation: &Rotation, vector: &[f32]) -> Result<()> {
         let (dim, padded) = (self.scaled.len(), self.rotated.len());
         if vector.len() != dim || (rotation.dim(), rotation.padded()) != (dim, padded) {
             let message = format!("different vector dimensions {} and {dim}", vector.len());
@@ -51,10 +51,17 @@ impl Target {
         Ok(())
     }
 
+    /// A query that is rotated and scaled already: a stored vector, decoded.
+    pub(crate) fn set_stored(&mut self, rotated: &[f32]) {
+        self.rotated.copy_from_slice(rotated);
+        self.length = norm(&self.rotated);
+        self.codes.set(&self.rotated);
+    }
+
     /// Squared Euclidean distance, of unit vectors for the cosine, or negative inner product; infinite where
     /// an overflow gives NaN.
     #[inline]
-    pub(super) fn distance(&self, own: &Own<'_>) -> f32 {
+    pub(crate) fn distance(&self, own: &Own<'_>) -> f32 {
         let distance = match self.metric {
             Metric::L2 | Metric::Cosine => own.l2_squared(&self.rotated),
             Metric::InnerProduct => -own.inner_product(&self.rotated),
@@ -64,7 +71,7 @@ impl Target {
 
     /// Between what numbers the distance that SQL shows lies, of a node at `distance` whose vector has that squared
     /// norm. The stored vector is off by at most `OFF` of its length, and sums of products by `SUM` of the lengths.
-    pub(super) fn bounds(&self, own: OwnForm, distance: f32, norm_squared: f32) -> (f64, f64) {
+    pub(crate) fn bounds(&self, own: OwnForm, distance: f32, norm_squared: f32) -> (f64, f64) {
         let off = match own {
             OwnForm::F32 => SUM,
             OwnForm::F16 => OFF + SUM,
@@ -92,7 +99,7 @@ impl Target {
 
     /// What the estimates of a block at that distance start from.
     #[inline]
-    pub(super) fn base(&self, distance: f32, norm_squared: f32) -> Base {
+    pub(crate) fn base(&self, distance: f32, norm_squared: f32) -> Base {
         match self.metric {
             Metric::L2 | Metric::Cosine => Base::l2(distance),
             Metric::InnerProduct => Base::inner_product(distance, norm_squared),

@@ -2,7 +2,7 @@
 
 /// A set of numbers.
 #[derive(Debug)]
-pub(super) struct Visited {
+pub(crate) struct Visited {
     /// Open addressing, a power of two long; `FREE` where nothing is.
     slots: Vec<u32>,
     len: usize,
@@ -14,11 +14,11 @@ const FEW: usize = 1 << 10;
 const MANY: usize = 1 << 14;
 
 impl Visited {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { slots: vec![FREE; FEW], len: 0 }
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         if self.slots.len() > MANY {
             *self = Self::new();
         } else if self.len > 0 {
@@ -38,12 +38,12 @@ impl Visited {
     }
 
     #[inline]
-    pub(super) fn contains(&self, number: u32) -> bool {
+    pub(crate) fn contains(&self, number: u32) -> bool {
         self.slots[self.find(number)] == number
     }
 
     /// Whether it was not in yet. `number` is no [`NONE`](crate::block::NONE).
-    pub(super) fn insert(&mut self, number: u32) -> bool {
+    pub(crate) fn insert(&mut self, number: u32) -> bool {
         let at = self.find(number);
         if self.slots[at] == number {
             return false;
@@ -62,7 +62,7 @@ impl Visited {
         true
     }
 
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.slots.len() * size_of::<u32>()
     }
 }

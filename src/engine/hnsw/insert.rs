@@ -1,0 +1,299 @@
+//! `INSERT`: one more row.
+//!
+//! The order of events is that of `conifer_pure::insert`; what is locked when, and why, is in `README.md`.
+#![allow(unsafe_code)]
+
+use super::alloc;
+use super::blocks::Blocks;
+use super::buffer::Index;
+use super::chain;
+use super::key;
+use super::known::{Known, META};
+use super::log::Held;
+use super::roots;
+use super::scan::SMALL;
+use super::value;
+use crate::raise::{OrRaise, raise};
+use conifer_pure::Result;
+use conifer_pure::block::{BlockRef, Layout, NONE, Root, Tid};
+use conifer_pure::distance::norm;
+use conifer_pure::fault::{Fault, state};
+use conifer_pure::graph::{Metric, Params};
+use conifer_pure::index::directory::{self, Found as Keyed};
+use conifer_pure::index::{Entry, Key, MANY, Meta};
+use conifer_pure::insert::{Found, Inserter, Seen, Verdict, level_for};
+use pgrx::prelude::*;
+use std::cell::RefCell;
+
+/// Attempts after which something must be wrong.
+const ATTEMPTS: usize = 10_000;
+
+thread_local! {
+    /// What insertions need, of the index that was inserted into last.
+    static IDLE: RefCell<Option<(Layout, u16, u16, Inserter)>> = const { RefCell::new(None) };
+}
+
+/// Inserts a row.
+#[pg_guard]
+#[allow(clippy::too_many_arguments)]
+pub unsafe extern "C-unwind" fn aminsert(
+    relation: pg_sys::Relation,
+    values: *mut pg_sys::Datum,
+    nulls: *mut bool,
+    tid: pg_sys::ItemPointer,
+    _heap: pg_sys::Relation,
+    _unique: pg_sys::IndexUniqueCheck::Type,
+    _unchanged: bool,
+    _info: *mut pg_sys::IndexInfo,
+) -> bool {
+    let index = Index(relation);
+    let known = Known::of(index);
+    let last = known.columns.key.len();
+    // SAFETY: the server gives a value for each column, of its type, and a row.
+    let (key, vector, tid) = unsafe {
+        if *nulls.add(last) {
+            return false;
+        }
+        let types = std::slice::from_raw_parts((*relation).rd_opcintype, last + 1);
+        let Some(key) = key::of_row(&known.columns.key, types, values, nulls) else { return false };
+        let (block, offset) = pgrx::itemptr::item_pointer_get_both(*tid);
+        (key, value::elements(known.meta.element, *values.add(last)), Tid { block, offset })
+    };
+    let layout = &known.meta.layout;
+    if vector.len() != layout.dim() {
+        let message = format!("expected {} dimensions, not {}", layout.dim(), vector.len());
+        raise(Fault::new(state::DATA_EXCEPTION, message));
+    }
+    if layout.metric() == Metric::Cosine && norm(&vector) == 0.0 {
+        return false;
+    }
+    let (m, ef) = (known.meta.m, known.meta.ef_construction);
+    let idle = IDLE.take().filter(|idle| (idle.0, idle.1, idle.2) == (*layout, m, ef));
+    let inserter = idle.map_or_else(
+        || Inserter::new(*layout, &Params::for_options(layout.metric(), m.into(), ef.into())),
+        |idle| idle.3,
+    );
+    let mut insertion = Insertion { index, known: &known, inserter, blocks: Blocks::new(index, *layout), key, tid };
+    insertion.run(&vector).or_raise();
+    IDLE.set(Some((*layout, m, ef, insertion.inserter)));
+    false
+}
+
+/// Keeps a vacuum from freeing what insertions have seen, until it is dropped: see `vacuum`.
+pub struct Gate {
+    index: Index,
+    mode: i32,
+}
+
+impl Gate {
+    /// Goes in, with others that insert.
+    pub fn enter(index: Index) -> Self {
+        Self::new(index, pg_sys::ShareLock as i32)
+    }
+
+    /// Waits until nobody is in, and keeps all others out.
+    pub fn close(index: Index) -> Self {
+        Self::new(index, pg_sys::ExclusiveLock as i32)
+    }
+
+    fn new(index: Index, mode: i32) -> Self {
+        // SAFETY: the relation is open. A lock on the first page as such; nobody takes it for its content.
+        unsafe { pg_sys::LockPage(index.0, META, mode) };
+        Self { index, mode }
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        // When an error goes through here, the server lets go of it.
+        if !std::thread::panicking() {
+            // SAFETY: locked when it was made.
+            unsafe { pg_sys::UnlockPage(self.index.0, META, self.mode) }
+        }
+    }
+}
+
+struct Insertion<'a> {
+    index: Index,
+    known: &'a Known,
+    inserter: Inserter,
+    blocks: Blocks,
+    key: Key,
+    tid: Tid,
+}
+
+/// A number in (0, 1].
+fn uniform() -> f64 {
+    let mut random = [0u8; 8];
+    // SAFETY: fills these bytes.
+    unsafe { pg_sys::pg_strong_random(random.as_mut_ptr().cast(), random.len()) };
+    ((u64::from_le_bytes(random) >> 11) + 1) as f64 / (1u64 << 53) as f64
+}
+
+impl Insertion<'_> {
+    fn layout(&self) -> &Layout {
+        &self.known.meta.layout
+    }
+
+    fn run(&mut self, vector: &[f32]) -> Result<()> {
+        self.inserter.start(&self.known.rotation, vector)?;
+        let level = level_for(uniform(), self.known.meta.m.into());
+        let _gate = Gate::enter(self.index);
+        for _ in 0..ATTEMPTS {
+            pgrx::check_for_interrupts!();
+            let entry = roots::find(self.index, self.known, &self.key);
+            let Some(entry) = entry else {
+                if self.first()? {
+                    return Ok(());
+                }
+                continue;
+            };
+            match self.inserter.find(&mut self.blocks, entry.root, level)? {
+                Found::Same(node) => {
+                    if chain::join(self.index, &self.known.meta.layout, &node, self.tid)? {
+                        return Ok(());
+                    }
+                }
+                Found::Place => {
+                    if let Some((base, parent)) = self.base(&entry)? {
+                        return self.rest(&entry, level, base, parent);
+                    }
+                }
+            }
+        }
+        let message = format!("could not insert into index \"{}\"", self.index.name());
+        Err(Fault::new(state::INTERNAL_ERROR, message).hint("REINDEX the index."))
+    }
+
+    /// Writes the first node of a graph, on level 0. False if someone was faster.
+    fn first(&mut self) -> Result<bool> {
+        let number = alloc::propose(self.index, self.layout(), &[]);
+        let graph = if self.known.meta.directory == 0 { 1 } else { roots::number(self.index)? };
+        let root = Root { entry: number, level: 0, origin: number, graph };
+        let entry = Entry { root: Some(root), nodes: 1 };
+        let Some((page, at)) = roots::place(self.index, self.known, &self.key)? else { return Ok(false) };
+        let known = self.known;
+        let held = Held::lock(self.index, &known.meta.layout, &[number])?;
+        if !alloc::is_free(&known.meta.layout, held.block(number)?) {
+            return Ok(false);
+        }
+        let version = version(&known.meta.layout, held.block(number)?)?;
+        let header = self.inserter.header(graph, 0, version, self.tid, NONE);
+        let mut change = held.change();
+        self.inserter.write(&header, change.block(number)?)?;
+        let room = change.root(page);
+        match at {
+            None => Meta::set_entry(room, &entry),
+            Some(hash) => {
+                directory::add(room, &Keyed { hash, key: self.key.bytes(), entry })?;
+            }
+        }
+        change.finish()?;
+        Ok(true)
+    }
+
+    /// Writes the block on level 0 together with the parent's lane. None if it has to be tried again.
+    fn base(&mut self, entry: &Entry) -> Result<Option<(u32, Seen)>> {
+        let known = self.known;
+        let layout = &known.meta.layout;
+        let parents = self.inserter.parents().to_vec();
+        let mut number = alloc::propose(self.index, layout, &[]);
+        let mut at = 0;
+        while let Some(parent) = parents.get(at) {
+            pgrx::check_for_interrupts!();
+            // While nodes are counted, the root's page comes first.
+            let counted = if entry.nodes == MANY {
+                None
+            } else {
+                match roots::locked(self.index, known, &self.key)? {
+                    Some(found) if same_graph(&found.2, entry) => Some(found),
+                    _ => return Ok(None),
+                }
+            };
+            let held = Held::lock(self.index, layout, &[parent.number, number])?;
+            if !alloc::is_free(layout, held.block(number)?) {
+                drop((held, counted));
+                number = alloc::propose(self.index, layout, &[]);
+                continue;
+            }
+            let Verdict::Change(edge) = self.inserter.adopt(held.block(parent.number)?, parent, number)? else {
+                at += 1;
+                continue;
+            };
+            let version = version(layout, held.block(number)?)?;
+            let header = self.inserter.header(parent.graph, 0, version, self.tid, parent.number);
+            let mut change = held.change();
+            self.inserter.apply(&edge, change.block(parent.number)?)?;
+            self.inserter.write(&header, change.block(number)?)?;
+            if let Some((page, at, found)) = counted {
+                // It may have become large since.
+                let nodes = if found.nodes >= SMALL { MANY } else { found.nodes + 1 };
+                let room = change.root(page);
+                roots::set(room, at, &Entry { nodes, ..found });
+            }
+            change.finish()?;
+            return Ok(Some((number, *parent)));
+        }
+        Ok(None)
+    }
+
+    /// Writes the blocks above, links back, and makes the node the entry point if it is the highest.
+    fn rest(&mut self, entry: &Entry, level: u8, base: u32, parent: Seen) -> Result<()> {
+        let Some(root) = entry.root else { return Ok(()) };
+        let mut numbers = vec![base];
+        for level in 1..=level {
+            numbers.push(self.upper(root.graph, level, numbers[usize::from(level) - 1])?);
+        }
+        for (level, number) in (0..).zip(&numbers) {
+            let edges = self.inserter.edges(level).to_vec();
+            for edge in edges.iter().filter(|edge| edge.back && (level > 0 || edge.to != parent)) {
+                pgrx::check_for_interrupts!();
+                let held = Held::lock(self.index, &self.known.meta.layout, &[edge.to.number])?;
+                if let Verdict::Change(new) = self.inserter.link(held.block(edge.to.number)?, edge, *number)? {
+                    let mut change = held.change();
+                    self.inserter.apply(&new, change.block(edge.to.number)?)?;
+                    change.finish()?;
+                }
+            }
+        }
+        if level > root.level
+            && let Some((page, at, found)) = roots::locked(self.index, self.known, &self.key)?
+            && let Some(now) = found.root.filter(|now| now.graph == root.graph && now.level < level)
+        {
+            let higher = Root { entry: numbers[usize::from(level)], level, ..now };
+            let held = Held::lock(self.index, &self.known.meta.layout, &[])?;
+            let mut change = held.change();
+            roots::set(change.root(page), at, &Entry { root: Some(higher), ..found });
+            change.finish()?;
+        }
+        Ok(())
+    }
+
+    /// Writes the block on a level above 0.
+    fn upper(&mut self, graph: u32, level: u8, down: u32) -> Result<u32> {
+        let layout = &self.known.meta.layout;
+        loop {
+            pgrx::check_for_interrupts!();
+            let number = alloc::propose(self.index, layout, &[]);
+            let held = Held::lock(self.index, layout, &[number])?;
+            if !alloc::is_free(layout, held.block(number)?) {
+                continue;
+            }
+            let version = version(layout, held.block(number)?)?;
+            let header = self.inserter.header(graph, level, version, Tid::default(), down);
+            let mut change = held.change();
+            self.inserter.write(&header, change.block(number)?)?;
+            change.finish()?;
+            return Ok(number);
+        }
+    }
+}
+
+fn same_graph(a: &Entry, b: &Entry) -> bool {
+    a.root.map(|root| root.graph) == b.root.map(|root| root.graph)
+}
+
+/// The version of the node that gets a free block.
+fn version(layout: &Layout, bytes: &[u8]) -> Result<u16> {
+    Ok(BlockRef::new(layout, bytes)?.header().version.wrapping_add(1))
+}

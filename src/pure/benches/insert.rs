@@ -1,0 +1,250 @@
+//! What insertions and deaths do to a graph: `cargo bench -p conifer-pure --bench insert`.
+//!
+//! Recall of the ten nearest and pages of a search, at several `ef_search`: of a graph that was built, of one to
+//! which all nodes were added one by one, of one that was built of a half and then grew, of one of which 75 % have
+//! died, mended, beside one built of the rest, and after cycles in which a fifth dies and comes back. And what
+//! insertions cost: blocks read, blocks changed, time.
+//!
+//! Settings as for `pages`; `ONLY` is a text that the names of the parts to be run contain.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod sets;
+
+use conifer_pure::alone::Alone;
+use conifer_pure::block::{Layout, Options, State, Tid};
+use conifer_pure::graph::{Arena, Control, Folding, Params, Rows as _, build_arena};
+use conifer_pure::pack::{Packer, Rows, Site};
+use conifer_pure::rotation::Rotation;
+use conifer_pure::search::{Order, Reach, Search, Width};
+use rayon::prelude::*;
+use sets::{Set, chosen, metric};
+use std::collections::HashSet;
+use std::time::Instant;
+
+const EFS: [usize; 5] = [10, 20, 40, 80, 160];
+const K: usize = 10;
+
+struct Bench {
+    rows: Vec<Vec<f32>>,
+    arena: Arena,
+    queries: Vec<Vec<f32>>,
+    layout: Layout,
+    rotation: Rotation,
+    params: Params,
+    pool: rayon::ThreadPool,
+    only: String,
+}
+
+impl Bench {
+    fn wants(&self, name: &str) -> bool {
+        name.contains(&self.only)
+    }
+
+    fn build(&self, rows: &[u32], room: u32) -> Alone {
+        let (control, site) = (Control::default(), Site { first: 0, graph: 1 });
+        let mut fold = Folding::new(Arena::new(self.arena.metric(), self.arena.dim()));
+        for row in rows {
+            fold.push(&self.rows[*row as usize]).unwrap();
+        }
+        let (arena, members) = fold.finish();
+        let tids: Vec<Tid> = rows.iter().map(|row| Tid { block: *row, offset: 1 }).collect();
+        let graph = build_arena(&arena, &self.params, &self.pool, &control).unwrap();
+        let packed = Rows { members: &members, tids: &tids };
+        let packer =
+            Packer::new(self.layout, site, &self.rotation, &arena, &graph, packed, &self.pool, &control)
+                .unwrap();
+        let pages = packer.pages(&self.pool, &control).unwrap();
+        let packed = (pages.bytes(), packer.end());
+        Alone::with(self.layout, self.rotation.clone(), &self.params, packed, packer.root(), room)
+    }
+
+    fn empty(&self, room: u32) -> Alone {
+        Alone::new(self.layout, self.rotation.clone(), &self.params, room)
+    }
+
+    fn insert(&self, index: &mut Alone, rows: &[u32]) {
+        let (start, before) = (Instant::now(), index.effort);
+        for row in rows {
+            index.insert(&self.rows[*row as usize], Tid { block: *row, offset: 1 }).unwrap();
+        }
+        let (n, after) = (rows.len() as f64, index.effort);
+        println!(
+            "  {} inserted: {:.0} us, {:.0} blocks read, {:.1} changed each",
+            rows.len(),
+            start.elapsed().as_secs_f64() * 1e6 / n,
+            (after.reads - before.reads) as f64 / n,
+            (after.links - before.links) as f64 / n
+        );
+    }
+
+    fn mend(&self, index: &mut Alone) {
+        let (start, before) = (Instant::now(), index.effort);
+        index.mend().unwrap();
+        let after = index.effort;
+        let n = (after.mended - before.mended).max(1) as f64;
+        let adopted = after.adopted - before.adopted;
+        println!(
+            "  {n} mended: {:.0} us, {:.0} blocks read each; {adopted} adopted, {:.1} tried each",
+            start.elapsed().as_secs_f64() * 1e6 / n,
+            (after.mending - before.mending) as f64 / n,
+            (after.tried - before.tried) as f64 / adopted.max(1) as f64,
+        );
+    }
+
+    /// Recall and pages of those rows.
+    fn recall(&self, name: &str, index: &mut Alone, rows: &[u32]) {
+        let limits: Vec<(Vec<f32>, f32)> = self
+            .queries
+            .par_iter()
+            .map(|query| {
+                let scaled = self.arena.query(query);
+                let mut all: Vec<f32> = rows.iter().map(|row| self.arena.distance(&scaled, *row)).collect();
+                let limit = *all.select_nth_unstable_by(K - 1, f32::total_cmp).1;
+                (scaled, limit + limit.abs() * 1e-6)
+            })
+            .collect();
+        let mut search = Search::new(self.layout);
+        print!("{name:<28}");
+        for ef in EFS {
+            let (mut hits, mut effort) = (0, 0);
+            for (query, (scaled, limit)) in self.queries.iter().zip(&limits) {
+                let reach = Reach::Near(Width::for_ef(ef, None));
+                search.start(&self.rotation, query, index.root, reach, Order::Once).unwrap();
+                for _ in 0..K {
+                    let Some(hit) = search.next(&mut index.memory).unwrap() else { break };
+                    hits += usize::from(self.arena.distance(scaled, hit.tid.block) <= *limit);
+                }
+                effort += search.effort.upper + search.effort.hops;
+            }
+            let n = self.queries.len() as f64;
+            print!("  {:.4} {:>4.0}", hits as f64 / (n * K as f64), effort as f64 / n);
+        }
+        println!();
+    }
+
+    /// How nodes of level 0 look in the mean.
+    fn shape(&self, index: &mut Alone) {
+        let (mut nodes, mut used, mut kept, mut depth) = (0, 0, 0, 0);
+        let (mut anchors, mut most) = (std::collections::HashMap::<u32, usize>::new(), 0);
+        for number in index.numbers().collect::<Vec<_>>() {
+            let mut header = index.header(number).unwrap();
+            if header.level == 0 && header.state == State::Live {
+                nodes += 1;
+                used += usize::from(header.used);
+                kept += usize::from(header.kept);
+                *anchors.entry(header.down).or_default() += 1;
+                let mut own = 0;
+                while header.down != conifer_pure::block::NONE {
+                    own += 1;
+                    header = index.header(header.down).unwrap();
+                }
+                depth += own;
+                most = most.max(own);
+            }
+        }
+        let n = f64::from(nodes);
+        println!(
+            "  {nodes} nodes, {:.1} of {:.1} lanes kept; {} parents, {} with more than 16 anchors; {:.1} deep, at most {most}",
+            kept as f64 / n,
+            used as f64 / n,
+            anchors.len(),
+            anchors.values().filter(|n| **n > 16).count(),
+            f64::from(depth) / n
+        );
+        let findings = index.check().unwrap();
+        findings.iter().take(5).for_each(|finding| println!("  ! {finding:?}"));
+    }
+
+    fn run(&self) {
+        let n = self.rows.len() as u32;
+        let all: Vec<u32> = (0..n).collect();
+        if self.wants("built") {
+            let mut index = self.build(&all, 0);
+            self.recall("built", &mut index, &all);
+            self.shape(&mut index);
+        }
+        if self.wants("inserted") {
+            let mut index = self.empty(n * 2);
+            self.insert(&mut index, &all);
+            self.recall("inserted", &mut index, &all);
+            self.shape(&mut index);
+        }
+        if self.wants("half") {
+            let (half, rest) = all.split_at(all.len() / 2);
+            let mut index = self.build(half, n);
+            self.insert(&mut index, rest);
+            self.recall("half built, half inserted", &mut index, &all);
+            self.shape(&mut index);
+        }
+        let random = |row: u32, round: u32| (row ^ round << 20).wrapping_mul(0x9e37_79b1) >> 12;
+        if self.wants("killed") {
+            let left: Vec<u32> = all.iter().copied().filter(|row| random(*row, 0) % 4 == 0).collect();
+            let mut index = self.build(&left, 0);
+            self.recall("a quarter built", &mut index, &left);
+            let mut index = self.build(&all, 0);
+            index.kill(|tid| random(tid.block, 0) % 4 != 0).unwrap();
+            self.recall("75 % killed", &mut index, &left);
+            self.mend(&mut index);
+            self.recall("75 % killed and mended", &mut index, &left);
+            self.shape(&mut index);
+        }
+        if self.wants("cycles") {
+            // A fifth of the rows is away at any time.
+            let (mut there, mut away): (Vec<u32>, Vec<u32>) =
+                all.iter().partition(|row| random(**row, 1) % 6 > 0);
+            let mut index = self.build(&there, n);
+            self.recall("cycle 0", &mut index, &there);
+            for round in 1..=10 {
+                let go: HashSet<u32> =
+                    there.iter().copied().filter(|row| random(*row, round + 1) % 5 == 0).collect();
+                index.kill(|tid| go.contains(&tid.block)).unwrap();
+                self.mend(&mut index);
+                self.insert(&mut index, &away);
+                there.retain(|row| !go.contains(row));
+                there.extend(&away);
+                away = go.into_iter().collect();
+                away.sort_unstable();
+                self.recall(&format!("cycle {round}"), &mut index, &there);
+            }
+            self.shape(&mut index);
+            let mut index = self.build(&there, 0);
+            self.recall("built of the same", &mut index, &there);
+        }
+    }
+}
+
+fn table(set: &Set, threads: usize) {
+    let number = |name| std::env::var(name).ok().and_then(|n| n.parse::<usize>().ok());
+    let mut fold = Folding::new(Arena::new(set.metric, set.dim));
+    let mut rows = vec![];
+    for row in set.base.chunks_exact(set.dim) {
+        if fold.push(row).unwrap() as usize == rows.len() {
+            rows.push(row.to_vec());
+        }
+    }
+    let (arena, _) = fold.finish();
+    let queries: Vec<Vec<f32>> = set.queries.chunks_exact(set.dim).map(<[f32]>::to_vec).collect();
+    println!("\n{}: {} x {}, {:?}, {} queries", set.name, rows.len(), set.dim, set.metric, queries.len());
+    println!("{:<28}{}", "", EFS.map(|ef| format!("  ef {ef:<8}")).concat());
+    let bench = Bench {
+        layout: Layout::choose(set.dim, set.metric, Options::default()).unwrap(),
+        rotation: Rotation::new(set.dim, 1),
+        params: Params::for_options(set.metric, 16, number("EFC").unwrap_or(64)),
+        pool: rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap(),
+        only: std::env::var("ONLY").unwrap_or_default(),
+        rows,
+        arena,
+        queries,
+    };
+    bench.run();
+}
+
+fn main() {
+    // cargo test tries benchmarks out without this argument.
+    if !std::env::args().any(|arg| arg == "--bench") {
+        return;
+    }
+    let threads = std::env::var("THREADS").ok().and_then(|n| n.parse().ok()).unwrap_or(2);
+    let sets = chosen(metric()).unwrap_or_else(|| vec![sets::generated(metric(), 10_000, 384)]);
+    sets.iter().for_each(|set| table(set, threads));
+}

@@ -1,0 +1,302 @@
+//! Whether a graph in blocks is what it should be.
+//!
+//! What a search or an insertion rely on, and what codes and links say of each other:
+//!
+//! - Every node of level 0 but the origin has a parent, with exactly one anchor to it; the way up ends at the origin.
+//! - An anchor leads to a node whose parent the block is.
+//! - Lanes lead to nodes of the same graph on the same level, each once, and hold the code of their vectors.
+//! - A block above level 0 leads down to one with the same vector.
+//! - Vectors are finite and have the norm that the header says; counts are in order; empty lanes are empty.
+//! - Chains lead back to their owner.
+//!
+//! Between the death of a node and its mending, lanes lead to dead nodes; that is as it should be.
+
+#[cfg(test)]
+mod tests;
+
+use crate::block::{BlockRef, ChainRef, Header, Layout, NONE, Root, State};
+use crate::code::{Encoder, Factors};
+use crate::fault::{Fault, Result, state};
+use crate::insert::Stored;
+use crate::search::Pages;
+use std::collections::{HashMap, HashSet};
+
+/// Something that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The block.
+    pub number: u32,
+    /// What is wrong with it, in lower case, without a full stop.
+    pub text: String,
+}
+
+/// Looks at blocks and keeps what it finds.
+#[derive(Debug)]
+pub struct Checker {
+    layout: Layout,
+    roots: HashMap<u32, Root>,
+    /// What was found so far.
+    pub findings: Vec<Finding>,
+    most: usize,
+    encoder: Encoder,
+    /// Blocks from which the way up ends at the origin.
+    sure: HashSet<u32>,
+    /// Blocks of chains, and those of them that belong to a node.
+    chains: HashSet<u32>,
+    chained: HashSet<u32>,
+}
+
+/// A node's block, copied.
+#[derive(Debug)]
+struct Node {
+    header: Header,
+    vector: Stored,
+    lanes: Vec<Lane>,
+}
+
+#[derive(Debug)]
+struct Lane {
+    number: u32,
+    anchor: bool,
+    factors: Factors,
+    code: Vec<u8>,
+}
+
+/// What a block turns out to be.
+#[derive(Debug)]
+enum Block {
+    Free,
+    Node(Node),
+    /// With its owner's graph and number, and the next.
+    Chain(u32, u32, u32),
+    Bad(String),
+}
+
+/// How far factors may be off: other CPUs add up in another order.
+const OFF: f32 = 1e-4;
+
+impl Checker {
+    /// For an index with these graphs; of findings beyond `most` nothing is kept.
+    pub fn new(layout: Layout, roots: &[Root], most: usize) -> Self {
+        Self {
+            encoder: Encoder::new(layout.shape(), layout.target()),
+            layout,
+            roots: roots.iter().map(|root| (root.graph, *root)).collect(),
+            findings: vec![],
+            most,
+            sure: HashSet::new(),
+            chains: HashSet::new(),
+            chained: HashSet::new(),
+        }
+    }
+
+    fn say(&mut self, number: u32, text: impl std::fmt::Display) {
+        if self.findings.len() < self.most {
+            self.findings.push(Finding { number, text: text.to_string() });
+        }
+    }
+
+    /// Looks at one block and all that it is linked to.
+    ///
+    /// # Errors
+    /// Whatever comes from the pages, but corrupted bytes: those are findings.
+    pub fn look(&mut self, pages: &mut impl Pages, number: u32) -> Result<()> {
+        match self.read(pages, number)? {
+            Block::Free => {}
+            Block::Bad(text) => self.say(number, text),
+            Block::Chain(..) => drop(self.chains.insert(number)),
+            Block::Node(node) => self.node(pages, number, &node)?,
+        }
+        Ok(())
+    }
+
+    /// Looks at the roots, and at what only shows when all blocks were looked at.
+    ///
+    /// # Errors
+    /// As [`look`](Self::look).
+    pub fn finish(&mut self, pages: &mut impl Pages) -> Result<()> {
+        let mut roots: Vec<Root> = self.roots.values().copied().collect();
+        roots.sort_unstable_by_key(|root| root.graph);
+        for root in roots {
+            for (what, number, level) in [("entry", root.entry, root.level), ("origin", root.origin, 0)] {
+                let block = self.read(pages, number)?;
+                let right = matches!(&block, Block::Node(node) if (node.header.graph, node.header.level) == (root.graph, level));
+                if !right {
+                    self.say(
+                        number,
+                        format_args!("{what} of graph {} is no node of it on level {level}", root.graph),
+                    );
+                }
+            }
+        }
+        let mut lost: Vec<u32> = self.chains.difference(&self.chained).copied().collect();
+        lost.sort_unstable();
+        for number in lost {
+            self.say(number, "rows of a chain that no node leads to");
+        }
+        Ok(())
+    }
+
+    fn read(&self, pages: &mut impl Pages, number: u32) -> Result<Block> {
+        let blocks = pages.blocks();
+        if number >= blocks {
+            return Ok(Block::Bad(format!("there is no block {number}")));
+        }
+        let layout = &self.layout;
+        let look = |bytes: &[u8]| -> Result<Block> {
+            let block = BlockRef::new(layout, bytes)?;
+            let header = *block.header();
+            Ok(match header.state {
+                State::Free => Block::Free,
+                State::Chain => match ChainRef::new(layout, bytes)? {
+                    Some(chain) => Block::Chain(chain.graph, chain.owner, chain.next),
+                    None => Block::Free,
+                },
+                State::Live | State::Dead => {
+                    block.check(blocks)?;
+                    let mut vector = Stored::default();
+                    vector.copy(layout, &header, &block.own());
+                    let lanes = block.neighbours().map(|(lane, number)| Lane {
+                        number,
+                        anchor: block.is_anchor(lane),
+                        factors: block.factors(lane).unwrap_or_default(),
+                        code: block.code(lane).unwrap_or_default().to_vec(),
+                    });
+                    Block::Node(Node { header, vector, lanes: lanes.collect() })
+                }
+            })
+        };
+        let bad = |fault: Fault| match fault.state {
+            state::DATA_CORRUPTED => Ok(Block::Bad(fault.message)),
+            _ => Err(fault),
+        };
+        pages.read(number, look).and_then(|block| block).or_else(bad)
+    }
+
+    /// A node that a block is linked to, on a level of the same graph; else says so.
+    fn linked(
+        &mut self,
+        pages: &mut impl Pages,
+        (number, from): (u32, &Header),
+        what: &str,
+        to: u32,
+        level: u8,
+    ) -> Result<Option<Node>> {
+        let wrong = match self.read(pages, to)? {
+            Block::Node(node) if (node.header.graph, node.header.level) == (from.graph, level) => {
+                return Ok(Some(node));
+            }
+            Block::Node(node) => format!("level {} of graph {}", node.header.level, node.header.graph),
+            Block::Free => "free".into(),
+            Block::Chain(..) => "rows of a chain".into(),
+            Block::Bad(text) => text,
+        };
+        let (graph, text) = (from.graph, format!("{what} {to} is not on level {level} of graph"));
+        self.say(number, format_args!("{text} {graph}: {wrong}"));
+        Ok(None)
+    }
+
+    fn node(&mut self, pages: &mut impl Pages, number: u32, node: &Node) -> Result<()> {
+        let Header { level, graph, down, chain, .. } = node.header;
+        let Some(root) = self.roots.get(&graph).copied() else {
+            self.say(number, format_args!("there is no graph {graph}"));
+            return Ok(());
+        };
+        if level > root.level {
+            self.say(number, format_args!("level {level} of a graph of {}", root.level));
+        }
+        let from = (number, &node.header);
+        if level > 0 {
+            if let Some(lower) = self.linked(pages, from, "lower block", down, level - 1)?
+                && lower.vector.decoded() != node.vector.decoded()
+            {
+                self.say(number, format_args!("block {down} below has another vector"));
+            }
+            if chain != NONE {
+                self.say(number, "rows above level 0");
+            }
+        } else if number == root.origin {
+            if down != NONE {
+                self.say(number, format_args!("the origin has the parent {down}"));
+            }
+        } else if let Some(parent) = self.linked(pages, from, "parent", down, 0)? {
+            let anchors = parent.lanes.iter().filter(|lane| lane.number == number && lane.anchor).count();
+            if anchors != 1 {
+                self.say(number, format_args!("the parent {down} has {anchors} anchors to it"));
+            }
+            self.climb(pages, number, root)?;
+        }
+        self.lanes(pages, number, node)?;
+        self.chain(pages, number, node)
+    }
+
+    fn lanes(&mut self, pages: &mut impl Pages, number: u32, node: &Node) -> Result<()> {
+        let mut met = HashSet::new();
+        for lane in &node.lanes {
+            if lane.number == number || !met.insert(lane.number) {
+                self.say(number, format_args!("a lane to {} too many", lane.number));
+            }
+            let from = (number, &node.header);
+            let Some(other) = self.linked(pages, from, "neighbour", lane.number, node.header.level)? else {
+                continue;
+            };
+            let mut code = vec![0; self.layout.shape().lane_bytes()];
+            let made = self.encoder.encode(node.vector.decoded(), other.vector.decoded(), &mut code);
+            let size = node.vector.norm() + other.vector.norm() + made.add.abs();
+            let add = (made.add - lane.factors.add).abs() <= OFF * size;
+            let mul = (made.mul - lane.factors.mul).abs() <= OFF * made.mul.abs();
+            // Of several bits, another step between levels may be the best by a hair.
+            let step = self.layout.shape().bits() > 1 && (made.mul - lane.factors.mul).abs() < made.mul.abs();
+            if !(step || code == lane.code && add && mul) {
+                self.say(number, format_args!("the code of {} is not that of its vector", lane.number));
+            }
+            if lane.anchor && (node.header.level > 0 || other.header.down != number) {
+                self.say(number, format_args!("an anchor to {}, whose parent it is not", lane.number));
+            }
+        }
+        Ok(())
+    }
+
+    /// The way up to the origin.
+    fn climb(&mut self, pages: &mut impl Pages, number: u32, root: Root) -> Result<()> {
+        let (mut at, mut way) = (number, HashSet::new());
+        while at != root.origin && !self.sure.contains(&at) {
+            if !way.insert(at) {
+                self.say(number, "the way to the origin is a circle");
+                return Ok(());
+            }
+            at = match self.read(pages, at)? {
+                Block::Node(node) if (node.header.graph, node.header.level) == (root.graph, 0) => {
+                    node.header.down
+                }
+                _ => NONE,
+            };
+            if at == NONE {
+                self.say(number, "the way up does not end at the origin");
+                return Ok(());
+            }
+        }
+        self.sure.extend(way);
+        Ok(())
+    }
+
+    fn chain(&mut self, pages: &mut impl Pages, number: u32, node: &Node) -> Result<()> {
+        let mut next = if node.header.level == 0 { node.header.chain } else { NONE };
+        while next != NONE {
+            match self.read(pages, next)? {
+                Block::Chain(graph, owner, after) if (graph, owner) == (node.header.graph, number) => {
+                    if !self.chained.insert(next) {
+                        self.say(number, format_args!("block {next} is in a chain twice"));
+                        break;
+                    }
+                    next = after;
+                }
+                _ => {
+                    self.say(number, format_args!("block {next} of its chain is something else"));
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+}

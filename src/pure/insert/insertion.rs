@@ -1,0 +1,248 @@
+//! One new row, from the search to the last back-link.
+
+use super::choose::Choice;
+use super::find::{Finder, Reach};
+use super::link::{Change, Linker, Verdict, same};
+use super::near::{Near, Seen};
+use super::stored::Stored;
+use crate::block::{BlockMut, Header, Layout, Root, Tid};
+use crate::fault::Result;
+use crate::graph::{Candidate, Params};
+use crate::rotation::Rotation;
+use crate::search::Pages;
+
+/// An edge of the new node.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Edge {
+    /// Where it leads to.
+    pub to: Seen,
+    /// Whether it is to get an edge back: if the pruning has kept it, and not if it fills a lane.
+    pub back: bool,
+    /// How far that is, as the index has distances.
+    pub distance: f32,
+}
+
+/// What a search before an insertion has found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// A place for a new node.
+    Place,
+    /// A living node with the very same stored vector: the row belongs into its chain.
+    Same(Seen),
+}
+
+/// The edges of the new node on one level.
+#[derive(Debug)]
+struct Plan {
+    near: Near,
+    choice: Choice,
+    edges: Vec<Edge>,
+}
+
+/// What insertions need; keeps its memory from one to the next. For the order of calls see the module's head.
+#[derive(Debug)]
+pub struct Inserter {
+    layout: Layout,
+    params: Params,
+    vector: Stored,
+    finder: Finder,
+    linker: Linker,
+    candidates: Vec<Candidate>,
+    /// By level.
+    plans: Vec<Plan>,
+    parents: Vec<Seen>,
+}
+
+impl Inserter {
+    /// For the blocks of a layout, by the parameters of the build: those of
+    /// [`Params::for_options`](crate::graph::Params::for_options).
+    pub fn new(layout: Layout, params: &Params) -> Self {
+        Self {
+            params: Params {
+                lanes: params.lanes.min(layout.lanes()),
+                m: params.m.min(layout.lanes()),
+                ..*params
+            },
+            vector: Stored::default(),
+            finder: Finder::new(layout),
+            linker: Linker::new(layout),
+            candidates: vec![],
+            plans: vec![],
+            parents: vec![],
+            layout,
+        }
+    }
+
+    /// Takes another vector. It is that of [`find`](Self::find), and of all that comes after, until the next.
+    ///
+    /// # Errors
+    /// As [`Stored::of`].
+    pub fn start(&mut self, rotation: &Rotation, vector: &[f32]) -> Result<()> {
+        self.vector = Stored::of(&self.layout, rotation, vector)?;
+        self.plans.iter_mut().for_each(Plan::clear);
+        self.parents.clear();
+        Ok(())
+    }
+
+    /// The vector as it will be stored.
+    pub fn vector(&self) -> &Stored {
+        &self.vector
+    }
+
+    /// Blocks that the last search has read.
+    pub fn reads(&self) -> u64 {
+        self.finder.reads
+    }
+
+    /// Searches the graph with that root, which is none if it has no nodes, and chooses edges on the levels from 0 to
+    /// `level`; above the root's there are none. Can be called again for the same vector, when too much was gone.
+    ///
+    /// # Errors
+    /// Corrupted blocks, and whatever comes from the pages.
+    pub fn find(&mut self, pages: &mut impl Pages, root: Option<Root>, level: u8) -> Result<Found> {
+        self.plans.iter_mut().for_each(Plan::clear);
+        self.parents.clear();
+        let Some(root) = root else { return Ok(Found::Place) };
+        let Self { finder, vector, .. } = self;
+        finder.start(vector, root.graph);
+        let top = level.min(root.level);
+        finder.descend(pages, vector, root, top)?;
+        for level in (0..=top).rev() {
+            let Self { finder, vector, params, .. } = self;
+            let reach = reach(params, level);
+            finder.level(pages, vector, level, reach)?;
+            if level == 0 && finder.near.seen.is_empty() {
+                finder.from(pages, vector, root.origin, reach)?;
+            }
+            if level == 0
+                && let Some(same) = finder.same
+            {
+                return Ok(Found::Same(same));
+            }
+            self.plan(level);
+        }
+        Ok(Found::Place)
+    }
+
+    /// Chooses the edges on a level among what the search has found there.
+    fn plan(&mut self, level: u8) {
+        let at = usize::from(level);
+        while self.plans.len() <= at {
+            self.plans.push(Plan::new(&self.layout));
+        }
+        let Self { finder, vector, params, candidates, plans, parents, .. } = self;
+        finder.candidates(vector, candidates);
+        let plan = &mut plans[at];
+        std::mem::swap(&mut plan.near, &mut finder.near);
+        plan.choice.choose(&plan.near, candidates, level, params);
+        let Plan { near, choice, edges } = plan;
+        let edge = |(i, c): (usize, &Candidate)| Edge {
+            to: near.seen[c.node as usize],
+            back: i < choice.kept,
+            distance: c.distance,
+        };
+        edges.extend(choice.edges.iter().enumerate().map(edge));
+        if level == 0 {
+            let kept = &choice.edges[..choice.kept];
+            let rest = candidates.iter().filter(|c| !kept.contains(c));
+            parents.extend(kept.iter().chain(rest).map(|c| near.seen[c.node as usize]));
+            finder.dead.sort_unstable_by(|a, b| a.1.total_cmp(&b.1));
+            parents.extend(finder.dead.iter().map(|(seen, _)| *seen));
+        }
+    }
+
+    /// The edges of the new node on a level, those to be kept first, in ascending order.
+    pub fn edges(&self, level: u8) -> &[Edge] {
+        self.plans.get(usize::from(level)).map_or(&[], |plan| &plan.edges)
+    }
+
+    /// Who can become its parent, the best first: the neighbours, then others that were found, then dead nodes. There
+    /// is none only if the graph has no nodes (any more).
+    pub fn parents(&self) -> &[Seen] {
+        &self.parents
+    }
+
+    /// Makes the bytes of a block that of the new node on a level. Of the header that [`Stored::header`] makes, the
+    /// caller knows best.
+    ///
+    /// # Errors
+    /// Too few bytes.
+    pub fn write(&mut self, header: &Header, bytes: &mut [u8]) -> Result<()> {
+        let Self { layout, vector, plans, linker, .. } = self;
+        let mut block = BlockMut::new(layout, bytes)?;
+        block.format(header, vector.bytes());
+        let Some(Plan { near, choice, edges }) = plans.get(usize::from(header.level)) else { return Ok(()) };
+        for (lane, (c, edge)) in choice.edges.iter().zip(edges).enumerate() {
+            let other = near.vector(c.node);
+            block.encode_lane(lane, edge.to.number, &mut linker.encoder, vector.decoded(), other);
+        }
+        block.set_counts(choice.kept.min(edges.len()), edges.len());
+        Ok(())
+    }
+
+    /// The header of the new node's block on a level, for [`write`](Self::write): `down` is the block one level
+    /// lower, or the parent.
+    pub fn header(&self, graph: u32, level: u8, version: u16, tid: Tid, down: u32) -> Header {
+        self.vector.header(graph, level, version, tid, down)
+    }
+
+    /// What a block's bytes must become so that it is the parent of the new node, whose block on level 0 is `number`.
+    /// [`Verdict::Stay`]: it cannot be.
+    ///
+    /// # Errors
+    /// Corrupted bytes.
+    pub fn adopt(&mut self, bytes: &[u8], parent: &Seen, number: u32) -> Result<Verdict> {
+        self.decide(bytes, parent, number, true)
+    }
+
+    /// What a neighbour's bytes must become so that it has an edge back to the new node, whose block on the same
+    /// level is `number`. For edges that are to get one [back](Edge::back), but not that to the parent.
+    ///
+    /// # Errors
+    /// Corrupted bytes.
+    pub fn link(&mut self, bytes: &[u8], edge: &Edge, number: u32) -> Result<Verdict> {
+        self.decide(bytes, &edge.to, number, false)
+    }
+
+    fn decide(&mut self, bytes: &[u8], seen: &Seen, number: u32, anchor: bool) -> Result<Verdict> {
+        let Self { layout, linker, finder, params, .. } = self;
+        let Some(block) = same(layout, bytes, seen)? else { return Ok(Verdict::Gone) };
+        let width = if seen.level > 0 { params.m } else { layout.lanes() };
+        linker.decide(&block, finder.target(), number, width, anchor)
+    }
+
+    /// Writes a change into the bytes it was made for, which must not have changed since.
+    ///
+    /// # Errors
+    /// Corrupted bytes.
+    pub fn apply(&mut self, change: &Change, bytes: &mut [u8]) -> Result<()> {
+        self.linker.apply(change, &self.vector, bytes)
+    }
+}
+
+impl Plan {
+    fn new(layout: &Layout) -> Self {
+        let near = Near::new(layout.metric(), layout.padded());
+        Self { near, choice: Choice::default(), edges: vec![] }
+    }
+
+    fn clear(&mut self) {
+        self.near.clear();
+        self.choice.clear();
+        self.edges.clear();
+    }
+}
+
+/// How far to look for the edges of a node on a level.
+pub(crate) fn reach(params: &Params, level: u8) -> Reach {
+    let pool = (params.ef_construction * 8).div_ceil(5);
+    match level {
+        0 => Reach { pool, least: params.lanes, most: 8 * pool },
+        _ => Reach { pool: pool / 2, least: 1, most: 8 * pool },
+    }
+}
+
+/// The highest level of a new node, for a number drawn from (0, 1]: one of `m` nodes is on the next one, too.
+pub fn level_for(uniform: f64, m: usize) -> u8 {
+    (-uniform.max(f64::MIN_POSITIVE).ln() / (m.max(2) as f64).ln()).min(15.0) as u8
+}

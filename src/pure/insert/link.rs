@@ -1,0 +1,178 @@
+//! What becomes of a block when an edge to another node is to go into it.
+//!
+//! Lanes before `kept` hold the edges that pruning has kept, those behind fill. A new edge is one that is kept.
+//! It takes an empty lane. If there is none, a lane that fills gives way: the first, as fills stand in ascending
+//! order of their use. If all lanes are kept, the codes of the block itself estimate how far its neighbours are
+//! from it and from the new node, and no other block has to be read:
+//!
+//! - the farthest neighbour that is not nearer than the new node, and is as near to the new node, gives way;
+//! - else, unless a nearer neighbour is as near to the new node, the farthest if it is farther than that;
+//! - else all stays as it is.
+//!
+//! An anchor never gives way. An edge that is to be one takes what it can get: any lane that is no anchor.
+
+use super::near::Seen;
+use super::stored::Stored;
+use crate::block::{ANCHOR, BlockMut, BlockRef, Layout, NONE, State};
+use crate::code::{Encoder, LANES};
+use crate::fault::Result;
+use crate::search::target::Target;
+
+/// What is to be written into a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Change {
+    /// The lane that gets the edge.
+    pub lane: usize,
+    /// The edge, with [`ANCHOR`] if it is one.
+    pub number: u32,
+    /// The lane has that edge already and only becomes an anchor.
+    pub mark: bool,
+    /// What was in the lane goes to that one.
+    pub moved: Option<usize>,
+    /// Counts of lanes afterwards.
+    pub kept: usize,
+    /// As `kept`.
+    pub used: usize,
+}
+
+/// What there is to do with a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// To write that.
+    Change(Change),
+    /// Nothing: it has that edge, or better ones.
+    Stay,
+    /// Nothing: it is no longer the node that was seen, or dead now.
+    Gone,
+}
+
+/// Decides and writes; keeps its memory.
+#[derive(Debug)]
+pub(crate) struct Linker {
+    pub(crate) layout: Layout,
+    pub(crate) encoder: Encoder,
+    /// The block's own vector, and that as what its codes are compared with.
+    pub(crate) node: Vec<f32>,
+    here: Target,
+    /// Distances of the neighbours from the node, and from the new one.
+    near: Vec<f32>,
+    new: Vec<f32>,
+}
+
+/// What was seen, if the block is still that.
+pub(crate) fn same<'a>(layout: &'a Layout, bytes: &'a [u8], seen: &Seen) -> Result<Option<BlockRef<'a>>> {
+    let block = BlockRef::new(layout, bytes)?;
+    let header = block.header();
+    let there = header.state == State::Live || header.state == State::Dead && seen.dead;
+    let same = (header.version, header.level, header.graph) == (seen.version, seen.level, seen.graph);
+    Ok((there && same).then_some(block))
+}
+
+impl Linker {
+    pub(crate) fn new(layout: Layout) -> Self {
+        Self {
+            encoder: Encoder::new(layout.shape(), layout.target()),
+            node: vec![0.0; layout.padded()],
+            here: Target::new(&layout),
+            near: vec![],
+            new: vec![],
+            layout,
+        }
+    }
+
+    /// Decides for an edge to `number`, whose vector is `target`, in a list of `width` lanes.
+    pub(crate) fn decide(
+        &mut self,
+        block: &BlockRef<'_>,
+        target: &Target,
+        number: u32,
+        width: usize,
+        anchor: bool,
+    ) -> Result<Verdict> {
+        let (kept, used) = (usize::from(block.header().kept), block.used());
+        let edge = if anchor { number | ANCHOR } else { number };
+        if let Some((lane, _)) = block.neighbours().find(|(_, other)| *other == number) {
+            let mark = anchor && !block.is_anchor(lane);
+            let change = Change { lane, number: edge, mark, moved: None, kept, used };
+            return Ok(if mark { Verdict::Change(change) } else { Verdict::Stay });
+        }
+        let change = |lane, moved, kept, used| {
+            Ok(Verdict::Change(Change { lane, number: edge, mark: false, moved, kept, used }))
+        };
+        let empty = (0..used).find(|lane| block.neighbour(*lane).is_none());
+        if let Some(lane) = empty.filter(|lane| *lane < kept) {
+            return change(lane, None, kept, used);
+        }
+        let gives = |lane: &usize| !block.is_anchor(*lane);
+        let free = empty.or((used < width).then_some(used)).or_else(|| (kept..used).find(gives));
+        if let Some(free) = free {
+            return change(kept, (free != kept).then_some(free), kept + 1, used.max(free + 1));
+        }
+        match self.victim(block, target, used, anchor)? {
+            Some(lane) => change(lane, None, kept, used),
+            None => Ok(Verdict::Stay),
+        }
+    }
+
+    /// The lane that gives way when all are kept.
+    fn victim(
+        &mut self,
+        block: &BlockRef<'_>,
+        target: &Target,
+        used: usize,
+        anchor: bool,
+    ) -> Result<Option<usize>> {
+        let Self { here, node, near, new, .. } = self;
+        block.own().decode(node);
+        here.set_stored(node);
+        distances(block, here, near)?;
+        distances(block, target, new)?;
+        let distance = target.distance(&block.own());
+        let lanes = || (0..used).filter(|lane| !block.is_anchor(*lane));
+        let farthest = |a: &usize, b: &usize| near[*a].total_cmp(&near[*b]);
+        let beyond = lanes().filter(|i| near[*i] >= distance && new[*i] <= near[*i]).max_by(farthest);
+        if beyond.is_some() {
+            return Ok(beyond);
+        }
+        if anchor {
+            return Ok(lanes().max_by(farthest));
+        }
+        if (0..used).any(|i| near[i] < distance && new[i] <= distance) {
+            return Ok(None);
+        }
+        Ok(lanes().max_by(farthest).filter(|i| near[*i] > distance))
+    }
+
+    /// Writes what was decided; `vector` is that of the new neighbour.
+    pub(crate) fn apply(&mut self, change: &Change, vector: &Stored, bytes: &mut [u8]) -> Result<()> {
+        let Self { layout, encoder, node, .. } = self;
+        if !change.mark {
+            BlockRef::new(layout, bytes)?.own().decode(node);
+        }
+        let mut block = BlockMut::new(layout, bytes)?;
+        if change.mark {
+            block.set_number(change.lane, change.number);
+            return Ok(());
+        }
+        if let Some(to) = change.moved {
+            block.copy_lane(change.lane, to);
+        }
+        block.encode_lane(change.lane, change.number, encoder, node, vector.decoded());
+        block.set_counts(change.kept, change.used);
+        Ok(())
+    }
+}
+
+/// Estimates of the distances from a target to all neighbours of a block; those of empty lanes mean nothing.
+pub(crate) fn distances(block: &BlockRef<'_>, target: &Target, out: &mut Vec<f32>) -> Result<()> {
+    out.clear();
+    let base = target.base(target.distance(&block.own()), block.header().norm);
+    let (mut numbers, mut add, mut mul) = ([NONE; LANES], [0.0; LANES], [0.0; LANES]);
+    let mut estimates = [0.0; LANES];
+    for group in 0..block.used().div_ceil(LANES) {
+        let codes = block.lanes(group, &mut numbers, &mut add, &mut mul)?;
+        target.codes.estimate(block.layout().form(), codes, base, &add, &mul, &mut estimates);
+        out.extend(estimates.iter().map(|x| if x.is_nan() { f32::INFINITY } else { *x }));
+    }
+    Ok(())
+}

@@ -1,0 +1,38 @@
+//! One more node in a graph that lies in blocks.
+//!
+//! - `stored`: a vector as a block holds it ([`Stored`]). `find`: the search. `near`: what it has found, with
+//!   vectors. `choose`: which of that become edges.
+//! - `link`: how an edge gets into a block that is there ([`Change`]).
+//! - `insertion`: the order of events ([`Inserter`]).
+//!
+//! Nothing here writes pages. Whoever has them calls, for a new row:
+//!
+//! 1. [`Inserter::start`] with its vector, [`level_for`] with a random number, [`Inserter::find`]. If that finds
+//!    the [same](Found::Same) vector, the row goes into the chain of that node, and that is all.
+//! 2. For each of [`Inserter::parents`], until one takes it: with its block and a new one locked,
+//!    [`Inserter::adopt`]. A [`Change`] is carried out by [`Inserter::apply`], and the new block on level 0 is
+//!    [written](Inserter::write) with the parent in `down`, both at once. Only the first node of a graph has none.
+//! 3. For each level from 1 to its own, a new block is written, with the block below in `down`.
+//! 4. For each level and each edge that is to get one [back](Edge::back), but that to the parent: with the neighbour's block locked,
+//!    [`Inserter::link`], and [`Inserter::apply`] if there is a change.
+//! 5. If its level is higher than the root's, the root gets a new entry.
+//!
+//! Nothing is locked between these steps. A neighbour that has died meanwhile stays in the new node's lanes, until the
+//! graph is [mended](crate::mend).
+
+mod choose;
+pub(crate) mod find;
+mod insertion;
+pub(crate) mod link;
+pub(crate) mod near;
+mod stored;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use choose::Choice;
+pub(crate) use find::Finder;
+pub(crate) use insertion::reach;
+pub use insertion::{Edge, Found, Inserter, level_for};
+pub use link::{Change, Verdict};
+pub use near::Seen;
+pub use stored::Stored;

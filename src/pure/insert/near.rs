@@ -1,0 +1,91 @@
+//! Nodes that a search has found, with their vectors.
+
+use crate::distance::{Kernels, kernels};
+use crate::graph::{Candidate, Metric, Space};
+use crate::own::Own;
+
+/// A block as it was when it was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// Its number.
+    pub number: u32,
+    /// What must not have changed for it to be the same node.
+    pub version: u16,
+    /// Its level.
+    pub level: u8,
+    /// Its graph.
+    pub graph: u32,
+    /// Whether the node was dead.
+    pub dead: bool,
+}
+
+/// Vectors, decoded, with where they are from; the points of a [`Space`].
+#[derive(Debug)]
+pub(crate) struct Near {
+    metric: Metric,
+    dim: usize,
+    vectors: Vec<f32>,
+    pub(crate) seen: Vec<Seen>,
+    kernels: &'static Kernels<f32>,
+}
+
+impl Near {
+    /// For vectors of `dim` padded dimensions.
+    pub(crate) fn new(metric: Metric, dim: usize) -> Self {
+        Self { metric, dim, vectors: vec![], seen: vec![], kernels: kernels() }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.seen.clear();
+    }
+
+    /// Keeps a node; its number here.
+    pub(crate) fn push(&mut self, seen: Seen, own: &Own<'_>) -> u32 {
+        let at = self.seen.len() * self.dim;
+        if self.vectors.len() < at + self.dim {
+            self.vectors.resize(at + self.dim, 0.0);
+        }
+        own.decode(&mut self.vectors[at..at + self.dim]);
+        self.seen.push(seen);
+        (self.seen.len() - 1) as u32
+    }
+
+    #[inline]
+    pub(crate) fn vector(&self, node: u32) -> &[f32] {
+        &self.vectors[node as usize * self.dim..][..self.dim]
+    }
+
+    /// Distance from a vector to a node, not NaN.
+    #[inline]
+    pub(crate) fn distance(&self, vector: &[f32], node: u32) -> f32 {
+        self.compare(vector, self.vector(node))
+    }
+
+    #[inline]
+    fn compare(&self, a: &[f32], b: &[f32]) -> f32 {
+        let distance = match self.metric {
+            Metric::L2 | Metric::Cosine => self.kernels.l2_squared(a, b),
+            Metric::InnerProduct => -self.kernels.inner_product(a, b),
+        };
+        if distance.is_nan() { f32::INFINITY } else { distance }
+    }
+
+    /// All of them as candidates for the edges of a vector, ascending.
+    pub(crate) fn candidates(&self, vector: &[f32], out: &mut Vec<Candidate>) {
+        out.clear();
+        let nodes = 0..self.seen.len() as u32;
+        out.extend(nodes.map(|node| Candidate { node, distance: self.distance(vector, node) }));
+        out.sort_unstable_by(Candidate::order);
+    }
+}
+
+impl Space for Near {
+    fn len(&self) -> usize {
+        self.seen.len()
+    }
+
+    #[inline]
+    fn between(&self, a: u32, b: u32) -> f32 {
+        self.compare(self.vector(a), self.vector(b))
+    }
+}

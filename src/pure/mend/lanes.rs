@@ -1,0 +1,171 @@
+//! Other edges for those that lead to nodes that go.
+//!
+//! The search for them starts from the block's own lanes, those to doomed nodes among them, whose lanes lead on.
+
+use crate::block::{BlockMut, BlockRef, Layout, Root, State};
+use crate::fault::Result;
+use crate::graph::{Candidate, Params};
+use crate::insert::find::Reach;
+use crate::insert::link::{Linker, distances, same};
+use crate::insert::near::Near;
+use crate::insert::{Choice, Finder, Seen, Stored};
+use crate::search::Pages;
+use crate::search::pool::Candidate as Guess;
+
+/// Mends blocks, one after the other; keeps its memory.
+#[derive(Debug)]
+pub struct Mender {
+    layout: Layout,
+    params: Params,
+    vector: Stored,
+    finder: Finder,
+    linker: Linker,
+    near: Near,
+    choice: Choice,
+    candidates: Vec<Candidate>,
+    estimates: Vec<f32>,
+    guesses: Vec<Guess>,
+    seen: Option<Seen>,
+}
+
+impl Mender {
+    /// For the blocks of a layout, by the parameters of the build, as for an
+    /// [`Inserter`](crate::insert::Inserter).
+    pub fn new(layout: Layout, params: &Params) -> Self {
+        Self {
+            params: Params {
+                lanes: params.lanes.min(layout.lanes()),
+                m: params.m.min(layout.lanes()),
+                ..*params
+            },
+            vector: Stored::default(),
+            finder: Finder::new(layout),
+            linker: Linker::new(layout),
+            near: Near::new(layout.metric(), layout.padded()),
+            choice: Choice::default(),
+            candidates: vec![],
+            estimates: vec![],
+            guesses: vec![],
+            seen: None,
+            layout,
+        }
+    }
+
+    /// Blocks that the last search has read.
+    pub fn reads(&self) -> u64 {
+        self.finder.reads
+    }
+
+    /// Looks at a block, which is not doomed, and for edges instead of those to doomed nodes. False if it is no node
+    /// or has none. `root` is that of its graph.
+    ///
+    /// # Errors
+    /// Corrupted blocks, and whatever comes from the pages.
+    pub fn find(
+        &mut self,
+        pages: &mut impl Pages,
+        root: Root,
+        number: u32,
+        doomed: &impl Fn(u32) -> bool,
+    ) -> Result<bool> {
+        self.seen = None;
+        let Self { layout, vector, finder, estimates, guesses, .. } = self;
+        guesses.clear();
+        let found = pages.read(number, |bytes| -> Result<Option<(Seen, usize)>> {
+            let block = BlockRef::new(layout, bytes)?;
+            let header = block.header();
+            let node = matches!(header.state, State::Live | State::Dead) && header.graph == root.graph;
+            let gone = block.neighbours().filter(|(_, other)| doomed(*other)).count();
+            if !node || gone == 0 {
+                return Ok(None);
+            }
+            vector.copy(layout, header, &block.own());
+            finder.start(vector, header.graph);
+            distances(&block, finder.target(), estimates)?;
+            let neighbours = block.neighbours();
+            guesses.extend(neighbours.map(|(lane, number)| Guess { distance: estimates[lane], number }));
+            let (version, level, graph) = (header.version, header.level, header.graph);
+            Ok(Some((Seen { number, version, level, graph, dead: header.state == State::Dead }, gone)))
+        })??;
+        let Some((seen, gone)) = found else { return Ok(false) };
+        let (level, reach) = (seen.level, reach(&self.params, seen.level, gone));
+        let Self { finder, vector, guesses, .. } = self;
+        finder.around(pages, vector, number, guesses, level, reach)?;
+        if finder.near.seen.len() < reach.least && level <= root.level {
+            finder.start(vector, root.graph);
+            finder.skip(number);
+            finder.descend(pages, vector, root, level)?;
+            finder.level(pages, vector, level, reach)?;
+        }
+        finder.candidates(vector, &mut self.candidates);
+        std::mem::swap(&mut self.near, &mut finder.near);
+        self.choice.choose(&self.near, &self.candidates, level, &self.params);
+        self.seen = Some(seen);
+        Ok(true)
+    }
+
+    /// Rewrites the lanes of the block that lead to doomed nodes, and leaves those to others alone. False if it is
+    /// no longer the node that was looked at, and nothing was changed.
+    ///
+    /// # Errors
+    /// Corrupted bytes.
+    pub fn rewrite(&mut self, bytes: &mut [u8], doomed: &impl Fn(u32) -> bool) -> Result<bool> {
+        let Some(seen) = self.seen else { return Ok(false) };
+        let Self { layout, linker, vector, near, choice, params, .. } = self;
+        let Some(block) = same(layout, bytes, &seen)? else { return Ok(false) };
+        let width = if seen.level > 0 { params.m } else { params.lanes };
+        let (mut kept, used) = (usize::from(block.header().kept), block.used());
+        // What each lane holds, to begin with, if that stays.
+        let mut lanes: Vec<Option<u32>> = (0..used.max(width))
+            .map(|lane| block.neighbour(lane).filter(|other| lane < used && !doomed(*other)))
+            .collect();
+        let new = |c: &&Candidate| !lanes.contains(&Some(near.seen[c.node as usize].number));
+        let (keep, fill) = choice.edges.split_at(choice.kept);
+        let keep: Vec<u32> = keep.iter().filter(new).map(|c| c.node).collect();
+        let fill: Vec<u32> = fill.iter().rev().filter(new).map(|c| c.node).collect();
+        let mut block = BlockMut::new(layout, bytes)?;
+        let mut put = |block: &mut BlockMut<'_>, lanes: &mut [Option<u32>], lane: usize, node: u32| {
+            let number = near.seen[node as usize].number;
+            block.encode_lane(lane, number, &mut linker.encoder, vector.decoded(), near.vector(node));
+            lanes[lane] = Some(number);
+        };
+        for node in keep {
+            let Some(hole) = lanes.iter().position(Option::is_none) else { break };
+            if hole >= kept {
+                if hole > kept {
+                    block.copy_lane(kept, hole);
+                    lanes[hole] = lanes[kept];
+                }
+                put(&mut block, &mut lanes, kept, node);
+                kept += 1;
+            } else {
+                put(&mut block, &mut lanes, hole, node);
+            }
+        }
+        // Where fewer are kept than there were, the last of them close the gaps.
+        while let Some(hole) = lanes[..kept].iter().position(Option::is_none) {
+            kept -= 1;
+            if hole < kept && lanes[kept].is_some() {
+                block.copy_lane(kept, hole);
+                lanes[hole] = lanes[kept].take();
+            }
+        }
+        for node in fill {
+            let Some(hole) = lanes.iter().rposition(Option::is_none) else { break };
+            put(&mut block, &mut lanes, hole, node);
+        }
+        for lane in 0..lanes.len() {
+            if lanes[lane].is_none() && lane < used {
+                block.clear_lane(lane);
+            }
+        }
+        let end = lanes.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+        block.set_counts(kept, end);
+        Ok(true)
+    }
+}
+
+/// How far to look around a block on a level that loses so many edges.
+fn reach(params: &Params, level: u8, _gone: usize) -> Reach {
+    crate::insert::reach(params, level)
+}

@@ -1,0 +1,28 @@
+//! What a graph in blocks needs when nodes of it die: living nodes get parents and edges that will stay.
+//!
+//! - `parent`: who takes a node whose parent goes ([`Adoption`]).
+//! - `lanes`: other edges for those that lead to nodes that go ([`Mender`]).
+//!
+//! Nothing here writes pages. A vacuum has marked nodes as [dead](crate::block::State::Dead), and no insertion that has
+//! seen them alive is under way. Those that are to be freed, on all their levels, are *doomed*: the dead ones, but
+//! neither the graph's origin nor its entry node as long as the graph has other nodes. Then
+//!
+//! 1. for each block of level 0 that is not doomed and whose parent is ([`Adoption::start`]): for each block that
+//!    [`Adoption::next`] gives, until one takes it: with both locked, [`Adoption::adopt`],
+//!    [`Adoption::apply`] on the parent and [`Adoption::settle`] on the child. Every node can be reached from the
+//!    origin by anchors at any time.
+//! 2. When all have parents, for each block of any level that is not doomed and has lanes to doomed ones
+//!    ([`Mender::find`]): with its block locked, [`Mender::rewrite`].
+//! 3. The doomed are freed. One to which a new node has clung meanwhile, for want of a living one, has
+//!    [`orphans`]; they go through step 1 before.
+//!
+//! Nobody but a single vacuum gives a node another parent; insertions only add nodes without children. So
+//! whoever is no descendant of a node before the locks are taken is none under them.
+
+mod lanes;
+mod parent;
+#[cfg(test)]
+mod tests;
+
+pub use lanes::Mender;
+pub use parent::{Adoption, orphans};

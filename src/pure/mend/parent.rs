@@ -1,0 +1,223 @@
+//! A parent for a node whose parent goes.
+//!
+//! The nearest of its neighbours that can take it: an anchor is an edge, so it should be a useful one. It must not be a
+//! descendant of the node, which its own way up to the origin shows. If no neighbour can, the nearest ancestor that
+//! stays, or another node below that.
+
+use crate::block::{BlockMut, BlockRef, Layout, NONE, State, corrupted};
+use crate::fault::Result;
+use crate::insert::link::{Linker, distances, same};
+use crate::insert::{Change, Seen, Stored, Verdict};
+use crate::search::Pages;
+use crate::search::target::Target;
+use std::collections::VecDeque;
+
+/// Looks for parents; keeps its memory from one node to the next.
+#[derive(Debug)]
+pub struct Adoption {
+    layout: Layout,
+    vector: Stored,
+    target: Target,
+    linker: Linker,
+    estimates: Vec<f32>,
+    child: u32,
+    seen: Option<Seen>,
+    /// Neighbours that were not tried, the nearest last.
+    neighbours: Vec<(f32, u32)>,
+    /// Where the way up goes on.
+    up: u32,
+    /// Ancestors and their other descendants that were not tried.
+    wide: VecDeque<u32>,
+}
+
+/// What the header of a block says, if it is a node of a graph on level 0.
+#[derive(Debug, Clone, Copy)]
+struct Look {
+    seen: Seen,
+    down: u32,
+}
+
+fn look(layout: &Layout, pages: &mut impl Pages, number: u32, graph: u32) -> Result<Option<Look>> {
+    bounded(pages, number)?;
+    pages.read(number, |bytes| {
+        let header = *BlockRef::new(layout, bytes)?.header();
+        let node = matches!(header.state, State::Live | State::Dead);
+        Ok((node && header.level == 0 && header.graph == graph).then_some(Look {
+            seen: Seen {
+                number,
+                version: header.version,
+                level: 0,
+                graph,
+                dead: header.state == State::Dead,
+            },
+            down: header.down,
+        }))
+    })?
+}
+
+fn bounded(pages: &impl Pages, number: u32) -> Result<()> {
+    if number >= pages.blocks() {
+        return Err(corrupted(format_args!("link to {number} of {}", pages.blocks())));
+    }
+    Ok(())
+}
+
+impl Adoption {
+    /// For the blocks of a layout.
+    pub fn new(layout: Layout) -> Self {
+        Self {
+            vector: Stored::default(),
+            target: Target::new(&layout),
+            linker: Linker::new(layout),
+            estimates: vec![],
+            child: NONE,
+            seen: None,
+            neighbours: vec![],
+            up: NONE,
+            wide: VecDeque::new(),
+            layout,
+        }
+    }
+
+    /// Looks at a block, which is not doomed. False if it is no node on level 0 with a doomed parent.
+    ///
+    /// # Errors
+    /// Corrupted bytes.
+    pub fn start(&mut self, number: u32, bytes: &[u8], doomed: &impl Fn(u32) -> bool) -> Result<bool> {
+        let Self { layout, vector, target, estimates, neighbours, .. } = self;
+        (self.seen, self.child) = (None, number);
+        self.wide.clear();
+        neighbours.clear();
+        let block = BlockRef::new(layout, bytes)?;
+        let header = block.header();
+        let node = matches!(header.state, State::Live | State::Dead) && header.level == 0;
+        if !node || header.down == NONE || !doomed(header.down) {
+            return Ok(false);
+        }
+        vector.copy(layout, header, &block.own());
+        target.set_stored(vector.decoded());
+        distances(&block, target, estimates)?;
+        let useful = block.neighbours().filter(|(lane, other)| !block.is_anchor(*lane) && !doomed(*other));
+        neighbours.extend(useful.map(|(lane, other)| (estimates[lane], other)));
+        neighbours.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
+        self.up = header.down;
+        let (version, graph, dead) = (header.version, header.graph, header.state == State::Dead);
+        self.seen = Some(Seen { number, version, level: 0, graph, dead });
+        Ok(true)
+    }
+
+    /// The next that may become the parent, the best first. None only if the graph's origin is doomed.
+    ///
+    /// # Errors
+    /// Corrupted blocks, and whatever comes from the pages.
+    pub fn next(&mut self, pages: &mut impl Pages, doomed: &impl Fn(u32) -> bool) -> Result<Option<Seen>> {
+        let Some(child) = self.seen else { return Ok(None) };
+        while let Some((_, number)) = self.neighbours.pop() {
+            let found = look(&self.layout, pages, number, child.graph)?.filter(|found| !found.seen.dead);
+            if let Some(found) = found
+                && !self.descends(pages, found, child)?
+            {
+                return Ok(Some(found.seen));
+            }
+        }
+        let mut steps = 0;
+        while self.up != NONE && doomed(self.up) {
+            let found = look(&self.layout, pages, self.up, child.graph)?;
+            self.up = found.map_or(NONE, |found| found.down);
+            steps += 1;
+            circle(pages, steps, child.number)?;
+        }
+        if self.up != NONE {
+            self.wide.push_back(std::mem::replace(&mut self.up, NONE));
+        }
+        while let Some(number) = self.wide.pop_front() {
+            bounded(pages, number)?;
+            let Self { layout, wide, .. } = self;
+            pages.read(number, |bytes| -> Result<()> {
+                let block = BlockRef::new(layout, bytes)?;
+                if (block.header().graph, block.header().level) == (child.graph, 0) {
+                    let anchors = block.neighbours().filter(|(lane, _)| block.is_anchor(*lane));
+                    wide.extend(anchors.map(|(_, other)| other).filter(|other| *other != child.number));
+                }
+                Ok(())
+            })??;
+            circle(pages, wide.len() as u32, child.number)?;
+            let found = look(&self.layout, pages, number, child.graph)?;
+            if let Some(found) = found.filter(|found| !doomed(found.seen.number)) {
+                return Ok(Some(found.seen));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether the way up from a node leads to the child.
+    fn descends(&self, pages: &mut impl Pages, from: Look, child: Seen) -> Result<bool> {
+        let (mut at, mut steps) = (from, 0);
+        while at.down != NONE {
+            if at.down == child.number {
+                return Ok(true);
+            }
+            match look(&self.layout, pages, at.down, child.graph)? {
+                Some(next) => at = next,
+                // Not a way to the origin: nobody knows.
+                None => return Ok(true),
+            }
+            steps += 1;
+            circle(pages, steps, child.number)?;
+        }
+        Ok(at.seen.number == child.number)
+    }
+
+    /// What a block's bytes must become so that it is the parent. [`Verdict::Stay`]: it cannot be.
+    ///
+    /// # Errors
+    /// Corrupted bytes.
+    pub fn adopt(&mut self, bytes: &[u8], parent: &Seen) -> Result<Verdict> {
+        let Some(block) = same(&self.layout, bytes, parent)? else { return Ok(Verdict::Gone) };
+        self.linker.decide(&block, &self.target, self.child, self.layout.lanes(), true)
+    }
+
+    /// Writes a change into the parent's bytes, which must not have changed since.
+    ///
+    /// # Errors
+    /// Corrupted bytes.
+    pub fn apply(&mut self, change: &Change, bytes: &mut [u8]) -> Result<()> {
+        self.linker.apply(change, &self.vector, bytes)
+    }
+
+    /// Whether the child's block is still that of the node; to be asked with the lock held.
+    ///
+    /// # Errors
+    /// Corrupted bytes.
+    pub fn is_there(&self, bytes: &[u8]) -> Result<bool> {
+        let Some(seen) = self.seen else { return Ok(false) };
+        Ok(same(&self.layout, bytes, &seen)?.is_some())
+    }
+
+    /// Writes the parent into the child's bytes.
+    ///
+    /// # Errors
+    /// Too few bytes.
+    pub fn settle(&self, parent: &Seen, bytes: &mut [u8]) -> Result<()> {
+        BlockMut::new(&self.layout, bytes)?.set_down(parent.number);
+        Ok(())
+    }
+}
+
+/// An error after more steps than there are blocks.
+fn circle(pages: &impl Pages, steps: u32, number: u32) -> Result<()> {
+    if steps > pages.blocks() {
+        return Err(corrupted(format_args!("the way from {number} to the origin is a circle")));
+    }
+    Ok(())
+}
+
+/// The nodes that are not doomed and to which a block has anchors. They may have other parents by now.
+///
+/// # Errors
+/// Corrupted bytes.
+pub fn orphans(layout: &Layout, bytes: &[u8], doomed: &impl Fn(u32) -> bool) -> Result<Vec<u32>> {
+    let block = BlockRef::new(layout, bytes)?;
+    let anchors = block.neighbours().filter(|(lane, other)| block.is_anchor(*lane) && !doomed(*other));
+    Ok(anchors.map(|(_, other)| other).collect())
+}
