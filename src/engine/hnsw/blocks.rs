@@ -54,7 +54,7 @@ impl Pages for Blocks {
                 return Ok(());
             }
             let next: Page = index.page(number, Mode::Share);
-            page::check(next.bytes(), Kind::Blocks)?;
+            page::check(next.bytes(), Kind::Piece)?;
             copy(page::room(next.bytes()));
             Ok(())
         })?;

@@ -18,8 +18,6 @@ mod bare {
         ) -> Buffer;
         pub fn LockBuffer(buffer: Buffer, mode: i32);
         pub fn UnlockReleaseBuffer(buffer: Buffer);
-        pub fn ConditionalLockBuffer(buffer: Buffer) -> bool;
-        pub fn ReleaseBuffer(buffer: Buffer);
     }
 }
 
@@ -102,25 +100,6 @@ impl Index {
             buffer
         };
         Page { buffer }
-    }
-
-    /// Reads a page and locks it for writing unless someone else has it locked.
-    pub fn try_exclusive(self, number: u32) -> Option<Page> {
-        let fork = pg_sys::ForkNumber::MAIN_FORKNUM;
-        let none = std::ptr::null_mut();
-        // SAFETY: as in `read`.
-        let buffer = unsafe {
-            pg_guard_ffi_boundary(|| {
-                let mode = pg_sys::ReadBufferMode::RBM_NORMAL;
-                let buffer = bare::ReadBufferExtended(self.0, fork, number, mode, none);
-                if bare::ConditionalLockBuffer(buffer) {
-                    return buffer;
-                }
-                bare::ReleaseBuffer(buffer);
-                0
-            })
-        };
-        (buffer != 0).then_some(Page { buffer })
     }
 
     /// Adds a page to a fork, of zeros, locked for writing. Nobody else adds one at the same time if

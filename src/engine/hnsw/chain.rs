@@ -5,7 +5,9 @@ use super::buffer::{Index, Mode};
 use super::log::Held;
 use super::page;
 use conifer_pure::Result;
-use conifer_pure::block::{BlockMut, BlockRef, ChainMut, ChainRef, Layout, NONE, State, Tid};
+use conifer_pure::block::{
+    BlockMut, BlockRef, ChainMut, ChainRef, Header, Layout, NONE, State, Tid, corrupted,
+};
 use conifer_pure::insert::Seen;
 
 /// Adds a row to a node. False if the node has gone or changed meanwhile: the caller looks for it again.
@@ -19,7 +21,7 @@ pub fn join(index: Index, layout: &Layout, node: &Seen, tid: Tid) -> Result<bool
         let room = page::room(first.bytes());
         // The header lies on the first page, whatever the size of the block.
         match room.get(place.offset..).and_then(|bytes| bytes.first_chunk()) {
-            Some(bytes) => conifer_pure::block::Header::read(bytes, layout.lanes())?.chain,
+            Some(bytes) => Header::read(bytes, layout.lanes())?.chain,
             None => return Ok(false),
         }
     };
@@ -71,4 +73,90 @@ fn is_there(layout: &Layout, bytes: &[u8], node: &Seen, chain: u32) -> Result<bo
     Ok(header.state == State::Live
         && (header.version, header.graph, header.level, header.chain)
             == (node.version, node.graph, node.level, chain))
+}
+
+/// What has become of the rows of a node.
+#[derive(Debug, Default)]
+pub struct Swept {
+    /// Rows that are left; if there are none, the node is dead.
+    pub left: u64,
+    /// Rows that were taken out.
+    pub removed: u64,
+    /// Blocks that were freed.
+    pub freed: Vec<u32>,
+}
+
+/// Takes rows out of a node, and marks it as dead if none are left.
+///
+/// # Errors
+/// Corrupted blocks.
+pub fn sweep(
+    index: Index,
+    layout: &Layout,
+    number: u32,
+    header: &Header,
+    gone: &mut impl FnMut(Tid) -> bool,
+) -> Result<Swept> {
+    let mut swept = Swept::default();
+    let mut owner = *header;
+    'again: loop {
+        swept.left = 0;
+        let (mut before, mut next) = (number, owner.chain);
+        while next != NONE {
+            pgrx::check_for_interrupts!();
+            let held = Held::lock(index, layout, &[before, next])?;
+            let now = *BlockRef::new(layout, held.block(before)?)?.header();
+            if now.chain != next {
+                // Only a node's own link can change meanwhile: a younger block was put in between.
+                owner = now;
+                continue 'again;
+            }
+            let Some(rows) = ChainRef::new(layout, held.block(next)?)? else {
+                return Err(corrupted(format_args!("block {next} is in a chain and holds no rows")));
+            };
+            if (rows.graph, rows.owner) != (header.graph, number) {
+                return Err(corrupted(format_args!("block {next} is in the chain of another node")));
+            }
+            let version = BlockRef::new(layout, held.block(next)?)?.header().version;
+            let (all, after, of) = (rows.tids().count(), rows.next, (rows.graph, rows.owner));
+            let left: Vec<Tid> = rows.tids().filter(|tid| tid.is_some() && !gone(*tid)).collect();
+            swept.left += left.len() as u64;
+            swept.removed += (all - left.len()) as u64;
+            if left.is_empty() {
+                let mut change = held.change();
+                BlockMut::new(layout, change.block(before)?)?.set_chain(after);
+                BlockMut::new(layout, change.block(next)?)?.set_state(State::Free);
+                change.finish()?;
+                swept.freed.push(next);
+            } else {
+                if left.len() < all {
+                    let mut change = held.change();
+                    ChainMut::format(layout, change.block(next)?, version, of, after, left.into_iter())?;
+                    change.finish()?;
+                }
+                before = next;
+            }
+            next = after;
+        }
+        let held = Held::lock(index, layout, &[number])?;
+        let now = *BlockRef::new(layout, held.block(number)?)?.header();
+        let own = now.tid.is_some() && !gone(now.tid);
+        swept.left += u64::from(own);
+        if own {
+            return Ok(swept);
+        }
+        if now.chain != NONE && swept.left == 0 {
+            owner = now;
+            continue 'again;
+        }
+        swept.removed += u64::from(now.tid.is_some());
+        let mut change = held.change();
+        let mut block = BlockMut::new(layout, change.block(number)?)?;
+        block.set_tid(Tid::default());
+        if swept.left == 0 {
+            block.set_state(State::Dead);
+        }
+        change.finish()?;
+        return Ok(swept);
+    }
 }

@@ -106,7 +106,8 @@ impl<'a> Fresh<'a> {
                 if layout.unit_pages() == 1 && full > packer.end() {
                     self.started = Some(room.to_vec());
                 } else {
-                    self.blocks(number, room, ROOM);
+                    let first = (number - from) as usize % layout.unit_pages() == 0;
+                    self.blocks(number, if first { Kind::Blocks } else { Kind::Piece }, room, ROOM);
                 }
             }
             from += count as u32;
@@ -115,8 +116,8 @@ impl<'a> Fresh<'a> {
     }
 
     /// Writes a page of blocks.
-    fn blocks(&self, number: u32, room: &[u8], used: usize) {
-        let new = self.page(Kind::Blocks, used, |out| out.copy_from_slice(room));
+    fn blocks(&self, number: u32, kind: Kind, room: &[u8], used: usize) {
+        let new = self.page(kind, used, |out| out.copy_from_slice(room));
         if new != number {
             let message = format!("index \"{}\" grows while it is made", self.index.name());
             raise(Fault::new(state::INTERNAL_ERROR, message));
@@ -129,7 +130,7 @@ impl<'a> Fresh<'a> {
         if let Some(room) = self.started.take() {
             let page = layout.place(self.next).or_raise().page;
             let used = (self.next - layout.first_on(page)) as usize * layout.block_bytes();
-            self.blocks(page, &room, used);
+            self.blocks(page, Kind::Blocks, &room, used);
             self.next = layout.first_on(page + 1);
         }
     }

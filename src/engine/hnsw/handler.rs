@@ -1,7 +1,7 @@
 //! What the server is told of the access method.
 #![allow(unsafe_code)]
 
-use super::{build, cost, options, scan};
+use super::{build, cost, insert, options, scan, vacuum};
 use crate::engine::call::export;
 use pgrx::prelude::*;
 
@@ -19,6 +19,9 @@ export!(hnswhandler, |_fcinfo| {
     am.amkeytype = pg_sys::InvalidOid;
     am.ambuild = Some(build::ambuild);
     am.ambuildempty = Some(build::ambuildempty);
+    am.aminsert = Some(insert::aminsert);
+    am.ambulkdelete = Some(vacuum::ambulkdelete);
+    am.amvacuumcleanup = Some(vacuum::amvacuumcleanup);
     am.ambuildphasename = Some(build::ambuildphasename);
     am.amcostestimate = Some(cost::amcostestimate);
     am.amoptions = Some(options::amoptions);

@@ -73,7 +73,8 @@ pub unsafe extern "C-unwind" fn aminsert(
         || Inserter::new(*layout, &Params::for_options(layout.metric(), m.into(), ef.into())),
         |idle| idle.3,
     );
-    let mut insertion = Insertion { index, known: &known, inserter, blocks: Blocks::new(index, *layout), key, tid };
+    let mut insertion =
+        Insertion { index, known: &known, inserter, blocks: Blocks::new(index, *layout), key, tid };
     insertion.run(&vector).or_raise();
     IDLE.set(Some((*layout, m, ef, insertion.inserter)));
     false
@@ -168,7 +169,7 @@ impl Insertion<'_> {
     /// Writes the first node of a graph, on level 0. False if someone was faster.
     fn first(&mut self) -> Result<bool> {
         let number = alloc::propose(self.index, self.layout(), &[]);
-        let graph = if self.known.meta.directory == 0 { 1 } else { roots::number(self.index)? };
+        let graph = if self.known.meta.directory == 0 { 1 } else { roots::number(self.index, self.known)? };
         let root = Root { entry: number, level: 0, origin: number, graph };
         let entry = Entry { root: Some(root), nodes: 1 };
         let Some((page, at)) = roots::place(self.index, self.known, &self.key)? else { return Ok(false) };
@@ -216,7 +217,8 @@ impl Insertion<'_> {
                 number = alloc::propose(self.index, layout, &[]);
                 continue;
             }
-            let Verdict::Change(edge) = self.inserter.adopt(held.block(parent.number)?, parent, number)? else {
+            let Verdict::Change(edge) = self.inserter.adopt(held.block(parent.number)?, parent, number)?
+            else {
                 at += 1;
                 continue;
             };
@@ -249,7 +251,9 @@ impl Insertion<'_> {
             for edge in edges.iter().filter(|edge| edge.back && (level > 0 || edge.to != parent)) {
                 pgrx::check_for_interrupts!();
                 let held = Held::lock(self.index, &self.known.meta.layout, &[edge.to.number])?;
-                if let Verdict::Change(new) = self.inserter.link(held.block(edge.to.number)?, edge, *number)? {
+                if let Verdict::Change(new) =
+                    self.inserter.link(held.block(edge.to.number)?, edge, *number)?
+                {
                     let mut change = held.change();
                     self.inserter.apply(&new, change.block(edge.to.number)?)?;
                     change.finish()?;

@@ -33,10 +33,12 @@ impl<'a> Held<'a> {
         all.sort_unstable();
         all.dedup();
         let pages: Vec<Page> = all.into_iter().map(|number| index.page(number, Mode::Exclusive)).collect();
-        for page in &pages {
-            page::check(page.bytes(), Kind::Blocks)?;
-        }
         let mut new = Self { index, layout, pages, whole: vec![] };
+        for page in &new.pages {
+            let first =
+                numbers.iter().any(|number| layout.place(*number).is_ok_and(|at| at.page == page.number()));
+            page::check(page.bytes(), if first { Kind::Blocks } else { Kind::Piece })?;
+        }
         if layout.unit_pages() > 1 {
             for number in numbers {
                 if new.whole.iter().all(|(n, _)| n != number) {
@@ -203,7 +205,7 @@ impl Change<'_> {
                 let at = self.held.at(page + i as u32)?;
                 let fresh = page::kind(self.held.pages[at].bytes())? == Kind::New;
                 if new != old || fresh {
-                    (if i == 0 { &mut first } else { &mut rest }).push((at, new.to_vec()));
+                    (if i == 0 { &mut first } else { &mut rest }).push((at, i == 0, new.to_vec()));
                 }
             }
         }
@@ -215,16 +217,18 @@ impl Change<'_> {
             // SAFETY: a record of its own; the relation is open, the pages are locked.
             unsafe {
                 let state = pg_sys::GenericXLogStart(self.held.index.0);
-                for (at, new) in some {
+                for (at, _, new) in some {
                     let image = bytes(register(state, &self.held.pages[*at]));
+                    page::mark(image, Kind::Piece);
                     page::use_room(image, ROOM);
                     page::room_mut(image).copy_from_slice(new);
                 }
                 pg_sys::GenericXLogFinish(state);
             }
         }
-        for (at, new) in first.into_iter().chain(late) {
+        for (at, is_first, new) in first.into_iter().chain(late) {
             let image = self.image(at);
+            page::mark(image, if is_first { Kind::Blocks } else { Kind::Piece });
             page::use_room(image, ROOM);
             page::room_mut(image).copy_from_slice(&new);
         }

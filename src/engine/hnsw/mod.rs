@@ -4,17 +4,22 @@
 //! - `page`, `buffer`, `log`: pages, their locks, and changes that reach the log. `known`: what an index is.
 //! - `key`: the leading columns. `roots`: from a key to its graph.
 //! - `value`: the indexed column. `blocks`: blocks as the pure parts read them. `threads`: work beside the backend.
-//! - `build`, with the `rows` of the table and the `fresh` pages; `scan`, `cost`: a file for each thing the server asks.
+//! - `build`, with the `rows` of the table and the `fresh` pages; `insert`, with `alloc` for free
+//!   blocks and `chain` for rows with equal vectors; `scan`, `vacuum`, `cost`: a file for each thing the server asks.
 
+mod alloc;
 mod blocks;
 mod buffer;
 mod build;
+mod chain;
 mod class;
 mod cost;
 mod fresh;
 mod handler;
+mod insert;
 mod key;
 mod known;
+mod log;
 mod options;
 mod page;
 mod roots;
@@ -22,6 +27,7 @@ mod rows;
 mod scan;
 mod settings;
 mod threads;
+mod vacuum;
 mod value;
 
 /// Prepares the library, once for each process.

@@ -21,12 +21,14 @@ pub enum Kind {
     New,
     /// The first page.
     Meta,
-    /// Blocks, or a piece of one.
+    /// Blocks, or the first piece of one.
     Blocks,
     /// A branch of the directory.
     Branch,
     /// A leaf of the directory.
     Leaf,
+    /// A further piece of a block.
+    Piece,
 }
 
 /// What a page is for.
@@ -41,6 +43,7 @@ pub fn kind(page: &[u8]) -> Result<Kind> {
         2 => Ok(Kind::Blocks),
         3 => Ok(Kind::Branch),
         4 => Ok(Kind::Leaf),
+        5 => Ok(Kind::Piece),
         _ if page.iter().all(|byte| *byte == 0) => Ok(Kind::New),
         _ => Err(corrupted("a page is not of an hnsw index")),
     }
@@ -53,7 +56,7 @@ pub fn kind(page: &[u8]) -> Result<Kind> {
 #[inline]
 pub fn check(page: &[u8], wanted: Kind) -> Result<()> {
     let found = kind(page)?;
-    if found == wanted || (wanted == Kind::Blocks && found == Kind::New) {
+    if found == wanted || (matches!(wanted, Kind::Blocks | Kind::Piece) && found == Kind::New) {
         Ok(())
     } else {
         Err(corrupted(format!("a page is {found:?}, not {wanted:?}")))

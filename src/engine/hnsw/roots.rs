@@ -3,11 +3,14 @@
 
 use super::buffer::{Index, Mode, Page};
 use super::known::{Known, META};
+use super::log::Held;
 use super::page::{self, Kind};
 use crate::raise::{OrRaise, raise};
-use conifer_pure::block::corrupted;
-use conifer_pure::index::{Entry, Key, Meta, directory};
+use conifer_pure::Result;
+use conifer_pure::block::{ROOM, corrupted};
+use conifer_pure::index::{Entry, Key, MOST_KEY, Meta, directory};
 use pgrx::pg_sys;
+use std::collections::HashSet;
 
 unsafe extern "C-unwind" {
     fn hash_bytes_extended(bytes: *const u8, len: i32, seed: u64) -> u64;
@@ -62,4 +65,154 @@ pub fn leaf(index: Index, known: &Known, hash: u64, mode: Mode) -> (u32, Page) {
 pub fn spread() -> usize {
     // SAFETY: a variable of this process.
     unsafe { pg_sys::MyProcPid as usize }
+}
+
+/// Where an entry is: on the first page, or at a place of a leaf.
+pub type At = Option<usize>;
+
+/// The graph of a key, with its page locked for writing.
+///
+/// # Errors
+/// Corrupted pages.
+pub fn locked(index: Index, known: &Known, key: &Key) -> Result<Option<(Page, At, Entry)>> {
+    if known.meta.directory == 0 {
+        let first = index.page(META, Mode::Exclusive);
+        page::check(first.bytes(), Kind::Meta)?;
+        let entry = Meta::entry(page::room(first.bytes()));
+        return Ok(entry.root.map(|_| (first, None, entry)));
+    }
+    let hash = hash(key.bytes(), known.meta.salt);
+    let (_, leaf) = leaf(index, known, hash, Mode::Exclusive);
+    let found = directory::find(page::room(leaf.bytes()), hash, key.bytes())?;
+    Ok(found.map(|(at, entry)| (leaf, Some(at), entry)))
+}
+
+/// Changes an entry where [`locked`] has found it.
+pub fn set(room: &mut [u8], at: At, entry: &Entry) {
+    match at {
+        None => Meta::set_entry(room, entry),
+        Some(at) => directory::set(room, at, entry),
+    }
+}
+
+/// A number for a new graph, which nobody else gets.
+///
+/// # Errors
+/// Corrupted pages.
+pub fn number(index: Index, known: &Known) -> Result<u32> {
+    let first = index.page(META, Mode::Exclusive);
+    page::check(first.bytes(), Kind::Meta)?;
+    let number = Meta::graphs(page::room(first.bytes()));
+    let mut change = Held::lock(index, &known.meta.layout, &[])?.change();
+    Meta::set_graphs(change.root(first), number.wrapping_add(1));
+    change.finish()?;
+    Ok(number)
+}
+
+/// The page for the entry of a new key, locked for writing and with room, and the key's hash if it is a leaf. None if
+/// the key is there by now.
+///
+/// # Errors
+/// Corrupted pages; `54000` if too many keys have the same hash.
+pub fn place(index: Index, known: &Known, key: &Key) -> Result<Option<(Page, Option<u64>)>> {
+    if known.meta.directory == 0 {
+        let first = index.page(META, Mode::Exclusive);
+        page::check(first.bytes(), Kind::Meta)?;
+        let entry = Meta::entry(page::room(first.bytes()));
+        return Ok(entry.root.is_none().then_some((first, None)));
+    }
+    let hash = hash(key.bytes(), known.meta.salt);
+    loop {
+        pgrx::check_for_interrupts!();
+        let (parent, leaf) = leaf(index, known, hash, Mode::Exclusive);
+        let room = page::room(leaf.bytes());
+        if directory::find(room, hash, key.bytes())?.is_some() {
+            return Ok(None);
+        }
+        if directory::has_room(room, key.bytes().len())? {
+            return Ok(Some((leaf, Some(hash))));
+        }
+        let number = leaf.number();
+        drop(leaf);
+        divide(index, known, parent, number)?;
+    }
+}
+
+/// Divides a leaf, or puts a branch of its own above it.
+fn divide(index: Index, known: &Known, parent: u32, number: u32) -> Result<()> {
+    // Before the others are locked: nobody but we knows it until the branch leads to it.
+    let new = index.extend(pg_sys::ForkNumber::MAIN_FORKNUM, false);
+    let branch = index.page(parent, Mode::Exclusive);
+    let leaf = index.page(number, Mode::Exclusive);
+    page::check(branch.bytes(), Kind::Branch)?;
+    page::check(leaf.bytes(), Kind::Leaf)?;
+    let (above, room) = (directory::bits(page::room(branch.bytes()))?, page::room(leaf.bytes()));
+    let (bits, prefix) = (directory::bits(room)?, directory::prefix_of(room));
+    let led = directory::child(page::room(branch.bytes()), prefix)? == number;
+    if !led || directory::has_room(room, MOST_KEY)? {
+        // Someone else has divided it. The page is left over: zeros, free blocks.
+        return Ok(());
+    }
+    let other = new.number();
+    let mut change = Held::lock(index, &known.meta.layout, &[])?.change();
+    if directory::needs_branch(above, bits) {
+        directory::format_branch(change.new_root(new, Kind::Branch, directory::BRANCH), bits, number);
+        directory::lead(change.root(branch), bits, prefix, other)?;
+    } else {
+        let mut high = vec![0; ROOM];
+        let (bits, prefix) = directory::split(change.root(leaf), &mut high)?;
+        change.new_root(new, Kind::Leaf, ROOM).copy_from_slice(&high);
+        directory::lead(change.root(branch), bits, prefix, other)?;
+    }
+    change.finish()
+}
+
+/// All graphs, with the keys' bytes.
+///
+/// # Errors
+/// Corrupted pages.
+pub fn all(index: Index, known: &Known) -> Result<Vec<(Vec<u8>, Entry)>> {
+    let mut all = vec![];
+    if known.meta.directory == 0 {
+        let first = index.page(META, Mode::Share);
+        page::check(first.bytes(), Kind::Meta)?;
+        let entry = Meta::entry(page::room(first.bytes()));
+        all.extend(entry.root.map(|_| (vec![], entry)));
+        return Ok(all);
+    }
+    // Divisions meanwhile may show a key twice or lead it to a page that was read already: the graph's number tells.
+    let (mut open, mut seen) = (vec![known.meta.directory], HashSet::new());
+    while let Some(number) = open.pop() {
+        pgrx::check_for_interrupts!();
+        if !seen.insert(number) {
+            continue;
+        }
+        let page = index.page(number, Mode::Share);
+        let room = page::room(page.bytes());
+        match page::kind(page.bytes())? {
+            Kind::Branch => open.extend(directory::children(room)),
+            Kind::Leaf => {
+                for found in directory::entries(room) {
+                    let (_, found) = found?;
+                    all.push((found.key.to_vec(), found.entry));
+                }
+            }
+            other => return Err(corrupted(format_args!("page {number} of the directory is {other:?}"))),
+        }
+    }
+    let mut graphs = HashSet::new();
+    all.retain(|(_, entry)| entry.root.is_some_and(|root| graphs.insert(root.graph)));
+    Ok(all)
+}
+
+/// Takes an entry out where [`locked`] has found it.
+///
+/// # Errors
+/// Corrupted pages.
+pub fn remove(room: &mut [u8], at: At) -> Result<()> {
+    match at {
+        None => Meta::set_entry(room, &Entry::EMPTY),
+        Some(at) => directory::remove(room, at)?,
+    }
+    Ok(())
 }

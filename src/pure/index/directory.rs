@@ -189,6 +189,14 @@ pub fn find(leaf: &[u8], hash: u64, key: &[u8]) -> Result<Option<(usize, Entry)>
     Ok(None)
 }
 
+/// Whether a leaf has room for a key of that size.
+///
+/// # Errors
+/// As [`end`].
+pub fn has_room(leaf: &[u8], size: usize) -> Result<bool> {
+    Ok(end(leaf)? + FRONT + size <= ROOM)
+}
+
 /// Adds a key, which is not in; false if there is no room.
 ///
 /// # Errors

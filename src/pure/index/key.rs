@@ -26,6 +26,13 @@ pub enum Column {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key(Vec<u8>);
 
+impl From<Vec<u8>> for Key {
+    /// The key with those bytes.
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+}
+
 impl Key {
     /// No column yet.
     pub fn new() -> Self {
