@@ -31,6 +31,9 @@ use std::collections::{HashMap, HashSet};
 use std::ffi::c_void;
 use std::rc::Rc;
 
+/// Times that a dead node is looked at for children that have come since; then it waits for the next vacuum.
+const ROUNDS: usize = 8;
+
 /// Takes rows out of an index.
 #[pg_guard]
 pub unsafe extern "C-unwind" fn ambulkdelete(
@@ -352,26 +355,27 @@ impl Vacuum {
         Ok(())
     }
 
-    /// Finds a parent for a node whose parent goes.
-    fn adopt(&mut self, adoption: &mut Adoption, number: u32, doomed: &impl Fn(u32) -> bool) -> Result<()> {
+    /// Finds a parent for a node whose parent goes. False if nobody can be it.
+    fn adopt(&mut self, adoption: &mut Adoption, number: u32, doomed: &impl Fn(u32) -> bool) -> Result<bool> {
         let known = self.known.clone();
         let layout = &known.meta.layout;
         if !self.blocks.read(number, |bytes| adoption.start(number, bytes, doomed))?? {
-            return Ok(());
+            return Ok(true);
         }
         while let Some(parent) = adoption.next(&mut self.blocks, doomed)? {
             let held = Held::lock(self.index, layout, &[number, parent.number])?;
             if !adoption.is_there(held.block(number)?)? {
-                return Ok(());
+                return Ok(true);
             }
             if let Verdict::Change(edge) = adoption.adopt(held.block(parent.number)?, &parent)? {
                 let mut change = held.change();
                 adoption.apply(&edge, change.block(parent.number)?)?;
                 adoption.settle(&parent, change.block(number)?)?;
-                return change.finish();
+                change.finish()?;
+                return Ok(true);
             }
         }
-        Ok(())
+        Ok(false)
     }
 
     /// Frees the doomed.
@@ -399,9 +403,19 @@ impl Vacuum {
         let page_of = |number: &u32| *number / layout.per_page() as u32;
         for some in dead.chunk_by(|a, b| page_of(a) == page_of(b)) {
             pause();
+            // Children that have another parent by now, though the lane to them is still there.
+            let mut settled = HashSet::new();
             let mut open = some.to_vec();
-            while !open.is_empty() {
-                let mut lost = vec![];
+            for _ in 0..ROUNDS {
+                for number in &open {
+                    let children =
+                        self.blocks.read(*number, |bytes| orphans(layout, bytes, &is_doomed))??;
+                    for child in children {
+                        if !settled.contains(&child) && self.adopt(&mut adoption, child, &is_doomed)? {
+                            settled.insert(child);
+                        }
+                    }
+                }
                 let mut change = Held::lock(self.index, layout, &open)?.change();
                 let mut again = vec![];
                 for number in &open {
@@ -410,24 +424,18 @@ impl Vacuum {
                     if header.state != State::Dead {
                         continue;
                     }
-                    let clinging = orphans(layout, bytes, &is_doomed)?;
-                    if clinging.is_empty() {
+                    if orphans(layout, bytes, &is_doomed)?.iter().all(|child| settled.contains(child)) {
                         BlockMut::new(layout, bytes)?.set_state(State::Free);
                         *freed.entry(header.graph).or_default() += 1;
                     } else {
-                        lost.extend(clinging);
                         again.push(*number);
                     }
                 }
                 change.finish()?;
-                for number in lost {
-                    self.adopt(&mut adoption, number, &is_doomed)?;
-                }
-                // One that nobody could take stays with its parent, which stays then.
-                if again.len() == open.len() {
+                open = again;
+                if open.is_empty() {
                     break;
                 }
-                open = again;
             }
             self.free.extend(some.first().map(page_of));
         }
