@@ -2,9 +2,11 @@
 
 mod aggregate;
 mod array;
+mod bit;
 mod call;
 mod datum;
 mod message;
+mod narrow;
 mod result;
 pub mod sparsevec;
 mod varlena;

@@ -34,6 +34,13 @@ impl<'a> Writer<'a> {
         self.at
     }
 
+    /// What is written.
+    #[must_use]
+    pub fn written(&self) -> &[u8] {
+        // SAFETY: the methods below write every byte up to `at`.
+        unsafe { self.out[..self.at].assume_init_ref() }
+    }
+
     /// Writes a byte other than 0.
     #[inline]
     pub fn byte(&mut self, byte: u8) {

@@ -1,9 +1,11 @@
 //! The parts of Conifer that know nothing of PostgreSQL: kernels, the forms of a vector, Pinecone's
 //! record rules. They can be tested, fuzzed and benchmarked without a server.
 
+pub mod bit;
 pub mod block;
 pub mod code;
 pub mod distance;
+pub mod element;
 pub mod fault;
 pub mod graph;
 pub mod kind;

@@ -126,8 +126,11 @@ fn best_times(contenders: &[Contender], dim: usize) -> Vec<f64> {
 }
 
 fn table() {
-    let names: Vec<_> = variants().iter().map(|k| k.name()).collect();
-    println!("ns per call; ratio = scalar / dispatched; dispatched to: {}", distance::kernels().name());
+    let names: Vec<_> = variants::<f32>().iter().map(|k| k.name()).collect();
+    println!(
+        "ns per call; ratio = scalar / dispatched; dispatched to: {}",
+        distance::kernels::<f32>().name()
+    );
     print!("{:<18}{:>6}{:>12}{:>10}{:>8}{:>10}", "kernel", "dim", "dispatched", "scalar", "ratio", "simsimd");
     names.iter().for_each(|name| print!("{name:>10}"));
     println!();

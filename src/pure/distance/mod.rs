@@ -2,11 +2,11 @@
 //!
 //! - [`scalar`]: the plain twin of every kernel, the reference.
 //! - `metric`: each metric once, generic over the registers of the CPU, and the loop that runs them.
-//! - `lanes`, `x86`, `neon`: those registers.
+//! - `lanes`, `x86`, `neon`: those registers; `half`: how they are filled from half precision.
 //! - `kernels`: the metrics compiled for each instruction set, and the choice at run time.
 //!
-//! Another element type (half, int8) needs a `Load` for each kind of register, its lines of `compile!` and
-//! its own functions here; the metrics stay as they are.
+//! Another element type (int8) needs a `Load` for each kind of register, its line of
+//! `operand!`; the metrics stay as they are.
 //!
 //! # What is dispatched to, and why
 //!
@@ -30,6 +30,7 @@
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod cpu;
+mod half;
 mod kernels;
 pub(crate) mod lanes;
 pub(crate) mod metric;
@@ -41,39 +42,39 @@ mod tests;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod x86;
 
-pub use kernels::{Kernels, kernels, variants};
+pub use kernels::{Kernels, Operand, kernels, variants};
 
 /// Squared Euclidean distance Σ (a − b)², accumulated in `f32`; overflow gives infinity.
 ///
 /// Equal lengths are the caller's duty, here and below: of slices of different lengths, the tail of the
 /// longer one is left out of account.
 #[inline]
-pub fn l2_squared(a: &[f32], b: &[f32]) -> f32 {
+pub fn l2_squared<T: Operand>(a: &[T], b: &[T]) -> f32 {
     kernels().l2_squared(a, b)
 }
 
 /// Inner product Σ a·b, accumulated in `f32`; overflow gives an infinity, or NaN (or still an infinity) if
 /// it happens in both directions.
 #[inline]
-pub fn inner_product(a: &[f32], b: &[f32]) -> f32 {
+pub fn inner_product<T: Operand>(a: &[T], b: &[T]) -> f32 {
     kernels().inner_product(a, b)
 }
 
 /// Cosine of the angle between `a` and `b`, in [-1, 1], by [`cosine_of_sums`]. NaN for a zero vector.
 #[inline]
-pub fn cosine_similarity(a: &[f32], b: &[f32]) -> f64 {
+pub fn cosine_similarity<T: Operand>(a: &[T], b: &[T]) -> f64 {
     kernels().cosine_similarity(a, b)
 }
 
 /// Taxicab distance Σ |a − b|, accumulated in `f32`; overflow gives infinity.
 #[inline]
-pub fn l1(a: &[f32], b: &[f32]) -> f32 {
+pub fn l1<T: Operand>(a: &[T], b: &[T]) -> f32 {
     kernels().l1(a, b)
 }
 
 /// Euclidean norm √ Σ a², accumulated in `f64`: neither overflows nor vanishes for any finite `f32`.
 #[inline]
-pub fn norm(a: &[f32]) -> f64 {
+pub fn norm<T: Operand>(a: &[T]) -> f64 {
     kernels().norm(a)
 }
 

@@ -1,11 +1,11 @@
 //! Filling registers of `f32` from `f16` in memory.
 #![allow(unsafe_code)]
 
-use crate::distance::lanes::{Load, Plain};
+use super::lanes::{Load, Plain};
 #[cfg(target_arch = "aarch64")]
-use crate::distance::neon::Neon;
+use super::neon::Neon;
 #[cfg(target_arch = "x86_64")]
-use crate::distance::x86::{Avx2, Avx512, Sse2};
+use super::x86::{Avx2, Avx512, Sse2};
 use half::f16;
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::*;
