@@ -441,7 +441,7 @@ CREATE CAST (halfvec AS halfvec)
     WITH FUNCTION halfvec(halfvec, integer, boolean) AS IMPLICIT;
 
 CREATE CAST (halfvec AS real[])
-    WITH FUNCTION halfvec_to_float4(halfvec, integer, boolean) AS IMPLICIT;
+    WITH FUNCTION halfvec_to_float4(halfvec, integer, boolean) AS ASSIGNMENT;
 
 CREATE CAST (integer[] AS halfvec)
     WITH FUNCTION array_to_halfvec(integer[], integer, boolean) AS ASSIGNMENT;
