@@ -114,8 +114,9 @@ def test_plans(peers, of):
 
 
 def test_parallel_aggregates(peers, of):
+    """Sums are exact even in half precision: in what order workers add up is up to chance."""
     for session in (peers.ours, peers.theirs):
-        session.execute(f"CREATE TABLE t AS SELECT i, ARRAY[i, -i, i % 7]::{of.name} AS v FROM generate_series(1, 20000) i")
+        session.execute(f"CREATE TABLE t AS SELECT i, ARRAY[i, -i, (i % 1000 = 0)::int]::{of.name} AS v FROM generate_series(1, 20000) i")
         session.execute("ANALYZE t")
         session.execute("SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0")
         session.execute("SET max_parallel_workers_per_gather = 2; SET parallel_leader_participation = off")

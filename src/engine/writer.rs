@@ -37,8 +37,9 @@ impl<'a> Writer<'a> {
     /// What is written.
     #[must_use]
     pub fn written(&self) -> &[u8] {
-        // SAFETY: the methods below write every byte up to `at`.
-        unsafe { self.out[..self.at].assume_init_ref() }
+        let written = &self.out[..self.at];
+        // SAFETY: the methods below have written every byte up to `at`.
+        unsafe { std::slice::from_raw_parts(written.as_ptr().cast(), written.len()) }
     }
 
     /// Writes a byte other than 0.

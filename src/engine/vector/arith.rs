@@ -42,10 +42,14 @@ unsafe fn add<T: Element>(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     }
 }
 
-// SAFETY: both arguments are declared as vectors.
-export!(vector_add, |fcinfo| unsafe { add::<f32>(fcinfo) });
-// SAFETY: both arguments are declared as halfvecs.
-export!(halfvec_add, |fcinfo| unsafe { add::<f16>(fcinfo) });
+export!(vector_add, |fcinfo| {
+    // SAFETY: both arguments are declared as vectors, of a function that is STRICT.
+    unsafe { add::<f32>(fcinfo) }
+});
+export!(halfvec_add, |fcinfo| {
+    // SAFETY: as above, as halfvecs.
+    unsafe { add::<f16>(fcinfo) }
+});
 
 of_vectors! {
     /// Difference, operator `-`.
