@@ -195,7 +195,7 @@ operand!(singles, f32, widest Kernels {
     l1: avx2::l1,
     norm: avx2::norm,
 });
-operand!(halves, f16, widest Kernels { ..avx512::TABLE });
+operand!(halves, f16, widest Kernels { ..avx2::TABLE });
 
 /// See [`Operand::variants`].
 pub fn variants<T: Operand>() -> Vec<&'static Kernels<T>> {
