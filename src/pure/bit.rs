@@ -60,12 +60,11 @@ compile!(popcnt, features "popcnt");
 
 /// All that this CPU can run, the plainest first.
 fn variants() -> Vec<&'static Counts> {
-    let mut all = vec![&plain::TABLE];
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("popcnt") {
-        all.push(&popcnt::TABLE);
+        return vec![&plain::TABLE, &popcnt::TABLE];
     }
-    all
+    vec![&plain::TABLE]
 }
 
 fn counts() -> &'static Counts {

@@ -19,21 +19,21 @@ use std::arch::x86_64::*;
 unsafe fn part(p: *const f16, n: usize) -> [u64; 4] {
     // The last word is made up of one element or none and a pair or none.
     let (whole, rest) = (n & !3, n & 3);
-    let (mut last, mut words) = (0, [0; 4]);
+    let (mut last, mut words) = (0u64, [0; 4]);
     // SAFETY: the caller vouches for n elements: those before `whole`, then a pair if rest is 2 or 3, then one
     // if rest is odd.
     unsafe {
         if rest & 1 != 0 {
-            last = u64::from(p.add(n - 1).cast::<u16>().read());
+            last = u64::from(u16::from_le(p.add(n - 1).cast::<u16>().read()));
         }
         if rest & 2 != 0 {
-            last = last << 32 | u64::from(p.add(whole).cast::<u32>().read_unaligned());
+            last = last << 32 | u64::from(u32::from_le(p.add(whole).cast::<u32>().read_unaligned()));
         }
         for (k, word) in words.iter_mut().enumerate() {
             if whole > 4 * k {
                 *word = p.add(4 * k).cast::<u64>().read_unaligned();
             } else if whole == 4 * k {
-                *word = last;
+                *word = last.to_le();
             }
         }
     }
