@@ -1,5 +1,5 @@
-// `vector` through the server's own calls: what SQL cannot pass (any bytes to the receive function, a
-// corrupted value) and what would be slow in SQL (thousands of random inputs).
+// `vector` and `halfvec` through the server's own calls: what SQL cannot pass (any bytes to the receive
+// function, a corrupted value, also of the other types) and what would be slow in SQL (thousands of random inputs).
 
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::prelude::*;
@@ -47,8 +47,11 @@ impl Chance {
     }
 }
 
-/// The functions of the type, called as the server calls them.
+/// The functions of a type, called as the server calls them.
 struct Type {
+    name: &'static str,
+    /// Bytes of an element.
+    size: usize,
     input: pg_sys::Oid,
     output: pg_sys::Oid,
     receive: pg_sys::Oid,
@@ -57,14 +60,19 @@ struct Type {
 
 #[allow(unsafe_code)]
 impl Type {
-    fn vector() -> Self {
-        let function = |name: &str| oid(&format!("'{name}'::regproc"));
-        Self {
-            input: function("vector_in"),
-            output: function("vector_out"),
-            receive: function("vector_recv"),
-            send: function("vector_send"),
-        }
+    /// `vector` and `halfvec`.
+    fn all() -> [Self; 2] {
+        [("vector", 4), ("halfvec", 2)].map(|(name, size)| {
+            let function = |what: &str| oid(&format!("'{name}_{what}'::regproc"));
+            Self {
+                name,
+                size,
+                input: function("in"),
+                output: function("out"),
+                receive: function("recv"),
+                send: function("send"),
+            }
+        })
     }
 
     fn input(&self, text: &CStr, typmod: i32) -> pg_sys::Datum {
@@ -97,21 +105,21 @@ impl Type {
         unsafe { pgrx::varlena_to_byte_slice(pg_sys::OidSendFunctionCall(self.send, datum).cast()).to_vec() }
     }
 
-    /// A datum of `size` bytes that claims to be a vector of `dim` dimensions.
-    fn forged(size: i32, dim: i16) -> pg_sys::Datum {
-        // SAFETY: 64 bytes hold the header and any size asked for here.
+    /// A datum of `size` bytes with these words behind the varlena's header, and zeros.
+    fn forged(size: i32, words: [i16; 4]) -> pg_sys::Datum {
+        // SAFETY: 64 bytes hold the header, the words and any size asked for here.
         unsafe {
             let value = pg_sys::palloc0(64).cast::<i16>();
             pgrx::set_varsize_4b(value.cast(), size);
-            *value.add(2) = dim;
+            value.add(2).cast::<[i16; 4]>().write(words);
             pg_sys::Datum::from(value)
         }
     }
 
-    /// Calls a function of one vector, or of the same vector twice.
+    /// Calls a function of one value, or of the same value twice.
     fn call(function: pg_sys::Oid, arguments: usize, datum: pg_sys::Datum) {
         let none = pg_sys::InvalidOid;
-        // SAFETY: functions of as many vectors; the datum has a varlena's header.
+        // SAFETY: functions of as many values; the datum has a varlena's header.
         unsafe {
             match arguments {
                 1 => pg_sys::OidFunctionCall1Coll(function, none, datum),
@@ -123,7 +131,11 @@ impl Type {
 
 #[pg_test]
 fn vector_recv_survives_any_bytes() {
-    let (vector, mut chance) = (Type::vector(), Chance(0x9e37_79b9_7f4a_7c15));
+    Type::all().iter().for_each(survives_any_bytes);
+}
+
+fn survives_any_bytes(vector: &Type) {
+    let mut chance = Chance(0x9e37_79b9_7f4a_7c15);
     let (mut taken, mut refused) = (0, 0);
     for round in 0..20_000 {
         // Every second message has a header that fits, so that the elements matter.
@@ -142,7 +154,7 @@ fn vector_recv_survives_any_bytes() {
         match outcome(|| vector.receive(&bytes, typmod)) {
             Ok((datum, read)) => {
                 taken += 1;
-                assert_eq!(read, 4 + 4 * usize::from(bytes[1]), "cursor after {bytes:?}");
+                assert_eq!(read, 4 + vector.size * usize::from(bytes[1]), "cursor after {bytes:?}");
                 assert_eq!(vector.send(datum), bytes[..read], "what was received");
             }
             Err((state, message)) => {
@@ -156,9 +168,13 @@ fn vector_recv_survives_any_bytes() {
 
 #[pg_test]
 fn vector_in_survives_any_text() {
+    Type::all().iter().for_each(survives_any_text);
+}
+
+fn survives_any_text(vector: &Type) {
     const ANY: &[u8] = b"[[[]],,,,00123456789..eE+-  \txXpPinfaNIFty(){}\"\\\xc3\xa9";
     const LIKELY: &[u8] = b"0123456789,. ";
-    let (vector, mut chance) = (Type::vector(), Chance(0x2545_f491_4f6c_dd1d));
+    let mut chance = Chance(0x2545_f491_4f6c_dd1d);
     let (mut taken, mut refused) = (0, 0);
     for round in 0..30_000 {
         let alphabet = if round % 3 == 0 { LIKELY } else { ANY };
@@ -183,7 +199,7 @@ fn vector_in_survives_any_text() {
             Err((state, message)) => {
                 refused += 1;
                 assert!(["22P02", "22003", "22000"].contains(&&*state), "{state} {message} for {text:?}");
-                assert!(message.contains("vector"), "{message}");
+                assert!(message.contains(vector.name), "{message}");
             }
         }
     }
@@ -192,39 +208,68 @@ fn vector_in_survives_any_text() {
 
 #[pg_test]
 fn vector_text_gives_back_every_float() {
-    let (vector, mut chance) = (Type::vector(), Chance(0xda94_2042_e4dd_58b5));
-    for _ in 0..2_000 {
-        let dim = 1 + chance.below(20);
-        let x: Vec<u32> = (0..dim)
-            .map(|_| chance.next() as u32)
-            .map(|bits| if f32::from_bits(bits).is_finite() { bits } else { bits & 0x007f_ffff })
-            .collect();
-        let mut wire = [(dim as u16).to_be_bytes(), [0, 0]].concat();
-        x.iter().for_each(|bits| wire.extend(bits.to_be_bytes()));
-        let (datum, _) = vector.receive(&wire, dim as i32);
-        let text = vector.output(datum);
-        assert_eq!(vector.send(vector.input(&text, -1)), wire, "{text:?}");
+    let mut chance = Chance(0xda94_2042_e4dd_58b5);
+    for vector in Type::all() {
+        for _ in 0..2_000 {
+            let dim = 1 + chance.below(20);
+            let mut wire = [(dim as u16).to_be_bytes(), [0, 0]].concat();
+            for _ in 0..dim {
+                // No number in which all bits of the exponent are set is finite.
+                let mut element = chance.bytes(vector.size as u64);
+                if element[0] & 0x7c == 0x7c {
+                    element[0] &= 0x83;
+                }
+                wire.extend(element);
+            }
+            let (datum, _) = vector.receive(&wire, dim as i32);
+            let text = vector.output(datum);
+            assert_eq!(vector.send(vector.input(&text, -1)), wire, "{text:?}");
+        }
     }
 }
 
-#[pg_test]
-fn corrupted_vectors_are_refused() {
-    let functions = [("vector_dims(vector)", 1), ("vector_add(vector,vector)", 2), ("vector_out(vector)", 1)]
-        .map(|(name, arguments)| (oid(&format!("'{name}'::regprocedure")), arguments));
-    // Sizes and dimensions that do not belong together; the first is right.
-    let forged = [(20, 3), (20, 2), (20, 4), (20, -3), (20, 0), (8, 0), (7, 1), (4, 1)];
-    for (i, (size, dim)) in forged.into_iter().enumerate() {
-        for (function, arguments) in functions {
-            match outcome(|| Type::call(function, arguments, Type::forged(size, dim))) {
-                Ok(()) => assert_eq!(i, 0, "{size} bytes for {dim} dimensions"),
+/// Calls functions with forged values, the first of which is right and the others are not.
+fn refuse_forged(name: &str, functions: &[(&str, usize)], forged: &[(i32, [i16; 4])]) {
+    for (function, arguments) in functions {
+        let function = oid(&format!("'{function}'::regprocedure"));
+        for (i, &(size, words)) in forged.iter().enumerate() {
+            match outcome(|| Type::call(function, *arguments, Type::forged(size, words))) {
+                Ok(()) => assert_eq!(i, 0, "{name}: {size} bytes with {words:?}"),
                 Err((state, message)) => {
                     assert!(i > 0, "{message}");
                     assert_eq!(state, "XX001");
-                    assert!(message.starts_with("invalid vector: "), "{message}");
+                    assert!(message.starts_with(&format!("invalid {name}: ")), "{message}");
                 }
             }
         }
     }
+}
+
+#[pg_test]
+fn corrupted_values_are_refused() {
+    let dims = |size: i32, dim: i16| (size, [dim, 0, 0, 0]);
+    refuse_forged(
+        "vector",
+        &[("vector_dims(vector)", 1), ("vector_add(vector,vector)", 2), ("vector_out(vector)", 1)],
+        &[(20, 3), (20, 2), (20, 4), (20, -3), (20, 0), (8, 0), (7, 1), (4, 1)].map(|(size, dim)| dims(size, dim)),
+    );
+    refuse_forged(
+        "halfvec",
+        &[("vector_dims(halfvec)", 1), ("halfvec_add(halfvec,halfvec)", 2), ("halfvec_out(halfvec)", 1)],
+        &[(14, 3), (14, 2), (14, 4), (15, 3), (20, 3), (14, -3), (8, 0), (7, 1)].map(|(size, dim)| dims(size, dim)),
+    );
+    refuse_forged(
+        "sparsevec",
+        &[("l2_norm(sparsevec)", 1), ("l2_distance(sparsevec,sparsevec)", 2), ("sparsevec_out(sparsevec)", 1)],
+        &[(24, 1), (24, 2), (24, 0), (24, -1), (25, 1), (16, 1), (15, 0), (4, 0)]
+            .map(|(size, nnz)| (size, [5, 0, nnz, if nnz < 0 { -1 } else { 0 }])),
+    );
+    refuse_forged(
+        "bit",
+        &[("hamming_distance(bit,bit)", 2), ("jaccard_distance(bit,bit)", 2)],
+        &[(10, [16, 0]), (10, [17, 0]), (10, [8, 0]), (10, [-1, -1]), (7, [0, 0]), (4, [0, 0])]
+            .map(|(size, [low, high])| (size, [low, high, 0, 0])),
+    );
 }
 
 #[pg_test]

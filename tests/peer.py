@@ -1,5 +1,6 @@
 """What the comparisons with pgvector share: ask both servers the same, say where the answers differ."""
 
+import math
 import struct
 
 import psycopg
@@ -18,6 +19,16 @@ def answer(session, statement, params=None):
 def identical(ours, theirs):
     """Whether two answers agree to the last bit: NaN is NaN, and -0 is not 0."""
     return repr(ours) == repr(theirs)
+
+
+def close(ours, theirs):
+    """Whether two answers agree when numbers may differ in their last digits."""
+    if isinstance(ours, (list, tuple)):
+        return isinstance(theirs, (list, tuple)) and len(ours) == len(theirs) and all(map(close, ours, theirs))
+    if isinstance(ours, float) and isinstance(theirs, float):
+        same = math.isnan(ours) and math.isnan(theirs)
+        return same or math.isclose(ours, theirs, rel_tol=1e-5, abs_tol=1e-5)
+    return ours == theirs
 
 
 def differences(peers, statements, same=identical):

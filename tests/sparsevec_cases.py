@@ -158,3 +158,132 @@ def wire_values() -> list[bytes]:
         found.append(value(dim, nnz, chance.choice([0, 0, 0, 0, 1]), indices, values, b"\0" * chance.choice([0, 0, 0, 3, 4])))
         found.append(struct.pack(">iii", 5, chance.randint(0, 3), 0) + bytes(chance.choices(range(256), k=chance.randint(0, 24))))
     return found
+
+
+def sparsevec(elements: dict, dim: int) -> str:
+    """A sparse vector as an SQL expression."""
+    return literal(sparse(elements, dim)) + "::sparsevec"
+
+
+def pairs(chance: random.Random) -> list[tuple[str, str]]:
+    """Pairs of sparse vectors that say something about distances and order."""
+    edges = ["{}/1", "{1:1}/1", "{}/3", "{1:1}/3", "{2:1}/3", "{3:-1}/3", "{1:1,3:2}/3", "{1:-1,2:1,3:0.5}/3", "{3:3e38}/3", "{3:-3e38}/3"]
+    edges += ["{1:1e-45}/3", "{2:1e-30,3:1e20}/3", "{3:-1}/4", "{4:-1}/4", "{4:1}/4", "{1:1}/4", "{1:1,4:-1}/4", "{}/4", "{}/1000000000"]
+    edges += ["{1000000000:1}/1000000000", "{1:1.1,2:1.1}/2", "{1:1,2:1}/2", "{1:-1.1,2:-1.1}/2"]
+    edges = [literal(e) + "::sparsevec" for e in edges]
+    found = [(a, b) for a in edges for b in edges]
+    for dim in (1, 2, 5, 8, 100, 1000, 30_000, 10**9):
+        for most in (3, 20, 200):
+            for _ in range(3):
+                both = [sorted(chance.sample(range(1, min(dim, 4 * most) + 1), k=chance.randint(0, min(dim, most)))) for _ in "ab"]
+                found.append(tuple(sparsevec({i: f"{chance.uniform(-1, 1):.9g}" for i in each}, dim) for each in both))
+                found.append(tuple(sparsevec({i: chance.choice([-2, -1, 1, 2]) for i in each}, dim) for each in both))
+    return found
+
+
+def is_integral(pair: tuple[str, str]) -> bool:
+    """Whether every sum over the pair is exact, in any order."""
+    return not any(c in text for text in pair for c in ".e")
+
+
+def distances() -> list[str]:
+    """Every distance, as function and operator, for every pair."""
+    return _distances(pairs(random.Random(RANDOM + 3)))
+
+
+def integral_distances() -> list[str]:
+    """The same for pairs of integers so small that every sum is exact."""
+    return _distances(filter(is_integral, pairs(random.Random(RANDOM + 3))))
+
+
+def _distances(some) -> list[str]:
+    functions = ["l2_distance", "inner_product", "cosine_distance", "l1_distance", "sparsevec_l2_squared_distance", "sparsevec_negative_inner_product"]
+    columns = ", ".join([f"{f}(a, b)" for f in functions] + [f"a {o} b" for o in ("<->", "<#>", "<=>", "<+>")])
+    return [f"SELECT {columns} FROM (SELECT {a} a, {b} b) x" for a, b in some]
+
+
+def norms() -> list[str]:
+    """Norms and normalized vectors, whose last digit may differ."""
+    return [f"SELECT l2_norm(v), l2_normalize(v)::vector::real[] FROM (SELECT {a} v) x" for a in some() if "30000" not in a and "1000000000" not in a]
+
+
+def integral_norms() -> list[str]:
+    """Those that are exact, and vectors of which normalizing leaves less."""
+    edges = [literal(t) + "::sparsevec" for t in ("{1:3,5:4}/9", "{1:3e38,2:1e-10}/2", "{1:1e-45}/2", "{1:1e-45,2:3e38,3:1}/3")]
+    edges += [a for a in some() if is_integral((a, ""))]
+    return [f"SELECT l2_norm(v), l2_normalize(v), sparsevec_send(l2_normalize(v)) FROM (SELECT {v} v) x" for v in edges]
+
+
+def some() -> list[str]:
+    """Sparse vectors, none of them twice."""
+    return list(dict.fromkeys(a for a, _ in pairs(random.Random(RANDOM + 4))))
+
+
+def comparisons() -> list[str]:
+    """Order, by functions, operators, sorting, grouping and indexes."""
+    chance = random.Random(RANDOM + 5)
+    operators = {"<": "lt", "<=": "le", "=": "eq", "<>": "ne", ">=": "ge", ">": "gt"}
+    columns = [f"a {o} b" for o in operators] + [f"sparsevec_{f}(a, b)" for f in operators.values()] + ["sparsevec_cmp(a, b)"]
+    cases = [f"SELECT {', '.join(columns)} FROM (SELECT {a} a, {b} b) x" for a, b in pairs(chance)]
+    some = [sparsevec({i: chance.choice([-1, 1, 2]) for i in sorted(chance.sample(range(1, d + 1), k=chance.randint(0, d)))}, d)
+            for d in (chance.randint(1, 4) for _ in range(80))]
+    rows = f"(VALUES {', '.join(f'({i}, {v})' for i, v in enumerate(some))}, (-1, NULL)) t(i, v)"
+    cases += [f"SELECT i FROM {rows} ORDER BY v, i", f"SELECT i FROM {rows} ORDER BY v DESC NULLS LAST, i"]
+    cases += [f"SELECT v, count(*), min(i) FROM {rows} GROUP BY v ORDER BY v, 3", f"SELECT count(DISTINCT v) FROM {rows}"]
+    cases += [f"SELECT i FROM {rows} WHERE v IN ('{{}}/2', '{{1:1}}/2') ORDER BY 1", f"SELECT min(v) FROM {rows}"]
+    cases += [f"CREATE TABLE sorted AS SELECT * FROM {rows}", "CREATE INDEX sorted_v ON sorted (v)", "SET enable_seqscan = off; SET enable_bitmapscan = off"]
+    cases += ["EXPLAIN (COSTS off) SELECT i FROM sorted WHERE v > '{1:1}/2' ORDER BY v", "SELECT v FROM sorted WHERE v > '{1:1}/2' ORDER BY v"]
+    cases += ["SELECT count(*) FROM sorted a JOIN sorted b ON a.v = b.v", "CREATE UNIQUE INDEX sorted_u ON sorted (v)", "CREATE INDEX sorted_h ON sorted USING hash (v)"]
+    return cases
+
+
+def casts() -> list[str]:
+    """Casts from arrays, from and to the other types, explicit and by assignment."""
+    types = ("integer", "real", "double precision", "numeric")
+    arrays = ["{1,0,3}", "{0}", "{0,0,-0}", "{}", "{NULL}", "{1,NULL}", "{{1,0}}", "{{1},{2}}", "[0:1]={1,0}", "{-5,0,7}"]
+    cases = [f"SELECT '{a}'::{t}[]::sparsevec" for t in types for a in arrays]
+    cases += [f"SELECT '{{1,0,3}}'::{t}[]::sparsevec({n})" for t in types for n in (2, 3)]
+    cases += [f"SELECT array_to_sparsevec('{{1,0}}'::{t}[], {m}, true)" for t in types for m in (-1, 2, 3, 0)]
+    cases += [f"SELECT (array_fill(1, ARRAY[{n}]) || array_fill(0, ARRAY[9]))::{t}[]::sparsevec::text LIKE '{{1:1,%'" for t in types for n in (16000, 16001)]
+    cases += [f"SELECT array_fill(0, ARRAY[20000])::{t}[]::sparsevec" for t in types]
+    cases += [f"SELECT '{{{v}}}'::{t}[]::sparsevec" for t in types[1:] for v in ("NaN", "Infinity", "0,-Infinity", "1e39", "1e-46", "1e-46,1e-45", "-1e-50,1", "1.5,0,-2.25")]
+    cases += [f"SELECT '{{{v}}}'::numeric[]::sparsevec" for v in ("1e1000", "1e-1000", "0.1234567890123456789")]
+    cases += [f"SELECT '{v}'::{t}::sparsevec{m}" for t in ("vector", "halfvec") for v in ("[0]", "[-0,1]", "[0,1.5,0,-2,0]", "[1e-8,3]") for m in ("", "(2)", "(5)")]
+    cases += [f"SELECT '{v}'::sparsevec::{t}{m}" for t in ("vector", "halfvec")
+              for v in ("{}/1", "{2:1.5,4:-2}/5", "{1:65504,2:65519}/2", "{2:65520}/2", "{1:-1e6,2:1}/2", "{1:3e38}/1", "{1:1e-8,3:6e-8}/3", "{1:1}/16000", "{1:1}/16001", "{}/1000000000")
+              for m in ("", "(2)", "(5)")]
+    cases += [f"SELECT {a}_to_{b}('{v}'::{a}, {m}, false)" for a, b, v in (
+        ("vector", "halfvec", "[1,2.0004]"), ("halfvec", "vector", "[0.1,2]"), ("vector", "sparsevec", "[0,2]"), ("halfvec", "sparsevec", "[0,2]"),
+        ("sparsevec", "vector", "{2:1}/2"), ("sparsevec", "halfvec", "{2:0.1}/2")) for m in (-1, 2, 3, 0)]
+    cases += [f"SELECT '{v}'::vector::halfvec{m}" for v in ("[0.1,65504]", "[65519.9,1]", "[65520]", "[1,-123456]", "[1e6]", "[3.4e38]", "[1e-8]", "[16777216]", "[1e15,1]") for m in ("", "(2)")]
+    cases += [f"SELECT '{v}'::halfvec::vector{m}" for v in ("[0.1,65504]", "[1e-8]", "[6e-8,-0]") for m in ("", "(2)")]
+    cases += [f"SELECT {e}" for e in (
+        "'{1:1}/2'::sparsevec::real[]", "'{1:1}/2'::sparsevec::integer[]", "'{1}'::bigint[]::sparsevec", "'{1:1}/2'::sparsevec::text", "'{1:1}/2'::text::sparsevec",
+        "'[1,2]'::vector = '[1,2]'::halfvec", "'[1,2]'::halfvec <-> '[1,2]'::vector", "'[1,0]'::vector <-> '{1:1}/2'::sparsevec", "'{1:1}/2'::sparsevec <-> '[1,0]'::halfvec",
+        "'[1]'::halfvec || '[2]'::vector", "'[1]'::vector + '[2]'::halfvec", "'[1]'::halfvec = ARRAY[1]", "l2_distance('[1]'::vector, '[2]'::halfvec)",
+        "inner_product('[1]'::halfvec, '{1:1}/1'::sparsevec)", "cosine_distance('[1]', '[2]')", "l1_distance('[1]'::vector, '{1:1}/1'::sparsevec)",
+        "vector_norm('[3,4]'::halfvec)", "l2_norm('[3,4]'::vector)", "vector_dims('{1:1}/1'::sparsevec)", "l2_normalize('[3,4]')", "avg('{1:1}/1'::sparsevec)", "sum('{1:1}/1'::sparsevec)",
+    )]
+    cases += [
+        "CREATE TABLE mixed (i serial, v vector(3), h halfvec(3), s sparsevec(3), r real[])",
+        "INSERT INTO mixed (v, h, s) VALUES (ARRAY[1,0,2], ARRAY[1,0,2.5], ARRAY[0,0,0.1])",
+        "INSERT INTO mixed (v, h, s) SELECT h, s, v FROM mixed RETURNING v, h, s",
+        "INSERT INTO mixed (v, h, s) SELECT s, v, h FROM mixed RETURNING v, h, s",
+        "INSERT INTO mixed (r) SELECT h FROM mixed RETURNING r",
+        "INSERT INTO mixed (r) SELECT s FROM mixed",
+        "UPDATE mixed SET h = '[1,2,70000]'::vector",
+        "ALTER TABLE mixed ALTER v TYPE halfvec(3), ALTER h TYPE sparsevec(3), ALTER s TYPE vector(3)",
+        "ALTER TABLE mixed ALTER v TYPE sparsevec(4)",
+        "SELECT * FROM mixed ORDER BY i",
+    ]
+    return cases
+
+
+def misuse() -> list[str]:
+    """What the parser or the executor answers where there is no such function, or a NULL."""
+    cases = [f"SELECT {f}('{{1:1}}/1'::sparsevec)" for f in ("vector_norm", "avg", "max", "subvector", "binary_quantize", "abs", "sparsevec_in")]
+    cases += [f"SELECT '{{1:1}}/1'::sparsevec {op} '{{1:1}}/1'::sparsevec" for op in ("+", "-", "*", "||", "/", "<~>", "<%>")]
+    cases += [f"SELECT NULL::sparsevec {op} '{{1:1}}/1'::sparsevec" for op in ("<->", "<#>", "<=>", "<+>", "<", "=", "<>")]
+    cases += [f"SELECT {f}(NULL)" for f in ("l2_norm", "l2_normalize", "sparsevec_out", "sparsevec_send")]
+    cases += ["SELECT '{1:1}/1'::sparsevec <-> '{1:1}/1'", "SELECT l2_distance('{1:1}/1', '{1:1}/1')", "SELECT '{1:1}/1'::sparsevec <-> '[1]'", "SELECT l2_norm('{1:3}/4')"]
+    return cases

@@ -15,6 +15,8 @@ FILL = """
     INSERT INTO t (id) VALUES (0);
     CREATE VIEW seen AS SELECT id, v::sparsevec(20000) AS v FROM t WHERE w::text <> '{1:1}/1';
     CREATE INDEX t_text ON t (md5(v::text));
+    CREATE INDEX t_v ON t (v) WHERE id < 1000 AND v <-> '{}/20000' < 1e9;
+    CREATE VIEW near AS SELECT id, v <=> '{1:1}/20000' AS cosine, l2_norm(w) AS norm FROM t ORDER BY v;
 """
 
 CONTENT = "SELECT id, v::text, sparsevec_send(v), w::text FROM t ORDER BY id"
@@ -34,6 +36,8 @@ def test_dump_and_restore(server, db, database, empty_database, form, tmp_path):
     with server.connect(empty_database) as restored:
         assert len(before) == 6 and restored.execute(CONTENT).fetchall() == before
         assert restored.execute("SELECT count(*) FROM seen").fetchone() == (5,)
+        near = "SELECT id, cosine, norm FROM near"
+        assert restored.execute(near).fetchall() == db.execute(near).fetchall()
 
 
 def test_crash(server, database, connect):

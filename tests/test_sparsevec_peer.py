@@ -1,6 +1,7 @@
 """Conifer's `sparsevec` against pgvector's in the same server: results, messages, details and SQLSTATEs.
 
-What Conifer has of the type so far: input and output, binary and text, type modifiers, storage.
+Sums are of float4, whose order is not part of the contract: distances and norms of random vectors are compared
+to five digits, everything else exactly.
 """
 
 import random
@@ -8,14 +9,38 @@ import struct
 
 import pytest
 import sparsevec_cases as cases
-from peer import copied_out, differences, receive_differences
+from peer import answer, close, copied_out, differences, receive_differences
 
 pytestmark = pytest.mark.peer
 
 
-@pytest.mark.parametrize("group", ["inputs", "modifiers", "columns"])
+# Part of a statement: why Conifer answers otherwise than the pgvector at hand.
+INTENDED = {
+    "array_fill(1, ARRAY[16001])": "pgvector makes a value of an array that has more elements than its own input takes back",
+}
+
+
+def is_intended(statement):
+    """Whether the answers to a statement may differ."""
+    return any(part in statement for part in INTENDED)
+
+
+@pytest.mark.parametrize(
+    "group", ["inputs", "modifiers", "columns", "integral_distances", "integral_norms", "comparisons", "casts", "misuse"]
+)
 def test_the_same_to_the_byte(peers, group):
-    differences(peers, getattr(cases, group)())
+    differences(peers, [statement for statement in getattr(cases, group)() if not is_intended(statement)])
+
+
+def test_intended_differences_are_real(peers):
+    """What no longer differs must leave the list."""
+    statements = list(filter(is_intended, cases.casts()))
+    assert statements and all(answer(peers.ours, s) != answer(peers.theirs, s) for s in statements)
+
+
+@pytest.mark.parametrize("group", ["distances", "norms"])
+def test_the_same_to_five_digits(peers, group):
+    differences(peers, getattr(cases, group)(), close)
 
 
 def test_receive(peers):
@@ -76,24 +101,3 @@ def test_stored_bytes(peers):
         # A header of 4 bytes, or of 1 where the value is short.
         before = [page[page.index(stored) - 4 : page.index(stored)] for page in pages]
         assert before[0] == before[1]
-
-
-CATALOG = {
-    "pg_type": """SELECT typname, typlen, typbyval, typtype, typcategory, typispreferred, typisdefined, typdelim, typsubscript::text,
-        typinput::text, typoutput::text, typreceive::text, typsend::text, typmodin::text, typmodout::text, typanalyze::text,
-        typalign, typstorage, typnotnull, typndims, typcollation, typdefault
-        FROM pg_type WHERE typname IN ('sparsevec', '_sparsevec') ORDER BY 1""",
-    "pg_proc": """SELECT oid::regprocedure::text, prorettype::regtype::text, prolang, procost, prorows, provariadic, prosupport::text, prokind,
-        prosecdef, proleakproof, proisstrict, proretset, provolatile, proparallel, pronargs, pronargdefaults, proconfig
-        FROM pg_proc WHERE proname IN ('sparsevec', 'sparsevec_in', 'sparsevec_out', 'sparsevec_typmod_in', 'sparsevec_recv', 'sparsevec_send')
-        ORDER BY 1""",
-    "pg_cast": """SELECT castsource::regtype::text, casttarget::regtype::text, castfunc::regprocedure::text, castcontext, castmethod
-        FROM pg_cast WHERE castsource = 'sparsevec'::regtype AND casttarget = 'sparsevec'::regtype""",
-}
-
-
-@pytest.mark.parametrize("catalog", CATALOG)
-def test_catalog(peers, catalog):
-    """The same rows describe the type in both."""
-    ours, theirs = (session.execute(CATALOG[catalog]).fetchall() for session in (peers.ours, peers.theirs))
-    assert ours and ours == theirs

@@ -1,7 +1,8 @@
-"""Tables with a `vector` column through pg_dump, with what may hang on such a column."""
+"""Tables with a `vector` or `halfvec` column through pg_dump, with what may hang on such a column."""
 
 import psycopg
 import pytest
+from vector_cases import halved
 
 FILL = """
     CREATE TABLE t (
@@ -37,20 +38,30 @@ CONTENT = {
 }
 
 
+# How statements are put for a type, and its column with a default in a dump.
+TYPES = {
+    "vector": (lambda statement: statement, "vector(3) DEFAULT '[0.1,-2,3e-05]'::public.vector NOT NULL"),
+    "halfvec": (halved, "halfvec(3) DEFAULT '[0.099975586,-2,2.9981136e-05]'::public.halfvec NOT NULL"),
+}
+
+
 @pytest.mark.parametrize("form", ["plain", "inserts", "custom"])
-def test_dump_and_restore(server, db, database, empty_database, form, tmp_path):
-    db.execute(FILL)
-    before = {name: db.execute(query).fetchall() for name, query in CONTENT.items()}
+@pytest.mark.parametrize("name", TYPES)
+def test_dump_and_restore(server, db, database, empty_database, name, form, tmp_path):
+    put, column = TYPES[name]
+    db.execute(put(FILL))
+    content = {name: put(query) for name, query in CONTENT.items()}
+    before = {name: db.execute(query).fetchall() for name, query in content.items()}
     assert [len(rows) for rows in before.values()] == [6, 1, 2, 1, 7]
     if form == "custom":
         server.run("pg_dump", "-Fc", "-f", str(tmp_path / "dump"), database)
         server.run("pg_restore", "--exit-on-error", "-d", empty_database, str(tmp_path / "dump"))
     else:
         dump = server.run("pg_dump", *(["--inserts"] if form == "inserts" else []), database)
-        assert "vector(3) DEFAULT '[0.1,-2,3e-05]'::public.vector NOT NULL" in dump
+        assert column in dump
         server.run("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", empty_database, stdin=dump)
     with server.connect(empty_database) as restored:
-        assert {name: restored.execute(query).fetchall() for name, query in CONTENT.items()} == before
+        assert {name: restored.execute(query).fetchall() for name, query in content.items()} == before
         with pytest.raises(psycopg.errors.UniqueViolation):
             restored.execute("INSERT INTO t (id, v) VALUES (9, '[1,-1,0.14285715]')")
 

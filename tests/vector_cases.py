@@ -1,6 +1,10 @@
-"""Expressions over `vector` that Conifer and pgvector must answer alike; random ones are always the same."""
+"""Expressions over `vector` that Conifer and pgvector must answer alike; random ones are always the same.
+
+`halved` makes the same of `halfvec`, at whose edges some of the values lie.
+"""
 
 import random
+import re
 import struct
 
 RANDOM = 20_250_701
@@ -14,6 +18,8 @@ ACCEPTED = """
 [16777217]|[16777219]|[9007199254740993]|[123456789012345678901234567890]|[0.1234567890123456789012345678901234567]
 [0.000000000000000000000000000000000000001]|[1000000000000000000000000000000000000000e-3]
 [1.00000017881393432617187499]|[1.00000017881393432617187500]|[1.00000017881393432617187501]
+[65504]|[65519.99]|[65519.999999999999]|[-65504.5]|[6e-8]|[5.9604645e-08]|[2.98e-8]|[2.9802322e-08]|[2.9802323e-8]|[6.1e-5,6.09e-5]
+[0.1,1.0004883,1.0004882,1.0009766,2049,2051,4098,1234.5678]
 [0x10]|[0X1.8p1]|[0x.8]|[0x1p-149]|[0x1p-150]|[0x3p-150]|[0x1.fffffep127]|[-0xffp-4]|[0x1000001]|[0x1000003]
 """.strip().replace("\n", "|").split("|")
 
@@ -23,10 +29,17 @@ REFUSED = """
 [nan]|[NaN]|[NAN]|[-nan]|[+NaN]|[nan(1)]|[nan(]|[nanx]|[1,NaN]|[na]
 [inf]|[Inf]|[-inf]|[+INF]|[infinity]|[-Infinity]|[infinit]|[infx]|[1,2,inf]|[in]
 [1e39]|[-1e39]|[ 1e39 ]|[1,1e400]|[3.4028236e38]|[3.4028235677973366e38]|[1e999999999999999999]|[0x1p128]|[0x1.ffffffp127]
+[65520]|[65536]|[-65520]|[1,65519.9999999999999999999]|[100000,junk|[ 1e6 ]
 [4e38, junk|[junk, 4e38]|[1e39|[NaN|[inf,|[1,2,3]]|[1'',2]
 """.strip().replace("\n", "|").split("|")
 
 WHITE_SPACE = [r"E'\t[1]'", r"E'[\n1\r,\f2\x0b]\t'", r"E'[1\u00a0]'", r"E'\u00a0[1]'", r"E'[1]\b'", r"E'[1]\n.'"]
+
+
+def halved(statement: str) -> str:
+    """The statement with `halfvec` for `vector`, whose norm has another name."""
+    statement = statement.replace("vector_norm", "l2_norm").replace("array_to_vector", "array_to_halfvec")
+    return re.sub(r"\bvector(?!_dims)(?=_|\b)", "halfvec", statement)
 
 
 def literal(text: str) -> str:
@@ -63,6 +76,9 @@ def inputs() -> list[str]:
     """Text input, good and bad."""
     chance = random.Random(RANDOM)
     good = [literal(t) for t in ACCEPTED + ["[" + ",".join(number_texts(chance, 20)) + "]" for _ in range(20)]]
+    for _ in range(20):
+        small = [chance.gauss(0, 1) * 10 ** chance.randint(-9, 4) for _ in range(20)]
+        good.append(literal("[" + ",".join(f"{x:.{chance.randint(1, 12)}g}" for x in small) + "]"))
     bad = [literal(t) for t in REFUSED]
     many = ["'[' || repeat('1,', {}) || '1]'".format(n) for n in (15999, 16000)]
     many.append("'[' || repeat('1,', 16000) || 'junk'")
@@ -95,6 +111,9 @@ def casts() -> list[str]:
     cases += [f"SELECT array_fill(1, ARRAY[{n}])::{t}[]::vector::text = '['" for t in types for n in (16000, 16001)]
     cases += [f"SELECT (ARRAY[1,NULL,3])[1:1]::{t}[]::vector" for t in types]
     cases += [f"SELECT '{{{v}}}'::{t}[]::vector" for t in types[1:] for v in ("NaN", "Infinity", "-Infinity", "1e39", "-1e39", "1e-46", "1.5,-2.25")]
+    large = ("65504", "65519", "65520", "-65520", "100000", "1234567", "16777217", "33554434", "2147483647")
+    cases += [f"SELECT '{{1,{v}}}'::{t}[]::vector" for t in types for v in large]
+    cases += [f"SELECT '{{{v}}}'::{t}[]::vector" for t in types[1:] for v in ("65519.99", "65519.997", "1e20", "6e-8,2e-8", "NaN,1e5", "1e5,NaN")]
     cases += ["SELECT '{2147483647,-2147483648,16777217}'::integer[]::vector", "SELECT ARRAY[0.1,0.2]::vector"]
     cases += [f"SELECT '{{{v}}}'::numeric[]::vector" for v in ("1e1000", "0.1234567890123456789", "1e-1000", "16777217.0000000001")]
     cases += ["SELECT '[1,2.5]'::vector::real[]", "SELECT vector_to_float4('[1,2]'::vector, -1, true)", "SELECT '[1]'::vector::real[] = '{1}'"]
@@ -108,6 +127,7 @@ def pairs(chance: random.Random) -> list[tuple[str, str]]:
     """Pairs of vectors that say something about distances and arithmetic."""
     edges = ["[0]", "[1]", "[-1]", "[3e38]", "[-3e38]", "[1e-38]", "[1e-45]", "[0,0]", "[1,0]", "[0,1]", "[3e38,3e38]"]
     edges += ["[1e19,1]", "[1e20,1]", "[1e-20,0]", "[1e-30,1e-30]", "[1,2]", "[1,2,3]", "[-0]", "[3,4]", "[0,0,0]", "[1,1,1]"]
+    edges += ["[65504]", "[-65504]", "[256]", "[6e-8]", "[1e-4]", "[65504,16]", "[300,6e-8]"]
     edges = [f"'{e}'::vector" for e in edges]
     found = [(a, b) for a in edges for b in edges]
     for dim in DIMENSIONS:
@@ -179,7 +199,7 @@ def aggregates() -> list[str]:
     cases = []
     for rows in (
         "('[1,2]'),('[3,5]')", "('[1]'),(NULL),('[4]')", "(NULL)", "('[1,2]'),('[3]')", "('[3]'),('[1,2]')",
-        "('[3e38]'),('[3e38]')", "('[-3e38]'),('[-3e38]'),('[1]')", "('[1e-45]'),('[0]')", "('[0]'),('[-0]')", "('[-0]')",
+        "('[3e38]'),('[3e38]')", "('[-3e38]'),('[-3e38]'),('[1]')", "('[1e-45]'),('[0]')", "('[65504]'),('[16]')", "('[65504]'),('[15]')", "('[6e-8]'),('[0]')", "('[0]'),('[-0]')", "('[-0]')",
     ):
         cases += [f"SELECT {f}(v::vector) FROM (VALUES {rows}) t(v)" for f in ("avg", "sum")]
         cases += [f"SELECT {f}(v::vector) OVER (ORDER BY i) FROM (SELECT row_number() OVER () i, v FROM (VALUES {rows}) t(v)) t" for f in ("avg", "sum")]
@@ -191,7 +211,7 @@ def aggregates() -> list[str]:
             rows = ", ".join(f"({i % 3}, {vector(numbers(chance, dim))})" for i in range(20))
             cases += [f"SELECT g, {f}(v) FROM (VALUES {rows}) t(g, v) GROUP BY g ORDER BY g"]
             cases += [f"SELECT g, {f}(v) OVER (PARTITION BY g ORDER BY v ROWS 2 PRECEDING) FROM (VALUES {rows}) t(g, v) ORDER BY g, v"]
-    states = ["{0}", "{1,2}", "{2,4,6}", "{0,1}", "{0,1,2}", "{}", "{NULL}", "{{1,2}}", "{1}", "{1,NULL}", "{1,1e308}", "{-1,1}", "{NaN,1}", "{1,NaN}", "{1e-300,1e300}"]
+    states = ["{0}", "{1,2}", "{2,4,6}", "{0,1}", "{0,1,2}", "{}", "{NULL}", "{{1,2}}", "{1}", "{1,NULL}", "{1,1e308}", "{-1,1}", "{NaN,1}", "{1,NaN}", "{1e-300,1e300}", "{1,65519}", "{1,65520}", "{2,1e5,2e5}", "{1,1,-2e6}", "{1,1e39}"]
     cases += [f"SELECT vector_accum('{s}', '{v}')" for s in states for v in ("[1]", "[1,2]")]
     cases += [f"SELECT vector_combine('{s}', '{t}')" for s in states for t in states]
     cases += [f"SELECT vector_avg('{s}')" for s in states]
@@ -202,7 +222,7 @@ def aggregates() -> list[str]:
 
 def misuse() -> list[str]:
     """What the parser, the planner or the executor answers where there is no such function or cast."""
-    cases = [f"SELECT {f}('[1]'::vector)" for f in ("l2_norm", "vector_in", "vector_recv", "avg", "vector_nothing", "upper", "abs")]
+    cases = [f"SELECT {f}('[1]'::vector)" for f in ("l2_norm", "vector_norm", "vector_in", "vector_recv", "avg", "vector_nothing", "upper", "abs")]
     cases += [f"SELECT {f}(NULL)" for f in ("vector_norm", "vector_dims", "vector_send", "vector_out", "vector_avg")]
     cases += [f"SELECT NULL::vector {op} '[1]'::vector" for op in ("<->", "<#>", "<=>", "<+>", "+", "-", "*", "||", "<", "=", "<>")]
     cases += ["SELECT '[1]'::vector <-> '{1}'::real[]", "SELECT '[1]'::vector <-> '[1]'", "SELECT '[1]' <-> '[1]'::vector", "SELECT '[1]'::vector / '[1]'::vector"]
@@ -211,20 +231,22 @@ def misuse() -> list[str]:
     return cases
 
 
-def wire_values() -> list[bytes]:
-    """Binary values, good and bad, for the receive function."""
+def wire_values(element: str) -> list[bytes]:
+    """Binary values, good and bad, for the receive function; `element` is struct's letter of its type."""
     chance = random.Random(RANDOM + 7)
+    size = struct.calcsize(element)
+    largest = {"f": 3.4028235e38, "e": 65504}[element]
 
     def value(dim, unused, elements, more=b""):
-        return struct.pack(f">hh{len(elements)}f", dim, unused, *elements) + more
+        return struct.pack(f">hh{len(elements)}{element}", dim, unused, *elements) + more
 
     values = [value(n, 0, numbers(chance, n)) for n in (1, 2, 3, 29, 30, 100, 384, 16000)]
-    values += [value(3, 0, (0.0, -0.0, 1e-45)), value(1, 0, (3.4028235e38,))]
+    values += [value(3, 0, (0.0, -0.0, 1e-45)), value(1, 0, (largest,))]
     values += [value(0, 0, ()), value(-1, 0, (1,)), value(16001, 0, ()), value(32767, 0, (1,)), value(2, 1, (1, 2)), value(2, -1, (1, 2))]
-    values += [value(3, 0, (1, 2)), value(1, 0, ()), value(2, 0, (1,), b"\0\0\0"), value(1, 0, (1,), b"\0"), value(1, 0, (1, 2)), b"", b"\0", b"\0\1\0"]
+    values += [value(3, 0, (1, 2)), value(1, 0, ()), value(2, 0, (1,), b"\0" * (size - 1)), value(1, 0, (1,), b"\0"), value(1, 0, (1, 2)), b"", b"\0", b"\0\1\0"]
     values += [value(2, 0, (1, x)) for x in (float("nan"), float("inf"), float("-inf"))] + [value(3, 0, (float("nan"),))]
     for _ in range(150):
         dim = chance.randint(-1, 6)
-        body = bytes(chance.choices(range(256), k=chance.choice([4 * max(dim, 0), chance.randint(0, 24)])))
+        body = bytes(chance.choices(range(256), k=chance.choice([size * max(dim, 0), chance.randint(0, 24)])))
         values.append(struct.pack(">hh", dim, chance.choice([0, 0, 0, 0, 1])) + body)
     return values

@@ -61,6 +61,69 @@ unsafe impl Plain for f32 {}
 // SAFETY: float8 is a C double.
 unsafe impl Plain for f64 {}
 
+/// An element type whose numbers become elements of vectors.
+pub trait Single: Element {
+    /// The elements in single precision, rounded; infinite if they are beyond it.
+    ///
+    /// Raises `22000` or `22004` for an array that is no list of numbers, and for a `numeric` beyond single
+    /// precision what the server raises.
+    fn singles(array: &Array<Self>) -> impl ExactSizeIterator<Item = f32>
+    where
+        Self: Sized;
+}
+
+macro_rules! single {
+    ($($type:ty, $convert:expr;)*) => {$(
+        impl Single for $type {
+            #[inline]
+            fn singles(array: &Array<Self>) -> impl ExactSizeIterator<Item = f32> {
+                array.as_slice().unwrap_or_else(|no_list| refuse(no_list)).iter().map($convert)
+            }
+        }
+    )*};
+}
+single! {
+    i32, |&x| x as f32;
+    f32, |&x| x;
+    f64, |&x| x as f32;
+}
+
+impl Single for Numeric {
+    fn singles(array: &Array<Self>) -> impl ExactSizeIterator<Item = f32> {
+        array.check_list().unwrap_or_else(|no_list| refuse(no_list));
+        let (mut datums, mut len) = (std::ptr::null_mut(), 0);
+        // SAFETY: an array of numeric as the server passes it, without NULLs; numeric is of variable
+        // length, by reference and int-aligned. The result is `len` datums in palloc'd memory.
+        let datums = unsafe {
+            let no_nulls = std::ptr::null_mut();
+            pg_sys::deconstruct_array(
+                array.as_ptr(),
+                Numeric::OID,
+                -1,
+                false,
+                pg_sys::TYPALIGN_INT as std::ffi::c_char,
+                &mut datums,
+                no_nulls,
+                &mut len,
+            );
+            std::slice::from_raw_parts(datums, usize::try_from(len).unwrap_or(0))
+        };
+        datums.iter().map(|&datum| {
+            // SAFETY: a non-null numeric, as the function takes.
+            unsafe { pgrx::direct_function_call(pg_sys::numeric_float4, &[Some(datum)]) }.unwrap_or(f32::NAN)
+        })
+    }
+}
+
+#[cold]
+fn refuse(no_list: NoList) -> ! {
+    raise(match no_list {
+        NoList::Dimensions => Fault::new(state::DATA_EXCEPTION, "array must be 1-D"),
+        NoList::Null => Fault::new(state::NULL_VALUE_NOT_ALLOWED, "array must not contain nulls"),
+        NoList::Type => Fault::new(state::DATA_EXCEPTION, "unsupported array type"),
+    })
+}
+
 /// Why an array cannot be read as a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoList {

@@ -1,6 +1,7 @@
 //! SQL functions that cost no more to call than C's, for those that are called for every row.
 #![allow(unsafe_code)]
 
+use super::varlena::{Room, Varlena, detoast_in};
 use pgrx::pg_sys;
 use pgrx::pg_sys::submodules::panic::pgrx_extern_c_guard;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -34,37 +35,113 @@ macro_rules! export {
 }
 pub(super) use export;
 
-/// Defines functions of the elements of one or two vectors and exports them.
+/// Exports `$function`, of the views of one or two arguments of the type `$type`, as `<name>_wrapper`.
+macro_rules! export_of {
+    ($name:ident, $type:ty, 1, $function:expr) => {
+        export!($name, |fcinfo| {
+            let mut room = $crate::engine::varlena::Room::new();
+            // SAFETY: the one argument is declared as the type.
+            let v = unsafe { <$type as $crate::engine::call::Argument>::argument(fcinfo, 0, &mut room) };
+            $crate::engine::call::Returned::datum($function($crate::engine::call::Argument::view(&v)))
+        });
+    };
+    ($name:ident, $type:ty, 2, $function:expr) => {
+        export!($name, |fcinfo| {
+            let mut rooms = ($crate::engine::varlena::Room::new(), $crate::engine::varlena::Room::new());
+            // SAFETY: both arguments are declared as the type.
+            let (a, b) = unsafe {
+                (
+                    <$type as $crate::engine::call::Argument>::argument(fcinfo, 0, &mut rooms.0),
+                    <$type as $crate::engine::call::Argument>::argument(fcinfo, 1, &mut rooms.1),
+                )
+            };
+            $crate::engine::call::Returned::datum($function(
+                $crate::engine::call::Argument::view(&a),
+                $crate::engine::call::Argument::view(&b),
+            ))
+        });
+    };
+}
+pub(super) use export_of;
+
+/// Defines functions of the elements, of a type `T`, of one or two dense vectors. Each is exported by its
+/// first name for `vector` and by its second one for `halfvec`.
 macro_rules! of_vectors {
     () => {};
-    ($(#[$doc:meta])* fn $name:ident($v:ident) -> $result:ty $body:block $($more:tt)*) => {
+    ($(#[$doc:meta])* fn $name:ident, $half:ident($v:ident) -> $result:ty $body:block $($more:tt)*) => {
         $(#[$doc])*
         #[inline]
-        fn $name($v: &[f32]) -> $result $body
+        fn $name<T: conifer_pure::element::Element>($v: &[T]) -> $result $body
 
-        export!($name, |fcinfo| {
-            let mut room = Room::new();
-            // SAFETY: the one argument is declared as a vector.
-            let v = unsafe { Vector::argument(fcinfo, 0, &mut room) };
-            $crate::engine::call::Returned::datum($name(v.as_slice()))
-        });
+        export_of!($name, $crate::engine::vector::Vector, 1, $name::<f32>);
+        export_of!($half, $crate::engine::vector::HalfVec, 1, $name::<conifer_pure::element::f16>);
         of_vectors! { $($more)* }
     };
-    ($(#[$doc:meta])* fn $name:ident($a:ident, $b:ident) -> $result:ty $body:block $($more:tt)*) => {
+    ($(#[$doc:meta])* fn $name:ident, $half:ident($a:ident, $b:ident) -> $result:ty $body:block $($more:tt)*) => {
         $(#[$doc])*
         #[inline]
-        fn $name($a: &[f32], $b: &[f32]) -> $result $body
+        fn $name<T: conifer_pure::element::Element>($a: &[T], $b: &[T]) -> $result $body
 
-        export!($name, |fcinfo| {
-            let mut rooms = (Room::new(), Room::new());
-            // SAFETY: both arguments are declared as vectors.
-            let (a, b) = unsafe { (Vector::argument(fcinfo, 0, &mut rooms.0), Vector::argument(fcinfo, 1, &mut rooms.1)) };
-            $crate::engine::call::Returned::datum($name(a.as_slice(), b.as_slice()))
-        });
+        export_of!($name, $crate::engine::vector::Vector, 2, $name::<f32>);
+        export_of!($half, $crate::engine::vector::HalfVec, 2, $name::<conifer_pure::element::f16>);
         of_vectors! { $($more)* }
     };
 }
 pub(super) use of_vectors;
+
+/// Defines functions of one or two values of a type, given once, and exports them.
+macro_rules! of_values {
+    ($type:ty;) => {};
+    ($type:ty; $(#[$doc:meta])* fn $name:ident($v:ident) -> $result:ty $body:block $($more:tt)*) => {
+        $(#[$doc])*
+        #[inline]
+        fn $name($v: <$type as $crate::engine::call::Argument>::View<'_>) -> $result $body
+
+        export_of!($name, $type, 1, $name);
+        of_values! { $type; $($more)* }
+    };
+    ($type:ty; $(#[$doc:meta])* fn $name:ident($a:ident, $b:ident) -> $result:ty $body:block $($more:tt)*) => {
+        $(#[$doc])*
+        #[inline]
+        fn $name(
+            $a: <$type as $crate::engine::call::Argument>::View<'_>,
+            $b: <$type as $crate::engine::call::Argument>::View<'_>,
+        ) -> $result $body
+
+        export_of!($name, $type, 2, $name);
+        of_values! { $type; $($more)* }
+    };
+}
+pub(super) use of_values;
+
+/// What an exported function can take.
+pub trait Argument: Sized {
+    /// What the function sees of it.
+    type View<'a>
+    where
+        Self: 'a;
+
+    /// Argument number `i`, from 0 on, of a call, to be read; a short one is copied to `room`.
+    ///
+    /// # Safety
+    /// The argument is declared as this type and is not null. `room` is left alone as long as the result
+    /// lives, and the result is not given to the server.
+    unsafe fn argument(fcinfo: pg_sys::FunctionCallInfo, i: usize, room: *mut Room) -> Self;
+
+    /// What the function sees.
+    fn view(&self) -> Self::View<'_>;
+}
+
+/// Argument number `i` of a call, detoasted, with the same duties as [`Argument::argument`].
+///
+/// # Safety
+/// As there; and the type is a varlena.
+#[inline(always)]
+#[must_use]
+pub unsafe fn varlena_argument(fcinfo: pg_sys::FunctionCallInfo, i: usize, room: *mut Room) -> Varlena {
+    // SAFETY: the caller vouches for all of it.
+    unsafe { detoast_in((*(*fcinfo).args.as_ptr().add(i)).value, room) }
+}
 
 /// What an exported function can return.
 pub trait Returned {

@@ -2,10 +2,12 @@
 
 mod aggregate;
 mod array;
+mod bit;
 mod call;
 mod datum;
 pub mod hnsw;
 mod message;
+mod narrow;
 mod result;
 pub mod sparsevec;
 mod varlena;

@@ -34,6 +34,14 @@ impl<'a> Writer<'a> {
         self.at
     }
 
+    /// What is written.
+    #[must_use]
+    pub fn written(&self) -> &[u8] {
+        let written = &self.out[..self.at];
+        // SAFETY: the methods below have written every byte up to `at`.
+        unsafe { std::slice::from_raw_parts(written.as_ptr().cast(), written.len()) }
+    }
+
     /// Writes a byte other than 0.
     #[inline]
     pub fn byte(&mut self, byte: u8) {

@@ -77,9 +77,17 @@ impl Kind {
         Fault::new(state::INVALID_TEXT_REPRESENTATION, message)
     }
 
-    /// The text of one number is beyond `f32`.
+    /// Two values are of different dimensions.
     #[cold]
-    pub(crate) fn out_of_range(&self, number: &[u8]) -> Fault {
+    pub(crate) fn different_dims(&self, a: usize, b: usize) -> Fault {
+        let message = format!("different {} dimensions {a} and {b}", self.name);
+        Fault::new(state::DATA_EXCEPTION, message)
+    }
+
+    /// The number of this text is beyond what an element can hold.
+    #[cold]
+    #[must_use]
+    pub fn out_of_range(&self, number: &[u8]) -> Fault {
         let message = format!("\"{}\" is out of range for type {}", printable(number), self.name);
         Fault::new(state::NUMERIC_VALUE_OUT_OF_RANGE, message)
     }

@@ -2,10 +2,12 @@
 //! record rules. They can be tested, fuzzed and benchmarked without a server.
 
 pub mod alone;
+pub mod bit;
 pub mod block;
 pub mod check;
 pub mod code;
 pub mod distance;
+pub mod element;
 pub mod fault;
 pub mod graph;
 pub mod index;

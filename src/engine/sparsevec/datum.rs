@@ -11,8 +11,9 @@
 //! ```
 #![allow(unsafe_code)]
 
+use crate::engine::call::{Argument, Returned, varlena_argument};
 use crate::engine::datum::datum_of;
-use crate::engine::varlena::{Varlena, detoast};
+use crate::engine::varlena::{Room, Varlena, detoast};
 use crate::raise::raise;
 use conifer_pure::fault::{Fault, state};
 use conifer_pure::sparse::Sparse;
@@ -47,6 +48,19 @@ impl SparseVec {
         Self(new)
     }
 
+    /// A new sparse vector of `dim` dimensions of those of `elements`, in the order of their indices, that are
+    /// not 0. They must be finite, and no more than there may be.
+    #[must_use]
+    pub fn from_elements(dim: i32, elements: impl Iterator<Item = (i32, f32)> + Clone) -> Self {
+        let elements = elements.filter(|(_, x)| *x != 0.0);
+        let mut new = Self::zeroed(dim, elements.clone().count());
+        let (indices, values) = new.parts_mut();
+        for ((i, x), element) in indices.iter_mut().zip(values).zip(elements) {
+            (*i, *x) = element;
+        }
+        new
+    }
+
     /// The sparse vector behind a non-null datum of the type `sparsevec`.
     ///
     /// Raises `XX001` when its size does not fit its number of elements.
@@ -57,7 +71,12 @@ impl SparseVec {
     #[must_use]
     pub unsafe fn from_raw(datum: pg_sys::Datum) -> Self {
         // SAFETY: a sparsevec is a varlena; the caller vouches for the datum.
-        let new = Self(unsafe { detoast(datum) });
+        Self::checked(unsafe { detoast(datum) })
+    }
+
+    #[inline]
+    fn checked(varlena: Varlena) -> Self {
+        let new = Self(varlena);
         let size = new.0.size();
         if size < HEADER {
             corrupted(size, 0);
@@ -133,3 +152,25 @@ fn corrupted(size: usize, nnz: i32) -> ! {
 }
 
 datum_of!(SparseVec, "sparsevec");
+
+impl Argument for SparseVec {
+    type View<'a> = Sparse<'a>;
+
+    #[inline(always)]
+    unsafe fn argument(fcinfo: pg_sys::FunctionCallInfo, i: usize, room: *mut Room) -> Self {
+        // SAFETY: a sparsevec is a varlena; the caller vouches for the rest.
+        Self::checked(unsafe { varlena_argument(fcinfo, i, room) })
+    }
+
+    #[inline(always)]
+    fn view(&self) -> Sparse<'_> {
+        self.as_sparse()
+    }
+}
+
+impl Returned for SparseVec {
+    #[inline]
+    fn datum(self) -> pg_sys::Datum {
+        self.into_raw()
+    }
+}

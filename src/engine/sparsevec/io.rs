@@ -6,19 +6,14 @@ use crate::engine::message::Message;
 use crate::engine::result::{Bytea, Text};
 use crate::engine::writer::{FLOAT, INTEGER, Writer};
 use crate::raise::OrRaise;
-use conifer_pure::sparse::{check_typmod, text, wire};
+use conifer_pure::sparse::{KIND, text, wire};
 use pgrx::prelude::*;
 use std::ffi::CStr;
 
 #[pg_extern(sql = false)]
 fn sparsevec_in(input: &CStr, _type: pg_sys::Oid, typmod: i32) -> SparseVec {
     let text::Parsed { dim, elements } = text::parse(input.to_bytes(), typmod).or_raise();
-    let mut v = SparseVec::zeroed(dim, elements.len());
-    let (indices, values) = v.parts_mut();
-    for ((i, x), element) in indices.iter_mut().zip(values).zip(elements) {
-        (*i, *x) = element;
-    }
-    v
+    SparseVec::from_elements(dim, elements.iter().copied())
 }
 
 #[pg_extern(sql = false)]
@@ -46,7 +41,7 @@ fn sparsevec_out(v: SparseVec) -> Text {
 
 #[pg_extern(sql = false)]
 fn sparsevec_typmod_in(list: Array<CString>) -> i32 {
-    check_typmod(list.typmods()).or_raise()
+    KIND.check_typmod(list.typmods()).or_raise()
 }
 
 #[pg_extern(sql = false)]

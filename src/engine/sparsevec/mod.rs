@@ -2,8 +2,11 @@
 //!
 //! The functions are declared in `sql/engine.sql` by hand, with the symbol `<name>_wrapper`.
 
+mod arith;
 mod cast;
+mod compare;
 pub mod datum;
+mod distance;
 mod io;
 
 pub use datum::SparseVec;

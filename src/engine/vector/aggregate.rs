@@ -1,10 +1,12 @@
 //! The aggregate `avg`: its state is `[n, sum 1, …, sum dim]`, `{0}` before the first vector.
 #![allow(unsafe_code)]
 
-use super::Vector;
+use super::{Dense, HalfVec, Vector};
 use crate::engine::aggregate::is_state;
 use crate::engine::array::Array;
+use crate::engine::narrow::narrow_finite;
 use crate::raise::{OrRaise, raise};
+use conifer_pure::element::Element;
 use conifer_pure::fault::Fault;
 use conifer_pure::vector::state;
 use pgrx::prelude::*;
@@ -24,9 +26,13 @@ fn no_state(function: &str) -> ! {
 }
 
 /// The step: the state with one vector more, changed in place where the server allows it.
-#[pg_extern(sql = false)]
-fn vector_accum(mut old: Array<f64>, v: Vector, fcinfo: pg_sys::FunctionCallInfo) -> Array<f64> {
-    let (x, numbers) = (v.as_slice(), numbers(&old, "vector_accum"));
+fn step<T: Element>(
+    mut old: Array<f64>,
+    v: Dense<T>,
+    fcinfo: pg_sys::FunctionCallInfo,
+    function: &str,
+) -> Array<f64> {
+    let (x, numbers) = (v.as_slice(), numbers(&old, function));
     if state::dims(numbers) == 0 {
         let mut new = Array::zeroed(x.len() + 1);
         state::start(new.elements_mut(), numbers[0], x);
@@ -40,7 +46,17 @@ fn vector_accum(mut old: Array<f64>, v: Vector, fcinfo: pg_sys::FunctionCallInfo
     old
 }
 
-/// Two states, of parallel workers, in one.
+#[pg_extern(sql = false)]
+fn vector_accum(old: Array<f64>, v: Vector, fcinfo: pg_sys::FunctionCallInfo) -> Array<f64> {
+    step(old, v, fcinfo, "vector_accum")
+}
+
+#[pg_extern(sql = false)]
+fn halfvec_accum(old: Array<f64>, v: HalfVec, fcinfo: pg_sys::FunctionCallInfo) -> Array<f64> {
+    step(old, v, fcinfo, "halfvec_accum")
+}
+
+/// Two states, of parallel workers, in one; for both types.
 #[pg_extern(sql = false)]
 fn vector_combine(a: Array<f64>, b: Array<f64>) -> Array<f64> {
     let (left, right) = (numbers(&a, "vector_combine"), numbers(&b, "vector_combine"));
@@ -55,14 +71,22 @@ fn vector_combine(a: Array<f64>, b: Array<f64>) -> Array<f64> {
 }
 
 /// The end: the mean, or NULL of no vectors.
-#[pg_extern(sql = false)]
-fn vector_avg(state: Array<f64>) -> Option<Vector> {
-    let numbers = numbers(&state, "vector_avg");
+fn mean<T: Element>(state: Array<f64>, function: &str) -> Option<Dense<T>> {
+    let numbers = numbers(&state, function);
     if numbers[0] == 0.0 {
         return None;
     }
-    conifer_pure::vector::check_dim(state::dims(numbers) as i64).or_raise();
-    let mut mean = Vector::zeroed(state::dims(numbers));
-    state::mean(numbers, mean.as_mut_slice()).or_raise();
+    let mut mean = Dense::zeroed(state::dims(numbers));
+    state::mean(numbers, mean.as_mut_slice(), narrow_finite).or_raise();
     Some(mean)
+}
+
+#[pg_extern(sql = false)]
+fn vector_avg(state: Array<f64>) -> Option<Vector> {
+    mean(state, "vector_avg")
+}
+
+#[pg_extern(sql = false)]
+fn halfvec_avg(state: Array<f64>) -> Option<HalfVec> {
+    mean(state, "halfvec_avg")
 }

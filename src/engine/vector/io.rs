@@ -1,55 +1,80 @@
-//! Text, binary and type modifier: the type's way in and out.
+//! Text, binary and type modifier: the types' way in and out.
 #![allow(unsafe_code)]
 
-use super::Vector;
+use super::{Dense, HalfVec, Vector};
 use crate::engine::array::{Array, CString};
-use crate::engine::call::{export, of_vectors};
+use crate::engine::call::{export, export_of, of_vectors};
 use crate::engine::message::Message;
 use crate::engine::result::{Bytea, Text};
-use crate::engine::varlena::Room;
 use crate::engine::writer::{FLOAT, Writer};
 use crate::raise::OrRaise;
-use conifer_pure::vector::{check_expected_dim, check_typmod, text, wire};
+use conifer_pure::element::{Element, f16};
+use conifer_pure::vector::{check_expected_dim, text, wire};
 use pgrx::prelude::*;
 use std::ffi::CStr;
 
-#[pg_extern(sql = false)]
-fn vector_in(input: &CStr, _type: pg_sys::Oid, typmod: i32) -> Vector {
+/// The vector of a text.
+fn read<T: Element>(input: &CStr, typmod: i32) -> Dense<T> {
     let x = text::parse(input.to_bytes()).or_raise();
     check_expected_dim(typmod, x.len()).or_raise();
-    Vector::from_slice(&x)
+    Dense::from_slice(&x)
+}
+
+/// The vector of a message.
+fn received<T: Element>(mut buffer: Message, typmod: i32) -> Dense<T> {
+    let rest = buffer.rest();
+    let dim = wire::decode_header::<T>(rest, typmod).or_raise();
+    let mut v = Dense::zeroed(dim);
+    wire::decode_elements(&rest[wire::HEADER..], v.as_mut_slice()).or_raise();
+    buffer.advance(wire::size::<T>(dim));
+    v
+}
+
+#[pg_extern(sql = false)]
+fn vector_in(input: &CStr, _type: pg_sys::Oid, typmod: i32) -> Vector {
+    read(input, typmod)
+}
+
+#[pg_extern(sql = false)]
+fn halfvec_in(input: &CStr, _type: pg_sys::Oid, typmod: i32) -> HalfVec {
+    read(input, typmod)
 }
 
 #[pg_extern(sql = false)]
 fn vector_typmod_in(list: Array<CString>) -> i32 {
-    check_typmod(list.typmods()).or_raise()
+    f32::KIND.check_typmod(list.typmods()).or_raise()
 }
 
 #[pg_extern(sql = false)]
-fn vector_recv(mut buffer: Message, _type: pg_sys::Oid, typmod: i32) -> Vector {
-    let rest = buffer.rest();
-    let dim = wire::decode_header(rest, typmod).or_raise();
-    let mut v = Vector::zeroed(dim);
-    wire::decode_elements(&rest[wire::HEADER..], v.as_mut_slice()).or_raise();
-    buffer.advance(wire::size(dim));
-    v
+fn halfvec_typmod_in(list: Array<CString>) -> i32 {
+    f16::KIND.check_typmod(list.typmods()).or_raise()
+}
+
+#[pg_extern(sql = false)]
+fn vector_recv(buffer: Message, _type: pg_sys::Oid, typmod: i32) -> Vector {
+    received(buffer, typmod)
+}
+
+#[pg_extern(sql = false)]
+fn halfvec_recv(buffer: Message, _type: pg_sys::Oid, typmod: i32) -> HalfVec {
+    received(buffer, typmod)
 }
 
 of_vectors! {
-    fn vector_out(v) -> Text {
+    fn vector_out, halfvec_out(v) -> Text {
         // A bracket or a comma before each number, and a bracket.
         Text::new(1 + v.len() * (FLOAT + 1), |out| {
             let mut out = Writer::new(out);
             for (n, &x) in v.iter().enumerate() {
                 out.byte(if n == 0 { b'[' } else { b',' });
-                out.float(x);
+                out.float(x.to_f32());
             }
             out.byte(b']');
             out.length()
         })
     }
 
-    fn vector_send(v) -> Bytea {
-        Bytea::new(wire::size(v.len()), |out| wire::encode(v, out))
+    fn vector_send, halfvec_send(v) -> Bytea {
+        Bytea::new(wire::size::<T>(v.len()), |out| wire::encode(v, out))
     }
 }

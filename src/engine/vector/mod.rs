@@ -1,4 +1,6 @@
-//! The type `vector`: its datum, and the SQL functions over it, a file for each kind.
+//! The types `vector` and `halfvec`: their datum, and the SQL functions over them, a file for each kind.
+//!
+//! Both differ in their elements alone, so every function is written once for both.
 //!
 //! The functions are declared in `sql/engine.sql` by hand, with the symbol `<name>_wrapper`.
 
@@ -11,4 +13,4 @@ mod distance;
 mod io;
 mod parts;
 
-pub use datum::Vector;
+pub use datum::{Dense, HalfVec, Vector};

@@ -8,6 +8,7 @@
 #![allow(missing_docs)] // criterion's macros write undocumented functions
 
 use conifer_pure::distance::{self, scalar, variants};
+use conifer_pure::element::{Element, f16};
 use criterion::{BenchmarkId, Criterion, criterion_group};
 use simsimd::SpatialSimilarity;
 use std::hint::black_box;
@@ -18,49 +19,51 @@ const DIMS: [usize; 4] = [3, 100, 384, 1536];
 /// A query and the vectors it is compared with in turn, lying as they do in a server: the query aligned,
 /// the others one after the other behind headers of eight bytes, some 50 kB at most, so in the second-level
 /// cache.
-struct Vectors {
-    buffer: Vec<f32>,
+struct Vectors<T> {
+    buffer: Vec<T>,
     start: usize,
     dim: usize,
 }
 
-const HEADER: usize = 2;
 const STORED: usize = 8;
 
-impl Vectors {
+impl<T: Element> Vectors<T> {
+    /// Eight bytes.
+    const HEADER: usize = 8 / size_of::<T>();
+
     fn new(dim: usize) -> Self {
         let mut state = 1u64;
-        let buffer: Vec<f32> = std::iter::repeat_with(|| {
+        let buffer: Vec<T> = std::iter::repeat_with(|| {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 40) as f32 / (1 << 23) as f32 - 1.0
+            T::from_f32((state >> 40) as f32 / (1 << 23) as f32 - 1.0)
         })
-        .take((dim + HEADER) * (STORED + 1) + 16)
+        .take((dim + Self::HEADER) * (STORED + 1) + 64 / size_of::<T>())
         .collect();
         let start = buffer.as_ptr().align_offset(64);
         Self { buffer, start, dim }
     }
 
-    fn query(&self) -> &[f32] {
+    fn query(&self) -> &[T] {
         &self.buffer[self.start..][..self.dim]
     }
 
-    fn stored(&self, i: usize) -> &[f32] {
-        &self.buffer[self.start + (i + 1) * (self.dim + HEADER)..][..self.dim]
+    fn stored(&self, i: usize) -> &[T] {
+        &self.buffer[self.start + (i + 1) * (self.dim + Self::HEADER)..][..self.dim]
     }
 }
 
-type Run = dyn Fn(&Vectors, u64) -> Duration;
+type Run<T> = dyn Fn(&Vectors<T>, u64) -> Duration;
 
 /// Something to be timed: calls a kernel so many times.
-struct Contender {
+struct Contender<T> {
     name: &'static str,
-    run: Box<Run>,
+    run: Box<Run<T>>,
 }
 
-impl Contender {
-    fn new<R>(name: &'static str, kernel: impl Fn(&[f32], &[f32]) -> R + 'static) -> Self {
-        let run = move |vectors: &Vectors, calls: u64| {
-            let stored: [&[f32]; STORED] = std::array::from_fn(|i| vectors.stored(i));
+impl<T: Element> Contender<T> {
+    fn new<R>(name: &'static str, kernel: impl Fn(&[T], &[T]) -> R + 'static) -> Self {
+        let run = move |vectors: &Vectors<T>, calls: u64| {
+            let stored: [&[T]; STORED] = std::array::from_fn(|i| vectors.stored(i));
             let query = vectors.query();
             let start = Instant::now();
             for call in 0..calls {
@@ -85,7 +88,10 @@ macro_rules! contenders {
     }};
 }
 
-fn kernels() -> Vec<(&'static str, Vec<Contender>)> {
+/// The kernels and their contenders.
+type All<T> = Vec<(&'static str, Vec<Contender<T>>)>;
+
+fn singles() -> All<f32> {
     vec![
         contenders!(l2_squared, |a, b| (a, b), simsimd f32::l2sq),
         contenders!(inner_product, |a, b| (a, b), simsimd <f32 as SpatialSimilarity>::dot),
@@ -95,11 +101,27 @@ fn kernels() -> Vec<(&'static str, Vec<Contender>)> {
     ]
 }
 
+/// Without simsimd, whose halves are a type of its own.
+fn halves() -> All<f16> {
+    vec![
+        contenders!(l2_squared, |a, b| (a, b)),
+        contenders!(inner_product, |a, b| (a, b)),
+        contenders!(cosine_similarity, |a, b| (a, b)),
+        contenders!(l1, |a, b| (a, b)),
+        contenders!(norm, |a, _b| (a)),
+    ]
+}
+
 fn bench(c: &mut Criterion) {
-    for (kernel, contenders) in kernels() {
+    bench_all(c, "", singles());
+    bench_all(c, "f16 ", halves());
+}
+
+fn bench_all<T: Element>(c: &mut Criterion, prefix: &str, kernels: All<T>) {
+    for (kernel, contenders) in kernels {
         for dim in DIMS {
             let vectors = Vectors::new(dim);
-            let mut group = c.benchmark_group(format!("{kernel}/{dim}"));
+            let mut group = c.benchmark_group(format!("{prefix}{kernel}/{dim}"));
             for contender in &contenders {
                 group.bench_function(BenchmarkId::from_parameter(contender.name), |b| {
                     b.iter_custom(|calls| (contender.run)(&vectors, calls));
@@ -111,7 +133,7 @@ fn bench(c: &mut Criterion) {
 }
 
 /// Best times in ns per call, of rounds of about 20 µs in which the contenders take turns.
-fn best_times(contenders: &[Contender], dim: usize) -> Vec<f64> {
+fn best_times<T: Element>(contenders: &[Contender<T>], dim: usize) -> Vec<f64> {
     const ROUNDS: usize = 200;
     let vectors = Vectors::new(dim);
     let calls = (20_000 / (3 + dim / 20)) as u64;
@@ -125,13 +147,14 @@ fn best_times(contenders: &[Contender], dim: usize) -> Vec<f64> {
     best
 }
 
-fn table() {
-    let names: Vec<_> = variants().iter().map(|k| k.name()).collect();
-    println!("ns per call; ratio = scalar / dispatched; dispatched to: {}", distance::kernels().name());
+fn table<T: Element>(element: &str, kernels: All<T>) {
+    let names: Vec<_> = variants::<T>().iter().map(|k| k.name()).collect();
+    let dispatched = distance::kernels::<T>().name();
+    println!("{element}: ns per call; ratio = scalar / dispatched; dispatched to: {dispatched}");
     print!("{:<18}{:>6}{:>12}{:>10}{:>8}{:>10}", "kernel", "dim", "dispatched", "scalar", "ratio", "simsimd");
     names.iter().for_each(|name| print!("{name:>10}"));
     println!();
-    for (kernel, contenders) in kernels() {
+    for (kernel, contenders) in kernels {
         for dim in DIMS {
             let times = best_times(&contenders, dim);
             let time = |name: &str| contenders.iter().position(|c| c.name == name).map(|i| times[i]);
@@ -160,7 +183,8 @@ fn main() {
     // Not when cargo test tries the benchmarks out, nor when only some of criterion's are asked for.
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "table").collect();
     if args == ["--bench"] {
-        table();
+        table("f32", singles());
+        table("f16", halves());
     }
     Criterion::default().configure_from_args().final_summary();
 }

@@ -10,6 +10,7 @@ use super::metric::{CosineSums, InnerProduct, L1, L2Squared, NormSquared, fold};
 use super::neon::Neon;
 #[cfg(target_arch = "x86_64")]
 use super::x86::{Avx2, Avx512, Sse2};
+use half::f16;
 use std::sync::OnceLock;
 
 /// One kernel for each metric over elements of type `T`, all fit for the CPU this runs on.
@@ -113,58 +114,96 @@ macro_rules! compile {
     };
 }
 
-compile!(plain, f32, Plain, l2 2, ip 2, cosine 2, l1 2, norm 2);
-#[cfg(target_arch = "x86_64")]
-compile!(sse2, f32, Sse2, l2 4, ip 4, cosine 4, l1 4, norm 2);
-#[cfg(target_arch = "x86_64")]
-compile!(avx2, f32, Avx2, features "avx2,fma,f16c", l2 4, ip 8, cosine 4, l1 4, norm 4);
-#[cfg(target_arch = "x86_64")]
-compile!(avx512, f32, Avx512, features "avx512f,avx2,fma,f16c", l2 4, ip 4, cosine 2, l1 4, norm 2);
-#[cfg(target_arch = "aarch64")]
-compile!(neon, f32, Neon, l2 8, ip 8, cosine 4, l1 8, norm 4);
+/// A type of element that there are kernels for.
+pub trait Operand: Copy + 'static {
+    /// All variants that this CPU can run, the plainest first, each whole; for tests and benchmarks.
+    fn variants() -> Vec<&'static Kernels<Self>>;
 
-/// AVX-512 where it was measured to be the faster one, AVX2 elsewhere; the numbers are in [`super`].
-#[cfg(target_arch = "x86_64")]
-static MIXED: Kernels<f32> = Kernels {
+    /// The fastest kernels for this CPU. The first call looks at the CPU, later ones cost a load; a loop can
+    /// hold on to the reference.
+    fn kernels() -> &'static Kernels<Self>;
+}
+
+/// Compiles all metrics for one type of element, into a module with one for each instruction set. On a CPU
+/// with AVX-512, `widest` is dispatched to.
+macro_rules! operand {
+    ($module:ident, $element:ty, widest $widest:expr) => {
+        mod $module {
+            use super::*;
+
+            compile!(plain, $element, Plain, l2 2, ip 2, cosine 2, l1 2, norm 2);
+            #[cfg(target_arch = "x86_64")]
+            compile!(sse2, $element, Sse2, l2 4, ip 4, cosine 4, l1 4, norm 2);
+            #[cfg(target_arch = "x86_64")]
+            compile!(
+                avx2, $element, Avx2, features "avx2,fma,f16c", l2 4, ip 8, cosine 4, l1 4, norm 4
+            );
+            #[cfg(target_arch = "x86_64")]
+            compile!(
+                avx512, $element, Avx512, features "avx512f,avx2,fma,f16c",
+                l2 4, ip 4, cosine 2, l1 4, norm 2
+            );
+            #[cfg(target_arch = "aarch64")]
+            compile!(neon, $element, Neon, l2 8, ip 8, cosine 4, l1 8, norm 4);
+
+            #[cfg(target_arch = "x86_64")]
+            static WIDEST: Kernels<$element> = $widest;
+
+            fn choose() -> &'static Kernels<$element> {
+                let best = <$element>::variants().pop().unwrap_or(&plain::TABLE);
+                #[cfg(target_arch = "x86_64")]
+                if std::ptr::eq(best, &avx512::TABLE) {
+                    return &WIDEST;
+                }
+                best
+            }
+
+            impl Operand for $element {
+                fn variants() -> Vec<&'static Kernels<Self>> {
+                    let mut all = vec![&plain::TABLE];
+                    #[cfg(target_arch = "x86_64")]
+                    {
+                        all.push(&sse2::TABLE);
+                        if cpu::avx2() {
+                            all.push(&avx2::TABLE);
+                        }
+                        if cpu::avx512() {
+                            all.push(&avx512::TABLE);
+                        }
+                    }
+                    #[cfg(target_arch = "aarch64")]
+                    all.push(&neon::TABLE);
+                    all
+                }
+
+                #[inline]
+                fn kernels() -> &'static Kernels<Self> {
+                    static CHOSEN: OnceLock<&'static Kernels<$element>> = OnceLock::new();
+                    CHOSEN.get_or_init(choose)
+                }
+            }
+        }
+    };
+}
+
+// AVX-512 where it was measured to be the faster one, AVX2 elsewhere; the numbers are in `super`.
+operand!(singles, f32, widest Kernels {
     name: "avx2 and avx512",
     l2_squared: avx2::l2_squared,
     inner_product: avx2::inner_product,
     cosine_similarity: avx512::cosine_similarity,
     l1: avx2::l1,
     norm: avx2::norm,
-};
+});
+operand!(halves, f16, widest Kernels { ..avx2::TABLE });
 
-/// All variants that this CPU can run, the plainest first, each whole; for tests and benchmarks.
-pub fn variants() -> Vec<&'static Kernels<f32>> {
-    let mut all = vec![&plain::TABLE];
-    #[cfg(target_arch = "x86_64")]
-    {
-        all.push(&sse2::TABLE);
-        if cpu::avx2() {
-            all.push(&avx2::TABLE);
-        }
-        if cpu::avx512() {
-            all.push(&avx512::TABLE);
-        }
-    }
-    #[cfg(target_arch = "aarch64")]
-    all.push(&neon::TABLE);
-    all
+/// See [`Operand::variants`].
+pub fn variants<T: Operand>() -> Vec<&'static Kernels<T>> {
+    T::variants()
 }
 
-fn choose() -> &'static Kernels<f32> {
-    let best = variants().pop().unwrap_or(&plain::TABLE);
-    #[cfg(target_arch = "x86_64")]
-    if std::ptr::eq(best, &avx512::TABLE) {
-        return &MIXED;
-    }
-    best
-}
-
-/// The fastest kernels for this CPU. The first call looks at the CPU, later ones cost a load; a loop can
-/// hold on to the reference.
+/// See [`Operand::kernels`].
 #[inline]
-pub fn kernels() -> &'static Kernels<f32> {
-    static CHOSEN: OnceLock<&'static Kernels<f32>> = OnceLock::new();
-    CHOSEN.get_or_init(choose)
+pub fn kernels<T: Operand>() -> &'static Kernels<T> {
+    T::kernels()
 }

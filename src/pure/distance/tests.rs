@@ -4,6 +4,7 @@
 //! with `RUSTFLAGS=-Ctarget-feature=+avx2,+fma` or `--target aarch64-unknown-linux-gnu` for those variants.
 
 use super::{Kernels, kernels, scalar, variants};
+use crate::element::{Element, f16};
 use proptest::prelude::*;
 
 /// Unit roundoff of `f32` and of `f64`: half an epsilon.
@@ -59,20 +60,21 @@ impl Random {
 
 /// A vector surrounded by NaN, `shift` elements off the allocation: a kernel that reads too much shows it,
 /// and one that needs alignment too.
-struct Padded {
-    buffer: Vec<f32>,
+struct Padded<T> {
+    buffer: Vec<T>,
     shift: usize,
 }
 
-impl Padded {
-    fn new(shift: usize, n: usize, value: impl FnMut() -> f32) -> Self {
-        let mut buffer = vec![f32::NAN; shift];
+impl<T: Element> Padded<T> {
+    fn new(shift: usize, n: usize, value: impl FnMut() -> T) -> Self {
+        let nan = T::from_f32(f32::NAN);
+        let mut buffer = vec![nan; shift];
         buffer.extend(std::iter::repeat_with(value).take(n));
-        buffer.extend([f32::NAN; 17]);
+        buffer.extend([nan; 17]);
         Self { buffer, shift }
     }
 
-    fn get(&self) -> &[f32] {
+    fn get(&self) -> &[T] {
         &self.buffer[self.shift..self.buffer.len() - 17]
     }
 }
@@ -209,6 +211,48 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(cases())]
+
+    /// Halves are numbers of single precision before anything is added: to the bit what comes out for those,
+    /// with the same instructions.
+    #[test]
+    fn halves_as_singles(n in lengths(), seed: u64, shifts in (0..17usize, 0..17usize)) {
+        let mut random = Random(seed);
+        let mut element = || f16::from_bits(random.next() as u16 & 0xbfff);
+        let (a, b) = (Padded::new(shifts.0, n, &mut element), Padded::new(shifts.1, n, &mut element));
+        let wide = |x: &[f16]| -> Vec<f32> { x.iter().map(|x| x.to_f32_const()).collect() };
+        let (a, b) = (a.get(), b.get());
+        let (x, y) = (wide(a), wide(b));
+        let (halves, singles) = (variants::<f16>(), variants::<f32>());
+        prop_assert_eq!(halves.len(), singles.len());
+        for (h, s) in halves.into_iter().zip(singles) {
+            prop_assert_eq!(h.name(), s.name());
+            prop_assert!(same(h.l2_squared(a, b), s.l2_squared(&x, &y)), "{}", h.name());
+            prop_assert!(same(h.inner_product(a, b), s.inner_product(&x, &y)), "{}", h.name());
+            prop_assert!(same(h.l1(a, b), s.l1(&x, &y)), "{}", h.name());
+            prop_assert!(same(h.norm(a), s.norm(&x)), "{}", h.name());
+            prop_assert!(same(h.cosine_similarity(a, b), s.cosine_similarity(&x, &y)), "{}", h.name());
+        }
+    }
+
+    /// Whole numbers, with which nothing rounds, against the scalar twins of halves.
+    #[test]
+    fn halves_exact_on_whole_numbers(n in lengths(), seed: u64, shifts in (0..17usize, 0..17usize)) {
+        let mut random = Random(seed);
+        let mut element = || f16::from_f32_const(random.whole());
+        let (a, b) = (Padded::new(shifts.0, n, &mut element), Padded::new(shifts.1, n, &mut element));
+        let (a, b) = (a.get(), b.get());
+        for k in variants().into_iter().chain([kernels()]) {
+            prop_assert_eq!(k.l2_squared(a, b), scalar::l2_squared(a, b), "{}", k.name());
+            prop_assert_eq!(k.inner_product(a, b), scalar::inner_product(a, b), "{}", k.name());
+            prop_assert_eq!(k.l1(a, b), scalar::l1(a, b), "{}", k.name());
+            prop_assert_eq!(k.norm(a), scalar::norm(a), "{}", k.name());
+            prop_assert!(same(k.cosine_similarity(a, b), scalar::cosine_similarity(a, b)), "{}", k.name());
+        }
+    }
+}
+
 /// Runs a check with lengths around every register and unrolling boundary.
 fn at_each_length(check: impl Fn(&Kernels<f32>, usize)) {
     for k in all() {
@@ -333,12 +377,12 @@ fn of_different_lengths_the_shorter_counts() {
 
 #[test]
 fn names() {
-    let names: Vec<_> = variants().iter().map(|k| k.name()).collect();
+    let names: Vec<_> = variants::<f32>().iter().map(|k| k.name()).collect();
     assert_eq!(names[0], "plain");
     #[cfg(target_arch = "x86_64")]
     assert_eq!(names[1], "sse2");
     #[cfg(target_arch = "aarch64")]
     assert_eq!(names[1], "neon");
     // With two names or more, the plainest is never the choice.
-    assert!(names.len() == 1 || kernels().name() != "plain");
+    assert!(names.len() == 1 || kernels::<f32>().name() != "plain");
 }

@@ -5,7 +5,6 @@
 //! smaller than that keeps 11 bits. Distances are from what is stored, computed in `f32`.
 
 mod kernels;
-mod load;
 #[cfg(test)]
 mod tests;
 mod view;

@@ -9,7 +9,8 @@ pub const MAX_DIM: usize = 1_000_000_000;
 /// Most elements that are not 0.
 pub const MAX_NNZ: usize = 16_000;
 
-pub(super) const KIND: Kind = Kind { name: "sparsevec", max_dim: MAX_DIM };
+/// The type.
+pub const KIND: Kind = Kind { name: "sparsevec", max_dim: MAX_DIM };
 
 /// Refuses a number of dimensions outside 1..=[`MAX_DIM`]. Negative numbers come from outside.
 ///
@@ -48,14 +49,6 @@ pub fn check_index(before: Option<i32>, index: i32, dim: i32) -> Result<()> {
         Some(before) if index == before => Err(duplicate()),
         _ => Ok(()),
     }
-}
-
-/// The number of dimensions in a type modifier such as the 3 of `sparsevec(3)`.
-///
-/// # Errors
-/// `22023` when there is not exactly one, or it is outside 1..=[`MAX_DIM`].
-pub fn check_typmod(mods: &[i32]) -> Result<i32> {
-    KIND.check_typmod(mods)
 }
 
 #[cold]
@@ -138,7 +131,7 @@ mod tests {
 
     #[test]
     fn type_modifiers() {
-        assert_eq!(check_typmod(&[1_000_000_000]), Ok(1_000_000_000));
+        assert_eq!(KIND.check_typmod(&[1_000_000_000]), Ok(1_000_000_000));
         for (mods, message) in [
             (&[0][..], "dimensions for type sparsevec must be at least 1"),
             (&[-1], "dimensions for type sparsevec must be at least 1"),
@@ -146,7 +139,7 @@ mod tests {
             (&[], "invalid type modifier"),
             (&[1, 2], "invalid type modifier"),
         ] {
-            let fault = check_typmod(mods).unwrap_err();
+            let fault = KIND.check_typmod(mods).unwrap_err();
             assert_eq!((fault.state, fault.message.as_str()), ("22023", message));
         }
     }

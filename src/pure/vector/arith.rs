@@ -1,15 +1,16 @@
 //! Element-wise arithmetic. Results are written to a slice of the operands' length.
 
 use super::limits::check_same_dims;
+use crate::element::Element;
 use crate::fault::{Fault, Result, state};
 
 /// `out = a + b`.
 ///
 /// # Errors
 /// `22000` for different dimensions, `22003` on overflow.
-pub fn add(a: &[f32], b: &[f32], out: &mut [f32]) -> Result<()> {
+pub fn add<T: Element>(a: &[T], b: &[T], out: &mut [T]) -> Result<()> {
     check_same_dims(a, b)?;
-    out.iter_mut().zip(a).zip(b).for_each(|((o, a), b)| *o = a + b);
+    out.iter_mut().zip(a).zip(b).for_each(|((o, a), b)| *o = T::from_f32(a.to_f32() + b.to_f32()));
     check_overflow(out)
 }
 
@@ -17,9 +18,9 @@ pub fn add(a: &[f32], b: &[f32], out: &mut [f32]) -> Result<()> {
 ///
 /// # Errors
 /// `22000` for different dimensions, `22003` on overflow.
-pub fn add_assign(acc: &mut [f32], b: &[f32]) -> Result<()> {
+pub fn add_assign<T: Element>(acc: &mut [T], b: &[T]) -> Result<()> {
     check_same_dims(acc, b)?;
-    acc.iter_mut().zip(b).for_each(|(a, b)| *a += b);
+    acc.iter_mut().zip(b).for_each(|(a, b)| *a = T::from_f32(a.to_f32() + b.to_f32()));
     check_overflow(acc)
 }
 
@@ -27,9 +28,9 @@ pub fn add_assign(acc: &mut [f32], b: &[f32]) -> Result<()> {
 ///
 /// # Errors
 /// `22000` for different dimensions, `22003` on overflow.
-pub fn sub(a: &[f32], b: &[f32], out: &mut [f32]) -> Result<()> {
+pub fn sub<T: Element>(a: &[T], b: &[T], out: &mut [T]) -> Result<()> {
     check_same_dims(a, b)?;
-    out.iter_mut().zip(a).zip(b).for_each(|((o, a), b)| *o = a - b);
+    out.iter_mut().zip(a).zip(b).for_each(|((o, a), b)| *o = T::from_f32(a.to_f32() - b.to_f32()));
     check_overflow(out)
 }
 
@@ -38,19 +39,19 @@ pub fn sub(a: &[f32], b: &[f32], out: &mut [f32]) -> Result<()> {
 /// # Errors
 /// `22000` for different dimensions, `22003` on overflow and on underflow (a zero product of non-zero
 /// factors).
-pub fn mul(a: &[f32], b: &[f32], out: &mut [f32]) -> Result<()> {
+pub fn mul<T: Element>(a: &[T], b: &[T], out: &mut [T]) -> Result<()> {
     check_same_dims(a, b)?;
     let wrong = |o: f32, a: f32, b: f32| o.is_infinite() | ((o == 0.0) & (a != 0.0) & (b != 0.0));
     // Neither an early exit nor a branch, so that the loop vectorises.
     let any = out.iter_mut().zip(a).zip(b).fold(false, |any, ((o, &a), &b)| {
-        *o = a * b;
-        any | wrong(*o, a, b)
+        *o = T::from_f32(a.to_f32() * b.to_f32());
+        any | wrong(o.to_f32(), a.to_f32(), b.to_f32())
     });
     if !any {
         return Ok(());
     }
-    let first = out.iter().zip(a).zip(b).find(|&((&o, &a), &b)| wrong(o, a, b));
-    Err(first.filter(|((o, _), _)| **o == 0.0).map_or_else(overflow, |_| underflow()))
+    let first = out.iter().zip(a).zip(b).find(|((o, a), b)| wrong(o.to_f32(), a.to_f32(), b.to_f32()));
+    Err(first.filter(|((o, _), _)| o.to_f32() == 0.0).map_or_else(overflow, |_| underflow()))
 }
 
 /// `out = x / norm`, or zeros when `norm` is 0. `norm` is the Euclidean norm of `x`, in double
@@ -58,18 +59,18 @@ pub fn mul(a: &[f32], b: &[f32], out: &mut [f32]) -> Result<()> {
 ///
 /// # Errors
 /// `22003` on overflow.
-pub fn normalize(x: &[f32], norm: f64, out: &mut [f32]) -> Result<()> {
+pub fn normalize<T: Element>(x: &[T], norm: f64, out: &mut [T]) -> Result<()> {
     if norm > 0.0 {
-        out.iter_mut().zip(x).for_each(|(o, &x)| *o = (f64::from(x) / norm) as f32);
+        out.iter_mut().zip(x).for_each(|(o, &x)| *o = T::from_f32((f64::from(x.to_f32()) / norm) as f32));
     } else {
-        out.fill(0.0);
+        out.fill(T::default());
     }
     check_overflow(out)
 }
 
-fn check_overflow(x: &[f32]) -> Result<()> {
+fn check_overflow<T: Element>(x: &[T]) -> Result<()> {
     // `any` would stop early and so not vectorise; the whole is rarely longer than a few thousand.
-    if x.iter().fold(false, |bad, v| bad | v.is_infinite()) { Err(overflow()) } else { Ok(()) }
+    if x.iter().fold(false, |bad, v| bad | v.to_f32().is_infinite()) { Err(overflow()) } else { Ok(()) }
 }
 
 #[cold]
@@ -85,12 +86,13 @@ fn underflow() -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::element::f16;
     use proptest::prelude::*;
 
-    type Op = fn(&[f32], &[f32], &mut [f32]) -> Result<()>;
+    type Op<T = f32> = fn(&[T], &[T], &mut [T]) -> Result<()>;
 
-    fn run(op: Op, a: &[f32], b: &[f32]) -> Result<Vec<f32>> {
-        let mut out = vec![f32::NAN; a.len()];
+    fn run<T: Element>(op: Op<T>, a: &[T], b: &[T]) -> Result<Vec<T>> {
+        let mut out = vec![T::from_f32(f32::NAN); a.len()];
         op(a, b, &mut out).map(|()| out)
     }
 
@@ -123,6 +125,33 @@ mod tests {
                 "different vector dimensions 1 and 2"
             );
         }
+    }
+
+    fn halves<const N: usize>(x: [f32; N]) -> [f16; N] {
+        x.map(f16::from_f32_const)
+    }
+
+    #[test]
+    fn halves_out_of_range() {
+        let message = |op: Op<f16>, x: f32, y: f32| run(op, &halves([x]), &halves([y])).unwrap_err().message;
+        let overflow = "value out of range: overflow";
+        assert_eq!(run(add, &halves([65504.0]), &halves([15.0])), Ok(halves([65504.0]).to_vec()));
+        assert_eq!(message(add, 65504.0, 16.0), overflow);
+        assert_eq!(message(sub, -65504.0, 65504.0), overflow);
+        assert_eq!(message(mul, 256.0, 256.0), overflow);
+        assert_eq!(message(mul, 1e-4, -1e-4), "value out of range: underflow");
+        assert_eq!(run(mul, &halves([1e-4, 0.0]), &halves([1e-3, 5.0])), Ok(halves([1e-7, 0.0]).to_vec()));
+        let mut acc = halves([65504.0]);
+        assert_eq!(add_assign(&mut acc, &halves([100.0])).unwrap_err().message, overflow);
+    }
+
+    #[test]
+    fn normalizing_halves() {
+        let mut out = [f16::NAN; 2];
+        normalize(&halves([3.0, 4.0]), 5.0, &mut out).unwrap();
+        assert_eq!(out, halves([0.6, 0.8]));
+        normalize(&halves([0.0, 0.0]), 0.0, &mut out).unwrap();
+        assert_eq!(out, halves([0.0, 0.0]));
     }
 
     #[test]

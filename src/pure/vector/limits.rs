@@ -1,21 +1,10 @@
 //! What every vector must satisfy, whichever door it comes in by.
 
+use crate::element::Element;
 use crate::fault::{Fault, Result, state};
-use crate::kind::Kind;
 
-/// Most dimensions a vector may have.
+/// Most dimensions a vector may have, of either type.
 pub const MAX_DIM: usize = 16_000;
-
-pub(super) const KIND: Kind = Kind { name: "vector", max_dim: MAX_DIM };
-
-/// Refuses a number of dimensions outside 1..=[`MAX_DIM`]. Negative numbers come from the wire.
-///
-/// # Errors
-/// `22000` below 1, `54000` above [`MAX_DIM`].
-#[inline]
-pub fn check_dim(dim: i64) -> Result<()> {
-    KIND.check_dim(dim)
-}
 
 /// Refuses a vector of `dim` dimensions for a column declared `vector(typmod)`; -1 takes any.
 ///
@@ -31,8 +20,8 @@ pub fn check_expected_dim(typmod: i32, dim: usize) -> Result<()> {
 /// # Errors
 /// `22000` when they differ.
 #[inline]
-pub fn check_same_dims(a: &[f32], b: &[f32]) -> Result<()> {
-    if a.len() == b.len() { Ok(()) } else { Err(different_dims(a.len(), b.len())) }
+pub fn check_same_dims<T: Element>(a: &[T], b: &[T]) -> Result<()> {
+    if a.len() == b.len() { Ok(()) } else { Err(T::KIND.different_dims(a.len(), b.len())) }
 }
 
 /// Refuses NaN and infinities; the first one found decides the message.
@@ -40,9 +29,9 @@ pub fn check_same_dims(a: &[f32], b: &[f32]) -> Result<()> {
 /// # Errors
 /// `22000` naming what is not allowed.
 #[inline]
-pub fn check_elements(x: &[f32]) -> Result<()> {
+pub fn check_elements<T: Element>(x: &[T]) -> Result<()> {
     // Without an early exit the pass vectorises; the search follows only if something was found.
-    if x.iter().fold(true, |ok, v| ok & v.is_finite()) {
+    if x.iter().fold(true, |ok, v| ok & v.to_f32().is_finite()) {
         Ok(())
     } else {
         x.iter().try_for_each(|&v| check_element(v))
@@ -54,16 +43,8 @@ pub fn check_elements(x: &[f32]) -> Result<()> {
 /// # Errors
 /// `22000` naming what is not allowed.
 #[inline]
-pub fn check_element(x: f32) -> Result<()> {
-    KIND.check_element(x)
-}
-
-/// The number of dimensions in a type modifier such as the 3 of `vector(3)`.
-///
-/// # Errors
-/// `22023` when there is not exactly one, or it is outside 1..=[`MAX_DIM`].
-pub fn check_typmod(mods: &[i32]) -> Result<i32> {
-    KIND.check_typmod(mods)
+pub fn check_element<T: Element>(x: T) -> Result<()> {
+    T::KIND.check_element(x.to_f32())
 }
 
 #[cold]
@@ -71,26 +52,34 @@ pub(crate) fn unexpected_dim(expected: impl std::fmt::Display, dim: usize) -> Fa
     Fault::new(state::DATA_EXCEPTION, format!("expected {expected} dimensions, not {dim}"))
 }
 
-#[cold]
-fn different_dims(a: usize, b: usize) -> Fault {
-    Fault::new(state::DATA_EXCEPTION, format!("different vector dimensions {a} and {b}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::element::f16;
+    use crate::kind::Kind;
+
+    const KINDS: [(Kind, &str); 2] = [(f32::KIND, "vector"), (f16::KIND, "halfvec")];
 
     #[test]
     fn dimensions() {
-        assert!(check_dim(1).is_ok() && check_dim(16_000).is_ok());
-        assert_eq!(check_dim(0).unwrap_err().state, "22000");
-        assert_eq!(check_dim(-5).unwrap_err().message, "vector must have at least 1 dimension");
-        assert_eq!(check_dim(16_001).unwrap_err().state, "54000");
+        for (kind, name) in KINDS {
+            assert!(kind.check_dim(1).is_ok() && kind.check_dim(16_000).is_ok());
+            assert_eq!(kind.check_dim(0).unwrap_err().state, "22000");
+            assert_eq!(
+                kind.check_dim(-5).unwrap_err().message,
+                format!("{name} must have at least 1 dimension")
+            );
+            let fault = kind.check_dim(16_001).unwrap_err();
+            let message = format!("{name} cannot have more than 16000 dimensions");
+            assert_eq!((fault.state, fault.message), ("54000", message));
+        }
         assert!(check_expected_dim(-1, 7).is_ok() && check_expected_dim(7, 7).is_ok());
         assert_eq!(check_expected_dim(3, 2).unwrap_err().message, "expected 3 dimensions, not 2");
+        let message = |fault: Result<()>| fault.unwrap_err().message;
+        assert_eq!(message(check_same_dims(&[1f32], &[1.0, 2.0])), "different vector dimensions 1 and 2");
         assert_eq!(
-            check_same_dims(&[1.0], &[1.0, 2.0]).unwrap_err().message,
-            "different vector dimensions 1 and 2"
+            message(check_same_dims(&[f16::ONE; 3], &[f16::ONE])),
+            "different halfvec dimensions 3 and 1"
         );
     }
 
@@ -106,22 +95,29 @@ mod tests {
                 let mut x = [1.0; 9];
                 x[at] = bad;
                 assert_eq!(check_elements(&x).unwrap_err().message, message);
+                let halves = x.map(f16::from_f32_const);
+                assert_eq!(
+                    check_elements(&halves).unwrap_err().message,
+                    message.replace("vector", "halfvec")
+                );
             }
         }
     }
 
     #[test]
     fn type_modifiers() {
-        assert_eq!(check_typmod(&[3]), Ok(3));
-        for (mods, message) in [
-            (&[0][..], "dimensions for type vector must be at least 1"),
-            (&[-1], "dimensions for type vector must be at least 1"),
-            (&[16_001], "dimensions for type vector cannot exceed 16000"),
-            (&[], "invalid type modifier"),
-            (&[1, 2], "invalid type modifier"),
-        ] {
-            let fault = check_typmod(mods).unwrap_err();
-            assert_eq!((fault.state, fault.message.as_str()), ("22023", message));
+        for (kind, name) in KINDS {
+            assert_eq!(kind.check_typmod(&[3]), Ok(3));
+            for (mods, message) in [
+                (&[0][..], format!("dimensions for type {name} must be at least 1")),
+                (&[-1], format!("dimensions for type {name} must be at least 1")),
+                (&[16_001], format!("dimensions for type {name} cannot exceed 16000")),
+                (&[], "invalid type modifier".into()),
+                (&[1, 2], "invalid type modifier".into()),
+            ] {
+                let fault = kind.check_typmod(mods).unwrap_err();
+                assert_eq!((fault.state, fault.message), ("22023", message));
+            }
         }
     }
 }

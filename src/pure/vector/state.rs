@@ -2,7 +2,8 @@
 //! vector.
 
 use super::arith::overflow;
-use super::limits::{check_dim, check_elements, unexpected_dim};
+use super::limits::unexpected_dim;
+use crate::element::Element;
 use crate::fault::Result;
 
 /// Number of sums in `state`: the dimensions of the vectors seen, 0 before the first.
@@ -15,19 +16,19 @@ pub fn dims(state: &[f64]) -> usize {
 ///
 /// # Errors
 /// `22000` for other dimensions, `22003` on overflow.
-pub fn accumulate(state: &mut [f64], x: &[f32]) -> Result<()> {
+pub fn accumulate<T: Element>(state: &mut [f64], x: &[T]) -> Result<()> {
     same_dims(dims(state), x.len())?;
     let Some((n, sums)) = state.split_first_mut() else { return Ok(()) };
     *n += 1.0;
-    sums.iter_mut().zip(x).for_each(|(sum, &x)| *sum += f64::from(x));
+    sums.iter_mut().zip(x).for_each(|(sum, &x)| *sum += f64::from(x.to_f32()));
     check_overflow(sums)
 }
 
 /// The first state after `[0]`: one vector seen. `n` is what the old state held, normally 0.
-pub fn start(state: &mut [f64], n: f64, x: &[f32]) {
+pub fn start<T: Element>(state: &mut [f64], n: f64, x: &[T]) {
     if let Some((first, sums)) = state.split_first_mut() {
         *first = n + 1.0;
-        sums.iter_mut().zip(x).for_each(|(sum, &x)| *sum = f64::from(x));
+        sums.iter_mut().zip(x).for_each(|(sum, &x)| *sum = f64::from(x.to_f32()));
     }
 }
 
@@ -41,16 +42,17 @@ pub fn combine(state: &mut [f64], other: &[f64]) -> Result<()> {
     check_overflow(state.get(1..).unwrap_or_default())
 }
 
-/// Writes the mean to `out`, of [`dims`] elements.
+/// Writes the mean to `out`, of [`dims`] elements, each as `narrow` makes it of a single-precision number.
 ///
 /// # Errors
-/// `22000` when there are no or too many dimensions or the mean is not finite.
-pub fn mean(state: &[f64], out: &mut [f32]) -> Result<()> {
-    check_dim(dims(state) as i64)?;
-    if let Some((n, sums)) = state.split_first() {
-        out.iter_mut().zip(sums).for_each(|(o, sum)| *o = (sum / n) as f32);
+/// `22000` when there are no or too many dimensions, and what `narrow` refuses.
+pub fn mean<T: Element>(state: &[f64], out: &mut [T], narrow: impl Fn(f32) -> Result<T>) -> Result<()> {
+    T::KIND.check_dim(dims(state) as i64)?;
+    let Some((n, sums)) = state.split_first() else { return Ok(()) };
+    for (o, sum) in out.iter_mut().zip(sums) {
+        *o = narrow((sum / n) as f32)?;
     }
-    check_elements(out)
+    Ok(())
 }
 
 fn same_dims(expected: usize, dim: usize) -> Result<()> {
@@ -64,16 +66,26 @@ fn check_overflow(x: &[f64]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::element::f16;
+    use crate::vector::limits::check_element;
+
+    fn finite<T: Element>(x: f32) -> Result<T> {
+        let x = T::from_f32(x);
+        check_element(x).map(|()| x)
+    }
 
     #[test]
     fn mean_of_two() {
         let mut state = [0.0; 3];
-        start(&mut state, 0.0, &[1.0, 2.0]);
-        accumulate(&mut state, &[3.0, 5.0]).unwrap();
+        start(&mut state, 0.0, &[1f32, 2.0]);
+        accumulate(&mut state, &[3.0, 5.0].map(f16::from_f32_const)).unwrap();
         assert_eq!(state, [2.0, 4.0, 7.0]);
-        let mut out = [0.0; 2];
-        mean(&state, &mut out).unwrap();
+        let mut out = [0f32; 2];
+        mean(&state, &mut out, finite).unwrap();
         assert_eq!(out, [2.0, 3.5]);
+        let mut out = [f16::ZERO; 2];
+        mean(&state, &mut out, finite).unwrap();
+        assert_eq!(out, [2.0, 3.5].map(f16::from_f32_const));
     }
 
     #[test]
@@ -91,15 +103,18 @@ mod tests {
     #[test]
     fn refusals() {
         assert_eq!(
-            accumulate(&mut [1.0, 1.0], &[1.0, 2.0]).unwrap_err().message,
+            accumulate(&mut [1.0, 1.0], &[1f32, 2.0]).unwrap_err().message,
             "expected 1 dimensions, not 2"
         );
-        assert_eq!(accumulate(&mut [1.0, f64::INFINITY], &[1.0]).unwrap_err().state, "22003");
-        assert_eq!(mean(&[1.0], &mut []).unwrap_err().message, "vector must have at least 1 dimension");
+        assert_eq!(accumulate(&mut [1.0, f64::INFINITY], &[1f32]).unwrap_err().state, "22003");
         assert_eq!(
-            mean(&[1.0, 1e300], &mut [0.0]).unwrap_err().message,
+            mean::<f32>(&[1.0], &mut [], finite).unwrap_err().message,
+            "vector must have at least 1 dimension"
+        );
+        assert_eq!(
+            mean::<f32>(&[1.0, 1e300], &mut [0.0], finite).unwrap_err().message,
             "infinite value not allowed in vector"
         );
-        assert_eq!(mean(&vec![1.0; 16_002], &mut []).unwrap_err().state, "54000");
+        assert_eq!(mean::<f32>(&vec![1.0; 16_002], &mut [], finite).unwrap_err().state, "54000");
     }
 }

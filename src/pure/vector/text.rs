@@ -1,50 +1,57 @@
 //! The text form `[1,2,3]`: what pgvector's input function takes, refused in its words.
 //!
 //! White space may stand around brackets, commas and numbers. A number is what C's `strtof` takes
-//! there: decimal or hexadecimal, with an optional exponent; `inf` and `nan` are understood and
+//! there, rounded to the element: decimal or hexadecimal, with an optional exponent; `inf` and `nan` are understood and
 //! refused. Reading is one pass, correctly rounded, with one allocation for the whole vector.
 
-use super::limits::{KIND, MAX_DIM, check_element};
+use super::limits::{MAX_DIM, check_element};
 use super::number;
+use crate::element::Element;
 use crate::fault::Result;
 
 /// Reads a vector.
 ///
 /// # Errors
-/// `22P02` for malformed text, `22003` for a number beyond `f32`, `22000` for NaN, infinity and
+/// `22P02` for malformed text, `22003` for a number beyond the element, `22000` for NaN, infinity and
 /// `[]`, `54000` for more than [`MAX_DIM`] elements.
-pub fn parse(text: &[u8]) -> Result<Vec<f32>> {
+pub fn parse<T: Element>(text: &[u8]) -> Result<Vec<T>> {
+    const { assert!(T::KIND.max_dim == MAX_DIM) };
     let mut at = skip_space(text, 0);
     if text.get(at) != Some(&b'[') {
-        return Err(KIND.malformed(text).detail("Vector contents must start with \"[\"."));
+        return Err(T::KIND.malformed(text).detail("Vector contents must start with \"[\"."));
     }
     at = skip_space(text, at + 1);
     if text.get(at) == Some(&b']') {
-        return Err(KIND.no_dimension());
+        return Err(T::KIND.no_dimension());
     }
     let commas = text.iter().filter(|&&b| b == b',').count();
     let mut x = Vec::with_capacity((commas + 1).min(MAX_DIM));
     loop {
         if x.len() == MAX_DIM {
-            return Err(KIND.too_many_dimensions());
+            return Err(T::KIND.too_many_dimensions());
         }
         at = skip_space(text, at);
         let rest = text.get(at..).unwrap_or_default();
-        let Some((value, length)) = number::parse(rest) else { return Err(KIND.malformed(text)) };
+        let Some((value, length)) = number::parse(rest) else { return Err(T::KIND.malformed(text)) };
         match value {
-            number::Value::Number(v) if v.is_infinite() => return Err(KIND.out_of_range(&rest[..length])),
-            number::Value::Number(v) => x.push(v),
-            number::Value::Special(v) => check_element(v)?,
+            number::Value::Number(v) => {
+                let v = T::from_f32(v);
+                if v.to_f32().is_infinite() {
+                    return Err(T::KIND.out_of_range(&rest[..length]));
+                }
+                x.push(v);
+            }
+            number::Value::Special(v) => check_element(T::from_f32(v))?,
         }
         at = skip_space(text, at + length);
         match text.get(at) {
             Some(b',') => at += 1,
             Some(b']') => break,
-            _ => return Err(KIND.malformed(text)),
+            _ => return Err(T::KIND.malformed(text)),
         }
     }
     if skip_space(text, at + 1) < text.len() {
-        return Err(KIND.malformed(text).detail("Junk after closing right brace."));
+        return Err(T::KIND.malformed(text).detail("Junk after closing right brace."));
     }
     Ok(x)
 }
@@ -61,11 +68,12 @@ pub(crate) fn skip_space(text: &[u8], mut at: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::element::f16;
     use crate::fault::Fault;
     use proptest::prelude::*;
 
     fn refused(text: &str) -> (&'static str, String, Option<String>) {
-        let fault = parse(text.as_bytes()).expect_err(text);
+        let fault = parse::<f32>(text.as_bytes()).expect_err(text);
         (fault.state, fault.message, fault.detail)
     }
 
@@ -78,10 +86,10 @@ mod tests {
             ("[0x10,0x1.8p1]", vec![16.0, 3.0]),
             ("[3.4028235e38]", vec![f32::MAX]),
         ] {
-            assert_eq!(parse(text.as_bytes()).as_ref(), Ok(&x), "{text}");
+            assert_eq!(parse::<f32>(text.as_bytes()).as_ref(), Ok(&x), "{text}");
         }
         let many = format!("[{}]", vec!["0.25"; MAX_DIM].join(","));
-        assert_eq!(parse(many.as_bytes()), Ok(vec![0.25; MAX_DIM]));
+        assert_eq!(parse(many.as_bytes()), Ok(vec![0.25f32; MAX_DIM]));
     }
 
     #[test]
@@ -103,7 +111,10 @@ mod tests {
             let message = format!("invalid input syntax for type vector: \"{text}\"");
             assert_eq!(refused(text), ("22P02", message, Some("Junk after closing right brace.".into())));
         }
-        assert_eq!(parse(b"[\xff]").unwrap_err().message, "invalid input syntax for type vector: \"[?]\"");
+        assert_eq!(
+            parse::<f32>(b"[\xff]").unwrap_err().message,
+            "invalid input syntax for type vector: \"[?]\""
+        );
     }
 
     #[test]
@@ -124,6 +135,26 @@ mod tests {
         assert_eq!(refused(&many), ("54000", "vector cannot have more than 16000 dimensions".into(), None));
     }
 
+    #[test]
+    fn halves() {
+        let read = |text: &str| parse::<f16>(text.as_bytes());
+        let x = [1.0, 65504.0, 65504.0, -6e-8, 0.0, 0.1].map(f16::from_f32_const);
+        assert_eq!(read("[1,65504,65519.996,-6e-8,1e-9,0.1]"), Ok(x.to_vec()));
+        for (text, state, message) in [
+            ("[]", "22000", "halfvec must have at least 1 dimension"),
+            ("[NaN]", "22000", "NaN not allowed in halfvec"),
+            ("[-inf", "22000", "infinite value not allowed in halfvec"),
+            ("[1,65520]", "22003", "\"65520\" is out of range for type halfvec"),
+            ("[-1e39 ", "22003", "\"-1e39\" is out of range for type halfvec"),
+            ("[1", "22P02", "invalid input syntax for type halfvec: \"[1\""),
+        ] {
+            let fault = read(text).unwrap_err();
+            assert_eq!((fault.state, fault.message.as_str()), (state, message), "{text}");
+        }
+        let many = format!("[{}]", vec!["0"; MAX_DIM + 1].join(","));
+        assert_eq!(read(&many).unwrap_err().message, "halfvec cannot have more than 16000 dimensions");
+    }
+
     fn named(fault: &Fault) -> bool {
         fault.message.contains("vector") && ["22P02", "22003", "22000", "54000"].contains(&fault.state)
     }
@@ -135,20 +166,20 @@ mod tests {
             prop_assume!(!x.is_empty());
             let items: Vec<String> = x.iter().map(|x| format!("{x:e}")).collect();
             let text = format!("[{}]", items.join(if spaced { " , " } else { "," }));
-            let back = parse(text.as_bytes()).unwrap();
+            let back = parse::<f32>(text.as_bytes()).unwrap();
             prop_assert!(x.len() == back.len() && x.iter().zip(&back).all(|(a, b)| a.to_bits() == b.to_bits()));
         }
 
         #[test]
         fn wild_bytes(text in prop::collection::vec(any::<u8>(), 0..60)) {
-            if let Err(fault) = parse(&text) {
+            if let Err(fault) = parse::<f32>(&text) {
                 prop_assert!(named(&fault), "{}", fault.message);
             }
         }
 
         #[test]
         fn likely_text(text in r"[ \t]{0,2}\[([-+0-9.eExXpPinfaINF ]{0,9},?){0,6}\]{0,2} ?") {
-            match parse(text.as_bytes()) {
+            match parse::<f32>(text.as_bytes()) {
                 Ok(x) => prop_assert!(!x.is_empty() && x.iter().all(|x| x.is_finite())),
                 Err(fault) => prop_assert!(named(&fault), "{}", fault.message),
             }

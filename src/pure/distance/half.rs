@@ -1,25 +1,43 @@
 //! Filling registers of `f32` from `f16` in memory.
 #![allow(unsafe_code)]
 
-use crate::distance::lanes::{Load, Plain};
+use super::lanes::{Lanes, Load, Plain};
 #[cfg(target_arch = "aarch64")]
-use crate::distance::neon::Neon;
+use super::neon::Neon;
 #[cfg(target_arch = "x86_64")]
-use crate::distance::x86::{Avx2, Avx512, Sse2};
+use super::x86::{Avx2, Avx512, Sse2};
 use half::f16;
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::*;
 
-/// The `n` ≤ 16 elements at `p`, and zeros.
+/// The `n` < 16 elements at `p`, and zeros, in words of four elements. Put together in registers: what is
+/// written to memory in parts cannot be read as a whole until much later.
 ///
 /// # Safety
 /// They must be readable.
 #[inline(always)]
-unsafe fn part(p: *const f16, n: usize) -> [f16; 16] {
-    let mut all = [f16::ZERO; 16];
-    // SAFETY: the caller vouches for n elements, of which there is room for 16.
-    unsafe { std::ptr::copy_nonoverlapping(p, all.as_mut_ptr(), n.min(16)) };
-    all
+unsafe fn part(p: *const f16, n: usize) -> [u64; 4] {
+    // The last word is made up of one element or none and a pair or none.
+    let (whole, rest) = (n & !3, n & 3);
+    let (mut last, mut words) = (0u64, [0; 4]);
+    // SAFETY: the caller vouches for n elements: those before `whole`, then a pair if rest is 2 or 3, then one
+    // if rest is odd.
+    unsafe {
+        if rest & 1 != 0 {
+            last = u64::from(u16::from_le(p.add(n - 1).cast::<u16>().read()));
+        }
+        if rest & 2 != 0 {
+            last = last << 32 | u64::from(u32::from_le(p.add(whole).cast::<u32>().read_unaligned()));
+        }
+        for (k, word) in words.iter_mut().enumerate() {
+            if whole > 4 * k {
+                *word = p.add(4 * k).cast::<u64>().read_unaligned();
+            } else if whole == 4 * k {
+                *word = last.to_le();
+            }
+        }
+    }
+    words
 }
 
 macro_rules! load {
@@ -34,8 +52,9 @@ macro_rules! load {
 
             #[inline(always)]
             unsafe fn load_part(self, p: *const f16, n: usize) -> Self::V {
+                debug_assert!(0 < n && n < <Self as Lanes>::N);
                 // SAFETY: the caller vouches for n elements; the copy has 16, as many as any register.
-                unsafe { self.load(part(p, n).as_ptr()) }
+                unsafe { self.load(part(p, n).as_ptr().cast::<f16>()) }
             }
         }
     };

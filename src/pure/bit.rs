@@ -1,0 +1,124 @@
+//! Distances between strings of bits, as bytes whose padding is 0.
+#![allow(unsafe_code)]
+
+use crate::fault::{Fault, Result, state};
+use std::sync::OnceLock;
+
+/// Refuses two strings of different lengths, in bits.
+///
+/// # Errors
+/// `22000` when they differ.
+#[inline]
+pub fn check_same_lengths(a: usize, b: usize) -> Result<()> {
+    if a == b { Ok(()) } else { Err(different_lengths(a, b)) }
+}
+
+#[cold]
+fn different_lengths(a: usize, b: usize) -> Fault {
+    Fault::new(state::DATA_EXCEPTION, format!("different bit lengths {a} and {b}"))
+}
+
+/// How many bits are set in `of(a, b)`, word by word; of slices of different lengths, the tail of the longer
+/// one is left out of account.
+#[inline(always)]
+fn count(a: &[u8], b: &[u8], of: impl Fn(u64, u64) -> u64) -> u64 {
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+    let words = a.iter().zip(b).map(|(x, y)| of(u64::from_ne_bytes(*x), u64::from_ne_bytes(*y)));
+    let bytes = a_rest.iter().zip(b_rest).map(|(x, y)| of((*x).into(), (*y).into()));
+    words.chain(bytes).map(|word| u64::from(word.count_ones())).sum()
+}
+
+/// The counts compiled for one set of CPU instructions.
+struct Counts {
+    different: unsafe fn(&[u8], &[u8]) -> u64,
+    common: unsafe fn(&[u8], &[u8]) -> u64,
+}
+
+macro_rules! compile {
+    ($module:ident $(, features $features:literal)?) => {
+        mod $module {
+            use super::*;
+
+            // Each function is unsafe for one reason: the CPU must have the features. `counts` looks.
+            $(#[target_feature(enable = $features)])?
+            pub(super) unsafe fn different(a: &[u8], b: &[u8]) -> u64 {
+                count(a, b, |x, y| x ^ y)
+            }
+            $(#[target_feature(enable = $features)])?
+            pub(super) unsafe fn common(a: &[u8], b: &[u8]) -> u64 {
+                count(a, b, |x, y| x & y)
+            }
+
+            pub(super) static TABLE: Counts = Counts { different, common };
+        }
+    };
+}
+
+compile!(plain);
+#[cfg(target_arch = "x86_64")]
+compile!(popcnt, features "popcnt");
+
+/// All that this CPU can run, the plainest first.
+fn variants() -> Vec<&'static Counts> {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("popcnt") {
+        return vec![&plain::TABLE, &popcnt::TABLE];
+    }
+    vec![&plain::TABLE]
+}
+
+fn counts() -> &'static Counts {
+    static CHOSEN: OnceLock<&'static Counts> = OnceLock::new();
+    CHOSEN.get_or_init(|| variants().pop().unwrap_or(&plain::TABLE))
+}
+
+/// Number of bits in which `a` and `b`, of equal lengths, differ.
+#[must_use]
+pub fn hamming(a: &[u8], b: &[u8]) -> u64 {
+    // SAFETY: `counts` gives only what this CPU can run.
+    unsafe { (counts().different)(a, b) }
+}
+
+/// 1 - bits set in both / bits set in one or both, for `a` and `b` of equal lengths; 1 if they have none in
+/// common.
+#[must_use]
+pub fn jaccard(a: &[u8], b: &[u8]) -> f64 {
+    // SAFETY: `counts` gives only what this CPU can run.
+    let (different, common) = unsafe { ((counts().different)(a, b), (counts().common)(a, b)) };
+    if common == 0 { 1.0 } else { 1.0 - common as f64 / (different + common) as f64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn values() {
+        assert_eq!((hamming(&[0b1100_0000], &[0b1010_0000]), hamming(&[], &[])), (2, 0));
+        assert_eq!(jaccard(&[0b1100_0000], &[0b1010_0000]), 1.0 - 1.0 / 3.0);
+        assert_eq!((jaccard(&[0], &[0]), jaccard(&[1], &[2]), jaccard(&[3], &[3])), (1.0, 1.0, 0.0));
+        assert!(check_same_lengths(9, 9).is_ok());
+        assert_eq!(check_same_lengths(9, 8).unwrap_err().message, "different bit lengths 9 and 8");
+    }
+
+    proptest! {
+        #[test]
+        fn bit_by_bit(pairs in prop::collection::vec(any::<(u8, u8)>(), 0..100)) {
+            let (a, b): (Vec<u8>, Vec<u8>) = pairs.into_iter().unzip();
+            let sum = |f: fn(u8, u8) -> u8| -> u64 {
+                let bit = |i: usize| u64::from(f(a[i / 8] >> (i % 8) & 1, b[i / 8] >> (i % 8) & 1));
+                (0..8 * a.len()).map(bit).sum()
+            };
+            let (different, common) = (sum(|x, y| x ^ y), sum(|x, y| x & y));
+            for k in variants() {
+                // SAFETY: `variants` gives only what this CPU can run.
+                let got = unsafe { ((k.different)(&a, &b), (k.common)(&a, &b)) };
+                prop_assert_eq!(got, (different, common));
+            }
+            prop_assert_eq!(hamming(&a, &b), different);
+            let union = sum(|x, y| x | y) as f64;
+            prop_assert_eq!(jaccard(&a, &b), if common == 0 { 1.0 } else { 1.0 - common as f64 / union });
+        }
+    }
+}

@@ -1,0 +1,25 @@
+"""The distances of `bit` against pgvector's in the same server: results, messages, details and SQLSTATEs."""
+
+import bit_cases as cases
+import pytest
+from peer import differences
+
+pytestmark = pytest.mark.peer
+
+
+@pytest.mark.parametrize("group", ["distances", "quantized"])
+def test_the_same_to_the_byte(peers, group):
+    differences(peers, getattr(cases, group)())
+
+
+def test_nearest_rows(peers):
+    """Sorted by distance, from a table with short and with compressed values."""
+    for session in (peers.ours, peers.theirs):
+        session.execute("CREATE TABLE t (i int, v bit(1000), long bit(20000))")
+        session.execute("INSERT INTO t SELECT i, (i * 7919)::bit(1000), (i * 104729)::bit(20000) FROM generate_series(1, 300) i")
+    differences(peers, [
+        "SELECT i, v <~> 12345::bit(1000) FROM t ORDER BY 2, 1 LIMIT 20",
+        "SELECT i, v <%> 12345::bit(1000) FROM t ORDER BY 2, 1 LIMIT 20",
+        "SELECT i, long <~> 12345::bit(20000) FROM t ORDER BY 2, 1 LIMIT 20",
+        "SELECT count(*) FROM t a JOIN t b ON a.v <~> b.v < 5",
+    ])
