@@ -831,6 +831,24 @@ CREATE OPERATOR CLASS vector_cosine_ops
     FUNCTION 1 vector_negative_inner_product(vector, vector),
     FUNCTION 2 vector_norm(vector);
 
+-- halves
+
+CREATE OPERATOR CLASS halfvec_l2_ops
+    FOR TYPE halfvec USING hnsw AS
+    OPERATOR 1 <-> (halfvec, halfvec) FOR ORDER BY float_ops,
+    FUNCTION 1 halfvec_l2_squared_distance(halfvec, halfvec);
+
+CREATE OPERATOR CLASS halfvec_ip_ops
+    FOR TYPE halfvec USING hnsw AS
+    OPERATOR 1 <#> (halfvec, halfvec) FOR ORDER BY float_ops,
+    FUNCTION 1 halfvec_negative_inner_product(halfvec, halfvec);
+
+CREATE OPERATOR CLASS halfvec_cosine_ops
+    FOR TYPE halfvec USING hnsw AS
+    OPERATOR 1 <=> (halfvec, halfvec) FOR ORDER BY float_ops,
+    FUNCTION 1 halfvec_negative_inner_product(halfvec, halfvec),
+    FUNCTION 2 l2_norm(halfvec);
+
 -- leading columns: equality alone
 
 CREATE OPERATOR FAMILY integer_ops USING hnsw;
@@ -866,3 +884,20 @@ CREATE OPERATOR CLASS uuid_ops
 CREATE OPERATOR CLASS bool_ops
     DEFAULT FOR TYPE bool USING hnsw AS
     OPERATOR 1 pg_catalog.= (bool, bool);
+
+-- for operators
+
+CREATE FUNCTION hnsw_check(index regclass)
+    RETURNS TABLE (page bigint, block bigint, finding text)
+    AS 'MODULE_PATHNAME', 'hnsw_check_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION hnsw_check(regclass) IS 'what is not as it should be in an hnsw index: no rows if all is well';
+
+CREATE FUNCTION hnsw_stats(index regclass)
+    RETURNS TABLE (key text, nodes bigint, dead bigint, tuples bigint, level integer, edges bigint)
+    AS 'MODULE_PATHNAME', 'hnsw_stats_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION hnsw_stats(regclass) IS 'the graphs of an hnsw index, one for each key';
+
+CREATE FUNCTION hnsw_size(index regclass)
+    RETURNS TABLE (kind text, count bigint, bytes bigint)
+    AS 'MODULE_PATHNAME', 'hnsw_size_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION hnsw_size(regclass) IS 'what the pages of an hnsw index hold, in bytes';

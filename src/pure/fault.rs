@@ -51,6 +51,10 @@ pub mod state {
     pub const QUERY_CANCELED: &str = "57014";
     /// `object_not_in_prerequisite_state`
     pub const OBJECT_NOT_IN_PREREQUISITE_STATE: &str = "55000";
+    /// `wrong_object_type`
+    pub const WRONG_OBJECT_TYPE: &str = "42809";
+    /// `insufficient_privilege`
+    pub const INSUFFICIENT_PRIVILEGE: &str = "42501";
     /// `internal_error`: a bug of ours
     pub const INTERNAL_ERROR: &str = "XX000";
     /// `data_corrupted`: a stored value that cannot have been written

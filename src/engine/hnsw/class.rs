@@ -11,6 +11,8 @@ use pgrx::pg_sys;
 unsafe extern "C-unwind" {
     fn vector_l2_squared_distance_wrapper(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum;
     fn vector_negative_inner_product_wrapper(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum;
+    fn halfvec_l2_squared_distance_wrapper(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum;
+    fn halfvec_negative_inner_product_wrapper(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum;
 }
 
 /// Support function 1: the distance that orders alike.
@@ -103,9 +105,11 @@ fn class(index: Index, column: usize) -> Option<Class> {
         ((*pg_sys::index_getprocinfo(index.0, column, DISTANCE)).fn_addr?, norm)
     };
     type Function = unsafe extern "C-unwind" fn(pg_sys::FunctionCallInfo) -> pg_sys::Datum;
-    let known: [(Function, Element, Metric); 2] = [
+    let known: [(Function, Element, Metric); 4] = [
         (vector_l2_squared_distance_wrapper, Element::F32, Metric::L2),
         (vector_negative_inner_product_wrapper, Element::F32, Metric::InnerProduct),
+        (halfvec_l2_squared_distance_wrapper, Element::F16, Metric::L2),
+        (halfvec_negative_inner_product_wrapper, Element::F16, Metric::InnerProduct),
     ];
     let (_, element, metric) = known.into_iter().find(|(ours, ..)| std::ptr::fn_addr_eq(*ours, distance))?;
     let metric = if norm { Metric::Cosine } else { metric };

@@ -6,6 +6,7 @@
 //! - `value`: the indexed column. `blocks`: blocks as the pure parts read them. `threads`: work beside the backend.
 //! - `build`, with the `rows` of the table and the `fresh` pages; `insert`, with `alloc` for free
 //!   blocks and `chain` for rows with equal vectors; `scan`, `vacuum`, `cost`: a file for each thing the server asks.
+//! - `report`: what an operator asks.
 
 mod alloc;
 mod blocks;
@@ -22,6 +23,7 @@ mod known;
 mod log;
 mod options;
 mod page;
+mod report;
 mod roots;
 mod rows;
 mod scan;
@@ -29,6 +31,8 @@ mod settings;
 mod threads;
 mod vacuum;
 mod value;
+
+pub use settings::wanting;
 
 /// Prepares the library, once for each process.
 pub fn init() {

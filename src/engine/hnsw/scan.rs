@@ -193,8 +193,11 @@ fn start(scan: &mut pg_sys::IndexScanDescData, state: &mut Scan) {
         IterativeScan::Relaxed => Order::Relaxed,
         IterativeScan::Strict => Order::Strict,
     };
-    let reach =
-        if entry.nodes <= SMALL { Reach::All } else { Reach::Near(Width::for_ef(settings.ef_search, None)) };
+    let reach = if entry.nodes <= SMALL {
+        Reach::All
+    } else {
+        Reach::Near(Width::for_ef(settings.ef_search, settings.rows))
+    };
     let search = state.search.get_or_insert_with(|| search_for(*layout));
     search.start(&state.known.rotation, &query, entry.root, reach, order).or_raise();
     search.limit(Limit { hops: settings.max_scan_tuples, bytes: settings.memory });

@@ -6,6 +6,7 @@
 
 use pgrx::prelude::*;
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum};
+use std::cell::Cell;
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -31,11 +32,29 @@ static SCAN_MEM_MULTIPLIER: GucSetting<f64> = GucSetting::<f64>::new(1.0);
 /// Someone else has defined them.
 static FOREIGN: AtomicBool = AtomicBool::new(false);
 
+thread_local! {
+    static WANTED: Cell<Option<usize>> = const { Cell::new(None) };
+}
+
+/// Runs something whose scans shall give `rows` rows if there are as many, whatever the settings say.
+pub fn wanting<R>(rows: usize, run: impl FnOnce() -> R) -> R {
+    struct Reset(Option<usize>);
+    impl Drop for Reset {
+        fn drop(&mut self) {
+            WANTED.set(self.0);
+        }
+    }
+    let _reset = Reset(WANTED.replace(Some(rows)));
+    run()
+}
+
 /// The settings of a scan.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Settings {
     /// `hnsw.ef_search`
     pub ef_search: usize,
+    /// Rows that are wanted, if that is known.
+    pub rows: Option<usize>,
     /// `hnsw.iterative_scan`
     pub iterative_scan: IterativeScan,
     /// `hnsw.max_scan_tuples`
@@ -110,11 +129,26 @@ fn foreign(name: &CStr) -> Option<String> {
 impl Settings {
     /// The present ones.
     pub fn now() -> Self {
+        let set = Self::set();
+        match WANTED.get() {
+            Some(rows) => Self {
+                rows: Some(rows),
+                ef_search: set.ef_search.max(rows),
+                iterative_scan: IterativeScan::Strict,
+                max_scan_tuples: set.max_scan_tuples.max(4 * rows as u64),
+                ..set
+            },
+            None => set,
+        }
+    }
+
+    fn set() -> Self {
         // SAFETY: a variable of this process.
         let work_mem = unsafe { pg_sys::work_mem } as f64 * 1024.0;
         if !FOREIGN.load(Relaxed) {
             return Self {
                 ef_search: EF_SEARCH.get() as usize,
+                rows: None,
                 iterative_scan: ITERATIVE_SCAN.get(),
                 max_scan_tuples: MAX_SCAN_TUPLES.get() as u64,
                 memory: (SCAN_MEM_MULTIPLIER.get() * work_mem) as usize,
@@ -125,6 +159,7 @@ impl Settings {
         }
         Self {
             ef_search: number(c"hnsw.ef_search", 40),
+            rows: None,
             iterative_scan: match foreign(c"hnsw.iterative_scan").as_deref() {
                 Some("relaxed_order") => IterativeScan::Relaxed,
                 Some("strict_order") => IterativeScan::Strict,

@@ -1,7 +1,7 @@
 //! Values of the indexed column, as elements.
 #![allow(unsafe_code)]
 
-use crate::engine::vector::Vector;
+use crate::engine::vector::{HalfVec, Vector};
 use conifer_pure::index::Element;
 use pgrx::pg_sys;
 
@@ -13,6 +13,7 @@ pub unsafe fn elements(element: Element, datum: pg_sys::Datum) -> Vec<f32> {
     match element {
         // SAFETY: the caller vouches for the type.
         Element::F32 => unsafe { Vector::from_raw(datum) }.as_slice().to_vec(),
-        Element::F16 => unreachable!("no class for this type yet"),
+        // SAFETY: as above.
+        Element::F16 => unsafe { HalfVec::from_raw(datum) }.as_slice().iter().map(|x| x.to_f32()).collect(),
     }
 }

@@ -119,4 +119,15 @@ fn create_table(table: &str, home: &str, definition: &Definition) {
             CONSTRAINT metadata_valid CHECK (pc.check_metadata(id, metadata))
         )"
     ));
+    let class = match definition.metric {
+        Metric::Cosine => "vector_cosine_ops",
+        Metric::Euclidean => "vector_l2_ops",
+        Metric::DotProduct => "vector_ip_ops",
+    };
+    let (m, ef_construction) = (definition.m, definition.ef_construction);
+    // Each namespace has a graph of its own.
+    run_once(&format!(
+        "CREATE INDEX ON {table} USING hnsw (namespace {home}.text_ops, \"values\" {home}.{class})
+            WITH (m = {m}, ef_construction = {ef_construction})"
+    ));
 }

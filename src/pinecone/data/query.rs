@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 use super::arguments::{index, invalid, namespace, refuse_filter};
+use crate::engine::hnsw::wanting;
 use crate::engine::vector::Vector;
 use crate::pinecone::registry::Index;
 use crate::pinecone::server::json::Json;
@@ -17,6 +18,8 @@ use conifer_pure::record::metric::Metric;
 use pgrx::prelude::*;
 use pgrx::{AnyElement, IntoDatum};
 
+/// Limits that statements are made with.
+const LIMITS: [i32; 12] = [1, 3, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
 /// Most matches of one query.
 const MAX_TOP_K: i32 = 10_000;
 
@@ -89,7 +92,10 @@ fn pc_query(
     let (sparse, read_sparse) = include("sparse_values", &format!("{home_name}.sparsevec"), include_values);
     let (metadata, read_metadata) = include("metadata", "pg_catalog.jsonb", include_metadata);
     // The inner order is the one that an index on the distance yields, ids at the cost of an incremental
-    // sort; the outer one is that of the score as it is returned, in which more rows tie.
+    // sort; the outer one is that of the score as it is returned, in which more rows tie. The inner limit is a
+    // constant, because the planner would take a parameter for a tenth of the table; there are few of them, because
+    // each makes a plan that is kept.
+    let most = LIMITS.into_iter().find(|limit| *limit >= top_k).unwrap_or(MAX_TOP_K);
     let sql = format!(
         "SELECT id::pg_catalog.text, ({score})::pg_catalog.float4, {values}, {sparse}, {metadata}
            FROM (SELECT id, \"values\" OPERATOR({home_name}.{operator}) $1 AS distance
@@ -97,12 +103,13 @@ fn pc_query(
                    FROM {}
                   WHERE namespace OPERATOR(pg_catalog.=) $2
                   ORDER BY \"values\" OPERATOR({home_name}.{operator}) $1, id
-                  LIMIT $3) AS nearest
-          ORDER BY ({order})::pg_catalog.float4, id",
+                  LIMIT {most}) AS nearest
+          ORDER BY ({order})::pg_catalog.float4, id
+          LIMIT $3",
         index.table(),
     );
     let params = [Param::of(home.vector(), vector.into_datum()), Param::text(namespace), Param::int(top_k)];
-    return_rows(fcinfo, Mode::Read, &sql, &params);
+    wanting(most as usize, || return_rows(fcinfo, Mode::Read, &sql, &params));
 }
 
 /// The distance operator that a metric ranks by, Pinecone's score from its result `distance`, and the

@@ -1,0 +1,228 @@
+//! `hnsw_check`, `hnsw_stats` and `hnsw_size`: what is in an index, for whoever operates it.
+#![allow(unsafe_code)]
+
+use super::blocks::Blocks;
+use super::buffer::{Index, Mode};
+use super::known::{Known, META};
+use super::page::{self, Kind};
+use super::roots;
+use crate::raise::{OrRaise, raise};
+use conifer_pure::block::{BlockRef, ChainRef, PAGE, Root, State};
+use conifer_pure::check::Checker;
+use conifer_pure::fault::{Fault, state};
+use conifer_pure::index::Key;
+use conifer_pure::search::Pages;
+use pgrx::iter::TableIterator;
+use pgrx::prelude::*;
+use std::collections::{BTreeMap, HashMap};
+
+/// Findings that are told; with more, the index is beyond repair anyway.
+const MOST: usize = 1000;
+
+/// An index that is open until this is dropped.
+struct Open(pg_sys::Relation);
+
+impl Open {
+    /// Opens an index of ours.
+    ///
+    /// Raises `42809` if it is something else, `42501` if it is not the caller's.
+    fn new(oid: pg_sys::Oid) -> Self {
+        // SAFETY: opened with a lock that lets others read and write; lookups in catalogs.
+        unsafe {
+            let relation = pg_sys::relation_open(oid, pg_sys::AccessShareLock as i32);
+            let new = Self(relation);
+            let class = &*(*relation).rd_rel;
+            let name = Index(relation).name();
+            let ours = pg_sys::get_am_oid(c"hnsw".as_ptr(), true);
+            if class.relkind != pg_sys::RELKIND_INDEX as std::ffi::c_char || class.relam != ours {
+                let message = format!("\"{name}\" is not an hnsw index");
+                raise(Fault::new(state::WRONG_OBJECT_TYPE, message));
+            }
+            let owner = owns(class.relowner);
+            if !owner {
+                let message = format!("must be owner of index {name}");
+                raise(Fault::new(state::INSUFFICIENT_PRIVILEGE, message));
+            }
+            new
+        }
+    }
+}
+
+fn owns(owner: pg_sys::Oid) -> bool {
+    // SAFETY: lookups in catalogs.
+    unsafe { pg_sys::has_privs_of_role(pg_sys::GetUserId(), owner) }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // SAFETY: opened in `new`.
+            unsafe { pg_sys::relation_close(self.0, pg_sys::AccessShareLock as i32) }
+        }
+    }
+}
+
+/// Looks at every page and everything that holds between blocks.
+#[pg_extern(sql = false)]
+fn hnsw_check(
+    index: pg_sys::Oid,
+) -> TableIterator<'static, (name!(page, Option<i64>), name!(block, Option<i64>), name!(finding, String))> {
+    let open = Open::new(index);
+    let index = Index(open.0);
+    let mut found: Vec<(Option<i64>, Option<i64>, String)> = vec![];
+    let known = Known::of(index);
+    let layout = &known.meta.layout;
+    let mut blocks = Blocks::new(index, *layout);
+    let roots = match roots::all(index, &known) {
+        Ok(roots) => roots,
+        Err(fault) => return TableIterator::new(vec![(None, None, fault.message)]),
+    };
+    let entered: Vec<Root> = roots.iter().filter_map(|(_, entry)| entry.root).collect();
+    let mut checker = Checker::new(*layout, &entered, MOST);
+    let mut number = META + 1;
+    while number < index.pages() {
+        pgrx::check_for_interrupts!();
+        let kind = page::kind(index.page(number, Mode::Share).bytes());
+        match kind {
+            Ok(Kind::Blocks) => {
+                for slot in 0..layout.per_page() as u32 {
+                    let block = layout.first_on(number) + slot;
+                    if let Err(fault) = checker.look(&mut blocks, block) {
+                        found.push((Some(number.into()), Some(block.into()), fault.message));
+                    }
+                }
+            }
+            Ok(Kind::Meta) => found.push((Some(number.into()), None, "a second first page".into())),
+            Ok(_) => {}
+            Err(fault) => found.push((Some(number.into()), None, fault.message)),
+        }
+        if found.len() >= MOST {
+            break;
+        }
+        number += 1;
+    }
+    if let Err(fault) = checker.finish(&mut blocks) {
+        found.push((None, None, fault.message));
+    }
+    found.extend(checker.findings.into_iter().map(|finding| {
+        let page = layout.place(finding.number).ok().map(|place| i64::from(place.page));
+        (page, Some(finding.number.into()), finding.text)
+    }));
+    TableIterator::new(found)
+}
+
+/// What is counted of a graph.
+#[derive(Default)]
+struct Count {
+    nodes: i64,
+    dead: i64,
+    tuples: i64,
+    edges: i64,
+}
+
+/// The graphs of an index.
+#[pg_extern(sql = false)]
+#[allow(clippy::type_complexity)]
+fn hnsw_stats(
+    index: pg_sys::Oid,
+) -> TableIterator<
+    'static,
+    (
+        name!(key, Option<String>),
+        name!(nodes, i64),
+        name!(dead, i64),
+        name!(tuples, i64),
+        name!(level, i32),
+        name!(edges, i64),
+    ),
+> {
+    let open = Open::new(index);
+    let index = Index(open.0);
+    let known = Known::of(index);
+    let mut counts: HashMap<u32, Count> = HashMap::new();
+    each_block(index, &known, |_, bytes| {
+        let block = BlockRef::new(&known.meta.layout, bytes).or_raise();
+        let header = block.header();
+        let count = counts.entry(header.graph).or_default();
+        match header.state {
+            State::Live | State::Dead => {
+                count.edges += block.neighbours().count() as i64;
+                if header.level == 0 {
+                    let dead = header.state == State::Dead;
+                    *(if dead { &mut count.dead } else { &mut count.nodes }) += 1;
+                    count.tuples += i64::from(header.tid.is_some());
+                }
+            }
+            State::Chain => {
+                let rows = ChainRef::new(&known.meta.layout, bytes).or_raise();
+                count.tuples += rows.map_or(0, |rows| rows.tids().count()) as i64;
+            }
+            State::Free => {}
+        }
+    });
+    let rows: Vec<_> = roots::all(index, &known)
+        .or_raise()
+        .into_iter()
+        .filter_map(|(key, entry)| {
+            let root = entry.root?;
+            let count = counts.remove(&root.graph).unwrap_or_default();
+            let columns = &known.columns.key;
+            let key = (!columns.is_empty()).then(|| Key::display(columns, &key));
+            Some((key, count.nodes, count.dead, count.tuples, i32::from(root.level), count.edges))
+        })
+        .collect();
+    TableIterator::new(rows)
+}
+
+/// What the pages hold.
+#[pg_extern(sql = false)]
+fn hnsw_size(
+    index: pg_sys::Oid,
+) -> TableIterator<'static, (name!(kind, String), name!(count, i64), name!(bytes, i64))> {
+    let open = Open::new(index);
+    let index = Index(open.0);
+    let known = Known::of(index);
+    let layout = &known.meta.layout;
+    let mut sizes: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
+    let mut add = |kind, bytes: usize| {
+        let size = sizes.entry(kind).or_default();
+        *size = (size.0 + 1, size.1 + bytes as i64);
+    };
+    each_block(index, &known, |_, bytes| {
+        let header = *BlockRef::new(layout, bytes).or_raise().header();
+        let kind = match (header.state, header.level) {
+            (State::Free, _) => "free blocks",
+            (State::Chain, _) => "blocks of rows with equal vectors",
+            (State::Live | State::Dead, 0) => "blocks on level 0",
+            (State::Live | State::Dead, _) => "blocks above level 0",
+        };
+        add(kind, layout.block_bytes());
+    });
+    for number in 0..index.pages() {
+        pgrx::check_for_interrupts!();
+        let kind = page::kind(index.page(number, Mode::Share).bytes()).or_raise();
+        if matches!(kind, Kind::Branch | Kind::Leaf) {
+            add("pages of the directory of keys", PAGE);
+        }
+        add("pages", PAGE);
+    }
+    TableIterator::new(
+        sizes.into_iter().map(|(kind, (n, bytes))| (kind.to_owned(), n, bytes)).collect::<Vec<_>>(),
+    )
+}
+
+/// Shows all blocks.
+fn each_block(index: Index, known: &Known, mut look: impl FnMut(u32, &[u8])) {
+    let layout = &known.meta.layout;
+    let mut blocks = Blocks::new(index, *layout);
+    for number in META + 1..index.pages() {
+        pgrx::check_for_interrupts!();
+        if page::kind(index.page(number, Mode::Share).bytes()).or_raise() != Kind::Blocks {
+            continue;
+        }
+        for slot in 0..layout.per_page() as u32 {
+            let block = layout.first_on(number) + slot;
+            blocks.read(block, |bytes| look(block, bytes)).or_raise();
+        }
+    }
+}
