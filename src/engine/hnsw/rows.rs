@@ -168,8 +168,9 @@ impl Rows {
         }
         let spilled = memory.spilled();
         if spilled > 0 {
-            pgrx::log!(
-                "hnsw build used {spilled} bytes of temporary file; consider a larger maintenance_work_mem"
+            let megabytes = spilled.div_ceil(1 << 20);
+            pgrx::notice!(
+                "hnsw build needs {megabytes} MB more than maintenance_work_mem, in a temporary file"
             );
         }
     }

@@ -68,6 +68,16 @@ impl Spill {
     }
 }
 
+impl Drop for Spill {
+    fn drop(&mut self) {
+        // When an error goes through here, the server closes it. What is mapped stays.
+        if let Some(file) = self.file.filter(|_| !std::thread::panicking()) {
+            // SAFETY: opened in `extend`.
+            unsafe { pg_sys::FileClose(file) }
+        }
+    }
+}
+
 impl Memory for Spill {
     fn room(&mut self, bytes: usize) -> Result<Room> {
         if bytes <= self.left {
