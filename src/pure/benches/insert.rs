@@ -82,9 +82,10 @@ impl Bench {
         let n = (after.mended - before.mended).max(1) as f64;
         let adopted = after.adopted - before.adopted;
         println!(
-            "  {n} mended: {:.0} us, {:.0} blocks read each; {adopted} adopted, {:.1} tried each",
+            "  {n} mended: {:.0} us, {:.0} blocks read, {:.1} others changed each; {adopted} adopted, {:.1} tried each",
             start.elapsed().as_secs_f64() * 1e6 / n,
             (after.mending - before.mending) as f64 / n,
+            (after.backs - before.backs) as f64 / n,
             (after.tried - before.tried) as f64 / adopted.max(1) as f64,
         );
     }
