@@ -59,7 +59,7 @@ fn look(layout: &Layout, pages: &mut impl Pages, number: u32, graph: u32) -> Res
 }
 
 fn bounded(pages: &impl Pages, number: u32) -> Result<()> {
-    if number >= pages.blocks() {
+    if !pages.has(number) {
         return Err(corrupted(format_args!("link to {number} of {}", pages.blocks())));
     }
     Ok(())
@@ -229,9 +229,12 @@ impl Adoption {
 /// otherwise make it longer and longer.
 const DEEP: u32 = 24;
 
+/// Steps up to which nobody asks how many blocks there are.
+const LONGEST: u32 = 1000;
+
 /// An error after more steps than there are blocks.
 fn circle(pages: &impl Pages, steps: u32, number: u32) -> Result<()> {
-    if steps > pages.blocks() {
+    if steps > LONGEST && steps > pages.blocks() {
         return Err(corrupted(format_args!("the way from {number} to the origin is a circle")));
     }
     Ok(())
