@@ -67,7 +67,7 @@ fn meta(index: Index, columns: &Columns) -> Meta {
     let descriptor = unsafe { PgTupleDesc::from_pg_unchecked((*index.0).rd_att) };
     let dim = descriptor.get(columns.key.len()).map_or(-1, |column| column.atttypmod);
     if dim < 1 {
-        raise(Fault::new(state::DATA_EXCEPTION, "column does not have dimensions"));
+        raise(Fault::new(state::INVALID_PARAMETER_VALUE, "column does not have dimensions"));
     }
     let params = Params::for_options(columns.class.metric, options.m.into(), options.ef_construction.into());
     let wanted = block::Options { lanes: params.lanes, ..block::Options::default() };

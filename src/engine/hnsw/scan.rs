@@ -15,7 +15,7 @@ use crate::raise::{OrRaise, raise};
 use conifer_pure::block::Layout;
 use conifer_pure::fault::{Fault, state};
 use conifer_pure::graph::Metric;
-use conifer_pure::index::{Entry, Key, MANY};
+use conifer_pure::index::{Element, Entry, Key, MANY};
 use conifer_pure::search::{Hit, Limit, Order, Reach, Search, Width};
 use pgrx::prelude::*;
 use pgrx::{PgMemoryContexts, pg_sys};
@@ -183,7 +183,11 @@ fn start(scan: &mut pg_sys::IndexScanDescData, state: &mut Scan) {
         unsafe { value::elements(state.known.meta.element, order.sk_argument) }
     };
     if query.len() != layout.dim() {
-        let message = format!("different vector dimensions {} and {}", layout.dim(), query.len());
+        let kind = match state.known.meta.element {
+            Element::F32 => "vector",
+            Element::F16 => "halfvec",
+        };
+        let message = format!("different {kind} dimensions {} and {}", query.len(), layout.dim());
         raise(Fault::new(state::DATA_EXCEPTION, message));
     }
     state.ordered = !null && (layout.metric() != Metric::Cosine || query.iter().any(|x| *x != 0.0));
