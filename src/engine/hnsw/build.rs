@@ -5,6 +5,7 @@ use super::buffer::Index;
 use super::class::Columns;
 use super::fresh::Fresh;
 use super::key;
+use super::known::Known;
 use super::options::Options;
 use super::rows::Rows;
 use super::threads;
@@ -145,6 +146,7 @@ pub unsafe extern "C-unwind" fn ambuild(
         let message = format!("index \"{}\" already contains data", index.name());
         raise(Fault::new(state::INTERNAL_ERROR, message));
     }
+    Known::forget(index);
     let columns = Columns::of(index);
     let meta = meta(index, &columns);
     // SAFETY: the relations are open; a context of our own for what detoasting leaves behind.

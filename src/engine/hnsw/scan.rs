@@ -12,7 +12,7 @@ use super::roots;
 use super::settings::{IterativeScan, Settings};
 use super::value;
 use crate::raise::{OrRaise, raise};
-use conifer_pure::block::Layout;
+use conifer_pure::block::{Layout, corrupted};
 use conifer_pure::fault::{Fault, state};
 use conifer_pure::graph::Metric;
 use conifer_pure::index::{Element, Entry, Key, MANY};
@@ -139,6 +139,10 @@ pub unsafe extern "C-unwind" fn amgettuple(
     }
     let Scan { search: Some(search), blocks, .. } = state else { return false };
     let Some(hit) = search.next(blocks).or_raise() else { return false };
+    if hit.tid.block == pg_sys::InvalidBlockNumber {
+        // The server would add a page to the table.
+        raise(corrupted(format_args!("block {} is of a row nowhere", hit.number)));
+    }
     // SAFETY: room for one distance was made in ambeginscan.
     unsafe {
         pgrx::itemptr::item_pointer_set_all(&mut scan.xs_heaptid, hit.tid.block, hit.tid.offset);
