@@ -81,7 +81,7 @@ impl Own<'_> {
         match *self {
             Self::F32(x) => out.copy_from_slice(x),
             Self::F16 { scale, elements } => {
-                out.iter_mut().zip(elements).for_each(|(out, x)| *out = x.to_f32() * scale);
+                kernels().decode(elements, scale, out);
             }
         }
     }
