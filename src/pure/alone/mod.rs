@@ -283,9 +283,9 @@ impl Alone {
         Err(corrupted(format_args!("no parent for {number}")))
     }
 
-    /// What is not as it should be, the first 20 findings.
+    /// What is not as it should be, the first thousand findings.
     pub fn check(&mut self) -> Result<Vec<Finding>> {
-        let mut checker = Checker::new(self.layout, self.root.as_slice(), 20);
+        let mut checker = Checker::new(self.layout, self.root.as_slice(), 1000);
         for number in self.numbers() {
             checker.look(&mut self.memory, number)?;
         }

@@ -12,6 +12,7 @@
 //! Between the death of a node and its mending, lanes lead to dead nodes; that is as it should be. A dead node keeps
 //! its lanes while others find new ones and go, so what a vacuum that was cut off leaves of it may lead anywhere.
 
+mod lane;
 #[cfg(test)]
 mod tests;
 
@@ -72,9 +73,6 @@ enum Block {
     Chain(u32, u32, u32),
     Bad(String),
 }
-
-/// How far factors may be off: other CPUs add up in another order.
-const OFF: f32 = 1e-4;
 
 impl Checker {
     /// For an index with these graphs; of findings beyond `most` nothing is kept.
@@ -244,14 +242,8 @@ impl Checker {
             let Some(other) = self.linked(pages, from, "neighbour", lane.number, node.header.level)? else {
                 continue;
             };
-            let mut code = vec![0; self.layout.shape().lane_bytes()];
-            let made = self.encoder.encode(node.vector.decoded(), other.vector.decoded(), &mut code);
-            let size = node.vector.norm() + other.vector.norm() + made.add.abs();
-            let add = (made.add - lane.factors.add).abs() <= OFF * size;
-            let mul = (made.mul - lane.factors.mul).abs() <= OFF * made.mul.abs();
-            // Of several bits, another step between levels may be the best by a hair.
-            let step = self.layout.shape().bits() > 1 && (made.mul - lane.factors.mul).abs() < made.mul.abs();
-            if !(step || code == lane.code && add && mul) {
+            let (own, its) = (node.vector.decoded(), other.vector.decoded());
+            if !lane::right(self.layout.shape(), &mut self.encoder, own, its, &lane.code, lane.factors) {
                 self.say(number, format_args!("the code of {} is not that of its vector", lane.number));
             }
             if lane.anchor && (node.header.level > 0 || other.header.down != number) {

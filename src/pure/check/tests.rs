@@ -6,10 +6,11 @@ use crate::block::BlockMut;
 use crate::graph::Metric;
 
 fn made(dim: usize) -> Sample {
-    let mut rows = points(120, dim, 1);
+    let n = if dim > 1000 { 40 } else { 120 };
+    let mut rows = points(n, dim, 1);
     rows.extend(rows[..5].to_vec());
-    let mut sample = Sample::built(Metric::L2, rows, 60);
-    sample.insert(60..125);
+    let mut sample = Sample::built(Metric::L2, rows, n / 2);
+    sample.insert(n / 2..n + 5);
     sample
 }
 
@@ -34,7 +35,7 @@ fn finds() {
         assert_eq!(sample.index.check().unwrap(), []);
         let root = sample.index.root.unwrap();
         let node = blocks(&mut sample, |h| h.state == State::Live && h.level == 0 && h.down != NONE)[20];
-        let upper = blocks(&mut sample, |h| h.state == State::Live && h.level == 1)[2];
+        let upper = blocks(&mut sample, |h| h.state == State::Live && h.level == 1)[0];
         let owner = blocks(&mut sample, |h| h.state == State::Live && h.chain != NONE)[0];
         let header = sample.index.header(node).unwrap();
         let chain = sample.index.header(owner).unwrap().chain;

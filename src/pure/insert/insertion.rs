@@ -148,8 +148,8 @@ impl Inserter {
             let near = kept.iter().chain(rest).map(|c| near.seen[c.node as usize]);
             finder.dead.sort_unstable_by(|a, b| a.1.total_cmp(&b.1));
             let dead = finder.dead.iter().map(|(seen, _)| *seen);
-            parents.extend(near.clone().map(|to| Parent { to, anchors: FEW }));
-            parents.extend(near.chain(dead).map(|to| Parent { to, anchors: usize::MAX }));
+            parents.extend(near.clone().map(|to| Parent { to, anchors: FEW, instead: None }));
+            parents.extend(near.chain(dead).map(|to| Parent { to, anchors: usize::MAX, instead: None }));
         }
     }
 

@@ -77,6 +77,8 @@ pub struct Parent {
     pub to: Seen,
     /// With how many anchors already it may still take one more.
     pub anchors: usize,
+    /// A doomed node whose anchor it may use for that, as there is nobody else.
+    pub instead: Option<u32>,
 }
 
 /// A node with more anchors than this gets another one only if nobody else can take it: the more of them, the fewer

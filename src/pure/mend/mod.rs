@@ -9,8 +9,8 @@
 //!
 //! 1. for each block of level 0 that is not doomed and whose parent is ([`Adoption::start`]): for each block that
 //!    [`Adoption::next`] gives, until one takes it: with both locked, [`Adoption::adopt`],
-//!    [`Adoption::apply`] on the parent and [`Adoption::settle`] on the child. Every node can be reached from the
-//!    origin by anchors at any time.
+//!    [`Adoption::apply`] on the parent and [`Adoption::settle`] on the child. Every living
+//!    node can be reached from the origin by anchors at any time, unless nobody but an ancestor can take a child.
 //! 2. When all have parents, for each block of any level that is not doomed and has lanes to doomed ones
 //!    ([`Mender::find`]): with its block locked, [`Mender::rewrite`].
 //! 3. The doomed are freed. One to which a new node has clung meanwhile, for want of a living one, has

@@ -2,7 +2,8 @@
 //!
 //! The nearest of its neighbours that can take it: an anchor is an edge, so it should be a useful one. It must not be a
 //! descendant of the node, which its own way up to the origin shows. If no neighbour can, the nearest ancestor that
-//! stays, or another node below that.
+//! stays, or another node below that. If none of those has a lane that is no anchor, that ancestor takes it instead of
+//! the doomed node between the two.
 
 use crate::block::{BlockMut, BlockRef, Layout, NONE, State, corrupted};
 use crate::fault::Result;
@@ -25,12 +26,17 @@ pub struct Adoption {
     seen: Option<Seen>,
     /// Neighbours that were not tried, the nearest last.
     neighbours: Vec<(f32, u32)>,
-    /// Those that were, and are no descendants, with their depths; the next to be tried once more is the last.
+    /// Those that were, and are no descendants, with their depths.
     again: Vec<(u32, Seen)>,
-    /// Where the way up goes on.
+    /// Where the way up goes on, and where it came from.
     up: u32,
+    below: u32,
     /// Ancestors and their other descendants that were not tried.
     wide: VecDeque<u32>,
+    /// How many of them were.
+    steps: u32,
+    /// Who must take it in the end.
+    last: Option<Parent>,
 }
 
 /// What the header of a block says, if it is a node of a graph on level 0.
@@ -78,7 +84,10 @@ impl Adoption {
             neighbours: vec![],
             again: vec![],
             up: NONE,
+            below: NONE,
             wide: VecDeque::new(),
+            steps: 0,
+            last: None,
             layout,
         }
     }
@@ -89,7 +98,7 @@ impl Adoption {
     /// Corrupted bytes.
     pub fn start(&mut self, number: u32, bytes: &[u8], doomed: &impl Fn(u32) -> bool) -> Result<bool> {
         let Self { layout, vector, target, estimates, neighbours, .. } = self;
-        (self.seen, self.child) = (None, number);
+        (self.seen, self.child, self.steps, self.last) = (None, number, 0, None);
         self.wide.clear();
         neighbours.clear();
         self.again.clear();
@@ -124,25 +133,27 @@ impl Adoption {
             {
                 self.again.push((depth, found.seen));
                 if depth <= DEEP {
-                    return Ok(Some(Parent { to: found.seen, anchors: FEW }));
+                    return Ok(Some(Parent { to: found.seen, anchors: FEW, instead: None }));
                 }
             }
-            if self.neighbours.is_empty() {
-                self.again.sort_by_key(|(depth, _)| std::cmp::Reverse(*depth));
-            }
         }
-        if let Some((_, to)) = self.again.pop() {
-            return Ok(Some(Parent { to, anchors: usize::MAX }));
+        let shallow = (0..self.again.len()).min_by_key(|i| self.again[*i].0);
+        if let Some((_, to)) = shallow.map(|i| self.again.swap_remove(i)) {
+            return Ok(Some(Parent { to, anchors: usize::MAX, instead: None }));
         }
         let mut steps = 0;
         while self.up != NONE && doomed(self.up) {
             let found = look(&self.layout, pages, self.up, child.graph)?;
-            self.up = found.map_or(NONE, |found| found.down);
+            self.below = std::mem::replace(&mut self.up, found.map_or(NONE, |found| found.down));
             steps += 1;
             circle(pages, steps, child.number)?;
         }
         if self.up != NONE {
-            self.wide.push_back(std::mem::replace(&mut self.up, NONE));
+            self.wide.push_back(self.up);
+            if let Some(found) = look(&self.layout, pages, self.up, child.graph)? {
+                self.last = Some(Parent { to: found.seen, anchors: usize::MAX, instead: Some(self.below) });
+            }
+            self.up = NONE;
         }
         while let Some(number) = self.wide.pop_front() {
             bounded(pages, number)?;
@@ -155,13 +166,16 @@ impl Adoption {
                 }
                 Ok(())
             })??;
-            circle(pages, wide.len() as u32, child.number)?;
+            self.steps += 1;
+            circle(pages, self.steps, child.number)?;
             let found = look(&self.layout, pages, number, child.graph)?;
             if let Some(found) = found.filter(|found| !doomed(found.seen.number)) {
-                return Ok(Some(Parent { to: found.seen, anchors: usize::MAX }));
+                return Ok(Some(Parent { to: found.seen, anchors: usize::MAX, instead: None }));
             }
         }
-        Ok(None)
+        // Nobody below that ancestor but what is below the child has room for it, so what hangs by this anchor is
+        // dead or will be adopted, too.
+        Ok(self.last.take())
     }
 
     /// How many nodes are above one; none if the child is among them.
@@ -194,7 +208,7 @@ impl Adoption {
             self.child,
             self.layout.lanes(),
             Some(parent.anchors),
-            &|_| false,
+            &|other| parent.instead == Some(other),
         )
     }
 

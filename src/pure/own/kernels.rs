@@ -5,7 +5,7 @@
 
 #[cfg(target_arch = "x86_64")]
 use crate::distance::cpu;
-use crate::distance::lanes::{Lanes, Plain};
+use crate::distance::lanes::{Lanes, Load, Plain, Store};
 use crate::distance::metric::{InnerProduct, Metric, fold};
 #[cfg(target_arch = "aarch64")]
 use crate::distance::neon::Neon;
@@ -41,6 +41,27 @@ impl Metric for ScaledL2 {
     }
 }
 
+/// Writes scale · element, of slices of the same length.
+///
+/// # Safety
+/// The CPU must have the instructions.
+#[inline(always)]
+unsafe fn spread<L: Load<f16> + Store>(elements: &[f16], scale: f32, out: &mut [f32]) {
+    // SAFETY: the caller vouches for the instructions.
+    let l = unsafe { L::new() };
+    let whole = elements.len().min(out.len()) / L::N * L::N;
+    for at in (0..whole).step_by(L::N) {
+        // SAFETY: from `at` on, both have N elements.
+        unsafe {
+            let x = l.mul(l.load(elements.as_ptr().add(at)), l.splat(scale));
+            l.store(out.as_mut_ptr().add(at), x);
+        }
+    }
+    for (out, x) in out[whole..].iter_mut().zip(&elements[whole..]) {
+        *out = x.to_f32() * scale;
+    }
+}
+
 /// The kernels of one instruction set.
 ///
 /// A reference to one can only be had from [`kernels`] and [`variants`], which look at the CPU first.
@@ -49,6 +70,7 @@ pub struct Kernels {
     name: &'static str,
     l2_squared: unsafe fn(&[f32], &[f16], f32) -> f32,
     inner_product: unsafe fn(&[f32], &[f16]) -> f32,
+    decode: unsafe fn(&[f16], f32, &mut [f32]),
 }
 
 impl Kernels {
@@ -70,6 +92,13 @@ impl Kernels {
         // SAFETY: as in l2_squared.
         unsafe { (self.inner_product)(query, elements) }
     }
+
+    /// scale · element, of slices of the same length.
+    #[inline]
+    pub fn decode(&self, elements: &[f16], scale: f32, out: &mut [f32]) {
+        // SAFETY: as in l2_squared.
+        unsafe { (self.decode)(elements, scale, out) }
+    }
 }
 
 /// The number is that of accumulators, as in `distance`.
@@ -90,7 +119,14 @@ macro_rules! compile {
                 unsafe { fold::<_, _, _, $lanes, $k>(InnerProduct, query, elements) }
             }
 
-            pub(super) static TABLE: Kernels = Kernels { name: stringify!($module), l2_squared, inner_product };
+            $(#[target_feature(enable = $features)])?
+            pub(super) unsafe fn decode(elements: &[f16], scale: f32, out: &mut [f32]) {
+                // SAFETY: the caller vouches for the instructions.
+                unsafe { spread::<$lanes>(elements, scale, out) }
+            }
+
+            pub(super) static TABLE: Kernels =
+                Kernels { name: stringify!($module), l2_squared, inner_product, decode };
         }
     };
 }

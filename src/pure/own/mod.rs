@@ -10,7 +10,6 @@ mod tests;
 mod view;
 
 pub use half::f16;
-use half::slice::HalfFloatSliceExt;
 pub use kernels::{Kernels, inner_product, kernels, l2_squared, variants};
 pub use view::{f16s, f32s};
 
@@ -81,8 +80,7 @@ impl Own<'_> {
         match *self {
             Self::F32(x) => out.copy_from_slice(x),
             Self::F16 { scale, elements } => {
-                elements.convert_to_f32_slice(out);
-                out.iter_mut().for_each(|x| *x *= scale);
+                kernels().decode(elements, scale, out);
             }
         }
     }

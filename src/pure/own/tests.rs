@@ -48,6 +48,18 @@ proptest! {
         prop_assert!(scale_for(&back) != scale || twice == back);
     }
 
+    /// Every variant decodes to the same bits.
+    #[test]
+    fn decodes_exactly((elements, scale) in lengths().prop_flat_map(stored)) {
+        for kernels in variants() {
+            let mut out = vec![7.0; elements.len()];
+            kernels.decode(&elements, scale, &mut out);
+            for (x, out) in elements.iter().zip(&out) {
+                prop_assert_eq!((x.to_f32() * scale).to_bits(), out.to_bits(), "{}", kernels.name());
+            }
+        }
+    }
+
     /// Kernels against the scalar twins of `distance` on the decoded elements.
     #[test]
     fn within_error_bounds(
