@@ -40,6 +40,10 @@ class Cluster:
         """End the server without a checkpoint; `resume` then recovers from the write-ahead log."""
         _dev_cluster("crash", self.name)
 
+    def kill(self) -> None:
+        """End all its processes by SIGKILL, whatever they are at."""
+        _dev_cluster("kill", self.name)
+
     def stop(self) -> None:
         """End the server in order."""
         _dev_cluster("stop", self.name)

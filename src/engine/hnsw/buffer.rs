@@ -116,10 +116,10 @@ impl Index {
             if !alone {
                 pg_sys::LockRelationForExtension(self.0, lock);
             }
-            let mode = pg_sys::ReadBufferMode::RBM_NORMAL;
+            // Locked before anyone else can find it.
+            let mode = pg_sys::ReadBufferMode::RBM_ZERO_AND_LOCK;
             let new = pg_sys::InvalidBlockNumber; // P_NEW
             let buffer = pg_sys::ReadBufferExtended(self.0, fork, new, mode, std::ptr::null_mut());
-            pg_sys::LockBuffer(buffer, Mode::Exclusive.number());
             if !alone {
                 pg_sys::UnlockRelationForExtension(self.0, lock);
             }

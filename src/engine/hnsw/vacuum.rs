@@ -181,7 +181,8 @@ impl Vacuum {
         let layout = self.layout();
         let held = self.index.read(page, Mode::Share, self.strategy);
         let kind = page::kind(held.bytes())?;
-        if kind != Kind::Blocks {
+        // Where a new page is the first one of a block on several, nobody knows.
+        if kind != Kind::Blocks && (kind != Kind::New || layout.unit_pages() > 1) {
             return Ok(vec![]);
         }
         let room = page::room(held.bytes());

@@ -1,0 +1,119 @@
+"""What the tests of the access method `hnsw` share: vectors, load by several clients, and the proof that an index is whole."""
+
+import os
+import random
+import threading
+import time
+
+import psycopg
+
+SOAK = int(os.environ.get("SOAK", "0"))
+"""Rounds of the long variant (make soak); 0 in the short one."""
+
+WHOLE = {
+    "enable_seqscan": "off",
+    "enable_sort": "off",
+    "enable_bitmapscan": "off",
+    "hnsw.ef_search": "1000",
+    "hnsw.max_scan_tuples": "2147483647",
+    "hnsw.scan_mem_multiplier": "1000",
+}
+"""Settings under which a scan of an index gives all its rows, if it is iterative."""
+
+
+def vector(source: random.Random, dim: int) -> str:
+    """A vector as text; one of three has one of five values, so that rows with equal vectors meet."""
+    if source.random() < 0.3:
+        source = random.Random(source.randrange(5))
+    return "[" + ",".join(f"{source.uniform(-9, 9):.3f}" for _ in range(dim)) + "]"
+
+
+def vectors(source: random.Random, dim: int, n: int) -> list[str]:
+    """`n` such vectors."""
+    return [vector(source, dim) for _ in range(n)]
+
+
+def check(session, *indexes: str) -> None:
+    """Assert that `hnsw_check` finds nothing in them."""
+    for index in indexes:
+        found = session.execute("SELECT * FROM hnsw_check(%s)", [index]).fetchall()
+        assert not found, f"{index}: {len(found)} findings, {found[:5]}"
+
+
+def scan(session, table: str, query: str, where: str = "true", mode: str = "relaxed_order", column: str = "v") -> list:
+    """The rows that a scan of the table's index gives, as (ctid, distance), with the plan proved to be that."""
+    with session.transaction():
+        session.execute("SELECT set_config(n, v, true) FROM unnest(%s::text[], %s::text[]) AS s (n, v)", [list(WHOLE), list(WHOLE.values())])
+        session.execute(f"SET LOCAL hnsw.iterative_scan = {mode}")
+        statement = f"SELECT ctid::text, {column} <-> '{query}' FROM {table} WHERE {where} ORDER BY {column} <-> '{query}'"
+        plan = "\n".join(line for (line,) in session.execute(f"EXPLAIN (COSTS OFF) {statement}").fetchall())
+        assert "Index Scan using" in plan and "Order By" in plan, plan
+        return session.execute(statement).fetchall()
+
+
+def sequential(session, table: str, query: str, where: str = "true", column: str = "v") -> list:
+    """The same rows by a sequential scan."""
+    with session.transaction():
+        session.execute("SET LOCAL enable_indexscan = off")
+        session.execute("SET LOCAL enable_bitmapscan = off")
+        statement = f"SELECT ctid::text, {column} <-> '{query}' FROM {table} WHERE {where} AND {column} IS NOT NULL"
+        return session.execute(statement).fetchall()
+
+
+def whole(session, table: str, query: str, where: str = "true", column: str = "v") -> None:
+    """Assert that a scan of the table's index gives each row of the table once, and in the order of distance."""
+    rows = sorted(sequential(session, table, query, where, column))
+    found = scan(session, table, query, where, "relaxed_order", column)
+    assert sorted(found) == rows
+    ordered = [distance for _, distance in scan(session, table, query, where, "strict_order", column)]
+    assert ordered == sorted(ordered)
+    # what comes too late is left out in this order: none of a small graph, few of a large one
+    assert len(ordered) >= len(rows) * (1 if len(rows) <= 256 else 0.95)
+
+
+class Load:
+    """Clients that work at once, each in a thread with a session of its own, until `stop`.
+
+    Errors are kept in `failures`, but those of a server that is gone if `fatal` is expected.
+    """
+
+    def __init__(self, connect, fatal: bool = False):
+        self.connect = connect
+        self.fatal = fatal
+        self.failures: list[BaseException] = []
+        self.threads: list[threading.Thread] = []
+        self.over = threading.Event()
+
+    def add(self, work) -> None:
+        """Start a client that calls `work(session)` again and again."""
+
+        def run():
+            try:
+                with self.connect() as session:
+                    while not self.over.is_set():
+                        work(session)
+            except psycopg.Error as failure:
+                gone = failure.sqlstate is None or failure.sqlstate.startswith("57P")
+                if not (self.fatal and gone):
+                    self.failures.append(failure)
+            except BaseException as failure:
+                self.failures.append(failure)
+
+        self.threads.append(threading.Thread(target=run))
+        self.threads[-1].start()
+
+    def stop(self, after: float = 0) -> None:
+        """End them and assert that nothing has failed."""
+        self.over.wait(after)
+        self.over.set()
+        for thread in self.threads:
+            thread.join()
+        assert self.failures == []
+
+
+def until(condition, seconds: float = 30) -> None:
+    """Wait until `condition()`."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
