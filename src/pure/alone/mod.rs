@@ -292,9 +292,4 @@ impl Alone {
         checker.finish(&mut self.memory)?;
         Ok(checker.findings)
     }
-
-    /// Bounds of the pages, for whoever reads them by number.
-    pub fn blocks(&self) -> u32 {
-        self.memory.blocks()
-    }
 }

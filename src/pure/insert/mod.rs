@@ -19,6 +19,20 @@
 //!
 //! Nothing is locked between these steps. A neighbour that has died meanwhile stays in the new node's lanes, until the
 //! graph is [mended](crate::mend).
+//!
+//! # What was measured
+//!
+//! `benches/insert.rs` on 14,759 x 384 real embeddings in the order of their names, cosine, 1000 queries, recall of
+//! the ten nearest and pages at `ef_search` 20, 40 and 80:
+//!
+//! | graph | 20 | 40 | 80 |
+//! |---|---|---|---|
+//! | built | 0.935, 38 | 0.973, 59 | 0.991, 105 |
+//! | half built, half inserted | 0.936, 37 | 0.974, 58 | 0.990, 104 |
+//! | inserted | 0.927, 37 | 0.968, 58 | 0.986, 102 |
+//!
+//! An insertion reads 165 blocks, changes 13 others, and takes about 0.3 ms of a busy CPU. What a graph that has only
+//! grown loses is what lanes of old nodes are filled with: it was near when they came.
 
 mod choose;
 pub(crate) mod find;

@@ -18,18 +18,18 @@ fn grows() {
     for (dim, n) in [(3, 300), (8, 300), (50, 300), (384, 200), (4000, 40)] {
         for metric in METRICS {
             let rows = points(n, dim, dim as u64);
-            let built = Sample::built(metric, rows.clone(), n).recall(30);
+            let built = Sample::built(metric, rows.clone(), n).recall(60);
             for first in [0, n / 2] {
                 let mut sample = Sample::built(metric, rows.clone(), first);
                 sample.insert(first..n);
                 sample.check();
-                let recall = sample.recall(30);
-                // Of 400 answers; what `benches/insert.rs` measures is a tenth of that.
-                assert!(recall >= built - 0.05, "{metric:?} {dim} from {first}: {recall}, built {built}");
-                // Half of a search of ef 24 * 2, at least, and not all of the graph.
+                let recall = sample.recall(60);
+                // Of 400 answers; and graphs so small lose more than those that `benches/insert.rs` measures.
+                assert!(recall >= built - 0.1, "{metric:?} {dim} from {first}: {recall}, built {built}");
+                // Not all of the graph.
                 let (reads, nodes) = (sample.index.effort.reads, sample.index.effort.nodes);
                 assert_eq!(nodes as usize, n - first);
-                assert!(reads / nodes < 120, "{reads} for {nodes}");
+                assert!(reads / nodes < 90, "{reads} for {nodes}");
             }
         }
     }

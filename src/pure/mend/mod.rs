@@ -16,6 +16,23 @@
 //! 3. The doomed are freed. One to which a new node has clung meanwhile, for want of a living one, has
 //!    [`orphans`]; they go through step 1 before.
 //!
+//! A mended node's new edges get edges back ([`Mender::edges`], [`Mender::link`]), as a new node's do.
+//!
+//! # What was measured
+//!
+//! `benches/insert.rs` as in [`insert`](crate::insert), recall at `ef_search` 20, 40 and 80:
+//!
+//! | graph | 20 | 40 | 80 |
+//! |---|---|---|---|
+//! | 75 % of the nodes died and it was mended | 0.936 | 0.983 | 0.996 |
+//! | built of the rest | 0.935 | 0.981 | 0.995 |
+//! | ten times a fifth died, it was mended, a fifth was inserted | 0.931 | 0.967 | 0.988 |
+//! | built of the same | 0.933 | 0.976 | 0.990 |
+//!
+//! To mend a block takes 356 other blocks read after the death of 75 %, and about 95 after that of a fifth; the number of
+//! the living among them is what counts. With as many as an insertion finds, whether dead or not, and no edges back,
+//! the second number of the first line is 0.960. A search half as wide for the same lanes loses 0.008.
+//!
 //! Nobody but a single vacuum gives a node another parent; insertions only add nodes without children. So
 //! whoever is no descendant of a node before the locks are taken is none under them.
 
