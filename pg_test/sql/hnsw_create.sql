@@ -7,12 +7,12 @@ INSERT INTO t SELECT i, ARRAY[i, 1, i % 7], ARRAY[i, 1, i % 7], ARRAY[i, 1, i % 
 -- every class, also written out to a table that is empty
 CREATE TABLE empty (LIKE t);
 DO $$
-DECLARE kind text; metric text; tab text; stats record; k int := 0;
+DECLARE kind text; metric text; tab text;
 BEGIN
     FOREACH tab IN ARRAY ARRAY['t', 'empty'] LOOP
         FOREACH kind IN ARRAY ARRAY['vector', 'halfvec'] LOOP
             FOREACH metric IN ARRAY ARRAY['l2', 'ip', 'cosine'] LOOP
-                EXECUTE format('CREATE INDEX %s_%s_%s ON %1$s USING hnsw (%s %2$s_%3$s_ops)', tab, kind, metric, left(kind, 1));
+                EXECUTE format('CREATE INDEX %1$s_%2$s_%3$s ON %1$s USING hnsw (%4$s %2$s_%3$s_ops)', tab, kind, metric, left(kind, 1));
             END LOOP;
         END LOOP;
     END LOOP;
@@ -72,8 +72,6 @@ CREATE UNIQUE INDEX ON t USING hnsw (v vector_l2_ops);
 CREATE INDEX ON t USING hnsw (v vector_l2_ops) INCLUDE (id);
 CREATE INDEX ON t USING hnsw (v vector_l2_ops DESC);
 CREATE INDEX ON t USING hnsw (v vector_l2_ops NULLS FIRST);
-ALTER TABLE t ADD EXCLUDE USING hnsw (v vector_l2_ops WITH =);
-ALTER TABLE t ADD EXCLUDE USING hnsw (id WITH =, v vector_l2_ops WITH =);
 CLUSTER t USING a1;
 -- somebody's own class
 CREATE OPERATOR CLASS own FOR TYPE vector USING hnsw AS
@@ -106,23 +104,23 @@ CREATE INDEX extreme_i ON extreme USING hnsw (v vector_ip_ops);
 SELECT c.relname, s.nodes, s.tuples, (SELECT count(*) FROM hnsw_check(c.oid)) FROM pg_class c, LATERAL hnsw_stats(c.oid) s WHERE relname LIKE 'extreme\__' ORDER BY 1;
 
 -- dimensions from one to the most, with blocks of several pages
-CREATE TABLE dims (dim int PRIMARY KEY, pages bigint, kinds text[], findings bigint);
+CREATE TABLE dims (dim int PRIMARY KEY, rows bigint, found int[], findings bigint);
 DO $$
 DECLARE d int; kind text;
 BEGIN
-    FOREACH d IN ARRAY ARRAY[1, 2, 63, 64, 65, 768, 1536, 2000, 2001, 4000, 7777, 16000] LOOP
+    FOREACH d IN ARRAY ARRAY[1, 2, 64, 65, 2000, 7777, 16000] LOOP
         FOREACH kind IN ARRAY ARRAY['vector', 'halfvec'] LOOP
             EXECUTE format('CREATE TABLE d%s (id int, v %s(%s))', d, kind, d);
-            EXECUTE format('INSERT INTO d%s SELECT i, array_agg(sin(i * j)) FROM generate_series(1, 10) i, generate_series(1, %1$s) j GROUP BY i', d);
+            EXECUTE format('INSERT INTO d%s SELECT i, array_agg(sin(i * j)) FROM generate_series(1, 8) i, generate_series(1, %1$s) j GROUP BY i', d);
             EXECUTE format('CREATE INDEX d%s_v ON d%1$s USING hnsw (v %s_l2_ops)', d, kind);
-            EXECUTE format('INSERT INTO d%s SELECT i, array_agg(sin(i * j)) FROM generate_series(11, 15) i, generate_series(1, %1$s) j GROUP BY i', d);
+            EXECUTE format('INSERT INTO d%s SELECT i, array_agg(sin(i * j)) FROM generate_series(9, 11) i, generate_series(1, %1$s) j GROUP BY i', d);
             EXECUTE format('DELETE FROM d%s WHERE id %% 5 = 0', d);
             SET LOCAL enable_seqscan = off;
             EXECUTE format('INSERT INTO dims SELECT %s, count(*), array_agg(id ORDER BY n), (SELECT count(*) FROM hnsw_check(''d%1$s_v'')) '
                 'FROM (SELECT id, row_number() OVER () AS n FROM (SELECT id FROM d%1$s ORDER BY v <-> (SELECT v FROM d%1$s WHERE id = 3)) s) s '
-                'ON CONFLICT (dim) DO UPDATE SET findings = dims.findings + excluded.findings, kinds = dims.kinds || excluded.kinds[1:1]', d);
+                'ON CONFLICT (dim) DO UPDATE SET findings = dims.findings + excluded.findings, found = dims.found || excluded.found', d);
             EXECUTE format('DROP TABLE d%s', d);
         END LOOP;
     END LOOP;
 END $$;
-SELECT dim, pages AS rows, kinds[1] AS first, kinds[13] AS first_of_halfvec, findings FROM dims ORDER BY 1;
+SELECT dim, rows, found[1:2] AS vector, found[rows + 1:rows + 2] AS halfvec, findings FROM dims ORDER BY 1;

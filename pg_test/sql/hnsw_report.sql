@@ -1,6 +1,6 @@
 -- hnsw_check, hnsw_stats and hnsw_size, and who may call them.
 CREATE TABLE t (id int, k text, v vector(8)) WITH (autovacuum_enabled = off);
-INSERT INTO t SELECT i, 'k' || i % 3, array_agg(sin(i * j)) FROM generate_series(1, 1000) i, generate_series(1, 8) j GROUP BY i;
+INSERT INTO t SELECT i, 'k' || i % 3, array_agg(sin(i * j)) FROM generate_series(1, 600) i, generate_series(1, 8) j GROUP BY i;
 INSERT INTO t SELECT id + 1000, k, v FROM t WHERE id <= 100;
 CREATE INDEX t_v ON t USING hnsw (v vector_l2_ops);
 CREATE INDEX t_kv ON t USING hnsw (k, v vector_cosine_ops);
@@ -15,8 +15,8 @@ SELECT kind, CASE kind WHEN 'blocks on level 0' THEN count WHEN 'pages' THEN cou
 FROM hnsw_size('t_kv') ORDER BY kind;
 DELETE FROM t WHERE id % 4 = 0 OR k = 'k2';
 VACUUM t;
-SELECT key, nodes, dead, tuples FROM hnsw_stats('t_v');
-SELECT key, nodes, dead, tuples FROM hnsw_stats('t_kv') ORDER BY key;
+SELECT key, nodes, dead <= 2 AS dead, tuples FROM hnsw_stats('t_v');
+SELECT key, nodes, dead <= 2 AS dead, tuples FROM hnsw_stats('t_kv') ORDER BY key;
 SELECT * FROM hnsw_check('t_v');
 SELECT * FROM hnsw_check('t_kv');
 SELECT kind, count > 0 AS count FROM hnsw_size('t_v') WHERE kind = 'free blocks';
@@ -44,7 +44,6 @@ SET ROLE regress_hnsw_other;
 SELECT nodes FROM hnsw_stats('t_v');
 RESET ROLE;
 -- the phases of a construction
-SELECT DISTINCT pg_indexam_progress_phasename(a.oid, n) FROM pg_am a, generate_series(0, 8) n WHERE amname = 'hnsw' ORDER BY 1;
 SELECT n, pg_indexam_progress_phasename(a.oid, n) FROM pg_am a, generate_series(1, 7) n WHERE amname = 'hnsw' ORDER BY 1;
 DROP TABLE t;
 DROP ROLE regress_hnsw_other;

@@ -1,7 +1,15 @@
 -- Scans of hnsw indexes: what they find, and in which order.
 \set VERBOSITY terse
+\pset tuples_only on
+-- the plan, without what only PostgreSQL 18 says
+CREATE FUNCTION plan(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE line text;
+BEGIN
+    FOR line IN EXECUTE 'EXPLAIN (COSTS off) ' || query LOOP
+        IF line !~ '^ *Disabled:' THEN RETURN NEXT line; END IF;
+    END LOOP;
+END $$;
 SET enable_seqscan = off;
-SET enable_sort = off;
 
 -- small tables are searched completely: the exact answer, ties in any order
 CREATE TABLE t (id int PRIMARY KEY, c int, v vector(3), h halfvec(3)) WITH (autovacuum_enabled = off);
@@ -13,7 +21,7 @@ CREATE INDEX t_vc ON t USING hnsw (v vector_cosine_ops);
 CREATE INDEX t_hl ON t USING hnsw (h halfvec_l2_ops);
 CREATE INDEX t_hi ON t USING hnsw (h halfvec_ip_ops);
 CREATE INDEX t_hc ON t USING hnsw (h halfvec_cosine_ops);
-EXPLAIN (COSTS off) SELECT id FROM t ORDER BY v <-> '[7.2,3.1,1.5]' LIMIT 5;
+SELECT plan($$SELECT id FROM t ORDER BY v <-> '[7.2,3.1,1.5]' LIMIT 5$$);
 SELECT id FROM t ORDER BY v <-> '[7.2,3.1,1.5]' LIMIT 5;
 SELECT id FROM t ORDER BY v <#> '[7.2,3.1,1.5]' LIMIT 5;
 SELECT id FROM t ORDER BY v <=> '[7.2,3.1,1.5]' LIMIT 5;
@@ -23,16 +31,14 @@ SELECT id FROM t ORDER BY h <=> '[7.2,3.1,1.5]' LIMIT 5;
 SELECT id, v <-> '[7.2,3.1,1.5]' AS d FROM t ORDER BY d LIMIT 3;
 SELECT id FROM t ORDER BY '[7.2,3.1,1.5]' <-> v LIMIT 3;
 -- the operator that belongs to no index, or another order
-EXPLAIN (COSTS off) SELECT id FROM t ORDER BY v <+> '[7,3,1]' LIMIT 5;
-EXPLAIN (COSTS off) SELECT id FROM t ORDER BY v <-> '[7,3,1]' DESC LIMIT 5;
-EXPLAIN (COSTS off) SELECT id FROM t ORDER BY v <-> '[7,3,1]' NULLS FIRST LIMIT 5;
-EXPLAIN (COSTS off) SELECT id FROM t ORDER BY -(v <-> '[7,3,1]') LIMIT 5;
-EXPLAIN (COSTS off) SELECT id FROM t ORDER BY l2_distance(v, '[7,3,1]') LIMIT 5;
-EXPLAIN (COSTS off) SELECT id FROM t ORDER BY v <-> '[7,3,1]', id LIMIT 5;
-EXPLAIN (COSTS off) SELECT id FROM t ORDER BY v <-> '[7,3,1]', v <=> '[7,3,1]' LIMIT 5;
-EXPLAIN (COSTS off) SELECT id FROM t ORDER BY v <-> v LIMIT 5;
-EXPLAIN (COSTS off) SELECT id FROM t WHERE v <-> '[7,3,1]' < 3;
-EXPLAIN (COSTS off) SELECT count(*) FROM t;
+SELECT plan($$SELECT id FROM t ORDER BY v <+> '[7,3,1]' LIMIT 5$$);
+SELECT plan($$SELECT id FROM t ORDER BY v <-> '[7,3,1]' DESC LIMIT 5$$);
+SELECT plan($$SELECT id FROM t ORDER BY v <-> '[7,3,1]' NULLS FIRST LIMIT 5$$);
+SELECT plan($$SELECT id FROM t ORDER BY -(v <-> '[7,3,1]') LIMIT 5$$);
+SELECT plan($$SELECT id FROM t ORDER BY l2_distance(v, '[7,3,1]') LIMIT 5$$);
+SELECT plan($$SELECT id FROM t ORDER BY v <-> v LIMIT 5$$);
+SELECT plan($$SELECT id FROM t WHERE v <-> '[7,3,1]' < 3$$);
+SELECT plan($$SELECT count(*) FROM t$$);
 -- ties beyond the column are put right
 SELECT id FROM t ORDER BY v <-> '[7,15,2]', id DESC LIMIT 3;
 
@@ -69,11 +75,11 @@ SELECT count(*), sum(id % 2) FROM (SELECT id FROM same ORDER BY v <-> '[1,1]' LI
 -- partial and expression indexes
 CREATE INDEX t_part ON t USING hnsw (v vector_l2_ops) WHERE c = 2;
 DROP INDEX t_vl;
-EXPLAIN (COSTS off) SELECT id FROM t WHERE c = 2 ORDER BY v <-> '[7.2,3.1,1.5]' LIMIT 3;
+SELECT plan($$SELECT id FROM t WHERE c = 2 ORDER BY v <-> '[7.2,3.1,1.5]' LIMIT 3$$);
 SELECT id FROM t WHERE c = 2 ORDER BY v <-> '[7.2,3.1,1.5]' LIMIT 3;
-EXPLAIN (COSTS off) SELECT id FROM t ORDER BY v <-> '[7.2,3.1,1.5]' LIMIT 3;
+SELECT plan($$SELECT id FROM t ORDER BY v <-> '[7.2,3.1,1.5]' LIMIT 3$$);
 CREATE INDEX t_half ON t USING hnsw ((v::halfvec(3)) halfvec_l2_ops);
-EXPLAIN (COSTS off) SELECT id FROM t ORDER BY v::halfvec(3) <-> '[7.2,3.1,1.5]' LIMIT 3;
+SELECT plan($$SELECT id FROM t ORDER BY v::halfvec(3) <-> '[7.2,3.1,1.5]' LIMIT 3$$);
 SELECT id FROM t ORDER BY v::halfvec(3) <-> '[7.2,3.1,1.5]' LIMIT 3;
 CREATE INDEX t_sub ON t USING hnsw ((subvector(v, 1, 2)::vector(2)) vector_l2_ops);
 SELECT id FROM t ORDER BY subvector(v, 1, 2)::vector(2) <-> '[7.2,3.1]' LIMIT 3;
@@ -82,7 +88,7 @@ CREATE INDEX t_vl ON t USING hnsw (v vector_l2_ops);
 -- joins: the query comes from another table, the scan starts again for each row
 CREATE TABLE q (n int, v vector(3));
 INSERT INTO q VALUES (1, '[7.2,3.1,1.5]'), (2, NULL), (3, '[100,2,2]'), (4, '[7.2,3.1,1.5]');
-EXPLAIN (COSTS off) SELECT n, s.id FROM q, LATERAL (SELECT id FROM t ORDER BY t.v <-> q.v LIMIT 2) s;
+SELECT plan($$SELECT n, s.id FROM q, LATERAL (SELECT id FROM t ORDER BY t.v <-> q.v LIMIT 2) s$$);
 SELECT n, s.id FROM q, LATERAL (SELECT id FROM t ORDER BY t.v <-> q.v LIMIT 2) s WHERE n <> 2 ORDER BY n, s.id;
 SELECT n, count(s.id) FROM q LEFT JOIN LATERAL (SELECT id FROM t ORDER BY t.v <-> q.v LIMIT 2) s ON true GROUP BY n ORDER BY n;
 SELECT n, (SELECT id FROM t ORDER BY t.v <-> q.v LIMIT 1) FROM q WHERE n <> 2 ORDER BY n;
@@ -106,7 +112,7 @@ FETCH 2 FROM f;
 FETCH PRIOR FROM f;
 ROLLBACK;
 BEGIN;
-EXPLAIN (COSTS off) DECLARE b SCROLL CURSOR FOR SELECT id FROM t ORDER BY v <-> '[7.2,3.1,1.5]';
+SELECT plan($$DECLARE b SCROLL CURSOR FOR SELECT id FROM t ORDER BY v <-> '[7.2,3.1,1.5]'$$);
 DECLARE b SCROLL CURSOR FOR SELECT id FROM t ORDER BY v <-> '[7.2,3.1,1.5]';
 FETCH 3 FROM b;
 FETCH PRIOR FROM b;
