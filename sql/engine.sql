@@ -901,3 +901,9 @@ CREATE FUNCTION hnsw_size(index regclass)
     RETURNS TABLE (kind text, count bigint, bytes bigint)
     AS 'MODULE_PATHNAME', 'hnsw_size_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION hnsw_size(regclass) IS 'what the pages of an hnsw index hold, in bytes';
+
+CREATE FUNCTION hnsw_recall(index regclass, queries anyarray, k integer DEFAULT 10)
+    RETURNS double precision
+    AS 'MODULE_PATHNAME', 'hnsw_recall_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION hnsw_recall(regclass, anyarray, integer) IS
+    'part of the k nearest rows that an hnsw index finds, mean over queries';

@@ -5,6 +5,7 @@
 //! the price of a page is that of a random one only as far as the index does not fit the cache.
 #![allow(unsafe_code)]
 
+use super::alone;
 use super::settings::Settings;
 use pgrx::prelude::*;
 
@@ -32,7 +33,7 @@ pub unsafe extern "C-unwind" fn amcostestimate(
         *correlation = 0.0;
         *selectivity = 1.0;
         *pages = f64::from(info.pages);
-        if (*path).indexorderbys.is_null() || !has_key(path) {
+        if (*path).indexorderbys.is_null() || !has_key(path) || alone::is_out(info.indexoid) {
             // Only the order makes a scan, and only within a key.
             (*startup, *total) = (f64::INFINITY, f64::INFINITY);
             #[cfg(feature = "pg18")]

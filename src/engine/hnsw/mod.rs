@@ -6,9 +6,10 @@
 //! - `value`: the indexed column. `blocks`: blocks as the pure parts read them. `threads`: work beside the backend.
 //! - `build`, with the `rows` of the table and the `fresh` pages; `insert`, with `alloc` for free
 //!   blocks and `chain` for rows with equal vectors; `scan`, `vacuum`, `cost`: a file for each thing the server asks.
-//! - `report`: what an operator asks.
+//! - `report`: what an operator asks. `recall`: how good an index is, by statements that use it `alone`.
 
 mod alloc;
+mod alone;
 mod blocks;
 mod buffer;
 mod build;
@@ -23,6 +24,7 @@ mod known;
 mod log;
 mod options;
 mod page;
+mod recall;
 mod report;
 mod roots;
 mod rows;

@@ -20,31 +20,38 @@ use std::collections::{BTreeMap, HashMap};
 const MOST: usize = 1000;
 
 /// An index that is open until this is dropped.
-struct Open(pg_sys::Relation);
+pub struct Open(pub pg_sys::Relation);
 
 impl Open {
-    /// Opens an index of ours.
+    /// Opens an index of ours, whoever owns it.
     ///
-    /// Raises `42809` if it is something else, `42501` if it is not the caller's.
-    fn new(oid: pg_sys::Oid) -> Self {
+    /// Raises `42809` if it is something else.
+    pub fn of_anybody(oid: pg_sys::Oid) -> Self {
         // SAFETY: opened with a lock that lets others read and write; lookups in catalogs.
         unsafe {
             let relation = pg_sys::relation_open(oid, pg_sys::AccessShareLock as i32);
             let new = Self(relation);
             let class = &*(*relation).rd_rel;
-            let name = Index(relation).name();
             let ours = pg_sys::get_am_oid(c"hnsw".as_ptr(), true);
             if class.relkind != pg_sys::RELKIND_INDEX as std::ffi::c_char || class.relam != ours {
-                let message = format!("\"{name}\" is not an hnsw index");
+                let message = format!("\"{}\" is not an hnsw index", Index(relation).name());
                 raise(Fault::new(state::WRONG_OBJECT_TYPE, message));
-            }
-            let owner = owns(class.relowner);
-            if !owner {
-                let message = format!("must be owner of index {name}");
-                raise(Fault::new(state::INSUFFICIENT_PRIVILEGE, message));
             }
             new
         }
+    }
+
+    /// Opens an index of ours.
+    ///
+    /// Raises `42809` if it is something else, `42501` if it is not the caller's.
+    fn new(oid: pg_sys::Oid) -> Self {
+        let new = Self::of_anybody(oid);
+        // SAFETY: the relation is open.
+        if !owns(unsafe { (*(*new.0).rd_rel).relowner }) {
+            let message = format!("must be owner of index {}", Index(new.0).name());
+            raise(Fault::new(state::INSUFFICIENT_PRIVILEGE, message));
+        }
+        new
     }
 }
 

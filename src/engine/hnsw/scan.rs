@@ -4,6 +4,7 @@
 //! is told a bound instead of a distance, and puts them right with the table's vectors (`xs_recheckorderby`).
 #![allow(unsafe_code)]
 
+use super::alone;
 use super::blocks::Blocks;
 use super::buffer::Index;
 use super::key::{Asked, of_conditions};
@@ -163,6 +164,8 @@ fn told(search: &Search, hit: &Hit) -> (bool, f64) {
 fn start(scan: &mut pg_sys::IndexScanDescData, state: &mut Scan) {
     let index = Index(scan.indexRelation);
     count(scan);
+    // SAFETY: the relation is open.
+    alone::note(unsafe { (*scan.indexRelation).rd_id });
     if scan.numberOfOrderBys != 1 {
         // The planner makes no such plan: its cost is infinite.
         raise(Fault::new(state::FEATURE_NOT_SUPPORTED, "cannot scan hnsw index without order"));

@@ -139,7 +139,12 @@ pub struct Search {
     given: usize,
     /// Further rows of the last of these, the last first.
     rows: Vec<Tid>,
-    last: f32,
+    /// Distance of the last row that was given out.
+    farthest: f32,
+    /// No row that its reader has seen is shown to be farther.
+    last: f64,
+    /// No row that was given out is.
+    highest: f64,
     limit: Limit,
     /// What this search has cost so far.
     pub effort: Effort,
@@ -164,7 +169,9 @@ impl Search {
             batch: vec![],
             given: 0,
             rows: vec![],
-            last: f32::NEG_INFINITY,
+            farthest: f32::NEG_INFINITY,
+            last: f64::NEG_INFINITY,
+            highest: f64::NEG_INFINITY,
             limit: Limit::default(),
             effort: Effort::default(),
         }
@@ -193,7 +200,8 @@ impl Search {
         self.spare.clear();
         self.batch.clear();
         self.rows.clear();
-        (self.given, self.last, self.effort) = (0, f32::NEG_INFINITY, Effort::default());
+        (self.given, self.last, self.highest) = (0, f64::NEG_INFINITY, f64::NEG_INFINITY);
+        (self.farthest, self.effort) = (f32::NEG_INFINITY, Effort::default());
         self.limit = Limit::default();
         Ok(())
     }
@@ -221,18 +229,37 @@ impl Search {
         self.target.bounds(self.layout.own(), hit.distance, hit.norm)
     }
 
+    /// Whether a row of the batch is given out. Where the order is strict, a row that may be nearer than what its
+    /// reader has seen is not.
+    fn keeps(&mut self, found: &Found) -> bool {
+        if self.order != Order::Strict {
+            return true;
+        }
+        let (low, high) = self.target.bounds(self.layout.own(), found.distance, found.norm);
+        let keeps = found.distance >= self.farthest && low >= self.last;
+        if keeps {
+            self.farthest = found.distance;
+            self.last = self.last.max(if found.certain { high } else { found.floor });
+        }
+        keeps
+    }
+
     /// Notes which of the batch certainly are in the right order.
     fn sort(&mut self) {
-        let Self { batch, target, layout, .. } = self;
+        let Self { batch, target, layout, order, last, highest, .. } = self;
         batch.sort_unstable_by(Found::order);
-        let mut last = f64::NEG_INFINITY;
+        let strict = *order == Order::Strict;
+        let mut last = if strict { highest.max(*last) } else { f64::NEG_INFINITY };
         for found in batch.iter_mut() {
             let (low, high) = target.bounds(layout.own(), found.distance, found.norm);
             // Rows with vectors that differ may have become one node by the rounding.
             found.certain = low > last && found.chain == NONE;
             last = last.max(high);
         }
-        let mut next = f64::INFINITY;
+        *highest = last;
+        // The next batch starts about where this one ends.
+        let end = batch.last().filter(|_| strict);
+        let mut next = end.map_or(f64::INFINITY, |end| target.bounds(layout.own(), end.distance, end.norm).0);
         for found in batch.iter_mut().rev() {
             let (low, high) = target.bounds(layout.own(), found.distance, found.norm);
             found.certain &= high < next;
@@ -261,8 +288,7 @@ impl Search {
             }
             if let Some(found) = self.batch.get(self.given).copied() {
                 self.given += 1;
-                if self.order != Order::Strict || found.distance >= self.last {
-                    self.last = found.distance;
+                if self.keeps(&found) {
                     self.unfold(pages, found)?;
                 }
                 continue;

@@ -12,6 +12,10 @@ use crate::rotation::Rotation;
 const OFF: f64 = 1.0 / 2048.0 + 1e-6;
 /// What the rotation and sums in `f32` are off, with a wide margin.
 const SUM: f64 = 2e-6;
+/// What distances are off in any case: squares of smaller numbers are none in `f32`.
+const TINY: f64 = 1e-20;
+/// Lengths of queries whose cosine SQL computes without overflows of squares in `f32`.
+const LENGTHS: std::ops::Range<f64> = 1e-12..1e12;
 
 /// A query, rotated, with its tables.
 #[derive(Debug)]
@@ -19,7 +23,7 @@ pub(crate) struct Target {
     metric: Metric,
     scaled: Vec<f32>,
     rotated: Vec<f32>,
-    /// Length of the query, scaled.
+    /// Length of the query, scaled; infinite if nothing is known of the distances that SQL shows.
     length: f64,
     pub(crate) codes: Query,
 }
@@ -46,7 +50,8 @@ impl Target {
             *scaled = (f64::from(*x) * scale) as f32;
         }
         rotation.apply(&self.scaled, &mut self.rotated);
-        self.length = norm(&self.rotated);
+        let sane = self.metric != Metric::Cosine || LENGTHS.contains(&norm(vector));
+        self.length = if sane { norm(&self.rotated) } else { f64::INFINITY };
         self.codes.set(&self.rotated);
         Ok(())
     }
@@ -82,7 +87,7 @@ impl Target {
         }
         match self.metric {
             Metric::L2 | Metric::Cosine => {
-                let off = off * length + SUM * self.length;
+                let off = off * length + SUM * self.length + TINY;
                 let distance = distance.max(0.0).sqrt();
                 let (low, high) = ((distance - off).max(0.0), distance + off);
                 match self.metric {
@@ -91,7 +96,7 @@ impl Target {
                 }
             }
             Metric::InnerProduct => {
-                let off = off * length * self.length;
+                let off = off * length * self.length + TINY;
                 (distance - off, distance + off)
             }
         }

@@ -1,0 +1,43 @@
+//! Statements of ours that shall use a certain index, or none of ours.
+
+use pgrx::pg_sys;
+use std::cell::Cell;
+
+/// What a statement may scan, of our indexes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Allowed {
+    /// This one.
+    One(pg_sys::Oid),
+    /// None.
+    None,
+}
+
+thread_local! {
+    static ALLOWED: Cell<Option<Allowed>> = const { Cell::new(None) };
+    static SCANS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Runs something whose plans shall scan what is allowed; also says whether the one index has been.
+pub fn with<R>(allowed: Allowed, run: impl FnOnce() -> R) -> (R, bool) {
+    struct Reset(Option<Allowed>);
+    impl Drop for Reset {
+        fn drop(&mut self) {
+            ALLOWED.set(self.0);
+        }
+    }
+    let _reset = Reset(ALLOWED.replace(Some(allowed)));
+    let before = SCANS.get();
+    (run(), SCANS.get() != before)
+}
+
+/// Whether a plan shall not scan an index.
+pub fn is_out(index: pg_sys::Oid) -> bool {
+    ALLOWED.get().is_some_and(|allowed| allowed != Allowed::One(index))
+}
+
+/// An index is scanned.
+pub fn note(index: pg_sys::Oid) {
+    if ALLOWED.get() == Some(Allowed::One(index)) {
+        SCANS.set(SCANS.get() + 1);
+    }
+}
