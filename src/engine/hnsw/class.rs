@@ -63,10 +63,11 @@ impl Columns {
                 };
                 raise(Fault::new(state::FEATURE_NOT_SUPPORTED, text))
             }));
-            // SAFETY: a lookup in the catalog.
-            if *collation != pg_sys::InvalidOid
-                && !unsafe { pg_sys::get_collation_isdeterministic(*collation) }
-            {
+            let strange = *collation != pg_sys::InvalidOid && {
+                // SAFETY: a lookup in the catalog.
+                !unsafe { pg_sys::get_collation_isdeterministic(*collation) }
+            };
+            if strange {
                 let text = "nondeterministic collations are not supported in the key of an hnsw index";
                 raise(Fault::new(state::FEATURE_NOT_SUPPORTED, text));
             }

@@ -106,7 +106,7 @@ impl<'a> Fresh<'a> {
                 if layout.unit_pages() == 1 && full > packer.end() {
                     self.started = Some(room.to_vec());
                 } else {
-                    let first = (number - from) as usize % layout.unit_pages() == 0;
+                    let first = ((number - from) as usize).is_multiple_of(layout.unit_pages());
                     self.blocks(number, if first { Kind::Blocks } else { Kind::Piece }, room, ROOM);
                 }
             }

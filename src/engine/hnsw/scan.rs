@@ -97,9 +97,9 @@ pub unsafe extern "C-unwind" fn ambeginscan(
 pub unsafe extern "C-unwind" fn amrescan(
     scan: pg_sys::IndexScanDesc,
     conditions: pg_sys::ScanKey,
-    _conditions: i32,
+    _n_conditions: i32,
     orders: pg_sys::ScanKey,
-    _orders: i32,
+    _n_orders: i32,
 ) {
     // SAFETY: the server gives as many as it said in the beginning, or null.
     unsafe {
@@ -234,7 +234,7 @@ fn graph(index: Index, scan: &pg_sys::IndexScanDescData, known: &Known) -> Optio
             raise(Fault::new(state::FEATURE_NOT_SUPPORTED, message))
         }
     };
-    debug_assert!(MANY > SMALL);
+    const { assert!(MANY > SMALL) };
     roots::find(index, known, &key)
 }
 

@@ -55,7 +55,7 @@ impl Spill {
                 #[cfg(not(feature = "pg15"))]
                 let data = zeros.as_ptr().cast();
                 let event = pg_sys::WaitEventIO::WAIT_EVENT_BUFFILE_WRITE;
-                let written = pg_sys::FileWrite(file, data, some as _, self.size as _, event as u32);
+                let written = pg_sys::FileWrite(file, data, some as _, self.size as _, event);
                 if usize::try_from(written).ok() != Some(some) {
                     let message = "could not write to temporary file of an index build";
                     return Err(Fault::new(state::DISK_FULL, message)

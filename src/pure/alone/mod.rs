@@ -13,7 +13,7 @@ use crate::graph::Params;
 use crate::insert::{Found, Inserter, Verdict, level_for};
 use crate::mend::{Adoption, Mender, orphans};
 use crate::rotation::Rotation;
-use crate::search::{Memory, Pages};
+use crate::search::Memory;
 use std::collections::HashSet;
 
 /// An index.

@@ -67,9 +67,8 @@ impl Sample {
             let control = Control::default();
             let graph = build_arena(&arena, &params, &pool, &control).unwrap();
             let packed = Rows { members: &members, tids: &tids };
-            let site = Site { first: 0, graph: 1 };
-            let packer =
-                Packer::new(layout, site, &rotation, &arena, &graph, packed, &pool, &control).unwrap();
+            let site = Site { layout, first: 0, graph: 1 };
+            let packer = Packer::new(site, &rotation, &arena, &graph, packed, &pool, &control).unwrap();
             let pages = packer.pages(&pool, &control).unwrap();
             let root = packer.root();
             Alone::with(layout, rotation.clone(), &params, (pages.bytes(), packer.end()), root, room)

@@ -153,7 +153,10 @@ fn keys() {
     assert_eq!(text, "-5, a, b, 12121212-1212-1212-1212-121212121212, true");
     assert!(key.check().is_ok());
     let (mut a, mut b) = (Key::new(), Key::new());
-    (a.text(b"a"), a.text(b"bc"), b.text(b"ab"), b.text(b"c"));
+    a.text(b"a");
+    a.text(b"bc");
+    b.text(b"ab");
+    b.text(b"c");
     assert_ne!(a, b);
     key.text(&[b'x'; MOST_KEY]);
     assert_eq!(key.check().unwrap_err().state, crate::fault::state::PROGRAM_LIMIT_EXCEEDED);
