@@ -32,6 +32,20 @@ class Cluster:
         words = shlex.split(_dev_cluster("start", self.name, str(major), *extra))
         self.env = dict(word.split("=", 1) for word in words if "=" in word)
 
+    def standby(self, name: str, settings: dict[str, str] | None = None) -> "Cluster":
+        """Make a hot standby of this server and start it."""
+        new = Cluster.__new__(Cluster)
+        new.major, new.name = self.major, f"{name}-{os.getpid()}"
+        extra = [f"{key}={value}" for key, value in (settings or {}).items()]
+        words = shlex.split(_dev_cluster("standby", new.name, self.name, *extra))
+        new.env = dict(word.split("=", 1) for word in words if "=" in word)
+        return new
+
+    @property
+    def home(self) -> Path:
+        """Where its `data` and its `log` are."""
+        return (ROOT / "target/pg/run").resolve() / self.name
+
     def destroy(self) -> None:
         """Stop the server and remove its data."""
         _dev_cluster("destroy", self.name)

@@ -102,13 +102,20 @@ class Load:
         self.threads.append(threading.Thread(target=run))
         self.threads[-1].start()
 
-    def stop(self, after: float = 0) -> None:
-        """End them and assert that nothing has failed."""
-        self.over.wait(after)
+    def __enter__(self) -> "Load":
+        return self
+
+    def __exit__(self, kind, *_) -> None:
         self.over.set()
         for thread in self.threads:
             thread.join()
-        assert self.failures == []
+        if kind is None and self.failures:
+            raise self.failures[0]
+
+    def stop(self, after: float = 0) -> None:
+        """End them, and raise what has failed first."""
+        self.over.wait(after)
+        self.__exit__(None)
 
 
 def until(condition, seconds: float = 30) -> None:

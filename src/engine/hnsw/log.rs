@@ -33,6 +33,9 @@ impl<'a> Held<'a> {
         }
         all.sort_unstable();
         all.dedup();
+        if let Some(last) = all.last().filter(|last| **last >= index.pages()) {
+            return Err(corrupted(format_args!("link to page {last}")));
+        }
         let pages: Vec<Page> = all.into_iter().map(|number| index.page(number, Mode::Exclusive)).collect();
         let mut new = Self { index, layout, pages, whole: vec![] };
         for page in &new.pages {

@@ -43,11 +43,11 @@ pub fn find(index: Index, known: &Known, key: &Key) -> Option<Entry> {
 pub fn leaf(index: Index, known: &Known, hash: u64, mode: Mode) -> (u32, Page) {
     let mut parent = known.meta.directory;
     for _ in 0..DEEPEST {
-        let branch = index.page(parent, Mode::Share);
+        let branch = index.page(there(index, parent).or_raise(), Mode::Share);
         page::check(branch.bytes(), Kind::Branch).or_raise();
         let child = directory::child(page::room(branch.bytes()), hash).or_raise();
         drop(branch);
-        let next = index.page(child, mode);
+        let next = index.page(there(index, child).or_raise(), mode);
         match page::kind(next.bytes()).or_raise() {
             Kind::Branch => parent = child,
             Kind::Leaf if directory::is_for(page::room(next.bytes()), hash).or_raise() => {
@@ -59,6 +59,14 @@ pub fn leaf(index: Index, known: &Known, hash: u64, mode: Mode) -> (u32, Page) {
         }
     }
     raise(corrupted("the directory has no leaf for a key"))
+}
+
+/// Refuses a number that is no page's; the server would complain of its files.
+fn there(index: Index, number: u32) -> Result<u32> {
+    if number < index.pages() {
+        return Ok(number);
+    }
+    Err(corrupted(format_args!("the directory leads to page {number}")))
 }
 
 /// The process' number, to spread inserts by.
@@ -187,7 +195,7 @@ pub fn all(index: Index, known: &Known) -> Result<Vec<(Vec<u8>, Entry)>> {
         if !seen.insert(number) {
             continue;
         }
-        let page = index.page(number, Mode::Share);
+        let page = index.page(there(index, number)?, Mode::Share);
         let room = page::room(page.bytes());
         match page::kind(page.bytes())? {
             Kind::Branch => open.extend(directory::children(room)),

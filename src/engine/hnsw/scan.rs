@@ -33,6 +33,8 @@ struct Scan {
     search: Option<Search>,
     /// The search has been started.
     started: bool,
+    /// Pages of the table, as far as that was asked.
+    table: u32,
     /// The query has a distance to rows that order means something of.
     ordered: bool,
 }
@@ -79,6 +81,7 @@ pub unsafe extern "C-unwind" fn ambeginscan(
         search: Some(search_for(known.meta.layout)),
         known,
         started: false,
+        table: 0,
         ordered: true,
     };
     // SAFETY: the server's context outlives the scan; what is kept is dropped with it, also after an error.
@@ -138,11 +141,14 @@ pub unsafe extern "C-unwind" fn amgettuple(
         state.started = true;
         start(scan, state);
     }
-    let Scan { search: Some(search), blocks, .. } = state else { return false };
+    let Scan { search: Some(search), blocks, table, .. } = state else { return false };
     let Some(hit) = search.next(blocks).or_raise() else { return false };
-    if hit.tid.block == pg_sys::InvalidBlockNumber {
-        // The server would add a page to the table.
-        raise(corrupted(format_args!("block {} is of a row nowhere", hit.number)));
+    if hit.tid.block >= *table {
+        *table = Index(scan.heapRelation).pages();
+        if hit.tid.block >= *table {
+            // The server would complain of the table's files, or add a page.
+            raise(corrupted(format_args!("{} is of a row on page {}", hit.number, hit.tid.block)));
+        }
     }
     // SAFETY: room for one distance was made in ambeginscan.
     unsafe {

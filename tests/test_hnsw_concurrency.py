@@ -1,0 +1,120 @@
+"""Many clients in one index at once; indexes that are made while the table is written."""
+
+import random
+
+import pytest
+
+from graphs import SOAK, Load, check, scan, sequential, vector, vectors, whole
+
+KEYS = 5
+SECONDS = SOAK or 4
+LIMITS = "-c deadlock_timeout=200ms -c lock_timeout=20s -c statement_timeout=60s"
+
+
+@pytest.fixture
+def tables(db):
+    """Tables `plain` and `keyed` with an index each, and one without."""
+    for table in ("plain", "keyed", "bare"):
+        db.execute(f"CREATE TABLE {table} (id serial PRIMARY KEY, ns int, v vector(8)) WITH (autovacuum_enabled = off)")
+    db.execute("CREATE INDEX plain_v ON plain USING hnsw (v vector_l2_ops)")
+    db.execute("CREATE INDEX keyed_v ON keyed USING hnsw (ns, v vector_l2_ops)")
+
+
+def insert(table, seed, most=None):
+    """Work that inserts some rows at a time, but no more while there are `most`."""
+    source = random.Random(seed)
+
+    def work(session):
+        n = source.randrange(1, 20)
+        if most and session.execute(f"SELECT count(*) FROM {table}").fetchone() > (most,):
+            return
+        session.execute(f"INSERT INTO {table} (ns, v) SELECT n, v::vector FROM unnest(%s::int[], %s::text[]) AS r (n, v)",
+                        [[source.randrange(KEYS) for _ in range(n)], vectors(source, 8, n)])
+
+    return work
+
+
+def update(table, seed):
+    source = random.Random(seed)
+
+    def work(session):
+        session.execute(f"UPDATE {table} SET v = %s, ns = %s WHERE id %% 22 = %s",
+                        [vector(source, 8), source.randrange(KEYS), 2 * source.randrange(11)])
+
+    return work
+
+
+def delete(table, seed):
+    """Work that deletes rows with odd numbers, which the updates leave alone, and whole keys of these."""
+    source = random.Random(seed)
+
+    def work(session):
+        session.execute(f"DELETE FROM {table} WHERE id %% 2 = 1 AND (ns = %s OR id %% 5 = 0)", [source.randrange(2 * KEYS)])
+
+    return work
+
+
+def query(table, seed):
+    """Work that asserts that a scan gives no row twice and none but those that a snapshot has."""
+    source = random.Random(seed)
+
+    def work(session):
+        where = f"ns = {source.randrange(KEYS)}" if table == "keyed" else "true"
+        near = vector(source, 8)
+        with session.transaction():
+            session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            found = scan(session, table, near, where)
+            rows = sequential(session, table, near, where)
+        assert len(set(found)) == len(found) and set(found) <= set(rows)
+        assert len(found) >= 0.9 * len(rows)
+
+    return work
+
+
+def all_found(session, table):
+    near = vector(random.Random(1), 8)
+    for where in [f"ns = {n}" for n in range(KEYS)] if table == "keyed" else ["true"]:
+        whole(session, table, near, where)
+
+
+def test_all_at_once(db, connect, tables):
+    load = Load(lambda: connect(options=LIMITS))
+    for table in ("plain", "keyed"):
+        for writer in range(4):
+            load.add(insert(table, f"{table} {writer}", 800))
+        load.add(update(table, table))
+        load.add(delete(table, table))
+        load.add(query(table, table))
+        load.add(lambda session, table=table: session.execute(f"VACUUM {table}"))
+    load.stop(SECONDS)
+    for _ in range(2):
+        for table in ("plain", "keyed"):
+            check(db, f"{table}_v")
+            all_found(db, table)
+            db.execute(f"VACUUM {table}")
+            rows = db.execute(f"SELECT count(*) FROM {table}").fetchone()
+            assert db.execute("SELECT sum(tuples) FROM hnsw_stats(%s)", [f"{table}_v"]).fetchone() == rows
+
+
+@pytest.mark.parametrize("column", ["v", "ns, v"])
+def test_made_while_the_table_is_written(db, connect, tables, column):
+    """No row is left out, and none is in the index twice."""
+    db.execute("INSERT INTO bare (ns, v) SELECT i %% 5, v::vector FROM unnest(%s::text[]) WITH ORDINALITY AS u (v, i)",
+               [vectors(random.Random(7), 8, 300)])
+    with Load(lambda: connect(options=LIMITS)) as load:
+        for writer in range(2):
+            load.add(insert("bare", writer, 500))
+        load.add(update("bare", 3))
+        load.add(delete("bare", 4))
+        for _ in range(SOAK or 2):
+            db.execute(f"CREATE INDEX CONCURRENTLY bare_v ON bare USING hnsw ({column} vector_l2_ops)")
+            db.execute("REINDEX INDEX CONCURRENTLY bare_v")
+            db.execute("DROP INDEX IF EXISTS before")
+            db.execute("ALTER INDEX bare_v RENAME TO before")
+    check(db, "before")
+    wheres = ["true"] if column == "v" else [f"ns = {n}" for n in range(KEYS)]
+    for where in wheres:
+        whole(db, "bare", vector(random.Random(1), 8), where)
+    db.execute("VACUUM bare")
+    rows = db.execute("SELECT count(*) FROM bare").fetchone()
+    assert db.execute("SELECT sum(tuples) FROM hnsw_stats('before')").fetchone() == rows
