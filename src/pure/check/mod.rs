@@ -14,8 +14,8 @@
 #[cfg(test)]
 mod tests;
 
-use crate::block::{BlockRef, ChainRef, Header, Layout, NONE, Root, State};
-use crate::code::{Encoder, Factors};
+use crate::block::{BlockRef, ChainRef, Coder, Header, Layout, NONE, Root, State};
+use crate::code::{Factors, Shape};
 use crate::fault::{Fault, Result, state};
 use crate::insert::Stored;
 use crate::search::Pages;
@@ -38,7 +38,7 @@ pub struct Checker {
     /// What was found so far.
     pub findings: Vec<Finding>,
     most: usize,
-    encoder: Encoder,
+    coder: Coder,
     /// Blocks from which the way up ends at the origin.
     sure: HashSet<u32>,
     /// Blocks of chains, and those of them that belong to a node.
@@ -79,7 +79,7 @@ impl Checker {
     /// For an index with these graphs; of findings beyond `most` nothing is kept.
     pub fn new(layout: Layout, roots: &[Root], most: usize) -> Self {
         Self {
-            encoder: Encoder::new(layout.shape(), layout.target()),
+            coder: Coder::new(&layout),
             layout,
             roots: roots.iter().map(|root| (root.graph, *root)).collect(),
             findings: vec![],
@@ -208,7 +208,7 @@ impl Checker {
         let from = (number, &node.header);
         if level > 0 {
             if let Some(lower) = self.linked(pages, from, "lower block", down, level - 1)?
-                && lower.vector.decoded() != node.vector.decoded()
+                && !lower.vector.is_same(&node.vector)
             {
                 self.say(number, format_args!("block {down} below has another vector"));
             }
@@ -240,13 +240,14 @@ impl Checker {
             let Some(other) = self.linked(pages, from, "neighbour", lane.number, node.header.level)? else {
                 continue;
             };
-            let mut code = vec![0; self.layout.shape().lane_bytes()];
-            let made = self.encoder.encode(node.vector.decoded(), other.vector.decoded(), &mut code);
+            let mut code = vec![0; self.layout.code_bytes()];
+            let made = self.coder.encode(node.vector.decoded(), other.vector.decoded(), &mut code);
             let size = node.vector.norm() + other.vector.norm() + made.add.abs();
             let add = (made.add - lane.factors.add).abs() <= OFF * size;
             let mul = (made.mul - lane.factors.mul).abs() <= OFF * made.mul.abs();
             // Of several bits, another step between levels may be the best by a hair.
-            let step = self.layout.shape().bits() > 1 && (made.mul - lane.factors.mul).abs() < made.mul.abs();
+            let step = self.layout.shape().is_some_and(|shape: Shape| shape.bits() > 1)
+                && (made.mul - lane.factors.mul).abs() < made.mul.abs();
             if !(step || code == lane.code && add && mul) {
                 self.say(number, format_args!("the code of {} is not that of its vector", lane.number));
             }

@@ -4,6 +4,7 @@ use super::Metric;
 use super::prefetch::prefetch;
 use crate::distance::{Kernels, kernels};
 use crate::fault::{Fault, Result, state};
+use crate::plain::Plain;
 
 /// A set of points, numbered from 0, with a distance; that of halves, codes or a mapped file as well.
 pub trait Space: Sync {
@@ -44,6 +45,23 @@ pub struct Arena {
     len: usize,
     chunks: Vec<Chunk>,
     kernels: &'static Kernels<f32>,
+    plain: Option<Plain>,
+    /// Rows that are not as long as each other, instead of the chunks.
+    varied: Option<Varied>,
+}
+
+/// Rows one after the other.
+#[derive(Debug, Default)]
+struct Varied {
+    words: Vec<f32>,
+    /// Where each ends.
+    ends: Vec<usize>,
+}
+
+impl Varied {
+    fn row(&self, i: usize) -> &[f32] {
+        &self.words[i.checked_sub(1).map_or(0, |before| self.ends[before])..self.ends[i]]
+    }
 }
 
 /// A piece of the arena, so that growing moves nothing. Memory that was not written to is only reserved.
@@ -64,7 +82,17 @@ impl Arena {
     pub fn new(metric: Metric, dim: usize) -> Self {
         let stride = dim.next_multiple_of(LINE);
         let shift = (CHUNK / 4 / stride).max(1).ilog2();
-        Self { metric, dim, stride, shift, len: 0, chunks: Vec::new(), kernels: kernels() }
+        Self {
+            metric,
+            dim,
+            stride,
+            shift,
+            len: 0,
+            chunks: Vec::new(),
+            kernels: kernels(),
+            plain: None,
+            varied: None,
+        }
     }
 
     /// As [`new`](Self::new), for about so many vectors: takes no more memory than they need.
@@ -74,7 +102,31 @@ impl Arena {
         new
     }
 
-    /// Dimensions of the vectors.
+    /// An empty arena for the words of [plain](crate::plain) values. Those of sparse ones may be of any number.
+    pub fn plain(plain: Plain) -> Self {
+        let words = plain.words();
+        let varied = words.is_none().then(Varied::default);
+        Self { plain: Some(plain), varied, ..Self::new(plain.metric(), words.unwrap_or(1)) }
+    }
+
+    /// An empty arena for the same vectors as another one, about so many.
+    pub fn like(other: &Self, rows: usize) -> Self {
+        match other.plain {
+            None => Self::with_capacity(other.metric, other.dim, rows),
+            Some(plain) => {
+                let shift = rows.max(1).next_power_of_two().ilog2();
+                let new = Self::plain(plain);
+                Self { shift: new.shift.min(shift), ..new }
+            }
+        }
+    }
+
+    /// Whether its rows are plain values.
+    pub fn is_plain(&self) -> bool {
+        self.plain.is_some()
+    }
+
+    /// Dimensions of the vectors; of plain values, their words.
     pub fn dim(&self) -> usize {
         self.dim
     }
@@ -84,14 +136,14 @@ impl Arena {
     /// # Errors
     /// Another number of dimensions; a zero vector under the cosine; more than 2³¹ − 1 rows.
     pub fn push(&mut self, vector: &[f32]) -> Result<u32> {
-        if vector.len() != self.dim {
+        if vector.len() != self.dim && self.varied.is_none() {
             return Err(Fault::new(
                 state::DATA_EXCEPTION,
                 format!("expected {} dimensions, not {}", self.dim, vector.len()),
             ));
         }
         let scale = match self.metric {
-            Metric::Cosine => 1.0 / self.kernels.norm(vector),
+            Metric::Cosine if self.plain.is_none() => 1.0 / self.kernels.norm(vector),
             _ => 1.0,
         };
         if scale.is_infinite() {
@@ -101,6 +153,12 @@ impl Arena {
             .ok()
             .filter(|n| *n < i32::MAX as u32)
             .ok_or_else(|| Fault::new(state::PROGRAM_LIMIT_EXCEEDED, "too many rows for one graph"))?;
+        if let Some(varied) = &mut self.varied {
+            varied.words.extend(vector);
+            varied.ends.push(varied.words.len());
+            self.len += 1;
+            return Ok(node);
+        }
         if self.len >> self.shift == self.chunks.len() {
             let mut buffer = Vec::<f32>::with_capacity((self.stride << self.shift) + LINE);
             let start = buffer.as_ptr().align_offset(LINE * 4).min(LINE);
@@ -108,8 +166,12 @@ impl Arena {
             self.chunks.push(Chunk { buffer, start });
         }
         if let Some(Chunk { buffer, start }) = self.chunks.last_mut() {
-            // + 0.0 makes one zero of the two, for the folding of equal rows.
-            buffer.extend(vector.iter().map(|x| (f64::from(*x) * scale) as f32 + 0.0));
+            if self.plain.is_some() {
+                buffer.extend(vector);
+            } else {
+                // + 0.0 makes one zero of the two, for the folding of equal rows.
+                buffer.extend(vector.iter().map(|x| (f64::from(*x) * scale) as f32 + 0.0));
+            }
             buffer.resize(*start + ((self.len & ((1 << self.shift) - 1)) + 1) * self.stride, 0.0);
         }
         self.len += 1;
@@ -118,6 +180,11 @@ impl Arena {
 
     /// Takes the last row out again.
     pub fn pop(&mut self) {
+        if let Some(varied) = &mut self.varied {
+            self.len -= usize::from(varied.ends.pop().is_some());
+            varied.words.truncate(varied.ends.last().copied().unwrap_or(0));
+            return;
+        }
         if let Some(chunk) = self.chunks.last_mut() {
             self.len -= 1;
             chunk.buffer.truncate(chunk.buffer.len() - self.stride);
@@ -134,27 +201,37 @@ impl Arena {
 
     /// A vector as it is stored, without padding.
     pub fn vector(&self, node: u32) -> &[f32] {
-        &self.row(node)[..self.dim]
+        let row = self.row(node);
+        if self.varied.is_some() { row } else { &row[..self.dim] }
     }
 
     /// A row with its padding.
     #[inline]
     pub fn row(&self, node: u32) -> &[f32] {
         let i = node as usize;
+        if let Some(varied) = &self.varied {
+            return varied.row(i);
+        }
         let Chunk { buffer, start } = &self.chunks[i >> self.shift];
         &buffer[start + (i & ((1 << self.shift) - 1)) * self.stride..][..self.stride]
     }
 
     #[inline]
     fn compare(&self, a: &[f32], b: &[f32]) -> f32 {
-        match self.metric {
-            Metric::L2 | Metric::Cosine => self.kernels.l2_squared(a, b),
-            Metric::InnerProduct => -self.kernels.inner_product(a, b),
+        match (self.plain, self.metric) {
+            (Some(plain), _) => plain.distance(a, b),
+            (None, Metric::InnerProduct) => -self.kernels.inner_product(a, b),
+            (None, _) => self.kernels.l2_squared(a, b),
         }
     }
 
     /// The form of a query that [`Rows::distance`] takes: padded, scaled for the cosine.
     pub fn query(&self, vector: &[f32]) -> Vec<f32> {
+        if self.plain.is_some() {
+            let mut query = vector.to_vec();
+            query.resize(query.len().max(self.stride), 0.0);
+            return query;
+        }
         let scale = match self.metric {
             Metric::Cosine => 1.0 / self.kernels.norm(vector).max(f64::MIN_POSITIVE),
             _ => 1.0,

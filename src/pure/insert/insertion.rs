@@ -174,7 +174,7 @@ impl Inserter {
         let Some(Plan { near, choice, edges }) = plans.get(usize::from(header.level)) else { return Ok(()) };
         for (lane, (c, edge)) in choice.edges.iter().zip(edges).enumerate() {
             let other = near.vector(c.node);
-            block.encode_lane(lane, edge.to.number, &mut linker.encoder, vector.decoded(), other);
+            block.encode_lane(lane, edge.to.number, &mut linker.coder, vector.decoded(), other);
         }
         block.set_counts(choice.kept.min(edges.len()), edges.len());
         Ok(())
@@ -222,7 +222,7 @@ impl Inserter {
 
 impl Plan {
     fn new(layout: &Layout) -> Self {
-        let near = Near::new(layout.metric(), layout.padded());
+        let near = Near::new(layout);
         Self { near, choice: Choice::default(), edges: vec![] }
     }
 

@@ -13,10 +13,10 @@
 
 use super::near::Seen;
 use super::stored::Stored;
-use crate::block::{ANCHOR, BlockMut, BlockRef, Layout, NONE, State};
-use crate::code::{Encoder, LANES};
+use crate::block::{ANCHOR, BlockMut, BlockRef, Coder, Layout, NONE, State};
+use crate::code::LANES;
 use crate::fault::Result;
-use crate::search::target::Target;
+use crate::search::target::{Compare, Target};
 
 /// What is to be written into a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub enum Verdict {
 #[derive(Debug)]
 pub(crate) struct Linker {
     pub(crate) layout: Layout,
-    pub(crate) encoder: Encoder,
+    pub(crate) coder: Coder,
     /// The block's own vector, and that as what its codes are compared with.
     pub(crate) node: Vec<f32>,
     here: Target,
@@ -71,7 +71,7 @@ pub(crate) fn same<'a>(layout: &'a Layout, bytes: &'a [u8], seen: &Seen) -> Resu
 impl Linker {
     pub(crate) fn new(layout: Layout) -> Self {
         Self {
-            encoder: Encoder::new(layout.shape(), layout.target()),
+            coder: Coder::new(&layout),
             node: vec![0.0; layout.padded()],
             here: Target::new(&layout),
             near: vec![],
@@ -125,7 +125,7 @@ impl Linker {
         let Self { here, node, near, new, .. } = self;
         block.own().decode(node);
         here.set_stored(node);
-        distances(block, here, near)?;
+        inner_distances(block, here, near)?;
         distances(block, target, new)?;
         let distance = target.distance(&block.own());
         let lanes = || (0..used).filter(|lane| !block.is_anchor(*lane));
@@ -145,7 +145,7 @@ impl Linker {
 
     /// Writes what was decided; `vector` is that of the new neighbour.
     pub(crate) fn apply(&mut self, change: &Change, vector: &Stored, bytes: &mut [u8]) -> Result<()> {
-        let Self { layout, encoder, node, .. } = self;
+        let Self { layout, coder, node, .. } = self;
         if !change.mark {
             BlockRef::new(layout, bytes)?.own().decode(node);
         }
@@ -157,21 +157,44 @@ impl Linker {
         if let Some(to) = change.moved {
             block.copy_lane(change.lane, to);
         }
-        block.encode_lane(change.lane, change.number, encoder, node, vector.decoded());
+        block.encode_lane(change.lane, change.number, coder, node, vector.decoded());
         block.set_counts(change.kept, change.used);
         Ok(())
     }
 }
 
-/// Estimates of the distances from a target to all neighbours of a block; those of empty lanes mean nothing.
+/// Distances from a block's own vector, which is the target, to its neighbours, as far as its lanes tell; those of empty
+/// lanes mean nothing.
+pub(crate) fn inner_distances(block: &BlockRef<'_>, target: &Target, out: &mut Vec<f32>) -> Result<()> {
+    if block.layout().plain().is_none() {
+        return distances(block, target, out);
+    }
+    out.clear();
+    out.extend(
+        (0..block.used()).map(|lane| block.factors(lane).map_or(f32::INFINITY, |factors| factors.add)),
+    );
+    Ok(())
+}
+
+/// Estimates of the distances from a target to all neighbours of a block; those of empty lanes mean nothing. Without
+/// codes, they are those that were looked up when the target was searched for, which are those that matter: whoever is
+/// near the target was.
 pub(crate) fn distances(block: &BlockRef<'_>, target: &Target, out: &mut Vec<f32>) -> Result<()> {
     out.clear();
+    let query = match target.compare() {
+        Compare::Codes(query) => query,
+        Compare::Distances(_, met) => {
+            let known = |number| met.get(number).unwrap_or(f32::INFINITY);
+            out.extend((0..block.used()).map(|lane| block.neighbour(lane).map_or(f32::INFINITY, known)));
+            return Ok(());
+        }
+    };
     let base = target.base(target.distance(&block.own()), block.header().norm);
     let (mut numbers, mut add, mut mul) = ([NONE; LANES], [0.0; LANES], [0.0; LANES]);
     let mut estimates = [0.0; LANES];
     for group in 0..block.used().div_ceil(LANES) {
         let codes = block.lanes(group, &mut numbers, &mut add, &mut mul)?;
-        target.codes.estimate(block.layout().form(), codes, base, &add, &mul, &mut estimates);
+        query.estimate(block.layout().form(), codes, base, &add, &mul, &mut estimates);
         out.extend(estimates.iter().map(|x| if x.is_nan() { f32::INFINITY } else { *x }));
     }
     Ok(())

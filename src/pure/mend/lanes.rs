@@ -6,7 +6,7 @@ use crate::block::{BlockMut, BlockRef, Layout, Root, State};
 use crate::fault::Result;
 use crate::graph::{Candidate, Params};
 use crate::insert::find::Reach;
-use crate::insert::link::{Linker, distances, same};
+use crate::insert::link::{Linker, inner_distances, same};
 use crate::insert::near::Near;
 use crate::insert::{Choice, Finder, Seen, Stored};
 use crate::search::Pages;
@@ -41,7 +41,7 @@ impl Mender {
             vector: Stored::default(),
             finder: Finder::new(layout),
             linker: Linker::new(layout),
-            near: Near::new(layout.metric(), layout.padded()),
+            near: Near::new(&layout),
             choice: Choice::default(),
             candidates: vec![],
             estimates: vec![],
@@ -81,7 +81,7 @@ impl Mender {
             }
             vector.copy(layout, header, &block.own());
             finder.start(vector, header.graph);
-            distances(&block, finder.target(), estimates)?;
+            inner_distances(&block, finder.target(), estimates)?;
             let neighbours = block.neighbours();
             guesses.extend(neighbours.map(|(lane, number)| Guess { distance: estimates[lane], number }));
             let (version, level, graph) = (header.version, header.level, header.graph);
@@ -126,7 +126,7 @@ impl Mender {
         let mut block = BlockMut::new(layout, bytes)?;
         let mut put = |block: &mut BlockMut<'_>, lanes: &mut [Option<u32>], lane: usize, node: u32| {
             let number = near.seen[node as usize].number;
-            block.encode_lane(lane, number, &mut linker.encoder, vector.decoded(), near.vector(node));
+            block.encode_lane(lane, number, &mut linker.coder, vector.decoded(), near.vector(node));
             lanes[lane] = Some(number);
         };
         for node in keep {
