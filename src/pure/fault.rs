@@ -45,6 +45,8 @@ pub mod state {
     pub const INVALID_BINARY_REPRESENTATION: &str = "22P03";
     /// `protocol_violation`: a binary value that ends too early
     pub const PROTOCOL_VIOLATION: &str = "08P01";
+    /// `disk_full`
+    pub const DISK_FULL: &str = "53100";
     /// `insufficient_resources`
     pub const INSUFFICIENT_RESOURCES: &str = "53000";
     /// `query_canceled`

@@ -211,21 +211,21 @@ impl Insertion<'_> {
                     _ => return Ok(None),
                 }
             };
-            let held = Held::lock(self.index, layout, &[parent.number, number])?;
+            let held = Held::lock(self.index, layout, &[parent.to.number, number])?;
             if !alloc::is_free(layout, held.block(number)?) {
                 drop((held, counted));
                 number = alloc::propose(self.index, layout, &[]);
                 continue;
             }
-            let Verdict::Change(edge) = self.inserter.adopt(held.block(parent.number)?, parent, number)?
+            let Verdict::Change(edge) = self.inserter.adopt(held.block(parent.to.number)?, parent, number)?
             else {
                 at += 1;
                 continue;
             };
             let version = version(layout, held.block(number)?)?;
-            let header = self.inserter.header(parent.graph, 0, version, self.tid, parent.number);
+            let header = self.inserter.header(parent.to.graph, 0, version, self.tid, parent.to.number);
             let mut change = held.change();
-            self.inserter.apply(&edge, change.block(parent.number)?)?;
+            self.inserter.apply(&edge, change.block(parent.to.number)?)?;
             self.inserter.write(&header, change.block(number)?)?;
             if let Some((page, at, found)) = counted {
                 // It may have become large since.
@@ -234,7 +234,7 @@ impl Insertion<'_> {
                 roots::set(room, at, &Entry { nodes, ..found });
             }
             change.finish()?;
-            return Ok(Some((number, *parent)));
+            return Ok(Some((number, parent.to)));
         }
         Ok(None)
     }

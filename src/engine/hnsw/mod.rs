@@ -28,6 +28,7 @@ mod roots;
 mod rows;
 mod scan;
 mod settings;
+mod spill;
 mod threads;
 mod vacuum;
 mod value;

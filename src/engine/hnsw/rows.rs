@@ -1,11 +1,15 @@
 //! The rows of an index under construction, by key.
 
+use super::spill::Spill;
 use super::threads;
 use crate::raise::OrRaise;
 use conifer_pure::Result;
 use conifer_pure::block::Tid;
 use conifer_pure::distance::norm;
-use conifer_pure::graph::{Arena, Control, Folding, Graph, Members, Metric, Params, Stopped, build_arena};
+use conifer_pure::graph::{
+    Arena, Control, Folding, Graph, Heap, Members, Memory, Metric, Params, Room, Shadow, Stopped,
+    build_arena_in,
+};
 use conifer_pure::index::Key;
 use rayon::prelude::*;
 use std::collections::HashMap;
@@ -21,6 +25,7 @@ pub struct Rows {
     dim: usize,
     tids: Vec<Tid>,
     kept: Kept,
+    memory: Spill,
 }
 
 enum Kept {
@@ -53,7 +58,7 @@ impl Rows {
         } else {
             Kept::One(Folding::new(arena))
         };
-        Self { metric, dim, tids: vec![], kept }
+        Self { metric, dim, tids: vec![], kept, memory: Spill::new() }
     }
 
     /// Rows so far.
@@ -71,10 +76,10 @@ impl Rows {
         }
         match &mut self.kept {
             Kept::One(folding) => {
-                folding.push(vector)?;
+                folding.push_in(vector, &mut self.memory)?;
             }
             Kept::Keyed { arena, keys, key_of } => {
-                arena.push(vector)?;
+                arena.push_in(vector, &mut self.memory)?;
                 let next = keys.len() as u32;
                 let number = match keys.get(key) {
                     Some(number) => *number,
@@ -98,33 +103,49 @@ impl Rows {
         mut report: impl FnMut(),
         mut take: impl FnMut(Built),
     ) {
-        let Self { metric, dim, tids, kept } = self;
-        let built = |key: Key, folding: Folding, tids: Vec<Tid>| {
-            let (arena, members) = folding.finish();
-            let graph = build_arena(&arena, params, pool, control)?;
+        let Self { metric, dim, tids, kept, mut memory } = self;
+        let built = |key: Key, (arena, members): (Arena, Members), tids: Vec<Tid>, room: Room| {
+            let graph = build_arena_in(&arena, params, pool, control, Some(room))?;
             Ok::<_, Stopped>(Built { key, arena, members, tids, graph })
         };
         match kept {
             Kept::One(folding) => {
-                let work = || built(Key::new(), folding, tids);
+                let folded = folding.finish();
+                let room = memory.room(Shadow::size(&folded.0)).or_raise();
+                let work = || built(Key::new(), folded, tids, room);
                 take(threads::wait(control, &mut report, work).unwrap_or_else(|why| threads::stopped(why)));
             }
             Kept::Keyed { arena, keys, key_of } => {
                 let mut groups: Vec<(Key, Vec<u32>)> = vec![Default::default(); keys.len()];
                 keys.into_iter().for_each(|(key, number)| groups[number as usize].0 = key);
                 (0..).zip(&key_of).for_each(|(row, key)| groups[*key as usize].1.push(row));
+                let tids_of = |rows: &[u32]| rows.iter().map(|row| tids[*row as usize]).collect();
+                let (many, mut few): (Vec<_>, Vec<_>) =
+                    groups.into_iter().partition(|(_, rows)| rows.len() >= FEW);
+                for (key, rows) in many {
+                    let mut folding = Folding::new(Arena::with_capacity(metric, dim, rows.len()));
+                    for row in &rows {
+                        pgrx::check_for_interrupts!();
+                        folding.push_in(arena.vector(*row), &mut memory).or_raise();
+                    }
+                    let folded = folding.finish();
+                    let room = memory.room(Shadow::size(&folded.0)).or_raise();
+                    let work = || built(key, folded, tids_of(&rows), room);
+                    take(
+                        threads::wait(control, &mut report, work).unwrap_or_else(|why| threads::stopped(why)),
+                    );
+                }
+                // These are small enough for the heap.
                 let group = |(key, rows): (Key, Vec<u32>)| {
                     let mut folding = Folding::new(Arena::with_capacity(metric, dim, rows.len()));
                     let found = rows.iter().try_for_each(|row| folding.push(arena.vector(*row)).map(drop));
-                    let tids = rows.iter().map(|row| tids[*row as usize]).collect();
-                    built(key, folding, tids).map(|built| found.map(|()| built))
+                    let folded = folding.finish();
+                    let room = found.and_then(|()| Heap.room(Shadow::size(&folded.0)));
+                    Ok(match room {
+                        Ok(room) => Ok(built(key, folded, tids_of(&rows), room)?),
+                        Err(fault) => Err(fault),
+                    })
                 };
-                let (many, mut few): (Vec<_>, Vec<_>) =
-                    groups.into_iter().partition(|(_, rows)| rows.len() >= FEW);
-                for one in many {
-                    let built = threads::wait(control, &mut report, || group(one));
-                    take(built.unwrap_or_else(|why| threads::stopped(why)).or_raise());
-                }
                 while !few.is_empty() {
                     let mut rows = 0;
                     let from = few.iter().rposition(|(_, of)| {
@@ -133,8 +154,9 @@ impl Rows {
                     });
                     let some = few.split_off(from.map_or(0, |at| at.min(few.len() - 1)));
                     let work = || {
-                        let all =
-                            || some.into_par_iter().map(group).collect::<std::result::Result<Vec<_>, _>>();
+                        let all = || {
+                            some.into_par_iter().map(group).collect::<std::result::Result<Vec<_>, Stopped>>()
+                        };
                         pool.install(all)
                     };
                     let built = threads::wait(control, &mut report, work);
@@ -143,6 +165,13 @@ impl Rows {
                     }
                 }
             }
+        }
+        let spilled = memory.spilled();
+        if spilled > 0 {
+            let megabytes = spilled.div_ceil(1 << 20);
+            pgrx::notice!(
+                "hnsw build needs {megabytes} MB more than maintenance_work_mem, in a temporary file"
+            );
         }
     }
 }

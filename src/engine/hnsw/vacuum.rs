@@ -363,13 +363,13 @@ impl Vacuum {
             return Ok(true);
         }
         while let Some(parent) = adoption.next(&mut self.blocks, doomed)? {
-            let held = Held::lock(self.index, layout, &[number, parent.number])?;
+            let held = Held::lock(self.index, layout, &[number, parent.to.number])?;
             if !adoption.is_there(held.block(number)?)? {
                 return Ok(true);
             }
-            if let Verdict::Change(edge) = adoption.adopt(held.block(parent.number)?, &parent)? {
+            if let Verdict::Change(edge) = adoption.adopt(held.block(parent.to.number)?, &parent)? {
                 let mut change = held.change();
-                adoption.apply(&edge, change.block(parent.number)?)?;
+                adoption.apply(&edge, change.block(parent.to.number)?)?;
                 adoption.settle(&parent, change.block(number)?)?;
                 change.finish()?;
                 return Ok(true);

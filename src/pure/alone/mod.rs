@@ -1,6 +1,9 @@
 //! An index in memory with a single user, for tests and measurements: what the Postgres side does, without locks,
 //! logs and tables.
 
+#[cfg(test)]
+pub(crate) mod samples;
+
 use crate::block::{
     BlockMut, BlockRef, Buffer, ChainMut, Header, Layout, NONE, ROOM, Root, State, Tid, corrupted,
 };
@@ -51,6 +54,8 @@ pub struct Effort {
     pub mended: u64,
     /// As `mended`.
     pub mending: u64,
+    /// Blocks that have got an edge back from those.
+    pub backs: u64,
 }
 
 impl Alone {
@@ -155,11 +160,11 @@ impl Alone {
     /// Finds a parent for a new node and gives it the anchor.
     fn adopt(&mut self, number: u32) -> Result<u32> {
         for parent in self.inserter.parents().to_vec() {
-            let bytes = self.memory.block_mut(parent.number)?;
+            let bytes = self.memory.block_mut(parent.to.number)?;
             if let Verdict::Change(change) = self.inserter.adopt(bytes, &parent, number)? {
                 self.inserter.apply(&change, bytes)?;
                 self.effort.links += 1;
-                return Ok(parent.number);
+                return Ok(parent.to.number);
             }
         }
         match self.root {
@@ -238,6 +243,13 @@ impl Alone {
                 && mender.find(&mut self.memory, root, number, &gone)?
             {
                 mender.rewrite(self.memory.block_mut(number)?, &gone)?;
+                for edge in mender.edges().to_vec() {
+                    let bytes = self.memory.block_mut(edge.to.number)?;
+                    if let Verdict::Change(change) = mender.link(bytes, &edge, &gone)? {
+                        mender.apply(&change, bytes)?;
+                        self.effort.backs += 1;
+                    }
+                }
                 self.effort.mended += 1;
                 self.effort.mending += mender.reads();
             }
@@ -262,7 +274,7 @@ impl Alone {
         self.effort.adopted += 1;
         while let Some(parent) = adoption.next(&mut self.memory, gone)? {
             self.effort.tried += 1;
-            let bytes = self.memory.block_mut(parent.number)?;
+            let bytes = self.memory.block_mut(parent.to.number)?;
             if let Verdict::Change(change) = adoption.adopt(bytes, &parent)? {
                 adoption.apply(&change, bytes)?;
                 return adoption.settle(&parent, self.memory.block_mut(number)?);

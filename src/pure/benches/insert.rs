@@ -41,7 +41,7 @@ impl Bench {
     }
 
     fn build(&self, rows: &[u32], room: u32) -> Alone {
-        let (control, site) = (Control::default(), Site { first: 0, graph: 1 });
+        let (control, site) = (Control::default(), Site { layout: self.layout, first: 0, graph: 1 });
         let mut fold = Folding::new(Arena::new(self.arena.metric(), self.arena.dim()));
         for row in rows {
             fold.push(&self.rows[*row as usize]).unwrap();
@@ -50,9 +50,7 @@ impl Bench {
         let tids: Vec<Tid> = rows.iter().map(|row| Tid { block: *row, offset: 1 }).collect();
         let graph = build_arena(&arena, &self.params, &self.pool, &control).unwrap();
         let packed = Rows { members: &members, tids: &tids };
-        let packer =
-            Packer::new(self.layout, site, &self.rotation, &arena, &graph, packed, &self.pool, &control)
-                .unwrap();
+        let packer = Packer::new(site, &self.rotation, &arena, &graph, packed, &self.pool, &control).unwrap();
         let pages = packer.pages(&self.pool, &control).unwrap();
         let packed = (pages.bytes(), packer.end());
         Alone::with(self.layout, self.rotation.clone(), &self.params, packed, packer.root(), room)
@@ -84,9 +82,10 @@ impl Bench {
         let n = (after.mended - before.mended).max(1) as f64;
         let adopted = after.adopted - before.adopted;
         println!(
-            "  {n} mended: {:.0} us, {:.0} blocks read each; {adopted} adopted, {:.1} tried each",
+            "  {n} mended: {:.0} us, {:.0} blocks read, {:.1} others changed each; {adopted} adopted, {:.1} tried each",
             start.elapsed().as_secs_f64() * 1e6 / n,
             (after.mending - before.mending) as f64 / n,
+            (after.backs - before.backs) as f64 / n,
             (after.tried - before.tried) as f64 / adopted.max(1) as f64,
         );
     }

@@ -6,7 +6,7 @@ use super::layout::{LANE, Layout, OwnForm};
 use super::{NONE, corrupted};
 use crate::code::Factors;
 use crate::fault::Result;
-use crate::own::{self, Own, f16};
+use crate::own::{self, Own, f16, f16s};
 
 /// A block's bytes, to be written. It does not look at what they hold.
 #[derive(Debug)]
@@ -187,11 +187,13 @@ pub(crate) fn load(layout: &Layout, scale: f32, bytes: &[u8], out: &mut [f32]) {
             let words = bytes.as_chunks().0.iter();
             out.iter_mut().zip(words).for_each(|(out, word)| *out = f32::from_le_bytes(*word));
         }
-        OwnForm::F16 => {
-            let words = bytes.as_chunks().0.iter();
-            out.iter_mut()
-                .zip(words)
-                .for_each(|(out, word)| *out = f16::from_le_bytes(*word).to_f32() * scale);
-        }
+        OwnForm::F16 => match f16s(bytes).filter(|_| cfg!(target_endian = "little")) {
+            Some(elements) => Own::F16 { scale, elements }.decode(out),
+            None => {
+                let words = bytes.as_chunks().0.iter();
+                let number = |word: &[u8; 2]| f16::from_le_bytes(*word).to_f32() * scale;
+                out.iter_mut().zip(words).for_each(|(out, word)| *out = number(word));
+            }
+        },
     }
 }

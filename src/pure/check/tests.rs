@@ -1,1 +1,103 @@
+//! Whatever is spoilt is found.
 
+use super::*;
+use crate::alone::samples::{Sample, points};
+use crate::block::BlockMut;
+use crate::graph::Metric;
+
+fn made(dim: usize) -> Sample {
+    let mut rows = points(120, dim, 1);
+    rows.extend(rows[..5].to_vec());
+    let mut sample = Sample::built(Metric::L2, rows, 60);
+    sample.insert(60..125);
+    sample
+}
+
+/// The blocks that satisfy something.
+fn blocks(sample: &mut Sample, right: impl Fn(&Header) -> bool) -> Vec<u32> {
+    let numbers: Vec<u32> = sample.index.numbers().collect();
+    numbers.into_iter().filter(|number| right(&sample.index.header(*number).unwrap())).collect()
+}
+
+/// What is said after a change to the bytes of a block.
+fn said(sample: &mut Sample, number: u32, spoil: impl Fn(&Layout, &mut [u8])) -> Vec<Finding> {
+    let layout = sample.layout;
+    let mut sample = sample.copy();
+    spoil(&layout, sample.index.memory.block_mut(number).unwrap());
+    sample.index.check().unwrap()
+}
+
+#[test]
+fn finds() {
+    for dim in [8, 200, 4000] {
+        let mut sample = made(dim);
+        assert_eq!(sample.index.check().unwrap(), []);
+        let root = sample.index.root.unwrap();
+        let node = blocks(&mut sample, |h| h.state == State::Live && h.level == 0 && h.down != NONE)[20];
+        let upper = blocks(&mut sample, |h| h.state == State::Live && h.level == 1)[2];
+        let owner = blocks(&mut sample, |h| h.state == State::Live && h.chain != NONE)[0];
+        let header = sample.index.header(node).unwrap();
+        let chain = sample.index.header(owner).unwrap().chain;
+        // The first lane.
+        let at = 32 + sample.layout.own_bytes();
+        let down = |to: u32| {
+            move |layout: &Layout, bytes: &mut [u8]| {
+                BlockMut::new(layout, bytes).unwrap().set_down(to);
+            }
+        };
+        let mut expect = |number: u32, text: &str, spoil: &dyn Fn(&Layout, &mut [u8])| {
+            let found = said(&mut sample, number, spoil);
+            assert!(found.iter().any(|f| f.number == number && f.text.contains(text)), "{text}: {found:?}");
+        };
+        expect(node, "not on level 0 of graph", &down(upper));
+        expect(node, "has 0 anchors", &down(if header.down == root.origin { node } else { root.origin }));
+        expect(node, "circle", &down(node));
+        expect(root.origin, "the origin has the parent", &down(node));
+        expect(upper, "has another vector", &down(node));
+        expect(upper, "not on level 0", &down(upper));
+        expect(node, "state 9", &|_, bytes| bytes[6] = 9);
+        expect(node, "there is no graph 77", &|_, bytes| bytes[20] = 77);
+        expect(node, "norm", &|_, bytes| bytes[12] ^= 1);
+        expect(node, "the code of", &|_, bytes| bytes[at + 12] ^= 0xff);
+        expect(node, "the code of", &|_, bytes| bytes[at + 10] ^= 0x40);
+        expect(node, "lane 0 leads to", &|_, bytes| bytes[at + 2] = 0x55);
+        expect(node, "an anchor to", &|layout, bytes| {
+            for lane in 0..32 {
+                bytes[at + lane * layout.stride() + 3] |= 0x80;
+            }
+        });
+        expect(node, "a lane to", &|layout, bytes| {
+            BlockMut::new(layout, bytes).unwrap().copy_lane(0, 1);
+        });
+        expect(owner, "of its chain is something else", &|layout, bytes| {
+            BlockMut::new(layout, bytes).unwrap().set_chain(node);
+        });
+        expect(chain, "that no node leads to", &down(upper));
+        expect(root.entry, "entry of graph", &|_, bytes| bytes[6] = State::Free as u8);
+        expect(root.origin, "origin of graph", &|_, bytes| bytes[6] = State::Free as u8);
+    }
+}
+
+/// No more than was asked for, and an error that is not about the bytes is one.
+#[test]
+fn bounded() {
+    let mut sample = made(8);
+    let mut checker = Checker::new(sample.layout, &[], 7);
+    for number in sample.index.numbers().collect::<Vec<_>>() {
+        checker.look(&mut sample.index.memory, number).unwrap();
+    }
+    checker.finish(&mut sample.index.memory).unwrap();
+    assert_eq!(checker.findings.len(), 7);
+    checker.look(&mut sample.index.memory, u32::MAX).unwrap();
+
+    struct Stopped;
+    impl Pages for Stopped {
+        fn blocks(&self) -> u32 {
+            10
+        }
+        fn read<R>(&mut self, _: u32, _: impl FnOnce(&[u8]) -> R) -> Result<R> {
+            Err(Fault::new("57014", "canceled"))
+        }
+    }
+    assert_eq!(checker.look(&mut Stopped, 1).unwrap_err().state, "57014");
+}

@@ -3,6 +3,7 @@
 use super::beam::{Beam, Candidate, Inside};
 use super::control::{Control, Phase, Stopped};
 use super::links::Links;
+use super::memory::Room;
 use super::prune::select;
 use super::result::Graph;
 use super::rows::{Arena, Space};
@@ -48,7 +49,25 @@ pub fn build_arena(
     pool: &rayon::ThreadPool,
     control: &Control,
 ) -> Result<Graph, Stopped> {
-    match guarded(pool, || Ok(Shadow::of(arena, control)))? {
+    build_arena_in(arena, params, pool, control, None)
+}
+
+/// As [`build_arena`], with room for the shadow, see [`Shadow::size`].
+///
+/// # Errors
+/// As [`build`].
+pub fn build_arena_in(
+    arena: &Arena,
+    params: &Params,
+    pool: &rayon::ThreadPool,
+    control: &Control,
+    room: Option<Room>,
+) -> Result<Graph, Stopped> {
+    let shadow = || match room {
+        Some(room) => Shadow::in_room(arena, room, control),
+        None => Shadow::of(arena, control),
+    };
+    match guarded(pool, || Ok(shadow()))? {
         Some(shadow) => build(&shadow, params, pool, control),
         None => build(arena, params, pool, control),
     }

@@ -1,5 +1,6 @@
 //! Equal vectors become one node with several members, else they would crowd each other's neighbours out.
 
+use super::memory::{Heap, Memory};
 use super::rows::{Arena, Space};
 use crate::fault::Result;
 
@@ -41,10 +42,18 @@ impl Folding {
     /// # Errors
     /// As [`Arena::push`].
     pub fn push(&mut self, vector: &[f32]) -> Result<u32> {
+        self.push_in(vector, &mut Heap)
+    }
+
+    /// As [`push`](Self::push), into memory of the caller's.
+    ///
+    /// # Errors
+    /// As [`Arena::push_in`].
+    pub fn push_in(&mut self, vector: &[f32], memory: &mut impl Memory) -> Result<u32> {
         if (self.arena.len() + 1) * 4 > self.slots.len() * 3 {
             self.grow();
         }
-        let new = self.arena.push(vector)?;
+        let new = self.arena.push_in(vector, memory)?;
         let hash = hash(self.arena.row(new));
         let at = self.find(hash, |node| same(self.arena.row(node), self.arena.row(new)));
         let node = match self.slots[at].1 {

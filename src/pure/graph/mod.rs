@@ -6,7 +6,7 @@
 //! - `links`: the lists while they grow. `beam`: the search. `prune`: the choice of edges.
 //! - `build`: the order of events. `fill`: edges for lanes that are still free. `repair`: nobody unreachable.
 //! - `result`: the graph as flat arrays. `order`: its nodes numbered page by page.
-//! - `control`: progress and cancelling.
+//! - `control`: progress and cancelling. `memory`: where vectors are kept.
 //!
 //! # How
 //!
@@ -28,6 +28,7 @@ mod control;
 mod duplicates;
 pub(crate) mod fill;
 mod links;
+mod memory;
 mod order;
 mod prefetch;
 pub(crate) mod prune;
@@ -37,14 +38,16 @@ mod rows;
 mod shadow;
 #[cfg(test)]
 mod tests;
+mod varied;
 
 pub use crate::metric::Metric;
 pub use beam::{Beam, Candidate, Effort};
 pub(crate) use build::guarded;
-pub use build::{build, build_arena};
+pub use build::{build, build_arena, build_arena_in};
 pub use control::{Control, Phase, Stopped};
 pub use duplicates::{Folding, Members};
 pub use links::NONE;
+pub use memory::{Heap, Memory, Region, Room};
 pub use result::Graph;
 pub use rows::{Arena, Rows, Space};
 pub use shadow::Shadow;

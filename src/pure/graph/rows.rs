@@ -1,9 +1,12 @@
 //! What the construction knows of the vectors: their number and the distance between two of them.
 
 use super::Metric;
+use super::memory::{Heap, Memory, Room};
 use super::prefetch::prefetch;
+use super::varied::Varied;
 use crate::distance::{Kernels, kernels};
 use crate::fault::{Fault, Result, state};
+use crate::own::f32s;
 use crate::plain::Plain;
 
 /// A set of points, numbered from 0, with a distance; that of halves, codes or a mapped file as well.
@@ -43,33 +46,12 @@ pub struct Arena {
     /// log2 of the rows in a chunk.
     shift: u32,
     len: usize,
-    chunks: Vec<Chunk>,
+    /// Pieces, so that growing moves nothing.
+    chunks: Vec<Room>,
     kernels: &'static Kernels<f32>,
     plain: Option<Plain>,
     /// Rows that are not as long as each other, instead of the chunks.
     varied: Option<Varied>,
-}
-
-/// Rows one after the other.
-#[derive(Debug, Default)]
-struct Varied {
-    words: Vec<f32>,
-    /// Where each ends.
-    ends: Vec<usize>,
-}
-
-impl Varied {
-    fn row(&self, i: usize) -> &[f32] {
-        &self.words[i.checked_sub(1).map_or(0, |before| self.ends[before])..self.ends[i]]
-    }
-}
-
-/// A piece of the arena, so that growing moves nothing. Memory that was not written to is only reserved.
-#[derive(Debug)]
-struct Chunk {
-    buffer: Vec<f32>,
-    /// Where the first cache line starts.
-    start: usize,
 }
 
 /// `f32` in a cache line.
@@ -136,6 +118,14 @@ impl Arena {
     /// # Errors
     /// Another number of dimensions; a zero vector under the cosine; more than 2³¹ − 1 rows.
     pub fn push(&mut self, vector: &[f32]) -> Result<u32> {
+        self.push_in(vector, &mut Heap)
+    }
+
+    /// As [`push`](Self::push), into memory of the caller's.
+    ///
+    /// # Errors
+    /// As there, and those of the memory.
+    pub fn push_in(&mut self, vector: &[f32], memory: &mut impl Memory) -> Result<u32> {
         if vector.len() != self.dim && self.varied.is_none() {
             return Err(Fault::new(
                 state::DATA_EXCEPTION,
@@ -154,43 +144,35 @@ impl Arena {
             .filter(|n| *n < i32::MAX as u32)
             .ok_or_else(|| Fault::new(state::PROGRAM_LIMIT_EXCEEDED, "too many rows for one graph"))?;
         if let Some(varied) = &mut self.varied {
-            varied.words.extend(vector);
-            varied.ends.push(varied.words.len());
+            varied.push(vector, memory)?;
             self.len += 1;
             return Ok(node);
         }
         if self.len >> self.shift == self.chunks.len() {
-            let mut buffer = Vec::<f32>::with_capacity((self.stride << self.shift) + LINE);
-            let start = buffer.as_ptr().align_offset(LINE * 4).min(LINE);
-            buffer.resize(start, 0.0);
-            self.chunks.push(Chunk { buffer, start });
+            self.chunks.push(memory.room((self.stride << self.shift) * size_of::<f32>())?);
         }
-        if let Some(Chunk { buffer, start }) = self.chunks.last_mut() {
-            if self.plain.is_some() {
-                buffer.extend(vector);
-            } else {
+        let at = (self.len & ((1 << self.shift) - 1)) * self.stride * size_of::<f32>();
+        if let Some(chunk) = self.chunks.last_mut() {
+            let row = chunk.bytes_mut()[at..].chunks_exact_mut(size_of::<f32>());
+            for (out, x) in row.zip(vector) {
                 // + 0.0 makes one zero of the two, for the folding of equal rows.
-                buffer.extend(vector.iter().map(|x| (f64::from(*x) * scale) as f32 + 0.0));
+                let x = if self.plain.is_some() { *x } else { (f64::from(*x) * scale) as f32 + 0.0 };
+                out.copy_from_slice(&x.to_ne_bytes());
             }
-            buffer.resize(*start + ((self.len & ((1 << self.shift) - 1)) + 1) * self.stride, 0.0);
         }
         self.len += 1;
         Ok(node)
     }
 
-    /// Takes the last row out again.
+    /// Takes the last row out again; the next one is written over it.
     pub fn pop(&mut self) {
+        self.len = self.len.saturating_sub(1);
         if let Some(varied) = &mut self.varied {
-            self.len -= usize::from(varied.ends.pop().is_some());
-            varied.words.truncate(varied.ends.last().copied().unwrap_or(0));
+            varied.pop();
             return;
         }
-        if let Some(chunk) = self.chunks.last_mut() {
-            self.len -= 1;
-            chunk.buffer.truncate(chunk.buffer.len() - self.stride);
-            if chunk.buffer.len() == chunk.start {
-                self.chunks.pop();
-            }
+        if (self.len >> self.shift) + 1 < self.chunks.len() {
+            self.chunks.pop();
         }
     }
 
@@ -212,8 +194,10 @@ impl Arena {
         if let Some(varied) = &self.varied {
             return varied.row(i);
         }
-        let Chunk { buffer, start } = &self.chunks[i >> self.shift];
-        &buffer[start + (i & ((1 << self.shift) - 1)) * self.stride..][..self.stride]
+        let size = self.stride * size_of::<f32>();
+        let row = &self.chunks[i >> self.shift].bytes()[(i & ((1 << self.shift) - 1)) * size..][..size];
+        // Aligned, as rows are whole cache lines.
+        f32s(row).unwrap_or(&[])
     }
 
     #[inline]

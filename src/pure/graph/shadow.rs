@@ -3,6 +3,7 @@
 
 use super::Metric;
 use super::control::Control;
+use super::memory::{Heap, Memory, Room};
 use super::prefetch::prefetch;
 use super::rows::{Arena, Space};
 use rayon::prelude::*;
@@ -13,9 +14,7 @@ use rayon::prelude::*;
 pub struct Shadow {
     stride: usize,
     len: usize,
-    codes: Vec<u8>,
-    /// Where the first cache line starts.
-    start: usize,
+    codes: Room,
     /// Squared size of a step.
     unit: f32,
     kernel: Kernel,
@@ -39,14 +38,29 @@ impl Shadow {
     /// much smaller than the distances between those, say, or if few coordinates are much larger than the
     /// others. None, too, for the inner product, for plain values and if cancelled. Runs on the current pool of rayon.
     pub fn of(arena: &Arena, control: &Control) -> Option<Self> {
+        let room = Heap.room(Self::size(arena)).ok()?;
+        Self::in_room(arena, room, control)
+    }
+
+    /// Bytes that the shadow of an arena takes.
+    pub fn size(arena: &Arena) -> usize {
+        arena.len() * Self::stride(arena.dim())
+    }
+
+    fn stride(dim: usize) -> usize {
+        dim.next_multiple_of(if dim > 64 { 64 } else { 32 })
+    }
+
+    /// As [`of`](Self::of), in room for [`size`](Self::size) bytes.
+    pub fn in_room(arena: &Arena, room: Room, control: &Control) -> Option<Self> {
         if arena.is_empty() || arena.is_plain() || arena.metric() == Metric::InnerProduct {
             return None;
         }
-        let shadow = Self::any(arena, control);
+        let shadow = Self::any(arena, room, control);
         (shadow.error(arena, control) <= GOOD && !control.is_cancelled()).then_some(shadow)
     }
 
-    fn any(arena: &Arena, control: &Control) -> Self {
+    fn any(arena: &Arena, mut room: Room, control: &Control) -> Self {
         let width = arena.dim();
         let sample: Vec<u32> = spread(arena.len(), SAMPLE).collect();
         let mut mean = vec![0f64; width];
@@ -61,10 +75,8 @@ impl Shadow {
         let place = reach.len() - 1 - reach.len() * BEYOND / 1000;
         let reach = *reach.select_nth_unstable_by(place, f32::total_cmp).1;
         let step = if reach > 0.0 { reach / 127.0 } else { 1.0 };
-        let stride = width.next_multiple_of(if width > 64 { 64 } else { 32 });
-        let mut codes = vec![0u8; arena.len() * stride + 64];
-        let start = codes.as_ptr().align_offset(64).min(64);
-        let rows = codes[start..].par_chunks_exact_mut(stride).take(arena.len()).enumerate();
+        let stride = Self::stride(width);
+        let rows = room.bytes_mut().par_chunks_exact_mut(stride).take(arena.len()).enumerate();
         rows.with_min_len(64).filter(|_| !control.is_cancelled()).for_each(|(i, codes)| {
             let row = arena.row(i as u32);
             for ((code, x), m) in codes.iter_mut().zip(row).zip(&mean) {
@@ -72,7 +84,7 @@ impl Shadow {
                 *code = ((x - *m as f32) / step + 128.0) as u8;
             }
         });
-        Self { stride, len: arena.len(), codes, start, unit: step * step, kernel: kernel() }
+        Self { stride, len: arena.len(), codes: room, unit: step * step, kernel: kernel() }
     }
 
     /// How much the ratio of the distance here to the one in the arena varies, in parts of its mean, for pairs
@@ -102,7 +114,7 @@ impl Shadow {
 
     #[inline]
     fn row(&self, node: u32) -> &[u8] {
-        &self.codes[self.start + node as usize * self.stride..][..self.stride]
+        &self.codes.bytes()[node as usize * self.stride..][..self.stride]
     }
 }
 

@@ -24,22 +24,23 @@ impl Choice {
 
     /// Chooses among candidates, which ascend.
     pub(crate) fn choose(&mut self, near: &Near, candidates: &[Candidate], level: u8, params: &Params) {
-        let full = level > 0 || params.lists == Lists::Full;
+        let full = params.lists == Lists::Full;
         let width = if level > 0 { params.m } else { params.lanes };
-        if full {
-            select(near, candidates, width, full, &mut self.edges);
-            self.kept = self.edges.len();
+        let Self { edges, kept, rest } = self;
+        if level > 0 {
+            // Above, all count as kept, as in a graph that was built.
+            select(near, candidates, width, true, edges);
+            *kept = edges.len();
             return;
         }
-        let Self { edges, kept, rest } = self;
         edges.clear();
         rest.clear();
         split(near, candidates, width, edges, rest);
         *kept = edges.len();
-        if params.fill == Fill::None || *kept == width {
+        if *kept == width || !full && params.fill == Fill::None {
             return;
         }
-        if params.fill == Fill::Nearest || rest.len() <= width - *kept {
+        if full || params.fill == Fill::Nearest || rest.len() <= width - *kept {
             edges.extend(rest.iter().take(width - *kept).map(|(c, _)| *c));
         } else {
             angles(near, rest, width, edges);

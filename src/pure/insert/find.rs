@@ -160,7 +160,7 @@ impl Finder {
     /// Puts a block into the pool.
     pub(crate) fn offer(&mut self, pages: &impl Pages, guess: Guess) -> Result<()> {
         let Self { visited, pool, spare, .. } = self;
-        offer(pages.blocks(), visited, pool, spare, guess)
+        offer(pages, visited, pool, spare, guess)
     }
 
     /// Reads blocks of a level until the pool has no more.
@@ -242,7 +242,7 @@ impl Finder {
         for (number, estimate) in hop.lanes() {
             // NaN comes from infinities.
             let distance = if estimate.is_nan() { f32::INFINITY } else { estimate };
-            offer(pages.blocks(), visited, pool, spare, Guess { distance, number })?;
+            offer(pages, visited, pool, spare, Guess { distance, number })?;
         }
         Ok(())
     }
@@ -257,7 +257,7 @@ impl Finder {
 const DOWN: usize = 3;
 
 fn offer(
-    blocks: u32,
+    pages: &impl Pages,
     visited: &Visited,
     pool: &mut Pool,
     spare: &mut Vec<Guess>,
@@ -266,8 +266,8 @@ fn offer(
     if guess.number == NONE {
         return Ok(());
     }
-    if guess.number >= blocks {
-        return Err(corrupted(format_args!("link to {} of {blocks}", guess.number)));
+    if !pages.has(guess.number) {
+        return Err(corrupted(format_args!("link to {} of {}", guess.number, pages.blocks())));
     }
     if !visited.contains(guess.number) {
         spare.extend(pool.offer(guess));

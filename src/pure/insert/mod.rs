@@ -33,6 +33,6 @@ pub(crate) use choose::Choice;
 pub(crate) use find::Finder;
 pub(crate) use insertion::reach;
 pub use insertion::{Edge, Found, Inserter, level_for};
-pub use link::{Change, Verdict};
+pub use link::{Change, Parent, Verdict};
 pub use near::Seen;
 pub use stored::Stored;

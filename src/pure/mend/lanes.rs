@@ -8,7 +8,7 @@ use crate::graph::{Candidate, Params};
 use crate::insert::find::Reach;
 use crate::insert::link::{Linker, inner_distances, same};
 use crate::insert::near::Near;
-use crate::insert::{Choice, Finder, Seen, Stored};
+use crate::insert::{Change, Choice, Edge, Finder, Seen, Stored, Verdict};
 use crate::search::Pages;
 use crate::search::pool::Candidate as Guess;
 
@@ -26,6 +26,8 @@ pub struct Mender {
     estimates: Vec<f32>,
     guesses: Vec<Guess>,
     seen: Option<Seen>,
+    /// Edges that the last rewriting has put in and that are to get one back.
+    edges: Vec<Edge>,
 }
 
 impl Mender {
@@ -40,13 +42,14 @@ impl Mender {
             },
             vector: Stored::default(),
             finder: Finder::new(layout),
-            linker: Linker::new(layout),
+            linker: Linker::new(layout, params.lists),
             near: Near::new(&layout),
             choice: Choice::default(),
             candidates: vec![],
             estimates: vec![],
             guesses: vec![],
             seen: None,
+            edges: vec![],
             layout,
         }
     }
@@ -88,7 +91,7 @@ impl Mender {
             Ok(Some((Seen { number, version, level, graph, dead: header.state == State::Dead }, gone)))
         })??;
         let Some((seen, gone)) = found else { return Ok(false) };
-        let (level, reach) = (seen.level, reach(&self.params, seen.level, gone));
+        let (level, reach) = (seen.level, reach(&self.layout, &self.params, seen.level, gone));
         let Self { finder, vector, guesses, .. } = self;
         finder.around(pages, vector, number, guesses, level, reach)?;
         if finder.near.seen.len() < reach.least && level <= root.level {
@@ -110,8 +113,9 @@ impl Mender {
     /// # Errors
     /// Corrupted bytes.
     pub fn rewrite(&mut self, bytes: &mut [u8], doomed: &impl Fn(u32) -> bool) -> Result<bool> {
+        self.edges.clear();
         let Some(seen) = self.seen else { return Ok(false) };
-        let Self { layout, linker, vector, near, choice, params, .. } = self;
+        let Self { layout, linker, vector, near, choice, params, edges, .. } = self;
         let Some(block) = same(layout, bytes, &seen)? else { return Ok(false) };
         let width = if seen.level > 0 { params.m } else { params.lanes };
         let (mut kept, used) = (usize::from(block.header().kept), block.used());
@@ -121,7 +125,7 @@ impl Mender {
             .collect();
         let new = |c: &&Candidate| !lanes.contains(&Some(near.seen[c.node as usize].number));
         let (keep, fill) = choice.edges.split_at(choice.kept);
-        let keep: Vec<u32> = keep.iter().filter(new).map(|c| c.node).collect();
+        let keep: Vec<(u32, f32)> = keep.iter().filter(new).map(|c| (c.node, c.distance)).collect();
         let fill: Vec<u32> = fill.iter().rev().filter(new).map(|c| c.node).collect();
         let mut block = BlockMut::new(layout, bytes)?;
         let mut put = |block: &mut BlockMut<'_>, lanes: &mut [Option<u32>], lane: usize, node: u32| {
@@ -129,8 +133,9 @@ impl Mender {
             block.encode_lane(lane, number, &mut linker.coder, vector.decoded(), near.vector(node));
             lanes[lane] = Some(number);
         };
-        for node in keep {
+        for (node, distance) in keep {
             let Some(hole) = lanes.iter().position(Option::is_none) else { break };
+            edges.push(Edge { to: near.seen[node as usize], back: true, distance });
             if hole >= kept {
                 if hole > kept {
                     block.copy_lane(kept, hole);
@@ -154,18 +159,48 @@ impl Mender {
             let Some(hole) = lanes.iter().rposition(Option::is_none) else { break };
             put(&mut block, &mut lanes, hole, node);
         }
-        for lane in 0..lanes.len() {
-            if lanes[lane].is_none() && lane < used {
-                block.clear_lane(lane);
-            }
+        for lane in (0..used).filter(|lane| lanes[*lane].is_none()) {
+            block.clear_lane(lane);
         }
         let end = lanes.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
         block.set_counts(kept, end);
         Ok(true)
     }
+
+    /// The new edges that are to get one back.
+    pub fn edges(&self) -> &[Edge] {
+        &self.edges
+    }
+
+    /// What a neighbour's bytes must become so that it has an edge back.
+    ///
+    /// # Errors
+    /// Corrupted bytes.
+    pub fn link(&mut self, bytes: &[u8], edge: &Edge, doomed: &impl Fn(u32) -> bool) -> Result<Verdict> {
+        let Self { layout, linker, finder, params, seen: Some(seen), .. } = self else {
+            return Ok(Verdict::Gone);
+        };
+        let Some(block) = same(layout, bytes, &edge.to)? else { return Ok(Verdict::Gone) };
+        let width = if seen.level > 0 { params.m } else { layout.lanes() };
+        linker.decide(&block, finder.target(), seen.number, width, None, doomed)
+    }
+
+    /// Writes a change into the bytes it was made for, which must not have changed since.
+    ///
+    /// # Errors
+    /// Corrupted bytes.
+    pub fn apply(&mut self, change: &Change, bytes: &mut [u8]) -> Result<()> {
+        self.linker.apply(change, &self.vector, bytes)
+    }
 }
 
-/// How far to look around a block on a level that loses so many edges.
-fn reach(params: &Params, level: u8, _gone: usize) -> Reach {
-    crate::insert::reach(params, level)
+/// How far to look around a block on a level that loses so many edges. Near the dead, the number of the living that
+/// are found is what counts.
+fn reach(layout: &Layout, params: &Params, level: u8, gone: usize) -> Reach {
+    let places = params.ef_construction;
+    let few = 32.min(places * 3 / 4);
+    match level {
+        0 => Reach { pool: places * 4 / 5, least: (16 * gone).clamp(few, places * 3 / 4), most: 16 * places },
+        _ => crate::insert::reach(layout, params, level),
+    }
 }

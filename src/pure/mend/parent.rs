@@ -6,8 +6,9 @@
 
 use crate::block::{BlockMut, BlockRef, Layout, NONE, State, corrupted};
 use crate::fault::Result;
-use crate::insert::link::{Linker, inner_distances, same};
-use crate::insert::{Change, Seen, Stored, Verdict};
+use crate::graph::Lists;
+use crate::insert::link::{FEW, Linker, inner_distances, same};
+use crate::insert::{Change, Parent, Seen, Stored, Verdict};
 use crate::search::Pages;
 use crate::search::target::Target;
 use std::collections::VecDeque;
@@ -24,6 +25,8 @@ pub struct Adoption {
     seen: Option<Seen>,
     /// Neighbours that were not tried, the nearest last.
     neighbours: Vec<(f32, u32)>,
+    /// Those that were, and are no descendants, with their depths; the next to be tried once more is the last.
+    again: Vec<(u32, Seen)>,
     /// Where the way up goes on.
     up: u32,
     /// Ancestors and their other descendants that were not tried.
@@ -56,7 +59,7 @@ fn look(layout: &Layout, pages: &mut impl Pages, number: u32, graph: u32) -> Res
 }
 
 fn bounded(pages: &impl Pages, number: u32) -> Result<()> {
-    if number >= pages.blocks() {
+    if !pages.has(number) {
         return Err(corrupted(format_args!("link to {number} of {}", pages.blocks())));
     }
     Ok(())
@@ -68,11 +71,12 @@ impl Adoption {
         Self {
             vector: Stored::default(),
             target: Target::new(&layout),
-            linker: Linker::new(layout),
+            linker: Linker::new(layout, Lists::Short),
             estimates: vec![],
             child: NONE,
             seen: None,
             neighbours: vec![],
+            again: vec![],
             up: NONE,
             wide: VecDeque::new(),
             layout,
@@ -88,6 +92,7 @@ impl Adoption {
         (self.seen, self.child) = (None, number);
         self.wide.clear();
         neighbours.clear();
+        self.again.clear();
         let block = BlockRef::new(layout, bytes)?;
         let header = block.header();
         let node = matches!(header.state, State::Live | State::Dead) && header.level == 0;
@@ -110,15 +115,24 @@ impl Adoption {
     ///
     /// # Errors
     /// Corrupted blocks, and whatever comes from the pages.
-    pub fn next(&mut self, pages: &mut impl Pages, doomed: &impl Fn(u32) -> bool) -> Result<Option<Seen>> {
+    pub fn next(&mut self, pages: &mut impl Pages, doomed: &impl Fn(u32) -> bool) -> Result<Option<Parent>> {
         let Some(child) = self.seen else { return Ok(None) };
         while let Some((_, number)) = self.neighbours.pop() {
             let found = look(&self.layout, pages, number, child.graph)?.filter(|found| !found.seen.dead);
             if let Some(found) = found
-                && !self.descends(pages, found, child)?
+                && let Some(depth) = self.depth(pages, found, child)?
             {
-                return Ok(Some(found.seen));
+                self.again.push((depth, found.seen));
+                if depth <= DEEP {
+                    return Ok(Some(Parent { to: found.seen, anchors: FEW }));
+                }
             }
+            if self.neighbours.is_empty() {
+                self.again.sort_by_key(|(depth, _)| std::cmp::Reverse(*depth));
+            }
+        }
+        if let Some((_, to)) = self.again.pop() {
+            return Ok(Some(Parent { to, anchors: usize::MAX }));
         }
         let mut steps = 0;
         while self.up != NONE && doomed(self.up) {
@@ -144,37 +158,44 @@ impl Adoption {
             circle(pages, wide.len() as u32, child.number)?;
             let found = look(&self.layout, pages, number, child.graph)?;
             if let Some(found) = found.filter(|found| !doomed(found.seen.number)) {
-                return Ok(Some(found.seen));
+                return Ok(Some(Parent { to: found.seen, anchors: usize::MAX }));
             }
         }
         Ok(None)
     }
 
-    /// Whether the way up from a node leads to the child.
-    fn descends(&self, pages: &mut impl Pages, from: Look, child: Seen) -> Result<bool> {
-        let (mut at, mut steps) = (from, 0);
+    /// How many nodes are above one; none if the child is among them.
+    fn depth(&self, pages: &mut impl Pages, from: Look, child: Seen) -> Result<Option<u32>> {
+        let (mut at, mut depth) = (from, 0);
         while at.down != NONE {
             if at.down == child.number {
-                return Ok(true);
+                return Ok(None);
             }
             match look(&self.layout, pages, at.down, child.graph)? {
                 Some(next) => at = next,
                 // Not a way to the origin: nobody knows.
-                None => return Ok(true),
+                None => return Ok(None),
             }
-            steps += 1;
-            circle(pages, steps, child.number)?;
+            depth += 1;
+            circle(pages, depth, child.number)?;
         }
-        Ok(at.seen.number == child.number)
+        Ok((at.seen.number != child.number).then_some(depth))
     }
 
     /// What a block's bytes must become so that it is the parent. [`Verdict::Stay`]: it cannot be.
     ///
     /// # Errors
     /// Corrupted bytes.
-    pub fn adopt(&mut self, bytes: &[u8], parent: &Seen) -> Result<Verdict> {
-        let Some(block) = same(&self.layout, bytes, parent)? else { return Ok(Verdict::Gone) };
-        self.linker.decide(&block, &self.target, self.child, self.layout.lanes(), true)
+    pub fn adopt(&mut self, bytes: &[u8], parent: &Parent) -> Result<Verdict> {
+        let Some(block) = same(&self.layout, bytes, &parent.to)? else { return Ok(Verdict::Gone) };
+        self.linker.decide(
+            &block,
+            &self.target,
+            self.child,
+            self.layout.lanes(),
+            Some(parent.anchors),
+            &|_| false,
+        )
     }
 
     /// Writes a change into the parent's bytes, which must not have changed since.
@@ -198,15 +219,22 @@ impl Adoption {
     ///
     /// # Errors
     /// Too few bytes.
-    pub fn settle(&self, parent: &Seen, bytes: &mut [u8]) -> Result<()> {
-        BlockMut::new(&self.layout, bytes)?.set_down(parent.number);
+    pub fn settle(&self, parent: &Parent, bytes: &mut [u8]) -> Result<()> {
+        BlockMut::new(&self.layout, bytes)?.set_down(parent.to.number);
         Ok(())
     }
 }
 
+/// Below this, a parent is only taken if none above it can be: the way up is walked often. Vacuums in a row would
+/// otherwise make it longer and longer.
+const DEEP: u32 = 24;
+
+/// Steps up to which nobody asks how many blocks there are.
+const LONGEST: u32 = 1000;
+
 /// An error after more steps than there are blocks.
 fn circle(pages: &impl Pages, steps: u32, number: u32) -> Result<()> {
-    if steps > pages.blocks() {
+    if steps > LONGEST && steps > pages.blocks() {
         return Err(corrupted(format_args!("the way from {number} to the origin is a circle")));
     }
     Ok(())

@@ -1,1 +1,238 @@
+//! Nodes die, and the graph lives on.
 
+use super::*;
+use crate::alone::samples::{METRICS, Sample, params, points};
+use crate::block::{BlockRef, Header, State};
+use crate::fault::state;
+use crate::graph::Metric;
+use crate::insert::{Inserter, Verdict};
+use crate::search::Pages;
+use proptest::prelude::*;
+use std::collections::HashSet;
+use std::sync::{Mutex, OnceLock};
+
+/// Nothing is left that leads to blocks that were freed.
+fn clean(sample: &mut Sample) {
+    sample.check();
+    for number in sample.index.numbers().collect::<Vec<_>>() {
+        let state = sample.index.header(number).unwrap().state;
+        let root = sample.index.root.unwrap();
+        let kept = state != State::Dead || number == root.origin || on_entry(sample, number);
+        assert!(kept, "{number}");
+    }
+}
+
+fn on_entry(sample: &mut Sample, number: u32) -> bool {
+    let root = sample.index.root.unwrap();
+    let mut at = root.entry;
+    for _ in 0..=root.level {
+        if at == number {
+            return true;
+        }
+        at = sample.index.header(at).unwrap().down;
+    }
+    false
+}
+
+/// What is left is as good as a graph that was built of it.
+#[test]
+fn mends() {
+    for (dim, n) in [(3, 800), (8, 800), (50, 800), (384, 500), (4000, 100)] {
+        for metric in METRICS {
+            let rows = points(n, dim, dim as u64);
+            let left = |row: usize| row.wrapping_mul(0x9e37_79b9) >> 7 & 3 == 0;
+            let there: Vec<usize> = (0..n).filter(|row| left(*row)).collect();
+            let built = Sample::of(metric, rows.clone(), there).recall(20);
+            let mut sample = Sample::built(metric, rows, n);
+            sample.kill(|row| !left(row));
+            sample.index.mend().unwrap();
+            clean(&mut sample);
+            let recall = sample.recall(20);
+            assert!(recall >= built - 0.02, "{metric:?} {dim}: {recall}, built {built}");
+        }
+    }
+}
+
+/// A fifth dies and comes back, again and again; clusters die as a whole.
+#[test]
+fn lives_on() {
+    for (dim, n) in [(8, 400), (100, 300), (4000, 50)] {
+        for metric in METRICS {
+            let rows = points(n, dim, 5);
+            let mut sample = Sample::built(metric, rows, n);
+            let before = sample.recall(30);
+            for round in 0..10 {
+                let dies = move |row: usize| match round {
+                    7 => row % 10 < 2,
+                    8 => row % 10 > 0,
+                    _ => (row.wrapping_mul(0x9e37_79b9) >> 5).wrapping_add(round).is_multiple_of(5),
+                };
+                sample.kill(dies);
+                sample.index.mend().unwrap();
+                clean(&mut sample);
+                sample.insert((0..n).filter(|row| dies(*row)));
+                sample.check();
+            }
+            let after = sample.recall(30);
+            assert!(after >= before - 0.02, "{metric:?} {dim}: {before}, then {after}");
+        }
+    }
+}
+
+/// The origin stays when all others die, and whoever comes then has it for a parent.
+#[test]
+fn only_the_dead() {
+    for first in [0, 200] {
+        let mut sample = Sample::built(Metric::L2, points(300, 20, 1), first);
+        sample.insert(first..200);
+        sample.kill(|_| true);
+        sample.index.mend().unwrap();
+        clean(&mut sample);
+        let live = sample.index.numbers().count();
+        sample.insert(200..300);
+        clean(&mut sample);
+        assert!(sample.recall(40) > 0.97);
+        // The blocks were used again.
+        assert!(sample.index.numbers().count() <= live);
+    }
+}
+
+/// Someone has joined while all were dead but not yet freed.
+#[test]
+fn orphans_are_found() {
+    let mut sample = Sample::built(Metric::L2, points(300, 20, 1), 200);
+    sample.kill(|_| true);
+    let doomed = sample.index.doomed().unwrap();
+    let gone = |number| doomed.contains(&number);
+    sample.insert(200..210);
+    let layout = sample.layout;
+    let mut clung = vec![];
+    for number in doomed.iter().copied() {
+        clung.extend(orphans(&layout, sample.index.memory.block_mut(number).unwrap(), &gone).unwrap());
+    }
+    let joined = clung.iter().filter(|number| sample.index.header(**number).unwrap().state == State::Live);
+    assert!(joined.count() > 0);
+    sample.index.mend().unwrap();
+    clean(&mut sample);
+}
+
+/// What was put into a block between the search and the rewriting stays.
+#[test]
+fn keeps_what_was_added_meanwhile() {
+    let (metric, layout) = (Metric::L2, |sample: &Sample| sample.layout);
+    let mut sample = Sample::built(metric, points(400, 20, 1), 300);
+    sample.kill(|row| row % 3 == 0);
+    let doomed = sample.index.doomed().unwrap();
+    let gone = |number| doomed.contains(&number);
+    let root = sample.index.root.unwrap();
+    let mut mender = Mender::new(layout(&sample), &params(metric));
+    let mut inserter = Inserter::new(layout(&sample), &params(metric));
+    inserter.start(&sample.rotation, &sample.rows[333]).unwrap();
+    inserter.find(&mut sample.index.memory, Some(root), 0).unwrap();
+    let edge = inserter.edges(0)[0];
+    let number = edge.to.number;
+    assert!(mender.find(&mut sample.index.memory, root, number, &gone).unwrap());
+    let layout = layout(&sample);
+    let bytes = sample.index.memory.block_mut(number).unwrap();
+    let Verdict::Change(change) = inserter.link(bytes, &edge, 601).unwrap() else { panic!("no change") };
+    inserter.apply(&change, bytes).unwrap();
+    let lanes = |bytes: &[u8]| -> (HashSet<(u32, bool)>, Header) {
+        let block = BlockRef::new(&layout, bytes).unwrap();
+        let lanes = block.neighbours().filter(|(_, other)| !gone(*other));
+        (lanes.map(|(lane, other)| (other, block.is_anchor(lane))).collect(), *block.header())
+    };
+    let (before, _) = lanes(bytes);
+    assert!(before.contains(&(601, false)));
+    assert!(mender.rewrite(bytes, &gone).unwrap());
+    let (after, header) = lanes(bytes);
+    assert!(after.is_superset(&before) && after.len() > before.len());
+    let block = BlockRef::new(&layout, bytes).unwrap();
+    assert!(block.neighbours().all(|(_, other)| !gone(other)));
+    assert_eq!(block.neighbours().count(), usize::from(header.used));
+    assert!(header.kept > 3 && header.kept < header.used);
+    // It is another node now.
+    bytes[8] ^= 1;
+    let copy = bytes.to_vec();
+    assert!(!mender.rewrite(bytes, &gone).unwrap() && bytes == copy);
+}
+
+/// Whose parent and lanes stay is left alone.
+#[test]
+fn nothing_to_do() {
+    let mut sample = Sample::built(Metric::L2, points(100, 20, 1), 100);
+    let (layout, root) = (sample.layout, sample.index.root.unwrap());
+    let mut mender = Mender::new(layout, &params(Metric::L2));
+    let mut adoption = Adoption::new(layout);
+    for number in sample.index.numbers().collect::<Vec<_>>() {
+        assert!(!mender.find(&mut sample.index.memory, root, number, &|_| false).unwrap());
+        let bytes = sample.index.memory.block_mut(number).unwrap();
+        assert!(!adoption.start(number, bytes, &|_| false).unwrap());
+    }
+    let before = sample.index.memory.bytes().to_vec();
+    sample.index.mend().unwrap();
+    assert!(before == sample.index.memory.bytes());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: if cfg!(miri) { 2 } else { 100 }, failure_persistence: None, ..ProptestConfig::default()
+    })]
+
+    /// Whatever is written over the pages, it is mended, or there is an error.
+    #[test]
+    fn survives_corruption(
+        dim in prop::sample::select(&[8usize, 4000][..]),
+        hits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..200),
+        headers in prop::collection::vec((0..60u32, 0..32usize, any::<u8>()), 0..20),
+    ) {
+        static GOOD: [OnceLock<Mutex<Sample>>; 2] = [const { OnceLock::new() }; 2];
+        let good = GOOD[usize::from(dim > 8)].get_or_init(|| {
+            let mut sample = Sample::built(Metric::L2, points(60, dim, 3), 60);
+            sample.kill(|row| row % 3 == 0);
+            Mutex::new(sample)
+        });
+        let mut sample = good.lock().unwrap().copy();
+        let used = sample.index.numbers().count() * sample.layout.block_bytes();
+        for (at, byte) in hits {
+            let bytes = sample.index.memory.bytes_mut();
+            bytes[at.index(used)] = byte;
+        }
+        for (number, at, byte) in headers {
+            if let Ok(block) = sample.index.memory.block_mut(number * sample.layout.step()) {
+                block[at] = byte;
+            }
+        }
+        if let Err(fault) = sample.index.mend() {
+            prop_assert_eq!(fault.state, state::DATA_CORRUPTED);
+        }
+        let _ = sample.index.check().unwrap();
+    }
+}
+
+/// A circle of parents is an error and not a loop.
+#[test]
+fn circles_end() {
+    let mut sample = Sample::built(Metric::L2, points(100, 20, 1), 100);
+    let layout = sample.layout;
+    let root = sample.index.root.unwrap();
+    let (one, two) = (root.origin + 1, root.origin + 2);
+    for (a, b) in [(one, two), (two, one)] {
+        let bytes = sample.index.memory.block_mut(a).unwrap();
+        crate::block::BlockMut::new(&layout, bytes).unwrap().set_down(b);
+    }
+    let gone = |number| number == one || number == two;
+    let mut adoption = Adoption::new(layout);
+    let bytes = sample.index.memory.block_mut(one).unwrap();
+    assert!(adoption.start(one, bytes, &gone).unwrap());
+    let mut tried = 0;
+    let fault = loop {
+        match adoption.next(&mut sample.index.memory, &gone) {
+            Ok(Some(_)) => tried += 1,
+            Ok(None) => panic!("no error"),
+            Err(fault) => break fault,
+        }
+        assert!(tried < 1000);
+    };
+    assert_eq!(fault.state, state::DATA_CORRUPTED);
+    assert!(sample.index.memory.blocks() > 100);
+}

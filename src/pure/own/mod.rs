@@ -10,6 +10,7 @@ mod tests;
 mod view;
 
 pub use half::f16;
+use half::slice::HalfFloatSliceExt;
 pub use kernels::{Kernels, inner_product, kernels, l2_squared, variants};
 pub use view::{f16s, f32s};
 
@@ -80,7 +81,8 @@ impl Own<'_> {
         match *self {
             Self::F32(x) => out.copy_from_slice(x),
             Self::F16 { scale, elements } => {
-                out.iter_mut().zip(elements).for_each(|(out, x)| *out = x.to_f32() * scale);
+                elements.convert_to_f32_slice(out);
+                out.iter_mut().for_each(|x| *x *= scale);
             }
         }
     }
