@@ -18,7 +18,9 @@ pub fn propose(index: Index, layout: &Layout, taken: &[u32]) -> u32 {
     let first = index.page(META, Mode::Share);
     let hint = Meta::hint(page::room(first.bytes()), spread());
     drop(first);
+    // The page may be missing, where one that was added without log has not come to a standby.
     if hint != 0
+        && hint < index.pages()
         && let Some(number) = free_on(index, layout, hint, taken)
     {
         return number;
@@ -56,7 +58,7 @@ fn free_on(index: Index, layout: &Layout, number: u32, taken: &[u32]) -> Option<
 }
 
 /// Where in a block its state is; see `conifer_pure::block`.
-const STATE: usize = 6;
+pub const STATE: usize = 6;
 
 /// A page of the free space map, which is taken out of it.
 #[allow(unsafe_code)]

@@ -1,7 +1,8 @@
 //! Pages in the server's buffers.
 #![allow(unsafe_code)]
 
-use conifer_pure::block::PAGE;
+use crate::raise::raise;
+use conifer_pure::block::{PAGE, corrupted};
 use pgrx::pg_sys;
 use pgrx::pg_sys::ffi::pg_guard_ffi_boundary;
 
@@ -72,6 +73,10 @@ impl Index {
     #[inline]
     pub fn read(self, number: u32, mode: Mode, strategy: pg_sys::BufferAccessStrategy) -> Page {
         let fork = pg_sys::ForkNumber::MAIN_FORKNUM;
+        if number == pg_sys::InvalidBlockNumber {
+            // The server would take it for the wish to have a new one.
+            raise(corrupted(format_args!("link to page {number}")));
+        }
         // SAFETY: the relation is open. The closure owns nothing that would have to be dropped if the server raises an
         // error in it.
         let buffer = unsafe {

@@ -5,6 +5,7 @@ use super::buffer::Index;
 use super::class::Columns;
 use super::fresh::Fresh;
 use super::key;
+use super::known::Known;
 use super::options::Options;
 use super::rows::Rows;
 use super::threads;
@@ -67,7 +68,7 @@ fn meta(index: Index, columns: &Columns) -> Meta {
     let descriptor = unsafe { PgTupleDesc::from_pg_unchecked((*index.0).rd_att) };
     let dim = descriptor.get(columns.key.len()).map_or(-1, |column| column.atttypmod);
     if dim < 1 {
-        raise(Fault::new(state::DATA_EXCEPTION, "column does not have dimensions"));
+        raise(Fault::new(state::INVALID_PARAMETER_VALUE, "column does not have dimensions"));
     }
     let params = Params::for_options(columns.class.metric, options.m.into(), options.ef_construction.into());
     let wanted = block::Options { lanes: params.lanes, ..block::Options::default() };
@@ -145,6 +146,7 @@ pub unsafe extern "C-unwind" fn ambuild(
         let message = format!("index \"{}\" already contains data", index.name());
         raise(Fault::new(state::INTERNAL_ERROR, message));
     }
+    Known::forget(index);
     let columns = Columns::of(index);
     let meta = meta(index, &columns);
     // SAFETY: the relations are open; a context of our own for what detoasting leaves behind.

@@ -9,6 +9,7 @@ use conifer_pure::block::{
     BlockMut, BlockRef, ChainMut, ChainRef, Header, Layout, NONE, State, Tid, corrupted,
 };
 use conifer_pure::insert::Seen;
+use std::collections::HashSet;
 
 /// Adds a row to a node. False if the node has gone or changed meanwhile: the caller looks for it again.
 ///
@@ -102,8 +103,12 @@ pub fn sweep(
     'again: loop {
         swept.left = 0;
         let (mut before, mut next) = (number, owner.chain);
+        let mut met = HashSet::new();
         while next != NONE {
             pgrx::check_for_interrupts!();
+            if !met.insert(next) {
+                return Err(corrupted(format_args!("block {next} is in a chain twice")));
+            }
             let held = Held::lock(index, layout, &[before, next])?;
             let now = *BlockRef::new(layout, held.block(before)?)?.header();
             if now.chain != next {

@@ -5,6 +5,7 @@ use super::buffer::{Index, Mode};
 use super::class::Columns;
 use super::page::{self, Kind};
 use crate::raise::{OrRaise, raise};
+use conifer_pure::block::corrupted;
 use conifer_pure::fault::{Fault, state};
 use conifer_pure::index::Meta;
 use conifer_pure::rotation::Rotation;
@@ -65,6 +66,12 @@ impl Known {
         })
     }
 
+    /// Forgets an index, which is made anew: in the same file if that is of this transaction.
+    pub fn forget(index: Index) {
+        let name = name(index);
+        KNOWN.with_borrow_mut(|all| all.retain(|(n, _)| *n != name));
+    }
+
     fn read(index: Index) -> Self {
         let columns = Columns::of(index);
         let first = index.page(META, Mode::Share);
@@ -76,6 +83,9 @@ impl Known {
         if !same {
             let message = format!("index \"{}\" was made for other operator classes", index.name());
             raise(Fault::new(state::DATA_CORRUPTED, message).hint("REINDEX the index."));
+        }
+        if (meta.directory == 0) != columns.key.is_empty() {
+            raise(corrupted("it has no directory of keys, or one for no keys"));
         }
         Self { rotation: Rotation::new(meta.layout.dim(), meta.seed), meta, columns }
     }

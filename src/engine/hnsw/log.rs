@@ -1,10 +1,11 @@
 //! Changes of blocks: pages locked in order, changed all at once, and logged as differences (GenericXLog).
 #![allow(unsafe_code)]
 
+use super::alloc::STATE;
 use super::buffer::{Index, Mode, Page};
 use super::page::{self, Kind};
 use conifer_pure::Result;
-use conifer_pure::block::{Layout, PAGE, ROOM, corrupted};
+use conifer_pure::block::{Layout, PAGE, ROOM, State, corrupted};
 use pgrx::pg_sys;
 
 /// Most pages of a log record.
@@ -198,9 +199,10 @@ impl Change<'_> {
     fn spread(&mut self) -> Result<()> {
         let layout = self.held.layout;
         let mut first = vec![];
-        let mut rest = vec![];
+        let (mut free, mut used) = (vec![], vec![]);
         for ((number, whole), (_, before)) in self.held.whole.iter().zip(&self.before) {
             let page = layout.place(*number)?.page;
+            let mut rest = vec![];
             for (i, (new, old)) in whole.chunks(ROOM).zip(before.chunks(ROOM)).enumerate() {
                 let at = self.held.at(page + i as u32)?;
                 let fresh = page::kind(self.held.pages[at].bytes())? == Kind::New;
@@ -208,7 +210,15 @@ impl Change<'_> {
                     (if i == 0 { &mut first } else { &mut rest }).push((at, i == 0, new.to_vec()));
                 }
             }
+            if before.get(STATE) != Some(&(State::Free as u8)) {
+                used.append(&mut rest);
+            } else {
+                free.append(&mut rest);
+            }
         }
+        // Nobody reads what was free until its first page says otherwise, so that comes first.
+        let mut rest = free;
+        rest.append(&mut used);
         let room = MOST - self.roots.len();
         // As many of the rest go with the first pages as there is room for.
         let early = (first.len() + rest.len()).saturating_sub(room).min(rest.len());

@@ -7,6 +7,8 @@ use conifer_pure::Result;
 use conifer_pure::block::{PAGE, ROOM};
 use conifer_pure::fault::{Fault, state};
 
+/// Bytes of Postgres' header.
+pub const HEADER: usize = 24;
 /// Where the room starts.
 pub const FRONT: usize = PAGE - ROOM - TAIL;
 /// Bytes behind the room.

@@ -7,7 +7,7 @@ use super::known::{Known, META};
 use super::page::{self, Kind};
 use super::roots;
 use crate::raise::{OrRaise, raise};
-use conifer_pure::block::{BlockRef, ChainRef, PAGE, Root, State};
+use conifer_pure::block::{BlockRef, ChainRef, Layout, PAGE, Root, State, Tid};
 use conifer_pure::check::Checker;
 use conifer_pure::fault::{Fault, state};
 use conifer_pure::index::Key;
@@ -62,11 +62,78 @@ impl Drop for Open {
     }
 }
 
+/// The table of an index, open until this is dropped.
+struct Table(Option<pg_sys::Relation>);
+
+impl Table {
+    fn of(index: pg_sys::Oid) -> Self {
+        // SAFETY: lookups in catalogs; opened with a lock that lets others read and write, before its index is.
+        unsafe {
+            let oid = pg_sys::IndexGetRelation(index, true);
+            let table = (oid != pg_sys::InvalidOid)
+                .then(|| pg_sys::relation_open(oid, pg_sys::AccessShareLock as i32));
+            // Of another table access method, nobody knows what a row is.
+            match table {
+                Some(heap) if (*(*heap).rd_rel).relam != pg_sys::HEAP_TABLE_AM_OID => {
+                    pg_sys::relation_close(heap, pg_sys::AccessShareLock as i32);
+                    Self(None)
+                }
+                other => Self(other),
+            }
+        }
+    }
+
+    /// Rows of a block that the table does not have.
+    fn lost(&self, blocks: &mut Blocks, layout: &Layout, number: u32) -> conifer_pure::Result<Vec<Tid>> {
+        let Some(table) = self.0 else { return Ok(vec![]) };
+        let mut rows = || -> conifer_pure::Result<Vec<Tid>> {
+            blocks.read(number, |bytes| {
+                let header = *BlockRef::new(layout, bytes)?.header();
+                Ok(match ChainRef::new(layout, bytes)? {
+                    Some(chain) => chain.tids().collect(),
+                    None => Some(header.tid).filter(|_| header.state == State::Live).into_iter().collect(),
+                })
+            })?
+        };
+        let mut lost: Vec<Tid> =
+            rows()?.into_iter().filter(|tid| tid.is_some() && !is_there(table, *tid)).collect();
+        if !lost.is_empty() {
+            // A vacuum may have taken them out of both since.
+            let now = rows()?;
+            lost.retain(|tid| now.contains(tid) && !is_there(table, *tid));
+        }
+        Ok(lost)
+    }
+}
+
+impl Drop for Table {
+    fn drop(&mut self) {
+        if let Some(table) = self.0.filter(|_| !std::thread::panicking()) {
+            // SAFETY: opened in `of`.
+            unsafe { pg_sys::relation_close(table, pg_sys::AccessShareLock as i32) }
+        }
+    }
+}
+
+/// Whether a heap has a row there, dead or alive: an index never leads to a line pointer that is not used.
+fn is_there(heap: pg_sys::Relation, tid: Tid) -> bool {
+    if tid.block >= Index(heap).pages() {
+        return false;
+    }
+    let page = Index(heap).page(tid.block, Mode::Share);
+    let at = page::HEADER + (usize::from(tid.offset) - 1) * size_of::<u32>();
+    let lower = usize::from(u16::from_ne_bytes([page.bytes()[12], page.bytes()[13]]));
+    let pointer = page.bytes().get(at..lower.max(at)).and_then(|bytes| bytes.first_chunk());
+    // The flags of a line pointer are bits 15 and 16; none of them: unused.
+    pointer.is_some_and(|pointer| u32::from_ne_bytes(*pointer) >> 15 & 3 != 0)
+}
+
 /// Looks at every page and everything that holds between blocks.
 #[pg_extern(sql = false)]
 fn hnsw_check(
     index: pg_sys::Oid,
 ) -> TableIterator<'static, (name!(page, Option<i64>), name!(block, Option<i64>), name!(finding, String))> {
+    let table = Table::of(index);
     let open = Open::new(index);
     let index = Index(open.0);
     let mut found: Vec<(Option<i64>, Option<i64>, String)> = vec![];
@@ -87,8 +154,15 @@ fn hnsw_check(
             Ok(Kind::Blocks) => {
                 for slot in 0..layout.per_page() as u32 {
                     let block = layout.first_on(number) + slot;
-                    if let Err(fault) = checker.look(&mut blocks, block) {
-                        found.push((Some(number.into()), Some(block.into()), fault.message));
+                    let looked = checker
+                        .look(&mut blocks, block)
+                        .and_then(|()| table.lost(&mut blocks, layout, block));
+                    match looked {
+                        Ok(lost) => found.extend(lost.into_iter().map(|Tid { block: at, offset }| {
+                            let text = format!("row ({at},{offset}) is not in the table");
+                            (Some(number.into()), Some(block.into()), text)
+                        })),
+                        Err(fault) => found.push((Some(number.into()), Some(block.into()), fault.message)),
                     }
                 }
             }

@@ -12,10 +12,10 @@ use super::roots;
 use super::settings::{IterativeScan, Settings};
 use super::value;
 use crate::raise::{OrRaise, raise};
-use conifer_pure::block::Layout;
+use conifer_pure::block::{Layout, corrupted};
 use conifer_pure::fault::{Fault, state};
 use conifer_pure::graph::Metric;
-use conifer_pure::index::{Entry, Key, MANY};
+use conifer_pure::index::{Element, Entry, Key, MANY};
 use conifer_pure::search::{Hit, Limit, Order, Reach, Search, Width};
 use pgrx::prelude::*;
 use pgrx::{PgMemoryContexts, pg_sys};
@@ -139,6 +139,10 @@ pub unsafe extern "C-unwind" fn amgettuple(
     }
     let Scan { search: Some(search), blocks, .. } = state else { return false };
     let Some(hit) = search.next(blocks).or_raise() else { return false };
+    if hit.tid.block == pg_sys::InvalidBlockNumber {
+        // The server would add a page to the table.
+        raise(corrupted(format_args!("block {} is of a row nowhere", hit.number)));
+    }
     // SAFETY: room for one distance was made in ambeginscan.
     unsafe {
         pgrx::itemptr::item_pointer_set_all(&mut scan.xs_heaptid, hit.tid.block, hit.tid.offset);
@@ -183,7 +187,11 @@ fn start(scan: &mut pg_sys::IndexScanDescData, state: &mut Scan) {
         unsafe { value::elements(state.known.meta.element, order.sk_argument) }
     };
     if query.len() != layout.dim() {
-        let message = format!("different vector dimensions {} and {}", layout.dim(), query.len());
+        let kind = match state.known.meta.element {
+            Element::F32 => "vector",
+            Element::F16 => "halfvec",
+        };
+        let message = format!("different {kind} dimensions {} and {}", query.len(), layout.dim());
         raise(Fault::new(state::DATA_EXCEPTION, message));
     }
     state.ordered = !null && (layout.metric() != Metric::Cosine || query.iter().any(|x| *x != 0.0));

@@ -1,11 +1,12 @@
 //! `VACUUM`: rows that are gone leave the index.
 //!
-//! 1. Every row that is gone is taken out; a node without rows is marked dead. From now on no scan returns them.
+//! 1. Every row that is gone is taken out; a node without rows is marked dead, then its blocks above level 0. From now
+//!    on no scan returns them and no search gives them new edges.
 //! 2. The gate is closed for a moment: whoever still inserts and has seen these nodes alive is done with it.
 //! 3. Nodes whose parent goes get another one, lanes that lead to nodes that go get other edges.
 //! 4. What nobody needs any more is freed: the blocks above level 0 first, so that none of them ever leads down to
 //!    another node.
-//! 5. Graphs without rows disappear, behind the closed gate.
+//! 5. Graphs without rows disappear, behind the closed gate: the blocks above level 0, then the rest with the root.
 //!
 //! Each step can be cut off anywhere; the next vacuum finds the dead nodes and goes on.
 #![allow(unsafe_code)]
@@ -111,6 +112,7 @@ struct Upper {
     number: u32,
     version: u16,
     down: u32,
+    dead: bool,
 }
 
 struct Vacuum {
@@ -153,6 +155,7 @@ impl Vacuum {
     fn run(&mut self, gone: &mut impl FnMut(Tid) -> bool) -> Result<()> {
         self.mark(gone)?;
         if !self.dead.is_empty() {
+            self.kill_uppers()?;
             drop(Gate::close(self.index));
             let roots = roots::all(self.index, &self.known)?;
             let retained = self.retained(&roots);
@@ -206,10 +209,11 @@ impl Vacuum {
             }
             for (number, header) in headers {
                 match header.state {
-                    State::Dead => self.dead.push((number, header.graph)),
-                    State::Live if header.level > 0 => {
-                        self.uppers.push(Upper { number, version: header.version, down: header.down });
+                    State::Live | State::Dead if header.level > 0 => {
+                        let Header { version, down, .. } = header;
+                        self.uppers.push(Upper { number, version, down, dead: header.state == State::Dead });
                     }
+                    State::Dead => self.dead.push((number, header.graph)),
                     State::Live if header.chain == NONE && header.tid.is_some() => {
                         if gone(header.tid) {
                             dying.push((number, header));
@@ -255,6 +259,25 @@ impl Vacuum {
         change.finish()?;
         for (number, header) in joined {
             self.rows(number, &header, gone)?;
+        }
+        Ok(())
+    }
+
+    /// Marks the blocks above level 0 of dead nodes as dead.
+    fn kill_uppers(&self) -> Result<()> {
+        let layout = self.layout();
+        let dead: HashSet<u32> = self.dead.iter().map(|(number, _)| *number).collect();
+        let downs = self.downs();
+        let dying = |upper: &&Upper| !upper.dead && dead.contains(&self.base(&downs, upper.number));
+        let numbers: Vec<u32> = self.uppers.iter().filter(dying).map(|upper| upper.number).collect();
+        let page_of = |number: &u32| *number / layout.per_page() as u32;
+        for some in numbers.chunk_by(|a, b| page_of(a) == page_of(b)) {
+            pause();
+            let mut change = Held::lock(self.index, layout, some)?.change();
+            for number in some {
+                BlockMut::new(layout, change.block(*number)?)?.set_state(State::Dead);
+            }
+            change.finish()?;
         }
         Ok(())
     }
@@ -388,7 +411,8 @@ impl Vacuum {
             let mut change = Held::lock(self.index, layout, &[upper.number])?.change();
             let bytes = change.block(upper.number)?;
             let header = *BlockRef::new(layout, bytes)?.header();
-            if header.level > 0 && header.version == upper.version && header.state == State::Live {
+            let node = matches!(header.state, State::Live | State::Dead);
+            if node && header.level > 0 && header.version == upper.version {
                 BlockMut::new(layout, bytes)?.set_state(State::Free);
                 change.finish()?;
                 self.free.insert(layout.place(upper.number)?.page);
@@ -475,9 +499,10 @@ impl Vacuum {
             pause();
             let key = Key::from(key.clone());
             let _gate = Gate::close(self.index);
-            let Some((page, at, now)) = roots::locked(self.index, &known, &key)? else { continue };
+            let Some((page, _, now)) = roots::locked(self.index, &known, &key)? else { continue };
+            drop(page);
             // Someone has inserted since if the entry point is another one, or dead nodes have other children than
-            // each other.
+            // each other. From now on nobody does.
             let own = [root.origin, self.base(&downs, root.entry)];
             let mut empty = now.root == Some(root);
             for number in own {
@@ -488,25 +513,45 @@ impl Vacuum {
                     Ok(alone && block.header().state == State::Dead && block.header().graph == root.graph)
                 })??;
             }
-            if !empty {
-                continue;
+            if empty {
+                self.remove(&key, root, own, &downs)?;
             }
-            let mut change = Held::lock(self.index, layout, &[])?.change();
-            roots::remove(change.root(page), at)?;
+        }
+        Ok(())
+    }
+    /// Takes a graph out whose last nodes are those two, which may be one. Wherever that is cut off, the next vacuum
+    /// finds a graph.
+    fn remove(&mut self, key: &Key, root: Root, own: [u32; 2], downs: &HashMap<u32, u32>) -> Result<()> {
+        let known = self.known.clone();
+        let layout = &known.meta.layout;
+        let mut path = vec![root.entry];
+        path.extend(std::iter::successors(downs.get(&root.entry), |number| downs.get(number)));
+        let theirs = |upper: &&Upper| own.contains(&self.base(downs, upper.number));
+        let uppers: Vec<u32> = self.uppers.iter().filter(theirs).map(|upper| upper.number).collect();
+        for number in uppers.iter().filter(|number| !path.contains(number)) {
+            let mut change = Held::lock(self.index, layout, &[*number])?.change();
+            BlockMut::new(layout, change.block(*number)?)?.set_state(State::Free);
             change.finish()?;
-            let mut blocks: Vec<u32> = vec![];
-            let mut number = root.entry;
-            while let Some(down) = downs.get(&number) {
-                blocks.push(number);
-                number = *down;
-            }
-            blocks.extend(own);
-            for number in blocks {
-                let mut change = Held::lock(self.index, layout, &[number])?.change();
-                BlockMut::new(layout, change.block(number)?)?.set_state(State::Free);
-                change.finish()?;
-                self.free.insert(layout.place(number)?.page);
-            }
+        }
+        // The entry point goes down, until it is one of the two.
+        for step in path.windows(2) {
+            let Some((page, at, now)) = roots::locked(self.index, &known, key)? else { return Ok(()) };
+            let Some(root) = now.root else { return Ok(()) };
+            let mut change = Held::lock(self.index, layout, &step[..1])?.change();
+            BlockMut::new(layout, change.block(step[0])?)?.set_state(State::Free);
+            let lower = Root { entry: step[1], level: root.level.saturating_sub(1), ..root };
+            roots::set(change.root(page), at, &Entry { root: Some(lower), ..now });
+            change.finish()?;
+        }
+        let Some((page, at, _)) = roots::locked(self.index, &known, key)? else { return Ok(()) };
+        let mut change = Held::lock(self.index, layout, &own)?.change();
+        for number in own {
+            BlockMut::new(layout, change.block(number)?)?.set_state(State::Free);
+        }
+        roots::remove(change.root(page), at)?;
+        change.finish()?;
+        for number in uppers.iter().chain(&own) {
+            self.free.insert(layout.place(*number)?.page);
         }
         Ok(())
     }
