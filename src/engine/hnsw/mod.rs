@@ -6,7 +6,7 @@
 //! - `value`: the indexed column. `blocks`: blocks as the pure parts read them. `threads`: work beside the backend.
 //! - `build`, with the `rows` of the table and the `fresh` pages; `insert`, with `alloc` for free
 //!   blocks and `chain` for rows with equal vectors; `scan`, `vacuum`, `cost`: a file for each thing the server asks.
-//! - `report`: what an operator asks.
+//! - `report`: what an operator asks. `support`: functions that nobody calls.
 
 mod alloc;
 mod blocks;
@@ -29,6 +29,7 @@ mod rows;
 mod scan;
 mod settings;
 mod spill;
+mod support;
 mod threads;
 mod vacuum;
 mod value;

@@ -4,7 +4,6 @@
 use crate::engine::bit::BitString;
 use crate::engine::call::Argument;
 use crate::engine::sparsevec::SparseVec;
-use crate::engine::varlena::detoast;
 use crate::engine::vector::{HalfVec, Vector};
 use crate::raise::raise;
 use conifer_pure::block::Layout;
@@ -24,13 +23,31 @@ pub struct Value {
     pub elements: Option<Vec<f32>>,
 }
 
-/// The value behind a datum.
+/// The value of a row.
 ///
 /// Raises `54000` for a sparse one with too many elements.
 ///
 /// # Safety
 /// The datum is not null and of the type that belongs to `element`.
 pub unsafe fn of(element: Element, metric: Metric, datum: pg_sys::Datum) -> Value {
+    if element == Element::Sparse {
+        // SAFETY: the caller vouches for the type.
+        let value = unsafe { SparseVec::from_raw(datum) };
+        if value.as_sparse().indices.len() > MOST_ELEMENTS {
+            let message =
+                format!("sparsevec cannot have more than {MOST_ELEMENTS} non-zero elements for hnsw index");
+            raise(Fault::new(state::PROGRAM_LIMIT_EXCEEDED, message));
+        }
+    }
+    // SAFETY: as above.
+    unsafe { query(element, metric, datum) }
+}
+
+/// The value of a query, of which there may be more elements.
+///
+/// # Safety
+/// The datum is not null and of the type that belongs to `element`.
+pub unsafe fn query(element: Element, metric: Metric, datum: pg_sys::Datum) -> Value {
     let coded = !matches!(metric, Metric::L1 | Metric::Hamming | Metric::Jaccard);
     match element {
         Element::F32 => {
@@ -61,12 +78,6 @@ pub unsafe fn of(element: Element, metric: Metric, datum: pg_sys::Datum) -> Valu
             // SAFETY: as above.
             let value = unsafe { SparseVec::from_raw(datum) };
             let x = value.as_sparse();
-            if x.indices.len() > MOST_ELEMENTS {
-                let message = format!(
-                    "sparsevec cannot have more than {MOST_ELEMENTS} non-zero elements for hnsw index"
-                );
-                raise(Fault::new(state::PROGRAM_LIMIT_EXCEEDED, message));
-            }
             Value { dim: x.dim as usize, elements: plain::of_sparse(x, metric) }
         }
     }
@@ -84,13 +95,13 @@ pub fn nothing(layout: &Layout) -> Vec<f32> {
     }
 }
 
-/// What is said of a value of other dimensions than the index's.
-pub fn other_dimensions(element: Element, dim: usize, found: usize) -> Fault {
-    let message = match element {
-        Element::Bits => format!("different bit lengths {dim} and {found}"),
-        Element::Sparse => format!("different sparsevec dimensions {dim} and {found}"),
-        Element::F16 => format!("different halfvec dimensions {dim} and {found}"),
-        Element::F32 => format!("different vector dimensions {dim} and {found}"),
+/// What is said of a query of other dimensions than the index's.
+pub fn other_dimensions(element: Element, found: usize, dim: usize) -> Fault {
+    let what = match element {
+        Element::F32 => "vector dimensions",
+        Element::F16 => "halfvec dimensions",
+        Element::Bits => "bit lengths",
+        Element::Sparse => "sparsevec dimensions",
     };
-    Fault::new(state::DATA_EXCEPTION, message)
+    Fault::new(state::DATA_EXCEPTION, format!("different {what} {found} and {dim}"))
 }

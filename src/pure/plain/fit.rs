@@ -36,10 +36,57 @@ pub fn fit(plain: &Plain, value: &[f32], words: usize) -> (Vec<f32>, f32) {
     (fitted, ((left as f32).next_up()).min(f32::MAX))
 }
 
+/// Most elements of a sparse value in an index, pgvector's limit.
+pub const MOST_ELEMENTS: usize = 1000;
+/// Of so many values, one may be too long for its block.
+const PART: u64 = 32;
+/// Elements that a block has room for while nothing is known of the values, at least.
+const USUAL: usize = 192;
+
+/// How long values are.
+#[derive(Debug, Clone, Default)]
+pub struct Sizes {
+    /// How many there are of each number of words.
+    counts: Vec<u64>,
+}
+
+impl Sizes {
+    /// One more value.
+    pub fn add(&mut self, words: usize) {
+        if self.counts.len() <= words {
+            self.counts.resize(words + 1, 0);
+        }
+        self.counts[words] += 1;
+    }
+
+    /// Words that a block should have room for.
+    pub fn words(&self) -> usize {
+        let mut longer = self.counts.iter().sum::<u64>() / PART;
+        for (words, count) in self.counts.iter().enumerate().rev() {
+            if *count > longer {
+                return words.max(1);
+            }
+            longer -= count;
+        }
+        1 + 2 * USUAL
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::plain::of_sparse;
+
+    #[test]
+    fn most_values_fit() {
+        let mut sizes = Sizes::default();
+        assert_eq!(sizes.words(), 385);
+        (0..6400).for_each(|i| sizes.add(if i % 64 == 0 { 1001 } else { i % 64 }));
+        assert_eq!(sizes.words(), 62);
+        let mut one = Sizes::default();
+        one.add(7);
+        assert_eq!(one.words(), 7);
+    }
     use crate::sparse::Sparse;
 
     #[test]

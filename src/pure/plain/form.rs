@@ -20,7 +20,7 @@ pub enum Form {
 
 impl Form {
     /// Most dimensions of a value.
-    pub fn most_dims(self) -> usize {
+    pub const fn most_dims(self) -> usize {
         match self {
             Self::F32 | Self::F16 => crate::vector::MAX_DIM,
             Self::Bits => 64_000,

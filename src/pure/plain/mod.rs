@@ -24,7 +24,7 @@ mod form;
 #[cfg(test)]
 mod tests;
 
-pub use fit::fit;
+pub use fit::{MOST_ELEMENTS, Sizes, fit};
 pub use form::{Form, of_bits, of_f16, of_f32, of_sparse};
 
 use crate::metric::Metric;
