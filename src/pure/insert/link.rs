@@ -150,23 +150,24 @@ impl Linker {
             return change(lane, None, kept, used);
         }
         let keep = |free| change(kept, (free != kept).then_some(free), kept + 1, used.max(free + 1));
-        if let Some(free) = empty.or((used < width).then_some(used)) {
-            return keep(free);
-        }
+        let free = empty.or((used < width).then_some(used));
         let gives = |lane: &usize| !block.is_anchor(*lane);
-        let fill = (kept..used).find(gives);
-        if let Some(fill) = fill.filter(|_| anchor || self.lists == Lists::Short || block.header().level > 0)
-        {
-            return keep(fill);
+        let full = !anchor && self.lists == Lists::Full && block.header().level == 0;
+        if let Some(lane) = free.or_else(|| (kept..used).find(gives)).filter(|_| !full) {
+            return keep(lane);
         }
         self.measure(block, target)?;
         let Self { near, new, .. } = self;
         let distance = target.distance(&block.own());
         let farthest = |a: &usize, b: &usize| near[*a].total_cmp(&near[*b]);
         let farther = |lane: &usize| near[*lane] > distance;
+        let fill = free.or_else(|| (kept..used).filter(gives).max_by(farthest));
+        let covered = full && (0..kept).any(|i| near[i] < distance && new[i] <= distance);
         let victim = match fill {
-            Some(fill) if !(0..kept).any(|i| near[i] < distance && new[i] <= distance) => return keep(fill),
-            Some(_) => (kept..used).filter(gives).max_by(farthest).filter(farther),
+            Some(fill) if !covered => return keep(fill),
+            Some(fill) if Some(fill) == free => return change(fill, None, kept, used.max(fill + 1)),
+            Some(fill) => Some(fill).filter(farther),
+            None if covered => None,
             None => {
                 let beyond = |i: &usize| near[*i] >= distance && new[*i] <= near[*i];
                 let last = || (0..used).filter(gives).max_by(farthest).filter(|lane| anchor || farther(lane));
