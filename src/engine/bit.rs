@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use super::call::{Argument, export, export_of, of_values, varlena_argument};
-use super::varlena::{Room, Varlena};
+use super::varlena::{Room, Varlena, detoast};
 use crate::raise::{OrRaise, raise};
 use conifer_pure::bit;
 use conifer_pure::fault::{Fault, state};
@@ -13,7 +13,7 @@ use pgrx::pg_sys;
 const HEADER: usize = pg_sys::VARHDRSZ + size_of::<i32>();
 
 /// A detoasted `bit`.
-struct BitString(Varlena);
+pub(super) struct BitString(Varlena);
 
 impl Argument for BitString {
     /// The number of bits, and their bytes.
@@ -22,12 +22,7 @@ impl Argument for BitString {
     #[inline(always)]
     unsafe fn argument(fcinfo: pg_sys::FunctionCallInfo, i: usize, room: *mut Room) -> Self {
         // SAFETY: a bit is a varlena; the caller vouches for the rest.
-        let new = Self(unsafe { varlena_argument(fcinfo, i, room) });
-        let size = new.0.size();
-        if size < HEADER || new.bits().div_ceil(8) != size - HEADER {
-            corrupted(size);
-        }
-        new
+        Self::checked(unsafe { varlena_argument(fcinfo, i, room) })
     }
 
     #[inline(always)]
@@ -39,6 +34,27 @@ impl Argument for BitString {
 }
 
 impl BitString {
+    /// The value behind a datum.
+    ///
+    /// Raises `XX001` when its size does not fit its number of bits.
+    ///
+    /// # Safety
+    /// `datum` is a non-null `bit` and lives as long as the result.
+    pub(super) unsafe fn from_raw(datum: pg_sys::Datum) -> Self {
+        // SAFETY: a bit is a varlena; the caller vouches for the datum.
+        Self::checked(unsafe { detoast(datum) })
+    }
+
+    #[inline(always)]
+    fn checked(varlena: Varlena) -> Self {
+        let new = Self(varlena);
+        let size = new.0.size();
+        if size < HEADER || new.bits().div_ceil(8) != size - HEADER {
+            corrupted(size);
+        }
+        new
+    }
+
     #[inline]
     fn bits(&self) -> usize {
         // SAFETY: called only when the header is there; detoasting aligns it to 4 bytes.

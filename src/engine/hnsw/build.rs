@@ -13,9 +13,9 @@ use super::value;
 use crate::raise::{OrRaise, raise};
 use conifer_pure::block::{self, Layout, Tid};
 use conifer_pure::fault::{Fault, state};
-use conifer_pure::graph::{Control, Params, Phase};
-use conifer_pure::index::Meta;
-use conifer_pure::rotation::Rotation;
+use conifer_pure::graph::{Control, Metric, Params, Phase};
+use conifer_pure::index::{Element, Meta};
+use conifer_pure::plain::{Plain, Sizes};
 use pgrx::prelude::*;
 use pgrx::{PgTupleDesc, pg_sys};
 use std::ffi::{CStr, c_char, c_void};
@@ -70,9 +70,7 @@ fn meta(index: Index, columns: &Columns) -> Meta {
     if dim < 1 {
         raise(Fault::new(state::INVALID_PARAMETER_VALUE, "column does not have dimensions"));
     }
-    let params = Params::for_options(columns.class.metric, options.m.into(), options.ef_construction.into());
-    let wanted = block::Options { lanes: params.lanes, ..block::Options::default() };
-    let layout = Layout::choose(dim as usize, columns.class.metric, wanted).or_raise();
+    let layout = layout(columns.class.element, columns.class.metric, dim as usize, &options);
     let mut random = [0u8; 16];
     // SAFETY: fills these bytes.
     if !unsafe { pg_sys::pg_strong_random(random.as_mut_ptr().cast(), random.len()) } {
@@ -90,6 +88,23 @@ fn meta(index: Index, columns: &Columns) -> Meta {
         seed: SEED,
         salt: half(8),
     }
+}
+
+/// How blocks are laid out: with codes, where there are codes for the distance.
+fn layout(element: Element, metric: Metric, dim: usize, options: &Options) -> Layout {
+    let coded = matches!(metric, Metric::L2 | Metric::InnerProduct | Metric::Cosine);
+    if coded && matches!(element, Element::F32 | Element::F16) {
+        let params = Params::for_options(metric, options.m.into(), options.ef_construction.into());
+        let wanted = block::Options { lanes: params.lanes, ..block::Options::default() };
+        return Layout::choose(dim, metric, wanted).or_raise();
+    }
+    let Some(plain) = Plain::new(element.form(), metric, dim) else {
+        let most = element.form().most_dims();
+        let message = format!("column cannot have more than {most} dimensions for hnsw index");
+        raise(Fault::new(state::PROGRAM_LIMIT_EXCEEDED, message))
+    };
+    let params = Params::for_plain(options.m.into(), options.ef_construction.into());
+    Layout::plain_for(plain, params.lanes, Sizes::default().words()).or_raise()
 }
 
 /// Of the rotation.
@@ -122,9 +137,11 @@ unsafe extern "C-unwind" fn load(
         }
         let before = pg_sys::MemoryContextSwitchTo(load.memory);
         if let Some(key) = key::of_row(&load.columns.key, &load.types, values, nulls) {
-            let vector = value::elements(load.columns.class.element, *values.add(last));
+            let class = load.columns.class;
+            let value = value::of(class.element, class.metric, *values.add(last));
             let (block, offset) = pgrx::itemptr::item_pointer_get_both(*tid);
-            if load.rows.push(&key, &vector, Tid { block, offset }).or_raise() {
+            if let Some(elements) = value.elements {
+                load.rows.push(&key, &elements, Tid { block, offset }).or_raise();
                 load.loaded += 1;
                 progress(pg_sys::PROGRESS_CREATEIDX_TUPLES_DONE, load.loaded);
             }
@@ -159,7 +176,7 @@ pub unsafe extern "C-unwind" fn ambuild(
             pg_sys::ALLOCSET_DEFAULT_MAXSIZE as usize,
         );
         let types = std::slice::from_raw_parts((*relation).rd_opcintype, columns.key.len() + 1).to_vec();
-        let rows = Rows::new(meta.layout.metric(), meta.layout.dim(), !columns.key.is_empty());
+        let rows = Rows::new(&meta.layout, !columns.key.is_empty());
         let mut state = Load { columns: &columns, types, rows, loaded: 0, memory };
         enter(Step::Load);
         let heap_rows = if heap.is_null() {
@@ -180,6 +197,11 @@ pub unsafe extern "C-unwind" fn ambuild(
         pg_sys::MemoryContextDelete(memory);
         (heap_rows, state.rows)
     };
+    let mut meta = meta;
+    if let Some(plain) = meta.layout.plain().filter(|plain| plain.words().is_none()) {
+        // Now it is known how long values are.
+        meta.layout = Layout::plain_for(*plain, meta.layout.lanes(), rows.words()).or_raise();
+    }
     let index_rows = rows.len() as f64;
     write(index, &meta, rows);
     // SAFETY: the server frees it with its context.
@@ -203,8 +225,7 @@ fn write(index: Index, meta: &Meta, rows: Rows) {
     if rows.len() > 0 {
         let pool = threads::pool(threads());
         let control = Control::default();
-        let rotation = Rotation::new(meta.layout.dim(), meta.seed);
-        let params = Params::for_options(meta.layout.metric(), meta.m.into(), meta.ef_construction.into());
+        let (rotation, params) = (meta.rotation(), meta.params());
         let total = rows.len() as i64;
         progress(pg_sys::PROGRESS_CREATEIDX_TUPLES_TOTAL, total);
         let report = || {

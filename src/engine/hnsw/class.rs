@@ -13,6 +13,13 @@ unsafe extern "C-unwind" {
     fn vector_negative_inner_product_wrapper(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum;
     fn halfvec_l2_squared_distance_wrapper(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum;
     fn halfvec_negative_inner_product_wrapper(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum;
+    fn l1_distance_wrapper(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum;
+    fn halfvec_l1_distance_wrapper(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum;
+    fn hamming_distance_wrapper(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum;
+    fn jaccard_distance_wrapper(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum;
+    fn sparsevec_l2_squared_distance_wrapper(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum;
+    fn sparsevec_negative_inner_product_wrapper(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum;
+    fn sparsevec_l1_distance_wrapper(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum;
 }
 
 /// Support function 1: the distance that orders alike.
@@ -106,11 +113,18 @@ fn class(index: Index, column: usize) -> Option<Class> {
         ((*pg_sys::index_getprocinfo(index.0, column, DISTANCE)).fn_addr?, norm)
     };
     type Function = unsafe extern "C-unwind" fn(pg_sys::FunctionCallInfo) -> pg_sys::Datum;
-    let known: [(Function, Element, Metric); 4] = [
+    let known: [(Function, Element, Metric); 11] = [
         (vector_l2_squared_distance_wrapper, Element::F32, Metric::L2),
         (vector_negative_inner_product_wrapper, Element::F32, Metric::InnerProduct),
         (halfvec_l2_squared_distance_wrapper, Element::F16, Metric::L2),
         (halfvec_negative_inner_product_wrapper, Element::F16, Metric::InnerProduct),
+        (l1_distance_wrapper, Element::F32, Metric::L1),
+        (halfvec_l1_distance_wrapper, Element::F16, Metric::L1),
+        (hamming_distance_wrapper, Element::Bits, Metric::Hamming),
+        (jaccard_distance_wrapper, Element::Bits, Metric::Jaccard),
+        (sparsevec_l2_squared_distance_wrapper, Element::Sparse, Metric::L2),
+        (sparsevec_negative_inner_product_wrapper, Element::Sparse, Metric::InnerProduct),
+        (sparsevec_l1_distance_wrapper, Element::Sparse, Metric::L1),
     ];
     let (_, element, metric) = known.into_iter().find(|(ours, ..)| std::ptr::fn_addr_eq(*ours, distance))?;
     let metric = if norm { Metric::Cosine } else { metric };

@@ -16,9 +16,7 @@ use super::value;
 use crate::raise::{OrRaise, raise};
 use conifer_pure::Result;
 use conifer_pure::block::{BlockRef, Layout, NONE, Root, Tid};
-use conifer_pure::distance::norm;
 use conifer_pure::fault::{Fault, state};
-use conifer_pure::graph::{Metric, Params};
 use conifer_pure::index::directory::{self, Found as Keyed};
 use conifer_pure::index::{Entry, Key, MANY, Meta};
 use conifer_pure::insert::{Found, Inserter, Seen, Verdict, level_for};
@@ -50,29 +48,25 @@ pub unsafe extern "C-unwind" fn aminsert(
     let known = Known::of(index);
     let last = known.columns.key.len();
     // SAFETY: the server gives a value for each column, of its type, and a row.
-    let (key, vector, tid) = unsafe {
+    let (key, value, tid) = unsafe {
         if *nulls.add(last) {
             return false;
         }
         let types = std::slice::from_raw_parts((*relation).rd_opcintype, last + 1);
         let Some(key) = key::of_row(&known.columns.key, types, values, nulls) else { return false };
         let (block, offset) = pgrx::itemptr::item_pointer_get_both(*tid);
-        (key, value::elements(known.meta.element, *values.add(last)), Tid { block, offset })
+        let class = known.columns.class;
+        (key, value::of(class.element, class.metric, *values.add(last)), Tid { block, offset })
     };
     let layout = &known.meta.layout;
-    if vector.len() != layout.dim() {
-        let message = format!("expected {} dimensions, not {}", layout.dim(), vector.len());
+    if value.dim != layout.dim() {
+        let message = format!("expected {} dimensions, not {}", layout.dim(), value.dim);
         raise(Fault::new(state::DATA_EXCEPTION, message));
     }
-    if layout.metric() == Metric::Cosine && norm(&vector) == 0.0 {
-        return false;
-    }
+    let Some(vector) = value.elements else { return false };
     let (m, ef) = (known.meta.m, known.meta.ef_construction);
     let idle = IDLE.take().filter(|idle| (idle.0, idle.1, idle.2) == (*layout, m, ef));
-    let inserter = idle.map_or_else(
-        || Inserter::new(*layout, &Params::for_options(layout.metric(), m.into(), ef.into())),
-        |idle| idle.3,
-    );
+    let inserter = idle.map_or_else(|| Inserter::new(*layout, &known.meta.params()), |idle| idle.3);
     let mut insertion =
         Insertion { index, known: &known, inserter, blocks: Blocks::new(index, *layout), key, tid };
     insertion.run(&vector).or_raise();

@@ -87,6 +87,6 @@ impl Known {
         if (meta.directory == 0) != columns.key.is_empty() {
             raise(corrupted("it has no directory of keys, or one for no keys"));
         }
-        Self { rotation: Rotation::new(meta.layout.dim(), meta.seed), meta, columns }
+        Self { rotation: meta.rotation(), meta, columns }
     }
 }

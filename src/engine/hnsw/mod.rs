@@ -7,6 +7,7 @@
 //! - `build`, with the `rows` of the table and the `fresh` pages; `insert`, with `alloc` for free
 //!   blocks and `chain` for rows with equal vectors; `scan`, `vacuum`, `cost`: a file for each thing the server asks.
 //! - `report`: what an operator asks. `recall`: how good an index is, by statements that use it `alone`.
+//! - `support`: functions that nobody calls.
 
 mod alloc;
 mod alone;
@@ -31,6 +32,7 @@ mod rows;
 mod scan;
 mod settings;
 mod spill;
+mod support;
 mod threads;
 mod vacuum;
 mod value;

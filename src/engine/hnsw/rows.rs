@@ -4,13 +4,12 @@ use super::spill::Spill;
 use super::threads;
 use crate::raise::OrRaise;
 use conifer_pure::Result;
-use conifer_pure::block::Tid;
-use conifer_pure::distance::norm;
+use conifer_pure::block::{Layout, Tid};
 use conifer_pure::graph::{
-    Arena, Control, Folding, Graph, Heap, Members, Memory, Metric, Params, Room, Shadow, Stopped,
-    build_arena_in,
+    Arena, Control, Folding, Graph, Heap, Members, Memory, Params, Room, Shadow, Stopped, build_arena_in,
 };
 use conifer_pure::index::Key;
+use conifer_pure::plain::Sizes;
 use rayon::prelude::*;
 use std::collections::HashMap;
 
@@ -21,10 +20,9 @@ const TOGETHER: usize = 1 << 15;
 
 /// Vectors in memory, and where they come from.
 pub struct Rows {
-    metric: Metric,
-    dim: usize,
     tids: Vec<Tid>,
     kept: Kept,
+    sizes: Sizes,
     memory: Spill,
 }
 
@@ -51,14 +49,17 @@ pub struct Built {
 
 impl Rows {
     /// None yet.
-    pub fn new(metric: Metric, dim: usize, keyed: bool) -> Self {
-        let arena = Arena::new(metric, dim);
+    pub fn new(layout: &Layout, keyed: bool) -> Self {
+        let arena = match layout.plain() {
+            None => Arena::new(layout.metric(), layout.dim()),
+            Some(plain) => Arena::plain(*plain),
+        };
         let kept = if keyed {
             Kept::Keyed { arena, keys: HashMap::new(), key_of: vec![] }
         } else {
             Kept::One(Folding::new(arena))
         };
-        Self { metric, dim, tids: vec![], kept, memory: Spill::new() }
+        Self { tids: vec![], kept, sizes: Sizes::default(), memory: Spill::new() }
     }
 
     /// Rows so far.
@@ -66,14 +67,17 @@ impl Rows {
         self.tids.len()
     }
 
-    /// Adds a row; false if it has no place in an index: a zero vector under the cosine.
+    /// Words that most plain values fit, if they are not as long as each other.
+    pub fn words(&self) -> usize {
+        self.sizes.words()
+    }
+
+    /// Adds a row.
     ///
     /// # Errors
-    /// Another number of dimensions, or too many rows.
-    pub fn push(&mut self, key: &Key, vector: &[f32], tid: Tid) -> Result<bool> {
-        if self.metric == Metric::Cosine && norm(vector) == 0.0 {
-            return Ok(false);
-        }
+    /// Another number of dimensions, a zero vector under the cosine, or too many rows.
+    pub fn push(&mut self, key: &Key, vector: &[f32], tid: Tid) -> Result<()> {
+        self.sizes.add(vector.len());
         match &mut self.kept {
             Kept::One(folding) => {
                 folding.push_in(vector, &mut self.memory)?;
@@ -89,7 +93,7 @@ impl Rows {
             }
         }
         self.tids.push(tid);
-        Ok(true)
+        Ok(())
     }
 
     /// Builds the graph of each key and gives it to `take`. `report` is called from time to time.
@@ -103,7 +107,7 @@ impl Rows {
         mut report: impl FnMut(),
         mut take: impl FnMut(Built),
     ) {
-        let Self { metric, dim, tids, kept, mut memory } = self;
+        let Self { tids, kept, mut memory, .. } = self;
         let built = |key: Key, (arena, members): (Arena, Members), tids: Vec<Tid>, room: Room| {
             let graph = build_arena_in(&arena, params, pool, control, Some(room))?;
             Ok::<_, Stopped>(Built { key, arena, members, tids, graph })
@@ -123,7 +127,7 @@ impl Rows {
                 let (many, mut few): (Vec<_>, Vec<_>) =
                     groups.into_iter().partition(|(_, rows)| rows.len() >= FEW);
                 for (key, rows) in many {
-                    let mut folding = Folding::new(Arena::with_capacity(metric, dim, rows.len()));
+                    let mut folding = Folding::new(Arena::like(&arena, rows.len()));
                     for row in &rows {
                         pgrx::check_for_interrupts!();
                         folding.push_in(arena.vector(*row), &mut memory).or_raise();
@@ -137,7 +141,7 @@ impl Rows {
                 }
                 // These are small enough for the heap.
                 let group = |(key, rows): (Key, Vec<u32>)| {
-                    let mut folding = Folding::new(Arena::with_capacity(metric, dim, rows.len()));
+                    let mut folding = Folding::new(Arena::like(&arena, rows.len()));
                     let found = rows.iter().try_for_each(|row| folding.push(arena.vector(*row)).map(drop));
                     let folded = folding.finish();
                     let room = found.and_then(|()| Heap.room(Shadow::size(&folded.0)));

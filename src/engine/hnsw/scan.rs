@@ -15,8 +15,7 @@ use super::value;
 use crate::raise::{OrRaise, raise};
 use conifer_pure::block::{Layout, corrupted};
 use conifer_pure::fault::{Fault, state};
-use conifer_pure::graph::Metric;
-use conifer_pure::index::{Element, Entry, Key, MANY};
+use conifer_pure::index::{Entry, Key, MANY};
 use conifer_pure::search::{Hit, Limit, Order, Reach, Search, Width};
 use pgrx::prelude::*;
 use pgrx::{PgMemoryContexts, pg_sys};
@@ -189,21 +188,15 @@ fn start(scan: &mut pg_sys::IndexScanDescData, state: &mut Scan) {
     let order = unsafe { &*scan.orderByData };
     let layout = &state.known.meta.layout;
     let null = order.sk_flags as u32 & pg_sys::SK_ISNULL != 0;
-    let query = if null {
-        vec![0.0; layout.dim()]
-    } else {
-        // SAFETY: the operator takes the column's type on its right side.
-        unsafe { value::elements(state.known.meta.element, order.sk_argument) }
-    };
-    if query.len() != layout.dim() {
-        let kind = match state.known.meta.element {
-            Element::F32 => "vector",
-            Element::F16 => "halfvec",
-        };
-        let message = format!("different {kind} dimensions {} and {}", query.len(), layout.dim());
-        raise(Fault::new(state::DATA_EXCEPTION, message));
+    let class = state.known.columns.class;
+    // SAFETY: the operator takes the column's type on its right side.
+    let query = (!null).then(|| unsafe { value::query(class.element, class.metric, order.sk_argument) });
+    if let Some(query) = query.as_ref().filter(|query| query.dim != layout.dim()) {
+        raise(value::other_dimensions(class.element, query.dim, layout.dim()));
     }
-    state.ordered = !null && (layout.metric() != Metric::Cosine || query.iter().any(|x| *x != 0.0));
+    let query = query.and_then(|query| query.elements);
+    state.ordered = query.is_some();
+    let query = query.unwrap_or_else(|| value::nothing(layout));
     let settings = Settings::now();
     let order = match settings.iterative_scan {
         IterativeScan::Off => Order::Once,
@@ -213,7 +206,7 @@ fn start(scan: &mut pg_sys::IndexScanDescData, state: &mut Scan) {
     let reach = if entry.nodes <= SMALL {
         Reach::All
     } else {
-        Reach::Near(Width::for_ef(settings.ef_search, settings.rows))
+        Reach::Near(Width::of(layout, settings.ef_search, settings.rows))
     };
     let search = state.search.get_or_insert_with(|| search_for(*layout));
     search.start(&state.known.rotation, &query, entry.root, reach, order).or_raise();

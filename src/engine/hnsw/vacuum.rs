@@ -22,7 +22,6 @@ use super::roots;
 use crate::raise::OrRaise;
 use conifer_pure::Result;
 use conifer_pure::block::{BlockMut, BlockRef, HEADER, Header, Layout, NONE, Root, State, Tid};
-use conifer_pure::graph::Params;
 use conifer_pure::index::{Entry, Key, MANY};
 use conifer_pure::insert::Verdict;
 use conifer_pure::mend::{Adoption, Mender, orphans};
@@ -362,9 +361,7 @@ impl Vacuum {
             }
             page += 1;
         }
-        let params =
-            Params::for_options(layout.metric(), known.meta.m.into(), known.meta.ef_construction.into());
-        let mut mender = Mender::new(*layout, &params);
+        let mut mender = Mender::new(*layout, &known.meta.params());
         for (number, graph) in holes {
             pause();
             if let Some(root) = roots.get(&graph)

@@ -49,15 +49,25 @@ impl Sample {
 
     /// One that is built of some rows.
     pub(crate) fn of(metric: Metric, rows: Vec<Vec<f32>>, there: Vec<usize>) -> Self {
-        let dim = rows[0].len();
-        let layout = Layout::choose(dim, metric, Options::default()).unwrap();
-        let rotation = Rotation::new(dim, 1);
-        let params = params(metric);
+        let layout = Layout::choose(rows[0].len(), metric, Options::default()).unwrap();
+        Self::on(layout, rows, there)
+    }
+
+    /// One with such blocks.
+    pub(crate) fn on(layout: Layout, rows: Vec<Vec<f32>>, there: Vec<usize>) -> Self {
+        let metric = layout.metric();
+        let (rotation, params) = match layout.plain() {
+            None => (Rotation::new(layout.dim(), 1), params(metric)),
+            Some(_) => (Rotation::new(1, 1), Params::for_plain(8, 48)),
+        };
         let room = rows.len() as u32 * 2 + 50;
         let index = if there.is_empty() {
             Alone::new(layout, rotation.clone(), &params, room)
         } else {
-            let mut fold = Folding::new(Arena::new(metric, dim));
+            let mut fold = Folding::new(match layout.plain() {
+                None => Arena::new(metric, layout.dim()),
+                Some(plain) => Arena::plain(*plain),
+            });
             for row in &there {
                 fold.push(&rows[*row]).unwrap();
             }
@@ -114,21 +124,29 @@ impl Sample {
             a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
         };
         let row = &self.rows[row][..];
+        if let Some(plain) = self.layout.plain() {
+            return plain.distance(query, row).into();
+        }
         match self.metric {
             Metric::L2 => product(row, row) - 2.0 * product(query, row),
             Metric::InnerProduct => -product(query, row),
-            Metric::Cosine => -product(query, row) / product(row, row).sqrt(),
+            _ => -product(query, row) / product(row, row).sqrt(),
         }
     }
 
     /// Recall of the ten nearest.
     pub(crate) fn recall(&mut self, ef: usize) -> f64 {
         let queries = points(40, self.rows[0].len(), 99);
+        self.recall_of(&queries, ef)
+    }
+
+    /// As [`recall`](Self::recall), for these queries.
+    pub(crate) fn recall_of(&mut self, queries: &[Vec<f32>], ef: usize) -> f64 {
         let mut right = 0;
-        for query in &queries {
+        for query in queries {
             let mut all: Vec<f64> = self.there.iter().map(|row| self.distance(query, *row)).collect();
             let limit = *all.select_nth_unstable_by(K - 1, f64::total_cmp).1;
-            let found = self.search(query, Reach::Near(Width::for_ef(ef, None)));
+            let found = self.search(query, Reach::Near(Width::of(&self.layout, ef, None)));
             right += found.iter().take(K).filter(|row| self.distance(query, **row) <= limit).count();
         }
         right as f64 / (K * queries.len()) as f64
@@ -137,7 +155,11 @@ impl Sample {
     /// The same pages and root, to be spoilt.
     pub(crate) fn copy(&mut self) -> Self {
         let (pages, end) = (self.index.memory.bytes(), self.index.end);
-        let (layout, rotation, params) = (self.layout, self.rotation.clone(), params(self.metric));
+        let (layout, rotation) = (self.layout, self.rotation.clone());
+        let params = match layout.plain() {
+            None => params(self.metric),
+            Some(_) => Params::for_plain(8, 48),
+        };
         let root = self.index.root;
         let index = Alone::with(layout, rotation.clone(), &params, (pages, end), root, 60);
         Self {

@@ -71,7 +71,7 @@ fn ours(
         Packer::new(Site { layout, first: 0, graph: 0 }, &rotation, arena, graph, rows, pool, &control)
             .unwrap();
     let pages = packer.pages(pool, &control).unwrap();
-    let shape = layout.shape();
+    let shape = layout.shape().unwrap();
     println!(
         "blocks of {} bytes, {} a page, {} coordinates in {} bits; {:.0} bytes a node; packed in {:.1} s",
         layout.block_bytes(),

@@ -3,7 +3,8 @@
 use super::header::HEADER;
 use crate::code::{Form, LANES, Shape, Target};
 use crate::fault::{Fault, Result, state};
-use crate::graph::Metric;
+use crate::metric::Metric;
+use crate::plain::Plain;
 use crate::rotation::Rotation;
 
 /// Bytes of a page.
@@ -19,6 +20,8 @@ pub const LANE: usize = 12;
 
 /// Most lanes, by the counts of a byte.
 const MOST_LANES: usize = 224;
+/// Most words of a plain value.
+const MOST_WORDS: usize = MOST_DIMS;
 /// Dimensions that are coded at least, unless there are fewer.
 const CODED: usize = 384;
 /// Blocks start at multiples of this.
@@ -33,13 +36,15 @@ pub enum OwnForm {
     F32,
     /// 2 bytes an element, and a power of two for all.
     F16,
+    /// Words of a [plain](crate::plain) value.
+    Plain,
 }
 
 impl OwnForm {
     /// Bytes of an element.
     pub fn bytes(self) -> usize {
         match self {
-            Self::F32 => 4,
+            Self::F32 | Self::Plain => 4,
             Self::F16 => 2,
         }
     }
@@ -73,6 +78,15 @@ pub struct Place {
     pub offset: usize,
 }
 
+/// What lanes hold beside numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// Codes of that shape.
+    Codes(Shape),
+    /// Distances: the vector of a block is a plain value.
+    Distances(Plain),
+}
+
 /// The layout of the blocks of an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
@@ -80,7 +94,7 @@ pub struct Layout {
     dim: usize,
     padded: usize,
     own: OwnForm,
-    shape: Shape,
+    content: Content,
     lanes: usize,
     block: usize,
     per_page: usize,
@@ -92,7 +106,7 @@ fn refused(what: impl Into<String>) -> Fault {
 }
 
 impl Layout {
-    /// The layout for vectors of `dim` dimensions.
+    /// The layout with codes for vectors of `dim` dimensions.
     ///
     /// Bits: 4 below 64 dimensions, 2 below 128, else 1. Own vectors: f32 up to 16 dimensions, else f16. Coded
     /// are at least 384 dimensions; as many blocks go on a page as fit with that (or a block on as few pages),
@@ -104,12 +118,18 @@ impl Layout {
         if !(1..=MOST_DIMS).contains(&dim) {
             return Err(refused(format!("cannot lay out vectors of {dim} dimensions")));
         }
+        if !matches!(metric, Metric::L2 | Metric::InnerProduct | Metric::Cosine) {
+            return Err(refused(format!("there are no codes for {metric:?}")));
+        }
         let lanes = options.lanes;
         if !lanes.is_multiple_of(LANES) || !(LANES..=MOST_LANES).contains(&lanes) {
             return Err(refused(format!("cannot lay out {lanes} lanes")));
         }
         let padded = Rotation::padded_for(dim);
         let own = options.own.unwrap_or(if padded <= 16 { OwnForm::F32 } else { OwnForm::F16 });
+        if own == OwnForm::Plain {
+            return Err(refused("a plain layout has no codes"));
+        }
         let bits = options.bits.unwrap_or(match dim {
             ..64 => 4,
             64..128 => 2,
@@ -132,16 +152,52 @@ impl Layout {
             None => (((room - before) / lanes - LANE) * 8 / bits / 16 * 16).min(padded),
         };
         let shape = shape(coded)?;
-        Ok(Self { metric, dim, padded, own, shape, lanes, block: size(shape), per_page, unit_pages })
+        let block = size(shape);
+        let content = Content::Codes(shape);
+        Ok(Self { metric, dim, padded, own, content, lanes, block, per_page, unit_pages })
     }
 
-    /// Options that choose this very layout.
+    /// The layout for plain values: without codes, and as many lanes as wanted, up to 224. `words` is how many a block
+    /// has room for; it is heeded where that differs from value to value, and becomes as many as cost no more pages.
+    ///
+    /// # Errors
+    /// Lanes or words that no block can have.
+    pub fn plain_for(plain: Plain, lanes: usize, words: usize) -> Result<Self> {
+        if !(1..=MOST_LANES).contains(&lanes) {
+            return Err(refused(format!("cannot lay out {lanes} lanes")));
+        }
+        if plain.words().is_none() && !(1..=MOST_WORDS).contains(&words) {
+            return Err(refused(format!("cannot lay out values of {words} words")));
+        }
+        let beside = HEADER + lanes * LANE;
+        let size = |words: usize| (beside + 4 * words).next_multiple_of(ALIGN);
+        let least = plain.words().unwrap_or(words);
+        let per_page = (ROOM / size(least)).max(1);
+        let unit_pages = size(least).div_ceil(ROOM);
+        let room = unit_pages * ROOM / per_page / ALIGN * ALIGN;
+        let padded = plain.words().unwrap_or(((room - beside) / 4).min(MOST_WORDS));
+        let (metric, dim, block) = (plain.metric(), plain.dim(), size(padded));
+        let (own, content) = (OwnForm::Plain, Content::Distances(plain));
+        Ok(Self { metric, dim, padded, own, content, lanes, block, per_page, unit_pages })
+    }
+
+    /// Options that choose this very layout; of a plain one, `coded` are its words, for
+    /// [`plain_for`](Self::plain_for).
     pub fn options(&self) -> Options {
         Options {
             lanes: self.lanes,
-            bits: Some(self.shape.bits()),
-            coded: Some(self.shape.dims()),
+            bits: Some(self.shape().map_or(0, Shape::bits)),
+            coded: Some(self.shape().map_or(self.padded, Shape::dims)),
             own: Some(self.own),
+        }
+    }
+
+    /// What values are and how they are compared, if blocks hold them as they are.
+    #[inline]
+    pub fn plain(&self) -> Option<&Plain> {
+        match &self.content {
+            Content::Distances(plain) => Some(plain),
+            Content::Codes(_) => None,
         }
     }
 
@@ -155,7 +211,7 @@ impl Layout {
         self.dim
     }
 
-    /// Dimensions after the rotation.
+    /// Dimensions after the rotation; words of a plain value.
     pub fn padded(&self) -> usize {
         self.padded
     }
@@ -165,20 +221,29 @@ impl Layout {
         self.own
     }
 
-    /// Bits and dimensions of the codes.
-    pub fn shape(&self) -> Shape {
-        self.shape
+    /// Bits and dimensions of the codes; none if there are none.
+    pub fn shape(&self) -> Option<Shape> {
+        match self.content {
+            Content::Codes(shape) => Some(shape),
+            Content::Distances(_) => None,
+        }
+    }
+
+    /// What lanes hold beside numbers.
+    #[inline]
+    pub fn content(&self) -> &Content {
+        &self.content
     }
 
     /// What the factors of the codes are for.
     pub fn target(&self) -> Target {
         match self.metric {
-            Metric::L2 | Metric::Cosine => Target::L2,
             Metric::InnerProduct => Target::InnerProduct,
+            _ => Target::L2,
         }
     }
 
-    /// Lanes of a block, a multiple of 32.
+    /// Lanes of a block; with codes, a multiple of 32.
     pub fn lanes(&self) -> usize {
         self.lanes
     }
@@ -198,7 +263,13 @@ impl Layout {
     /// Bytes from one lane to the next.
     #[inline]
     pub fn stride(&self) -> usize {
-        LANE + self.shape.lane_bytes()
+        LANE + self.code_bytes()
+    }
+
+    /// Bytes of a lane's code.
+    #[inline]
+    pub fn code_bytes(&self) -> usize {
+        self.shape().map_or(0, Shape::lane_bytes)
     }
 
     /// Where the codes of 32 lanes lie among them.

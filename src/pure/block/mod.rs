@@ -7,7 +7,7 @@
 //!
 //! - `layout`: sizes and places. `header`: the fields in front. `read`, `write`: a block seen through them.
 //! - `root`: where a graph is entered.
-//! - `chain`: rows that have the same vector. `buffer`: aligned memory for pages.
+//! - `coder`: what a lane says of the neighbour. `chain`: rows that have the same vector. `buffer`: aligned memory for pages.
 //!
 //! # The format
 //!
@@ -42,6 +42,10 @@
 //! | 8 | 4 | f32: what multiplies it |
 //! | 12 | C | the code, as a row (see [`Form`](crate::code::Form)) |
 //!
+//! A layout can be *plain*: there are no codes (C is 0), `own` are the words of a value that is compared as it is (see
+//! [`plain`](crate::plain); E is 4 and P their number), and in a lane, the first number is the distance to the
+//! neighbour and the second is 0. L is any number. `norm` is how much of the value is left out, `scale` is 1.
+//!
 //! Any lane below `used` may be empty, too. Empty lanes are none and zeros. A block of a chain has another use
 //! for the header and no vector, see `chain`. A page of zeros holds free blocks.
 //!
@@ -63,6 +67,7 @@
 
 mod buffer;
 mod chain;
+mod coder;
 mod header;
 mod layout;
 mod read;
@@ -73,8 +78,9 @@ pub(crate) mod write;
 
 pub use buffer::Buffer;
 pub use chain::{ChainMut, ChainRef};
+pub use coder::Coder;
 pub use header::{HEADER, Header, State, Tid};
-pub use layout::{LANE, Layout};
+pub use layout::{Content, LANE, Layout};
 pub use layout::{MOST_BLOCKS, MOST_DIMS, Options, OwnForm, PAGE, Place, ROOM};
 pub use read::BlockRef;
 pub use root::Root;

@@ -41,7 +41,7 @@ impl<'a> BlockRef<'a> {
         let header = Header::read(head, layout.lanes())?;
         let own = &rest[..layout.own_bytes()];
         let own = match layout.own() {
-            OwnForm::F32 => f32s(own).map(Own::F32),
+            OwnForm::F32 | OwnForm::Plain => f32s(own).map(Own::F32),
             OwnForm::F16 => f16s(own).map(|elements| Own::F16 { scale: header.scale, elements }),
         };
         let own = own.ok_or_else(|| corrupted("it is not aligned"))?;
@@ -60,7 +60,7 @@ impl<'a> BlockRef<'a> {
         &self.header
     }
 
-    /// The rotated vector as stored. Of a corrupted block, elements may be infinite or NaN.
+    /// The rotated vector as stored, or the words of a plain value. Of a corrupted block, elements may be infinite or NaN.
     #[inline]
     pub fn own(&self) -> Own<'a> {
         self.own
@@ -146,14 +146,12 @@ impl<'a> BlockRef<'a> {
         (0..self.used()).filter_map(|lane| Some((lane, self.neighbour(lane)?)))
     }
 
-    /// Looks at everything that [`new`](Self::new) leaves out because a search does not depend on it.
-    ///
-    /// # Errors
-    /// Elements or factors that are not finite, a norm that is not that of the vector, numbers that are not
-    /// below `blocks`, empty lanes that are not empty.
-    pub fn check(&self, blocks: u32) -> Result<()> {
+    fn check_own(&self) -> Result<()> {
         let mut own = vec![0.0; self.own.len()];
         self.own.decode(&mut own);
+        if let Some(plain) = self.layout.plain() {
+            return plain.check(&own).map_err(corrupted);
+        }
         if !own.iter().all(|x| x.is_finite()) {
             return Err(corrupted("an element of the vector is not finite"));
         }
@@ -161,6 +159,16 @@ impl<'a> BlockRef<'a> {
         if norm.to_bits() != self.header.norm.to_bits() && norm.is_finite() {
             return Err(corrupted(format_args!("norm {} of a vector with {norm}", self.header.norm)));
         }
+        Ok(())
+    }
+
+    /// Looks at everything that [`new`](Self::new) leaves out because a search does not depend on it.
+    ///
+    /// # Errors
+    /// Elements or factors that are not finite, a norm that is not that of the vector, numbers that are not
+    /// below `blocks`, empty lanes that are not empty.
+    pub fn check(&self, blocks: u32) -> Result<()> {
+        self.check_own()?;
         let Header { down, chain, .. } = self.header;
         let wrong = |number: &u32| *number != NONE && *number >= blocks;
         if let Some(number) = [down, chain].iter().find(|number| wrong(number)) {

@@ -2,7 +2,7 @@
 
 use super::write::{load, store};
 use super::*;
-use crate::code::{Encoder, Factors, LANES};
+use crate::code::{Factors, LANES};
 use crate::graph::Metric;
 use proptest::prelude::*;
 
@@ -37,7 +37,7 @@ fn sizes() {
     ] {
         let layout = layout(dim);
         let found = (layout.block_bytes(), layout.per_page(), layout.unit_pages());
-        let shape = layout.shape();
+        let shape = layout.shape().unwrap();
         assert_eq!((found, shape.bits(), shape.dims()), ((block, per_page, pages), bits, coded), "{dim}");
     }
     // Bytes of a row with the levels above against pgvector's, as the issue allows.
@@ -57,7 +57,7 @@ fn every_dimension_has_a_layout() {
             let all = layout.block_bytes() * layout.per_page();
             assert!(all <= ROOM * layout.unit_pages() && layout.block_bytes().is_multiple_of(8));
             assert!(layout.unit_pages() == 1 || all > ROOM * (layout.unit_pages() - 1));
-            assert!(layout.shape().dims() >= layout.padded().min(384), "{dim}");
+            assert!(layout.shape().unwrap().dims() >= layout.padded().min(384), "{dim}");
             assert_eq!(Layout::choose(dim, Metric::Cosine, layout.options()).unwrap(), layout);
         }
     }
@@ -157,11 +157,11 @@ proptest! {
         buffer.bytes_mut().fill(0xaa);
         let mut block = BlockMut::new(&layout, buffer.bytes_mut()).unwrap();
         block.format(&Header { scale, norm, graph: 1, down: 2, chain: NONE, ..header }, &own);
-        let mut encoder = Encoder::new(layout.shape(), layout.target());
+        let mut encoder = Coder::new(&layout);
         let mut model = vec![None; 64];
         for (i, (lane, put)) in lanes.into_iter().enumerate() {
             if put {
-                let mut code = vec![0; layout.shape().lane_bytes()];
+                let mut code = vec![0; layout.code_bytes()];
                 let factors = encoder.encode(&node, &vectors[i % 12], &mut code);
                 if i % 2 == 0 {
                     block.encode_lane(lane, i as u32, &mut encoder, &node, &vectors[i % 12]);
@@ -186,7 +186,7 @@ proptest! {
         let (mut numbers, mut add, mut mul) = ([0; LANES], [0.0; LANES], [0.0; LANES]);
         for (lane, model) in model.iter().enumerate() {
             let codes = block.lanes(lane / 32, &mut numbers, &mut add, &mut mul).unwrap();
-            let code = &codes[lane % 32 * layout.stride()..][..layout.shape().lane_bytes()];
+            let code = &codes[lane % 32 * layout.stride()..][..layout.code_bytes()];
             let factors = Factors { add: add[lane % 32], mul: mul[lane % 32] };
             prop_assert_eq!(block.neighbour(lane), model.as_ref().map(|m| m.0));
             let zeros = (NONE, Factors::default(), vec![0; code.len()]);

@@ -1,9 +1,10 @@
 //! A block that is changed where it lies.
 
+use super::coder::Coder;
 use super::header::{HEADER, Header, State, Tid, at};
 use super::layout::{LANE, Layout, OwnForm};
 use super::{NONE, corrupted};
-use crate::code::{Encoder, Factors};
+use crate::code::Factors;
 use crate::fault::Result;
 use crate::own::{self, Own, f16, f16s};
 
@@ -66,18 +67,18 @@ impl<'a> BlockMut<'a> {
     /// Codes a neighbour and writes the edge to it; `number` may have [`ANCHOR`](super::ANCHOR) added. Both vectors as they are stored, decoded.
     ///
     /// # Panics
-    /// As [`put_lane`](Self::put_lane) and [`Encoder::encode`].
+    /// As [`put_lane`](Self::put_lane) and [`Coder::encode`].
     pub fn encode_lane(
         &mut self,
         lane: usize,
         number: u32,
-        encoder: &mut Encoder,
+        coder: &mut Coder,
         node: &[f32],
         neighbour: &[f32],
     ) {
         let at = self.lane_at(lane);
-        let code = &mut self.bytes[at + LANE..][..self.layout.shape().lane_bytes()];
-        let factors = encoder.encode(node, neighbour, code);
+        let code = &mut self.bytes[at + LANE..][..self.layout.code_bytes()];
+        let factors = coder.encode(node, neighbour, code);
         self.put(at, &number.to_le_bytes());
         self.put(at + 4, &factors.add.to_le_bytes());
         self.put(at + 8, &factors.mul.to_le_bytes());
@@ -140,8 +141,8 @@ impl<'a> BlockMut<'a> {
     }
 }
 
-/// Writes a rotated vector as a block holds it; returns its scale and its squared length as stored, kept
-/// finite.
+/// Writes a rotated vector, or the words of a plain value, as a block holds it; returns its scale and its squared
+/// length as stored, kept finite. Of a plain value they are 1 and 0.
 ///
 /// # Panics
 /// If a length is not that of the layout.
@@ -156,6 +157,12 @@ pub(crate) fn store(layout: &Layout, rotated: &[f32], out: &mut [u8]) -> (f32, f
                 out.copy_from_slice(&x.to_le_bytes());
             }
             (1.0, Own::F32(rotated).norm_squared())
+        }
+        OwnForm::Plain => {
+            for (out, x) in out.chunks_exact_mut(4).zip(rotated) {
+                out.copy_from_slice(&x.to_le_bytes());
+            }
+            (1.0, 0.0)
         }
         OwnForm::F16 => {
             let mut elements = vec![f16::ZERO; rotated.len()];
@@ -176,7 +183,7 @@ pub(crate) fn store(layout: &Layout, rotated: &[f32], out: &mut [u8]) -> (f32, f
 pub(crate) fn load(layout: &Layout, scale: f32, bytes: &[u8], out: &mut [f32]) {
     assert!(out.len() == layout.padded() && bytes.len() == layout.own_bytes(), "lengths of a stored vector");
     match layout.own() {
-        OwnForm::F32 => {
+        OwnForm::F32 | OwnForm::Plain => {
             let words = bytes.as_chunks().0.iter();
             out.iter_mut().zip(words).for_each(|(out, word)| *out = f32::from_le_bytes(*word));
         }

@@ -1,6 +1,7 @@
 //! Whether a lane's code is that of the neighbour's vector.
 
-use crate::code::{Encoder, Factors, Shape};
+use crate::block::{Coder, Content};
+use crate::code::{Factors, Shape};
 use crate::distance::inner_product;
 
 /// How far numbers may be off: other CPUs add up in another order.
@@ -8,15 +9,23 @@ const OFF: f32 = 1e-4;
 
 /// Compares with a code made anew, of stored vectors, decoded.
 pub(super) fn right(
-    shape: Shape,
-    encoder: &mut Encoder,
+    content: &Content,
+    coder: &mut Coder,
     node: &[f32],
     neighbour: &[f32],
     code: &[u8],
     factors: Factors,
 ) -> bool {
+    let shape = match content {
+        Content::Codes(shape) => *shape,
+        Content::Distances(plain) => {
+            let made = coder.encode(node, neighbour, &mut []).add;
+            let size = f64::from(made.abs()) + plain.length(node) * plain.length(neighbour);
+            return code.is_empty() && f64::from((made - factors.add).abs()) <= f64::from(OFF) * size;
+        }
+    };
     let mut anew = vec![0; shape.lane_bytes()];
-    let made = encoder.encode(node, neighbour, &mut anew);
+    let made = coder.encode(node, neighbour, &mut anew);
     let size = inner_product(node, node) + inner_product(neighbour, neighbour) + made.add.abs();
     if code == anew {
         let add = (made.add - factors.add).abs() <= OFF * size;
@@ -56,24 +65,24 @@ mod tests {
     fn codes_are_told_apart() {
         for (bits, dims) in [(1, 128), (2, 64), (4, 32), (8, 16)] {
             let shape = Shape::new(bits, dims).unwrap();
-            let mut encoder = Encoder::new(shape, Target::L2);
+            let (content, mut coder) = (Content::Codes(shape), Coder::of_codes(shape, Target::L2));
             let points = points(40, dims, 7);
             let mut code = vec![0; shape.lane_bytes()];
             for pair in points.windows(3) {
-                let factors = encoder.encode(&pair[0], &pair[1], &mut code);
-                assert!(right(shape, &mut encoder, &pair[0], &pair[1], &code, factors));
+                let factors = coder.encode(&pair[0], &pair[1], &mut code);
+                assert!(right(&content, &mut coder, &pair[0], &pair[1], &code, factors));
                 let size = inner_product(&pair[0], &pair[0]);
                 let more = Factors { add: factors.add * 1.01 + 0.01 * size, ..factors };
-                assert!(!right(shape, &mut encoder, &pair[0], &pair[1], &code, more));
+                assert!(!right(&content, &mut coder, &pair[0], &pair[1], &code, more));
                 let more = Factors { mul: factors.mul * 1.1, ..factors };
-                assert!(!right(shape, &mut encoder, &pair[0], &pair[1], &code, more));
-                assert!(!right(shape, &mut encoder, &pair[0], &pair[2], &code, factors));
+                assert!(!right(&content, &mut coder, &pair[0], &pair[1], &code, more));
+                assert!(!right(&content, &mut coder, &pair[0], &pair[2], &code, factors));
                 // Of several bits, the highest; the lowest are as good either way.
                 code[(bits - 1) * dims / 8] ^= 0x18;
-                assert!(!right(shape, &mut encoder, &pair[0], &pair[1], &code, factors));
+                assert!(!right(&content, &mut coder, &pair[0], &pair[1], &code, factors));
             }
             // What a row of bits stands for is what the encoder meant.
-            let factors = encoder.encode(&vec![0.0; dims], &points[0], &mut code);
+            let factors = coder.encode(&vec![0.0; dims], &points[0], &mut code);
             let yr = inner_product(&centred(shape, &code), &points[0]);
             let rr = inner_product(&points[0], &points[0]);
             assert!((factors.mul * yr + 2.0 * rr).abs() < 1e-3 * rr);

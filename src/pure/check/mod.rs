@@ -16,8 +16,8 @@ mod lane;
 #[cfg(test)]
 mod tests;
 
-use crate::block::{BlockRef, ChainRef, Header, Layout, NONE, Root, State};
-use crate::code::{Encoder, Factors};
+use crate::block::{BlockRef, ChainRef, Coder, Header, Layout, NONE, Root, State};
+use crate::code::Factors;
 use crate::fault::{Fault, Result, state};
 use crate::insert::Stored;
 use crate::search::Pages;
@@ -40,7 +40,7 @@ pub struct Checker {
     /// What was found so far.
     pub findings: Vec<Finding>,
     most: usize,
-    encoder: Encoder,
+    coder: Coder,
     /// Blocks from which the way up ends at the origin.
     sure: HashSet<u32>,
     /// Blocks of chains, and those of them that belong to a node.
@@ -78,7 +78,7 @@ impl Checker {
     /// For an index with these graphs; of findings beyond `most` nothing is kept.
     pub fn new(layout: Layout, roots: &[Root], most: usize) -> Self {
         Self {
-            encoder: Encoder::new(layout.shape(), layout.target()),
+            coder: Coder::new(&layout),
             layout,
             roots: roots.iter().map(|root| (root.graph, *root)).collect(),
             findings: vec![],
@@ -210,7 +210,7 @@ impl Checker {
         let from = (number, &node.header);
         if level > 0 {
             if let Some(lower) = self.linked(pages, from, "lower block", down, level - 1)?
-                && lower.vector.decoded() != node.vector.decoded()
+                && !lower.vector.is_same(&node.vector)
             {
                 self.say(number, format_args!("block {down} below has another vector"));
             }
@@ -243,7 +243,7 @@ impl Checker {
                 continue;
             };
             let (own, its) = (node.vector.decoded(), other.vector.decoded());
-            if !lane::right(self.layout.shape(), &mut self.encoder, own, its, &lane.code, lane.factors) {
+            if !lane::right(self.layout.content(), &mut self.coder, own, its, &lane.code, lane.factors) {
                 self.say(number, format_args!("the code of {} is not that of its vector", lane.number));
             }
             if lane.anchor && (node.header.level > 0 || other.header.down != number) {

@@ -4,7 +4,7 @@ use super::beam::{Beam, Candidate, Inside};
 use super::control::{Control, Phase, Stopped};
 use super::links::Links;
 use super::memory::Room;
-use super::prune::select;
+use super::prune::{select, split};
 use super::result::Graph;
 use super::rows::{Arena, Space};
 use super::shadow::Shadow;
@@ -209,6 +209,17 @@ impl<'a, S: Space> Builder<'a, S> {
                 },
             )?;
         }
+        if self.params.lists == Lists::Full {
+            self.control.enter(Phase::Fill);
+            self.order.par_iter().with_max_len(64).try_for_each_init(
+                || self.scratch(),
+                |scratch, node| {
+                    self.divide(*node, scratch);
+                    self.control.advance();
+                    self.check()
+                },
+            )?;
+        }
         self.control.enter(Phase::Repair);
         let mut graph = Graph::new(self.links, entry, self.params);
         repair::repair(self.space, &mut graph, self.params.ef_construction, self.control)?;
@@ -287,6 +298,21 @@ impl<'a, S: Space> Builder<'a, S> {
         let width = self.links.list(node, level).width();
         select(self.space, candidates, width, self.is_full(level), chosen);
         Plan { node, level, edges: chosen.clone() }
+    }
+
+    /// Puts the edges that the pruning keeps in front of those that fill a list, of which the farthest come first: they
+    /// are the first to give way.
+    fn divide(&self, node: u32, scratch: &mut Scratch) {
+        let list = self.links.list(node, 0);
+        let Scratch { chosen, candidates, around, .. } = scratch;
+        candidates.clear();
+        candidates.extend(self.edges(node, 0));
+        candidates.sort_unstable_by(Candidate::order);
+        chosen.clear();
+        around.clear();
+        split(self.space, candidates, list.width(), chosen, around);
+        list.set(chosen.iter().map(|c| c.node));
+        list.fill(around.iter().rev().map(|(c, _)| c.node));
     }
 
     /// Whether lists are filled up while they grow. Those above level 0 are: nothing fills them later.

@@ -55,7 +55,7 @@ impl Folding {
         }
         let new = self.arena.push_in(vector, memory)?;
         let hash = hash(self.arena.row(new));
-        let at = self.find(hash, |node| self.arena.row(node) == self.arena.row(new));
+        let at = self.find(hash, |node| same(self.arena.row(node), self.arena.row(new)));
         let node = match self.slots[at].1 {
             FREE => {
                 self.slots[at] = (hash, new);
@@ -116,6 +116,11 @@ impl Folding {
             }
         }
     }
+}
+
+/// By bits: plain values are any.
+fn same(a: &[f32], b: &[f32]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(x, y)| x.to_bits() == y.to_bits())
 }
 
 fn hash(row: &[f32]) -> u32 {

@@ -38,7 +38,9 @@ mod rows;
 mod shadow;
 #[cfg(test)]
 mod tests;
+mod varied;
 
+pub use crate::metric::Metric;
 pub use beam::{Beam, Candidate, Effort};
 pub(crate) use build::guarded;
 pub use build::{build, build_arena, build_arena_in};
@@ -49,17 +51,6 @@ pub use memory::{Heap, Memory, Region, Room};
 pub use result::Graph;
 pub use rows::{Arena, Rows, Space};
 pub use shadow::Shadow;
-
-/// How vectors are compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Metric {
-    /// Euclidean distance.
-    L2,
-    /// The largest inner product is the nearest.
-    InnerProduct,
-    /// Angle; the length of a vector is of no importance.
-    Cosine,
-}
 
 /// What graph to build. Numbers outside their range are taken as the nearest within.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +84,7 @@ impl Params {
     pub fn for_options(metric: Metric, m: usize, ef_construction: usize) -> Self {
         let (lists, fill) = match metric {
             Metric::L2 | Metric::Cosine => (Lists::Short, Fill::Angle),
-            Metric::InnerProduct => (Lists::Full, Fill::None),
+            _ => (Lists::Full, Fill::None),
         };
         Self {
             m,
@@ -102,6 +93,20 @@ impl Params {
             seed: 1,
             lists,
             fill,
+            refine: false,
+        }
+    }
+
+    /// The graph of [plain](crate::plain) values for pgvector's options, by pgvector's rules: each lane costs a search
+    /// a block, so there are no more of them, and there may be no angles.
+    pub fn for_plain(m: usize, ef_construction: usize) -> Self {
+        Self {
+            m,
+            lanes: (2 * m).min(224),
+            ef_construction,
+            seed: 1,
+            lists: Lists::Full,
+            fill: Fill::None,
             refine: false,
         }
     }

@@ -3,9 +3,11 @@
 use super::Metric;
 use super::memory::{Heap, Memory, Room};
 use super::prefetch::prefetch;
+use super::varied::Varied;
 use crate::distance::{Kernels, kernels};
 use crate::fault::{Fault, Result, state};
 use crate::own::f32s;
+use crate::plain::Plain;
 
 /// A set of points, numbered from 0, with a distance; that of halves, codes or a mapped file as well.
 pub trait Space: Sync {
@@ -47,6 +49,9 @@ pub struct Arena {
     /// Pieces, so that growing moves nothing.
     chunks: Vec<Room>,
     kernels: &'static Kernels<f32>,
+    plain: Option<Plain>,
+    /// Rows that are not as long as each other, instead of the chunks.
+    varied: Option<Varied>,
 }
 
 /// `f32` in a cache line.
@@ -59,7 +64,17 @@ impl Arena {
     pub fn new(metric: Metric, dim: usize) -> Self {
         let stride = dim.next_multiple_of(LINE);
         let shift = (CHUNK / 4 / stride).max(1).ilog2();
-        Self { metric, dim, stride, shift, len: 0, chunks: Vec::new(), kernels: kernels() }
+        Self {
+            metric,
+            dim,
+            stride,
+            shift,
+            len: 0,
+            chunks: Vec::new(),
+            kernels: kernels(),
+            plain: None,
+            varied: None,
+        }
     }
 
     /// As [`new`](Self::new), for about so many vectors: takes no more memory than they need.
@@ -69,7 +84,31 @@ impl Arena {
         new
     }
 
-    /// Dimensions of the vectors.
+    /// An empty arena for the words of [plain](crate::plain) values. Those of sparse ones may be of any number.
+    pub fn plain(plain: Plain) -> Self {
+        let words = plain.words();
+        let varied = words.is_none().then(Varied::default);
+        Self { plain: Some(plain), varied, ..Self::new(plain.metric(), words.unwrap_or(1)) }
+    }
+
+    /// An empty arena for the same vectors as another one, about so many.
+    pub fn like(other: &Self, rows: usize) -> Self {
+        match other.plain {
+            None => Self::with_capacity(other.metric, other.dim, rows),
+            Some(plain) => {
+                let shift = rows.max(1).next_power_of_two().ilog2();
+                let new = Self::plain(plain);
+                Self { shift: new.shift.min(shift), ..new }
+            }
+        }
+    }
+
+    /// Whether its rows are plain values.
+    pub fn is_plain(&self) -> bool {
+        self.plain.is_some()
+    }
+
+    /// Dimensions of the vectors; of plain values, their words.
     pub fn dim(&self) -> usize {
         self.dim
     }
@@ -87,14 +126,14 @@ impl Arena {
     /// # Errors
     /// As there, and those of the memory.
     pub fn push_in(&mut self, vector: &[f32], memory: &mut impl Memory) -> Result<u32> {
-        if vector.len() != self.dim {
+        if vector.len() != self.dim && self.varied.is_none() {
             return Err(Fault::new(
                 state::DATA_EXCEPTION,
                 format!("expected {} dimensions, not {}", self.dim, vector.len()),
             ));
         }
         let scale = match self.metric {
-            Metric::Cosine => 1.0 / self.kernels.norm(vector),
+            Metric::Cosine if self.plain.is_none() => 1.0 / self.kernels.norm(vector),
             _ => 1.0,
         };
         if scale.is_infinite() {
@@ -104,6 +143,11 @@ impl Arena {
             .ok()
             .filter(|n| *n < i32::MAX as u32)
             .ok_or_else(|| Fault::new(state::PROGRAM_LIMIT_EXCEEDED, "too many rows for one graph"))?;
+        if let Some(varied) = &mut self.varied {
+            varied.push(vector, memory)?;
+            self.len += 1;
+            return Ok(node);
+        }
         if self.len >> self.shift == self.chunks.len() {
             self.chunks.push(memory.room((self.stride << self.shift) * size_of::<f32>())?);
         }
@@ -112,7 +156,8 @@ impl Arena {
             let row = chunk.bytes_mut()[at..].chunks_exact_mut(size_of::<f32>());
             for (out, x) in row.zip(vector) {
                 // + 0.0 makes one zero of the two, for the folding of equal rows.
-                out.copy_from_slice(&((f64::from(*x) * scale) as f32 + 0.0).to_ne_bytes());
+                let x = if self.plain.is_some() { *x } else { (f64::from(*x) * scale) as f32 + 0.0 };
+                out.copy_from_slice(&x.to_ne_bytes());
             }
         }
         self.len += 1;
@@ -122,6 +167,10 @@ impl Arena {
     /// Takes the last row out again; the next one is written over it.
     pub fn pop(&mut self) {
         self.len = self.len.saturating_sub(1);
+        if let Some(varied) = &mut self.varied {
+            varied.pop();
+            return;
+        }
         if (self.len >> self.shift) + 1 < self.chunks.len() {
             self.chunks.pop();
         }
@@ -134,13 +183,17 @@ impl Arena {
 
     /// A vector as it is stored, without padding.
     pub fn vector(&self, node: u32) -> &[f32] {
-        &self.row(node)[..self.dim]
+        let row = self.row(node);
+        if self.varied.is_some() { row } else { &row[..self.dim] }
     }
 
     /// A row with its padding.
     #[inline]
     pub fn row(&self, node: u32) -> &[f32] {
         let i = node as usize;
+        if let Some(varied) = &self.varied {
+            return varied.row(i);
+        }
         let size = self.stride * size_of::<f32>();
         let row = &self.chunks[i >> self.shift].bytes()[(i & ((1 << self.shift) - 1)) * size..][..size];
         // Aligned, as rows are whole cache lines.
@@ -149,14 +202,20 @@ impl Arena {
 
     #[inline]
     fn compare(&self, a: &[f32], b: &[f32]) -> f32 {
-        match self.metric {
-            Metric::L2 | Metric::Cosine => self.kernels.l2_squared(a, b),
-            Metric::InnerProduct => -self.kernels.inner_product(a, b),
+        match (self.plain, self.metric) {
+            (Some(plain), _) => plain.distance(a, b),
+            (None, Metric::InnerProduct) => -self.kernels.inner_product(a, b),
+            (None, _) => self.kernels.l2_squared(a, b),
         }
     }
 
     /// The form of a query that [`Rows::distance`] takes: padded, scaled for the cosine.
     pub fn query(&self, vector: &[f32]) -> Vec<f32> {
+        if self.plain.is_some() {
+            let mut query = vector.to_vec();
+            query.resize(query.len().max(self.stride), 0.0);
+            return query;
+        }
         let scale = match self.metric {
             Metric::Cosine => 1.0 / self.kernels.norm(vector).max(f64::MIN_POSITIVE),
             _ => 1.0,

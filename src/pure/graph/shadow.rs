@@ -36,7 +36,7 @@ const GOOD: f64 = 0.03;
 impl Shadow {
     /// The shadow of an arena, or none if the codes tell near rows badly apart: if the rows lie in clumps
     /// much smaller than the distances between those, say, or if few coordinates are much larger than the
-    /// others. None, too, for the inner product and if cancelled. Runs on the current pool of rayon.
+    /// others. None, too, for the inner product, for plain values and if cancelled. Runs on the current pool of rayon.
     pub fn of(arena: &Arena, control: &Control) -> Option<Self> {
         let room = Heap.room(Self::size(arena)).ok()?;
         Self::in_room(arena, room, control)
@@ -53,7 +53,7 @@ impl Shadow {
 
     /// As [`of`](Self::of), in room for [`size`](Self::size) bytes.
     pub fn in_room(arena: &Arena, room: Room, control: &Control) -> Option<Self> {
-        if arena.is_empty() || arena.metric() == Metric::InnerProduct {
+        if arena.is_empty() || arena.is_plain() || arena.metric() == Metric::InnerProduct {
             return None;
         }
         let shadow = Self::any(arena, room, control);

@@ -5,11 +5,11 @@
 //! | 0 | 4 | magic | `0xC041FE20` |
 //! | 4 | 4 | version | of the format: 1 |
 //! | 8 | 4 | `dim` | dimensions of the vectors |
-//! | 12 | 1 | `metric` | 0 Euclidean, 1 inner product, 2 cosine |
-//! | 13 | 1 | `element` | of the column's type: 0 `vector`, 1 `halfvec` |
-//! | 14 | 1 | `own` | elements of own vectors: 0 f32, 1 f16 |
-//! | 15 | 1 | `bits` | of a coded coordinate |
-//! | 16 | 4 | `coded` | coordinates |
+//! | 12 | 1 | `metric` | 0 Euclidean, 1 inner product, 2 cosine, 3 taxicab, 4 Hamming, 5 Jaccard |
+//! | 13 | 1 | `element` | of the column's type: 0 `vector`, 1 `halfvec`, 2 `bit`, 3 `sparsevec` |
+//! | 14 | 1 | `own` | elements of own vectors: 0 f32, 1 f16; 2: they are [plain](crate::plain) values |
+//! | 15 | 1 | `bits` | of a coded coordinate; 0 without codes |
+//! | 16 | 4 | `coded` | coordinates; of plain values, words |
 //! | 20 | 2 | `lanes` | |
 //! | 22 | 2 | `m` | |
 //! | 24 | 2 | `ef_construction` | |
@@ -26,7 +26,10 @@ use super::entry::Entry;
 use super::{corrupted, long, put, word};
 use crate::block::{Layout, Options, OwnForm};
 use crate::fault::{Fault, Result, state};
-use crate::graph::Metric;
+use crate::graph::Params;
+use crate::metric::Metric;
+use crate::plain::{Form, Plain};
+use crate::rotation::Rotation;
 
 /// The format that this library writes, and the only one it reads.
 pub const VERSION: u32 = 1;
@@ -44,6 +47,30 @@ pub enum Element {
     F32,
     /// `halfvec`
     F16,
+    /// `bit`
+    Bits,
+    /// `sparsevec`
+    Sparse,
+}
+
+impl Element {
+    /// What values are in blocks without codes.
+    pub fn form(self) -> Form {
+        match self {
+            Self::F32 => Form::F32,
+            Self::F16 => Form::F16,
+            Self::Bits => Form::Bits,
+            Self::Sparse => Form::Sparse,
+        }
+    }
+}
+
+/// The graph of an index with such blocks, for its options.
+pub fn params(layout: &Layout, m: u16, ef_construction: u16) -> Params {
+    match layout.plain() {
+        None => Params::for_options(layout.metric(), m.into(), ef_construction.into()),
+        Some(_) => Params::for_plain(m.into(), ef_construction.into()),
+    }
 }
 
 /// What the index is; all of it stays as it is while the index exists.
@@ -89,16 +116,22 @@ impl Meta {
             0 => Metric::L2,
             1 => Metric::InnerProduct,
             2 => Metric::Cosine,
+            3 => Metric::L1,
+            4 => Metric::Hamming,
+            5 => Metric::Jaccard,
             other => return Err(bad("metric", other.into())),
         };
         let element = match page[13] {
             0 => Element::F32,
             1 => Element::F16,
+            2 => Element::Bits,
+            3 => Element::Sparse,
             other => return Err(bad("element", other.into())),
         };
         let own = match page[14] {
             0 => OwnForm::F32,
             1 => OwnForm::F16,
+            2 => OwnForm::Plain,
             other => return Err(bad("own form", other.into())),
         };
         let half = |at| word(page, at) as u16;
@@ -108,8 +141,14 @@ impl Meta {
             coded: Some(word(page, 16) as usize),
             own: Some(own),
         };
-        let layout = Layout::choose(word(page, 8) as usize, metric, options)
-            .map_err(|fault| corrupted(fault.message))?;
+        let dim = word(page, 8) as usize;
+        let layout = if own == OwnForm::Plain {
+            let plain = Plain::new(element.form(), metric, dim).ok_or_else(|| corrupted("no such values"))?;
+            Layout::plain_for(plain, options.lanes, word(page, 16) as usize)
+        } else {
+            Layout::choose(dim, metric, options)
+        };
+        let layout = layout.map_err(|fault| corrupted(fault.message))?;
         let (m, ef_construction) = (half(22), half(24));
         if !(2..=100).contains(&m) || !(4..=1000).contains(&ef_construction) {
             return Err(corrupted(format_args!("m {m}, ef_construction {ef_construction}")));
@@ -137,31 +176,47 @@ impl Meta {
             Metric::L2 => 0,
             Metric::InnerProduct => 1,
             Metric::Cosine => 2,
+            Metric::L1 => 3,
+            Metric::Hamming => 4,
+            Metric::Jaccard => 5,
         };
         let element = match self.element {
             Element::F32 => 0,
             Element::F16 => 1,
+            Element::Bits => 2,
+            Element::Sparse => 3,
         };
         let own = match self.layout.own() {
             OwnForm::F32 => 0,
             OwnForm::F16 => 1,
+            OwnForm::Plain => 2,
         };
         let words = [
             (0, MAGIC),
             (4, VERSION),
             (8, self.layout.dim() as u32),
-            (16, self.layout.shape().dims() as u32),
+            (16, options.coded.unwrap_or(0) as u32),
             (28, self.directory),
             (48, 1),
         ];
         words.iter().for_each(|(at, word)| put(page, *at, &word.to_le_bytes()));
-        put(page, 12, &[metric, element, own, self.layout.shape().bits() as u8]);
+        put(page, 12, &[metric, element, own, options.bits.unwrap_or(0) as u8]);
         let halves =
             [(20, options.lanes as u16), (22, self.m), (24, self.ef_construction), (26, self.columns)];
         halves.iter().for_each(|(at, half)| put(page, *at, &half.to_le_bytes()));
         put(page, 32, &self.seed.to_le_bytes());
         put(page, 40, &self.salt.to_le_bytes());
         Self::set_entry(page, &Entry::EMPTY);
+    }
+
+    /// What graphs it has.
+    pub fn params(&self) -> Params {
+        params(&self.layout, self.m, self.ef_construction)
+    }
+
+    /// The rotation of its vectors. Plain values have no use for one.
+    pub fn rotation(&self) -> Rotation {
+        Rotation::new(self.layout.plain().map_or(self.layout.dim(), |_| 1), self.seed)
     }
 
     /// The graph of an index without a key.

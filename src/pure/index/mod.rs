@@ -14,7 +14,7 @@ mod tests;
 
 pub use entry::{Entry, MANY};
 pub use key::{Column, Key, MOST_KEY};
-pub use meta::{Element, HINTS, Meta, VERSION};
+pub use meta::{Element, HINTS, Meta, VERSION, params};
 
 use crate::fault::{Fault, state};
 

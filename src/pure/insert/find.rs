@@ -52,7 +52,7 @@ impl Finder {
         Self {
             target: Target::new(&layout),
             hop: Hop::new(&layout),
-            near: Near::new(layout.metric(), layout.padded()),
+            near: Near::new(&layout),
             layout,
             visited: Visited::new(),
             pool: Pool::default(),
@@ -91,7 +91,8 @@ impl Finder {
         self.down.clear();
         self.down.push(Guess { distance: f32::INFINITY, number: root.entry });
         for level in (level + 1..=root.level).rev() {
-            self.level(pages, vector, level, Reach { pool: 4, least: 0, most: usize::MAX })?;
+            let pool = if self.layout.plain().is_some() { 1 } else { 4 };
+            self.level(pages, vector, level, Reach { pool, least: 0, most: usize::MAX })?;
         }
         Ok(())
     }
@@ -107,6 +108,7 @@ impl Finder {
         self.clear();
         self.pool.start(reach.pool.max(1));
         for guess in std::mem::take(&mut self.down) {
+            self.target.meet(guess.number, guess.distance);
             self.offer(pages, guess)?;
         }
         self.walk(pages, vector, level, reach)
@@ -138,6 +140,7 @@ impl Finder {
         self.skip(number);
         self.pool.start(reach.pool.max(1));
         for lane in lanes {
+            self.target.meet(lane.number, lane.distance);
             self.offer(pages, *lane)?;
         }
         self.walk(pages, vector, level, reach)
@@ -145,7 +148,8 @@ impl Finder {
 
     /// Leaves a block out of the search.
     pub(crate) fn skip(&mut self, number: u32) {
-        self.visited.insert(number);
+        self.visited.insert(number, ());
+        self.target.meet(number, f32::INFINITY);
     }
 
     /// The vector as blocks are compared with it.
@@ -173,7 +177,7 @@ impl Finder {
                 if self.reads >= end {
                     return Ok(());
                 }
-                if self.visited.insert(number) {
+                if self.visited.insert(number, ()) {
                     self.read(pages, vector, number, level)?;
                 }
             }
@@ -233,7 +237,8 @@ impl Finder {
             self.down.insert(place, guess);
             self.down.truncate(DOWN);
         }
-        let Self { hop, visited, pool, spare, .. } = self;
+        let Self { layout, target, hop, visited, pool, spare, .. } = self;
+        hop.measure(layout, target, pages)?;
         for (number, estimate) in hop.lanes() {
             // NaN comes from infinities.
             let distance = if estimate.is_nan() { f32::INFINITY } else { estimate };

@@ -36,11 +36,11 @@
 
 use super::near::Seen;
 use super::stored::Stored;
-use crate::block::{ANCHOR, BlockMut, BlockRef, Layout, NONE, State};
-use crate::code::{Encoder, LANES};
+use crate::block::{ANCHOR, BlockMut, BlockRef, Coder, Layout, NONE, State};
+use crate::code::LANES;
 use crate::fault::Result;
 use crate::graph::Lists;
-use crate::search::target::Target;
+use crate::search::target::{Compare, Target};
 
 /// What is to be written into a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +90,7 @@ pub(crate) const FEW: usize = 4;
 pub(crate) struct Linker {
     layout: Layout,
     lists: Lists,
-    pub(crate) encoder: Encoder,
+    pub(crate) coder: Coder,
     /// The block's own vector, and that as what its codes are compared with.
     node: Vec<f32>,
     here: Target,
@@ -111,7 +111,7 @@ pub(crate) fn same<'a>(layout: &'a Layout, bytes: &'a [u8], seen: &Seen) -> Resu
 impl Linker {
     pub(crate) fn new(layout: Layout, lists: Lists) -> Self {
         Self {
-            encoder: Encoder::new(layout.shape(), layout.target()),
+            coder: Coder::new(&layout),
             node: vec![0.0; layout.padded()],
             here: Target::new(&layout),
             near: vec![],
@@ -152,23 +152,24 @@ impl Linker {
             return change(lane, None, kept, used);
         }
         let keep = |free| change(kept, (free != kept).then_some(free), kept + 1, used.max(free + 1));
-        if let Some(free) = empty.or((used < width).then_some(used)) {
-            return keep(free);
-        }
+        let free = empty.or((used < width).then_some(used));
         let gives = |lane: &usize| !block.is_anchor(*lane);
-        let fill = (kept..used).find(gives);
-        if let Some(fill) = fill.filter(|_| anchor || self.lists == Lists::Short || block.header().level > 0)
-        {
-            return keep(fill);
+        let full = !anchor && self.lists == Lists::Full && block.header().level == 0;
+        if let Some(lane) = free.or_else(|| (kept..used).find(gives)).filter(|_| !full) {
+            return keep(lane);
         }
         self.measure(block, target)?;
         let Self { near, new, .. } = self;
         let distance = target.distance(&block.own());
         let farthest = |a: &usize, b: &usize| near[*a].total_cmp(&near[*b]);
         let farther = |lane: &usize| near[*lane] > distance;
+        let fill = free.or_else(|| (kept..used).filter(gives).max_by(farthest));
+        let covered = full && (0..kept).any(|i| near[i] < distance && new[i] <= distance);
         let victim = match fill {
-            Some(fill) if !(0..kept).any(|i| near[i] < distance && new[i] <= distance) => return keep(fill),
-            Some(_) => (kept..used).filter(gives).max_by(farthest).filter(farther),
+            Some(fill) if !covered => return keep(fill),
+            Some(fill) if Some(fill) == free => return change(fill, None, kept, used.max(fill + 1)),
+            Some(fill) => Some(fill).filter(farther),
+            None if covered => None,
             None => {
                 let beyond = |i: &usize| near[*i] >= distance && new[*i] <= near[*i];
                 let last = || (0..used).filter(gives).max_by(farthest).filter(|lane| anchor || farther(lane));
@@ -183,13 +184,13 @@ impl Linker {
         let Self { here, node, near, new, .. } = self;
         block.own().decode(node);
         here.set_stored(node);
-        distances(block, here, near)?;
+        inner_distances(block, here, near)?;
         distances(block, target, new)
     }
 
     /// Writes what was decided; `vector` is that of the new neighbour.
     pub(crate) fn apply(&mut self, change: &Change, vector: &Stored, bytes: &mut [u8]) -> Result<()> {
-        let Self { layout, encoder, node, .. } = self;
+        let Self { layout, coder, node, .. } = self;
         if !change.mark {
             BlockRef::new(layout, bytes)?.own().decode(node);
         }
@@ -201,21 +202,44 @@ impl Linker {
         if let Some(to) = change.moved {
             block.copy_lane(change.lane, to);
         }
-        block.encode_lane(change.lane, change.number, encoder, node, vector.decoded());
+        block.encode_lane(change.lane, change.number, coder, node, vector.decoded());
         block.set_counts(change.kept, change.used);
         Ok(())
     }
 }
 
-/// Estimates of the distances from a target to all neighbours of a block; those of empty lanes mean nothing.
+/// Distances from a block's own vector, which is the target, to its neighbours, as far as its lanes tell; those of empty
+/// lanes mean nothing.
+pub(crate) fn inner_distances(block: &BlockRef<'_>, target: &Target, out: &mut Vec<f32>) -> Result<()> {
+    if block.layout().plain().is_none() {
+        return distances(block, target, out);
+    }
+    out.clear();
+    out.extend(
+        (0..block.used()).map(|lane| block.factors(lane).map_or(f32::INFINITY, |factors| factors.add)),
+    );
+    Ok(())
+}
+
+/// Estimates of the distances from a target to all neighbours of a block; those of empty lanes mean nothing. Without
+/// codes, they are those that were looked up when the target was searched for, which are those that matter: whoever is
+/// near the target was.
 pub(crate) fn distances(block: &BlockRef<'_>, target: &Target, out: &mut Vec<f32>) -> Result<()> {
     out.clear();
+    let query = match target.compare() {
+        Compare::Codes(query) => query,
+        Compare::Distances(_, met) => {
+            let known = |number| met.get(number).unwrap_or(f32::INFINITY);
+            out.extend((0..block.used()).map(|lane| block.neighbour(lane).map_or(f32::INFINITY, known)));
+            return Ok(());
+        }
+    };
     let base = target.base(target.distance(&block.own()), block.header().norm);
     let (mut numbers, mut add, mut mul) = ([NONE; LANES], [0.0; LANES], [0.0; LANES]);
     let mut estimates = [0.0; LANES];
     for group in 0..block.used().div_ceil(LANES) {
         let codes = block.lanes(group, &mut numbers, &mut add, &mut mul)?;
-        target.codes.estimate(block.layout().form(), codes, base, &add, &mul, &mut estimates);
+        query.estimate(block.layout().form(), codes, base, &add, &mul, &mut estimates);
         out.extend(estimates.iter().map(|x| if x.is_nan() { f32::INFINITY } else { *x }));
     }
     Ok(())

@@ -1,8 +1,10 @@
 //! Nodes that a search has found, with their vectors.
 
+use crate::block::Layout;
 use crate::distance::{Kernels, kernels};
 use crate::graph::{Candidate, Metric, Space};
 use crate::own::Own;
+use crate::plain::Plain;
 
 /// A block as it was when it was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +25,7 @@ pub struct Seen {
 #[derive(Debug)]
 pub(crate) struct Near {
     metric: Metric,
+    plain: Option<Plain>,
     dim: usize,
     vectors: Vec<f32>,
     pub(crate) seen: Vec<Seen>,
@@ -30,9 +33,16 @@ pub(crate) struct Near {
 }
 
 impl Near {
-    /// For vectors of `dim` padded dimensions.
-    pub(crate) fn new(metric: Metric, dim: usize) -> Self {
-        Self { metric, dim, vectors: vec![], seen: vec![], kernels: kernels() }
+    /// For the vectors in the blocks of a layout.
+    pub(crate) fn new(layout: &Layout) -> Self {
+        Self {
+            metric: layout.metric(),
+            plain: layout.plain().copied(),
+            dim: layout.padded(),
+            vectors: vec![],
+            seen: vec![],
+            kernels: kernels(),
+        }
     }
 
     pub(crate) fn clear(&mut self) {
@@ -63,9 +73,10 @@ impl Near {
 
     #[inline]
     fn compare(&self, a: &[f32], b: &[f32]) -> f32 {
-        let distance = match self.metric {
-            Metric::L2 | Metric::Cosine => self.kernels.l2_squared(a, b),
-            Metric::InnerProduct => -self.kernels.inner_product(a, b),
+        let distance = match (&self.plain, self.metric) {
+            (Some(plain), _) => return plain.distance(a, b),
+            (None, Metric::InnerProduct) => -self.kernels.inner_product(a, b),
+            (None, _) => self.kernels.l2_squared(a, b),
         };
         if distance.is_nan() { f32::INFINITY } else { distance }
     }

@@ -6,6 +6,7 @@ use crate::distance::kernels;
 use crate::fault::{Fault, Result, state};
 use crate::graph::Metric;
 use crate::own::Own;
+use crate::plain::fit;
 use crate::rotation::Rotation;
 
 /// A vector, rotated and rounded.
@@ -18,11 +19,22 @@ pub struct Stored {
 }
 
 impl Stored {
-    /// Stores a finite vector. The bytes are those that a build of the whole index gives an equal vector.
+    /// Stores a finite vector, or the words of a plain value, which has no use for the rotation. The bytes are those that a build of the whole index gives an equal vector.
     ///
     /// # Errors
     /// Other dimensions than the layout's; a zero vector under the cosine.
     pub fn of(layout: &Layout, rotation: &Rotation, vector: &[f32]) -> Result<Self> {
+        if let Some(plain) = layout.plain() {
+            let words = plain.words().unwrap_or(vector.len());
+            if vector.len() != words {
+                let message = format!("a value of {} words instead of {words}", vector.len());
+                return Err(Fault::new(state::DATA_EXCEPTION, message));
+            }
+            let (decoded, norm) = fit(plain, vector, layout.padded());
+            let mut bytes = vec![0; layout.own_bytes()];
+            let (scale, _) = store(layout, &decoded, &mut bytes);
+            return Ok(Self { bytes, decoded, scale, norm });
+        }
         let dim = layout.dim();
         if vector.len() != dim || (rotation.dim(), rotation.padded()) != (dim, layout.padded()) {
             let message = format!("expected {dim} dimensions, not {}", vector.len());
@@ -66,7 +78,7 @@ impl Stored {
         &self.decoded
     }
 
-    /// Its squared length.
+    /// Its squared length; of a plain value, how much is left out.
     pub fn norm(&self) -> f32 {
         self.norm
     }
@@ -84,6 +96,11 @@ impl Stored {
                 elements.iter().zip(self.bytes.as_chunks().0).all(|(x, word)| x.to_le_bytes() == *word)
             }
         }
+    }
+
+    /// Whether another one is this one.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        (&self.bytes, self.scale, self.norm) == (&other.bytes, other.scale, other.norm)
     }
 
     /// The header of a new block with this vector, without lanes and without a chain.

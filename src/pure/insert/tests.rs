@@ -135,8 +135,8 @@ impl Case {
         block.format(&node.header(1, 0, 7, Tid { block: 1, offset: 1 }, NONE), node.bytes());
         for (lane, vector) in vectors[..used].iter().enumerate() {
             let mark = if anchors.contains(&lane) { ANCHOR } else { 0 };
-            let (encoder, number) = (&mut linker.encoder, lane as u32 + 100);
-            block.encode_lane(lane, number | mark, encoder, node.decoded(), vector.decoded());
+            let (coder, number) = (&mut linker.coder, lane as u32 + 100);
+            block.encode_lane(lane, number | mark, coder, node.decoded(), vector.decoded());
         }
         block.set_counts(kept, used);
         Self { layout, buffer, linker, vectors }

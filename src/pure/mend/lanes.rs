@@ -6,7 +6,7 @@ use crate::block::{BlockMut, BlockRef, Layout, Root, State};
 use crate::fault::Result;
 use crate::graph::{Candidate, Params};
 use crate::insert::find::Reach;
-use crate::insert::link::{Linker, distances, same};
+use crate::insert::link::{Linker, inner_distances, same};
 use crate::insert::near::Near;
 use crate::insert::{Change, Choice, Edge, Finder, Seen, Stored, Verdict};
 use crate::search::Pages;
@@ -43,7 +43,7 @@ impl Mender {
             vector: Stored::default(),
             finder: Finder::new(layout),
             linker: Linker::new(layout, params.lists),
-            near: Near::new(layout.metric(), layout.padded()),
+            near: Near::new(&layout),
             choice: Choice::default(),
             candidates: vec![],
             estimates: vec![],
@@ -84,14 +84,14 @@ impl Mender {
             }
             vector.copy(layout, header, &block.own());
             finder.start(vector, header.graph);
-            distances(&block, finder.target(), estimates)?;
+            inner_distances(&block, finder.target(), estimates)?;
             let neighbours = block.neighbours();
             guesses.extend(neighbours.map(|(lane, number)| Guess { distance: estimates[lane], number }));
             let (version, level, graph) = (header.version, header.level, header.graph);
             Ok(Some((Seen { number, version, level, graph, dead: header.state == State::Dead }, gone)))
         })??;
         let Some((seen, gone)) = found else { return Ok(false) };
-        let (level, reach) = (seen.level, reach(&self.params, seen.level, gone));
+        let (level, reach) = (seen.level, reach(&self.layout, &self.params, seen.level, gone));
         let Self { finder, vector, guesses, .. } = self;
         finder.around(pages, vector, number, guesses, level, reach)?;
         if finder.near.seen.len() < reach.least && level <= root.level {
@@ -130,7 +130,7 @@ impl Mender {
         let mut block = BlockMut::new(layout, bytes)?;
         let mut put = |block: &mut BlockMut<'_>, lanes: &mut [Option<u32>], lane: usize, node: u32| {
             let number = near.seen[node as usize].number;
-            block.encode_lane(lane, number, &mut linker.encoder, vector.decoded(), near.vector(node));
+            block.encode_lane(lane, number, &mut linker.coder, vector.decoded(), near.vector(node));
             lanes[lane] = Some(number);
         };
         for (node, distance) in keep {
@@ -196,11 +196,11 @@ impl Mender {
 
 /// How far to look around a block on a level that loses so many edges. Near the dead, the number of the living that
 /// are found is what counts.
-fn reach(params: &Params, level: u8, gone: usize) -> Reach {
+fn reach(layout: &Layout, params: &Params, level: u8, gone: usize) -> Reach {
     let places = params.ef_construction;
     let few = 32.min(places * 3 / 4);
     match level {
         0 => Reach { pool: places * 4 / 5, least: (16 * gone).clamp(few, places * 3 / 4), most: 16 * places },
-        _ => crate::insert::reach(params, level),
+        _ => crate::insert::reach(layout, params, level),
     }
 }

@@ -8,7 +8,7 @@
 use crate::block::{BlockMut, BlockRef, Layout, NONE, State, corrupted};
 use crate::fault::Result;
 use crate::graph::Lists;
-use crate::insert::link::{FEW, Linker, distances, same};
+use crate::insert::link::{FEW, Linker, inner_distances, same};
 use crate::insert::{Change, Parent, Seen, Stored, Verdict};
 use crate::search::Pages;
 use crate::search::target::Target;
@@ -110,7 +110,7 @@ impl Adoption {
         }
         vector.copy(layout, header, &block.own());
         target.set_stored(vector.decoded());
-        distances(&block, target, estimates)?;
+        inner_distances(&block, target, estimates)?;
         let useful = block.neighbours().filter(|(lane, other)| !block.is_anchor(*lane) && !doomed(*other));
         neighbours.extend(useful.map(|(lane, other)| (estimates[lane], other)));
         neighbours.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));

@@ -10,11 +10,11 @@ mod tests;
 
 use crate::block::write::{load, store};
 use crate::block::{
-    ANCHOR, BlockMut, Buffer, ChainMut, Header, Layout, MOST_BLOCKS, NONE, ROOM, Root, State, Tid,
+    ANCHOR, BlockMut, Buffer, ChainMut, Coder, Header, Layout, MOST_BLOCKS, NONE, ROOM, Root, State, Tid,
 };
-use crate::code::Encoder;
 use crate::fault::{self, Fault, state};
 use crate::graph::{Arena, Control, Graph, Members, Space, Stopped, guarded};
+use crate::plain::fit;
 use crate::rotation::Rotation;
 use rayon::prelude::*;
 use std::collections::VecDeque;
@@ -88,7 +88,7 @@ pub struct Packer<'a> {
 
 /// What a thread needs to make blocks.
 struct Scratch {
-    encoder: Encoder,
+    coder: Coder,
     node: Vec<f32>,
     neighbour: Vec<f32>,
 }
@@ -110,7 +110,11 @@ impl<'a> Packer<'a> {
     ) -> Result<Self, Failed> {
         let layout = site.layout;
         let refused = |what: String| Failed::Refused(Fault::new(state::INVALID_PARAMETER_VALUE, what));
-        if (arena.dim(), rotation.dim(), arena.len()) != (layout.dim(), layout.dim(), graph.len()) {
+        let fits = match layout.plain() {
+            None => !arena.is_plain() && (arena.dim(), rotation.dim()) == (layout.dim(), layout.dim()),
+            Some(plain) => arena.is_plain() && plain.words().is_none_or(|words| arena.dim() == words),
+        };
+        if !fits || arena.len() != graph.len() {
             return Err(refused(format!("a layout for {} dimensions is not for these nodes", layout.dim())));
         }
         if graph.lanes().max(graph.m()) > layout.lanes() {
@@ -241,7 +245,7 @@ impl<'a> Packer<'a> {
         let unit = self.layout.unit_pages() * ROOM;
         assert!(out.len().is_multiple_of(unit), "room for whole units");
         let scratch = || Scratch {
-            encoder: Encoder::new(self.layout.shape(), self.layout.target()),
+            coder: Coder::new(&self.layout),
             node: vec![0.0; self.layout.padded()],
             neighbour: vec![0.0; self.layout.padded()],
         };
@@ -315,12 +319,12 @@ impl<'a> Packer<'a> {
         let mut block = BlockMut::new(&self.layout, bytes)?;
         block.format(&header, self.own(node));
         let neighbours = self.graph.neighbours(node, level);
-        let Scratch { encoder, node: own, neighbour } = scratch;
+        let Scratch { coder, node: own, neighbour } = scratch;
         self.load(node, own);
         for (lane, other) in neighbours.iter().enumerate() {
             self.load(*other, neighbour);
             let anchor = if lowest && self.parents[*other as usize] == node { ANCHOR } else { 0 };
-            block.encode_lane(lane, self.on(*other, level) | anchor, encoder, own, neighbour);
+            block.encode_lane(lane, self.on(*other, level) | anchor, coder, own, neighbour);
         }
         let used = neighbours.len();
         block.set_counts(if lowest { self.graph.kept(node).min(used) } else { used }, used);
@@ -381,6 +385,11 @@ fn vectors(
             |rotated, (node, own)| {
                 if control.is_cancelled() {
                     return Err(Stopped::Cancelled);
+                }
+                if let Some(plain) = layout.plain() {
+                    let (words, left) = fit(plain, arena.vector(*node), layout.padded());
+                    let (scale, _) = store(layout, &words, own);
+                    return Ok((scale, left));
                 }
                 rotation.apply(arena.vector(*node), rotated);
                 Ok(store(layout, rotated, own))

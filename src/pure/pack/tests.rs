@@ -60,7 +60,7 @@ fn blocks_hold_the_graph() {
 
         let order = graph.locality_order(layout.per_page());
         let graph = graph.renumbered(&order);
-        let mut encoder = Encoder::new(layout.shape(), layout.target());
+        let mut encoder = Coder::new(&layout);
         let (mut seen, mut own, mut other) = (0, vec![0.0; layout.padded()], vec![0.0; layout.padded()]);
         let mut parents = HashMap::new();
         for node in 0..graph.len() as u32 {
@@ -80,7 +80,7 @@ fn blocks_hold_the_graph() {
                         assert_eq!(header.chain != NONE, level == 0 && row.len() > 1);
                         assert!(level > 0 || usize::from(header.kept) == graph.kept(node));
                         block.own().decode(&mut own);
-                        let mut code = vec![0; layout.shape().lane_bytes()];
+                        let mut code = vec![0; layout.code_bytes()];
                         for (lane, neighbour) in neighbours.iter().enumerate() {
                             let number = packer.on(*neighbour, level);
                             assert_eq!(block.neighbour(lane), Some(number));

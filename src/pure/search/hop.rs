@@ -1,7 +1,8 @@
 //! What is taken from a block that is read.
 
-use super::target::Target;
-use crate::block::{BlockRef, Header, Layout, State};
+use super::pages::Pages;
+use super::target::{Compare, Target};
+use crate::block::{BlockRef, Header, Layout, NONE, State, corrupted};
 use crate::code::LANES;
 use crate::fault::Result;
 
@@ -18,7 +19,7 @@ pub(crate) struct Hop {
 
 impl Hop {
     pub(crate) fn new(layout: &Layout) -> Self {
-        let groups = layout.lanes() / LANES;
+        let groups = layout.lanes().div_ceil(LANES);
         Self {
             header: Header {
                 tid: Default::default(),
@@ -30,8 +31,8 @@ impl Hop {
                 norm: 0.0,
                 scale: 1.0,
                 graph: 0,
-                down: crate::block::NONE,
-                chain: crate::block::NONE,
+                down: NONE,
+                chain: NONE,
             },
             distance: f32::INFINITY,
             groups: 0,
@@ -41,6 +42,7 @@ impl Hop {
     }
 
     /// Reads a block of a node of that graph on that level, any level if none is given. False: it is something else.
+    /// Without codes there are no estimates, see [`measure`](Self::measure).
     #[inline]
     pub(crate) fn read(
         &mut self,
@@ -62,9 +64,56 @@ impl Hop {
         let (mut add, mut mul) = ([0.0; LANES], [0.0; LANES]);
         for group in 0..self.groups {
             let codes = block.lanes(group, &mut self.numbers[group], &mut add, &mut mul)?;
-            target.codes.estimate(layout.form(), codes, base, &add, &mul, &mut self.estimates[group]);
+            if let Compare::Codes(query) = target.compare() {
+                query.estimate(layout.form(), codes, base, &add, &mul, &mut self.estimates[group]);
+            }
         }
         Ok(true)
+    }
+
+    /// Looks at the neighbours' blocks for what the lanes do not say: their distances, instead of estimates. Those that
+    /// were looked at before, or are no nodes of the graph on the level any more, leave their lanes. Returns how many
+    /// blocks were read. Nothing is done with codes.
+    #[inline]
+    pub(crate) fn measure(
+        &mut self,
+        layout: &Layout,
+        target: &mut Target,
+        pages: &mut impl Pages,
+    ) -> Result<u64> {
+        if layout.plain().is_none() { Ok(0) } else { self.look(layout, target, pages) }
+    }
+
+    fn look(&mut self, layout: &Layout, target: &mut Target, pages: &mut impl Pages) -> Result<u64> {
+        let Header { graph, level, used, .. } = self.header;
+        let numbers = self.numbers.as_flattened_mut().iter_mut();
+        let mut reads = 0;
+        for (number, estimate) in numbers.zip(self.estimates.as_flattened_mut()).take(used.into()) {
+            if *number == NONE {
+                continue;
+            }
+            if target.has_met(*number) {
+                *number = NONE;
+                continue;
+            }
+            if !pages.has(*number) {
+                return Err(corrupted(format_args!("lane to {number} of {}", pages.blocks())));
+            }
+            let distance = pages.read(*number, |bytes| -> Result<Option<f32>> {
+                let block = BlockRef::new(layout, bytes)?;
+                let header = block.header();
+                let node = matches!(header.state, State::Live | State::Dead);
+                let ours = node && (header.graph, header.level) == (graph, level);
+                Ok(ours.then(|| target.distance(&block.own())))
+            })??;
+            reads += 1;
+            target.meet(*number, distance.unwrap_or(f32::INFINITY));
+            match distance {
+                Some(distance) => *estimate = distance,
+                None => *number = NONE,
+            }
+        }
+        Ok(reads)
     }
 
     /// The numbers in the lanes, [`NONE`](crate::block::NONE) among them, and the estimates.

@@ -1,11 +1,13 @@
 //! The query as blocks are compared with it.
 
-use crate::block::{Layout, OwnForm};
+use super::visited::Table;
+use crate::block::{Content, Layout, OwnForm};
 use crate::code::{Base, Query};
 use crate::distance::norm;
 use crate::fault::{Fault, Result, state};
-use crate::graph::Metric;
+use crate::metric::Metric;
 use crate::own::Own;
+use crate::plain::Plain;
 use crate::rotation::Rotation;
 
 /// Half a unit in the last place of an `f16`, and a little for elements that are much smaller than the largest.
@@ -25,18 +27,39 @@ pub(crate) struct Target {
     rotated: Vec<f32>,
     /// Length of the query, scaled; infinite if nothing is known of the distances that SQL shows.
     length: f64,
-    pub(crate) codes: Query,
+    compare: Compare,
+}
+
+/// How a block is compared with the query.
+#[derive(Debug)]
+pub(crate) enum Compare {
+    /// By its codes.
+    Codes(Query),
+    /// As it is, with the distances of the blocks that were looked at so far.
+    Distances(Plain, Table<f32>),
 }
 
 impl Target {
     pub(crate) fn new(layout: &Layout) -> Self {
         let rotated = vec![0.0; layout.padded()];
-        let codes = Query::new(layout.shape(), &rotated);
-        Self { metric: layout.metric(), scaled: vec![0.0; layout.dim()], rotated, length: 0.0, codes }
+        let (compare, dim) = match layout.content() {
+            Content::Codes(shape) => (Compare::Codes(Query::new(*shape, &rotated)), layout.dim()),
+            Content::Distances(plain) => (Compare::Distances(*plain, Table::new()), 0),
+        };
+        Self { metric: layout.metric(), scaled: vec![0.0; dim], rotated, length: 0.0, compare }
     }
 
     /// Another query. A zero vector has no direction: under the cosine, all are at the same distance of it.
     pub(crate) fn set(&mut self, rotation: &Rotation, vector: &[f32]) -> Result<()> {
+        if let Compare::Distances(plain, _) = &self.compare {
+            let words = plain.words().unwrap_or(vector.len());
+            if vector.len() != words {
+                let message = format!("a query of {} words instead of {words}", vector.len());
+                return Err(Fault::new(state::DATA_EXCEPTION, message));
+            }
+            self.set_stored(vector);
+            return Ok(());
+        }
         let (dim, padded) = (self.scaled.len(), self.rotated.len());
         if vector.len() != dim || (rotation.dim(), rotation.padded()) != (dim, padded) {
             let message = format!("different vector dimensions {} and {dim}", vector.len());
@@ -50,26 +73,73 @@ impl Target {
             *scaled = (f64::from(*x) * scale) as f32;
         }
         rotation.apply(&self.scaled, &mut self.rotated);
-        let sane = self.metric != Metric::Cosine || LENGTHS.contains(&norm(vector));
-        self.length = if sane { norm(&self.rotated) } else { f64::INFINITY };
-        self.codes.set(&self.rotated);
+        self.ready();
+        if self.metric == Metric::Cosine && !LENGTHS.contains(&norm(vector)) {
+            self.length = f64::INFINITY;
+        }
         Ok(())
     }
 
     /// A query that is rotated and scaled already: a stored vector, decoded.
     pub(crate) fn set_stored(&mut self, rotated: &[f32]) {
-        self.rotated.copy_from_slice(rotated);
-        self.length = norm(&self.rotated);
-        self.codes.set(&self.rotated);
+        self.rotated.clear();
+        self.rotated.extend_from_slice(rotated);
+        self.ready();
+    }
+
+    fn ready(&mut self) {
+        match &mut self.compare {
+            Compare::Codes(codes) => {
+                self.length = norm(&self.rotated);
+                codes.set(&self.rotated);
+            }
+            Compare::Distances(plain, met) => {
+                self.length = plain.length(&self.rotated);
+                met.clear();
+            }
+        }
+    }
+
+    /// How a block is compared with it.
+    #[inline]
+    pub(crate) fn compare(&self) -> &Compare {
+        &self.compare
+    }
+
+    /// Notes the distance of a block that was looked at. Only without codes is anything noted.
+    pub(crate) fn meet(&mut self, number: u32, distance: f32) {
+        if let Compare::Distances(_, met) = &mut self.compare {
+            met.insert(number, distance);
+        }
+    }
+
+    /// Whether a distance was noted.
+    #[inline]
+    pub(crate) fn has_met(&self, number: u32) -> bool {
+        match &self.compare {
+            Compare::Codes(_) => false,
+            Compare::Distances(_, met) => met.contains(number),
+        }
+    }
+
+    /// Bytes that grow while blocks are looked at.
+    pub(crate) fn bytes(&self) -> usize {
+        match &self.compare {
+            Compare::Codes(_) => 0,
+            Compare::Distances(_, met) => met.bytes(),
+        }
     }
 
     /// Squared Euclidean distance, of unit vectors for the cosine, or negative inner product; infinite where
     /// an overflow gives NaN.
     #[inline]
     pub(crate) fn distance(&self, own: &Own<'_>) -> f32 {
-        let distance = match self.metric {
-            Metric::L2 | Metric::Cosine => own.l2_squared(&self.rotated),
-            Metric::InnerProduct => -own.inner_product(&self.rotated),
+        let distance = match (&self.compare, own, self.metric) {
+            (Compare::Distances(plain, _), Own::F32(words), _) => {
+                return plain.distance(&self.rotated, words);
+            }
+            (_, _, Metric::InnerProduct) => -own.inner_product(&self.rotated),
+            _ => own.l2_squared(&self.rotated),
         };
         if distance.is_nan() { f32::INFINITY } else { distance }
     }
@@ -77,16 +147,23 @@ impl Target {
     /// Between what numbers the distance that SQL shows lies, of a node at `distance` whose vector has that squared
     /// norm. The stored vector is off by at most `OFF` of its length, and sums of products by `SUM` of the lengths.
     pub(crate) fn bounds(&self, own: OwnForm, distance: f32, norm_squared: f32) -> (f64, f64) {
+        if let Compare::Distances(plain, _) = &self.compare {
+            return plain.bounds(distance, norm_squared, self.length);
+        }
         let off = match own {
-            OwnForm::F32 => SUM,
             OwnForm::F16 => OFF + SUM,
+            _ => SUM,
         };
         let (distance, length) = (f64::from(distance), f64::from(norm_squared).sqrt());
         if !distance.is_finite() || !length.is_finite() || !self.length.is_finite() {
             return (f64::NEG_INFINITY, f64::INFINITY);
         }
         match self.metric {
-            Metric::L2 | Metric::Cosine => {
+            Metric::InnerProduct => {
+                let off = off * length * self.length + TINY;
+                (distance - off, distance + off)
+            }
+            _ => {
                 let off = off * length + SUM * self.length + TINY;
                 let distance = distance.max(0.0).sqrt();
                 let (low, high) = ((distance - off).max(0.0), distance + off);
@@ -95,10 +172,16 @@ impl Target {
                     _ => (low, high),
                 }
             }
-            Metric::InnerProduct => {
-                let off = off * length * self.length + TINY;
-                (distance - off, distance + off)
-            }
+        }
+    }
+
+    /// A distance as SQL shows it: of L2, the root; of the cosine, half; else itself.
+    pub(crate) fn shown(&self, distance: f32) -> f64 {
+        match (&self.compare, self.metric) {
+            (Compare::Distances(plain, _), _) => plain.shown(distance),
+            (_, Metric::L2) => f64::from(distance).sqrt(),
+            (_, Metric::Cosine) => f64::from(distance) / 2.0,
+            _ => f64::from(distance),
         }
     }
 
@@ -106,8 +189,8 @@ impl Target {
     #[inline]
     pub(crate) fn base(&self, distance: f32, norm_squared: f32) -> Base {
         match self.metric {
-            Metric::L2 | Metric::Cosine => Base::l2(distance),
             Metric::InnerProduct => Base::inner_product(distance, norm_squared),
+            _ => Base::l2(distance),
         }
     }
 }

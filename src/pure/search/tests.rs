@@ -127,9 +127,7 @@ impl Index {
         match self.arena.metric() {
             Metric::L2 => product(query, query) + product(row, row) - 2.0 * product(query, row),
             Metric::InnerProduct => -product(query, row),
-            Metric::Cosine => {
-                2.0 - 2.0 * product(query, row) / (product(query, query) * product(row, row)).sqrt()
-            }
+            _ => 2.0 - 2.0 * product(query, row) / (product(query, query) * product(row, row)).sqrt(),
         }
     }
 }
@@ -150,7 +148,7 @@ fn recall(index: &mut Index, queries: &[Vec<f32>], ef: usize) -> f64 {
             let size = match index.arena.metric() {
                 Metric::L2 => exact,
                 Metric::InnerProduct => norm(query) * norm(&index.rows[row(hit.tid)]),
-                Metric::Cosine => 1.0,
+                _ => 1.0,
             };
             assert!(off < 2e-3 * size, "{exact} {}", hit.distance);
         }
@@ -204,7 +202,7 @@ fn certain_is_certain() {
                 match metric {
                     Metric::L2 => exact.max(0.0).sqrt(),
                     Metric::Cosine => exact / 2.0,
-                    Metric::InnerProduct => exact,
+                    _ => exact,
                 }
             };
             for (i, hit) in hits.iter().enumerate() {

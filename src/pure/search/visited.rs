@@ -1,28 +1,31 @@
-//! Which blocks a search has read.
+//! Which blocks a search has read, and what is known of them.
 
-/// A set of numbers.
+/// Numbers with something for each.
 #[derive(Debug)]
-pub(crate) struct Visited {
+pub(crate) struct Table<V> {
     /// Open addressing, a power of two long; `FREE` where nothing is.
-    slots: Vec<u32>,
+    slots: Vec<(u32, V)>,
     len: usize,
 }
+
+/// A set of numbers.
+pub(crate) type Visited = Table<()>;
 
 const FREE: u32 = u32::MAX;
 const FEW: usize = 1 << 10;
 /// More are not kept for the next search: emptying them would take it too long.
 const MANY: usize = 1 << 14;
 
-impl Visited {
+impl<V: Copy + Default> Table<V> {
     pub(crate) fn new() -> Self {
-        Self { slots: vec![FREE; FEW], len: 0 }
+        Self { slots: vec![(FREE, V::default()); FEW], len: 0 }
     }
 
     pub(crate) fn clear(&mut self) {
         if self.slots.len() > MANY {
             *self = Self::new();
         } else if self.len > 0 {
-            self.slots.fill(FREE);
+            self.slots.fill((FREE, V::default()));
             self.len = 0;
         }
     }
@@ -31,7 +34,7 @@ impl Visited {
     fn find(&self, number: u32) -> usize {
         let mask = self.slots.len() - 1;
         let mut at = (number.wrapping_mul(0x9e37_79b1) >> 7) as usize & mask;
-        while self.slots[at] != FREE && self.slots[at] != number {
+        while self.slots[at].0 != FREE && self.slots[at].0 != number {
             at = (at + 1) & mask;
         }
         at
@@ -39,23 +42,30 @@ impl Visited {
 
     #[inline]
     pub(crate) fn contains(&self, number: u32) -> bool {
-        self.slots[self.find(number)] == number
+        self.slots[self.find(number)].0 == number
+    }
+
+    /// What belongs to a number, if it is in.
+    #[inline]
+    pub(crate) fn get(&self, number: u32) -> Option<V> {
+        let (found, value) = self.slots[self.find(number)];
+        (found == number).then_some(value)
     }
 
     /// Whether it was not in yet. `number` is no [`NONE`](crate::block::NONE).
-    pub(crate) fn insert(&mut self, number: u32) -> bool {
+    pub(crate) fn insert(&mut self, number: u32, value: V) -> bool {
         let at = self.find(number);
-        if self.slots[at] == number {
+        if self.slots[at].0 == number {
             return false;
         }
-        self.slots[at] = number;
+        self.slots[at] = (number, value);
         self.len += 1;
         if self.len * 2 > self.slots.len() {
-            let double = vec![FREE; self.slots.len() * 2];
-            for number in std::mem::replace(&mut self.slots, double) {
+            let double = vec![(FREE, V::default()); self.slots.len() * 2];
+            for (number, value) in std::mem::replace(&mut self.slots, double) {
                 if number != FREE {
                     let at = self.find(number);
-                    self.slots[at] = number;
+                    self.slots[at] = (number, value);
                 }
             }
         }
@@ -63,6 +73,6 @@ impl Visited {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.slots.len() * size_of::<u32>()
+        self.slots.len() * size_of::<(u32, V)>()
     }
 }

@@ -1,0 +1,31 @@
+//! pgvector's support functions 3, which tell its access method what a type is.
+//!
+//! Ours knows the types by support function 1, and calls none of these. Operator classes that were made by hand for
+//! pgvector name them, so they are there, and give what pgvector's mean: how many dimensions an index takes.
+#![allow(unsafe_code)]
+
+use crate::engine::call::export;
+use conifer_pure::plain::Form;
+use pgrx::pg_sys;
+
+/// Where they point to.
+#[repr(C)]
+struct Info {
+    most_dims: i32,
+}
+
+const fn info(form: Form) -> Info {
+    Info { most_dims: form.most_dims() as i32 }
+}
+
+static HALFVEC: Info = info(Form::F16);
+static BIT: Info = info(Form::Bits);
+static SPARSEVEC: Info = info(Form::Sparse);
+
+fn point(info: &'static Info) -> pg_sys::Datum {
+    pg_sys::Datum::from(std::ptr::from_ref(info))
+}
+
+export!(hnsw_halfvec_support, |_fcinfo| point(&HALFVEC));
+export!(hnsw_bit_support, |_fcinfo| point(&BIT));
+export!(hnsw_sparsevec_support, |_fcinfo| point(&SPARSEVEC));

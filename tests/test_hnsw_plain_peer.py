@@ -1,0 +1,108 @@
+"""Indexes of taxicab distances, bits and sparse vectors against pgvector's: no recall is lost, built or inserted."""
+
+import random
+
+import pytest
+
+pytestmark = pytest.mark.peer
+
+ROWS, QUERIES, DIM, K = 4000, 50, 48, 10
+
+
+def points(n, seed):
+    """Points around the same centres, whatever the seed."""
+    fixed, noise = random.Random(1), random.Random(seed)
+    centres = [[fixed.gauss(0, 1) for _ in range(DIM)] for _ in range(40)]
+    return [[x + noise.gauss(0, 0.6) for x in noise.choice(centres)] for _ in range(n)]
+
+
+def dense(point):
+    return "[" + ",".join(f"{x:.4f}" for x in point) + "]"
+
+
+def bits(point):
+    return "".join("01"[x > 0.3] for x in point for _ in "a") + "".join("01"[x > -0.2] for x in point)
+
+
+def sparse(point):
+    return "{" + ",".join(f"{100 * i + 1}:{x:.4f}" for i, x in enumerate(point) if abs(x) > 0.9) + f"}}/{100 * DIM}"
+
+
+CLASSES = [
+    ("vector", DIM, "vector_l1_ops", "<+>", dense),
+    ("halfvec", DIM, "halfvec_l1_ops", "<+>", dense),
+    ("bit", 2 * DIM, "bit_hamming_ops", "<~>", bits),
+    ("bit", 2 * DIM, "bit_jaccard_ops", "<%>", bits),
+    ("sparsevec", 100 * DIM, "sparsevec_l2_ops", "<->", sparse),
+    ("sparsevec", 100 * DIM, "sparsevec_ip_ops", "<#>", sparse),
+    ("sparsevec", 100 * DIM, "sparsevec_cosine_ops", "<=>", sparse),
+    ("sparsevec", 100 * DIM, "sparsevec_l1_ops", "<+>", sparse),
+]
+
+
+def load(session, kind, dim, rows):
+    with session.cursor().copy("COPY t FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def recall(session, kind, dim, operator, queries, k=K):
+    """How many of the nearest rows an index scan gives; its distances must be right and ascending."""
+    found = 0
+    operator = operator.replace("%", "%%")
+    order = f"SELECT i, v {operator} %s::{kind}({dim}) FROM t ORDER BY 2 LIMIT {k}"
+    for query in queries:
+        session.execute("SET enable_indexscan = off; SET enable_seqscan = on")
+        limit = session.execute(order, (query,)).fetchall()[-1][1]
+        session.execute("SET enable_indexscan = on; SET enable_seqscan = off")
+        rows = session.execute(order, (query,)).fetchall()
+        distances = [distance for _, distance in rows]
+        assert len(rows) == k and distances == sorted(distances)
+        found += sum(distance <= limit for distance in distances)
+    return found / (k * len(queries))
+
+
+@pytest.mark.parametrize("case", CLASSES, ids=lambda case: case[2])
+def test_recall(peers, case):
+    kind, dim, name, operator, text = case
+    rows = [(i, text(point)) for i, point in enumerate(points(ROWS, 2))]
+    queries = [text(point) for point in points(QUERIES, 3)]
+    found = {}
+    for side, session in (("ours", peers.ours), ("theirs", peers.theirs)):
+        session.execute(f"CREATE TABLE t (i int, v {kind}({dim}))")
+        for way, before in (("built", ROWS), ("inserted", ROWS // 2)):
+            session.execute("TRUNCATE t; DROP INDEX IF EXISTS x")
+            load(session, kind, dim, rows[:before])
+            session.execute(f"CREATE INDEX x ON t USING hnsw (v {name}) WITH (m = 8, ef_construction = 40)")
+            load(session, kind, dim, rows[before:])
+            for ef in (10, 40):
+                session.execute(f"SET hnsw.ef_search = {ef}")
+                found[side, way, ef] = recall(session, kind, dim, operator, queries)
+        if side == "ours":
+            assert session.execute("SELECT * FROM hnsw_check('x')").fetchall() == []
+    print(name, {key: round(value, 3) for key, value in found.items()})
+    for (side, way, ef), value in found.items():
+        if side == "ours":
+            assert value >= found["theirs", way, ef] - 0.015, (way, ef, found)
+
+
+@pytest.mark.parametrize("case", CLASSES, ids=lambda case: case[2])
+def test_iterative_and_vacuumed(peers, case):
+    """A filter that few rows pass finds them all; what a vacuum leaves is found."""
+    kind, dim, name, operator, text = case
+    session = peers.ours
+    session.execute(f"CREATE TABLE t (i int, v {kind}({dim}))")
+    load(session, kind, dim, [(i, text(point)) for i, point in enumerate(points(1500, 2))])
+    session.execute(f"CREATE INDEX x ON t USING hnsw (v {name})")
+    session.execute("SET enable_seqscan = off; SET hnsw.iterative_scan = relaxed_order")
+    query = text(points(1, 3)[0])
+    where = "i %% 50 = 7"
+    order = f"SELECT i FROM t WHERE {where} ORDER BY v {operator.replace(chr(37), chr(37) * 2)} %s::{kind}({dim}) LIMIT 40"
+    assert len(session.execute(order, (query,)).fetchall()) == 30
+    session.execute("DELETE FROM t WHERE i % 3 > 0")
+    session.execute("VACUUM t")
+    assert session.execute("SELECT * FROM hnsw_check('x')").fetchall() == []
+    stats = session.execute("SELECT sum(tuples), sum(dead) FROM hnsw_stats('x')").fetchone()
+    assert stats[0] == 500 and stats[1] <= 2
+    session.execute("SET hnsw.iterative_scan = off; SET hnsw.ef_search = 60")
+    assert recall(session, kind, dim, operator, [text(point) for point in points(20, 5)]) > 0.95
