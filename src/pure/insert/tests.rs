@@ -191,7 +191,9 @@ fn lanes_that_fill_give_way() {
     // Not the anchors; they make room.
     let mut anchors = Case::new(short, 20, 32, &[20, 21]);
     assert_eq!(anchors.link(40, 50.0, None), Some((vec![(20, 999), (22, 120)], 21, 32)));
-    assert_eq!(Case::new(full, 20, 32, &[]).link(40, 50.0, None), Some((vec![(20, 999)], 21, 32)));
+    // Where lists are full, the farthest.
+    let farthest = Some((vec![(20, 999), (31, 120)], 21, 32));
+    assert_eq!(Case::new(full, 20, 32, &[]).link(40, 50.0, None), farthest);
     // 103 lies nearer in the same direction: the node can only fill, instead of a farther one.
     assert_eq!(Case::new(full, 20, 32, &[31]).link(3, 10.0, None), Some((vec![(30, 999)], 20, 32)));
     assert_eq!(Case::new(full, 20, 32, &[]).link(3, 100.0, None), None);
