@@ -77,6 +77,9 @@ CLUSTER t USING a1;
 CREATE OPERATOR CLASS own FOR TYPE vector USING hnsw AS
     OPERATOR 1 <+> (vector, vector) FOR ORDER BY float_ops, FUNCTION 1 l1_distance(vector, vector);
 CREATE INDEX ON t USING hnsw (v own);
+CREATE OPERATOR CLASS odd FOR TYPE vector USING hnsw AS
+    OPERATOR 1 <-> (vector, vector) FOR ORDER BY float_ops, FUNCTION 1 vector_spherical_distance(vector, vector);
+CREATE INDEX ON t USING hnsw (v odd);
 CREATE OPERATOR CLASS none FOR TYPE vector USING hnsw AS OPERATOR 1 <-> (vector, vector) FOR ORDER BY float_ops;
 CREATE INDEX ON t USING hnsw (v none);
 
