@@ -87,7 +87,7 @@ def test_recall_and_pages(peers, dim, kind, metric, data):
                 if k > ef:
                     continue
                 (ours, our_pages), (theirs, their_pages) = (found[s][k][ef] for s in (peers.ours, peers.theirs))
-                fewer = dim < 128 or our_pages <= their_pages / 2
+                fewer = our_pages <= their_pages
                 if ours < theirs - 0.01 or not fewer:
                     wrong.append(f"{stage} k={k} ef={ef}: recall {ours:.3f} to {theirs:.3f}, pages {our_pages:.0f} to {their_pages:.0f}")
     assert not wrong, "\n" + "\n".join(wrong)

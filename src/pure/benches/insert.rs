@@ -113,7 +113,7 @@ impl Bench {
         for ef in EFS {
             let (mut hits, mut effort) = (0, 0);
             for (query, (scaled, limit)) in self.queries.iter().zip(&limits) {
-                let reach = Reach::Near(Width::for_ef(ef, None));
+                let reach = Reach::Near(Width::of(&self.layout, ef, None));
                 search.start(&self.rotation, query, index.root, reach, Order::Once).unwrap();
                 for _ in 0..K {
                     let Some(hit) = search.next(&mut index.memory).unwrap() else { break };

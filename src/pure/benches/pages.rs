@@ -96,7 +96,7 @@ fn ours(
                         &rotation,
                         &q.vector,
                         packer.root(),
-                        Reach::Near(Width::for_ef(ef, None)),
+                        Reach::Near(Width::of(&layout, ef, None)),
                         Order::Once,
                     )
                     .unwrap();

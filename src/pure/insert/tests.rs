@@ -76,7 +76,7 @@ fn among_the_dead() {
         sample.check();
         let queries = sample.rows[250..].to_vec();
         for (row, query) in (250..).zip(&queries) {
-            let found = sample.search(query, Reach::Near(crate::search::Width::for_ef(40, None)));
+            let found = sample.search(query, Reach::Near(crate::search::Width::of(&sample.layout, 40, None)));
             assert_eq!(found[0], row);
         }
     }

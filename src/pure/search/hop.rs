@@ -12,6 +12,8 @@ pub(crate) struct Hop {
     pub(crate) header: Header,
     /// Exact distance to the node.
     pub(crate) distance: f32,
+    /// How far the neighbours' estimates are usually off.
+    pub(crate) off: f32,
     pub(crate) groups: usize,
     numbers: Box<[[u32; LANES]]>,
     estimates: Box<[[f32; LANES]]>,
@@ -35,6 +37,7 @@ impl Hop {
                 chain: NONE,
             },
             distance: f32::INFINITY,
+            off: 0.0,
             groups: 0,
             numbers: vec![[0; LANES]; groups].into(),
             estimates: vec![[0.0; LANES]; groups].into(),
@@ -60,11 +63,17 @@ impl Hop {
         }
         self.distance = target.distance(&block.own());
         let base = target.base(self.distance, self.header.norm);
+        self.off = 0.0;
         self.groups = block.used().div_ceil(LANES);
         let (mut add, mut mul) = ([0.0; LANES], [0.0; LANES]);
         for group in 0..self.groups {
             let codes = block.lanes(group, &mut self.numbers[group], &mut add, &mut mul)?;
             if let Compare::Codes(query) = target.compare() {
+                if group == 0 {
+                    let used = block.used().min(LANES);
+                    let mean = mul[..used].iter().sum::<f32>() / used as f32;
+                    self.off = -mean * target.off(self.distance, self.header.norm);
+                }
                 query.estimate(layout.form(), codes, base, &add, &mul, &mut self.estimates[group]);
             }
         }

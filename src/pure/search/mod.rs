@@ -32,6 +32,7 @@
 //! read once at most. If it is given to another node after that, this search misses that node, whose row is
 //! younger than the search. [`Hit::version`] tells whoever comes back to a block later whether it is the same node.
 
+mod frontier;
 pub(crate) mod hop;
 mod memory;
 mod pages;

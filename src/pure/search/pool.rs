@@ -70,9 +70,4 @@ impl Pool {
         }
         None
     }
-
-    /// Those that were not taken.
-    pub(crate) fn open(&self) -> impl Iterator<Item = Candidate> {
-        self.sorted.iter().skip(self.next).filter(|c| c.number & TAKEN == 0).copied()
-    }
 }

@@ -28,6 +28,8 @@ pub(crate) struct Target {
     /// Length of the query, scaled; infinite if nothing is known of the distances that SQL shows.
     length: f64,
     compare: Compare,
+    /// See [`off`](Self::off).
+    part: f32,
 }
 
 /// How a block is compared with the query.
@@ -46,7 +48,12 @@ impl Target {
             Content::Codes(shape) => (Compare::Codes(Query::new(*shape, &rotated)), layout.dim()),
             Content::Distances(plain) => (Compare::Distances(*plain, Table::new()), 0),
         };
-        Self { metric: layout.metric(), scaled: vec![0.0; dim], rotated, length: 0.0, compare }
+        // The standard deviation of the product that the code head gives, by |mul| = 2s instead of |r|.
+        let part = layout.shape().map_or(0.0, |shape| {
+            let coded = shape.dims() as f32 / layout.padded() as f32;
+            0.2 * (std::f32::consts::FRAC_PI_2 - coded).sqrt()
+        });
+        Self { metric: layout.metric(), scaled: vec![0.0; dim], rotated, length: 0.0, compare, part }
     }
 
     /// Another query. A zero vector has no direction: under the cosine, all are at the same distance of it.
@@ -183,6 +190,21 @@ impl Target {
             (_, Metric::Cosine) => f64::from(distance) / 2.0,
             _ => f64::from(distance),
         }
+    }
+
+    /// How far the estimates of a block are usually off (half a standard deviation), for a factor `mul` of 1; without
+    /// codes, not at all. What a code keeps of ⟨y, q − c⟩ goes with the length of q − c; of the inner product, of what
+    /// is left of q beside c.
+    #[inline]
+    pub(crate) fn off(&self, distance: f32, norm_squared: f32) -> f32 {
+        let squared = match self.metric {
+            Metric::InnerProduct => {
+                let length = self.length as f32;
+                length * length - distance * distance / norm_squared
+            }
+            _ => distance,
+        };
+        self.part * squared.max(0.0).sqrt()
     }
 
     /// What the estimates of a block at that distance start from.

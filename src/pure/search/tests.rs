@@ -4,7 +4,7 @@ use super::*;
 use crate::block::{BlockMut, Buffer, Layout, Options, Root, State, Tid};
 use crate::distance::norm;
 use crate::fault::{Result, state};
-use crate::graph::{Arena, Control, Fill, Folding, Metric, Params, Space, build_arena};
+use crate::graph::{Arena, Control, Fill, Folding, Metric, Params, build_arena};
 use crate::pack::{Packer, Rows, Site};
 use crate::rotation::Rotation;
 use proptest::prelude::*;
@@ -104,6 +104,10 @@ impl Index {
         Self { memory, rotation: self.rotation.clone(), root: self.root, rows, arena }
     }
 
+    fn width(&self, ef: usize, rows: Option<usize>) -> Width {
+        Width::of(self.memory.layout(), ef, rows)
+    }
+
     fn search(&mut self, query: &[f32], width: Width, order: Order) -> Result<(Vec<Hit>, Search)> {
         self.reach(query, Reach::Near(width), order)
     }
@@ -138,7 +142,7 @@ fn recall(index: &mut Index, queries: &[Vec<f32>], ef: usize) -> f64 {
     let mut right = 0;
     for query in queries {
         let mut all: Vec<f64> = (0..index.rows.len()).map(|row| index.exact(query, row)).collect();
-        let (hits, search) = index.search(query, Width::for_ef(ef, Some(K)), Order::Once).unwrap();
+        let (hits, search) = index.search(query, index.width(ef, Some(K)), Order::Once).unwrap();
         assert!(hits.len() >= ef.min(index.rows.len()), "{} of {ef}", hits.len());
         assert!(hits.windows(2).all(|w| w[0].distance <= w[1].distance));
         assert_eq!(hits.iter().map(|hit| hit.tid).collect::<HashSet<_>>().len(), hits.len());
@@ -196,7 +200,7 @@ fn certain_is_certain() {
         let mut index = made(metric, dim, 400);
         let mut certain = 0;
         for query in Noise(7).clusters(5, dim) {
-            let (hits, search) = index.search(&query, Width::for_ef(100, None), Order::Once).unwrap();
+            let (hits, search) = index.search(&query, index.width(100, None), Order::Once).unwrap();
             let shown = |hit: &Hit| {
                 let exact = index.exact(&query, row(hit.tid));
                 match metric {
@@ -237,7 +241,7 @@ fn sweeps() {
         }
         index.root = index.root.map(|root| Root { graph: root.graph + 1, ..root });
         assert!(index.reach(&vec![0.5; dim], Reach::All, Order::Once).unwrap().0.is_empty());
-        let (hits, _) = index.search(&vec![0.5; dim], Width::for_ef(40, None), Order::Relaxed).unwrap();
+        let (hits, _) = index.search(&vec![0.5; dim], index.width(40, None), Order::Relaxed).unwrap();
         assert!(hits.is_empty());
     }
 }
@@ -247,16 +251,16 @@ fn tiny_graphs() {
     for n in 0..4 {
         for order in [Order::Once, Order::Relaxed, Order::Strict] {
             let mut index = made(Metric::L2, 5, n);
-            let (hits, _) = index.search(&[0.5; 5], Width::for_ef(10, None), order).unwrap();
+            let (hits, _) = index.search(&[0.5; 5], index.width(10, None), order).unwrap();
             assert_eq!(hits.len(), n);
         }
     }
     let mut index = made(Metric::L2, 5, 3);
-    let fault = index.search(&[0.5; 4], Width::for_ef(10, None), Order::Once).unwrap_err();
+    let fault = index.search(&[0.5; 4], index.width(10, None), Order::Once).unwrap_err();
     assert_eq!(fault.state, state::DATA_EXCEPTION);
     // Without a direction, all are as far.
     let mut index = made(Metric::Cosine, 5, 3);
-    let (hits, _) = index.search(&[0.0; 5], Width::for_ef(10, None), Order::Once).unwrap();
+    let (hits, _) = index.search(&[0.0; 5], index.width(10, None), Order::Once).unwrap();
     assert!(hits.len() == 3 && hits.iter().all(|hit| (hit.distance - 1.0).abs() < 1e-3));
 }
 
@@ -271,7 +275,7 @@ fn resumes() {
         }
         let mut index = index(metric, dim, rows, Options::default());
         for query in Noise(99).clusters(3, dim) {
-            let width = Width::for_ef(ef, None);
+            let width = index.width(ef, None);
             let (once, _) = index.search(&query, width, Order::Once).unwrap();
             let (hits, search) = index.search(&query, width, Order::Relaxed).unwrap();
             assert_eq!(&hits[..once.len()], &once);
@@ -308,13 +312,13 @@ fn passes_through_the_dead() {
         }
     }
     for query in Noise(99).clusters(3, dim) {
-        let (hits, _) = index.search(&query, Width::for_ef(40, None), Order::Once).unwrap();
+        let (hits, _) = index.search(&query, index.width(40, None), Order::Once).unwrap();
         let mut nearest: Vec<usize> = left.iter().copied().collect();
         nearest.sort_by(|a, b| index.exact(&query, *a).total_cmp(&index.exact(&query, *b)));
         let found: HashSet<usize> = hits.iter().map(|hit| row(hit.tid)).collect();
         assert!(hits.len() >= 40 && found.is_subset(&left));
         assert!(nearest[..10].iter().filter(|row| found.contains(row)).count() >= 9);
-        let (hits, _) = index.search(&query, Width::for_ef(40, None), Order::Relaxed).unwrap();
+        let (hits, _) = index.search(&query, index.width(40, None), Order::Relaxed).unwrap();
         let found: HashSet<usize> = hits.iter().map(|hit| row(hit.tid)).collect();
         assert!(found == left && hits.len() == left.len());
     }
@@ -323,7 +327,7 @@ fn passes_through_the_dead() {
         let bytes = index.memory.block_mut(number).unwrap();
         BlockMut::new(&layout, bytes).unwrap().set_state(State::Free);
     }
-    let (hits, _) = index.search(&[0.0; 30], Width::for_ef(40, None), Order::Relaxed).unwrap();
+    let (hits, _) = index.search(&[0.0; 30], index.width(40, None), Order::Relaxed).unwrap();
     assert!(hits.len() <= 1);
 }
 
@@ -332,13 +336,13 @@ fn passes_through_the_dead() {
 fn reused_blocks_are_the_new_nodes() {
     let mut index = made(Metric::L2, 8, 200);
     let query = index.rows[17].clone();
-    let (hits, _) = index.search(&query, Width::for_ef(20, None), Order::Once).unwrap();
+    let (hits, _) = index.search(&query, index.width(20, None), Order::Once).unwrap();
     let (near, far) = (hits[0].number, hits[10].number);
     let copy = index.memory.block_mut(far).unwrap().to_vec();
     let block = index.memory.block_mut(near).unwrap();
     block.copy_from_slice(&copy);
     block[8] = 1; // its version
-    let (again, _) = index.search(&query, Width::for_ef(20, None), Order::Once).unwrap();
+    let (again, _) = index.search(&query, index.width(20, None), Order::Once).unwrap();
     assert!(again.iter().all(|hit| hit.tid != hits[0].tid));
     let new = again.iter().find(|hit| hit.number == near);
     assert!(new.is_none_or(|hit| hit.version == 1 && hit.distance == hits[10].distance));
@@ -375,7 +379,7 @@ proptest! {
             }
         }
         let query = index.rows[0].clone();
-        if let Err(fault) = index.search(&query, Width::for_ef(10, None), order) {
+        if let Err(fault) = index.search(&query, index.width(10, None), order) {
             prop_assert_eq!(fault.state, state::DATA_CORRUPTED);
         }
     }
@@ -383,8 +387,10 @@ proptest! {
 
 #[test]
 fn widths() {
-    assert_eq!(Width::for_ef(40, None), Width { pool: 64, least: 40 });
-    assert_eq!(Width::for_ef(10, Some(100)).pool, 250);
-    assert_eq!(Width::for_ef(0, None).pool, 1);
-    assert!(made(Metric::L2, 3, 30).arena.len() == 30);
+    let coded = made(Metric::L2, 128, 30);
+    assert_eq!(coded.memory.layout().shape().unwrap().bits(), 1);
+    assert_eq!(coded.width(40, None), Width { nodes: 26, least: 40, hops: 240 });
+    assert_eq!(coded.width(10, Some(100)), coded.width(150, None));
+    assert_eq!(coded.width(0, None), coded.width(1, None));
+    assert_eq!(made(Metric::L2, 3, 30).width(40, None), Width { nodes: 40, least: 40, hops: usize::MAX });
 }
