@@ -4,6 +4,7 @@ import os
 import random
 import threading
 import time
+from collections import Counter
 
 import psycopg
 
@@ -64,7 +65,8 @@ def whole(session, table: str, query: str, where: str = "true", column: str = "v
     """Assert that a scan of the table's index gives each row of the table once, and in the order of distance."""
     rows = sorted(sequential(session, table, query, where, column))
     found = scan(session, table, query, where, "relaxed_order", column)
-    assert sorted(found) == rows
+    missing, extra = Counter(rows) - Counter(found), Counter(found) - Counter(rows)
+    assert not missing and not extra, f"{table} where {where}, {query}: {len(rows)} rows, missing {missing}, extra {extra}"
     ordered = [distance for _, distance in scan(session, table, query, where, "strict_order", column)]
     assert ordered == sorted(ordered)
     # what comes too late is left out in this order: none of a small graph, few of a large one

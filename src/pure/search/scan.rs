@@ -52,8 +52,8 @@ impl Width {
             }
             // Estimates are next to exact.
             Some(_) => Self { nodes: ef, least: ef, hops: usize::MAX },
-            // They are distances; a little more makes up for graphs that are no better than pgvector's.
-            None => Self { nodes: (ef * 6).div_ceil(5) + 2, least: ef, hops: usize::MAX },
+            // They are distances; some more makes up for graphs that are no better than pgvector's.
+            None => Self { nodes: (ef * 3).div_ceil(2), least: ef, hops: usize::MAX },
         }
     }
 }
