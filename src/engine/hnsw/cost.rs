@@ -6,11 +6,14 @@
 #![allow(unsafe_code)]
 
 use super::alone;
+use super::scan::SMALL;
 use super::settings::Settings;
 use pgrx::prelude::*;
 
 /// Operators' cost that a page of neighbours is worth: one distance, 32 estimates.
 const OPERATORS: f64 = 20.0;
+/// Blocks of the lowest level that a search reads, by `ef_search`, on embeddings.
+const NODES: f64 = 2.3;
 /// What part of a random page's price a page costs that is likely in memory.
 const CACHED: f64 = 0.05;
 
@@ -57,7 +60,8 @@ pub unsafe extern "C-unwind" fn amcostestimate(
         pg_sys::get_tablespace_page_costs(info.reltablespace, &mut random, &mut sequential);
         let rows = (info.tuples * part).max(1.0);
         let settings = Settings::now();
-        let search = upper(rows) + rows.min(settings.ef_search as f64 * 1.1);
+        let near = upper(rows) + NODES * settings.ef_search as f64;
+        let search = if rows <= SMALL as f64 { rows } else { rows.min(near) };
         let missed = 1.0 - (f64::from(pg_sys::effective_cache_size) / f64::from(info.pages.max(1))).min(1.0);
         let page = random * (CACHED + (1.0 - CACHED) * missed) + OPERATORS * pg_sys::cpu_operator_cost;
         *startup = search * page;

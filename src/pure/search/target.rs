@@ -12,6 +12,10 @@ use crate::rotation::Rotation;
 
 /// Half a unit in the last place of an `f16`, and a little for elements that are much smaller than the largest.
 const OFF: f64 = 1.0 / 2048.0 + 1e-6;
+/// How much of that error a product with another vector sees, times the root of the dimensions. Which way an element is
+/// rounded says nothing of the element of a vector that was rotated alike, so the sum of the products is of the order of
+/// their root mean square, which is 0.4 of the bound; and this is 15 times as much.
+const SEEN: f64 = 6.0;
 /// What the rotation and sums in `f32` are off, with a wide margin.
 const SUM: f64 = 2e-6;
 /// What distances are off in any case: squares of smaller numbers are none in `f32`.
@@ -153,32 +157,32 @@ impl Target {
 
     /// Between what numbers the distance that SQL shows lies, of a node at `distance` whose vector has that squared
     /// norm. The stored vector is off by at most `OFF` of its length, and sums of products by `SUM` of the lengths.
+    ///
+    /// With e the error of the stored vector o, |q−o−e|² = |q−o|² − 2⟨q−o,e⟩ + |e|², whose product is at most
+    /// [`SEEN`] of what the lengths allow. Equal vectors show all of e.
     pub(crate) fn bounds(&self, own: OwnForm, distance: f32, norm_squared: f32) -> (f64, f64) {
         if let Compare::Distances(plain, _) = &self.compare {
             return plain.bounds(distance, norm_squared, self.length);
         }
-        let off = match own {
-            OwnForm::F16 => OFF + SUM,
-            _ => SUM,
-        };
+        let off = if own == OwnForm::F16 { OFF } else { 0.0 };
         let (distance, length) = (f64::from(distance), f64::from(norm_squared).sqrt());
         if !distance.is_finite() || !length.is_finite() || !self.length.is_finite() {
             return (f64::NEG_INFINITY, f64::INFINITY);
         }
+        let off = off * length;
+        let seen = off * (SEEN / (self.rotated.len() as f64).sqrt()).min(1.0);
+        if self.metric == Metric::InnerProduct {
+            let off = (seen + SUM * length) * self.length + TINY;
+            return (distance - off, distance + off);
+        }
+        let squared = distance.max(0.0);
+        let sum = SUM * (length + self.length) + TINY;
+        let low = ((squared - off * off).max(0.0) + seen * seen).sqrt() - seen - sum;
+        let high = (squared + seen * seen).sqrt() + seen + sum;
+        let (low, high) = (low.max(0.0), high.min(squared.sqrt() + off + sum));
         match self.metric {
-            Metric::InnerProduct => {
-                let off = off * length * self.length + TINY;
-                (distance - off, distance + off)
-            }
-            _ => {
-                let off = off * length + SUM * self.length + TINY;
-                let distance = distance.max(0.0).sqrt();
-                let (low, high) = ((distance - off).max(0.0), distance + off);
-                match self.metric {
-                    Metric::Cosine => ((low * low / 2.0 - SUM).max(0.0), (high * high / 2.0 + SUM).min(2.0)),
-                    _ => (low, high),
-                }
-            }
+            Metric::Cosine => ((low * low / 2.0 - SUM).max(0.0), (high * high / 2.0 + SUM).min(2.0)),
+            _ => (low, high),
         }
     }
 

@@ -227,6 +227,43 @@ fn certain_is_certain() {
     }
 }
 
+/// Bounds hold for vectors whose elements are all but random: few that are not zero, few different ones, multiples of each
+/// other and of the query.
+#[test]
+fn bounds_hold_for_regular_vectors() {
+    for dim in [64, 200, 384, 768] {
+        let unit =
+            |axis: usize, length: f32| (0..dim).map(|i| if i == axis { length } else { 0.0 }).collect();
+        let mut rows: Vec<Vec<f32>> = vec![];
+        for k in 0..24 {
+            rows.push(unit(k * 7 % dim, 1.0 + k as f32 / 3.0));
+            rows.push((0..dim).map(|i| if i % (k + 1) == 0 { 1.0 } else { 0.0 }).collect());
+            rows.push((0..dim).map(|i| ((i * (k + 3)) % 5) as f32 - 2.0).collect());
+            rows.push((0..dim).map(|i| if (i >> (k % 6)) & 1 == 0 { 1.0 } else { -1.0 }).collect());
+        }
+        for metric in [Metric::L2, Metric::Cosine, Metric::InnerProduct] {
+            let mut index = index(metric, dim, rows.clone(), Options::default());
+            for (i, times) in
+                [(0, 1.0), (0, 2.0), (1, 1.001), (2, 0.5), (3, -1.0), (40, 3.0), (41, 1.0), (42, 0.99)]
+            {
+                let query: Vec<f32> = rows[i].iter().map(|x| x * times).collect();
+                let (hits, search) = index.reach(&query, Reach::All, Order::Once).unwrap();
+                assert!(hits.len() == rows.len());
+                for hit in &hits {
+                    let exact = index.exact(&query, row(hit.tid));
+                    let exact = match metric {
+                        Metric::L2 => exact.max(0.0).sqrt(),
+                        Metric::Cosine => exact.max(0.0) / 2.0,
+                        _ => exact,
+                    };
+                    let (low, high) = search.bounds(hit);
+                    assert!(low <= exact && exact <= high, "{metric:?} {dim} {i}: {low} {exact} {high}");
+                }
+            }
+        }
+    }
+}
+
 /// All nodes of a graph, and of no other.
 #[test]
 fn sweeps() {
