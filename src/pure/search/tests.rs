@@ -253,7 +253,7 @@ fn bounds_hold_for_regular_vectors() {
                     let exact = index.exact(&query, row(hit.tid));
                     let exact = match metric {
                         Metric::L2 => exact.max(0.0).sqrt(),
-                        Metric::Cosine => exact.max(0.0) / 2.0,
+                        Metric::Cosine => exact.clamp(0.0, 4.0) / 2.0,
                         _ => exact,
                     };
                     let (low, high) = search.bounds(hit);
