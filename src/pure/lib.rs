@@ -18,6 +18,7 @@ pub mod metric;
 pub mod own;
 pub mod pack;
 pub mod plain;
+mod prefetch;
 pub mod record;
 pub mod rotation;
 pub mod search;

@@ -30,7 +30,6 @@ pub(crate) mod fill;
 mod links;
 mod memory;
 mod order;
-mod prefetch;
 pub(crate) mod prune;
 mod repair;
 mod result;

@@ -3,7 +3,7 @@
 use super::Params;
 use super::beam::{Beam, Candidate, Edges, Outside};
 use super::links::{Links, NONE};
-use super::prefetch::prefetch;
+use crate::prefetch::{AHEAD, prefetch};
 use super::rows::Rows;
 
 /// A graph as flat arrays, ready to be written into blocks.
@@ -115,6 +115,6 @@ impl Edges for Graph {
 
     #[inline]
     fn prefetch(&self, node: u32) {
-        prefetch(self.list(node, 0));
+        prefetch(self.list(node, 0), AHEAD);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Metric;
 use super::memory::{Heap, Memory, Room};
-use super::prefetch::prefetch;
+use crate::prefetch::{AHEAD, prefetch};
 use super::varied::Varied;
 use crate::distance::{Kernels, kernels};
 use crate::fault::{Fault, Result, state};
@@ -238,7 +238,7 @@ impl Space for Arena {
 
     #[inline]
     fn prefetch(&self, node: u32) {
-        prefetch(self.row(node));
+        prefetch(self.row(node), AHEAD);
     }
 }
 

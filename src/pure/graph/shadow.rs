@@ -4,7 +4,7 @@
 use super::Metric;
 use super::control::Control;
 use super::memory::{Heap, Memory, Room};
-use super::prefetch::prefetch;
+use crate::prefetch::{AHEAD, prefetch};
 use super::rows::{Arena, Space};
 use rayon::prelude::*;
 
@@ -136,7 +136,7 @@ impl Space for Shadow {
 
     #[inline]
     fn prefetch(&self, node: u32) {
-        prefetch(self.row(node));
+        prefetch(self.row(node), AHEAD);
     }
 }
 

@@ -5,6 +5,7 @@ use super::target::{Compare, Target};
 use crate::block::{BlockRef, Header, Layout, NONE, State, corrupted};
 use crate::code::LANES;
 use crate::fault::Result;
+use crate::prefetch::prefetch;
 
 /// Neighbours and their estimates, of one block; keeps its memory.
 #[derive(Debug)]
@@ -55,6 +56,8 @@ impl Hop {
         level: Option<u8>,
         bytes: &[u8],
     ) -> Result<bool> {
+        // What the CPU does not guess in time: the codes lie behind the vector.
+        prefetch(bytes, layout.block_bytes().div_ceil(64));
         let block = BlockRef::new(layout, bytes)?;
         self.header = *block.header();
         let node = matches!(self.header.state, State::Live | State::Dead) && self.header.graph == graph;

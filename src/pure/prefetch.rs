@@ -1,21 +1,21 @@
 //! Asking for memory before it is needed.
 #![allow(unsafe_code)]
 
-/// Cache lines that are asked for at most: the CPU goes on with the rest by itself.
-const LINES: usize = 8;
+/// Cache lines of a row that a graph's search asks for: the CPU goes on with the rest by itself.
+pub(crate) const AHEAD: usize = 8;
 
-/// Hints that a slice is read soon.
+/// Hints that a slice is read soon, by its first cache lines.
 #[inline]
-pub(super) fn prefetch<T>(slice: &[T]) {
+pub(crate) fn prefetch<T>(slice: &[T], lines: usize) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         let bytes = slice.as_ptr().cast::<i8>();
-        for at in (0..size_of_val(slice)).step_by(64).take(LINES) {
+        for at in (0..size_of_val(slice)).step_by(64).take(lines) {
             // SAFETY: at lies within the slice; a prefetch has no effect that a program could see.
             unsafe { _mm_prefetch::<_MM_HINT_T0>(bytes.add(at)) };
         }
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = (slice, LINES);
+    let _ = (slice, lines);
 }
