@@ -132,7 +132,7 @@ impl Insertion<'_> {
 
     fn run(&mut self, vector: &[f32]) -> Result<()> {
         self.inserter.start(&self.known.rotation, vector)?;
-        let level = level_for(uniform(), self.known.meta.m.into());
+        let level = level_for(uniform(), self.known.meta.params().step);
         let _gate = Gate::enter(self.index);
         for _ in 0..ATTEMPTS {
             pgrx::check_for_interrupts!();

@@ -123,7 +123,7 @@ impl Alone {
 
     /// Adds a row; returns its node's block.
     pub fn insert(&mut self, vector: &[f32], tid: Tid) -> Result<u32> {
-        let level = level_for(self.uniform(), self.params.m);
+        let level = level_for(self.uniform(), self.params.step);
         self.inserter.start(&self.rotation, vector)?;
         if let Found::Same(same) = self.inserter.find(&mut self.memory, self.root, level)? {
             let next = self.header(same.number)?.chain;

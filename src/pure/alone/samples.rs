@@ -38,7 +38,7 @@ pub(crate) struct Sample {
 }
 
 pub(crate) fn params(metric: Metric) -> Params {
-    Params { ef_construction: 32, ..Params::for_options(metric, 8, 16) }
+    Params { ef_construction: 32, step: 8, ..Params::for_options(metric, 8, 16) }
 }
 
 impl Sample {

@@ -47,7 +47,7 @@ enum Through {
 
 fn recipes(metric: Metric) -> Vec<(&'static str, Through, Params)> {
     let best = Params::default();
-    let plain = Params { ef_construction: 64, lists: Lists::Full, fill: Fill::None, ..best };
+    let plain = Params::for_plain(16, 64);
     let short = Params { lists: Lists::Short, ..plain };
     let mut all = vec![
         ("plain", Through::Exact, plain),

@@ -15,7 +15,7 @@ mod sets;
 
 use conifer_pure::block::{Layout, Options, PAGE, ROOM, Tid};
 use conifer_pure::graph::{
-    Arena, Beam, Control, Fill, Folding, Graph, Lists, Metric, Params, Rows as _, Space, build, build_arena,
+    Arena, Beam, Control, Folding, Graph, Metric, Params, Rows as _, Space, build, build_arena,
 };
 use conifer_pure::pack::{Packer, Rows, Site};
 use conifer_pure::rotation::Rotation;
@@ -137,7 +137,7 @@ fn ours(
 /// A graph by pgvector's rules, with the pages that it would read: one for each neighbour looked at, and the
 /// list of each expansion.
 fn theirs(arena: &Arena, asked: &[Asked], pool: &rayon::ThreadPool) -> Vec<Point> {
-    let params = Params { ef_construction: 64, lists: Lists::Full, fill: Fill::None, ..Params::default() };
+    let params = Params::for_plain(16, 64);
     let start = Instant::now();
     let graph = build(arena, &params, pool, &Control::default()).unwrap();
     println!("by pgvector's rules: built in {:.1} s", start.elapsed().as_secs_f64());

@@ -155,7 +155,7 @@ fn mix(seed: u64, node: u32) -> u64 {
 
 impl<'a, S: Space> Builder<'a, S> {
     fn new(space: &'a S, params: &'a Params, control: &'a Control) -> Self {
-        let scale = 1.0 / (params.m as f64).ln();
+        let scale = 1.0 / (params.step as f64).ln();
         let nodes = 0..space.len() as u32;
         let level = |node| {
             // In (0, 1].

@@ -54,8 +54,10 @@ pub use shadow::Shadow;
 /// What graph to build. Numbers outside their range are taken as the nearest within.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Params {
-    /// Width of the lists above level 0, 2 to 255. Of `m` nodes, one is on the next level, too.
+    /// Width of the lists above level 0, 2 to 255.
     pub m: usize,
+    /// Of so many nodes, one is on the next level, too; 2 to 65,535.
+    pub step: usize,
     /// Width of the lists of level 0, 2 to 255.
     pub lanes: usize,
     /// Candidates that a new node's edges are chosen from, at least 1.
@@ -80,14 +82,20 @@ impl Params {
     /// with norms that are log-normal (σ 0.35), expansions at recall 0.95: full lists 44, short ones filled
     /// with the nearest 68, a Euclidean graph with one more coordinate √(M² − |x|²) 480; one that leaves the
     /// norms aside stays below that recall.
+    ///
+    /// Lists above level 0 have room for as many edges as those on it, so few levels do. By one of so many nodes on the
+    /// next level, pages at recall 0.95 and bytes a node, on 86,652 x 384 real embeddings: of 16 (and half the lists) 45,
+    /// 2946; of 32 42, 2852; of 64 39, 2810; of 128 38, 2788; of 256 40, 2777.
     pub fn for_options(metric: Metric, m: usize, ef_construction: usize) -> Self {
         let (lists, fill) = match metric {
             Metric::L2 | Metric::Cosine => (Lists::Short, Fill::Angle),
             _ => (Lists::Full, Fill::None),
         };
+        let lanes = (2 * m).next_multiple_of(32).min(224);
         Self {
-            m,
-            lanes: (2 * m).next_multiple_of(32).min(224),
+            m: lanes,
+            step: 4 * lanes,
+            lanes,
             ef_construction: 2 * ef_construction,
             seed: 1,
             lists,
@@ -101,6 +109,7 @@ impl Params {
     pub fn for_plain(m: usize, ef_construction: usize) -> Self {
         Self {
             m,
+            step: m,
             lanes: (2 * m).min(224),
             ef_construction,
             seed: 1,
@@ -113,6 +122,7 @@ impl Params {
     fn within_ranges(self) -> Self {
         Self {
             m: self.m.clamp(2, 255),
+            step: self.step.clamp(2, 65_535),
             lanes: self.lanes.clamp(2, 255),
             ef_construction: self.ef_construction.max(1),
             ..self

@@ -3,8 +3,8 @@
 use super::Params;
 use super::beam::{Beam, Candidate, Edges, Outside};
 use super::links::{Links, NONE};
-use crate::prefetch::{AHEAD, prefetch};
 use super::rows::Rows;
+use crate::prefetch::{AHEAD, prefetch};
 
 /// A graph as flat arrays, ready to be written into blocks.
 ///

@@ -2,12 +2,12 @@
 
 use super::Metric;
 use super::memory::{Heap, Memory, Room};
-use crate::prefetch::{AHEAD, prefetch};
 use super::varied::Varied;
 use crate::distance::{Kernels, kernels};
 use crate::fault::{Fault, Result, state};
 use crate::own::f32s;
 use crate::plain::Plain;
+use crate::prefetch::{AHEAD, prefetch};
 
 /// A set of points, numbered from 0, with a distance; that of halves, codes or a mapped file as well.
 pub trait Space: Sync {

@@ -4,8 +4,8 @@
 use super::Metric;
 use super::control::Control;
 use super::memory::{Heap, Memory, Room};
-use crate::prefetch::{AHEAD, prefetch};
 use super::rows::{Arena, Space};
+use crate::prefetch::{AHEAD, prefetch};
 use rayon::prelude::*;
 
 /// Codes of 8 bits for each coordinate of each row of an arena, in equal steps around the mean of the

@@ -93,7 +93,7 @@ fn recall(graph: &Graph, arena: &Arena, queries: &[Vec<f32>], ef: usize) -> f64 
 }
 
 fn quick() -> Params {
-    Params { ef_construction: 48, ..Params::default() }
+    Params { ef_construction: 48, step: 16, ..Params::default() }
 }
 
 #[test]
@@ -234,7 +234,7 @@ fn distances_are_those_of_the_metric() {
 #[test]
 fn order_keeps_the_graph() {
     let arena = arena(Metric::L2, &Noise(8).clusters(600, 6, 9, 2.0));
-    let params = Params { m: 4, ..quick() };
+    let params = Params { m: 4, step: 4, ..quick() };
     let graph = built(&arena, &params);
     for page in [0, 1, 3] {
         let order = graph.locality_order(page);
@@ -319,6 +319,7 @@ proptest! {
         }),
         metric in prop::sample::select(vec![Metric::L2, Metric::InnerProduct]),
         m in 2usize..20,
+        step in 2usize..20,
         lanes in 2usize..40,
         ef_construction in 1usize..80,
         seed: u64,
@@ -326,7 +327,7 @@ proptest! {
         fill in prop::sample::select(vec![Fill::None, Fill::Nearest, Fill::Angle]),
         refine: bool,
     ) {
-        let params = Params { m, lanes, ef_construction, seed, lists, fill, refine };
+        let params = Params { m, step, lanes, ef_construction, seed, lists, fill, refine };
         built(&arena(metric, &rows), &params);
     }
 }

@@ -247,7 +247,7 @@ pub(crate) fn reach(layout: &Layout, params: &Params, level: u8) -> Reach {
     }
 }
 
-/// The highest level of a new node, for a number drawn from (0, 1]: one of `m` nodes is on the next one, too.
-pub fn level_for(uniform: f64, m: usize) -> u8 {
-    (-uniform.max(f64::MIN_POSITIVE).ln() / (m.max(2) as f64).ln()).min(15.0) as u8
+/// The highest level of a new node, for a number drawn from (0, 1]: one of `step` nodes is on the next one, too.
+pub fn level_for(uniform: f64, step: usize) -> u8 {
+    (-uniform.max(f64::MIN_POSITIVE).ln() / (step.max(2) as f64).ln()).min(15.0) as u8
 }

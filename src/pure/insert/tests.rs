@@ -318,7 +318,7 @@ proptest! {
 #[test]
 fn lanes_of_the_layout() {
     let layout = Layout::choose(20, Metric::L2, Options::default()).unwrap();
-    let params = Params { lanes: 64, m: 40, ..params(Metric::L2) };
+    let params = Params { lanes: 64, m: 40, step: 40, ..params(Metric::L2) };
     let mut index = crate::alone::Alone::new(layout, Rotation::new(20, 1), &params, 1000);
     for (row, vector) in points(300, 20, 1).iter().enumerate() {
         index.insert(vector, tid(row)).unwrap();

@@ -37,7 +37,7 @@ fn blocks_hold_the_graph() {
         [(Metric::L2, 10, 200), (Metric::Cosine, 70, 150), (Metric::InnerProduct, 3500, 30)]
     {
         let (arena, members, tids) = arena(metric, dim, n);
-        let params = Params { ef_construction: 20, fill: Fill::Nearest, ..Params::default() };
+        let params = Params { ef_construction: 20, step: 16, fill: Fill::Nearest, ..Params::default() };
         let (pool, control) = (threads(), Control::default());
         let graph = build(&arena, &params, &pool, &control).unwrap();
         let layout = Layout::choose(dim, metric, Options::default()).unwrap();
@@ -124,7 +124,7 @@ fn blocks_hold_the_graph() {
 fn refuses_and_stops() {
     let (arena, members, tids) = arena(Metric::L2, 20, 100);
     let (pool, control) = (threads(), Control::default());
-    let params = Params { lanes: 64, ..Params::default() };
+    let params = Params { lanes: 64, step: 16, ..Params::default() };
     let graph = build(&arena, &params, &pool, &control).unwrap();
     let rows = Rows { members: &members, tids: &tids };
     let pack = |dim: usize, lanes: usize, control: &Control| {

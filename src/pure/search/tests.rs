@@ -69,6 +69,7 @@ fn index(metric: Metric, dim: usize, rows: Vec<Vec<f32>>, options: Options) -> I
         ef_construction: 24,
         fill: Fill::Nearest,
         lanes: options.lanes,
+        step: 16,
         ..Params::for_options(metric, 16, 32)
     };
     let control = Control::default();
