@@ -220,6 +220,7 @@ impl Search {
     ) -> Result<()> {
         self.target.set(rotation, vector)?;
         (self.root, self.order, self.all) = (root, order, reach == Reach::All);
+        self.hop.blind = self.all;
         if let Reach::Near(width) = reach {
             self.width = width;
         }
