@@ -9,8 +9,8 @@ how the server is set, for both alike, and bench/side.py how a session is. What 
   set it is on, as information.
 - maintenance_work_mem is enough to build the graph in memory, the same for both. A build of two processes has one
   worker beside the backend; tables have parallel_workers set, or the planner would give none to heaps so small.
-- One client, prepared statement, binary parameter, Unix socket, for queries per second. Execution time and buffers
-  are from EXPLAIN (ANALYZE, BUFFERS, TIMING OFF), of the whole plan, which is the index scan and a Limit.
+- One client, prepared statement, binary parameter, Unix socket, for queries per second. Execution time (of the
+  index scan) and buffers are from EXPLAIN (ANALYZE, BUFFERS).
 - Indexes have m = 16 and ef_construction = 64, the defaults, unless told otherwise.
 
 Recall is against exact answers, by distance. A value at a recall lies on the curve between two widths; where the
