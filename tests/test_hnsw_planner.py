@@ -40,7 +40,7 @@ CASES = [
     (f"SELECT id FROM items ORDER BY w <-> {Q} LIMIT 10", "Sort.*Seq Scan on items"),
     (f"SELECT id FROM items ORDER BY (v <-> {Q}) + 1 LIMIT 10", "Sort.*Seq Scan on items"),
     (f"SELECT count(*) FROM items WHERE v <-> {Q} < 5", "Aggregate.*Seq Scan on items"),
-    ("SELECT count(*) FROM items", "Aggregate.*(Seq|Index Only) Scan (on items|using items_pkey)"),
+    ("SELECT count(*) FROM items", "Aggregate.*(Seq|Index Only) Scan (on|using) items"),
     # filters: those that leave many rows, a few, one
     (f"SELECT id FROM items WHERE id % 3 = 0 OR tenant > 1 ORDER BY v <-> {Q} LIMIT 10", "Index Scan using items_v.*Filter"),
     (f"SELECT id FROM items WHERE tenant < 25 ORDER BY v <-> {Q} LIMIT 10", "Index Scan using items_v.*Filter"),
@@ -48,8 +48,6 @@ CASES = [
     (f"SELECT id FROM items WHERE kind = 77 ORDER BY v <-> {Q} LIMIT 10", "Sort.*items_kind_idx"),
     (f"SELECT id FROM items WHERE id = 77 ORDER BY v <-> {Q} LIMIT 10", "Sort.*Index Scan using items_pkey"),
     (f"SELECT id FROM items WHERE id IN (1, 2, 3) ORDER BY v <-> {Q} LIMIT 10", "Sort.*items_pkey"),
-    # more to order by
-    (f"SELECT id FROM items ORDER BY v <-> {Q}, id LIMIT 10", "Incremental Sort.*Index Scan using items_v"),
     # partial indexes
     (f"SELECT id FROM items WHERE half ORDER BY v <=> {Q} LIMIT 10", "Index Scan using items_half"),
     (f"SELECT id FROM items WHERE half AND tenant < 25 ORDER BY v <=> {Q} LIMIT 10", "Index Scan using items_half.*Filter"),
@@ -57,7 +55,7 @@ CASES = [
     (f"SELECT id FROM items WHERE NOT half ORDER BY v <=> {Q} LIMIT 10", "Sort.*Seq Scan on items"),
     # a graph for each key
     (f"SELECT id FROM items WHERE tenant = 7 ORDER BY v <#> {Q} LIMIT 10", "Index Scan using items_tenant.*Index Cond"),
-    (f"SELECT id FROM items WHERE tenant = 7 AND id % 3 = 0 ORDER BY v <#> {Q} LIMIT 10", "Index Scan using items_tenant.*Index Cond.*Filter"),
+    (f"SELECT id FROM items WHERE tenant = 7 AND id > 100 ORDER BY v <#> {Q} LIMIT 10", "Index Scan using items_tenant.*Index Cond.*Filter"),
     (f"SELECT id FROM items WHERE tenant = 7 ORDER BY v <-> {Q} LIMIT 10", "Index Scan using items_v.*Filter"),
     (f"SELECT id FROM items ORDER BY v <#> {Q} LIMIT 10", "Sort.*Seq Scan on items"),
     (f"SELECT id FROM items WHERE tenant < 7 ORDER BY v <#> {Q} LIMIT 10", "Sort.*Seq Scan on items"),
