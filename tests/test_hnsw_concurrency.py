@@ -118,3 +118,22 @@ def test_made_while_the_table_is_written(db, connect, tables, column):
     db.execute("VACUUM bare")
     rows = db.execute("SELECT count(*) FROM bare").fetchone()
     assert db.execute("SELECT sum(tuples) FROM hnsw_stats('before')").fetchone() == rows
+
+
+@pytest.mark.parametrize("columns, op", [("v vector_l2_ops", "<->"), ("ns, v vector_l2_ops", "<->"), ("v vector_l1_ops", "<+>")])
+def test_written_while_all_its_rows_leave(db, connect, columns, op):
+    """Rows come while a vacuum takes out all that graphs had: none is lost. Of the last, blocks have four lanes."""
+    db.execute("CREATE TABLE t (id serial PRIMARY KEY, ns int, v vector(8)) WITH (autovacuum_enabled = off)")
+    db.execute(f"CREATE INDEX t_v ON t USING hnsw ({columns}) WITH (m = 2)")
+    near, source = vector(random.Random(1), 8), random.Random(2)
+    for _ in range(SOAK or 6):
+        db.execute("INSERT INTO t (ns, v) SELECT n %% 5, v::vector FROM unnest(%s::text[]) WITH ORDINALITY AS u (v, n)", [vectors(source, 8, 600)])
+        db.execute("DELETE FROM t")
+        with Load(lambda: connect(options=LIMITS)) as load:
+            for _ in range(2):
+                rows = random.Random(source.random())
+                load.add(lambda session, rows=rows: insert("t", rows.random(), 200)(session))
+            db.execute("VACUUM t")
+        check(db, "t_v")
+        for where in [f"ns = {n}" for n in range(KEYS)] if "ns" in columns else ["true"]:
+            whole(db, "t", near, where, op=op)
