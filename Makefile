@@ -37,7 +37,7 @@ regress: ## tests in SQL on the server of PG=15..18          (ARGS=names)
 outside: ## tests that drive servers from outside            (ARGS=for pytest)
 	@dev/outside $(ARGS)
 
-soak: ## the long variants of these, 200 rounds of each, in under an hour  (ROUNDS=, ARGS=for pytest)
+soak: ## the long variants of these, in under an hour     (ROUNDS=200, ARGS=for pytest)
 	@dev/soak "$(ROUNDS)" $(ARGS)
 
 bench: ## Conifer against pgvector, in some 10 minutes     (DATA=a directory of more sets, ARGS=--help)
