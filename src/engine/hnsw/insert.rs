@@ -16,7 +16,7 @@ use super::scan::SMALL;
 use super::value;
 use crate::raise::{OrRaise, raise};
 use conifer_pure::Result;
-use conifer_pure::block::{BlockRef, Layout, NONE, Root, Tid};
+use conifer_pure::block::{BlockRef, Layout, NONE, Root, Tid, corrupted};
 use conifer_pure::fault::{Fault, state};
 use conifer_pure::index::directory::{self, Found as Keyed};
 use conifer_pure::index::{Entry, Key, MANY, Meta};
@@ -144,7 +144,7 @@ impl Insertion<'_> {
         }
         drop(gate);
         let message = format!("could not insert into index \"{}\"", self.index.name());
-        Err(Fault::new(state::INTERNAL_ERROR, message).hint("REINDEX the index."))
+        Err(Fault::new(state::DATA_CORRUPTED, message).hint("REINDEX the index."))
     }
 
     /// Writes the first node of a graph, on level 0. False if someone was faster.
@@ -182,14 +182,20 @@ impl Insertion<'_> {
         let mut near = self.inserter.parents().to_vec().into_iter();
         let mut tree = Tree::new(&root, rest, if rest { u64::MAX } else { WALK });
         let mut number = alloc::propose(self.index, layout, &[]);
+        let mut tried = false;
         loop {
             let parent = match near.next() {
                 Some(parent) => parent,
                 None => match tree.next(&mut self.blocks, layout)? {
                     Some(parent) => parent,
+                    // Behind the gate, a graph that was found has an origin, and leaves with room.
+                    None if rest && !tried => {
+                        return Err(corrupted(format_args!("graph {} cannot be entered", root.graph)));
+                    }
                     None => return Ok(Placed::Nowhere),
                 },
             };
+            tried = true;
             if let Some(placed) = self.cling(entry, &parent, &mut number)? {
                 return Ok(placed);
             }
