@@ -1,6 +1,7 @@
 # Every target sets up what it needs, under target/; the work is done by the scripts in dev/.
 PG ?= 15
 PG_CONFIG ?= pg_config
+ROUNDS ?= 200
 ARGS ?=
 
 help: ## print this list
@@ -36,6 +37,9 @@ regress: ## tests in SQL on the server of PG=15..18          (ARGS=names)
 outside: ## tests that drive servers from outside            (ARGS=for pytest)
 	@dev/outside $(ARGS)
 
+soak: ## the long variants of these, in under an hour     (ROUNDS=200, ARGS=for pytest)
+	@dev/soak "$(ROUNDS)" $(ARGS)
+
 bench: ## Conifer against pgvector, in some 10 minutes     (DATA=a directory of more sets, ARGS=--help)
 	@dev/bench $(if $(DATA),--data="$(DATA)") $(ARGS)
 
@@ -45,4 +49,4 @@ bench-kernels: ## benchmarks of kernels, codes, graph and pages  (ARGS=for Crite
 clean-servers: ## stop all throw-away servers, remove them and the private PostgreSQL trees
 	@dev/clean-servers
 
-.PHONY: help demo demo-stop install test test-all lint unit pgtest regress outside bench bench-kernels clean-servers
+.PHONY: help demo demo-stop install test test-all lint unit pgtest regress outside soak bench bench-kernels clean-servers

@@ -118,3 +118,66 @@ def test_made_while_the_table_is_written(db, connect, tables, column):
     db.execute("VACUUM bare")
     rows = db.execute("SELECT count(*) FROM bare").fetchone()
     assert db.execute("SELECT sum(tuples) FROM hnsw_stats('before')").fetchone() == rows
+
+
+@pytest.mark.parametrize("columns, op", [("v vector_l2_ops", "<->"), ("ns, v vector_l2_ops", "<->"), ("v vector_l1_ops", "<+>")])
+def test_written_while_all_its_rows_leave(db, connect, columns, op):
+    """Rows come while a vacuum takes out all that graphs had: none is lost. Of the last, blocks have four lanes."""
+    db.execute("CREATE TABLE t (id serial PRIMARY KEY, ns int, v vector(8)) WITH (autovacuum_enabled = off)")
+    db.execute(f"CREATE INDEX t_v ON t USING hnsw ({columns}) WITH (m = 2)")
+    near, source = vector(random.Random(1), 8), random.Random(2)
+    for _ in range(SOAK or 6):
+        db.execute("INSERT INTO t (ns, v) SELECT n %% 5, v::vector FROM unnest(%s::text[]) WITH ORDINALITY AS u (v, n)", [vectors(source, 8, 600)])
+        db.execute("DELETE FROM t")
+        with Load(lambda: connect(options=LIMITS)) as load:
+            for _ in range(2):
+                rows = random.Random(source.random())
+                load.add(lambda session, rows=rows: insert("t", rows.random(), 200)(session))
+            db.execute("VACUUM t")
+        check(db, "t_v")
+        for where in [f"ns = {n}" for n in range(KEYS)] if "ns" in columns else ["true"]:
+            whole(db, "t", near, where, op=op)
+
+
+def cursor(session, near, batch):
+    """A scan of t's index that goes on when it is asked to."""
+    for name, value in (("enable_seqscan", "off"), ("enable_sort", "off"), ("hnsw.ef_search", batch), ("hnsw.iterative_scan", "relaxed_order")):
+        session.execute("SELECT set_config(%s, %s, false)", [name, str(value)])
+    session.execute("BEGIN")
+    session.execute(f"DECLARE c CURSOR FOR SELECT id FROM t ORDER BY v <-> '{near}'")
+
+
+def table_of(db, rows):
+    db.execute("CREATE TABLE t (id serial PRIMARY KEY, v vector(8)) WITH (autovacuum_enabled = off)")
+    db.execute("CREATE INDEX t_v ON t USING hnsw (v vector_l2_ops)")
+    db.execute("INSERT INTO t (v) SELECT v::vector FROM unnest(%s::text[]) WITH ORDINALITY AS u (v, n) ORDER BY n", [rows])
+
+
+def test_chain_is_shortened_under_a_scan(db, connect):
+    """A node with many rows was read; then a vacuum frees the first blocks of them. The others are found."""
+    near, far = "[1,1,1,1,1,1,1,1]", "[9,9,9,9,9,9,9,9]"
+    table_of(db, [near] + [far] * 1000)
+    db.execute("DELETE FROM t WHERE id > 300")
+    reader = connect()
+    cursor(reader, near, 100)
+    assert reader.execute("FETCH 1 FROM c").fetchall() == [(1,)]
+    db.execute("VACUUM (INDEX_CLEANUP ON) t")
+    check(db, "t_v")
+    db.execute("INSERT INTO t (v) SELECT %s FROM generate_series(1, 400)", [far])
+    assert sorted(reader.execute("FETCH ALL FROM c").fetchall()) == [(id,) for id in range(2, 301)]
+
+
+def test_block_becomes_a_chain_under_a_scan(db, connect):
+    """The block of a node that a scan has read holds rows of another when the scan comes to that."""
+    source = random.Random(5)
+    near = "[0,0,0,0,0,0,0,0]"
+    table_of(db, ["[" + ",".join(f"{source.uniform(1, 9):.4f}" for _ in range(8)) + "]" for _ in range(600)])
+    db.execute(f"DELETE FROM t WHERE id IN (SELECT id FROM t ORDER BY v <-> '{near}' LIMIT 5)")
+    reader = connect()
+    cursor(reader, near, 1)
+    first = reader.execute("FETCH 1 FROM c").fetchall()
+    db.execute("VACUUM (INDEX_CLEANUP ON) t")
+    db.execute(f"INSERT INTO t (v) SELECT v FROM t ORDER BY v <-> '{near}' DESC LIMIT 400")
+    rows = db.execute("SELECT id FROM t WHERE id <= 600").fetchall()
+    assert sorted(first + reader.execute("FETCH ALL FROM c").fetchall()) == sorted(rows)
+    check(db, "t_v")

@@ -34,11 +34,14 @@ pub fn join(index: Index, layout: &Layout, node: &Seen, tid: Tid) -> Result<bool
     if !is_there(layout, held.block(node.number)?, node, chain)? {
         return Ok(false);
     }
-    let Some(rows) = ChainRef::new(layout, held.block(chain)?)? else { return Ok(false) };
+    // The node's page is locked, so this is its chain.
+    let Some(rows) = ChainRef::new(layout, held.block(chain)?)? else {
+        return Err(corrupted(format_args!("block {chain} is in a chain and holds no rows")));
+    };
     let version = BlockRef::new(layout, held.block(chain)?)?.header().version;
     let (owner, next) = ((rows.graph, rows.owner), rows.next);
     if owner != (node.graph, node.number) {
-        return Ok(false);
+        return Err(corrupted(format_args!("block {chain} is in the chain of another node")));
     }
     let mut tids: Vec<Tid> = rows.tids().collect();
     if tids.len() == layout.chain_room() {

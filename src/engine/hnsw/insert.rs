@@ -7,19 +7,20 @@ use super::alloc;
 use super::blocks::Blocks;
 use super::buffer::Index;
 use super::chain;
+use super::gate::{Gate, Mending};
 use super::key;
-use super::known::{Known, META};
+use super::known::Known;
 use super::log::Held;
 use super::roots;
 use super::scan::SMALL;
 use super::value;
 use crate::raise::{OrRaise, raise};
 use conifer_pure::Result;
-use conifer_pure::block::{BlockRef, Layout, NONE, Root, Tid};
+use conifer_pure::block::{BlockRef, Layout, NONE, Root, Tid, corrupted};
 use conifer_pure::fault::{Fault, state};
 use conifer_pure::index::directory::{self, Found as Keyed};
 use conifer_pure::index::{Entry, Key, MANY, Meta};
-use conifer_pure::insert::{Found, Inserter, Seen, Verdict, level_for};
+use conifer_pure::insert::{Found, Inserter, Parent, Seen, Tree, Verdict, level_for};
 use pgrx::prelude::*;
 use std::cell::RefCell;
 
@@ -74,38 +75,17 @@ pub unsafe extern "C-unwind" fn aminsert(
     false
 }
 
-/// Keeps a vacuum from freeing what insertions have seen, until it is dropped: see `vacuum`.
-pub struct Gate {
-    index: Index,
-    mode: i32,
-}
+/// Nodes that are looked at for a parent where none was found near, before a vacuum is waited for.
+const WALK: u64 = 1 << 10;
 
-impl Gate {
-    /// Goes in, with others that insert.
-    pub fn enter(index: Index) -> Self {
-        Self::new(index, pg_sys::ShareLock as i32)
-    }
-
-    /// Waits until nobody is in, and keeps all others out.
-    pub fn close(index: Index) -> Self {
-        Self::new(index, pg_sys::ExclusiveLock as i32)
-    }
-
-    fn new(index: Index, mode: i32) -> Self {
-        // SAFETY: the relation is open. A lock on the first page as such; nobody takes it for its content.
-        unsafe { pg_sys::LockPage(index.0, META, mode) };
-        Self { index, mode }
-    }
-}
-
-impl Drop for Gate {
-    fn drop(&mut self) {
-        // When an error goes through here, the server lets go of it.
-        if !std::thread::panicking() {
-            // SAFETY: locked when it was made.
-            unsafe { pg_sys::UnlockPage(self.index.0, META, self.mode) }
-        }
-    }
+/// What has become of a new node.
+enum Placed {
+    /// It is there, below that parent.
+    At(u32, Seen),
+    /// Its graph is another one now.
+    Changed,
+    /// Nobody takes it who certainly stays.
+    Nowhere,
 }
 
 struct Insertion<'a> {
@@ -133,7 +113,8 @@ impl Insertion<'_> {
     fn run(&mut self, vector: &[f32]) -> Result<()> {
         self.inserter.start(&self.known.rotation, vector)?;
         let level = level_for(uniform(), self.known.meta.params().step);
-        let _gate = Gate::enter(self.index);
+        let mut gate = Gate::enter(self.index);
+        let mut rest = None;
         for _ in 0..ATTEMPTS {
             pgrx::check_for_interrupts!();
             let entry = roots::find(self.index, self.known, &self.key);
@@ -149,15 +130,21 @@ impl Insertion<'_> {
                         return Ok(());
                     }
                 }
-                Found::Place => {
-                    if let Some((base, parent)) = self.base(&entry)? {
-                        return self.rest(&entry, level, base, parent);
+                Found::Place => match self.base(&entry, rest.is_some())? {
+                    Placed::At(base, parent) => return self.rest(&entry, level, base, parent),
+                    Placed::Changed => {}
+                    // The locks have an order.
+                    Placed::Nowhere => {
+                        drop(gate);
+                        rest = Some(Mending::rest(self.index));
+                        gate = Gate::enter(self.index);
                     }
-                }
+                },
             }
         }
+        drop(gate);
         let message = format!("could not insert into index \"{}\"", self.index.name());
-        Err(Fault::new(state::INTERNAL_ERROR, message).hint("REINDEX the index."))
+        Err(Fault::new(state::DATA_CORRUPTED, message).hint("REINDEX the index."))
     }
 
     /// Writes the first node of a graph, on level 0. False if someone was faster.
@@ -187,14 +174,39 @@ impl Insertion<'_> {
         Ok(true)
     }
 
-    /// Writes the block on level 0 together with the parent's lane. None if it has to be tried again.
-    fn base(&mut self, entry: &Entry) -> Result<Option<(u32, Seen)>> {
+    /// Writes the block on level 0 together with the parent's lane. `rest`: no vacuum takes nodes out meanwhile.
+    fn base(&mut self, entry: &Entry, rest: bool) -> Result<Placed> {
         let known = self.known;
         let layout = &known.meta.layout;
-        let parents = self.inserter.parents().to_vec();
+        let Some(root) = entry.root else { return Ok(Placed::Changed) };
+        let mut near = self.inserter.parents().to_vec().into_iter();
+        let mut tree = Tree::new(&root, rest, if rest { u64::MAX } else { WALK });
         let mut number = alloc::propose(self.index, layout, &[]);
-        let mut at = 0;
-        while let Some(parent) = parents.get(at) {
+        let mut tried = false;
+        loop {
+            let parent = match near.next() {
+                Some(parent) => parent,
+                None => match tree.next(&mut self.blocks, layout)? {
+                    Some(parent) => parent,
+                    // Behind the gate, a graph that was found has an origin, and leaves with room.
+                    None if rest && !tried => {
+                        return Err(corrupted(format_args!("graph {} cannot be entered", root.graph)));
+                    }
+                    None => return Ok(Placed::Nowhere),
+                },
+            };
+            tried = true;
+            if let Some(placed) = self.cling(entry, &parent, &mut number)? {
+                return Ok(placed);
+            }
+        }
+    }
+
+    /// Writes the block on level 0 if that parent takes it; none if it does not. `number` is a free block's.
+    fn cling(&mut self, entry: &Entry, parent: &Parent, number: &mut u32) -> Result<Option<Placed>> {
+        let known = self.known;
+        let layout = &known.meta.layout;
+        loop {
             pgrx::check_for_interrupts!();
             // While nodes are counted, the root's page comes first.
             let counted = if entry.nodes == MANY {
@@ -202,25 +214,22 @@ impl Insertion<'_> {
             } else {
                 match roots::locked(self.index, known, &self.key)? {
                     Some(found) if same_graph(&found.2, entry) => Some(found),
-                    _ => return Ok(None),
+                    _ => return Ok(Some(Placed::Changed)),
                 }
             };
-            let held = Held::lock(self.index, layout, &[parent.to.number, number])?;
-            if !alloc::is_free(layout, held.block(number)?) {
+            let held = Held::lock(self.index, layout, &[parent.to.number, *number])?;
+            if !alloc::is_free(layout, held.block(*number)?) {
                 drop((held, counted));
-                number = alloc::propose(self.index, layout, &[]);
+                *number = alloc::propose(self.index, layout, &[]);
                 continue;
             }
-            let Verdict::Change(edge) = self.inserter.adopt(held.block(parent.to.number)?, parent, number)?
-            else {
-                at += 1;
-                continue;
-            };
-            let version = version(layout, held.block(number)?)?;
+            let verdict = self.inserter.adopt(held.block(parent.to.number)?, parent, *number)?;
+            let Verdict::Change(edge) = verdict else { return Ok(None) };
+            let version = version(layout, held.block(*number)?)?;
             let header = self.inserter.header(parent.to.graph, 0, version, self.tid, parent.to.number);
             let mut change = held.change();
             self.inserter.apply(&edge, change.block(parent.to.number)?)?;
-            self.inserter.write(&header, change.block(number)?)?;
+            self.inserter.write(&header, change.block(*number)?)?;
             if let Some((page, at, found)) = counted {
                 // It may have become large since.
                 let nodes = if found.nodes >= SMALL { MANY } else { found.nodes + 1 };
@@ -228,9 +237,8 @@ impl Insertion<'_> {
                 roots::set(room, at, &Entry { nodes, ..found });
             }
             change.finish()?;
-            return Ok(Some((number, parent.to)));
+            return Ok(Some(Placed::At(*number, parent.to)));
         }
-        Ok(None)
     }
 
     /// Writes the blocks above, links back, and makes the node the entry point if it is the highest.

@@ -1,7 +1,8 @@
 //! The access method `hnsw`. `README.md` beside this file is its design: layout, locks, log, vacuum.
 //!
 //! - `handler`: what the server is told. `options`, `settings`: what users can choose. `class`: operator classes.
-//! - `page`, `buffer`, `log`: pages, their locks, and changes that reach the log. `known`: what an index is.
+//! - `page`, `buffer`, `log`: pages, their locks, and changes that reach the log. `gate`: locks that no page is held for.
+//! - `known`: what an index is.
 //! - `key`: the leading columns. `roots`: from a key to its graph.
 //! - `value`: the indexed column. `blocks`: blocks as the pure parts read them. `threads`: work beside the backend.
 //! - `build`, with the `rows` of the table and the `fresh` pages; `insert`, with `alloc` for free
@@ -18,6 +19,7 @@ mod chain;
 mod class;
 mod cost;
 mod fresh;
+mod gate;
 mod handler;
 mod insert;
 mod key;

@@ -14,25 +14,22 @@
 use super::blocks::Blocks;
 use super::buffer::{Index, Mode};
 use super::chain;
-use super::insert::Gate;
+use super::gate::{Gate, Mending};
 use super::known::Known;
 use super::log::Held;
 use super::page::{self, Kind};
 use super::roots;
 use crate::raise::OrRaise;
 use conifer_pure::Result;
-use conifer_pure::block::{BlockMut, BlockRef, HEADER, Header, Layout, NONE, Root, State, Tid};
+use conifer_pure::block::{BlockMut, BlockRef, HEADER, Header, Layout, NONE, Root, State, Tid, corrupted};
 use conifer_pure::index::{Entry, Key, MANY};
 use conifer_pure::insert::Verdict;
-use conifer_pure::mend::{Adoption, Mender, orphans};
+use conifer_pure::mend::{Adoption, Mender};
 use conifer_pure::search::Pages;
 use pgrx::prelude::*;
 use std::collections::{HashMap, HashSet};
 use std::ffi::c_void;
 use std::rc::Rc;
-
-/// Times that a dead node is looked at for children that have come since; then it waits for the next vacuum.
-const ROUNDS: usize = 8;
 
 /// Takes rows out of an index.
 #[pg_guard]
@@ -155,6 +152,7 @@ impl Vacuum {
         self.mark(gone)?;
         if !self.dead.is_empty() {
             self.kill_uppers()?;
+            let mending = Mending::start(self.index);
             drop(Gate::close(self.index));
             let roots = roots::all(self.index, &self.known)?;
             let retained = self.retained(&roots);
@@ -165,6 +163,8 @@ impl Vacuum {
             let by_graph: HashMap<u32, Root> =
                 roots.iter().filter_map(|(_, entry)| Some((entry.root?.graph, entry.root?))).collect();
             self.mend(&by_graph, &doomed)?;
+            // Nothing leads to the doomed any more.
+            drop(mending);
             self.release(&uppers, &doomed, &roots)?;
             self.dissolve(&roots)?;
         }
@@ -357,7 +357,9 @@ impl Vacuum {
                 }
             }
             for number in orphaned {
-                self.adopt(&mut adoption, number, &doomed)?;
+                if !self.adopt(&mut adoption, number, &doomed)? {
+                    return Err(corrupted(format_args!("block {number} has no way to the origin")));
+                }
             }
             page += 1;
         }
@@ -403,7 +405,6 @@ impl Vacuum {
     fn release(&mut self, uppers: &[Upper], doomed: &Numbers, roots: &[(Vec<u8>, Entry)]) -> Result<()> {
         let known = self.known.clone();
         let layout = &known.meta.layout;
-        let is_doomed = |number: u32| doomed.has(number);
         for upper in uppers {
             pause();
             let mut change = Held::lock(self.index, layout, &[upper.number])?.change();
@@ -417,48 +418,23 @@ impl Vacuum {
             }
         }
         let mut freed: HashMap<u32, u32> = HashMap::new();
-        let mut adoption = Adoption::new(*layout);
         let mut dead: Vec<u32> =
-            self.dead.iter().map(|(number, _)| *number).filter(|number| is_doomed(*number)).collect();
+            self.dead.iter().map(|(number, _)| *number).filter(|number| doomed.has(*number)).collect();
         dead.sort_unstable();
         dead.dedup();
         let page_of = |number: &u32| *number / layout.per_page() as u32;
         for some in dead.chunk_by(|a, b| page_of(a) == page_of(b)) {
             pause();
-            // Children that have another parent by now, though the lane to them is still there.
-            let mut settled = HashSet::new();
-            let mut open = some.to_vec();
-            for _ in 0..ROUNDS {
-                for number in &open {
-                    let children =
-                        self.blocks.read(*number, |bytes| orphans(layout, bytes, &is_doomed))??;
-                    for child in children {
-                        if !settled.contains(&child) && self.adopt(&mut adoption, child, &is_doomed)? {
-                            settled.insert(child);
-                        }
-                    }
-                }
-                let mut change = Held::lock(self.index, layout, &open)?.change();
-                let mut again = vec![];
-                for number in &open {
-                    let bytes = change.block(*number)?;
-                    let header = *BlockRef::new(layout, bytes)?.header();
-                    if header.state != State::Dead {
-                        continue;
-                    }
-                    if orphans(layout, bytes, &is_doomed)?.iter().all(|child| settled.contains(child)) {
-                        BlockMut::new(layout, bytes)?.set_state(State::Free);
-                        *freed.entry(header.graph).or_default() += 1;
-                    } else {
-                        again.push(*number);
-                    }
-                }
-                change.finish()?;
-                open = again;
-                if open.is_empty() {
-                    break;
+            let mut change = Held::lock(self.index, layout, some)?.change();
+            for number in some {
+                let bytes = change.block(*number)?;
+                let header = *BlockRef::new(layout, bytes)?.header();
+                if header.state == State::Dead {
+                    BlockMut::new(layout, bytes)?.set_state(State::Free);
+                    *freed.entry(header.graph).or_default() += 1;
                 }
             }
+            change.finish()?;
             self.free.extend(some.first().map(page_of));
         }
         for (key, entry) in roots.iter().filter(|(_, entry)| entry.nodes != MANY) {

@@ -10,8 +10,8 @@ use crate::block::{
 use crate::check::{Checker, Finding};
 use crate::fault::Result;
 use crate::graph::Params;
-use crate::insert::{Found, Inserter, Verdict, level_for};
-use crate::mend::{Adoption, Mender, orphans};
+use crate::insert::{Found, Inserter, Tree, Verdict, level_for};
+use crate::mend::{Adoption, Mender};
 use crate::rotation::Rotation;
 use crate::search::Memory;
 use std::collections::HashSet;
@@ -159,17 +159,21 @@ impl Alone {
 
     /// Finds a parent for a new node and gives it the anchor.
     fn adopt(&mut self, number: u32) -> Result<u32> {
-        for parent in self.inserter.parents().to_vec() {
+        let Some(root) = self.root else { return Ok(NONE) };
+        let mut near = self.inserter.parents().to_vec().into_iter();
+        let mut tree = Tree::new(&root, true, u64::MAX);
+        loop {
+            let next = match near.next() {
+                Some(parent) => Some(parent),
+                None => tree.next(&mut self.memory, &self.layout)?,
+            };
+            let parent = next.ok_or_else(|| corrupted("no parent for a new node"))?;
             let bytes = self.memory.block_mut(parent.to.number)?;
             if let Verdict::Change(change) = self.inserter.adopt(bytes, &parent, number)? {
                 self.inserter.apply(&change, bytes)?;
                 self.effort.links += 1;
                 return Ok(parent.to.number);
             }
-        }
-        match self.root {
-            None => Ok(NONE),
-            Some(_) => Err(corrupted("no parent for a new node")),
         }
     }
 
@@ -252,11 +256,6 @@ impl Alone {
                 }
                 self.effort.mended += 1;
                 self.effort.mending += mender.reads();
-            }
-        }
-        for number in doomed.iter().copied() {
-            for orphan in orphans(&self.layout, self.memory.block_mut(number)?, &gone)? {
-                self.foster(&mut adoption, orphan, &gone)?;
             }
         }
         for number in doomed {

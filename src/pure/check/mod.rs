@@ -2,7 +2,8 @@
 //!
 //! What a search or an insertion rely on, and what codes and links say of each other:
 //!
-//! - Every node of level 0 but the origin has a parent, with exactly one anchor to it; the way up ends at the origin.
+//! - Every node of level 0 but the origin has a parent, with exactly one anchor to it; the way up ends at the origin,
+//!   and each node on it, dead ones included, has an anchor to the one below.
 //! - An anchor leads to a node whose parent the block is.
 //! - Lanes lead to nodes of the same graph on the same level, each once, and hold the code of their vectors.
 //! - A block above level 0 leads down to one with the same vector.
@@ -257,20 +258,26 @@ impl Checker {
     fn climb(&mut self, pages: &mut impl Pages, number: u32, root: Root) -> Result<()> {
         let (mut at, mut way) = (number, HashSet::new());
         while at != root.origin && !self.sure.contains(&at) {
-            if !way.insert(at) {
-                self.say(number, "the way to the origin is a circle");
-                return Ok(());
-            }
-            at = match self.read(pages, at)? {
+            way.insert(at);
+            let up = match self.read(pages, at)? {
                 Block::Node(node) if (node.header.graph, node.header.level) == (root.graph, 0) => {
                     node.header.down
                 }
                 _ => NONE,
             };
-            if at == NONE {
+            let Block::Node(parent) = self.read(pages, up)? else {
                 self.say(number, "the way up does not end at the origin");
                 return Ok(());
+            };
+            if way.contains(&up) {
+                self.say(number, "the way to the origin is a circle");
+                return Ok(());
             }
+            if !parent.lanes.iter().any(|lane| lane.number == at && lane.anchor) {
+                self.say(number, format_args!("on the way up, {up} has no anchor to {at}"));
+                return Ok(());
+            }
+            at = up;
         }
         self.sure.extend(way);
         Ok(())

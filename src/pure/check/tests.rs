@@ -79,6 +79,29 @@ fn finds() {
     }
 }
 
+/// A living node that hangs on a dead one to which nothing leads any more.
+#[test]
+fn finds_what_is_cut_off() {
+    let mut sample = made(8);
+    let root = sample.index.root.unwrap();
+    let numbers = blocks(&mut sample, |h| h.state == State::Live && h.level == 0 && h.down != NONE);
+    let up = |sample: &mut Sample, number: u32| sample.index.header(number).unwrap().down;
+    let node = *numbers.iter().find(|node| up(&mut sample, **node) != root.origin).unwrap();
+    let parent = up(&mut sample, node);
+    let above = up(&mut sample, parent);
+    let layout = sample.layout;
+    let dead = sample.index.memory.block_mut(parent).unwrap();
+    BlockMut::new(&layout, dead).unwrap().set_state(State::Dead);
+    assert_eq!(sample.index.check().unwrap(), []);
+    let found = said(&mut sample, above, |layout, bytes| {
+        let block = crate::block::BlockRef::new(layout, bytes).unwrap();
+        let (lane, _) = block.neighbours().find(|(_, other)| *other == parent).unwrap();
+        BlockMut::new(layout, bytes).unwrap().clear_lane(lane);
+    });
+    let text = format!("on the way up, {above} has no anchor to {parent}");
+    assert!(found.iter().any(|f| f.number == node && f.text == text), "{found:?}");
+}
+
 /// No more than was asked for, and an error that is not about the bytes is one.
 #[test]
 fn bounded() {

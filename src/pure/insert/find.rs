@@ -37,8 +37,8 @@ pub(crate) struct Finder {
     graph: u32,
     /// The living nodes of the level.
     pub(crate) near: Near,
-    /// The dead ones, with their distances.
-    pub(crate) dead: Vec<(Seen, f32)>,
+    /// The dead ones.
+    pub(crate) dead: Vec<Seen>,
     /// Where to go on one level lower: the nearest and their blocks there.
     down: Vec<Guess>,
     /// A living node with the very vector.
@@ -217,7 +217,7 @@ impl Finder {
                 dead: header.state == State::Dead,
             };
             if seen.dead {
-                dead.push((seen, hop.distance));
+                dead.push(seen);
             } else {
                 let own = BlockRef::new(layout, bytes)?.own();
                 near.push(seen, &own);

@@ -119,13 +119,13 @@ impl Inserter {
             {
                 return Ok(Found::Same(same));
             }
-            self.plan(level);
+            self.plan(level, root.origin);
         }
         Ok(Found::Place)
     }
 
     /// Chooses the edges on a level among what the search has found there.
-    fn plan(&mut self, level: u8) {
+    fn plan(&mut self, level: u8, origin: u32) {
         let at = usize::from(level);
         while self.plans.len() <= at {
             self.plans.push(Plan::new(&self.layout));
@@ -146,8 +146,8 @@ impl Inserter {
             let kept = &choice.edges[..choice.kept];
             let rest = candidates.iter().filter(|c| !kept.contains(c));
             let near = kept.iter().chain(rest).map(|c| near.seen[c.node as usize]);
-            finder.dead.sort_unstable_by(|a, b| a.1.total_cmp(&b.1));
-            let dead = finder.dead.iter().map(|(seen, _)| *seen);
+            // Of the dead, only the origin stays in any case.
+            let dead = finder.dead.iter().copied().filter(|seen| seen.number == origin);
             parents.extend(near.clone().map(|to| Parent { to, anchors: FEW, instead: None }));
             parents.extend(near.chain(dead).map(|to| Parent { to, anchors: usize::MAX, instead: None }));
         }
@@ -159,7 +159,8 @@ impl Inserter {
     }
 
     /// Who can become its parent, the best first: the neighbours and others that were found, first if they have few
-    /// anchors, then in any case; then dead nodes. There is none only if the graph has no nodes (any more).
+    /// anchors, then in any case; then the origin, if it is dead. If none of them has room, a [`Tree`](super::Tree)
+    /// knows more.
     pub fn parents(&self) -> &[Parent] {
         &self.parents
     }

@@ -2,14 +2,14 @@
 //!
 //! - `stored`: a vector as a block holds it ([`Stored`]). `find`: the search. `near`: what it has found, with
 //!   vectors. `choose`: which of that become edges.
-//! - `link`: how an edge gets into a block that is there ([`Change`]).
+//! - `link`: how an edge gets into a block that is there ([`Change`]). `tree`: parents where those have no room ([`Tree`]).
 //! - `insertion`: the order of events ([`Inserter`]).
 //!
 //! Nothing here writes pages. Whoever has them calls, for a new row:
 //!
 //! 1. [`Inserter::start`] with its vector, [`level_for`] with a random number, [`Inserter::find`]. If that finds
 //!    the [same](Found::Same) vector, the row goes into the chain of that node, and that is all.
-//! 2. For each of [`Inserter::parents`], until one takes it: with its block and a new one locked,
+//! 2. For each of [`Inserter::parents`], and then of what a [`Tree`] gives, until one takes it: with its block and a new one locked,
 //!    [`Inserter::adopt`]. A [`Change`] is carried out by [`Inserter::apply`], and the new block on level 0 is
 //!    [written](Inserter::write) with the parent in `down`, both at once. Only the first node of a graph has none.
 //! 3. For each level from 1 to its own, a new block is written, with the block below in `down`.
@@ -42,6 +42,7 @@ pub(crate) mod near;
 mod stored;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 pub(crate) use choose::Choice;
 pub(crate) use find::Finder;
@@ -50,3 +51,4 @@ pub use insertion::{Edge, Found, Inserter, level_for};
 pub use link::{Change, Parent, Verdict};
 pub use near::Seen;
 pub use stored::Stored;
+pub use tree::Tree;

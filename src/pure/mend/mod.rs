@@ -13,8 +13,10 @@
 //!    node can be reached from the origin by anchors at any time, unless nobody but an ancestor can take a child.
 //! 2. When all have parents, for each block of any level that is not doomed and has lanes to doomed ones
 //!    ([`Mender::find`]): with its block locked, [`Mender::rewrite`].
-//! 3. The doomed are freed. One to which a new node has clung meanwhile, for want of a living one, has
-//!    [`orphans`]; they go through step 1 before.
+//! 3. The doomed are freed.
+//!
+//! From before step 1 to after step 2, no new node may become the child of a doomed one: its way to the origin might
+//! be cut off behind it.
 //!
 //! A mended node's new edges get edges back ([`Mender::edges`], [`Mender::link`]), as a new node's do.
 //!
@@ -42,4 +44,4 @@ mod parent;
 mod tests;
 
 pub use lanes::Mender;
-pub use parent::{Adoption, orphans};
+pub use parent::Adoption;

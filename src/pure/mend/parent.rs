@@ -31,8 +31,8 @@ pub struct Adoption {
     /// Where the way up goes on, and where it came from.
     up: u32,
     below: u32,
-    /// Ancestors and their other descendants that were not tried.
-    wide: VecDeque<u32>,
+    /// Ancestors and their other descendants that were not tried, with their parents if they are such.
+    wide: VecDeque<(u32, Option<u32>)>,
     /// How many of them were.
     steps: u32,
     /// Who must take it in the end.
@@ -149,27 +149,31 @@ impl Adoption {
             circle(pages, steps, child.number)?;
         }
         if self.up != NONE {
-            self.wide.push_back(self.up);
+            self.wide.push_back((self.up, None));
             if let Some(found) = look(&self.layout, pages, self.up, child.graph)? {
                 self.last = Some(Parent { to: found.seen, anchors: usize::MAX, instead: Some(self.below) });
             }
             self.up = NONE;
         }
-        while let Some(number) = self.wide.pop_front() {
-            bounded(pages, number)?;
+        while let Some((number, parent)) = self.wide.pop_front() {
+            // The doomed keep anchors to nodes that have another parent by now, which may be below the child.
+            let found = look(&self.layout, pages, number, child.graph)?;
+            let Some(found) = found.filter(|found| parent.is_none_or(|parent| found.down == parent)) else {
+                continue;
+            };
+            self.steps += 1;
+            circle(pages, self.steps, child.number)?;
             let Self { layout, wide, .. } = self;
             pages.read(number, |bytes| -> Result<()> {
                 let block = BlockRef::new(layout, bytes)?;
                 if (block.header().graph, block.header().level) == (child.graph, 0) {
                     let anchors = block.neighbours().filter(|(lane, _)| block.is_anchor(*lane));
-                    wide.extend(anchors.map(|(_, other)| other).filter(|other| *other != child.number));
+                    let others = anchors.map(|(_, other)| other).filter(|other| *other != child.number);
+                    wide.extend(others.map(|other| (other, Some(number))));
                 }
                 Ok(())
             })??;
-            self.steps += 1;
-            circle(pages, self.steps, child.number)?;
-            let found = look(&self.layout, pages, number, child.graph)?;
-            if let Some(found) = found.filter(|found| !doomed(found.seen.number)) {
+            if !doomed(number) {
                 return Ok(Some(Parent { to: found.seen, anchors: usize::MAX, instead: None }));
             }
         }
@@ -252,14 +256,4 @@ fn circle(pages: &impl Pages, steps: u32, number: u32) -> Result<()> {
         return Err(corrupted(format_args!("the way from {number} to the origin is a circle")));
     }
     Ok(())
-}
-
-/// The nodes that are not doomed and to which a block has anchors. They may have other parents by now.
-///
-/// # Errors
-/// Corrupted bytes.
-pub fn orphans(layout: &Layout, bytes: &[u8], doomed: &impl Fn(u32) -> bool) -> Result<Vec<u32>> {
-    let block = BlockRef::new(layout, bytes)?;
-    let anchors = block.neighbours().filter(|(lane, other)| block.is_anchor(*lane) && !doomed(*other));
-    Ok(anchors.map(|(_, other)| other).collect())
 }

@@ -33,7 +33,8 @@
 //! node, or to one on another level, since: free blocks and those of another level are passed over; a new
 //! node is as good as the old one, as its distance and row come from its own block, read together. A block is
 //! read once at most. If it is given to another node after that, this search misses that node, whose row is
-//! younger than the search. [`Hit::version`] tells whoever comes back to a block later whether it is the same node.
+//! younger than the search. A chain that breaks off is read again from its node. [`Hit::version`] tells whoever
+//! comes back to a block later whether it is the same node.
 
 mod frontier;
 pub(crate) mod hop;

@@ -6,9 +6,10 @@ use super::pages::Pages;
 use super::pool::{Candidate, Pool};
 use super::target::Target;
 use super::visited::Visited;
-use crate::block::{ChainRef, Layout, NONE, Root, State, Tid, corrupted};
+use crate::block::{BlockRef, ChainRef, Layout, NONE, Root, State, Tid, corrupted};
 use crate::fault::Result;
 use crate::rotation::Rotation;
+use std::collections::HashSet;
 
 /// How far a search looks.
 ///
@@ -124,6 +125,9 @@ pub struct Effort {
     /// Blocks with more rows of a node that were read.
     pub chains: u64,
 }
+
+/// Times that a chain may break off while it is read; then something is wrong with it.
+const MOST_BREAKS: usize = 100;
 
 /// A node that was read.
 #[derive(Debug, Clone, Copy)]
@@ -351,28 +355,57 @@ impl Search {
     }
 
     /// Puts the rows of a node into `rows`.
+    ///
+    /// A vacuum may have freed blocks of its chain since the node was read, and they may be someone else's now, or that
+    /// chain's first. Those that are left have kept their rows and their order, so where the way breaks off it is gone
+    /// once more from the node.
     fn unfold(&mut self, pages: &mut impl Pages, found: Found) -> Result<()> {
         let mut next = found.chain;
+        let (mut met, mut again, mut breaks) = (HashSet::new(), 0, 0);
         while next != NONE {
-            if !self.meet(pages, next)? {
+            if !pages.has(next) {
+                return Err(corrupted(format_args!("link to {next} of {}", pages.blocks())));
+            }
+            let new = met.insert(next);
+            again += usize::from(!new);
+            if again > met.len() {
                 return Err(corrupted(format_args!("block {next} is in a chain twice")));
             }
-            self.effort.chains += 1;
+            self.effort.chains += u64::from(new);
             let Self { layout, rows, graph, .. } = self;
-            next = pages.read(next, |bytes| -> Result<u32> {
+            let after = pages.read(next, |bytes| -> Result<Option<u32>> {
                 let ours = |chain: &ChainRef<'_>| (chain.graph, chain.owner) == (*graph, found.number);
-                match ChainRef::new(layout, bytes)?.filter(ours) {
-                    Some(chain) => {
-                        rows.extend(chain.tids().filter(|tid| tid.is_some()));
-                        Ok(chain.next)
-                    }
-                    // The node has lost these rows since it was read, and the block is someone else's.
-                    None => Ok(NONE),
+                let chain = ChainRef::new(layout, bytes)?.filter(ours);
+                if let Some(chain) = chain.as_ref().filter(|_| new) {
+                    rows.extend(chain.tids().filter(|tid| tid.is_some()));
                 }
+                Ok(chain.map(|chain| chain.next))
             })??;
+            next = match after {
+                Some(after) => after,
+                None if breaks == MOST_BREAKS => {
+                    return Err(corrupted(format_args!("block {next} is in a chain and holds no rows")));
+                }
+                None => {
+                    // It was no block of the chain, or not any more.
+                    met.remove(&next);
+                    (again, breaks) = (0, breaks + 1);
+                    self.chain(pages, &found)?
+                }
+            };
         }
         self.rows.extend(Some(found.tid).filter(|tid| tid.is_some()));
         Ok(())
+    }
+
+    /// The first block with more rows of a node; none if the node is gone.
+    fn chain(&self, pages: &mut impl Pages, found: &Found) -> Result<u32> {
+        pages.read(found.number, |bytes| {
+            let header = *BlockRef::new(&self.layout, bytes)?.header();
+            let node = matches!(header.state, State::Live | State::Dead);
+            let same = (header.graph, header.version) == (self.graph, found.version);
+            Ok(if node && same { header.chain } else { NONE })
+        })?
     }
 
     /// Marks a block as read; false if it was.

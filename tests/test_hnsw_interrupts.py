@@ -1,0 +1,245 @@
+"""Statements that are cancelled, run out of time or of room for files: they end at once, and nothing of them is left."""
+
+import os
+import random
+import threading
+import time
+
+import psycopg
+import pytest
+
+from cluster import Cluster
+from graphs import WHOLE, check, scan, until, vector, whole
+
+ROWS, DIM = 8_000, 48
+CANCELED, TOO_LARGE = "57014", "53400"
+AT_ONCE = 1.0
+"""Seconds in which a statement must end."""
+NEAR = vector(random.Random(1), DIM)
+RANDOM = f"ARRAY(SELECT random() FROM generate_series(1, {DIM}) WHERE i > 0)::vector"
+MAKE = "CREATE INDEX t_v ON t USING hnsw (v vector_l2_ops)"
+PHASES = ["loading tuples", "building graph", "filling lanes", "writing pages"]
+# A filter that no row passes, again and again.
+ENDLESS = f"""
+    SELECT count(*) FROM generate_series(1, 10000) g, LATERAL
+      (SELECT id FROM t WHERE id < 0 * g ORDER BY v <-> '{NEAR}' LIMIT 5) found
+"""
+
+
+@pytest.fixture(scope="module")
+def quiet():
+    """A server where nobody else makes files or threads."""
+    server = Cluster(15, "interrupts", {"autovacuum": "off", "maintenance_work_mem": "64MB"})
+    try:
+        with server.connect("postgres") as session:
+            session.execute("CREATE EXTENSION conifer")
+            session.execute(f"CREATE TABLE source AS SELECT i AS id, i % 3 AS ns, {RANDOM} AS v FROM generate_series(1, {ROWS}) i")
+        yield server
+    finally:
+        server.destroy()
+
+
+@pytest.fixture
+def session(quiet):
+    """A session with the table `t`, without indexes."""
+    with quiet.connect("postgres") as session:
+        session.execute(f"DROP TABLE IF EXISTS t; CREATE TABLE t (id int, ns int, v vector({DIM}))")
+        session.execute("INSERT INTO t SELECT * FROM source; CHECKPOINT")
+        yield session
+
+
+class Running:
+    """A statement in a thread. `failure` is its error once it has ended, `end` when that was."""
+
+    def __init__(self, session, statement):
+        self.failure = self.end = None
+        self.session = session
+        self.thread = threading.Thread(target=self._run, args=[statement])
+        self.thread.start()
+
+    def _run(self, statement):
+        try:
+            self.session.execute(statement)
+        except psycopg.Error as failure:
+            self.failure = failure
+        self.end = time.monotonic()
+
+    def is_over(self):
+        return not self.thread.is_alive()
+
+    def cancel(self, other):
+        """Cancel it, and assert that it ends at once and by that. False if it was over before."""
+        begin = time.monotonic()
+        other.execute("SELECT pg_cancel_backend(%s)", [self.session.info.backend_pid])
+        self.thread.join()
+        if self.failure is None:
+            return False
+        assert self.failure.sqlstate == CANCELED, self.failure
+        assert self.end - begin < AT_ONCE
+        return True
+
+
+def phase(other, running):
+    """What a CREATE INDEX is at."""
+    found = other.execute("SELECT phase FROM pg_stat_progress_create_index WHERE pid = %s", [running.session.info.backend_pid]).fetchone()
+    return found[0].removeprefix("building index: ") if found else None
+
+
+def nothing_left(session, *indexes):
+    """Assert that there are no temporary files, no threads, no files without a relation, and no other indexes of `t`."""
+    assert session.execute("SELECT name FROM pg_ls_tmpdir()").fetchall() == []
+    until(lambda: len(os.listdir(f"/proc/{session.info.backend_pid}/task")) == 1, 2)
+    found = session.execute("SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = 't'::regclass").fetchall()
+    assert sorted(found) == sorted((index,) for index in indexes)
+    session.execute("CHECKPOINT")
+    lost = session.execute("""
+        SELECT f FROM pg_ls_dir('base/' || (SELECT oid FROM pg_database WHERE datname = current_database())) f
+        WHERE f ~ '^[0-9]+$' AND NOT EXISTS (SELECT FROM pg_class WHERE pg_relation_filenode(oid) = f::oid)
+    """).fetchall()
+    assert lost == []
+
+
+def good(session, where="true"):
+    check(session, "t_v")
+    whole(session, "t", NEAR, where, strict=0.3)  # noise
+
+
+@pytest.mark.parametrize("wanted", PHASES)
+@pytest.mark.parametrize("statement", [MAKE, MAKE.replace("(v", "(ns, v")], ids=["plain", "keyed"])
+def test_build_cancelled(quiet, session, statement, wanted):
+    with quiet.connect("postgres") as other:
+        running = Running(session, statement)
+        until(lambda: running.is_over() or phase(other, running) == wanted, 60)
+        assert running.cancel(other), f"it was not seen at {wanted}"
+        nothing_left(other)
+        nothing_left(session)
+        if wanted == PHASES[-1]:
+            session.execute(statement)
+            good(session, "ns = 1")
+
+
+def test_build_cancelled_with_many_keys(quiet, session):
+    """Small graphs are made many at a time; all of it in a file."""
+    session.execute("SET maintenance_work_mem = '1MB'")
+    with quiet.connect("postgres") as other:
+        for delay in (0.05, 0.3):
+            running = Running(session, "CREATE INDEX t_v ON t USING hnsw (id, v vector_l2_ops)")
+            time.sleep(delay)
+            assert running.cancel(other)
+            nothing_left(session)
+
+
+def test_build_out_of_time(session):
+    for timeout in (50, 400):
+        session.execute(f"SET statement_timeout = {timeout}")
+        begin = time.monotonic()
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            session.execute(MAKE)
+        assert time.monotonic() - begin < timeout / 1000 + AT_ONCE
+        session.execute("RESET statement_timeout")
+        nothing_left(session)
+
+
+def test_concurrent_build_cancelled(quiet, session):
+    """What CREATE INDEX CONCURRENTLY leaves is invalid and is used by nobody, but written to; it can be made anew."""
+    with quiet.connect("postgres") as other:
+        running = Running(session, MAKE.replace("INDEX", "INDEX CONCURRENTLY"))
+        until(lambda: phase(other, running) == "building graph", 60)
+        assert running.cancel(other)
+    nothing_left(session, "t_v")
+    assert session.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = 't_v'::regclass").fetchone() == (False,)
+    session.execute(f"INSERT INTO t VALUES (0, 1, '{NEAR}')")
+    session.execute("REINDEX INDEX CONCURRENTLY t_v")
+    nothing_left(session, "t_v")
+    good(session)
+
+
+def test_insert_cancelled(quiet, session):
+    session.execute("DELETE FROM t WHERE id > 1000")
+    session.execute(MAKE)
+    with quiet.connect("postgres") as other:
+        size = other.execute("SELECT pg_relation_size('t_v')").fetchone()
+        running = Running(session, "INSERT INTO t SELECT id + 100000, ns, v FROM source")
+        until(lambda: other.execute("SELECT pg_relation_size('t_v')").fetchone() > (size[0] + 200_000,))
+        assert running.cancel(other)
+    nothing_left(session, "t_v")
+    good(session)
+    assert session.execute("SELECT count(*) FROM t").fetchone() == (1000,)
+    session.execute("VACUUM t")
+    good(session)
+    assert session.execute("SELECT nodes, tuples FROM hnsw_stats('t_v')").fetchone() == (1000, 1000)
+
+
+def test_vacuum_cancelled(quiet, session):
+    """Wherever a vacuum is cut off, all rows are found, and those that come then; the next one does the rest."""
+    session.execute(MAKE)
+    session.execute("DELETE FROM t WHERE id % 3 <> 0")
+    with quiet.connect("postgres") as other:
+        delay, cancelled = 0.02, 0
+        while True:
+            running = Running(session, "VACUUM t")
+            time.sleep(delay)
+            if not running.cancel(other):
+                break
+            cancelled, delay = cancelled + 1, delay * 2.5
+            session.execute("INSERT INTO t SELECT id, ns, v FROM source WHERE id %% 3 = 1 AND id %% 400 = %s", [cancelled])
+            good(session)
+    assert running.failure is None and cancelled > 2
+    nothing_left(session, "t_v")
+    good(session)
+    rows = session.execute("SELECT count(*) FROM t").fetchone()
+    assert session.execute("SELECT tuples FROM hnsw_stats('t_v')").fetchone() == rows
+
+
+def test_scan_cancelled(quiet, session):
+    session.execute(MAKE)
+    for name, value in (WHOLE | {"hnsw.iterative_scan": "relaxed_order"}).items():
+        session.execute("SELECT set_config(%s, %s, false)", [name, value])
+    plan = "\n".join(line for (line,) in session.execute(f"EXPLAIN {ENDLESS}").fetchall())
+    assert "Index Scan using t_v" in plan, plan
+    with quiet.connect("postgres") as other:
+        for delay in (0.1, 0.5):
+            running = Running(session, ENDLESS)
+            time.sleep(delay)
+            assert running.cancel(other)
+    session.execute("SET statement_timeout = '200ms'")
+    begin = time.monotonic()
+    with pytest.raises(psycopg.errors.QueryCanceled):
+        session.execute(ENDLESS)
+    assert time.monotonic() - begin < 0.2 + AT_ONCE
+    session.execute("RESET statement_timeout")
+    nothing_left(session, "t_v")
+    good(session)
+
+
+@pytest.mark.parametrize("statement", [MAKE, MAKE.replace("(v", "(ns, v")], ids=["plain", "keyed"])
+def test_build_in_a_file(quiet, session, statement):
+    """With too little memory, a build goes on in a temporary file and says so."""
+    session.execute(statement)
+    rows = scan(session, "t", NEAR, "ns = 1")
+    session.execute("DROP INDEX t_v; SET maintenance_work_mem = '1MB'")
+    notices = []
+    session.add_notice_handler(lambda diagnostic: notices.append(diagnostic.message_primary))
+    files = set()
+    with quiet.connect("postgres") as other:
+        running = Running(session, statement)
+        until(lambda: running.is_over() or files.update(other.execute("SELECT name FROM pg_ls_tmpdir()").fetchall()), 60)
+        running.thread.join()
+    assert running.failure is None and len(files) == 1
+    assert len(notices) == 1 and "more than maintenance_work_mem, in a temporary file" in notices[0]
+    nothing_left(session, "t_v")
+    good(session, "ns = 1")
+    assert sorted(scan(session, "t", NEAR, "ns = 1")) == sorted(rows)
+
+
+def test_no_room_for_the_file(session):
+    session.execute("SET maintenance_work_mem = '1MB'; SET temp_file_limit = '2MB'")
+    for statement in (MAKE, MAKE.replace("(v", "(ns, v"), MAKE.replace("(v", "(id, v")):
+        with pytest.raises(psycopg.errors.ConfigurationLimitExceeded) as failure:
+            session.execute(statement)
+        assert failure.value.sqlstate == TOO_LARGE
+        nothing_left(session)
+    session.execute("RESET temp_file_limit")
+    session.execute(MAKE)
+    nothing_left(session, "t_v")
+    good(session)
