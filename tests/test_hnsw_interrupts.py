@@ -108,9 +108,14 @@ def good(session, where="true"):
 @pytest.mark.parametrize("statement", [MAKE, MAKE.replace("(v", "(ns, v")], ids=["plain", "keyed"])
 def test_build_cancelled(quiet, session, statement, wanted):
     with quiet.connect("postgres") as other:
-        running = Running(session, statement)
-        until(lambda: running.is_over() or phase(other, running) == wanted, 60)
-        assert running.cancel(other), f"it was not seen at {wanted}"
+        for _ in range(5):
+            running = Running(session, statement)
+            until(lambda: running.is_over() or phase(other, running) == wanted, 60)
+            if running.cancel(other):
+                break
+            # The phase was over before anyone saw it.
+            session.execute("DROP INDEX t_v")
+        assert running.failure, f"it was not seen at {wanted}"
         nothing_left(other)
         nothing_left(session)
         if wanted == PHASES[-1]:
