@@ -98,7 +98,7 @@ def test_values_between_two_widths():
 def test_targets_are_of_the_sets_they_are_for():
     def bounds(metric, dim, small=False):
         a_set = sets.Set("x", metric, np.zeros((1, dim), np.float32), 1, np.zeros((1, dim), np.float32), small)
-        measures = ["QPS, k=10, recall 0.99", "QPS, k=10, recall 0.95", "index bytes per row", "build s, serial"]
+        measures = ["QPS, k=10, recall 0.99", "QPS, k=10, recall 0.95", "index bytes per row", "build s, two processes"]
         found = [targets.target(measure, a_set) for measure in measures]
         return [goal and goal.text for goal in found]
 
@@ -106,7 +106,7 @@ def test_targets_are_of_the_sets_they_are_for():
     assert bounds("cosine", 1536) == ["≥ 6", "≥ 4", "≤ 1.1", "≤ 2/3"]
     assert bounds("l2", 128) == bounds("l2", 8) == ["≥ 2.5", None, None, "≤ 2/3"]
     assert bounds("cosine", 384, small=True) == [None] * 4
-    most = targets.target("build s, serial", small("l2"))
+    most = targets.target("build s, two processes", small("l2"))
     assert most.met(0.6) and not most.met(0.7)
 
 

@@ -3,8 +3,8 @@
 The model is a mixture in a latent space of few dimensions, whose clusters have sizes by a power law and spreads and long
 tails of their own, with some vectors in no cluster. A random layer of rectifiers takes it to the dimensions wanted, and
 noise is added: near neighbours then depend on few directions, as they do in embeddings. Its constants are such that
-pgvector needs the same widths and buffers on `cos384` as on 20,000 sentence embeddings of Debian's package
-descriptions: some 500 buffers for a recall of 0.93, 1300 for 0.99. Vectors compared by cosine have length 1.
+pgvector needs the same widths and buffers on 20,000 of 384 dimensions, in 1000 clusters, as on as many sentence
+embeddings of Debian's package descriptions: some 500 buffers for a recall of 0.93, 1300 for 0.99. Vectors compared by cosine have length 1.
 """
 
 from dataclasses import dataclass
@@ -45,9 +45,9 @@ class Model:
 
 
 OWN = {
-    "cos384": Model("cosine", 20_000, 384, 32, 1000),
-    "cos768": Model("cosine", 20_000, 768, 32, 1000),
-    "cos1536": Model("cosine", 10_000, 1536, 32, 500),
+    "cos384": Model("cosine", 60_000, 384, 32, 3000),
+    "cos768": Model("cosine", 40_000, 768, 32, 2000),
+    "cos1536": Model("cosine", 20_000, 1536, 32, 1000),
     "l2-128": Model("l2", 50_000, 128, 24, 2000),
     "l2-8": Model("l2", 50_000, 8, 8, 2000),
 }

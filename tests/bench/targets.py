@@ -39,7 +39,6 @@ def target(measure, a_set):
         "QPS, k=10, recall 0.95": _least(4) if cosine else None,
         **{f"execution ms, k=10, recall {recall}": _most(1 / 7, "1/7") if cosine else None for recall in RECALLS},
         **{f"buffers, k=10, recall {recall}": _most(1 / 10, "1/10") if cosine else None for recall in RECALLS},
-        "build s, serial": _most(2 / 3, "2/3"),
         "build s, two processes": _most(2 / 3, "2/3"),
         "index bytes per row": _most(BYTES[a_set.dim]) if cosine else None,
         "inserts/s, 4 clients": _least(2),
