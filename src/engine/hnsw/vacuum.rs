@@ -372,7 +372,22 @@ impl Vacuum {
                 let mut change = Held::lock(self.index, layout, &[number])?.change();
                 if mender.rewrite(change.block(number)?, &doomed)? {
                     change.finish()?;
+                    self.link(&mut mender, &doomed)?;
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the new edges of a mended block edges back.
+    fn link(&self, mender: &mut Mender, doomed: &impl Fn(u32) -> bool) -> Result<()> {
+        for edge in mender.edges().to_vec() {
+            pause();
+            let held = Held::lock(self.index, self.layout(), &[edge.to.number])?;
+            if let Verdict::Change(new) = mender.link(held.block(edge.to.number)?, &edge, doomed)? {
+                let mut change = held.change();
+                mender.apply(&new, change.block(edge.to.number)?)?;
+                change.finish()?;
             }
         }
         Ok(())
