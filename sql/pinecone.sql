@@ -2,28 +2,7 @@
 -- part of it. What a function does is written at its Rust twin in src/pinecone/.
 
 -- ---------------------------------------------------------------------------------------------
--- Schemas. Their names are fixed, whatever schema the extension is created in.
-
-CREATE SCHEMA pc;       -- the registry of indexes, and internal functions
-CREATE SCHEMA pc_auth;  -- projects; keys and roles will live here
-CREATE SCHEMA pc_data;  -- one table an index, i_<index_id>
-
-COMMENT ON SCHEMA pc IS 'Conifer: registry of indexes';
-COMMENT ON SCHEMA pc_auth IS 'Conifer: projects and access';
-COMMENT ON SCHEMA pc_data IS 'Conifer: one table for each index';
-
--- ---------------------------------------------------------------------------------------------
--- Catalogs. Rows made by users are carried by pg_dump; the default project is made by the script
--- itself and so must not be dumped a second time.
-
-CREATE TABLE pc_auth.project (
-    project_id uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
-    name text COLLATE "C" NOT NULL UNIQUE CHECK (pg_catalog.char_length(name) BETWEEN 1 AND 512),
-    created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
-);
-INSERT INTO pc_auth.project (project_id, name) VALUES ('00000000-0000-0000-0000-000000000000', 'default');
-SELECT pg_catalog.pg_extension_config_dump('pc_auth.project',
-    $$WHERE project_id <> '00000000-0000-0000-0000-000000000000'$$);
+-- The registry. Rows made by users are carried by pg_dump. sql/access.sql made the schemas.
 
 -- A sequence of its own, not an identity column: pg_dump carries its position only if it is registered.
 CREATE SEQUENCE pc.index_id_seq AS integer;
@@ -45,6 +24,11 @@ CREATE TABLE pc.index_reg (
     CHECK ((dimension IS NOT NULL) = (vector_type = 'dense'))
 );
 ALTER SEQUENCE pc.index_id_seq OWNED BY pc.index_reg.index_id;
+ALTER TABLE pc_auth.group_role ADD FOREIGN KEY (index_id) REFERENCES pc.index_reg ON DELETE CASCADE;
+ALTER TABLE pc_auth.key_scope ADD FOREIGN KEY (index_id) REFERENCES pc.index_reg ON DELETE CASCADE;
+ALTER TABLE pc.index_reg OWNER TO conifer_owner;
+ALTER TABLE pc.index_reg ENABLE ROW LEVEL SECURITY;
+CREATE POLICY describe ON pc.index_reg FOR SELECT USING (pc_auth.describes(project_id, index_id));
 SELECT pg_catalog.pg_extension_config_dump('pc.index_reg', '');
 SELECT pg_catalog.pg_extension_config_dump('pc.index_id_seq', '');
 
@@ -67,7 +51,10 @@ SELECT r.name,
   LEFT JOIN pg_catalog.pg_class c
     ON c.relname = ('i_' || r.index_id)::name
    AND c.relnamespace = 'pc_data'::regnamespace
-   AND c.relkind IN ('r', 'p');
+   AND c.relkind IN ('r', 'p')
+ WHERE pc_auth.describes(r.project_id, r.index_id);
+ALTER VIEW pc.index_description OWNER TO conifer_owner;
+GRANT SELECT ON pc.index_reg, pc.index_description TO conifer_keys, conifer_people, conifer_gateway;
 
 -- ---------------------------------------------------------------------------------------------
 -- What every row of an index's table must fulfil, however it comes in. The functions are called by

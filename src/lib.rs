@@ -14,12 +14,14 @@ mod raise;
 #[allow(unsafe_code)] // a name that the server looks for
 pub extern "C-unwind" fn _PG_init() {
     engine::hnsw::init();
+    pinecone::init();
 }
 
 // The SQL is written by hand, in two parts that can be installed apart: the engine knows nothing of
 // the Pinecone layer.
 ::pgrx::extension_sql_file!("../sql/engine.sql", name = "engine", bootstrap);
-::pgrx::extension_sql_file!("../sql/pinecone.sql", name = "pinecone", requires = ["engine"]);
+::pgrx::extension_sql_file!("../sql/access.sql", name = "access", requires = ["engine"]);
+::pgrx::extension_sql_file!("../sql/pinecone.sql", name = "pinecone", requires = ["access"]);
 
 #[cfg(any(test, feature = "pg_test"))]
 #[pgrx::pg_schema]

@@ -69,9 +69,8 @@ class Cluster:
     def connect(self, dbname: str, **options) -> psycopg.Connection:
         """Open a session; every statement is its own transaction unless `autocommit=False`."""
         options.setdefault("autocommit", True)
-        return psycopg.connect(
-            host=self.env["PGHOST"], port=self.env["PGPORT"], user=self.env["PGUSER"], dbname=dbname, **options
-        )
+        options.setdefault("user", self.env["PGUSER"])
+        return psycopg.connect(host=self.env["PGHOST"], port=self.env["PGPORT"], dbname=dbname, **options)
 
     def create_database(self, name: str, template: str = "template1") -> None:
         """Create a database as a copy of `template`, which nobody may be connected to."""

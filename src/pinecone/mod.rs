@@ -1,12 +1,18 @@
 //! Pinecone's API in SQL, over ordinary tables.
 //!
-//! [`control`] makes, lists and drops indexes; [`data`] reads and writes records; [`check`] is what
+//! [`access`] says who may do what. [`control`] makes, lists and drops indexes; [`data`] reads and writes records; [`check`] is what
 //! every row of an index's table must fulfil. [`server`] is the way to SPI that they share, [`registry`]
 //! finds an index by name. Reads and writes go through SPI as the caller, so that privileges and row
 //! security judge them like any other SQL.
 
+mod access;
 mod check;
 mod control;
 mod data;
 mod registry;
 mod server;
+
+/// Called when the library is loaded.
+pub fn init() {
+    access::init();
+}

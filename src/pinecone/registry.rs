@@ -1,12 +1,15 @@
 //! From an index's name to its table.
 
+use crate::pinecone::access::elevate::as_owner;
 use crate::pinecone::server::statement::{Mode, Param, run};
 use crate::raise::{OrRaise, raise};
 use conifer_pure::Fault;
+use conifer_pure::access::principal::ProjectId;
 use conifer_pure::fault::quoted;
 use conifer_pure::fault::state::{NULL_VALUE_NOT_ALLOWED, UNDEFINED_TABLE};
 use conifer_pure::record::batch::Shape;
 use conifer_pure::record::metric::Metric;
+use pgrx::Uuid;
 use pgrx::spi::quote_identifier;
 
 /// The project of everyone who names none.
@@ -25,32 +28,29 @@ pub struct Index {
 }
 
 impl Index {
-    /// The index called `name`. A writer looks it up as it writes, so that it sees an index that the same
-    /// statement made.
-    ///
-    /// # Errors
-    /// Raises 42P01 if there is none.
-    pub fn find(name: &str, mode: Mode) -> Self {
-        let sql = format!(
-            "SELECT index_id, dimension, metric, vector_type, deletion_protection FROM pc.index_reg
-              WHERE project_id OPERATOR(pg_catalog.=) '{DEFAULT_PROJECT}'::pg_catalog.uuid
-                AND name OPERATOR(pg_catalog.=) $1"
-        );
-        let found = run(mode, &sql, &[Param::text(name)], |rows| {
-            (rows.count > 0).then(|| {
-                let metric: String = rows.get(0, 2).unwrap_or_default();
-                Self {
-                    id: rows.get(0, 0).unwrap_or_default(),
-                    shape: Shape {
-                        dimension: rows.get::<i32>(0, 1).unwrap_or_default() as usize,
-                        metric: Metric::from_name(&metric).or_raise(),
-                    },
-                    vector_type: rows.get(0, 3).unwrap_or_default(),
-                    protected: rows.get::<String>(0, 4).as_deref() == Some("enabled"),
-                }
+    /// The index of a project called `name`, whoever may see it. A writer looks it up as it writes, so that it sees an index
+    /// that the same statement made.
+    pub fn find(name: &str, project: ProjectId, mode: Mode) -> Option<Self> {
+        let sql = "SELECT index_id, dimension, metric, vector_type, deletion_protection FROM pc.index_reg
+                    WHERE project_id OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2";
+        let params = [Param::uuid(Uuid::from_bytes(project)), Param::text(name)];
+        let find = || {
+            run(mode, sql, &params, |rows| {
+                (rows.count > 0).then(|| {
+                    let metric: String = rows.get(0, 2).unwrap_or_default();
+                    Self {
+                        id: rows.get(0, 0).unwrap_or_default(),
+                        shape: Shape {
+                            dimension: rows.get::<i32>(0, 1).unwrap_or_default() as usize,
+                            metric: Metric::from_name(&metric).or_raise(),
+                        },
+                        vector_type: rows.get(0, 3).unwrap_or_default(),
+                        protected: rows.get::<String>(0, 4).as_deref() == Some("enabled"),
+                    }
+                })
             })
-        });
-        found.unwrap_or_else(|| not_found(name))
+        };
+        as_owner(find)
     }
 
     /// The index's table, qualified and quoted.

@@ -57,6 +57,16 @@ pub mod state {
     pub const WRONG_OBJECT_TYPE: &str = "42809";
     /// `insufficient_privilege`
     pub const INSUFFICIENT_PRIVILEGE: &str = "42501";
+    /// `invalid_authorization_specification`: no key in effect, or one that is no longer valid
+    pub const INVALID_AUTHORIZATION: &str = "28000";
+    /// `invalid_password`: a key that is none
+    pub const INVALID_PASSWORD: &str = "28P01";
+    /// `undefined_object`: a project, a key or a role that does not exist
+    pub const UNDEFINED_OBJECT: &str = "42704";
+    /// `duplicate_object`
+    pub const DUPLICATE_OBJECT: &str = "42710";
+    /// `dependent_objects_still_exist`: a project that holds something
+    pub const DEPENDENT_OBJECTS: &str = "2BP01";
     /// `internal_error`: a bug of ours
     pub const INTERNAL_ERROR: &str = "XX000";
     /// `data_corrupted`: a stored value that cannot have been written

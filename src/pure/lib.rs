@@ -1,6 +1,7 @@
 //! The parts of Conifer that know nothing of PostgreSQL: kernels, the forms of a vector, Pinecone's
 //! record rules. They can be tested, fuzzed and benchmarked without a server.
 
+pub mod access;
 pub mod alone;
 pub mod bit;
 pub mod block;

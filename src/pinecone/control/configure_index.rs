@@ -2,7 +2,10 @@
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
 use super::describe_index::return_description;
-use crate::pinecone::registry::{DEFAULT_PROJECT, name_of, not_found};
+use crate::pinecone::access::audit::{Event, done};
+use crate::pinecone::access::elevate::as_owner;
+use crate::pinecone::access::guard;
+use crate::pinecone::registry::{name_of, not_found};
 use crate::pinecone::server::json::Json;
 use crate::pinecone::server::statement::{Mode, Param, run};
 use crate::raise::OrRaise;
@@ -19,19 +22,19 @@ fn pc_configure_index(
     fcinfo: pg_sys::FunctionCallInfo,
 ) {
     let name = name_of(name);
+    let reach = guard::whole("configure_index", name);
     if let Some(protection) = deletion_protection {
         check_deletion_protection(protection).or_raise();
     }
     if let Some(spec) = &spec {
         check_spec(spec.text()).or_raise();
     }
-    let id_and_tags = format!(
-        "SELECT index_id, tags::pg_catalog.text FROM pc.index_reg
-          WHERE project_id OPERATOR(pg_catalog.=) '{DEFAULT_PROJECT}'::pg_catalog.uuid
-            AND name OPERATOR(pg_catalog.=) $1 FOR UPDATE"
-    );
-    let found = run(Mode::Write, &id_and_tags, &[Param::text(name)], |rows| {
-        (rows.count > 0).then(|| (rows.get::<i32>(0, 0), rows.get::<String>(0, 1).unwrap_or_default()))
+    let old = "SELECT index_id, tags::pg_catalog.text FROM pc.index_reg
+                WHERE index_id OPERATOR(pg_catalog.=) $1 FOR UPDATE";
+    let found = as_owner(|| {
+        run(Mode::Write, old, &[Param::int(reach.index.id)], |rows| {
+            (rows.count > 0).then(|| (rows.get::<i32>(0, 0), rows.get::<String>(0, 1).unwrap_or_default()))
+        })
     });
     let Some((id, old_tags)) = found else { not_found(name) };
     let tags = tags.map(|new| {
@@ -47,6 +50,7 @@ fn pc_configure_index(
         Param::of(pg_sys::JSONBOID, tags),
         Param::of(pg_sys::JSONBOID, spec.map(|spec| spec.datum())),
     ];
-    run(Mode::Write, sql, &params, |_| ());
+    as_owner(|| run(Mode::Write, sql, &params, |_| ()));
+    done(&Event { action: "configure_index", kind: "index", resource: name }, None);
     return_description(fcinfo, Mode::Write, name);
 }

@@ -2,6 +2,9 @@
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
 use super::describe_index::return_description;
+use crate::pinecone::access::audit::{Event, done};
+use crate::pinecone::access::elevate::as_owner;
+use crate::pinecone::access::{guard, policy, roles};
 use crate::pinecone::registry::{name_of, table};
 use crate::pinecone::server::encoding;
 use crate::pinecone::server::json::Json;
@@ -13,6 +16,7 @@ use conifer_pure::fault::state::DUPLICATE_TABLE;
 use conifer_pure::record::index::{Definition, Wish, check_deletion_protection, check_name, check_spec};
 use conifer_pure::record::metric::Metric;
 use conifer_pure::record::tags::{Tags, merge, to_json};
+use pgrx::Uuid;
 use pgrx::prelude::*;
 
 #[allow(clippy::too_many_arguments)]
@@ -32,6 +36,7 @@ fn pc_create_index(
 ) {
     encoding::check();
     let name = name_of(name);
+    let who = guard::create("create_index", name);
     check_name(name).or_raise();
     let vector_type = vector_type.unwrap_or("dense");
     let storage = storage.unwrap_or("vector");
@@ -52,10 +57,12 @@ fn pc_create_index(
     let tags = tags.map_or(Tags::new(), |tags| merge(Tags::new(), tags.text()).or_raise());
 
     let sql = "INSERT INTO pc.index_reg (index_id, name, vector_type, dimension, metric, storage, m, \
-                                         ef_construction, spec, deletion_protection, tags) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+                                         ef_construction, spec, deletion_protection, tags, project_id) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
                ON CONFLICT (project_id, name) DO NOTHING";
-    let id = free_number();
+    let id = as_owner(free_number);
+    let project = Uuid::from_bytes(who.project);
+    let home = Home::of(fcinfo).quoted;
     let params = [
         Param::int(id),
         Param::text(name),
@@ -68,11 +75,17 @@ fn pc_create_index(
         Param::of(pg_sys::JSONBOID, spec.map(|spec| spec.datum())),
         Param::text(deletion_protection),
         Param::of(pg_sys::JSONBOID, Some(Json::parse(&to_json(&tags)).datum())),
+        Param::uuid(project),
     ];
-    if run(Mode::Write, sql, &params, |rows| rows.count) == 0 {
-        raise(Fault::new(DUPLICATE_TABLE, format!("index \"{name}\" already exists")));
-    }
-    create_table(&table(id), &Home::of(fcinfo).quoted, &definition);
+    as_owner(|| {
+        if run(Mode::Write, sql, &params, |rows| rows.count) == 0 {
+            raise(Fault::new(DUPLICATE_TABLE, format!("index \"{name}\" already exists")));
+        }
+        create_table(&table(id), &home, &definition);
+        policy::protect(project, id);
+    });
+    roles::admit(project, id);
+    done(&Event { action: "create_index", kind: "index", resource: name }, None);
     return_description(fcinfo, Mode::Write, name);
 }
 

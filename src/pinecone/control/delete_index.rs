@@ -1,6 +1,9 @@
 //! `pc_delete_index`: the registry row and the table go together.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
+use crate::pinecone::access::audit::{Event, done};
+use crate::pinecone::access::elevate::as_owner;
+use crate::pinecone::access::guard;
 use crate::pinecone::registry::{Index, name_of, not_found};
 use crate::pinecone::server::statement::{Mode, Param, run, run_once};
 use crate::raise::raise;
@@ -11,8 +14,13 @@ use pgrx::prelude::*;
 #[pg_extern(sql = false)]
 fn pc_delete_index(name: Option<&str>) {
     let name = name_of(name);
-    let index = Index::find(name, Mode::Write);
+    let index = guard::whole("delete_index", name).index;
     refuse_protected(name, index.protected);
+    as_owner(|| delete(name, &index));
+    done(&Event { action: "delete_index", kind: "index", resource: name }, None);
+}
+
+fn delete(name: &str, index: &Index) {
     // the table is locked before the registry's row, as a transaction that writes records and then
     // configures the index does
     let table = index.table();

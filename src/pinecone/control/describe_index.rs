@@ -1,9 +1,11 @@
 //! `pc_describe_index`, `pc_list_indexes`, `pc_has_index`.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
-use crate::pinecone::registry::{DEFAULT_PROJECT, name_of, not_found};
+use crate::pinecone::access::guard;
+use crate::pinecone::registry::{name_of, not_found};
 use crate::pinecone::server::result::{open, return_rows};
 use crate::pinecone::server::statement::{Mode, Param, run};
+use conifer_pure::access::level::Level;
 use pgrx::prelude::*;
 
 const COLUMNS: &str = "name, dimension, metric, vector_type, status, ready, deletion_protection, tags, spec, \
@@ -27,20 +29,21 @@ pub fn return_description(fcinfo: pg_sys::FunctionCallInfo, mode: Mode, name: &s
 
 #[pg_extern(sql = false)]
 fn pc_describe_index(name: Option<&str>, fcinfo: pg_sys::FunctionCallInfo) {
-    return_description(fcinfo, Mode::Read, name_of(name));
+    let name = name_of(name);
+    guard::control("describe_index", name, Level::ReadOnly);
+    return_description(fcinfo, Mode::Read, name);
 }
 
 #[pg_extern(sql = false)]
 fn pc_list_indexes(fcinfo: pg_sys::FunctionCallInfo) {
+    guard::control("list_indexes", "", Level::ReadOnly);
     let sql = format!("SELECT {COLUMNS} FROM pc.index_description ORDER BY name");
     return_rows(fcinfo, Mode::Read, &sql, &[]);
 }
 
 #[pg_extern(sql = false)]
 fn pc_has_index(name: Option<&str>) -> bool {
-    let sql = format!(
-        "SELECT FROM pc.index_reg WHERE project_id OPERATOR(pg_catalog.=) '{DEFAULT_PROJECT}'::pg_catalog.uuid \
-            AND name OPERATOR(pg_catalog.=) $1"
-    );
-    run(Mode::Read, &sql, &[Param::text(name)], |rows| rows.count > 0)
+    guard::control("has_index", name.unwrap_or_default(), Level::ReadOnly);
+    let sql = "SELECT FROM pc.index_description WHERE name OPERATOR(pg_catalog.=) $1";
+    run(Mode::Read, sql, &[Param::text(name)], |rows| rows.count > 0)
 }

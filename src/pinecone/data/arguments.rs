@@ -1,27 +1,45 @@
 //! Arguments that several functions of the data plane share.
 
+use crate::pinecone::access::guard::{self, Reach};
 use crate::pinecone::registry::{Index, name_of};
 use crate::pinecone::server::array::RawArray;
 use crate::pinecone::server::json::Json;
 use crate::pinecone::server::statement::Mode;
 use crate::raise::{OrRaise, raise};
 use conifer_pure::Fault;
+use conifer_pure::access::level::Level;
 use conifer_pure::fault::state::{FEATURE_NOT_SUPPORTED, INVALID_PARAMETER_VALUE, NULL_VALUE_NOT_ALLOWED};
 use conifer_pure::record::{batch, namespace};
 
-/// The index named by `index_name`.
+/// The index named by `index_name`, for somebody who reads its records in a namespace, and that namespace's stored form;
+/// NULL is the default namespace.
 ///
 /// # Errors
-/// Raises 22004 for NULL, 42P01 if there is none.
-pub fn index(name: Option<&str>, mode: Mode) -> Index {
-    Index::find(name_of(name), mode)
+/// Raises 22004 for a NULL name, 42P01 if there is no such index, 42501 for what is not allowed, 22023 for a namespace
+/// against the rules.
+pub fn reading<'a>(action: &'static str, name: Option<&str>, space: Option<&'a str>) -> (Index, &'a str) {
+    within(guard::records(action, name_of(name), Level::ReadOnly, Mode::Read), space)
+}
+
+/// As [`reading`], for somebody who writes.
+///
+/// # Errors
+/// As [`reading`].
+pub fn writing<'a>(action: &'static str, name: Option<&str>, space: Option<&'a str>) -> (Index, &'a str) {
+    within(guard::records(action, name_of(name), Level::ReadWrite, Mode::Write), space)
+}
+
+fn within(reach: Reach, space: Option<&str>) -> (Index, &str) {
+    let space = namespace(space);
+    reach.require(space);
+    (reach.index, space)
 }
 
 /// The stored form of `namespace`; NULL is the default namespace.
 ///
 /// # Errors
 /// Raises 22023 for a name against the rules.
-pub fn namespace(name: Option<&str>) -> &str {
+fn namespace(name: Option<&str>) -> &str {
     namespace::canonical(name.unwrap_or_default()).or_raise()
 }
 

@@ -1,7 +1,7 @@
 //! `pc_delete`: records by id, or a whole namespace.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
-use super::arguments::{check_ids, index, invalid, namespace, refuse_filter};
+use super::arguments::{check_ids, invalid, refuse_filter, writing};
 use crate::pinecone::server::array::RawArray;
 use crate::pinecone::server::json::Json;
 use crate::pinecone::server::statement::{Mode, Param, run};
@@ -15,8 +15,7 @@ fn pc_delete(
     filter: Option<Json>,
     namespace_name: Option<&str>,
 ) -> i64 {
-    let index = index(index_name, Mode::Write);
-    let namespace = namespace(namespace_name);
+    let (index, namespace) = writing("delete", index_name, namespace_name);
     let delete_all = delete_all.unwrap_or(false);
     if usize::from(ids.is_some()) + usize::from(delete_all) + usize::from(filter.is_some()) != 1 {
         invalid("exactly one of ids, delete_all and filter must be given");

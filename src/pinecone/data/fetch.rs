@@ -1,7 +1,7 @@
 //! `pc_fetch`: records by id.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
-use super::arguments::{check_ids, index, namespace, null};
+use super::arguments::{check_ids, null, reading};
 use crate::pinecone::server::array::RawArray;
 use crate::pinecone::server::result::return_rows;
 use crate::pinecone::server::statement::{Mode, Param};
@@ -14,8 +14,7 @@ fn pc_fetch(
     namespace_name: Option<&str>,
     fcinfo: pg_sys::FunctionCallInfo,
 ) {
-    let index = index(index_name, Mode::Read);
-    let namespace = namespace(namespace_name);
+    let (index, namespace) = reading("fetch", index_name, namespace_name);
     let ids = ids.unwrap_or_else(|| null("ids"));
     check_ids(&ids);
     let sql = format!(

@@ -1,7 +1,7 @@
 //! `pc_list`: ids in byte order, a page at a time.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
-use super::arguments::{index, invalid, namespace};
+use super::arguments::{invalid, reading};
 use crate::pinecone::server::result::return_rows;
 use crate::pinecone::server::statement::{Mode, Param};
 use conifer_pure::record::id::prefix_end;
@@ -19,8 +19,7 @@ fn pc_list(
     namespace_name: Option<&str>,
     fcinfo: pg_sys::FunctionCallInfo,
 ) {
-    let index = index(index_name, Mode::Read);
-    let namespace = namespace(namespace_name);
+    let (index, namespace) = reading("list", index_name, namespace_name);
     let limit = limit.unwrap_or(100);
     if !(1..=MAX_LIMIT).contains(&limit) {
         invalid(format!("limit {limit} is not between 1 and {MAX_LIMIT}"));

@@ -1,7 +1,7 @@
 //! `pc_query`: the records nearest to a vector, or to a record.
 #![allow(unsafe_code)]
 
-use super::arguments::{index, invalid, namespace, refuse_filter};
+use super::arguments::{invalid, reading, refuse_filter};
 use crate::engine::hnsw::wanting;
 use crate::engine::vector::Vector;
 use crate::pinecone::registry::Index;
@@ -37,8 +37,7 @@ fn pc_query(
     sparse_vector: Option<AnyElement>,
     fcinfo: pg_sys::FunctionCallInfo,
 ) {
-    let index = index(index_name, Mode::Read);
-    let namespace = namespace(namespace_name);
+    let (index, namespace) = reading("query", index_name, namespace_name);
     let top_k = top_k.unwrap_or(10);
     if !(1..=MAX_TOP_K).contains(&top_k) {
         invalid(format!("top_k {top_k} is not between 1 and {MAX_TOP_K}"));

@@ -1,15 +1,19 @@
 //! `pc_describe_index_stats`: how many records, by namespace.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
-use super::arguments::{index, refuse_filter};
+use super::arguments::refuse_filter;
+use crate::pinecone::access::guard;
+use crate::pinecone::registry::name_of;
 use crate::pinecone::server::json::Json;
 use crate::pinecone::server::result::one_json;
 use crate::pinecone::server::statement::{Mode, Param};
+use conifer_pure::access::level::Level;
 use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]
 fn pc_describe_index_stats(index_name: Option<&str>, filter: Option<Json>) -> Json {
-    let index = index(index_name, Mode::Read);
+    let index =
+        guard::records("describe_index_stats", name_of(index_name), Level::ReadOnly, Mode::Read).index;
     refuse_filter(filter);
     let sql = format!(
         "SELECT pg_catalog.jsonb_build_object(

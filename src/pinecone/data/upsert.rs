@@ -1,7 +1,7 @@
 //! `pc_upsert` and `pc_upsert_many`: whole records in, replacing those with the same id.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
-use super::arguments::{index, invalid, namespace, null};
+use super::arguments::{invalid, null, writing};
 use crate::engine::vector::Vector;
 use crate::pinecone::registry::Index;
 use crate::pinecone::server::array::RawArray;
@@ -21,8 +21,7 @@ fn pc_upsert(
     namespace_name: Option<&str>,
     fcinfo: pg_sys::FunctionCallInfo,
 ) -> i64 {
-    let index = index(index_name, Mode::Write);
-    let namespace = namespace(namespace_name);
+    let (index, namespace) = writing("upsert", index_name, namespace_name);
     let Some(vectors) = vectors else { null("vectors") };
     let (mut ids, mut values, mut metadata) = (Vec::new(), Vec::new(), Vec::new());
     for record in batch::parse(vectors.text(), index.shape).or_raise() {
@@ -53,8 +52,7 @@ fn pc_upsert_many(
     namespace_name: Option<&str>,
     fcinfo: pg_sys::FunctionCallInfo,
 ) -> i64 {
-    let index = index(index_name, Mode::Write);
-    let namespace = namespace(namespace_name);
+    let (index, namespace) = writing("upsert", index_name, namespace_name);
     let Some(ids) = ids else { null("ids") };
     let Some(values) = values else { null("values") };
     batch::check_count(ids.len(), "record").or_raise();

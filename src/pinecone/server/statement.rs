@@ -42,6 +42,20 @@ impl Param {
         Self::of(pg_sys::TEXTOID, value.into().and_then(IntoDatum::into_datum))
     }
 
+    /// A `name` parameter.
+    pub fn name(value: &str) -> Self {
+        // SAFETY: namein takes a C string, cuts it to a name's length and returns it in the current memory context.
+        let name = CString::new(value).ok().map(|value| unsafe {
+            pgrx::direct_function_call_as_datum(pg_sys::namein, &[Some(value.as_ptr().into())])
+        });
+        Self::of(pg_sys::NAMEOID, name.flatten())
+    }
+
+    /// A `uuid` parameter.
+    pub fn uuid(value: pgrx::Uuid) -> Self {
+        Self::of(pg_sys::UUIDOID, value.into_datum())
+    }
+
     /// An `integer` parameter.
     pub fn int(value: impl Into<Option<i32>>) -> Self {
         Self::of(pg_sys::INT4OID, value.into().and_then(IntoDatum::into_datum))

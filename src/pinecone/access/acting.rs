@@ -1,0 +1,56 @@
+//! The key that a pooled session acts as: from `pc_use_key` to the end of its transaction.
+//!
+//! It is kept in the backend's memory, where no statement can read or set it, and forgotten when the transaction ends
+//! or the savepoint it was named in is rolled back.
+#![allow(unsafe_code)]
+
+use pgrx::pg_sys;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+struct Acting {
+    key: Rc<str>,
+    /// The depth of savepoints at which it was named.
+    depth: i32,
+}
+
+thread_local! {
+    static ACTING: RefCell<Option<Acting>> = const { RefCell::new(None) };
+}
+
+/// The key in effect.
+pub fn key() -> Option<Rc<str>> {
+    ACTING.with_borrow(|acting| acting.as_ref().map(|acting| acting.key.clone()))
+}
+
+/// Puts a key into effect; false if another one is.
+pub fn start(key: &str) -> bool {
+    // SAFETY: reads a counter of the transaction.
+    let depth = unsafe { pg_sys::GetCurrentTransactionNestLevel() };
+    ACTING.with_borrow_mut(|acting| match acting {
+        Some(other) => *other.key == *key,
+        None => {
+            *acting = Some(Acting { key: key.into(), depth });
+            true
+        }
+    })
+}
+
+/// No key is in effect any more.
+pub fn end() {
+    ACTING.take();
+}
+
+/// A savepoint at a depth is released: what was named in it is left to the one around.
+pub fn released(depth: i32) {
+    ACTING.with_borrow_mut(|acting| {
+        if let Some(acting) = acting.as_mut().filter(|acting| acting.depth >= depth) {
+            acting.depth = depth - 1;
+        }
+    });
+}
+
+/// A savepoint at a depth is rolled back.
+pub fn rolled_back(depth: i32) {
+    ACTING.with_borrow_mut(|acting| acting.take_if(|acting| acting.depth >= depth));
+}

@@ -1,0 +1,89 @@
+//! `DROP EXTENSION conifer`: the roles that were made go with it.
+//!
+//! An event trigger sees the command before it runs and drops the roles of keys and groups; if the command fails, the
+//! transaction puts them back. The roles that every installation has go when nothing in the cluster depends on them, which
+//! is known just before the commit.
+#![allow(unsafe_code)]
+
+use super::elevate::{as_owner, as_superuser};
+use super::roles;
+use crate::pinecone::server::statement::{Mode, Param, run, run_once};
+use pgrx::prelude::*;
+use pgrx::spi::quote_identifier;
+use std::cell::Cell;
+use std::ffi::CStr;
+
+thread_local! {
+    static DROPPED: Cell<bool> = const { Cell::new(false) };
+}
+
+#[pg_extern(sql = false)]
+fn before_drop(fcinfo: pg_sys::FunctionCallInfo) {
+    if !drops_conifer(fcinfo) {
+        return;
+    }
+    let sql = "SELECT key_id FROM pc_auth.api_key UNION ALL SELECT role_name::pg_catalog.text FROM pc_auth.group_role";
+    let names: Vec<String> = as_owner(|| {
+        run(Mode::Write, sql, &[], |rows| {
+            (0..rows.count as usize).filter_map(|row| rows.get(row, 0)).collect()
+        })
+    });
+    for name in names {
+        roles::drop_role(&name);
+    }
+    DROPPED.set(true);
+}
+
+/// Whether the command that the event trigger was called for is a DROP EXTENSION that names us.
+fn drops_conifer(fcinfo: pg_sys::FunctionCallInfo) -> bool {
+    // SAFETY: the context of an event trigger is its data, with the command's parse tree: a DropStmt for that tag,
+    // whose objects are strings.
+    unsafe {
+        let context = (*fcinfo).context;
+        if context.is_null() || (*context).type_ != pg_sys::NodeTag::T_EventTriggerData {
+            return false;
+        }
+        let tree = (*context.cast::<pg_sys::EventTriggerData>()).parsetree;
+        if tree.is_null() || (*tree).type_ != pg_sys::NodeTag::T_DropStmt {
+            return false;
+        }
+        let drop = &*tree.cast::<pg_sys::DropStmt>();
+        let objects = pgrx::PgList::<pg_sys::String>::from_pg(drop.objects);
+        drop.removeType == pg_sys::ObjectType::OBJECT_EXTENSION
+            && objects.iter_ptr().any(|name| CStr::from_ptr((*name).sval) == c"conifer")
+    }
+}
+
+/// Whether anything is to do before the transaction commits.
+pub fn pending() -> bool {
+    DROPPED.get()
+}
+
+/// The transaction is about to commit.
+pub fn commit() {
+    if DROPPED.replace(false) {
+        as_superuser(drop_common);
+    }
+}
+
+/// The transaction has failed.
+pub fn abort() {
+    DROPPED.set(false);
+}
+
+fn drop_common() {
+    let sql = "SELECT FROM pg_catalog.pg_roles r \
+                WHERE r.rolname OPERATOR(pg_catalog.=) $1 \
+                  AND NOT EXISTS (SELECT FROM pg_catalog.pg_shdepend d \
+                                   WHERE d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_authid'::pg_catalog.regclass \
+                                     AND d.refobjid OPERATOR(pg_catalog.=) r.oid)";
+    for role in ["conifer_keys", "conifer_people", "conifer_gateway", "conifer_owner"] {
+        let exists = roles::exists(role);
+        if exists {
+            run_once(&format!("DROP OWNED BY {}", quote_identifier(role)));
+        }
+        if run(Mode::Write, sql, &[Param::name(role)], |rows| rows.count) > 0 {
+            run_once(&format!("DROP ROLE {}", quote_identifier(role)));
+        }
+    }
+}

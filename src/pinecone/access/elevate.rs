@@ -1,0 +1,61 @@
+//! The only place where more is done than the session's role may: a statement at a time, by whoever has judged before.
+#![allow(unsafe_code)]
+
+use crate::raise::raise;
+use conifer_pure::Fault;
+use conifer_pure::fault::state::OBJECT_NOT_IN_PREREQUISITE_STATE;
+use pgrx::prelude::*;
+use std::ffi::CStr;
+
+/// Owns registry and index tables.
+pub const OWNER: &CStr = c"conifer_owner";
+/// All keys are in it.
+pub const KEYS: &CStr = c"conifer_keys";
+/// All people are in it.
+pub const PEOPLE: &CStr = c"conifer_people";
+/// Pooled sessions are in it.
+pub const GATEWAY: &CStr = c"conifer_gateway";
+
+/// Runs something as the owner of the registry: what it reads and writes is not the caller's to see, or only in
+/// part.
+pub fn as_owner<R>(run: impl FnOnce() -> R) -> R {
+    let owner = role_named(OWNER);
+    if owner == pg_sys::InvalidOid {
+        let name = OWNER.to_string_lossy();
+        raise(
+            Fault::new(OBJECT_NOT_IN_PREREQUISITE_STATE, format!("role \"{name}\" does not exist"))
+                .hint("CREATE EXTENSION conifer makes it; restore the cluster's roles before its databases."),
+        );
+    }
+    as_role(owner, run)
+}
+
+/// Runs something as the superuser that every cluster has: statements on roles that are named by us, no others.
+pub fn as_superuser<R>(run: impl FnOnce() -> R) -> R {
+    as_role(pg_sys::Oid::from(pg_sys::BOOTSTRAP_SUPERUSERID), run)
+}
+
+/// The number of a role, or `InvalidOid`.
+pub fn role_named(name: &CStr) -> pg_sys::Oid {
+    // SAFETY: a look-up by a C string.
+    unsafe { pg_sys::get_role_oid(name.as_ptr(), true) }
+}
+
+fn as_role<R>(role: pg_sys::Oid, run: impl FnOnce() -> R) -> R {
+    struct Back(pg_sys::Oid, i32);
+    impl Drop for Back {
+        fn drop(&mut self) {
+            // SAFETY: what was in effect before. An error that ends the transaction puts it back again.
+            unsafe { pg_sys::SetUserIdAndSecContext(self.0, self.1) }
+        }
+    }
+    let (mut before, mut context) = (pg_sys::InvalidOid, 0);
+    // SAFETY: reads, then sets, who the current user is; `Back` undoes it on every way out. As in a SECURITY DEFINER
+    // function, SET ROLE is refused meanwhile.
+    let _back = unsafe {
+        pg_sys::GetUserIdAndSecContext(&mut before, &mut context);
+        pg_sys::SetUserIdAndSecContext(role, context | pg_sys::SECURITY_LOCAL_USERID_CHANGE as i32);
+        Back(before, context)
+    };
+    run()
+}

@@ -1,0 +1,100 @@
+//! Triggers on the tables of `pc_auth`: roles follow rows, and all sessions are told.
+#![allow(unsafe_code)]
+
+use super::elevate::{OWNER, role_named};
+use super::{identity, roles};
+use crate::raise::raise;
+use conifer_pure::Fault;
+use conifer_pure::access::key::is_role;
+use conifer_pure::fault::state::{INSUFFICIENT_PRIVILEGE, OBJECT_NOT_IN_PREREQUISITE_STATE};
+use pgrx::prelude::*;
+use std::ffi::{CStr, CString};
+
+/// The texts of a column in the old and the new row, those that there are, without repetition.
+///
+/// # Errors
+/// Raises 42501 for any table but ours: what a trigger here does is more than another table's owner may.
+fn values(fcinfo: pg_sys::FunctionCallInfo, column: &str) -> Vec<String> {
+    let refuse = || {
+        raise(Fault::new(INSUFFICIENT_PRIVILEGE, "this function serves the triggers of schema pc_auth only"))
+    };
+    let column = CString::new(column).expect("a column's name holds no NUL");
+    // SAFETY: a trigger's context is its TriggerData, with an open table and tuples of its descriptor; an UPDATE has the
+    // old row first and the new one second, any other event only the first.
+    unsafe {
+        let context = (*fcinfo).context;
+        if context.is_null() || (*context).type_ != pg_sys::NodeTag::T_TriggerData {
+            refuse();
+        }
+        let data = &*context.cast::<pg_sys::TriggerData>();
+        let relation = &*(*data.tg_relation).rd_rel;
+        let schema = pg_sys::get_namespace_oid(c"pc_auth".as_ptr(), true);
+        if relation.relnamespace != schema || relation.relowner != role_named(OWNER) {
+            refuse();
+        }
+        let descriptor = (*data.tg_relation).rd_att;
+        let number = pg_sys::SPI_fnumber(descriptor, column.as_ptr());
+        let mut texts = vec![];
+        for tuple in [data.tg_trigtuple, data.tg_newtuple] {
+            if tuple.is_null() || number <= 0 {
+                continue;
+            }
+            let text = pg_sys::SPI_getvalue(tuple, descriptor, number);
+            if !text.is_null() {
+                texts.push(CStr::from_ptr(text).to_string_lossy().into_owned());
+            }
+        }
+        texts.dedup();
+        texts
+    }
+}
+
+#[pg_extern(sql = false)]
+fn follow_key(fcinfo: pg_sys::FunctionCallInfo) {
+    for key in values(fcinfo, "key_id").iter().filter(|key| is_role(key)) {
+        roles::sync_key(key);
+    }
+    identity::changed();
+}
+
+#[pg_extern(sql = false)]
+fn follow_scope(fcinfo: pg_sys::FunctionCallInfo) {
+    for key in values(fcinfo, "key_id").iter().filter(|key| is_role(key)) {
+        roles::sync_key(key);
+    }
+    identity::changed();
+}
+
+#[pg_extern(sql = false)]
+fn follow_group(fcinfo: pg_sys::FunctionCallInfo) {
+    for group in values(fcinfo, "role_name") {
+        roles::sync_group(&group);
+    }
+}
+
+#[pg_extern(sql = false)]
+fn follow_member(fcinfo: pg_sys::FunctionCallInfo) {
+    for member in values(fcinfo, "member") {
+        roles::sync_member(&member);
+    }
+    identity::changed();
+}
+
+#[pg_extern(sql = false)]
+fn follow_organisation(fcinfo: pg_sys::FunctionCallInfo) {
+    values(fcinfo, "one");
+    roles::sync_default();
+    identity::changed();
+}
+
+#[pg_extern(sql = false)]
+fn follow_project(fcinfo: pg_sys::FunctionCallInfo) {
+    values(fcinfo, "project_id");
+    roles::sync_owners();
+    identity::changed();
+}
+
+#[pg_extern(sql = false)]
+fn freeze_audit() {
+    raise(Fault::new(OBJECT_NOT_IN_PREREQUISITE_STATE, "rows of pc_auth.audit cannot be changed or removed"));
+}

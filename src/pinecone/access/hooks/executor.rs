@@ -1,0 +1,79 @@
+//! Before each run of a plan: a cursor that a key opened ends with the key. Policies are judged when a statement starts,
+//! and a FETCH only goes on with it.
+//!
+//! What the server raises goes through here untouched: it is neither caught nor does it pass anything that would have to
+//! be dropped.
+#![allow(unsafe_code)]
+
+use crate::pinecone::access::identity;
+use pgrx::prelude::*;
+
+static mut NEXT: pg_sys::ExecutorRun_hook_type = None;
+
+#[cfg(not(feature = "pg18"))]
+unsafe extern "C-unwind" {
+    /// The server's own, as the binding of that name would catch its errors.
+    fn standard_ExecutorRun(
+        query: *mut pg_sys::QueryDesc,
+        direction: pg_sys::ScanDirection::Type,
+        count: u64,
+        once: bool,
+    );
+}
+
+#[cfg(feature = "pg18")]
+unsafe extern "C-unwind" {
+    /// The server's own, as the binding of that name would catch its errors.
+    fn standard_ExecutorRun(
+        query: *mut pg_sys::QueryDesc,
+        direction: pg_sys::ScanDirection::Type,
+        count: u64,
+    );
+}
+
+/// Puts the hook in place.
+pub fn init() {
+    // SAFETY: called once, when the library is loaded, by the backend's only thread.
+    unsafe {
+        NEXT = pg_sys::ExecutorRun_hook;
+        pg_sys::ExecutorRun_hook = Some(run);
+    }
+}
+
+#[cfg(not(feature = "pg18"))]
+unsafe extern "C-unwind" fn run(
+    query: *mut pg_sys::QueryDesc,
+    direction: pg_sys::ScanDirection::Type,
+    count: u64,
+    once: bool,
+) {
+    // SAFETY: passes on what the server passed.
+    unsafe {
+        recheck();
+        match NEXT {
+            Some(next) => next(query, direction, count, once),
+            None => standard_ExecutorRun(query, direction, count, once),
+        }
+    }
+}
+
+#[cfg(feature = "pg18")]
+unsafe extern "C-unwind" fn run(
+    query: *mut pg_sys::QueryDesc,
+    direction: pg_sys::ScanDirection::Type,
+    count: u64,
+) {
+    // SAFETY: passes on what the server passed.
+    unsafe {
+        recheck();
+        match NEXT {
+            Some(next) => next(query, direction, count),
+            None => standard_ExecutorRun(query, direction, count),
+        }
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn recheck() {
+    identity::recheck();
+}

@@ -1,0 +1,130 @@
+//! Commands that are neither queries nor harmless are not for keys: their roles must own nothing and stay as they are.
+//!
+//! A key's role could otherwise change its own password and settings, which the server lets everybody do, make temporary
+//! tables, and lock tables against all others. In a pooled session the next tenant would find what is left behind.
+#![allow(unsafe_code)]
+
+use super::{Held, held};
+use crate::pinecone::access::{acting, identity};
+use crate::raise::raise;
+use conifer_pure::Fault;
+use conifer_pure::fault::state::INSUFFICIENT_PRIVILEGE;
+use pgrx::pg_sys::NodeTag;
+use pgrx::prelude::*;
+use std::ffi::{CStr, c_char};
+
+static mut NEXT: pg_sys::ProcessUtility_hook_type = None;
+
+/// Puts the hook in place.
+pub fn init() {
+    // SAFETY: called once, when the library is loaded, by the backend's only thread.
+    unsafe {
+        NEXT = pg_sys::ProcessUtility_hook;
+        pg_sys::ProcessUtility_hook = Some(process);
+    }
+}
+
+unsafe extern "C-unwind" {
+    /// The server's own, as the binding of that name would catch its errors.
+    fn standard_ProcessUtility(
+        statement: *mut pg_sys::PlannedStmt,
+        text: *const c_char,
+        read_only: bool,
+        context: pg_sys::ProcessUtilityContext::Type,
+        params: pg_sys::ParamListInfo,
+        environment: *mut pg_sys::QueryEnvironment,
+        receiver: *mut pg_sys::DestReceiver,
+        completion: *mut pg_sys::QueryCompletion,
+    );
+}
+
+// What the server raises goes through here untouched: it is neither caught nor does it pass anything that would have to be
+// dropped.
+unsafe extern "C-unwind" fn process(
+    statement: *mut pg_sys::PlannedStmt,
+    text: *const c_char,
+    read_only: bool,
+    context: pg_sys::ProcessUtilityContext::Type,
+    params: pg_sys::ParamListInfo,
+    environment: *mut pg_sys::QueryEnvironment,
+    receiver: *mut pg_sys::DestReceiver,
+    completion: *mut pg_sys::QueryCompletion,
+) {
+    // SAFETY: the server's arguments are passed on as they came; the statement has a parse tree.
+    unsafe {
+        judge_statement(statement);
+        let next = NEXT.unwrap_or(standard_ProcessUtility);
+        next(statement, text, read_only, context, params, environment, receiver, completion);
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn judge_statement(statement: *mut pg_sys::PlannedStmt) {
+    // SAFETY: the statement has a parse tree.
+    unsafe { judge((*statement).utilityStmt) }
+}
+
+/// Refuses what a session that is held may not do.
+///
+/// # Safety
+/// `tree` is a parse tree.
+unsafe fn judge(tree: *mut pg_sys::Node) {
+    // SAFETY: each node is read as what its tag says.
+    unsafe {
+        // These work in a transaction that has failed, too, where no catalog can be read.
+        if matches!((*tree).type_, NodeTag::T_TransactionStmt | NodeTag::T_VariableShowStmt) {
+            return;
+        }
+        let Some(held) = held() else { return };
+        if held == Held::Key {
+            identity::recheck();
+        }
+        let allowed = match (*tree).type_ {
+            NodeTag::T_ExecuteStmt
+            | NodeTag::T_DeallocateStmt
+            | NodeTag::T_FetchStmt
+            | NodeTag::T_ClosePortalStmt
+            | NodeTag::T_CopyStmt
+            | NodeTag::T_ConstraintsSetStmt
+            | NodeTag::T_UnlistenStmt
+            | NodeTag::T_DiscardStmt => true,
+            NodeTag::T_PrepareStmt | NodeTag::T_ListenStmt | NodeTag::T_NotifyStmt => held == Held::Key,
+            NodeTag::T_DeclareCursorStmt => {
+                let options = (*tree.cast::<pg_sys::DeclareCursorStmt>()).options;
+                held == Held::Key || options & pg_sys::CURSOR_OPT_HOLD as i32 == 0
+            }
+            // What is set for the session would outlive the key that acts in it.
+            NodeTag::T_VariableSetStmt => {
+                let set = &*tree.cast::<pg_sys::VariableSetStmt>();
+                held == Held::Key || set.is_local || acting::key().is_none() || is_transaction(set)
+            }
+            NodeTag::T_ExplainStmt => {
+                let query = (*tree.cast::<pg_sys::ExplainStmt>()).query;
+                let query = &*query.cast::<pg_sys::Query>();
+                query.type_ != NodeTag::T_Query
+                    || query.commandType != pg_sys::CmdType::CMD_UTILITY
+                    || matches!(
+                        (*query.utilityStmt).type_,
+                        NodeTag::T_ExecuteStmt | NodeTag::T_DeclareCursorStmt
+                    )
+            }
+            _ => false,
+        };
+        if !allowed {
+            let command = CStr::from_ptr(pg_sys::CreateCommandName(tree)).to_string_lossy().into_owned();
+            let whom = if held == Held::Key { "API keys" } else { "pooled sessions" };
+            raise(Fault::new(
+                INSUFFICIENT_PRIVILEGE,
+                format!("permission denied: {command} is not for {whom}"),
+            ));
+        }
+    }
+}
+
+/// Whether it is SET TRANSACTION, which is local by nature.
+unsafe fn is_transaction(set: &pg_sys::VariableSetStmt) -> bool {
+    // SAFETY: a C string where there is a name.
+    set.kind == pg_sys::VariableSetKind::VAR_SET_MULTI
+        && !set.name.is_null()
+        && unsafe { CStr::from_ptr(set.name) } == c"TRANSACTION"
+}

@@ -1,0 +1,52 @@
+//! `pc_create_api_key`: a row, a login role, and a secret that is shown once.
+#![allow(unsafe_code)] // what `#[pg_extern]` expands to
+
+use super::{New, check_end, check_name, insert, keeper, scope};
+use crate::pinecone::access::audit::{Event, done};
+use crate::pinecone::server::json::Json;
+use crate::pinecone::server::result::return_rows;
+use crate::pinecone::server::statement::{Mode, Param};
+use crate::raise::OrRaise;
+use conifer_pure::access::level::Levels;
+use conifer_pure::access::role::Wish;
+use conifer_pure::access::scope::Scope;
+use pgrx::Uuid;
+use pgrx::prelude::*;
+
+#[allow(clippy::too_many_arguments)]
+#[pg_extern(sql = false)]
+fn pc_create_api_key(
+    name: Option<&str>,
+    general: Option<&str>,
+    control_plane: Option<&str>,
+    data_plane: Option<&str>,
+    roles: Option<Vec<Option<String>>>,
+    project: Option<&str>,
+    indexes: Option<Vec<Option<String>>>,
+    namespaces: Option<Json>,
+    expires_at: Option<TimestampWithTimeZone>,
+    fcinfo: pg_sys::FunctionCallInfo,
+) {
+    let who = keeper("create_api_key", name.unwrap_or_default(), project, false);
+    let name = check_name(name);
+    let roles = roles.as_ref().map(|roles| roles.iter().flatten().map(String::as_str).collect());
+    let wish = Wish { general, control_plane, data_plane, roles };
+    let levels = wish.levels().or_raise().unwrap_or(Levels::ALL);
+    let expires = check_end(expires_at);
+    let scope = scope(&who, indexes, namespaces).unwrap_or(Scope::Project);
+    let project = Uuid::from_bytes(who.project);
+    let secret = insert(&New { project, name, levels, scope: &scope, expires, rotated_from: None });
+    let said = format!(
+        "{{\"control_plane\":\"{}\",\"data_plane\":\"{}\",\"scoped\":{}}}",
+        levels.control.name(),
+        levels.data.name(),
+        !scope.is_project()
+    );
+    done(&Event { action: "create_api_key", kind: "api_key", resource: &secret.role }, Some(&said));
+    return_rows(
+        fcinfo,
+        Mode::Write,
+        "SELECT $1, $2",
+        &[Param::text(&*secret.role), Param::text(&*secret.whole)],
+    );
+}

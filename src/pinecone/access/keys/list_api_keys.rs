@@ -1,0 +1,46 @@
+//! `pc_list_api_keys`, `pc_describe_api_key`.
+#![allow(unsafe_code)] // what `#[pg_extern]` expands to
+
+use super::{keeper, keeper_of};
+use crate::pinecone::access::elevate::as_owner;
+use crate::pinecone::server::result::return_rows;
+use crate::pinecone::server::statement::{Mode, Param};
+use pgrx::Uuid;
+use pgrx::prelude::*;
+
+/// The rows of both, of the keys that a condition chooses.
+pub fn return_keys(fcinfo: pg_sys::FunctionCallInfo, mode: Mode, condition: &str, param: Param) {
+    let level = |column: &str| {
+        format!(
+            "CASE k.{column}::pg_catalog.text WHEN 'w' THEN 'ReadWrite' WHEN 'r' THEN 'ReadOnly' ELSE 'None' END"
+        )
+    };
+    let sql = format!(
+        "SELECT k.key_id::pg_catalog.text, k.name::pg_catalog.text, p.name::pg_catalog.text, {}, {}, \
+                CASE WHEN k.scoped THEN COALESCE((SELECT pg_catalog.array_agg(r.name::pg_catalog.text ORDER BY r.name) \
+                                                    FROM pc_auth.key_scope s JOIN pc.index_reg r USING (index_id) \
+                                                   WHERE s.key_id OPERATOR(pg_catalog.=) k.key_id), '{{}}'::pg_catalog.text[]) END, \
+                (SELECT pg_catalog.jsonb_object_agg(r.name, pg_catalog.to_jsonb(s.namespaces)) \
+                   FROM pc_auth.key_scope s JOIN pc.index_reg r USING (index_id) \
+                  WHERE s.key_id OPERATOR(pg_catalog.=) k.key_id AND s.namespaces IS NOT NULL), \
+                k.created_at, k.created_by, k.expires_at, k.revoked_at, u.last_used_at \
+           FROM pc_auth.api_key k JOIN pc_auth.project p USING (project_id) LEFT JOIN pc_auth.key_use u USING (key_id) \
+          WHERE {condition} ORDER BY k.created_at, k.key_id",
+        level("control_plane"),
+        level("data_plane"),
+    );
+    as_owner(|| return_rows(fcinfo, mode, &sql, &[param]));
+}
+
+#[pg_extern(sql = false)]
+fn pc_list_api_keys(project: Option<&str>, fcinfo: pg_sys::FunctionCallInfo) {
+    let who = keeper("list_api_keys", "", project, true);
+    let project = Param::uuid(Uuid::from_bytes(who.project));
+    return_keys(fcinfo, Mode::Read, "k.project_id OPERATOR(pg_catalog.=) $1", project);
+}
+
+#[pg_extern(sql = false)]
+fn pc_describe_api_key(key: Option<&str>, fcinfo: pg_sys::FunctionCallInfo) {
+    let (_, key) = keeper_of("describe_api_key", key, true);
+    return_keys(fcinfo, Mode::Read, "k.key_id OPERATOR(pg_catalog.=) $1", Param::text(&*key));
+}

@@ -1,0 +1,200 @@
+//! API keys: a file for each function.
+
+mod create_api_key;
+mod list_api_keys;
+mod revoke_api_key;
+mod rotate_api_key;
+mod update_api_key;
+mod use_key;
+mod whoami;
+
+use super::audit::{Event, judged};
+use super::elevate::as_owner;
+use super::identity::principal_in;
+use super::secret::Secret;
+use crate::pinecone::registry::{Index, name_of, not_found};
+use crate::pinecone::server::json::Json;
+use crate::pinecone::server::statement::{Mode, Param, run};
+use crate::raise::{OrRaise, raise};
+use conifer_pure::Fault;
+use conifer_pure::access::level::Levels;
+use conifer_pure::access::principal::{Principal, denied};
+use conifer_pure::access::scope::{Names, Scope, parse};
+use conifer_pure::fault::quoted;
+use conifer_pure::fault::state::{INVALID_PARAMETER_VALUE, NULL_VALUE_NOT_ALLOWED, UNDEFINED_OBJECT};
+use pgrx::prelude::*;
+use pgrx::{IntoDatum, Uuid};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// Who acts, if they may administer the keys of a project.
+///
+/// # Errors
+/// Raises 42501.
+fn keeper(action: &'static str, resource: &str, project: Option<&str>, reads: bool) -> Rc<Principal> {
+    let who = principal_in(project);
+    let may = if reads { who.admin.lists_keys } else { who.admin.keys };
+    let verdict = if may {
+        Ok(())
+    } else {
+        Err(denied(format!(
+            "permission denied: {} may not {} API keys",
+            who.who(),
+            if reads { "list" } else { "administer" }
+        )))
+    };
+    judged(&who, &Event { action, kind: "api_key", resource }, verdict);
+    who
+}
+
+/// The project of a key that the keeper may see, by name.
+///
+/// # Errors
+/// Raises 42704 if there is no such key, and if the keeper may not see it: who keeps no keys at all is refused before.
+fn project_of(key: &str) -> String {
+    let sql = "SELECT p.name FROM pc_auth.api_key k JOIN pc_auth.project p USING (project_id) \
+                WHERE k.key_id OPERATOR(pg_catalog.=) $1";
+    let found = as_owner(|| {
+        run(Mode::Write, sql, &[Param::text(key)], |rows| (rows.count > 0).then(|| rows.get(0, 0)).flatten())
+    });
+    found.unwrap_or_else(|| unknown(key))
+}
+
+/// Who acts, if they may administer that key.
+///
+/// # Errors
+/// Raises 42704 if there is none in a project of theirs, 42501 if they keep no keys.
+fn keeper_of(action: &'static str, key: Option<&str>, reads: bool) -> (Rc<Principal>, String) {
+    let Some(key) = key else { raise(Fault::new(NULL_VALUE_NOT_ALLOWED, "key_id must not be null")) };
+    let who = super::identity::principal();
+    if who.admin.organisation {
+        return (keeper(action, key, Some(&project_of(key)), reads), key.to_owned());
+    }
+    let who = keeper(action, key, None, reads);
+    let sql = "SELECT FROM pc_auth.api_key WHERE key_id OPERATOR(pg_catalog.=) $1 AND project_id OPERATOR(pg_catalog.=) $2";
+    let params = [Param::text(key), Param::uuid(Uuid::from_bytes(who.project))];
+    if as_owner(|| run(Mode::Write, sql, &params, |rows| rows.count)) == 0 {
+        unknown(key);
+    }
+    (who, key.to_owned())
+}
+
+/// Raises 42704. What was asked for may be a whole key by mistake: its secret is not repeated.
+fn unknown(key: &str) -> ! {
+    let shown = conifer_pure::access::key::masked(key.as_bytes());
+    let shown = shown.map_or_else(|| key.to_owned(), |shown| String::from_utf8_lossy(&shown).into_owned());
+    raise(
+        Fault::new(UNDEFINED_OBJECT, format!("API key {} does not exist", quoted(&shown)))
+            .hint("pc_list_api_keys() shows the keys of a project."),
+    )
+}
+
+/// A key's name as given.
+///
+/// # Errors
+/// Raises 22023 unless it has 1 to 80 characters, 22004 for NULL.
+fn check_name(name: Option<&str>) -> &str {
+    let Some(name) = name else { raise(Fault::new(NULL_VALUE_NOT_ALLOWED, "API key name must not be null")) };
+    if !(1..=80).contains(&name.chars().count()) {
+        raise(Fault::new(INVALID_PARAMETER_VALUE, "API key name must have 1 to 80 characters"));
+    }
+    name
+}
+
+/// When a key ends.
+///
+/// # Errors
+/// Raises 22023 for a time that is over.
+fn check_end(expires: Option<TimestampWithTimeZone>) -> Option<TimestampWithTimeZone> {
+    if expires.is_some_and(|end| i64::from(end) <= now()) {
+        raise(Fault::new(INVALID_PARAMETER_VALUE, "expires_at must be in the future"));
+    }
+    expires
+}
+
+#[allow(unsafe_code)]
+fn now() -> i64 {
+    // SAFETY: reads a clock.
+    unsafe { pg_sys::GetCurrentTimestamp() }
+}
+
+/// The scope that names of indexes and of their namespaces describe; none if neither was given. `*` among the indexes is
+/// the whole project.
+///
+/// # Errors
+/// Raises 42P01 for an index that the project has not, 22023 for what is no scope.
+fn scope(who: &Principal, indexes: Option<Vec<Option<String>>>, namespaces: Option<Json>) -> Option<Scope> {
+    if indexes.is_none() && namespaces.is_none() {
+        return None;
+    }
+    let named: Vec<String> =
+        indexes.unwrap_or_default().into_iter().map(|name| name_of(name.as_deref()).to_owned()).collect();
+    let limited = namespaces.map_or_else(BTreeMap::new, |json| parse(json.text()).or_raise());
+    if named.iter().any(|name| name == "*") {
+        if named.len() > 1 || !limited.is_empty() {
+            raise(Fault::new(INVALID_PARAMETER_VALUE, "\"*\" stands for all indexes and must stand alone"));
+        }
+        return Some(Scope::Project);
+    }
+    let find = |name: &str| Index::find(name, who.project, Mode::Write).unwrap_or_else(|| not_found(name)).id;
+    let mut all: BTreeMap<i32, Names> = named.iter().map(|name| (find(name), Names::All)).collect();
+    all.extend(limited.into_iter().map(|(name, names)| (find(&name), Names::These(names))));
+    if all.is_empty() {
+        raise(
+            Fault::new(INVALID_PARAMETER_VALUE, "indexes must name an index")
+                .hint("ARRAY['*'] stands for all indexes of the project."),
+        );
+    }
+    Some(Scope::Indexes(all))
+}
+
+/// What a new row of `pc_auth.api_key` says.
+struct New<'a> {
+    project: Uuid,
+    name: &'a str,
+    levels: Levels,
+    scope: &'a Scope,
+    expires: Option<TimestampWithTimeZone>,
+    rotated_from: Option<&'a str>,
+}
+
+/// Writes a new key.
+fn insert(new: &New<'_>) -> Secret {
+    let secret = Secret::draw();
+    let sql = "INSERT INTO pc_auth.api_key (key_id, project_id, name, control_plane, data_plane, scoped, secret_hash, verifier, \
+                                            created_by, expires_at, rotated_from) \
+               VALUES ($1, $2, $3, $4::pg_catalog.\"char\", $5::pg_catalog.\"char\", $6, $7, $8, session_user, $9, $10)";
+    let params = [
+        Param::text(&*secret.role),
+        Param::uuid(new.project),
+        Param::text(new.name),
+        Param::text(new.levels.control.letter()),
+        Param::text(new.levels.data.letter()),
+        Param::of(pg_sys::BOOLOID, (!new.scope.is_project()).into_datum()),
+        Param::of(pg_sys::BYTEAOID, secret.hash.as_slice().into_datum()),
+        Param::text(&*secret.verifier),
+        Param::of(pg_sys::TIMESTAMPTZOID, new.expires.and_then(IntoDatum::into_datum)),
+        Param::text(new.rotated_from),
+    ];
+    as_owner(|| run(Mode::Write, sql, &params, |_| ()));
+    write_scope(&secret.role, new.scope);
+    secret
+}
+
+/// Replaces the scope of a key.
+fn write_scope(key: &str, scope: &Scope) {
+    as_owner(|| {
+        let sql = "DELETE FROM pc_auth.key_scope WHERE key_id OPERATOR(pg_catalog.=) $1";
+        run(Mode::Write, sql, &[Param::text(key)], |_| ());
+        let Scope::Indexes(indexes) = scope else { return };
+        let sql = "INSERT INTO pc_auth.key_scope (key_id, index_id, namespaces) VALUES ($1, $2, $3)";
+        for (index, names) in indexes {
+            let names = match names {
+                Names::All => None,
+                Names::These(names) => names.iter().cloned().collect::<Vec<_>>().into_datum(),
+            };
+            let params = [Param::text(key), Param::int(*index), Param::of(pg_sys::TEXTARRAYOID, names)];
+            run(Mode::Write, sql, &params, |_| ());
+        }
+    });
+}

@@ -1,0 +1,24 @@
+//! `pc_revoke_api_key`: at once, open sessions and cursors included.
+#![allow(unsafe_code)] // what `#[pg_extern]` expands to
+
+use super::keeper_of;
+use crate::pinecone::access::audit::{Event, done};
+use crate::pinecone::access::elevate::as_owner;
+use crate::pinecone::access::revocation::kick;
+use crate::pinecone::server::statement::{Mode, Param, run};
+use pgrx::prelude::*;
+
+#[pg_extern(sql = false)]
+fn pc_revoke_api_key(key: Option<&str>) {
+    let (_, key) = keeper_of("revoke_api_key", key, false);
+    revoke(&key);
+    done(&Event { action: "revoke_api_key", kind: "api_key", resource: &key }, None);
+}
+
+/// Revokes a key, unless it is.
+pub fn revoke(key: &str) {
+    kick(key);
+    let sql = "UPDATE pc_auth.api_key SET revoked_at = pg_catalog.clock_timestamp(), revoked_by = session_user \
+                WHERE key_id OPERATOR(pg_catalog.=) $1 AND revoked_at IS NULL";
+    as_owner(|| run(Mode::Write, sql, &[Param::text(key)], |_| ()));
+}

@@ -1,0 +1,60 @@
+//! `pc_update_api_key`: a name, permissions, a scope, an end. Permissions that are given replace all that were.
+#![allow(unsafe_code)] // what `#[pg_extern]` expands to
+
+use super::list_api_keys::return_keys;
+use super::{check_end, check_name, keeper_of, scope, write_scope};
+use crate::pinecone::access::audit::{Event, done};
+use crate::pinecone::access::elevate::as_owner;
+use crate::pinecone::server::json::Json;
+use crate::pinecone::server::statement::{Mode, Param, run};
+use crate::raise::{OrRaise, raise};
+use conifer_pure::Fault;
+use conifer_pure::access::level::Level;
+use conifer_pure::access::role::Wish;
+use conifer_pure::fault::state::OBJECT_NOT_IN_PREREQUISITE_STATE;
+use pgrx::IntoDatum;
+use pgrx::prelude::*;
+
+#[allow(clippy::too_many_arguments)]
+#[pg_extern(sql = false)]
+fn pc_update_api_key(
+    key: Option<&str>,
+    name: Option<&str>,
+    general: Option<&str>,
+    control_plane: Option<&str>,
+    data_plane: Option<&str>,
+    roles: Option<Vec<Option<String>>>,
+    indexes: Option<Vec<Option<String>>>,
+    namespaces: Option<Json>,
+    expires_at: Option<TimestampWithTimeZone>,
+    fcinfo: pg_sys::FunctionCallInfo,
+) {
+    let (who, key) = keeper_of("update_api_key", key, false);
+    let name = name.map(|name| check_name(Some(name)));
+    let roles = roles.as_ref().map(|roles| roles.iter().flatten().map(String::as_str).collect());
+    let levels = Wish { general, control_plane, data_plane, roles }.levels().or_raise();
+    let expires = check_end(expires_at);
+    let scope = scope(&who, indexes, namespaces);
+    if let Some(scope) = &scope {
+        write_scope(&key, scope);
+    }
+    let letter = |level: Option<Level>| Param::text(level.map(Level::letter));
+    let sql = "UPDATE pc_auth.api_key \
+                  SET name = COALESCE($2, name), control_plane = COALESCE($3::pg_catalog.\"char\", control_plane), \
+                      data_plane = COALESCE($4::pg_catalog.\"char\", data_plane), scoped = COALESCE($5, scoped), \
+                      expires_at = COALESCE($6, expires_at) \
+                WHERE key_id OPERATOR(pg_catalog.=) $1 AND revoked_at IS NULL";
+    let params = [
+        Param::text(&*key),
+        Param::text(name),
+        letter(levels.map(|levels| levels.control)),
+        letter(levels.map(|levels| levels.data)),
+        Param::of(pg_sys::BOOLOID, scope.map(|scope| !scope.is_project()).and_then(IntoDatum::into_datum)),
+        Param::of(pg_sys::TIMESTAMPTZOID, expires.and_then(IntoDatum::into_datum)),
+    ];
+    if as_owner(|| run(Mode::Write, sql, &params, |rows| rows.count)) == 0 {
+        raise(Fault::new(OBJECT_NOT_IN_PREREQUISITE_STATE, format!("API key \"{key}\" is revoked")));
+    }
+    done(&Event { action: "update_api_key", kind: "api_key", resource: &key }, None);
+    return_keys(fcinfo, Mode::Write, "k.key_id OPERATOR(pg_catalog.=) $1", Param::text(&*key));
+}

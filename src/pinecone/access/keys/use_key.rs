@@ -1,0 +1,75 @@
+//! `pc_use_key`: a pooled session acts as a key until its transaction ends.
+#![allow(unsafe_code)]
+
+use crate::pinecone::access::elevate::{GATEWAY, as_owner, role_named};
+use crate::pinecone::access::hooks::log::hide_activity;
+use crate::pinecone::access::{acting, identity, revocation, secret};
+use crate::pinecone::server::statement::{Mode, Param, run};
+use crate::raise::raise;
+use conifer_pure::Fault;
+use conifer_pure::access::key::{role_of, same};
+use conifer_pure::fault::state::{
+    INSUFFICIENT_PRIVILEGE, INVALID_PASSWORD, NULL_VALUE_NOT_ALLOWED, OBJECT_NOT_IN_PREREQUISITE_STATE,
+};
+use pgrx::prelude::*;
+
+#[pg_extern(sql = false)]
+fn pc_use_key(api_key: Option<&str>) {
+    hide_activity();
+    // SAFETY: look-ups of roles and of the state of the transaction.
+    let (gateway, superuser, block) = unsafe {
+        let role = pg_sys::GetOuterUserId();
+        let gateway = role_named(GATEWAY);
+        (
+            gateway != pg_sys::InvalidOid && pg_sys::is_member_of_role_nosuper(role, gateway),
+            pg_sys::superuser_arg(role) || bypasses(role),
+            pg_sys::IsTransactionBlock(),
+        )
+    };
+    if superuser {
+        raise(
+            Fault::new(
+                INSUFFICIENT_PRIVILEGE,
+                "a role that row-level security does not hold for cannot act as an API key",
+            )
+            .hint("Connect as a member of conifer_gateway that is no superuser and has no BYPASSRLS."),
+        );
+    }
+    if !gateway {
+        raise(
+            Fault::new(INSUFFICIENT_PRIVILEGE, "permission denied to act as an API key")
+                .hint("Only members of role conifer_gateway may."),
+        );
+    }
+    let Some(api_key) = api_key else {
+        raise(Fault::new(NULL_VALUE_NOT_ALLOWED, "api_key must not be null"))
+    };
+    // An unknown key takes the same way as a wrong one.
+    let role = role_of(api_key).unwrap_or("cfk_0000000000000000");
+    let sql = "SELECT secret_hash FROM pc_auth.api_key WHERE key_id OPERATOR(pg_catalog.=) $1";
+    let kept: Option<Vec<u8>> = as_owner(|| {
+        run(Mode::Write, sql, &[Param::text(role)], |rows| (rows.count > 0).then(|| rows.get(0, 0)).flatten())
+    });
+    let is_there = kept.is_some();
+    if !same(&kept.unwrap_or_else(|| vec![0; 32]), &secret::hash(role, api_key)) || !is_there {
+        raise(Fault::new(INVALID_PASSWORD, "API key is not valid"));
+    }
+    if !acting::start(role) {
+        raise(
+            Fault::new(OBJECT_NOT_IN_PREREQUISITE_STATE, "another API key is in effect in this transaction")
+                .hint("A transaction acts as one key."),
+        );
+    }
+    revocation::show(role);
+    identity::principal();
+    if !block {
+        // SAFETY: reports a warning in the server's words.
+        unsafe { pg_sys::WarnNoTransactionBlock(true, c"pc_use_key".as_ptr()) }
+    }
+}
+
+/// Whether a role has BYPASSRLS.
+fn bypasses(role: pg_sys::Oid) -> bool {
+    // SAFETY: a look-up in the catalog.
+    unsafe { pg_sys::has_bypassrls_privilege(role) }
+}

@@ -1,0 +1,34 @@
+//! `pc_whoami`: who acts, and what they may do.
+#![allow(unsafe_code)] // what `#[pg_extern]` expands to
+
+use crate::pinecone::access::elevate::as_owner;
+use crate::pinecone::access::identity::somebody;
+use crate::pinecone::server::result::return_rows;
+use crate::pinecone::server::statement::{Mode, Param};
+use conifer_pure::access::principal::Kind;
+use pgrx::prelude::*;
+use pgrx::{IntoDatum, Uuid};
+
+#[pg_extern(sql = false)]
+fn pc_whoami(fcinfo: pg_sys::FunctionCallInfo) {
+    let Some(who) = somebody() else {
+        let sql = "SELECT 'none'::pg_catalog.text, current_user::pg_catalog.text, NULL::pg_catalog.text, 'None'::pg_catalog.text, \
+                          'None'::pg_catalog.text, false";
+        return return_rows(fcinfo, Mode::Read, sql, &[]);
+    };
+    let kind = match who.kind {
+        Kind::Superuser => "superuser",
+        Kind::Person => "person",
+        Kind::Key => "key",
+    };
+    let sql = "SELECT $1, $2, (SELECT name::pg_catalog.text FROM pc_auth.project WHERE project_id OPERATOR(pg_catalog.=) $3), $4, $5, $6";
+    let params = [
+        Param::text(kind),
+        Param::text(&*who.name),
+        Param::uuid(Uuid::from_bytes(who.project)),
+        Param::text(who.levels.control.name()),
+        Param::text(who.levels.data.name()),
+        Param::of(pg_sys::BOOLOID, (!who.scope.is_project()).into_datum()),
+    ];
+    as_owner(|| return_rows(fcinfo, Mode::Read, sql, &params));
+}

@@ -1,0 +1,136 @@
+//! `pc_grant_role`, `pc_revoke_role`, `pc_list_members`, `pc_set_default_role`: Pinecone's roles for ordinary roles.
+#![allow(unsafe_code)] // what `#[pg_extern]` expands to
+
+use super::audit::{Event, done, judged};
+use super::elevate::as_owner;
+use super::identity::principal_in;
+use super::roles;
+use crate::pinecone::server::result::return_rows;
+use crate::pinecone::server::statement::{Mode, Param, run};
+use crate::raise::{OrRaise, raise};
+use conifer_pure::Fault;
+use conifer_pure::access::key::is_role;
+use conifer_pure::access::principal::{Principal, denied};
+use conifer_pure::access::role::{OrgRole, Role};
+use conifer_pure::fault::quoted;
+use conifer_pure::fault::state::{INVALID_PARAMETER_VALUE, NULL_VALUE_NOT_ALLOWED, UNDEFINED_OBJECT};
+use pgrx::Uuid;
+use pgrx::prelude::*;
+use std::ffi::CStr;
+use std::rc::Rc;
+
+#[pg_extern(sql = false)]
+fn pc_grant_role(member: Option<&CStr>, role: Option<&str>, project: Option<&str>) {
+    let (who, member, role, on) = judge("grant_role", member, role, project);
+    if is_role(&member)
+        || member.starts_with("conifer_")
+        || member.starts_with("cfp_")
+        || member.starts_with("cfi_")
+    {
+        raise(
+            Fault::new(INVALID_PARAMETER_VALUE, format!("role {} is not a person", quoted(&member)))
+                .hint("pc_update_api_key changes what an API key may do."),
+        );
+    }
+    if !roles::exists(&member) {
+        raise(Fault::new(UNDEFINED_OBJECT, format!("role {} does not exist", quoted(&member))));
+    }
+    let sql = "INSERT INTO pc_auth.member (member, role, project_id, granted_by) VALUES ($1, $2, $3, session_user) \
+               ON CONFLICT DO NOTHING";
+    as_owner(|| {
+        run(Mode::Write, sql, &[Param::name(&member), Param::text(&*role), project_param(on)], |_| ())
+    });
+    // The row may have been there while the role was dropped and made again.
+    roles::sync_member(&member);
+    let said = format!(
+        "{{\"role\":\"{role}\",\"project\":{}}}",
+        on.map_or("null".into(), |_| format!("\"{}\"", Uuid::from_bytes(who.project)))
+    );
+    done(&Event { action: "grant_role", kind: "member", resource: &member }, Some(&said));
+}
+
+#[pg_extern(sql = false)]
+fn pc_revoke_role(member: Option<&CStr>, role: Option<&str>, project: Option<&str>) {
+    let (_, member, role, on) = judge("revoke_role", member, role, project);
+    let sql = "DELETE FROM pc_auth.member WHERE member OPERATOR(pg_catalog.=) $1 AND role OPERATOR(pg_catalog.=) $2 \
+                  AND project_id IS NOT DISTINCT FROM $3";
+    let params = [Param::name(&member), Param::text(&*role), project_param(on)];
+    if as_owner(|| run(Mode::Write, sql, &params, |rows| rows.count)) == 0 {
+        let message = format!("role {} does not have role {}", quoted(&member), quoted(&role));
+        raise(Fault::new(UNDEFINED_OBJECT, message).hint("pc_list_members() shows who has which."));
+    }
+    done(&Event { action: "revoke_role", kind: "member", resource: &member }, None);
+}
+
+#[pg_extern(sql = false)]
+fn pc_list_members(project: Option<&str>, fcinfo: pg_sys::FunctionCallInfo) {
+    let who = principal_in(project);
+    allow(&who, "list_members", "", who.admin.members);
+    let sql = "SELECT m.member, m.role::pg_catalog.text, p.name::pg_catalog.text, m.granted_by, m.granted_at \
+                 FROM pc_auth.member m LEFT JOIN pc_auth.project p USING (project_id) \
+                WHERE m.project_id OPERATOR(pg_catalog.=) $1 OR m.project_id IS NULL AND $2 \
+                ORDER BY p.name NULLS FIRST, m.member, m.role";
+    let org = Param::of(pg_sys::BOOLOID, (who.admin.projects && project.is_none()).into_datum());
+    as_owner(|| return_rows(fcinfo, Mode::Read, sql, &[Param::uuid(Uuid::from_bytes(who.project)), org]));
+}
+
+#[pg_extern(sql = false)]
+fn pc_set_default_role(role: Option<&str>, project: Option<&str>) {
+    let who = principal_in(project);
+    allow(&who, "set_default_role", role.unwrap_or_default(), who.admin.organisation);
+    match role.map(|role| Role::from_name(role).or_raise()) {
+        None | Some(Role::Project(_) | Role::Org(OrgRole::Member)) => {}
+        Some(Role::Org(_)) => raise(Fault::new(
+            INVALID_PARAMETER_VALUE,
+            format!("role {} cannot be everybody's", quoted(role.unwrap_or_default())),
+        )),
+    }
+    let sql = "INSERT INTO pc_auth.organisation (default_role, default_project) VALUES ($1, $2) \
+               ON CONFLICT (one) DO UPDATE SET default_role = EXCLUDED.default_role, default_project = EXCLUDED.default_project";
+    as_owner(|| {
+        run(Mode::Write, sql, &[Param::text(role), Param::uuid(Uuid::from_bytes(who.project))], |_| ())
+    });
+    done(&Event { action: "set_default_role", kind: "member", resource: role.unwrap_or("none") }, None);
+}
+
+/// Who acts, and what they are about to give or take: member, role, and the project for a role on one.
+fn judge(
+    action: &'static str,
+    member: Option<&CStr>,
+    role: Option<&str>,
+    project: Option<&str>,
+) -> (Rc<Principal>, String, String, Option<Uuid>) {
+    let (Some(member), Some(name)) = (member, role) else {
+        raise(Fault::new(NULL_VALUE_NOT_ALLOWED, "member and role must not be null"))
+    };
+    let member = member.to_string_lossy().into_owned();
+    let who = principal_in(project);
+    let role = Role::from_name(name);
+    let may = match role {
+        Ok(Role::Org(_)) => who.admin.organisation,
+        _ => who.admin.members,
+    };
+    allow(&who, action, &member, may);
+    let on = match role.or_raise() {
+        Role::Org(_) if project.is_some() => {
+            let message = format!("role {} is on the organisation, not on a project", quoted(name));
+            raise(Fault::new(INVALID_PARAMETER_VALUE, message))
+        }
+        Role::Org(_) => None,
+        Role::Project(_) => Some(Uuid::from_bytes(who.project)),
+    };
+    (who, member, name.to_owned(), on)
+}
+
+fn allow(who: &Rc<Principal>, action: &'static str, resource: &str, may: bool) {
+    let verdict = if may {
+        Ok(())
+    } else {
+        Err(denied(format!("permission denied: {} may not administer members", who.who())))
+    };
+    judged(who, &Event { action, kind: "member", resource }, verdict);
+}
+
+fn project_param(project: Option<Uuid>) -> Param {
+    Param::of(pg_sys::UUIDOID, project.and_then(IntoDatum::into_datum))
+}

@@ -1,0 +1,36 @@
+//! Access: API keys are roles of the server, and row-level security enforces what they may do. See `README.md`.
+//!
+//! - [`identity`]: who acts; [`acting`]: the key of a pooled session.
+//! - [`guard`]: what every function of the API asks before it does anything.
+//! - `policy`: what the row-level policies ask.
+//! - `roles`, `follow`: roles are derived from rows.
+//! - `keys/`, `projects`, `members`, `audit`, `report/`: the functions.
+//! - `hooks/`: what only a library can do.
+//! - [`elevate`]: the one place that does more than the session may.
+
+mod acting;
+pub mod audit;
+mod drop;
+pub mod elevate;
+mod follow;
+pub mod guard;
+mod hooks;
+mod identity;
+mod keys;
+mod last_used;
+mod members;
+pub mod policy;
+mod projects;
+mod revocation;
+pub mod roles;
+mod secret;
+mod sync;
+mod transaction;
+
+/// Defines settings, and asks the server for what it has to tell.
+pub fn init() {
+    identity::init();
+    audit::init();
+    transaction::init();
+    hooks::init();
+}

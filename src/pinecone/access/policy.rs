@@ -1,0 +1,71 @@
+//! What the row-level policies ask: may whoever acts read or write the records of an index, and in which namespaces?
+//!
+//! Each is asked once a statement, in a sub-select of the policy.
+#![allow(unsafe_code)] // what `#[pg_extern]` expands to
+
+use super::identity::somebody;
+use crate::pinecone::registry::table;
+use crate::pinecone::server::statement::run_once;
+use conifer_pure::access::level::Level;
+use conifer_pure::access::scope::Names;
+use pgrx::Uuid;
+use pgrx::prelude::*;
+
+/// Puts the policies on the table of an index, as its owner: from then on nobody but superusers reads or writes it by
+/// other rules.
+pub fn protect(project: Uuid, index: i32) {
+    let table = table(index);
+    let may = |all: &str, some: &str| {
+        let arguments = format!("'{project}'::pg_catalog.uuid, {index}");
+        format!(
+            "(SELECT pc_auth.{all}({arguments})) \
+             OR namespace OPERATOR(pg_catalog.=) ANY ((SELECT pc_auth.{some}({arguments}))::pg_catalog.text[])"
+        )
+    };
+    let (read, write) = (may("reads_all", "readable"), may("writes_all", "writable"));
+    for statement in [
+        format!("ALTER TABLE {table} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY"),
+        format!("CREATE POLICY reading ON {table} FOR SELECT USING ({read})"),
+        format!("CREATE POLICY inserting ON {table} FOR INSERT WITH CHECK ({write})"),
+        format!("CREATE POLICY updating ON {table} FOR UPDATE USING ({write}) WITH CHECK ({write})"),
+        format!("CREATE POLICY deleting ON {table} FOR DELETE USING ({write})"),
+    ] {
+        run_once(&statement);
+    }
+}
+
+fn all(project: Uuid, index: i32, need: Level) -> bool {
+    somebody().is_some_and(|who| who.records(project.as_bytes(), index, need) == Some(&Names::All))
+}
+
+fn some(project: Uuid, index: i32, need: Level) -> Vec<String> {
+    match somebody().as_ref().and_then(|who| who.records(project.as_bytes(), index, need)) {
+        Some(Names::These(names)) => names.iter().cloned().collect(),
+        Some(Names::All) | None => vec![],
+    }
+}
+
+#[pg_extern(sql = false)]
+fn reads_all(project: Uuid, index: i32) -> bool {
+    all(project, index, Level::ReadOnly)
+}
+
+#[pg_extern(sql = false)]
+fn readable(project: Uuid, index: i32) -> Vec<String> {
+    some(project, index, Level::ReadOnly)
+}
+
+#[pg_extern(sql = false)]
+fn writes_all(project: Uuid, index: i32) -> bool {
+    all(project, index, Level::ReadWrite)
+}
+
+#[pg_extern(sql = false)]
+fn writable(project: Uuid, index: i32) -> Vec<String> {
+    some(project, index, Level::ReadWrite)
+}
+
+#[pg_extern(sql = false)]
+fn describes(project: Uuid, index: i32) -> bool {
+    somebody().is_some_and(|who| who.describes(project.as_bytes(), index))
+}

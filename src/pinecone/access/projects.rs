@@ -1,0 +1,132 @@
+//! `pc_create_project`, `pc_list_projects`, `pc_describe_project`, `pc_delete_project`.
+#![allow(unsafe_code)] // what `#[pg_extern]` expands to
+
+use super::audit::{Event, done, judged};
+use super::elevate::as_owner;
+use super::identity::principal;
+use crate::pinecone::registry::DEFAULT_PROJECT;
+use crate::pinecone::server::result::return_rows;
+use crate::pinecone::server::statement::{Mode, Param, run};
+use crate::raise::raise;
+use conifer_pure::Fault;
+use conifer_pure::access::principal::{Kind, Principal, denied};
+use conifer_pure::fault::quoted;
+use conifer_pure::fault::state::{
+    DEPENDENT_OBJECTS, DUPLICATE_OBJECT, INVALID_PARAMETER_VALUE, NULL_VALUE_NOT_ALLOWED, OBJECT_IN_USE,
+    UNDEFINED_OBJECT,
+};
+use pgrx::prelude::*;
+use std::rc::Rc;
+
+const COLUMNS: &str = "p.project_id, p.name::pg_catalog.text, p.created_at";
+
+/// The projects that somebody belongs to, or keeps.
+const MINE: &str = "($1 OR EXISTS (SELECT FROM pc_auth.member m JOIN pg_catalog.pg_roles r ON r.rolname OPERATOR(pg_catalog.=) m.member \
+                                    WHERE m.project_id OPERATOR(pg_catalog.=) p.project_id \
+                                      AND pg_catalog.pg_has_role(session_user, r.oid, 'USAGE')))";
+
+#[pg_extern(sql = false)]
+fn pc_create_project(name: Option<&str>, fcinfo: pg_sys::FunctionCallInfo) {
+    let name = given(name);
+    administer("create_project", name);
+    if !(1..=512).contains(&name.chars().count()) {
+        raise(Fault::new(INVALID_PARAMETER_VALUE, "project name must have 1 to 512 characters"));
+    }
+    let sql = "INSERT INTO pc_auth.project (name) VALUES ($1) ON CONFLICT (name) DO NOTHING";
+    if as_owner(|| run(Mode::Write, sql, &[Param::text(name)], |rows| rows.count)) == 0 {
+        raise(Fault::new(DUPLICATE_OBJECT, format!("project {} already exists", quoted(name))));
+    }
+    done(&Event { action: "create_project", kind: "project", resource: name }, None);
+    let sql = format!("SELECT {COLUMNS} FROM pc_auth.project p WHERE p.name OPERATOR(pg_catalog.=) $1");
+    as_owner(|| return_rows(fcinfo, Mode::Write, &sql, &[Param::text(name)]));
+}
+
+#[pg_extern(sql = false)]
+fn pc_list_projects(fcinfo: pg_sys::FunctionCallInfo) {
+    let who = person("list_projects", "");
+    let sql = format!("SELECT {COLUMNS} FROM pc_auth.project p WHERE {MINE} ORDER BY p.name");
+    as_owner(|| return_rows(fcinfo, Mode::Read, &sql, &[all(&who)]));
+}
+
+#[pg_extern(sql = false)]
+fn pc_describe_project(name: Option<&str>, fcinfo: pg_sys::FunctionCallInfo) {
+    let name = given(name);
+    let who = person("describe_project", name);
+    let sql =
+        format!("SELECT {COLUMNS} FROM pc_auth.project p WHERE {MINE} AND p.name OPERATOR(pg_catalog.=) $2");
+    let found = as_owner(|| run(Mode::Read, &sql, &[all(&who), Param::text(name)], |rows| rows.count));
+    if found == 0 {
+        not_there(name);
+    }
+    as_owner(|| return_rows(fcinfo, Mode::Read, &sql, &[all(&who), Param::text(name)]));
+}
+
+#[pg_extern(sql = false)]
+fn pc_delete_project(name: Option<&str>) {
+    let name = given(name);
+    administer("delete_project", name);
+    let sql = "SELECT project_id::pg_catalog.text FROM pc_auth.project WHERE name OPERATOR(pg_catalog.=) $1 FOR UPDATE";
+    let project: Option<String> = as_owner(|| {
+        run(Mode::Write, sql, &[Param::text(name)], |rows| (rows.count > 0).then(|| rows.get(0, 0)).flatten())
+    });
+    let Some(project) = project else { not_there(name) };
+    if project == DEFAULT_PROJECT {
+        raise(Fault::new(
+            OBJECT_IN_USE,
+            format!("project {} is the default project and stays", quoted(name)),
+        ));
+    }
+    let sql = "SELECT (SELECT pg_catalog.count(*) FROM pc.index_reg WHERE project_id OPERATOR(pg_catalog.=) $1::pg_catalog.uuid), \
+                      (SELECT pg_catalog.count(*) FROM pc_auth.api_key WHERE project_id OPERATOR(pg_catalog.=) $1::pg_catalog.uuid \
+                          AND revoked_at IS NULL AND COALESCE(expires_at OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp(), true))";
+    let (indexes, keys) = as_owner(|| {
+        run(Mode::Write, sql, &[Param::text(&*project)], |rows| {
+            (rows.get::<i64>(0, 0).unwrap_or(1), rows.get::<i64>(0, 1).unwrap_or(1))
+        })
+    });
+    if indexes + keys > 0 {
+        let message = format!("project {} is not empty", quoted(name));
+        raise(
+            Fault::new(DEPENDENT_OBJECTS, message)
+                .detail(format!("It holds {indexes} indexes and {keys} valid API keys."))
+                .hint("Delete the indexes with pc_delete_index and revoke the keys with pc_revoke_api_key."),
+        );
+    }
+    let sql = "DELETE FROM pc_auth.project WHERE project_id OPERATOR(pg_catalog.=) $1::pg_catalog.uuid";
+    as_owner(|| run(Mode::Write, sql, &[Param::text(&*project)], |_| ()));
+    done(&Event { action: "delete_project", kind: "project", resource: name }, None);
+}
+
+fn given(name: Option<&str>) -> &str {
+    name.unwrap_or_else(|| raise(Fault::new(NULL_VALUE_NOT_ALLOWED, "project name must not be null")))
+}
+
+/// Raises 42704.
+pub fn not_there(name: &str) -> ! {
+    raise(Fault::new(UNDEFINED_OBJECT, format!("project {} does not exist", quoted(name))))
+}
+
+fn all(who: &Principal) -> Param {
+    Param::of(pg_sys::BOOLOID, who.admin.projects.into_datum())
+}
+
+/// Keys administer nothing.
+fn person(action: &'static str, name: &str) -> Rc<Principal> {
+    let who = principal();
+    let verdict = match who.kind {
+        Kind::Key => Err(denied(format!("permission denied: {} may not see projects", who.who()))),
+        Kind::Person | Kind::Superuser => Ok(()),
+    };
+    judged(&who, &Event { action, kind: "project", resource: name }, verdict);
+    who
+}
+
+fn administer(action: &'static str, name: &str) {
+    let who = principal();
+    let verdict = if who.admin.projects {
+        Ok(())
+    } else {
+        Err(denied(format!("permission denied: {} may not administer projects", who.who())))
+    };
+    judged(&who, &Event { action, kind: "project", resource: name }, verdict);
+}

@@ -1,0 +1,64 @@
+//! Ends what a key has under way when it is revoked.
+//!
+//! Its sessions know of the revocation at their next statement or FETCH (`identity.rs`, `hooks/executor.rs`); what is
+//! running meanwhile is ended here: at once, so that no lock of it keeps the revocation waiting, and again just before
+//! the commit, for those that came in between.
+#![allow(unsafe_code)]
+
+use super::elevate::as_superuser;
+use crate::pinecone::server::statement::{Mode, Param, run};
+use pgrx::prelude::*;
+use std::cell::RefCell;
+
+/// The class of the advisory locks by which a pooled session shows which key it acts as.
+const CLASS: i32 = 7214;
+
+thread_local! {
+    static AGAIN: RefCell<Vec<(String, pg_sys::Oid)>> = const { RefCell::new(vec![]) };
+}
+
+/// Shows that this session acts as a key until its transaction ends.
+pub fn show(key: &str) {
+    let sql = "SELECT pg_catalog.pg_advisory_xact_lock_shared($1, pg_catalog.hashtext($2))";
+    run(Mode::Write, sql, &[Param::int(CLASS), Param::text(key)], |_| ());
+}
+
+/// Ends the sessions that are logged in as a key, and those that act as it.
+pub fn kick(key: &str) {
+    let sql = "SELECT oid FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) $1";
+    let role = run(Mode::Write, sql, &[Param::name(key)], |rows| {
+        (rows.count > 0).then(|| rows.get::<pg_sys::Oid>(0, 0)).flatten()
+    });
+    let role = role.unwrap_or(pg_sys::InvalidOid);
+    end(key, role);
+    AGAIN.with_borrow_mut(|again| again.push((key.to_owned(), role)));
+}
+
+fn end(key: &str, role: pg_sys::Oid) {
+    let sql = "SELECT pg_catalog.pg_terminate_backend(pid) \
+                 FROM (SELECT pid FROM pg_catalog.pg_stat_get_activity(NULL) WHERE usesysid OPERATOR(pg_catalog.=) $1 \
+                       UNION SELECT pid FROM pg_catalog.pg_locks \
+                        WHERE locktype OPERATOR(pg_catalog.=) 'advisory' AND objsubid OPERATOR(pg_catalog.=) 2 \
+                          AND classid OPERATOR(pg_catalog.=) $2::pg_catalog.oid \
+                          AND objid OPERATOR(pg_catalog.=) (pg_catalog.hashtext($3)::pg_catalog.int8 OPERATOR(pg_catalog.&) 4294967295)::pg_catalog.oid) AS t \
+                WHERE pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()";
+    let params = [Param::of(pg_sys::OIDOID, Some(role.into())), Param::int(CLASS), Param::text(key)];
+    as_superuser(|| run(Mode::Write, sql, &params, |_| ()));
+}
+
+/// Whether anything is to do before the transaction commits.
+pub fn pending() -> bool {
+    !AGAIN.with_borrow(Vec::is_empty)
+}
+
+/// The transaction is about to commit.
+pub fn commit() {
+    for (key, role) in AGAIN.take() {
+        end(&key, role);
+    }
+}
+
+/// The transaction has failed.
+pub fn abort() {
+    AGAIN.take();
+}

@@ -1,0 +1,341 @@
+//! The roles that stand for keys, people and groups, made to agree with the rows of `pc_auth`.
+//!
+//! Roles are derived: whatever writes the rows calls this through triggers (`follow.rs`), so that a restore or a
+//! subscription leaves the same roles as the functions do. All statements here are on roles that are named by us, or by
+//! rows that only `conifer_owner` and superusers write.
+
+use super::elevate::{as_owner, as_superuser};
+use super::secret;
+use crate::pinecone::registry::table;
+use crate::pinecone::server::statement::{Mode, Param, run, run_once};
+use conifer_pure::access::level::Level;
+use conifer_pure::access::role::{OrgRole, Role};
+use pgrx::prelude::*;
+use pgrx::spi::{quote_identifier, quote_literal};
+use pgrx::{IntoDatum, Uuid};
+use std::collections::BTreeSet;
+
+/// Makes the login role of a key agree with its row. Returns whether anything was to do.
+pub fn sync_key(key: &str) -> bool {
+    lock(key);
+    let sql = "SELECT project_id, data_plane::pg_catalog.text, scoped, expires_at, verifier FROM pc_auth.api_key \
+                WHERE key_id OPERATOR(pg_catalog.=) $1 AND revoked_at IS NULL";
+    let row = as_owner(|| {
+        run(Mode::Write, sql, &[Param::text(key)], |rows| {
+            (rows.count > 0).then(|| {
+                let text = |column| rows.get::<String>(0, column).unwrap_or_default();
+                (
+                    rows.get::<Uuid>(0, 0),
+                    Level::from_letter(&text(1)),
+                    rows.get::<bool>(0, 2) == Some(true),
+                    rows.get::<TimestampWithTimeZone>(0, 3),
+                    text(4),
+                )
+            })
+        })
+    });
+    let Some((Some(project), data, scoped, expires, verifier)) = row else { return drop_role(key) };
+    let mut changed = false;
+    let until = expires.map_or_else(|| "infinity".to_owned(), |at| at.to_iso_string());
+    let (role, password, until) = (quote_identifier(key), quote_literal(&verifier), quote_literal(&until));
+    if !exists(key) {
+        as_superuser(|| {
+            run_once(&format!(
+                "CREATE ROLE {role} LOGIN INHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS \
+                 PASSWORD {password} VALID UNTIL {until}"
+            ));
+            // What refuses a key to change its own password is then there from the session's first statement.
+            run_once(&format!("ALTER ROLE {role} SET session_preload_libraries = {}", preload()));
+        });
+        changed = true;
+    } else if !agrees(key, &verifier, expires) {
+        as_superuser(|| {
+            run_once(&format!("ALTER ROLE {role} LOGIN PASSWORD {password} VALID UNTIL {until}"))
+        });
+        changed = true;
+    }
+    let mut groups = BTreeSet::from(["conifer_keys".to_owned()]);
+    if data > Level::None {
+        for index in if scoped { scope(key) } else { vec![None] } {
+            groups.insert(group(project, index, data));
+        }
+    }
+    changed | join(key, &groups)
+}
+
+/// Makes the memberships of an ordinary role agree with the roles that it was given.
+pub fn sync_member(member: &str) -> bool {
+    lock(member);
+    if !exists(member) {
+        return false;
+    }
+    let sql = "SELECT role, project_id FROM pc_auth.member WHERE member OPERATOR(pg_catalog.=) $1";
+    let given: Vec<(String, Option<Uuid>)> = as_owner(|| {
+        run(Mode::Write, sql, &[Param::name(member)], |rows| {
+            (0..rows.count as usize)
+                .map(|row| (rows.get(row, 0).unwrap_or_default(), rows.get(row, 1)))
+                .collect()
+        })
+    });
+    let mut groups = BTreeSet::new();
+    if !given.is_empty() {
+        groups.insert("conifer_people".to_owned());
+    }
+    for (role, project) in given {
+        match (Role::from_name(&role), project) {
+            (Ok(Role::Project(role)), Some(project)) if role.levels().data > Level::None => {
+                groups.insert(group(project, None, role.levels().data));
+            }
+            (Ok(Role::Org(OrgRole::Owner)), _) => {
+                groups.extend(projects().into_iter().map(|project| group(project, None, Level::ReadWrite)));
+            }
+            _ => {}
+        }
+    }
+    join(member, &groups)
+}
+
+/// Makes the memberships of those agree who own all projects, as there is one more or less.
+pub fn sync_owners() {
+    let sql =
+        "SELECT member::pg_catalog.text FROM pc_auth.member WHERE role OPERATOR(pg_catalog.=) 'OrgOwner'";
+    let owners: Vec<String> = as_owner(|| {
+        run(Mode::Write, sql, &[], |rows| {
+            (0..rows.count as usize).filter_map(|row| rows.get(row, 0)).collect()
+        })
+    });
+    for owner in owners {
+        sync_member(&owner);
+    }
+}
+
+/// Gives the default role's privileges on tables to everybody who belongs here; the policies judge each of them.
+pub fn sync_default() -> bool {
+    let sql = "SELECT default_role, default_project FROM pc_auth.organisation WHERE default_role IS NOT NULL";
+    let default: Option<(String, Option<Uuid>)> = as_owner(|| {
+        run(Mode::Write, sql, &[], |rows| {
+            (rows.count > 0).then(|| (rows.get(0, 0).unwrap_or_default(), rows.get(0, 1)))
+        })
+    });
+    let mut groups = BTreeSet::new();
+    if let Some((role, project)) = default
+        && let Ok(Role::Project(role)) = Role::from_name(&role)
+        && role.levels().data > Level::None
+    {
+        groups.insert(group(project.unwrap_or_else(default_project), None, role.levels().data));
+    }
+    join("conifer_people", &groups)
+}
+
+/// Makes a group's role, if its row is there, with its privileges and members; drops it if not.
+pub fn sync_group(name: &str) -> bool {
+    let sql = "SELECT project_id, index_id, level::pg_catalog.text FROM pc_auth.group_role \
+                WHERE role_name OPERATOR(pg_catalog.=) $1";
+    let row = as_owner(|| {
+        run(Mode::Write, sql, &[Param::name(name)], |rows| {
+            (rows.count > 0).then(|| {
+                let level = Level::from_letter(&rows.get::<String>(0, 2).unwrap_or_default());
+                (rows.get::<Uuid>(0, 0), rows.get::<i32>(0, 1), level)
+            })
+        })
+    });
+    let Some((Some(project), index, level)) = row else { return drop_role(name) };
+    let mut changed = false;
+    if !exists(name) {
+        as_superuser(|| run_once(&format!("CREATE ROLE {} NOLOGIN", quote_identifier(name))));
+        changed = true;
+    }
+    for index in index.map_or_else(|| indexes(project), |index| vec![index]) {
+        grant(index, name, level);
+    }
+    // Whoever should be in it and exists is found here after a restore, when rows come in any order.
+    let sql = "SELECT k.key_id FROM pc_auth.api_key k \
+                WHERE k.project_id OPERATOR(pg_catalog.=) $1 AND k.revoked_at IS NULL \
+                  AND k.data_plane::pg_catalog.text OPERATOR(pg_catalog.=) $3 \
+                  AND CASE WHEN $2 IS NULL THEN NOT k.scoped \
+                           ELSE EXISTS (SELECT FROM pc_auth.key_scope s WHERE s.key_id OPERATOR(pg_catalog.=) k.key_id \
+                                           AND s.index_id OPERATOR(pg_catalog.=) $2) END \
+                  AND EXISTS (SELECT FROM pg_catalog.pg_roles r \
+                               WHERE r.rolname OPERATOR(pg_catalog.=) k.key_id::pg_catalog.name \
+                                 AND NOT EXISTS (SELECT FROM pg_catalog.pg_auth_members g \
+                                                  WHERE g.member OPERATOR(pg_catalog.=) r.oid \
+                                                    AND g.roleid OPERATOR(pg_catalog.=) $4::pg_catalog.regrole))";
+    let quoted = quote_identifier(name);
+    let params =
+        [Param::uuid(project), Param::int(index), Param::text(level.letter()), Param::text(&*quoted)];
+    let keys: Vec<String> = as_owner(|| {
+        run(Mode::Write, sql, &params, |rows| {
+            (0..rows.count as usize).filter_map(|row| rows.get(row, 0)).collect()
+        })
+    });
+    for key in keys {
+        add(name, &key);
+        changed = true;
+    }
+    changed
+}
+
+/// Gives the groups of an index's project, and pooled sessions, their privileges on its new table.
+pub fn admit(project: Uuid, index: i32) {
+    grant(index, "conifer_gateway", Level::ReadWrite);
+    let sql = "SELECT role_name::pg_catalog.text, level::pg_catalog.text FROM pc_auth.group_role \
+                WHERE project_id OPERATOR(pg_catalog.=) $1 AND index_id IS NULL";
+    let groups: Vec<(String, String)> = as_owner(|| {
+        run(Mode::Write, sql, &[Param::uuid(project)], |rows| {
+            (0..rows.count as usize).filter_map(|row| Some((rows.get(row, 0)?, rows.get(row, 1)?))).collect()
+        })
+    });
+    for (name, level) in groups {
+        grant(index, &name, Level::from_letter(&level));
+    }
+}
+
+/// Drops a role. What it was granted in this database goes with it; if anything is left elsewhere, it stays but can do
+/// nothing.
+pub fn drop_role(name: &str) -> bool {
+    if !exists(name) {
+        return false;
+    }
+    let role = quote_identifier(name);
+    as_superuser(|| {
+        run_once(&format!("DROP OWNED BY {role}"));
+        let sql = "SELECT FROM pg_catalog.pg_shdepend \
+                    WHERE refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_authid'::pg_catalog.regclass \
+                      AND refobjid OPERATOR(pg_catalog.=) $1::pg_catalog.regrole";
+        if run(Mode::Write, sql, &[Param::text(&*role)], |rows| rows.count) == 0 {
+            run_once(&format!("DROP ROLE {role}"));
+        } else {
+            run_once(&format!("ALTER ROLE {role} NOLOGIN PASSWORD NULL"));
+            join(name, &BTreeSet::new());
+        }
+    });
+    true
+}
+
+/// Whether there is a role of that name.
+pub fn exists(name: &str) -> bool {
+    let sql = "SELECT FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) $1";
+    run(Mode::Write, sql, &[Param::name(name)], |rows| rows.count > 0)
+}
+
+/// The projects there are.
+pub fn projects() -> Vec<Uuid> {
+    as_owner(|| {
+        run(Mode::Write, "SELECT project_id FROM pc_auth.project", &[], |rows| {
+            (0..rows.count as usize).filter_map(|row| rows.get(row, 0)).collect()
+        })
+    })
+}
+
+/// The group with a level on a project, or on an index for keys that are limited to some; made if there is none.
+fn group(project: Uuid, index: Option<i32>, level: Level) -> String {
+    let sql = "SELECT role_name::pg_catalog.text FROM pc_auth.group_role \
+                WHERE project_id OPERATOR(pg_catalog.=) $1 AND index_id IS NOT DISTINCT FROM $2 \
+                  AND level::pg_catalog.text OPERATOR(pg_catalog.=) $3";
+    let find = || {
+        let params = [Param::uuid(project), Param::int(index), Param::text(level.letter())];
+        run(Mode::Write, sql, &params, |rows| (rows.count > 0).then(|| rows.get::<String>(0, 0)).flatten())
+    };
+    as_owner(|| {
+        if let Some(name) = find() {
+            return name;
+        }
+        lock(&format!("group of {project}"));
+        find().unwrap_or_else(|| {
+            let name = secret::group_name(index.is_some());
+            let sql = "INSERT INTO pc_auth.group_role (role_name, project_id, index_id, level) VALUES ($1, $2, $3, $4)";
+            let level = Param::of(pg_sys::CHAROID, (level.letter().as_bytes()[0] as i8).into_datum());
+            run(Mode::Write, sql, &[Param::name(&name), Param::uuid(project), Param::int(index), level], |_| ());
+            name
+        })
+    })
+}
+
+/// Puts a role into groups, and out of all others of ours.
+fn join(member: &str, groups: &BTreeSet<String>) -> bool {
+    let sql = "SELECT g.rolname::pg_catalog.text FROM pg_catalog.pg_auth_members m \
+                 JOIN pg_catalog.pg_roles g ON g.oid OPERATOR(pg_catalog.=) m.roleid \
+                WHERE m.member OPERATOR(pg_catalog.=) $1::pg_catalog.regrole \
+                  AND (g.rolname OPERATOR(pg_catalog.~) '^cf[pi]_[0-9a-hjkmnp-tv-z]{16}$' \
+                       OR g.rolname OPERATOR(pg_catalog.=) ANY ('{conifer_keys,conifer_people}'))";
+    let quoted = quote_identifier(member);
+    let has: BTreeSet<String> = run(Mode::Write, sql, &[Param::text(&*quoted)], |rows| {
+        (0..rows.count as usize).filter_map(|row| rows.get(row, 0)).collect()
+    });
+    for group in groups.difference(&has) {
+        add(group, member);
+    }
+    for group in has.difference(groups) {
+        as_superuser(|| run_once(&format!("REVOKE {} FROM {quoted}", quote_identifier(group))));
+    }
+    has != *groups
+}
+
+/// Puts a role into a group, for its privileges and not to become it, where the server tells these apart.
+fn add(group: &str, member: &str) {
+    let (group, member) = (quote_identifier(group), quote_identifier(member));
+    let how = if cfg!(feature = "pg15") { "" } else { " WITH INHERIT TRUE, SET FALSE" };
+    as_superuser(|| run_once(&format!("GRANT {group} TO {member}{how}")));
+}
+
+/// Gives a role its privileges on the table of an index, if the table is there.
+fn grant(index: i32, role: &str, level: Level) {
+    let privileges = match level {
+        Level::None => return,
+        Level::ReadOnly => "SELECT",
+        Level::ReadWrite => "SELECT, INSERT, UPDATE, DELETE",
+    };
+    let table = table(index);
+    let sql = "SELECT pg_catalog.to_regclass($1) IS NOT NULL";
+    as_owner(|| {
+        if run(Mode::Write, sql, &[Param::text(&*table)], |rows| rows.get::<bool>(0, 0)) == Some(true) {
+            run_once(&format!("GRANT {privileges} ON {table} TO {}", quote_identifier(role)));
+        }
+    });
+}
+
+fn scope(key: &str) -> Vec<Option<i32>> {
+    let sql = "SELECT index_id FROM pc_auth.key_scope WHERE key_id OPERATOR(pg_catalog.=) $1";
+    as_owner(|| {
+        run(Mode::Write, sql, &[Param::text(key)], |rows| {
+            (0..rows.count as usize).map(|row| rows.get(row, 0)).collect()
+        })
+    })
+}
+
+fn indexes(project: Uuid) -> Vec<i32> {
+    let sql = "SELECT index_id FROM pc.index_reg WHERE project_id OPERATOR(pg_catalog.=) $1";
+    as_owner(|| {
+        run(Mode::Write, sql, &[Param::uuid(project)], |rows| {
+            (0..rows.count as usize).filter_map(|row| rows.get(row, 0)).collect()
+        })
+    })
+}
+
+fn default_project() -> Uuid {
+    Uuid::from_bytes([0; 16])
+}
+
+/// Whether a role's password and end are those of its key's row.
+fn agrees(key: &str, verifier: &str, expires: Option<TimestampWithTimeZone>) -> bool {
+    let sql = "SELECT FROM pg_catalog.pg_authid \
+                WHERE rolname OPERATOR(pg_catalog.=) $1 AND rolcanlogin AND rolpassword OPERATOR(pg_catalog.=) $2 \
+                  AND NULLIF(rolvaliduntil, 'infinity') IS NOT DISTINCT FROM $3";
+    let expires = Param::of(pg_sys::TIMESTAMPTZOID, expires.and_then(IntoDatum::into_datum));
+    let params = [Param::name(key), Param::text(verifier), expires];
+    as_superuser(|| run(Mode::Write, sql, &params, |rows| rows.count > 0))
+}
+
+/// The libraries that the server loads into every session, and ours.
+fn preload() -> String {
+    let sql = "SELECT COALESCE(NULLIF(reset_val, '') || ', ', '') || 'conifer' \
+                 FROM pg_catalog.pg_settings WHERE name OPERATOR(pg_catalog.=) 'session_preload_libraries'";
+    let all = run(Mode::Write, sql, &[], |rows| rows.get::<String>(0, 0)).unwrap_or_else(|| "conifer".into());
+    all.split(',').map(|library| quote_literal(library.trim())).collect::<Vec<_>>().join(", ")
+}
+
+/// Until the transaction ends, nobody else changes that role.
+fn lock(name: &str) {
+    let sql = "SELECT pg_catalog.pg_advisory_xact_lock(7215, pg_catalog.hashtext($1))";
+    run(Mode::Write, sql, &[Param::text(name)], |_| ());
+}

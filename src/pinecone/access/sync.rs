@@ -1,0 +1,39 @@
+//! `pc_sync_roles`: makes all roles again from the rows, where triggers could not.
+#![allow(unsafe_code)] // what `#[pg_extern]` expands to
+
+use super::elevate::as_owner;
+use super::identity;
+use super::roles;
+use crate::pinecone::server::statement::{Mode, run};
+use crate::raise::OrRaise;
+use conifer_pure::access::principal::denied;
+use pgrx::prelude::*;
+
+#[pg_extern(sql = false)]
+fn pc_sync_roles() -> i64 {
+    let who = identity::principal();
+    if !who.admin.organisation {
+        Err(denied(format!("permission denied: {} may not make roles", who.who()))).or_raise()
+    }
+    let texts = |sql: &str| -> Vec<String> {
+        as_owner(|| {
+            run(Mode::Write, sql, &[], |rows| {
+                (0..rows.count as usize).filter_map(|row| rows.get(row, 0)).collect()
+            })
+        })
+    };
+    let mut changed = 0;
+    for group in texts("SELECT role_name::pg_catalog.text FROM pc_auth.group_role") {
+        pgrx::check_for_interrupts!();
+        changed += i64::from(roles::sync_group(&group));
+    }
+    for key in texts("SELECT key_id FROM pc_auth.api_key") {
+        pgrx::check_for_interrupts!();
+        changed += i64::from(roles::sync_key(&key));
+    }
+    for member in texts("SELECT DISTINCT member::pg_catalog.text FROM pc_auth.member") {
+        pgrx::check_for_interrupts!();
+        changed += i64::from(roles::sync_member(&member));
+    }
+    changed + i64::from(roles::sync_default())
+}

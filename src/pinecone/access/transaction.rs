@@ -1,0 +1,70 @@
+//! The ends of transactions and savepoints, passed on to those who wait for them.
+#![allow(unsafe_code)]
+
+use super::{acting, drop, last_used, revocation};
+use pgrx::prelude::*;
+use std::ffi::c_void;
+
+/// Asks the server to be told.
+pub fn init() {
+    // SAFETY: callbacks that live as long as the library, which is never unloaded.
+    unsafe {
+        pg_sys::RegisterXactCallback(Some(at_end), std::ptr::null_mut());
+        pg_sys::RegisterSubXactCallback(Some(at_savepoint), std::ptr::null_mut());
+    }
+}
+
+/// Runs statements when the last one of the transaction is over.
+fn last(run: impl FnOnce()) {
+    // SAFETY: the transaction is still in progress. What is pushed is popped, or goes with the transaction that an
+    // error ends.
+    unsafe {
+        pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
+        run();
+        pg_sys::PopActiveSnapshot();
+    }
+}
+
+/// Only what comes before the commit may raise.
+#[pg_guard]
+unsafe extern "C-unwind" fn at_end(event: pg_sys::XactEvent::Type, _argument: *mut c_void) {
+    use pg_sys::XactEvent::{
+        XACT_EVENT_ABORT, XACT_EVENT_COMMIT, XACT_EVENT_PRE_COMMIT, XACT_EVENT_PRE_PREPARE,
+        XACT_EVENT_PREPARE,
+    };
+    match event {
+        XACT_EVENT_PRE_COMMIT | XACT_EVENT_PRE_PREPARE
+            if last_used::pending() || drop::pending() || revocation::pending() =>
+        {
+            last(|| {
+                last_used::commit();
+                drop::commit();
+                revocation::commit();
+            });
+        }
+        XACT_EVENT_COMMIT | XACT_EVENT_PREPARE => acting::end(),
+        XACT_EVENT_ABORT => {
+            acting::end();
+            last_used::abort();
+            drop::abort();
+            revocation::abort();
+        }
+        _ => {}
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn at_savepoint(
+    event: pg_sys::SubXactEvent::Type,
+    _this: pg_sys::SubTransactionId,
+    _around: pg_sys::SubTransactionId,
+    _argument: *mut c_void,
+) {
+    // SAFETY: reads a counter of the transaction.
+    let depth = unsafe { pg_sys::GetCurrentTransactionNestLevel() };
+    match event {
+        pg_sys::SubXactEvent::SUBXACT_EVENT_COMMIT_SUB => acting::released(depth),
+        pg_sys::SubXactEvent::SUBXACT_EVENT_ABORT_SUB => acting::rolled_back(depth),
+        _ => {}
+    }
+}

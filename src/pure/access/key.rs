@@ -1,0 +1,165 @@
+//! What an API key looks like: `cfk_<id>_<secret>`, 73 characters.
+//!
+//! The id is 80 random bits and also the name of the key's login role, `cfk_<id>`; the secret is 256. Both are in the
+//! lower case of Crockford's base 32 (no i, l, o, u): a role name that needs no quotes, and a text that survives
+//! shells, URLs and a double click. The prefix is ours, so that scanners for leaked secrets tell it from others'.
+
+use std::hint::black_box;
+
+/// Before the id.
+pub const PREFIX: &str = "cfk_";
+/// Random bytes of an id.
+pub const ID_BYTES: usize = 10;
+/// Random bytes of a secret.
+pub const SECRET_BYTES: usize = 32;
+/// Characters of the name that a key's role has.
+pub const ROLE_LEN: usize = PREFIX.len() + ID_LEN;
+/// Characters of a whole key.
+pub const LEN: usize = ROLE_LEN + 1 + SECRET_LEN;
+
+const ID_LEN: usize = 16;
+const SECRET_LEN: usize = 52;
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+/// The name of a key's role.
+pub fn role(id: &[u8; ID_BYTES]) -> String {
+    format!("{PREFIX}{}", base32(id))
+}
+
+/// The name of a group's role: of a project, or of an index.
+pub fn group(id: &[u8; ID_BYTES], of_index: bool) -> String {
+    format!("{}{}", if of_index { "cfi_" } else { "cfp_" }, base32(id))
+}
+
+/// The whole key, which nothing but its owner is to see.
+pub fn whole(role: &str, secret: &[u8; SECRET_BYTES]) -> String {
+    format!("{role}_{}", base32(secret))
+}
+
+/// The role that a text names if it is a whole key by its form.
+pub fn role_of(text: &str) -> Option<&str> {
+    let bytes = text.as_bytes();
+    (text.len() == LEN && form(bytes) == Some(LEN)).then(|| &text[..ROLE_LEN])
+}
+
+/// Whether a text is the name of a key's role by its form.
+pub fn is_role(text: &str) -> bool {
+    text.len() == ROLE_LEN && text.starts_with(PREFIX) && text[PREFIX.len()..].bytes().all(is_digit)
+}
+
+/// What is hashed and kept of a key. It names the role, so a hash is of no use in another key's row.
+pub fn hashed(role: &str, whole: &str) -> Vec<u8> {
+    [b"conifer-key-v1", role.as_bytes(), b"\0", whole.as_bytes()].concat()
+}
+
+/// Whether two hashes are the same, in a time that does not depend on where they differ.
+pub fn same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).fold(0, |all, (x, y)| black_box(all | (x ^ y))) == 0
+}
+
+/// The text with the secrets of all keys in it struck out; none if there are none.
+pub fn masked(text: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    let mut rest = text;
+    while let Some(start) = rest.windows(PREFIX.len()).position(|window| window == PREFIX.as_bytes()) {
+        // One that is cut off is struck out as far as it goes.
+        match form(&rest[start..]) {
+            Some(len) => {
+                out.extend(&rest[..start + ROLE_LEN + 1]);
+                out.extend(b"***");
+                rest = &rest[start + len..];
+            }
+            None => {
+                out.extend(&rest[..start + PREFIX.len()]);
+                rest = &rest[start + PREFIX.len()..];
+            }
+        }
+    }
+    (rest.len() < text.len() && out.windows(3).any(|window| window == b"***")).then(|| {
+        out.extend(rest);
+        out
+    })
+}
+
+/// How long the key is that a text begins with: whole, or cut off by the end of its secret's characters.
+fn form(text: &[u8]) -> Option<usize> {
+    let role = text.get(..ROLE_LEN)?;
+    let id = role.strip_prefix(PREFIX.as_bytes())?;
+    if !id.iter().copied().all(is_digit) || *text.get(ROLE_LEN)? != b'_' {
+        return None;
+    }
+    let secret = text[ROLE_LEN + 1..].iter().take_while(|c| is_digit(**c)).take(SECRET_LEN).count();
+    (secret > 0).then_some(ROLE_LEN + 1 + secret)
+}
+
+fn is_digit(c: u8) -> bool {
+    ALPHABET.contains(&c)
+}
+
+/// Five bits a character, the highest first.
+fn base32(bytes: &[u8]) -> String {
+    let bit = |i: usize| bytes.get(i / 8).map_or(0, |byte| usize::from(byte >> (7 - i % 8) & 1));
+    (0..(bytes.len() * 8).div_ceil(5))
+        .map(|i| ALPHABET[(0..5).fold(0, |value, j| value << 1 | bit(5 * i + j))] as char)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> (String, String) {
+        let role = role(&[0, 68, 50, 20, 199, 66, 84, 182, 53, 207]);
+        let whole = whole(&role, &[0xff; 32]);
+        (role, whole)
+    }
+
+    #[test]
+    fn form_of_a_key() {
+        let (role, whole) = sample();
+        // All 16 first digits in order: 00000 00001 …
+        assert_eq!(role, "cfk_0123456789abcdef");
+        assert_eq!((role.len(), whole.len()), (ROLE_LEN, LEN));
+        assert!(whole.ends_with('g'), "the last character holds one bit");
+        assert_eq!(role_of(&whole), Some(&*role));
+        assert!(is_role(&role) && !is_role(&whole) && !is_role("cfk_0123456789abcdeu"));
+    }
+
+    #[test]
+    fn other_texts_are_no_keys() {
+        let (_, whole) = sample();
+        for other in [
+            "",
+            "cfk_",
+            &whole[..LEN - 1],
+            &format!("{whole}0"),
+            &whole.to_uppercase(),
+            &whole.replace("zz", "zi"),
+            &whole.replacen("cfk_", "pcsk", 1),
+            &whole.replacen("f_", "f-", 1),
+        ] {
+            assert_eq!(role_of(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn hashes_compare() {
+        assert!(same(&[1, 2, 3], &[1, 2, 3]));
+        assert!(!same(&[1, 2, 3], &[1, 2, 4]) && !same(&[1, 2], &[1, 2, 3]) && !same(&[9, 2, 3], &[1, 2, 3]));
+        assert_ne!(hashed("cfk_a", "x"), hashed("cfk_b", "x"));
+    }
+
+    #[test]
+    fn secrets_are_struck_out() {
+        let (role, whole) = sample();
+        let text = format!("select pc_use_key('{whole}'), '{role}', '{whole}';");
+        let want = format!("select pc_use_key('{role}_***'), '{role}', '{role}_***';");
+        assert_eq!(masked(text.as_bytes()), Some(want.into_bytes()));
+        assert_eq!(masked(format!("cfk_ {role} cfk_cfk_").as_bytes()), None);
+        let cut = &whole[..40];
+        assert_eq!(masked(cut.as_bytes()), Some(format!("{role}_***").into_bytes()));
+        assert_eq!(masked(b"nothing"), None);
+        let nested = format!("cfk_{whole}");
+        assert_eq!(masked(nested.as_bytes()), Some(format!("cfk_{role}_***").into_bytes()));
+    }
+}

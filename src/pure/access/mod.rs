@@ -1,0 +1,13 @@
+//! Who may do what: levels of access, the roles that stand for them, the scope and form of an API key.
+//!
+//! - [`level`]: None, ReadOnly and ReadWrite on the control and the data plane.
+//! - [`role`]: Pinecone's names for them, for keys and for people.
+//! - [`scope`]: the indexes and namespaces that a key is limited to.
+//! - [`key`]: what an API key looks like.
+//! - [`principal`]: all of it in one, and the answers that everything else asks for.
+
+pub mod key;
+pub mod level;
+pub mod principal;
+pub mod role;
+pub mod scope;
