@@ -21,6 +21,7 @@ mod last_used;
 mod members;
 pub mod policy;
 mod projects;
+mod report;
 mod revocation;
 pub mod roles;
 mod secret;

@@ -4,8 +4,10 @@
 //! - [`role`]: Pinecone's names for them, for keys and for people.
 //! - [`scope`]: the indexes and namespaces that a key is limited to.
 //! - [`key`]: what an API key looks like.
+//! - [`disk`]: whether a directory lies on an encrypted disk.
 //! - [`principal`]: all of it in one, and the answers that everything else asks for.
 
+pub mod disk;
 pub mod key;
 pub mod level;
 pub mod principal;

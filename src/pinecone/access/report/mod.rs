@@ -1,0 +1,51 @@
+//! `pc_security_report`: what a reviewer would look at, as rows of what was found and what to do.
+//!
+//! `sql/` is what the server's catalogs tell, a file for each area; `disk` is what the operating system does.
+#![allow(unsafe_code)] // what `#[pg_extern]` expands to
+
+mod disk;
+
+use super::audit::{Event, judged};
+use super::elevate::as_superuser;
+use super::identity::principal;
+use crate::pinecone::server::result::open;
+use crate::pinecone::server::statement::{Mode, Param, run};
+use conifer_pure::access::principal::denied;
+use pgrx::prelude::*;
+
+/// Statements without parameters, whose columns are area, item, state, found and advice.
+const CHECKS: [&str; 6] = [
+    include_str!("sql/transport.sql"),
+    include_str!("sql/login.sql"),
+    include_str!("sql/keys.sql"),
+    include_str!("sql/objects.sql"),
+    include_str!("sql/public.sql"),
+    include_str!("sql/logs.sql"),
+];
+
+#[pg_extern(sql = false)]
+fn pc_security_report(fcinfo: pg_sys::FunctionCallInfo) {
+    let who = principal();
+    let verdict = if who.admin.organisation {
+        Ok(())
+    } else {
+        Err(denied(format!("permission denied: {} may not read the security report", who.who())))
+    };
+    judged(&who, &Event { action: "security_report", kind: "organisation", resource: "" }, verdict);
+    let store = open(fcinfo);
+    as_superuser(|| {
+        for check in CHECKS {
+            run(Mode::Read, check, &[], |rows| store.put(&rows));
+        }
+        for place in disk::places() {
+            let sql = "SELECT 'at rest'::pg_catalog.text, $1, $2, $3, $4";
+            let params = [
+                Param::text(&*place.what),
+                Param::text(place.state),
+                Param::text(&*place.found),
+                Param::text(place.advice),
+            ];
+            run(Mode::Read, sql, &params, |rows| store.put(&rows));
+        }
+    });
+}

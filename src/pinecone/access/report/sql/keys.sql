@@ -1,0 +1,60 @@
+WITH valid AS (
+    SELECT k.*, a.oid, a.rolpassword, a.rolsuper, a.rolcreaterole, a.rolcreatedb, a.rolreplication, a.rolbypassrls, u.last_used_at
+      FROM pc_auth.api_key k
+      LEFT JOIN pg_catalog.pg_authid a ON a.rolname = k.key_id::name
+      LEFT JOIN pc_auth.key_use u USING (key_id)
+     WHERE k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > pg_catalog.clock_timestamp())
+), found AS (
+    SELECT 1 AS place, 'keys without an end' AS item, 'warn' AS state, key_id AS found,
+           'set expires_at with pc_update_api_key, and rotate with pc_rotate_api_key' AS advice
+      FROM valid WHERE expires_at IS NULL
+    UNION ALL
+    SELECT 2, 'keys unused for 90 days', 'warn', key_id, 'revoke them with pc_revoke_api_key'
+      FROM valid WHERE COALESCE(last_used_at, created_at) < pg_catalog.clock_timestamp() - '90 days'::interval
+    UNION ALL
+    SELECT 3, 'keys without their role', 'fail', key_id, 'call pc_sync_roles()' FROM valid WHERE oid IS NULL
+    UNION ALL
+    SELECT 4, 'keys whose password is not the one that was issued', 'fail', key_id, 'revoke them: somebody has set another'
+      FROM valid WHERE oid IS NOT NULL AND rolpassword IS DISTINCT FROM verifier
+    UNION ALL
+    SELECT 5, 'keys with attributes of a role', 'fail', key_id, 'take SUPERUSER, CREATEROLE, CREATEDB, REPLICATION and BYPASSRLS from them'
+      FROM valid WHERE rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls
+    UNION ALL
+    SELECT 6, 'keys with settings of their own', 'warn', v.key_id || ': ' || c.setting, 'ALTER ROLE ... RESET'
+      FROM valid v JOIN pg_catalog.pg_db_role_setting s ON s.setrole = v.oid, pg_catalog.unnest(s.setconfig) AS c (setting)
+     WHERE c.setting NOT LIKE 'session\_preload\_libraries=%'
+    UNION ALL
+    SELECT 7, 'keys that load no library at login', CASE WHEN pre.shared THEN 'ok' ELSE 'fail' END, key_id, 'call pc_sync_roles() after ALTER ROLE ... RESET ALL'
+      FROM valid, (SELECT pg_catalog.current_setting('shared_preload_libraries') ~ '(^|[ ,/])conifer' AS shared) AS pre
+     WHERE NOT pre.shared AND oid IS NOT NULL
+       AND NOT EXISTS (SELECT FROM pg_catalog.pg_db_role_setting s, pg_catalog.unnest(s.setconfig) AS c (setting)
+                        WHERE s.setrole = oid AND c.setting ~ '^session_preload_libraries=.*conifer')
+    UNION ALL
+    SELECT 8, 'keys that own or were granted objects', 'fail', v.key_id || ' in ' || COALESCE(b.datname, 'the cluster'),
+           'REASSIGN or DROP OWNED BY the role'
+      FROM valid v JOIN pg_catalog.pg_shdepend d ON d.refclassid = 'pg_catalog.pg_authid'::regclass AND d.refobjid = v.oid
+      LEFT JOIN pg_catalog.pg_database b ON b.oid = d.dbid
+     WHERE d.deptype IN ('o', 'a')
+    UNION ALL
+    SELECT 9, 'keys in groups that are not theirs', 'fail', v.key_id || ' in ' || g.rolname, 'REVOKE the group from the role'
+      FROM valid v JOIN pg_catalog.pg_auth_members m ON m.member = v.oid JOIN pg_catalog.pg_roles g ON g.oid = m.roleid
+     WHERE g.rolname <> 'conifer_keys'
+       AND NOT EXISTS (SELECT FROM pc_auth.group_role o WHERE o.role_name = g.rolname AND o.project_id = v.project_id)
+)
+SELECT 'keys'::text, i.item::text, COALESCE(pg_catalog.max(f.state), 'ok')::text,
+       COALESCE(pg_catalog.left(pg_catalog.string_agg(f.found, ', ' ORDER BY f.found), 1000), 'none')::text, pg_catalog.max(f.advice)::text
+  FROM (VALUES (1, 'keys without an end'), (2, 'keys unused for 90 days'), (3, 'keys without their role'),
+               (4, 'keys whose password is not the one that was issued'), (5, 'keys with attributes of a role'),
+               (6, 'keys with settings of their own'), (7, 'keys that load no library at login'),
+               (8, 'keys that own or were granted objects'), (9, 'keys in groups that are not theirs')) AS i (place, item)
+  LEFT JOIN found f USING (place)
+ GROUP BY i.place, i.item
+UNION ALL
+SELECT 'keys', 'pooled roles that load no library at login', CASE WHEN pg_catalog.count(*) = 0 THEN 'ok' ELSE 'warn' END,
+       COALESCE(pg_catalog.string_agg(r.rolname, ', '), 'none'),
+       CASE WHEN pg_catalog.count(*) > 0 THEN 'ALTER ROLE ... SET session_preload_libraries = ''conifer'', or preload it for all' END
+  FROM pg_catalog.pg_roles r
+ WHERE r.rolcanlogin AND NOT r.rolsuper AND pg_catalog.pg_has_role(r.oid, 'conifer_gateway', 'USAGE')
+   AND pg_catalog.current_setting('shared_preload_libraries') !~ '(^|[ ,/])conifer'
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_db_role_setting s, pg_catalog.unnest(s.setconfig) AS c (setting)
+                    WHERE s.setrole = r.oid AND c.setting ~ '^session_preload_libraries=.*conifer')

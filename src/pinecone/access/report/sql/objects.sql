@@ -1,0 +1,38 @@
+SELECT 'objects'::text, 'members of conifer_owner'::text, CASE WHEN pg_catalog.count(*) = 0 THEN 'ok' ELSE 'fail' END::text,
+       COALESCE(pg_catalog.string_agg(m.member::regrole::text, ', '), 'none')::text,
+       CASE WHEN pg_catalog.count(*) > 0 THEN 'revoke it: it owns the records of all projects' END::text
+  FROM pg_catalog.pg_auth_members m WHERE m.roleid = 'conifer_owner'::regrole
+UNION ALL
+SELECT 'objects', 'roles with BYPASSRLS', CASE WHEN pg_catalog.count(*) = 0 THEN 'ok' ELSE 'warn' END,
+       COALESCE(pg_catalog.string_agg(r.rolname, ', '), 'none'),
+       CASE WHEN pg_catalog.count(*) > 0 THEN 'policies do not hold for them: keep them for backups' END
+  FROM pg_catalog.pg_roles r WHERE r.rolbypassrls AND NOT r.rolsuper
+UNION ALL
+SELECT 'objects', 'table ' || c.oid::regclass, 'fail',
+       pg_catalog.concat_ws(', ', CASE WHEN NOT c.relrowsecurity THEN 'row security is off' END,
+                            CASE WHEN NOT c.relforcerowsecurity THEN 'row security is not forced' END,
+                            CASE WHEN c.relowner <> 'conifer_owner'::regrole THEN 'owned by ' || c.relowner::regrole END,
+                            CASE WHEN p.ours <> 4 THEN 'policies are missing or were changed' END,
+                            CASE WHEN p.others > 0 THEN p.others || ' permissive policies of others' END),
+       'records are not protected as they should be'
+  FROM pc.index_reg i
+  JOIN pg_catalog.pg_class c ON c.relname = ('i_' || i.index_id)::name AND c.relnamespace = 'pc_data'::regnamespace
+  CROSS JOIN LATERAL (
+       SELECT pg_catalog.count(*) FILTER (WHERE p.polroles = '{0}' AND p.polpermissive
+                AND (p.polname, p.polcmd) IN (('reading', 'r'), ('inserting', 'a'), ('updating', 'w'), ('deleting', 'd'))
+                AND COALESCE(pg_catalog.pg_get_expr(p.polqual, p.polrelid), '') || COALESCE(pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid), '')
+                    LIKE '%pc_auth.%(''' || i.project_id || '''::uuid, ' || i.index_id || ')%') AS ours,
+              pg_catalog.count(*) FILTER (WHERE p.polpermissive AND p.polname NOT IN ('reading', 'inserting', 'updating', 'deleting')) AS others
+         FROM pg_catalog.pg_policy p WHERE p.polrelid = c.oid) AS p
+ WHERE NOT c.relrowsecurity OR NOT c.relforcerowsecurity OR c.relowner <> 'conifer_owner'::regrole OR p.ours <> 4 OR p.others > 0
+UNION ALL
+SELECT 'objects', 'index tables under policies', 'ok', pg_catalog.count(*)::text, NULL
+  FROM pc.index_reg i JOIN pg_catalog.pg_class c ON c.relname = ('i_' || i.index_id)::name AND c.relnamespace = 'pc_data'::regnamespace
+ WHERE c.relrowsecurity AND c.relforcerowsecurity
+UNION ALL
+SELECT 'objects', 'SECURITY DEFINER functions without a pinned search_path', CASE WHEN pg_catalog.count(*) = 0 THEN 'ok' ELSE 'warn' END,
+       COALESCE(pg_catalog.left(pg_catalog.string_agg(p.oid::regprocedure::text, ', '), 1000), 'none'),
+       CASE WHEN pg_catalog.count(*) > 0 THEN 'ALTER FUNCTION ... SET search_path = pg_catalog, pg_temp' END
+  FROM pg_catalog.pg_proc p
+ WHERE p.prosecdef AND p.prosqlbody IS NULL AND COALESCE(p.proconfig::text, '') !~ 'search_path='
+   AND p.pronamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
