@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 use super::elevate::{OWNER, role_named};
+use super::roles::Groups;
 use super::{identity, roles};
 use crate::raise::raise;
 use conifer_pure::Fault;
@@ -52,7 +53,7 @@ fn values(fcinfo: pg_sys::FunctionCallInfo, column: &str) -> Vec<String> {
 #[pg_extern(sql = false)]
 fn follow_key(fcinfo: pg_sys::FunctionCallInfo) {
     for key in values(fcinfo, "key_id").iter().filter(|key| is_role(key)) {
-        roles::sync_key(key);
+        roles::sync_key(key, Groups::Find);
     }
     identity::changed();
 }
@@ -60,7 +61,7 @@ fn follow_key(fcinfo: pg_sys::FunctionCallInfo) {
 #[pg_extern(sql = false)]
 fn follow_scope(fcinfo: pg_sys::FunctionCallInfo) {
     for key in values(fcinfo, "key_id").iter().filter(|key| is_role(key)) {
-        roles::sync_key(key);
+        roles::sync_key(key, Groups::Find);
     }
     identity::changed();
 }
@@ -75,7 +76,7 @@ fn follow_group(fcinfo: pg_sys::FunctionCallInfo) {
 #[pg_extern(sql = false)]
 fn follow_member(fcinfo: pg_sys::FunctionCallInfo) {
     for member in values(fcinfo, "member") {
-        roles::sync_member(&member);
+        roles::sync_member(&member, Groups::Find);
     }
     identity::changed();
 }
@@ -83,14 +84,14 @@ fn follow_member(fcinfo: pg_sys::FunctionCallInfo) {
 #[pg_extern(sql = false)]
 fn follow_organisation(fcinfo: pg_sys::FunctionCallInfo) {
     values(fcinfo, "one");
-    roles::sync_default();
+    roles::sync_default(Groups::Find);
     identity::changed();
 }
 
 #[pg_extern(sql = false)]
 fn follow_project(fcinfo: pg_sys::FunctionCallInfo) {
     values(fcinfo, "project_id");
-    roles::sync_owners();
+    roles::sync_owners(Groups::Find);
     identity::changed();
 }
 

@@ -64,6 +64,8 @@ thread_local! {
     /// The table whose invalidation stands for that of all of them.
     static TABLE: Cell<pg_sys::Oid> = const { Cell::new(pg_sys::InvalidOid) };
     static WATCHING: Cell<bool> = const { Cell::new(false) };
+    /// The key that this session is logged in as: its role may be dropped meanwhile.
+    static LOGIN: RefCell<Option<(pg_sys::Oid, String)>> = const { RefCell::new(None) };
     static KEY_SEEN: Cell<bool> = const { Cell::new(false) };
     static READING: Cell<bool> = const { Cell::new(false) };
 }
@@ -206,7 +208,11 @@ fn read(asked: &Asked) -> Standing {
     let (name, superuser, gateway, key, person) = unsafe {
         let name = pg_sys::GetUserNameFromId(asked.role, true);
         if name.is_null() {
-            return Standing::Nobody { name: "unknown".into(), project: None };
+            let login = LOGIN.with_borrow(|login| login.clone().filter(|(role, _)| *role == asked.role));
+            return match login {
+                Some((_, key)) => Standing::Revoked(key),
+                None => Standing::Nobody { name: "unknown".into(), project: None },
+            };
         }
         let member = |group: &CStr| {
             let group = role_named(group);
@@ -224,6 +230,7 @@ fn read(asked: &Asked) -> Standing {
         return as_owner(|| read_superuser(&name, asked.project.as_deref()));
     }
     if key && is_role(&name) {
+        LOGIN.set(Some((asked.role, name.clone())));
         return as_owner(|| read_key(&name)).unwrap_or(Standing::Revoked(name));
     }
     if person {

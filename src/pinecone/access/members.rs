@@ -4,7 +4,7 @@
 use super::audit::{Event, done, judged};
 use super::elevate::as_owner;
 use super::identity::principal_in;
-use super::roles;
+use super::roles::{self, Groups};
 use crate::pinecone::server::result::return_rows;
 use crate::pinecone::server::statement::{Mode, Param, run};
 use crate::raise::{OrRaise, raise};
@@ -40,8 +40,7 @@ fn pc_grant_role(member: Option<&CStr>, role: Option<&str>, project: Option<&str
     as_owner(|| {
         run(Mode::Write, sql, &[Param::name(&member), Param::text(&*role), project_param(on)], |_| ())
     });
-    // The row may have been there while the role was dropped and made again.
-    roles::sync_member(&member);
+    roles::sync_member(&member, Groups::Make);
     let said = format!(
         "{{\"role\":\"{role}\",\"project\":{}}}",
         on.map_or("null".into(), |_| format!("\"{}\"", Uuid::from_bytes(who.project)))

@@ -4,6 +4,7 @@
 use super::audit::{Event, done, judged};
 use super::elevate::as_owner;
 use super::identity::principal;
+use super::roles::{self, Groups};
 use crate::pinecone::registry::DEFAULT_PROJECT;
 use crate::pinecone::server::result::return_rows;
 use crate::pinecone::server::statement::{Mode, Param, run};
@@ -36,6 +37,7 @@ fn pc_create_project(name: Option<&str>, fcinfo: pg_sys::FunctionCallInfo) {
     if as_owner(|| run(Mode::Write, sql, &[Param::text(name)], |rows| rows.count)) == 0 {
         raise(Fault::new(DUPLICATE_OBJECT, format!("project {} already exists", quoted(name))));
     }
+    roles::sync_owners(Groups::Make);
     done(&Event { action: "create_project", kind: "project", resource: name }, None);
     let sql = format!("SELECT {COLUMNS} FROM pc_auth.project p WHERE p.name OPERATOR(pg_catalog.=) $1");
     as_owner(|| return_rows(fcinfo, Mode::Write, &sql, &[Param::text(name)]));

@@ -15,8 +15,17 @@ use pgrx::spi::{quote_identifier, quote_literal};
 use pgrx::{IntoDatum, Uuid};
 use std::collections::BTreeSet;
 
+/// What to do about a group that is wanted and has no row.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Groups {
+    /// Make it.
+    Make,
+    /// Leave it: in a restore its row is yet to come, and brings its members in.
+    Find,
+}
+
 /// Makes the login role of a key agree with its row. Returns whether anything was to do.
-pub fn sync_key(key: &str) -> bool {
+pub fn sync_key(key: &str, make: Groups) -> bool {
     lock(key);
     let sql = "SELECT project_id, data_plane::pg_catalog.text, scoped, expires_at, verifier FROM pc_auth.api_key \
                 WHERE key_id OPERATOR(pg_catalog.=) $1 AND revoked_at IS NULL";
@@ -57,14 +66,14 @@ pub fn sync_key(key: &str) -> bool {
     let mut groups = BTreeSet::from(["conifer_keys".to_owned()]);
     if data > Level::None {
         for index in if scoped { scope(key) } else { vec![None] } {
-            groups.insert(group(project, index, data));
+            groups.extend(group(project, index, data, make));
         }
     }
     changed | join(key, &groups)
 }
 
 /// Makes the memberships of an ordinary role agree with the roles that it was given.
-pub fn sync_member(member: &str) -> bool {
+pub fn sync_member(member: &str, make: Groups) -> bool {
     lock(member);
     if !exists(member) {
         return false;
@@ -84,10 +93,12 @@ pub fn sync_member(member: &str) -> bool {
     for (role, project) in given {
         match (Role::from_name(&role), project) {
             (Ok(Role::Project(role)), Some(project)) if role.levels().data > Level::None => {
-                groups.insert(group(project, None, role.levels().data));
+                groups.extend(group(project, None, role.levels().data, make));
             }
             (Ok(Role::Org(OrgRole::Owner)), _) => {
-                groups.extend(projects().into_iter().map(|project| group(project, None, Level::ReadWrite)));
+                groups.extend(
+                    projects().into_iter().filter_map(|project| group(project, None, Level::ReadWrite, make)),
+                );
             }
             _ => {}
         }
@@ -96,7 +107,7 @@ pub fn sync_member(member: &str) -> bool {
 }
 
 /// Makes the memberships of those agree who own all projects, as there is one more or less.
-pub fn sync_owners() {
+pub fn sync_owners(make: Groups) {
     let sql =
         "SELECT member::pg_catalog.text FROM pc_auth.member WHERE role OPERATOR(pg_catalog.=) 'OrgOwner'";
     let owners: Vec<String> = as_owner(|| {
@@ -105,12 +116,12 @@ pub fn sync_owners() {
         })
     });
     for owner in owners {
-        sync_member(&owner);
+        sync_member(&owner, make);
     }
 }
 
 /// Gives the default role's privileges on tables to everybody who belongs here; the policies judge each of them.
-pub fn sync_default() -> bool {
+pub fn sync_default(make: Groups) -> bool {
     let sql = "SELECT default_role, default_project FROM pc_auth.organisation WHERE default_role IS NOT NULL";
     let default: Option<(String, Option<Uuid>)> = as_owner(|| {
         run(Mode::Write, sql, &[], |rows| {
@@ -122,7 +133,7 @@ pub fn sync_default() -> bool {
         && let Ok(Role::Project(role)) = Role::from_name(&role)
         && role.levels().data > Level::None
     {
-        groups.insert(group(project.unwrap_or_else(default_project), None, role.levels().data));
+        groups.extend(group(project.unwrap_or_else(default_project), None, role.levels().data, make));
     }
     join("conifer_people", &groups)
 }
@@ -172,7 +183,16 @@ pub fn sync_group(name: &str) -> bool {
         add(name, &key);
         changed = true;
     }
-    changed
+    let sql = "SELECT DISTINCT member::pg_catalog.text FROM pc_auth.member";
+    let members: Vec<String> = as_owner(|| {
+        run(Mode::Write, sql, &[], |rows| {
+            (0..rows.count as usize).filter_map(|row| rows.get(row, 0)).collect()
+        })
+    });
+    for member in members {
+        changed |= sync_member(&member, Groups::Find);
+    }
+    changed | sync_default(Groups::Find)
 }
 
 /// Gives the groups of an index's project, and pooled sessions, their privileges on its new table.
@@ -227,8 +247,8 @@ pub fn projects() -> Vec<Uuid> {
     })
 }
 
-/// The group with a level on a project, or on an index for keys that are limited to some; made if there is none.
-fn group(project: Uuid, index: Option<i32>, level: Level) -> String {
+/// The group with a level on a project, or on an index for keys that are limited to some.
+fn group(project: Uuid, index: Option<i32>, level: Level, make: Groups) -> Option<String> {
     let sql = "SELECT role_name::pg_catalog.text FROM pc_auth.group_role \
                 WHERE project_id OPERATOR(pg_catalog.=) $1 AND index_id IS NOT DISTINCT FROM $2 \
                   AND level::pg_catalog.text OPERATOR(pg_catalog.=) $3";
@@ -237,16 +257,17 @@ fn group(project: Uuid, index: Option<i32>, level: Level) -> String {
         run(Mode::Write, sql, &params, |rows| (rows.count > 0).then(|| rows.get::<String>(0, 0)).flatten())
     };
     as_owner(|| {
-        if let Some(name) = find() {
-            return name;
+        let found = find();
+        if found.is_some() || make == Groups::Find {
+            return found;
         }
         lock(&format!("group of {project}"));
-        find().unwrap_or_else(|| {
+        find().or_else(|| {
             let name = secret::group_name(index.is_some());
             let sql = "INSERT INTO pc_auth.group_role (role_name, project_id, index_id, level) VALUES ($1, $2, $3, $4)";
             let level = Param::of(pg_sys::CHAROID, (level.letter().as_bytes()[0] as i8).into_datum());
             run(Mode::Write, sql, &[Param::name(&name), Param::uuid(project), Param::int(index), level], |_| ());
-            name
+            Some(name)
         })
     })
 }

@@ -3,7 +3,7 @@
 
 use super::elevate::as_owner;
 use super::identity;
-use super::roles;
+use super::roles::{self, Groups};
 use crate::pinecone::server::statement::{Mode, run};
 use crate::raise::OrRaise;
 use conifer_pure::access::principal::denied;
@@ -29,11 +29,11 @@ fn pc_sync_roles() -> i64 {
     }
     for key in texts("SELECT key_id FROM pc_auth.api_key") {
         pgrx::check_for_interrupts!();
-        changed += i64::from(roles::sync_key(&key));
+        changed += i64::from(roles::sync_key(&key, Groups::Make));
     }
     for member in texts("SELECT DISTINCT member::pg_catalog.text FROM pc_auth.member") {
         pgrx::check_for_interrupts!();
-        changed += i64::from(roles::sync_member(&member));
+        changed += i64::from(roles::sync_member(&member, Groups::Make));
     }
-    changed + i64::from(roles::sync_default())
+    changed + i64::from(roles::sync_default(Groups::Make))
 }

@@ -11,6 +11,7 @@ mod whoami;
 use super::audit::{Event, judged};
 use super::elevate::as_owner;
 use super::identity::principal_in;
+use super::roles::{self, Groups};
 use super::secret::Secret;
 use crate::pinecone::registry::{Index, name_of, not_found};
 use crate::pinecone::server::json::Json;
@@ -178,6 +179,7 @@ fn insert(new: &New<'_>) -> Secret {
     ];
     as_owner(|| run(Mode::Write, sql, &params, |_| ()));
     write_scope(&secret.role, new.scope);
+    roles::sync_key(&secret.role, Groups::Make);
     secret
 }
 

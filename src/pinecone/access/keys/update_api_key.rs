@@ -5,6 +5,7 @@ use super::list_api_keys::return_keys;
 use super::{check_end, check_name, keeper_of, scope, write_scope};
 use crate::pinecone::access::audit::{Event, done};
 use crate::pinecone::access::elevate::as_owner;
+use crate::pinecone::access::roles::{self, Groups};
 use crate::pinecone::server::json::Json;
 use crate::pinecone::server::statement::{Mode, Param, run};
 use crate::raise::{OrRaise, raise};
@@ -55,6 +56,7 @@ fn pc_update_api_key(
     if as_owner(|| run(Mode::Write, sql, &params, |rows| rows.count)) == 0 {
         raise(Fault::new(OBJECT_NOT_IN_PREREQUISITE_STATE, format!("API key \"{key}\" is revoked")));
     }
+    roles::sync_key(&key, Groups::Make);
     done(&Event { action: "update_api_key", kind: "api_key", resource: &key }, None);
     return_keys(fcinfo, Mode::Write, "k.key_id OPERATOR(pg_catalog.=) $1", Param::text(&*key));
 }

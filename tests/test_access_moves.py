@@ -1,0 +1,232 @@
+"""Keys, people and rules outlive dump and restore, a standby's promotion and logical replication; nothing is left behind
+when they are dropped."""
+
+import psycopg
+import pytest
+
+from cluster import Cluster
+from graphs import until
+
+ROLES = "SELECT rolname FROM pg_roles WHERE rolname ~ '^(cf[kpi]_|conifer_)' ORDER BY 1"
+MEMBERS = """SELECT m.rolname, g.rolname FROM pg_auth_members a JOIN pg_roles m ON m.oid = a.member JOIN pg_roles g ON g.oid = a.roleid
+             WHERE g.rolname ~ '^(cf[pi]_|conifer_)' ORDER BY 1, 2"""
+PASSWORDS = "SELECT rolname, rolpassword, rolcanlogin, rolvaliduntil::text FROM pg_authid WHERE rolname ~ '^cfk_' ORDER BY 1"
+
+
+@pytest.fixture
+def clusters():
+    """Makes clusters; all are destroyed after the test."""
+    made = []
+
+    def make(name, settings=None):
+        made.append(Cluster(15, name, settings))
+        return made[-1]
+
+    make.made = made
+    yield make
+    for cluster in reversed(made):
+        cluster.destroy()
+
+
+def fill(session):
+    """Two projects with indexes, keys of all kinds and people. Returns the keys by name."""
+    session.execute("CREATE ROLE ann LOGIN; CREATE ROLE bob LOGIN")
+    session.execute("SELECT pc_create_index('a', 2), pc_create_index('b', 2), pc_create_project('other')")
+    for index, namespace in [("a", "n"), ("a", "m"), ("b", "n")]:
+        session.execute("""SELECT pc_upsert(%s, '[{"id": "x", "values": [1, 2]}]', %s)""", [index, namespace])
+    session.execute("SET conifer.project = 'other'")
+    session.execute("SELECT pc_create_index('a', 2)")
+    session.execute("SELECT pc_create_api_key('elsewhere')")
+    session.execute("RESET conifer.project")
+    for name, more in [
+        ("all", ""),
+        ("reader", ", control_plane => 'None', data_plane => 'ReadOnly'"),
+        ("index", ", indexes => '{b}'"),
+        ("space", ", namespaces => '{\"a\": [\"n\"]}'"),
+        ("ends", ", expires_at => '2100-01-01'"),
+        ("gone", ""),
+    ]:
+        session.execute(f"SELECT pc_create_api_key('{name}'{more})")
+    keys = dict(session.execute("SELECT name, key_id FROM pc_auth.api_key").fetchall())
+    session.execute("SELECT pc_revoke_api_key(%s)", [keys["gone"]])
+    session.execute("SELECT pc_grant_role('ann', 'OrgOwner'), pc_grant_role('bob', 'DataPlaneViewer', 'other')")
+    return keys
+
+
+def sights(cluster, database, keys):
+    """What each key and person sees."""
+    found = {}
+    for name in ["all", "reader", "index", "space", "ends", "elsewhere", "ann", "bob"]:
+        with cluster.connect(database, user=keys.get(name, name)) as session:
+            seen = {"who": session.execute("SELECT kind, project, control_plane, data_plane, scoped FROM pc_whoami()").fetchone()}
+            for table in ("i_1", "i_2", "i_3"):
+                try:
+                    rows = session.execute(f"SELECT namespace, id FROM pc_data.{table} ORDER BY 1, 2").fetchall()
+                except psycopg.errors.InsufficientPrivilege:
+                    rows = "refused"
+                seen[table] = rows
+            found[name] = seen
+    with pytest.raises(psycopg.OperationalError, match="does not exist|not permitted to log in"):
+        cluster.connect(database, user=keys["gone"])
+    return found
+
+
+def expect(found):
+    """The policies hold, wherever it is."""
+    a, b = [("m", "x"), ("n", "x")], [("n", "x")]
+    assert found["all"] == {"who": ("key", "default", "ReadWrite", "ReadWrite", False), "i_1": a, "i_2": b, "i_3": "refused"}
+    assert found["reader"] == {"who": ("key", "default", "None", "ReadOnly", False), "i_1": a, "i_2": b, "i_3": "refused"}
+    assert found["index"]["i_1"] == "refused" and found["index"]["i_2"] == b
+    assert found["space"]["i_1"] == [("n", "x")] and found["space"]["i_2"] == "refused"
+    assert found["ends"]["i_1"] == a
+    assert found["elsewhere"]["i_1"] == "refused" and found["elsewhere"]["i_3"] == []
+    assert found["ann"]["i_1"] == a and found["ann"]["i_3"] == []
+    assert found["bob"]["i_1"] == "refused" and found["bob"]["i_3"] == []
+
+
+@pytest.mark.parametrize("form", ["plain", "custom", "all"])
+def test_dump_to_another_cluster(clusters, form, tmp_path):
+    old, new = clusters("moves-old"), clusters("moves-new")
+    old.create_database("shop")
+    with old.connect("shop") as session:
+        session.execute("CREATE EXTENSION conifer")
+        keys = fill(session)
+        before = [session.execute(query).fetchall() for query in (ROLES, MEMBERS, PASSWORDS)]
+        audit = session.execute("SELECT count(*) FROM pc_audit()").fetchone()
+    expect(sights(old, "shop", keys))
+    if form == "all":
+        # CREATE ROLE postgres fails, as for everybody
+        new.run("psql", "-X", "-q", "-d", "postgres", stdin=old.run("pg_dumpall"))
+    else:
+        with new.connect("postgres") as session:
+            session.execute("CREATE ROLE ann LOGIN; CREATE ROLE bob LOGIN")
+        new.create_database("shop")
+        if form == "plain":
+            new.run("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", "shop", stdin=old.run("pg_dump", "shop"))
+        else:
+            old.run("pg_dump", "-Fc", "-f", str(tmp_path / "dump"), "shop")
+            new.run("pg_restore", "--exit-on-error", "-d", "shop", str(tmp_path / "dump"))
+    expect(sights(new, "shop", keys))
+    with new.connect("shop") as session:
+        assert [session.execute(query).fetchall() for query in (ROLES, MEMBERS, PASSWORDS)] == before
+        assert session.execute("SELECT pc_sync_roles()").fetchone() == (0,)
+        assert session.execute("SELECT count(*) FROM pc_audit()").fetchone() == audit
+        # life goes on
+        session.execute("SELECT pc_create_index('c', 2)")
+        session.execute("SELECT pc_create_api_key('later', indexes => '{c}')")
+        session.execute("SELECT pc_rotate_api_key(%s)", [keys["space"]])
+        session.execute("SELECT pc_revoke_api_key(%s)", [keys["all"]])
+    with pytest.raises(psycopg.OperationalError):
+        new.connect("shop", user=keys["all"])
+
+
+def test_restore_without_triggers(clusters):
+    old, new = clusters("moves-data"), clusters("moves-bare")
+    for cluster in (old, new):
+        cluster.create_database("shop")
+    with old.connect("shop") as session:
+        session.execute("CREATE EXTENSION conifer")
+        keys = fill(session)
+    with new.connect("postgres") as session:
+        session.execute("CREATE ROLE ann LOGIN; CREATE ROLE bob LOGIN")
+    new.run("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", "shop", stdin=old.run("pg_dump", "--no-privileges", "shop"))
+    with new.connect("shop") as session:
+        for role in keys.values():
+            if session.execute("SELECT FROM pg_roles WHERE rolname = %s", [role]).fetchall():
+                session.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+        session.execute("SET ROLE postgres; REVOKE conifer_people FROM ann, bob")
+        changed = session.execute("SELECT pc_sync_roles()").fetchone()[0]
+        assert changed >= 7
+        assert session.execute("SELECT pc_sync_roles()").fetchone() == (0,)
+        session.execute("GRANT USAGE ON SCHEMA pc, pc_data TO conifer_keys, conifer_people; GRANT SELECT ON pc.index_reg, pc.index_description TO conifer_keys, conifer_people")
+    expect(sights(new, "shop", keys))
+
+
+def test_standby(clusters):
+    primary = clusters("moves-primary")
+    primary.create_database("shop")
+    with primary.connect("shop") as session:
+        session.execute("CREATE EXTENSION conifer")
+        keys = fill(session)
+    standby = primary.standby("moves-standby")
+    clusters.made.append(standby)
+    expect(sights(standby, "shop", keys))
+    with primary.connect("shop") as session, standby.connect("shop", user=keys["all"]) as reader, \
+            standby.connect("shop", user=keys["reader"]) as other:
+        query = "SELECT id FROM pc_query('a', '[1,2]', namespace => 'n')"
+        assert reader.execute(query).fetchall() == other.execute(query).fetchall() == [("x",)]
+        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+            reader.execute("SELECT pc_delete('a', ARRAY['x'])")
+        session.execute("SELECT pc_revoke_api_key(%s)", [keys["all"]])
+
+        def refused():
+            try:
+                reader.execute(query)
+                return False
+            except psycopg.errors.InvalidAuthorizationSpecification:
+                return True
+
+        until(refused)
+        assert other.execute(query).fetchall() == [("x",)]
+
+
+def test_logical_replication(clusters):
+    """A subscriber that gets the rows gets the roles."""
+    publisher, subscriber = clusters("moves-publisher", {"wal_level": "logical"}), clusters("moves-subscriber")
+    tables = "pc_auth.project, pc_auth.group_role, pc_auth.api_key, pc_auth.key_scope, pc_auth.member, pc.index_reg"
+    for cluster in (publisher, subscriber):
+        cluster.create_database("shop")
+        with cluster.connect("shop") as session:
+            session.execute("CREATE EXTENSION conifer")
+    with subscriber.connect("shop") as there, publisher.connect("shop") as here:
+        there.execute("DELETE FROM pc_auth.project; CREATE ROLE ann LOGIN; CREATE ROLE bob LOGIN")
+        here.execute(f"CREATE PUBLICATION access FOR TABLE {tables}")
+        address = f"host={publisher.env['PGHOST']} port={publisher.env['PGPORT']} user=postgres dbname=shop"
+        there.execute(f"CREATE SUBSCRIPTION access CONNECTION '{address}' PUBLICATION access")
+        keys = fill(here)
+        wanted = here.execute(PASSWORDS).fetchall()
+        until(lambda: there.execute(PASSWORDS).fetchall() == wanted)
+        until(lambda: there.execute(MEMBERS).fetchall() == here.execute(MEMBERS).fetchall())
+        with subscriber.connect("shop", user=keys["space"]) as session:
+            assert session.execute("SELECT scoped FROM pc_whoami()").fetchone() == (True,)
+        here.execute("SELECT pc_revoke_api_key(%s)", [keys["space"]])
+        until(lambda: there.execute("SELECT FROM pg_roles WHERE rolname = %s", [keys["space"]]).fetchall() == [])
+        there.execute("DROP SUBSCRIPTION access")
+
+
+def test_nothing_is_left(clusters):
+    cluster = clusters("moves-drop")
+    for name in ("shop", "second"):
+        cluster.create_database(name)
+    with cluster.connect("shop") as session, cluster.connect("second") as second:
+        session.execute("CREATE EXTENSION conifer")
+        second.execute("CREATE EXTENSION conifer")
+        keys = fill(session)
+        # a project takes its roles along
+        session.execute("SET conifer.project = 'other'")
+        with pytest.raises(psycopg.errors.DependentObjectsStillExist, match='project "other" is not empty'):
+            session.execute("SELECT pc_delete_project('other')")
+        session.execute("SELECT pc_delete_index('a'), pc_revoke_api_key(%s)", [keys["elsewhere"]])
+        groups = "SELECT role_name FROM pc_auth.group_role g JOIN pc_auth.project p USING (project_id) WHERE p.name = 'other'"
+        gone = [name for (name,) in session.execute(groups).fetchall()]
+        assert gone
+        session.execute("RESET conifer.project; SELECT pc_delete_project('other')")
+        left = [name for (name,) in session.execute(ROLES).fetchall()]
+        assert not set(gone) & set(left) and keys["elsewhere"] not in left
+        # an index that a key is limited to takes its groups along
+        before = session.execute("SELECT count(*) FROM pg_roles WHERE rolname LIKE 'cfi%'").fetchone()
+        session.execute("SELECT pc_delete_index('b')")
+        assert session.execute("SELECT count(*) FROM pg_roles WHERE rolname LIKE 'cfi%'").fetchone() == (before[0] - 1,)
+        # a command that fails leaves all as it was
+        whole = session.execute(ROLES).fetchall()
+        with pytest.raises(psycopg.errors.DependentObjectsStillExist):
+            session.execute("DROP EXTENSION conifer")
+        assert session.execute(ROLES).fetchall() == whole
+        session.execute("BEGIN; DROP EXTENSION conifer CASCADE; ROLLBACK")
+        assert session.execute(ROLES).fetchall() == whole
+        session.execute("DROP EXTENSION conifer CASCADE")
+        assert [name for (name,) in session.execute(ROLES).fetchall()] == [
+            "conifer_gateway", "conifer_keys", "conifer_owner", "conifer_people"]
+        second.execute("SELECT pc_create_index('a', 2), pc_create_api_key('k')")
+        second.execute("DROP EXTENSION conifer CASCADE")
+        assert second.execute(ROLES).fetchall() == []
