@@ -96,6 +96,20 @@ def test_all_at_once(db, connect, tables):
             assert db.execute("SELECT sum(tuples) FROM hnsw_stats(%s)", [f"{table}_v"]).fetchone() == rows
 
 
+def test_checked_while_all_changes(db, connect):
+    """Nothing is told of an index that is as it should be, though others change blocks between two looks."""
+    db.execute("CREATE TABLE t (id serial PRIMARY KEY, ns int, v vector(8)) WITH (autovacuum_enabled = off)")
+    db.execute("CREATE INDEX t_v ON t USING hnsw (ns, v vector_l2_ops) WITH (m = 2)")
+    with Load(lambda: connect(options=LIMITS)) as load:
+        for writer in range(3):
+            load.add(insert("t", writer, 800))
+        load.add(delete("t", 3))
+        load.add(update("t", 4))
+        load.add(lambda session: session.execute("VACUUM t"))
+        for _ in range(40 * (SOAK or 2)):
+            check(db, "t_v")
+
+
 @pytest.mark.parametrize("column", ["v", "ns, v"])
 def test_made_while_the_table_is_written(db, connect, tables, column):
     """No row is left out, and none is in the index twice."""

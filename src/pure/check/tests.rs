@@ -110,7 +110,8 @@ fn bounded() {
     for number in sample.index.numbers().collect::<Vec<_>>() {
         checker.look(&mut sample.index.memory, number).unwrap();
     }
-    checker.finish(&mut sample.index.memory).unwrap();
+    checker.finish();
+    checker.roots(&mut sample.index.memory).unwrap();
     assert_eq!(checker.findings.len(), 7);
     checker.look(&mut sample.index.memory, u32::MAX).unwrap();
 
