@@ -1,10 +1,12 @@
 """Many clients in one index at once; indexes that are made while the table is written."""
 
 import random
+import threading
 
+import psycopg
 import pytest
 
-from graphs import SOAK, Load, check, scan, sequential, vector, vectors, whole
+from graphs import SOAK, Load, check, scan, sequential, until, vector, vectors, whole
 
 KEYS = 5
 SECONDS = SOAK or 4
@@ -108,6 +110,31 @@ def test_checked_while_all_changes(db, connect):
         load.add(lambda session: session.execute("VACUUM t"))
         for _ in range(40 * (SOAK or 2)):
             check(db, "t_v")
+
+
+@pytest.mark.parametrize("function", ["hnsw_recall('t_v', ARRAY[v], 1)", "hnsw_check('t_v')"])
+def test_dropped_while_looked_at(db, connect, function):
+    """Whoever waits for the table does not keep its owner from the index."""
+    db.execute("CREATE TABLE t AS SELECT '[1,1]'::vector(2) AS v; CREATE INDEX t_v ON t USING hnsw (v vector_l2_ops)")
+    reader = connect(options=LIMITS)
+    pid = reader.info.backend_pid
+    failures = []
+
+    def look():
+        try:
+            reader.execute(f"SELECT {function} FROM (SELECT '[1,1]'::vector AS v) q")
+        except psycopg.Error as failure:
+            failures.append(failure.sqlstate)
+
+    db.execute("SET deadlock_timeout = '100ms'")
+    with db.transaction():
+        db.execute("LOCK TABLE t")
+        thread = threading.Thread(target=look)
+        thread.start()
+        until(lambda: db.execute("SELECT count(*) FROM pg_locks WHERE pid = %s AND NOT granted", [pid]).fetchone() == (1,))
+        db.execute("DROP INDEX t_v")
+    thread.join()
+    assert failures == ["XX000"]  # there is no such index any more
 
 
 @pytest.mark.parametrize("column", ["v", "ns, v"])

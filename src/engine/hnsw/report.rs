@@ -70,11 +70,12 @@ impl Drop for Open {
     }
 }
 
-/// The table of an index, open until this is dropped.
-struct Table(Option<pg_sys::Relation>);
+/// The table of an index, open until this is dropped. Whoever opens both opens it first, as all others do.
+pub struct Table(Option<pg_sys::Relation>);
 
 impl Table {
-    fn of(index: pg_sys::Oid) -> Self {
+    /// That of an index; of something else, none.
+    pub fn of(index: pg_sys::Oid) -> Self {
         // SAFETY: lookups in catalogs; opened with a lock that lets others read and write, before its index is.
         unsafe {
             let oid = pg_sys::IndexGetRelation(index, true);
