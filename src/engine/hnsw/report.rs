@@ -202,7 +202,8 @@ impl Check {
 
     /// What is wrong with blocks of which something was found.
     fn again(&mut self, before: &[Finding]) -> conifer_pure::Result<Vec<Finding>> {
-        let mut numbers: Vec<u32> = before.iter().filter_map(|(_, number, _)| (*number)?.try_into().ok()).collect();
+        let mut numbers: Vec<u32> =
+            before.iter().filter_map(|(_, number, _)| (*number)?.try_into().ok()).collect();
         numbers.sort_unstable();
         numbers.dedup();
         let (mut checker, mut found) = (self.checker()?, vec![]);

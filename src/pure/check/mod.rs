@@ -136,7 +136,9 @@ impl Checker {
         let (mut next, mut met) = (owner, HashSet::new());
         while next != number {
             next = match self.read(pages, next)? {
-                Block::Node(node) if next == owner && (node.header.graph, node.header.level) == (graph, 0) => {
+                Block::Node(node)
+                    if next == owner && (node.header.graph, node.header.level) == (graph, 0) =>
+                {
                     node.header.chain
                 }
                 Block::Chain(of, whose, after) if (of, whose) == (graph, owner) && met.insert(next) => after,
