@@ -1,10 +1,12 @@
 """Many clients in one index at once; indexes that are made while the table is written."""
 
 import random
+import threading
 
+import psycopg
 import pytest
 
-from graphs import SOAK, Load, check, scan, sequential, vector, vectors, whole
+from graphs import SOAK, Load, check, scan, sequential, until, vector, vectors, whole
 
 KEYS = 5
 SECONDS = SOAK or 4
@@ -94,6 +96,45 @@ def test_all_at_once(db, connect, tables):
             db.execute(f"VACUUM {table}")
             rows = db.execute(f"SELECT count(*) FROM {table}").fetchone()
             assert db.execute("SELECT sum(tuples) FROM hnsw_stats(%s)", [f"{table}_v"]).fetchone() == rows
+
+
+def test_checked_while_all_changes(db, connect):
+    """Nothing is told of an index that is as it should be, though others change blocks between two looks."""
+    db.execute("CREATE TABLE t (id serial PRIMARY KEY, ns int, v vector(8)) WITH (autovacuum_enabled = off)")
+    db.execute("CREATE INDEX t_v ON t USING hnsw (ns, v vector_l2_ops) WITH (m = 2)")
+    with Load(lambda: connect(options=LIMITS)) as load:
+        for writer in range(3):
+            load.add(insert("t", writer, 800))
+        load.add(delete("t", 3))
+        load.add(update("t", 4))
+        load.add(lambda session: session.execute("VACUUM t"))
+        for _ in range(40 * (SOAK or 2)):
+            check(db, "t_v")
+
+
+@pytest.mark.parametrize("function", ["hnsw_recall('t_v', ARRAY[v], 1)", "hnsw_check('t_v')"])
+def test_dropped_while_looked_at(db, connect, function):
+    """Whoever waits for the table does not keep its owner from the index."""
+    db.execute("CREATE TABLE t AS SELECT '[1,1]'::vector(2) AS v; CREATE INDEX t_v ON t USING hnsw (v vector_l2_ops)")
+    reader = connect(options=LIMITS)
+    pid = reader.info.backend_pid
+    failures = []
+
+    def look():
+        try:
+            reader.execute(f"SELECT {function} FROM (SELECT '[1,1]'::vector AS v) q")
+        except psycopg.Error as failure:
+            failures.append(failure.sqlstate)
+
+    db.execute("SET deadlock_timeout = '100ms'")
+    with db.transaction():
+        db.execute("LOCK TABLE t")
+        thread = threading.Thread(target=look)
+        thread.start()
+        until(lambda: db.execute("SELECT count(*) FROM pg_locks WHERE pid = %s AND NOT granted", [pid]).fetchone() == (1,))
+        db.execute("DROP INDEX t_v")
+    thread.join()
+    assert failures == ["XX000"]  # there is no such index any more
 
 
 @pytest.mark.parametrize("column", ["v", "ns, v"])

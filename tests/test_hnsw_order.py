@@ -32,6 +32,16 @@ def large(rng, rows, dim):
     return middle + rng.standard_normal((rows, dim)), middle + rng.standard_normal((1, dim))
 
 
+def spread(rng, rows, dim):
+    """Elements of all sizes, so that squares of lengths are beyond the largest number or none."""
+    return (rng.standard_normal(size) * 10.0 ** rng.uniform(-40, 30, size) for size in ((rows, dim), (3, dim)))
+
+
+def faint(rng, rows, dim):
+    """Vectors so short that squares of their lengths are none, and queries that bring their products back."""
+    return 1e-25 * rng.standard_normal((rows, dim)), 1e28 * rng.standard_normal((3, dim))
+
+
 def text(vector):
     return "[" + ",".join(f"{x:.9g}" for x in vector) + "]"
 
@@ -41,6 +51,18 @@ def text(vector):
 @pytest.mark.parametrize("metric", OPERATORS)
 @pytest.mark.parametrize("data", [random, shell, copies, large])
 def test_order(db, data, metric, kind, dim):
+    ordered(db, data, metric, kind, dim)
+
+
+@pytest.mark.parametrize("dim", [3, 100])
+@pytest.mark.parametrize("metric", ["l2", "ip"])
+@pytest.mark.parametrize("data", [spread, faint])
+def test_order_of_any_length(db, data, metric, dim):
+    ordered(db, data, metric, "vector", dim)
+
+
+def ordered(db, data, metric, kind, dim):
+    """Assert that the rows of scans are in order."""
     vectors, queries = data(np.random.default_rng(7), 300, dim)
     if kind == "halfvec":
         vectors, queries = (np.clip(x, -60000, 60000) for x in (vectors, queries))

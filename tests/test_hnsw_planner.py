@@ -37,6 +37,8 @@ CASES = [
     (f"SELECT id FROM items ORDER BY v <-> {Q}", "Sort.*Seq Scan on items"),
     (f"SELECT id FROM items ORDER BY v <-> {Q} DESC LIMIT 10", "Sort.*Seq Scan on items"),
     (f"SELECT id FROM items ORDER BY v <+> {Q} LIMIT 10", "Sort.*Seq Scan on items"),
+    (f"SELECT id FROM items ORDER BY v <-> {Q}, v <-> '[1,2,3,4,5,6,7,8]' LIMIT 10", "Sort.*Seq Scan on items"),
+    (f"SELECT id FROM items WHERE tenant = 7 ORDER BY v <#> {Q}, v <#> '[1,2,3,4,5,6,7,8]' LIMIT 10", "Sort.*Seq Scan on items"),
     (f"SELECT id FROM items ORDER BY w <-> {Q} LIMIT 10", "Sort.*Seq Scan on items"),
     (f"SELECT id FROM items ORDER BY (v <-> {Q}) + 1 LIMIT 10", "Sort.*Seq Scan on items"),
     (f"SELECT count(*) FROM items WHERE v <-> {Q} < 5", "Aggregate.*Seq Scan on items"),

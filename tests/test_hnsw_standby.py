@@ -14,8 +14,8 @@ SECONDS = SOAK or 5
 
 @pytest.fixture
 def pair():
-    """A primary and its standby, which gives way to what it replays soon."""
-    primary = Cluster(15, "primary", {"autovacuum": "off"})
+    """A primary and its standby, which gives way to what it replays soon, and ends if a page turns out another than there."""
+    primary = Cluster(15, "primary", {"autovacuum": "off", "wal_consistency_checking": "generic"})
     standby = None
     try:
         with primary.connect("postgres") as session:

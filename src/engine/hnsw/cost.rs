@@ -36,8 +36,9 @@ pub unsafe extern "C-unwind" fn amcostestimate(
         *correlation = 0.0;
         *selectivity = 1.0;
         *pages = f64::from(info.pages);
-        if (*path).indexorderbys.is_null() || !has_key(path) || alone::is_out(info.indexoid) {
-            // Only the order makes a scan, and only within a key.
+        let orders = pgrx::PgList::<pg_sys::Node>::from_pg((*path).indexorderbys).len();
+        if orders != 1 || !has_key(path) || alone::is_out(info.indexoid) {
+            // Only the order makes a scan, one alone, and only within a key.
             (*startup, *total) = (f64::INFINITY, f64::INFINITY);
             #[cfg(feature = "pg18")]
             {

@@ -45,7 +45,7 @@ impl<'a> Fresh<'a> {
         let first = if meta.directory == 0 { META + 1 } else { DIRECTORY + 1 };
         let next = meta.layout.first_on(first);
         let new = Self { index, fork, meta, next, graphs: 1, started: None, keys: vec![] };
-        new.page(Kind::Meta, Meta::BYTES, |room| meta.write(room));
+        new.page(Kind::Meta, Meta::USED, |room| meta.write(room));
         if meta.directory != 0 {
             // Its leaves come last.
             new.page(Kind::Branch, directory::BRANCH, |room| directory::format_branch(room, 0, 0));

@@ -3,9 +3,11 @@
 
 use super::alloc::STATE;
 use super::buffer::{Index, Mode, Page};
+use super::known::META;
 use super::page::{self, Kind};
 use conifer_pure::Result;
 use conifer_pure::block::{Layout, PAGE, ROOM, State, corrupted};
+use conifer_pure::index::Meta;
 use pgrx::pg_sys;
 
 /// Most pages of a log record.
@@ -192,9 +194,15 @@ impl Change<'_> {
         if self.held.layout.unit_pages() > 1 {
             self.spread()?;
         }
+        // The server clears what lies behind the part in use of a page.
+        let first = self.roots.iter().position(|page| page.number() == META);
+        let hints = first.map(|at| page::room(self.roots[at].bytes())[Meta::USED..Meta::BYTES].to_vec());
         let state = std::mem::replace(&mut self.state, std::ptr::null_mut());
         // SAFETY: the state is that of this change; all pages are locked.
         unsafe { pg_sys::GenericXLogFinish(state) };
+        if let (Some(at), Some(hints)) = (first, hints) {
+            page::room_mut(self.roots[at].bytes_mut())[Meta::USED..Meta::BYTES].copy_from_slice(&hints);
+        }
         Ok(())
     }
 

@@ -7,7 +7,7 @@
 
 use super::alone::{self, Allowed};
 use super::buffer::Index;
-use super::report::Open;
+use super::report::{Open, Table};
 use crate::raise::raise;
 use conifer_pure::fault::{Fault, state};
 use pgrx::AnyArray;
@@ -42,6 +42,7 @@ fn hnsw_recall(index: pg_sys::Oid, queries: AnyArray, k: i32) -> Option<f64> {
     if k < 1 {
         raise(Fault::new(state::INVALID_PARAMETER_VALUE, format!("k must be at least 1, not {k}")));
     }
+    let _table = Table::of(index);
     let open = Open::of_anybody(index);
     let kind = column(Index(open.0));
     let queries = elements(&queries, kind);

@@ -15,6 +15,7 @@ use conifer_pure::search::Pages;
 use pgrx::iter::TableIterator;
 use pgrx::prelude::*;
 use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
 /// Findings that are told; with more, the index is beyond repair anyway.
 const MOST: usize = 1000;
@@ -69,11 +70,12 @@ impl Drop for Open {
     }
 }
 
-/// The table of an index, open until this is dropped.
-struct Table(Option<pg_sys::Relation>);
+/// The table of an index, open until this is dropped. Whoever opens both opens it first, as all others do.
+pub struct Table(Option<pg_sys::Relation>);
 
 impl Table {
-    fn of(index: pg_sys::Oid) -> Self {
+    /// That of an index; of something else, none.
+    pub fn of(index: pg_sys::Oid) -> Self {
         // SAFETY: lookups in catalogs; opened with a lock that lets others read and write, before its index is.
         unsafe {
             let oid = pg_sys::IndexGetRelation(index, true);
@@ -135,6 +137,97 @@ fn is_there(heap: pg_sys::Relation, tid: Tid) -> bool {
     pointer.is_some_and(|pointer| u32::from_ne_bytes(*pointer) >> 15 & 3 != 0)
 }
 
+/// Something that is not as it should be: its page, block, and what it is.
+type Finding = (Option<i64>, Option<i64>, String);
+
+/// Times that what seems wrong is looked at again: others change blocks between two looks.
+const AGAIN: usize = 4;
+
+/// An index that is looked at.
+struct Check {
+    index: Index,
+    known: Rc<Known>,
+    table: Table,
+    blocks: Blocks,
+}
+
+impl Check {
+    /// What knows the graphs as they are now.
+    fn checker(&self) -> conifer_pure::Result<Checker> {
+        let roots = roots::all(self.index, &self.known)?;
+        let roots: Vec<Root> = roots.iter().filter_map(|(_, entry)| entry.root).collect();
+        Ok(Checker::new(self.known.meta.layout, &roots, MOST))
+    }
+
+    /// Looks at one block, `again` as at one of few. Adds what `checker` does not keep.
+    fn block(&mut self, checker: &mut Checker, number: u32, again: bool, found: &mut Vec<Finding>) {
+        let Self { known, table, blocks, .. } = self;
+        let layout = &known.meta.layout;
+        let page = layout.place(number).ok().map(|place| i64::from(place.page));
+        let looked = if again { checker.look_again(blocks, number) } else { checker.look(blocks, number) };
+        match looked.and_then(|()| table.lost(blocks, layout, number)) {
+            Ok(lost) => found.extend(lost.into_iter().map(|Tid { block, offset }| {
+                let text = format!("row ({block},{offset}) is not in the table");
+                (page, Some(number.into()), text)
+            })),
+            Err(fault) => found.push((page, Some(number.into()), fault.message)),
+        }
+    }
+
+    /// What is wrong with pages, and with blocks.
+    fn all(&mut self) -> conifer_pure::Result<(Vec<Finding>, Vec<Finding>)> {
+        let mut checker = self.checker()?;
+        let (mut pages, mut found) = (vec![], vec![]);
+        let mut number = META + 1;
+        while number < self.index.pages() && pages.len() + found.len() < MOST {
+            pgrx::check_for_interrupts!();
+            let kind = page::kind(self.index.page(number, Mode::Share).bytes());
+            match kind {
+                Ok(Kind::Blocks) => {
+                    let layout = self.known.meta.layout;
+                    for slot in 0..layout.per_page() as u32 {
+                        self.block(&mut checker, layout.first_on(number) + slot, false, &mut found);
+                    }
+                }
+                Ok(Kind::Meta) => pages.push((Some(number.into()), None, "a second first page".into())),
+                Ok(_) => {}
+                Err(fault) => pages.push((Some(number.into()), None, fault.message)),
+            }
+            number += 1;
+        }
+        checker.finish();
+        self.end(checker, &mut found);
+        Ok((pages, found))
+    }
+
+    /// What is wrong with blocks of which something was found.
+    fn again(&mut self, before: &[Finding]) -> conifer_pure::Result<Vec<Finding>> {
+        let mut numbers: Vec<u32> =
+            before.iter().filter_map(|(_, number, _)| (*number)?.try_into().ok()).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let (mut checker, mut found) = (self.checker()?, vec![]);
+        for number in numbers {
+            pgrx::check_for_interrupts!();
+            self.block(&mut checker, number, true, &mut found);
+        }
+        self.end(checker, &mut found);
+        Ok(found)
+    }
+
+    /// Looks at the roots, and takes what was kept.
+    fn end(&mut self, mut checker: Checker, found: &mut Vec<Finding>) {
+        if let Err(fault) = checker.roots(&mut self.blocks) {
+            found.push((None, None, fault.message));
+        }
+        let layout = &self.known.meta.layout;
+        found.extend(checker.findings.into_iter().map(|finding| {
+            let page = layout.place(finding.number).ok().map(|place| i64::from(place.page));
+            (page, Some(finding.number.into()), finding.text)
+        }));
+    }
+}
+
 /// Looks at every page and everything that holds between blocks.
 #[pg_extern(sql = false)]
 fn hnsw_check(
@@ -143,52 +236,21 @@ fn hnsw_check(
     let table = Table::of(index);
     let open = Open::new(index);
     let index = Index(open.0);
-    let mut found: Vec<(Option<i64>, Option<i64>, String)> = vec![];
     let known = Known::of(index);
-    let layout = &known.meta.layout;
-    let mut blocks = Blocks::new(index, *layout);
-    let roots = match roots::all(index, &known) {
-        Ok(roots) => roots,
-        Err(fault) => return TableIterator::new(vec![(None, None, fault.message)]),
-    };
-    let entered: Vec<Root> = roots.iter().filter_map(|(_, entry)| entry.root).collect();
-    let mut checker = Checker::new(*layout, &entered, MOST);
-    let mut number = META + 1;
-    while number < index.pages() {
-        pgrx::check_for_interrupts!();
-        let kind = page::kind(index.page(number, Mode::Share).bytes());
-        match kind {
-            Ok(Kind::Blocks) => {
-                for slot in 0..layout.per_page() as u32 {
-                    let block = layout.first_on(number) + slot;
-                    let looked = checker
-                        .look(&mut blocks, block)
-                        .and_then(|()| table.lost(&mut blocks, layout, block));
-                    match looked {
-                        Ok(lost) => found.extend(lost.into_iter().map(|Tid { block: at, offset }| {
-                            let text = format!("row ({at},{offset}) is not in the table");
-                            (Some(number.into()), Some(block.into()), text)
-                        })),
-                        Err(fault) => found.push((Some(number.into()), Some(block.into()), fault.message)),
-                    }
-                }
+    let blocks = Blocks::new(index, known.meta.layout);
+    let mut check = Check { index, known, table, blocks };
+    let mut look = || {
+        let (mut pages, mut found) = check.all()?;
+        for _ in 0..AGAIN {
+            if found.is_empty() {
+                break;
             }
-            Ok(Kind::Meta) => found.push((Some(number.into()), None, "a second first page".into())),
-            Ok(_) => {}
-            Err(fault) => found.push((Some(number.into()), None, fault.message)),
+            found = check.again(&found)?;
         }
-        if found.len() >= MOST {
-            break;
-        }
-        number += 1;
-    }
-    if let Err(fault) = checker.finish(&mut blocks) {
-        found.push((None, None, fault.message));
-    }
-    found.extend(checker.findings.into_iter().map(|finding| {
-        let page = layout.place(finding.number).ok().map(|place| i64::from(place.page));
-        (page, Some(finding.number.into()), finding.text)
-    }));
+        pages.append(&mut found);
+        Ok(pages)
+    };
+    let found = look().unwrap_or_else(|fault: Fault| vec![(None, None, fault.message)]);
     TableIterator::new(found)
 }
 

@@ -288,7 +288,8 @@ impl Alone {
         for number in self.numbers() {
             checker.look(&mut self.memory, number)?;
         }
-        checker.finish(&mut self.memory)?;
+        checker.finish();
+        checker.roots(&mut self.memory)?;
         Ok(checker.findings)
     }
 }

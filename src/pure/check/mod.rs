@@ -10,6 +10,9 @@
 //! - Vectors are finite and have the norm that the header says; counts are in order; empty lanes are empty.
 //! - Chains lead back to their owner.
 //!
+//! Others may change blocks between two looks. Then a block seems to be wrong, and [`Checker::look_again`] tells.
+//! Blocks above the level of the entry node are as they should be, too: an insertion was cut off, or goes on.
+//!
 //! Between the death of a node and its mending, lanes lead to dead nodes; that is as it should be. A dead node keeps
 //! its lanes while others find new ones and go, so what a vacuum that was cut off leaves of it may lead anywhere.
 
@@ -23,6 +26,9 @@ use crate::fault::{Fault, Result, state};
 use crate::insert::Stored;
 use crate::search::Pages;
 use std::collections::{HashMap, HashSet};
+
+/// What is said of a chain's block that was not met on the way from a node.
+const LOST: &str = "rows of a chain that no node leads to";
 
 /// Something that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,11 +116,47 @@ impl Checker {
         Ok(())
     }
 
-    /// Looks at the roots, and at what only shows when all blocks were looked at.
+    /// Looks at what only shows when all blocks were looked at.
+    pub fn finish(&mut self) {
+        let mut lost: Vec<u32> = self.chains.difference(&self.chained).copied().collect();
+        lost.sort_unstable();
+        for number in lost {
+            self.say(number, LOST);
+        }
+    }
+
+    /// Looks at one block as if it were the only one, for what [`finish`](Self::finish) would say of it as well.
     ///
     /// # Errors
     /// As [`look`](Self::look).
-    pub fn finish(&mut self, pages: &mut impl Pages) -> Result<()> {
+    pub fn look_again(&mut self, pages: &mut impl Pages, number: u32) -> Result<()> {
+        let Block::Chain(graph, owner, _) = self.read(pages, number)? else {
+            return self.look(pages, number);
+        };
+        let (mut next, mut met) = (owner, HashSet::new());
+        while next != number {
+            next = match self.read(pages, next)? {
+                Block::Node(node)
+                    if next == owner && (node.header.graph, node.header.level) == (graph, 0) =>
+                {
+                    node.header.chain
+                }
+                Block::Chain(of, whose, after) if (of, whose) == (graph, owner) && met.insert(next) => after,
+                _ => NONE,
+            };
+            if next == NONE {
+                self.say(number, LOST);
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at the roots.
+    ///
+    /// # Errors
+    /// As [`look`](Self::look).
+    pub fn roots(&mut self, pages: &mut impl Pages) -> Result<()> {
         let mut roots: Vec<Root> = self.roots.values().copied().collect();
         roots.sort_unstable_by_key(|root| root.graph);
         for root in roots {
@@ -128,11 +170,6 @@ impl Checker {
                     );
                 }
             }
-        }
-        let mut lost: Vec<u32> = self.chains.difference(&self.chained).copied().collect();
-        lost.sort_unstable();
-        for number in lost {
-            self.say(number, "rows of a chain that no node leads to");
         }
         Ok(())
     }
@@ -204,9 +241,6 @@ impl Checker {
         };
         if node.header.state == State::Dead {
             return self.chain(pages, number, node);
-        }
-        if level > root.level {
-            self.say(number, format_args!("level {level} of a graph of {}", root.level));
         }
         let from = (number, &node.header);
         if level > 0 {

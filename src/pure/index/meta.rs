@@ -20,7 +20,7 @@
 //! | 48 | 4 | `graphs` | the number of the next key's graph |
 //! | 52 | 4 | | 0, room for a centre that is subtracted from vectors |
 //! | 64 | 20 | `entry` | the graph, if there is no key |
-//! | 128 | 4 each | hints | pages that may have room for a block, or 0; changed without log |
+//! | 128 | 4 each | hints | pages that may have room for a block, or 0; changed without log, so they lie behind what is in use |
 
 use super::entry::Entry;
 use super::{corrupted, long, put, word};
@@ -95,7 +95,9 @@ pub struct Meta {
 }
 
 impl Meta {
-    /// Bytes in use of the page.
+    /// Bytes in use of the page, as the log has it.
+    pub const USED: usize = HINT;
+    /// With the hints.
     pub const BYTES: usize = HINT + 4 * HINTS;
 
     /// Reads and checks a page.

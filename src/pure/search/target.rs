@@ -20,6 +20,10 @@ const SEEN: f64 = 6.0;
 const SUM: f64 = 2e-6;
 /// What distances are off in any case: squares of smaller numbers are none in `f32`.
 const TINY: f64 = 1e-20;
+/// Lengths that what is left out of smaller ones does not exceed: squares of them are none in `f32`, or few bits.
+const SHORT: f64 = 1e-18;
+/// As that, of a query, whose elements lose bits below 1e-38.
+const FAINT: f64 = 1e-36;
 /// Lengths of queries whose cosine SQL computes without overflows of squares in `f32`.
 const LENGTHS: std::ops::Range<f64> = 1e-12..1e12;
 
@@ -166,13 +170,14 @@ impl Target {
         }
         let off = if own == OwnForm::F16 { OFF } else { 0.0 };
         let (distance, length) = (f64::from(distance), f64::from(norm_squared).sqrt());
-        if !distance.is_finite() || !length.is_finite() || !self.length.is_finite() {
+        // Of longer ones, the largest number stands for the norm.
+        if !distance.is_finite() || norm_squared >= f32::MAX || !self.length.is_finite() {
             return (f64::NEG_INFINITY, f64::INFINITY);
         }
-        let off = off * length;
+        let off = off * length.max(SHORT);
         let seen = off * (SEEN / (self.rotated.len() as f64).sqrt()).min(1.0);
         if self.metric == Metric::InnerProduct {
-            let off = (seen + SUM * length) * self.length + TINY;
+            let off = (seen + SUM * length.max(SHORT)) * self.length.max(FAINT) + TINY;
             return (distance - off, distance + off);
         }
         let squared = distance.max(0.0);
