@@ -580,3 +580,18 @@ def test_hidden_rows(changing, name, db):
             assert alike(db, NEAREST) == []
     finally:
         db.execute("DROP OWNED BY reader; DROP ROLE reader")
+
+
+def test_recall_runs_nobody_elses_functions_as_a_superuser(db):
+    """An index on an expression calls functions of its owner's."""
+    db.execute("DROP ROLE IF EXISTS mallory; CREATE ROLE mallory; GRANT CREATE ON SCHEMA public TO mallory; SET ROLE mallory")
+    try:
+        db.execute("CREATE TABLE traps AS SELECT ARRAY[i, 1]::vector(2) AS v FROM generate_series(1, 50) i")
+        db.execute("""CREATE FUNCTION trap(v vector) RETURNS vector(2) IMMUTABLE LANGUAGE plpgsql AS $$
+                      BEGIN IF current_user <> 'mallory' THEN RAISE EXCEPTION 'ran as %', current_user; END IF; RETURN v; END $$""")
+        db.execute("CREATE INDEX traps_v ON traps USING hnsw ((public.trap(v)::vector(2)) vector_l2_ops)")
+        db.execute("RESET ROLE")
+        assert db.execute("SELECT hnsw_recall('traps_v', ARRAY['[1,1]']::vector[], 5)").fetchone() == (1.0,)
+        assert db.execute("SELECT current_user").fetchone() == ("postgres",)
+    finally:
+        db.execute("RESET ROLE; DROP OWNED BY mallory; DROP ROLE mallory")

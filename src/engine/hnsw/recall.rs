@@ -3,6 +3,8 @@
 //! Both answers come from the same statement, run as the caller, so that privileges and row-level security hold: once
 //! with the index, by the settings of the session, and once without it. A row is found if it is as near as the last
 //! of the exact answer: which of several rows at one distance are given is up to chance.
+//!
+//! A superuser's statement runs as the table's owner: an index on an expression calls functions of theirs.
 #![allow(unsafe_code)]
 
 use super::alone::{self, Allowed};
@@ -55,6 +57,7 @@ fn hnsw_recall(index: pg_sys::Oid, queries: AnyArray, k: i32) -> Option<f64> {
         .unwrap_or_else(|error| error!("{error}"))
         .unwrap_or_else(|| error!("index \"{}\" has no operator", Index(open.0).name()));
     let (mut sum, mut count) = (0.0, 0);
+    let _owner = Owner::of(&open);
     for query in queries {
         pgrx::check_for_interrupts!();
         let (exact, _) = alone::with(Allowed::None, || distances(&statement, query, kind, k));
@@ -70,6 +73,34 @@ fn hnsw_recall(index: pg_sys::Oid, queries: AnyArray, k: i32) -> Option<f64> {
         count += 1;
     }
     (count > 0).then(|| sum / f64::from(count))
+}
+
+/// In place of a superuser, the owner of the table, until it is dropped.
+struct Owner(Option<(pg_sys::Oid, i32)>);
+
+impl Owner {
+    fn of(open: &Open) -> Self {
+        let (mut user, mut context) = (pg_sys::InvalidOid, 0);
+        // SAFETY: reads, then sets, who the current user is; the index is open, and has its table's owner.
+        unsafe {
+            pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
+            if !pg_sys::superuser_arg(user) {
+                return Self(None);
+            }
+            let owner = (*(*open.0).rd_rel).relowner;
+            pg_sys::SetUserIdAndSecContext(owner, context | pg_sys::SECURITY_RESTRICTED_OPERATION as i32);
+        }
+        Self(Some((user, context)))
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        if let Some((user, context)) = self.0 {
+            // SAFETY: what was in effect before. An error that ends the transaction puts it back again.
+            unsafe { pg_sys::SetUserIdAndSecContext(user, context) }
+        }
+    }
 }
 
 /// The type of the one column.

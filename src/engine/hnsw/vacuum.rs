@@ -480,6 +480,14 @@ impl Vacuum {
         let known = self.known.clone();
         let layout = &known.meta.layout;
         let downs = self.downs();
+        let mut above: HashMap<u32, Vec<u32>> = HashMap::new();
+        let dead: HashSet<u32> = self.dead.iter().map(|(number, _)| *number).collect();
+        for upper in &self.uppers {
+            let base = self.base(&downs, upper.number);
+            if dead.contains(&base) {
+                above.entry(base).or_default().push(upper.number);
+            }
+        }
         for (key, entry) in roots {
             let Some(root) = entry.root else { continue };
             if self.alive.contains_key(&root.graph) {
@@ -503,20 +511,29 @@ impl Vacuum {
                 })??;
             }
             if empty {
-                self.remove(&key, root, own, &downs)?;
+                self.remove(&key, root, own, &downs, &above)?;
             }
         }
         Ok(())
     }
     /// Takes a graph out whose last nodes are those two, which may be one. Wherever that is cut off, the next vacuum
     /// finds a graph.
-    fn remove(&mut self, key: &Key, root: Root, own: [u32; 2], downs: &HashMap<u32, u32>) -> Result<()> {
+    fn remove(
+        &mut self,
+        key: &Key,
+        root: Root,
+        own: [u32; 2],
+        downs: &HashMap<u32, u32>,
+        above: &HashMap<u32, Vec<u32>>,
+    ) -> Result<()> {
         let known = self.known.clone();
         let layout = &known.meta.layout;
         let mut path = vec![root.entry];
         path.extend(std::iter::successors(downs.get(&root.entry), |number| downs.get(number)));
-        let theirs = |upper: &&Upper| own.contains(&self.base(downs, upper.number));
-        let uppers: Vec<u32> = self.uppers.iter().filter(theirs).map(|upper| upper.number).collect();
+        let mut uppers: Vec<u32> =
+            own.iter().filter_map(|number| above.get(number)).flatten().copied().collect();
+        uppers.sort_unstable();
+        uppers.dedup();
         for number in uppers.iter().filter(|number| !path.contains(number)) {
             let mut change = Held::lock(self.index, layout, &[*number])?.change();
             BlockMut::new(layout, change.block(*number)?)?.set_state(State::Free);
