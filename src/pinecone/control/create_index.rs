@@ -72,7 +72,7 @@ fn pc_create_index(
     if run(Mode::Write, sql, &params, |rows| rows.count) == 0 {
         raise(Fault::new(DUPLICATE_TABLE, format!("index \"{name}\" already exists")));
     }
-    create_table(&table(id), &Home::of(fcinfo).quoted, &definition);
+    create_table(&table(id), &Home::find().quoted, &definition);
     return_description(fcinfo, Mode::Write, name);
 }
 
