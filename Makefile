@@ -5,7 +5,7 @@ ROUNDS ?= 200
 ARGS ?=
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' Makefile
 
 demo: ## a private server with real data and a tour of the functions
 	@dev/demo start
@@ -15,6 +15,9 @@ demo-stop: ## stop the demo's server and remove its data
 
 install: ## release build into the server of PG_CONFIG=… (PostgreSQL 15 to 18)
 	@dev/install "$(PG_CONFIG)" release
+
+install-vector-alias: ## extension `vector` beside it, for clients of pgvector (FORCE=1 in pgvector's place)
+	@FORCE="$(FORCE)" dev/install-vector-alias "$(PG_CONFIG)"
 
 test: ## format, lint, unit tests, in-server tests on PostgreSQL 15 and 18, outside tests
 	@dev/test lint unit pgtest-15 regress-15 pgtest-18 regress-18 outside
@@ -49,4 +52,4 @@ bench-kernels: ## benchmarks of kernels, codes, graph and pages  (ARGS=for Crite
 clean-servers: ## stop all throw-away servers, remove them and the private PostgreSQL trees
 	@dev/clean-servers
 
-.PHONY: help demo demo-stop install test test-all lint unit pgtest regress outside soak bench bench-kernels clean-servers
+.PHONY: help demo demo-stop install install-vector-alias test test-all lint unit pgtest regress outside soak bench bench-kernels clean-servers

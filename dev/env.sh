@@ -49,6 +49,9 @@ bindir() {
   esac
 }
 
+# is_alias DIRECTORY: whether the extension vector of that directory is ours: it names our library.
+is_alias() { grep -qsF "'\$libdir/conifer'" "$1/vector.control"; }
+
 # logged NAME TEXT COMMAND…: says what is going on and keeps the output in target/log, to show it if it fails.
 logged() {
   local file=$log/$1.log text=$2 begin=$SECONDS

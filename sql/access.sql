@@ -44,10 +44,12 @@ COMMENT ON SCHEMA pc IS 'Conifer: registry of indexes';
 COMMENT ON SCHEMA pc_auth IS 'Conifer: projects and access';
 COMMENT ON SCHEMA pc_data IS 'Conifer: one table for each index';
 
--- Its tables are of the types in the extension's schema.
+-- Its tables are of the types in the engine's schema.
 DO $usage$
 BEGIN
-    EXECUTE pg_catalog.format('GRANT USAGE ON SCHEMA %I TO conifer_owner', pg_catalog.current_schema());
+    EXECUTE pg_catalog.format('GRANT USAGE ON SCHEMA %s TO conifer_owner',
+                              (SELECT p.pronamespace::pg_catalog.regnamespace FROM pg_catalog.pg_am a
+                                 JOIN pg_catalog.pg_proc p ON p.oid = a.amhandler WHERE a.amname = 'hnsw'));
 END
 $usage$;
 GRANT USAGE ON SCHEMA pc, pc_data TO conifer_keys, conifer_people, conifer_gateway;

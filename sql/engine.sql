@@ -1,7 +1,80 @@
 -- The vector engine: pgvector's types `vector`, `halfvec` and `sparsevec` with their functions, casts,
--- operators and aggregates, and the distances of `bit`.
--- Nothing here knows the Pinecone layer or names a schema: an extension of any name, in any schema,
--- can be made of this file alone.
+-- operators and aggregates, the distances of `bit`, and the access methods.
+--
+-- Two extensions bring it: `vector`, by this script alone and under the name that pgvector's clients create, and
+-- `conifer`, by this script and the Pinecone layer. In a database that has both, whichever came first holds the
+-- engine, and the other depends on it. The server allows neither CREATE EXTENSION in a script nor a condition
+-- around statements of one; and a `requires` would ask for CASCADE, and for a file of our own in the place of
+-- pgvector's on servers that have that for other databases. So the statements are a string here, which is
+-- executed unless the engine is there.
+--
+-- A script for ALTER EXTENSION … UPDATE has to do the same: it makes, calls and drops the function below, because an
+-- update takes away what an extension depends on, and changes the engine only if its own extension holds it.
+
+-- A function, as servers from 18 on show a statement of a script that fails as a whole.
+CREATE FUNCTION share_engine() RETURNS void LANGUAGE plpgsql AS $share$
+DECLARE
+    method name;       -- an access method of ours that is there, or of someone else by that name
+    library text;      -- where it is
+    holder name;       -- the extension it belongs to
+    schema name;       -- where that is
+    home name := pg_catalog.current_schema(); -- where this script makes its extension
+    taken text;
+BEGIN
+    -- Access methods belong to no schema, so they tell what a database has.
+    SELECT a.amname, p.probin, e.extname, n.nspname INTO method, library, holder, schema
+      FROM pg_catalog.pg_am a
+      JOIN pg_catalog.pg_proc p ON p.oid = a.amhandler::pg_catalog.oid
+      LEFT JOIN pg_catalog.pg_depend d ON d.objid = a.oid AND d.deptype = 'e'
+           AND d.classid = 'pg_catalog.pg_am'::pg_catalog.regclass::pg_catalog.oid
+           AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass::pg_catalog.oid
+      LEFT JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
+      LEFT JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
+     WHERE a.amname IN ('hnsw', 'ivfflat') ORDER BY a.amname LIMIT 1;
+    IF library <> 'MODULE_PATHNAME' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'duplicate_object',
+            MESSAGE = pg_catalog.format('access method "%s" already exists', method)
+                || coalesce(pg_catalog.format(': it belongs to extension "%s"', holder), ''),
+            DETAIL = pg_catalog.format('It is served by %s. Conifer has types, operators and access methods of the same '
+                                       'names, so a database can have one of the two.', library),
+            HINT = 'Use another database of this server. To bring the data of this one along, dump it, and restore the '
+                   'dump where extension "vector" is Conifer''s.';
+    END IF;
+    -- The server would find out by itself, but show the whole script.
+    SELECT pg_catalog.format('type "%s" already exists in schema "%s"', t.typname, n.nspname) INTO taken
+      FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+     WHERE n.nspname = home AND home IS DISTINCT FROM schema AND t.typname IN ('vector', 'halfvec', 'sparsevec');
+    IF taken IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'duplicate_object', MESSAGE = taken;
+    END IF;
+    IF holder = 'conifer' AND schema <> home THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'duplicate_object',
+            MESSAGE = pg_catalog.format('extension "conifer" has the vector types already, in schema "%s"', schema),
+            HINT = pg_catalog.format('Use CREATE EXTENSION vector SCHEMA %I.', schema);
+    END IF;
+    IF holder IS NOT NULL THEN
+        -- What `requires` would record: pg_dump makes the holder first, and no one drops it alone.
+        INSERT INTO pg_catalog.pg_depend (classid, objid, objsubid, refclassid, refobjid, refobjsubid, deptype)
+        SELECT e.tableoid, e.oid, 0, h.tableoid, h.oid, 0, 'n'
+          FROM pg_catalog.pg_extension e, pg_catalog.pg_extension h
+         WHERE e.extname IN ('conifer', 'vector') AND e.extname <> holder AND h.extname = holder
+           AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+                            WHERE d.classid = e.tableoid AND d.objid = e.oid
+                              AND d.refclassid = h.tableoid AND d.refobjid = h.oid);
+        -- The rest of the script finds the types in the holder's schema.
+        PERFORM pg_catalog.set_config('search_path', pg_catalog.format('%I, %I, pg_temp', home, schema), true);
+    END IF;
+END
+$share$;
+SELECT share_engine();
+DROP FUNCTION share_engine();
+
+DO $unless_there$
+BEGIN
+IF NOT EXISTS (SELECT FROM pg_catalog.pg_am WHERE amname = 'hnsw') THEN
+EXECUTE $engine$
 
 CREATE TYPE vector;
 
@@ -971,3 +1044,8 @@ CREATE FUNCTION hnsw_recall(index regclass, queries anyarray, k integer DEFAULT 
     AS 'MODULE_PATHNAME', 'hnsw_recall_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION hnsw_recall(regclass, anyarray, integer) IS
     'part of the k nearest rows that an hnsw index finds, mean over queries';
+
+$engine$;
+END IF;
+END
+$unless_there$;

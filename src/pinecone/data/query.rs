@@ -46,7 +46,7 @@ fn pc_query(
     if sparse_vector.is_some() {
         raise(Fault::new(FEATURE_NOT_SUPPORTED, "sparse queries are not supported yet"));
     }
-    let home = Home::of(fcinfo);
+    let home = Home::find();
     let vector = match (vector, id) {
         (Some(vector), None) => {
             check_query(&index, vector.as_slice());

@@ -15,12 +15,7 @@ use pgrx::IntoDatum;
 use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]
-fn pc_upsert(
-    index_name: Option<&str>,
-    vectors: Option<Json>,
-    namespace_name: Option<&str>,
-    fcinfo: pg_sys::FunctionCallInfo,
-) -> i64 {
+fn pc_upsert(index_name: Option<&str>, vectors: Option<Json>, namespace_name: Option<&str>) -> i64 {
     let (index, namespace) = writing("upsert", index_name, namespace_name);
     let Some(vectors) = vectors else { null("vectors") };
     let (mut ids, mut values, mut metadata) = (Vec::new(), Vec::new(), Vec::new());
@@ -31,7 +26,7 @@ fn pc_upsert(
         values.push(Vector::from_slice(&record.values).into_datum());
         metadata.push(record.metadata.map(|text| Json::parse(text).datum()));
     }
-    let vector = Home::of(fcinfo).vector();
+    let vector = Home::find().vector();
     write(
         &index,
         namespace,
@@ -50,7 +45,6 @@ fn pc_upsert_many(
     metadata: Option<RawArray>,
     sparse_values: Option<RawArray>,
     namespace_name: Option<&str>,
-    fcinfo: pg_sys::FunctionCallInfo,
 ) -> i64 {
     let (index, namespace) = writing("upsert", index_name, namespace_name);
     let Some(ids) = ids else { null("ids") };
@@ -74,7 +68,7 @@ fn pc_upsert_many(
     if sparse_values.is_some_and(|sparse| !sparse.is_all_null()) {
         raise(sparse_refusal(index.shape.metric));
     }
-    write(&index, namespace, Home::of(fcinfo).vector(), &ids, &values, metadata.as_ref())
+    write(&index, namespace, Home::find().vector(), &ids, &values, metadata.as_ref())
 }
 
 /// Writes records and returns how many rows that made. Of two records with one id the last wins. Rows

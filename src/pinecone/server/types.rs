@@ -1,11 +1,12 @@
-//! Where the extension lives, and the types it made there.
+//! Where the engine is, and the types it made there.
 #![allow(unsafe_code)]
 
 use pgrx::prelude::*;
 use pgrx::spi::quote_identifier;
 use std::ffi::CStr;
 
-/// The schema of the extension's types, operators and functions.
+/// The schema of the engine's types, operators and functions: that of `conifer`, or of the extension `vector` if that
+/// was there first and holds them.
 pub struct Home {
     schema: pg_sys::Oid,
     /// Its name, quoted for SQL.
@@ -13,15 +14,26 @@ pub struct Home {
 }
 
 impl Home {
-    /// The schema of the function being called.
-    pub fn of(fcinfo: pg_sys::FunctionCallInfo) -> Self {
-        // SAFETY: the server calls our functions with an flinfo that names them; get_namespace_name
-        // returns a C string in the current memory context, or null for a schema that is gone.
+    /// Finds it by the handler of the access method, which has one name in any schema.
+    pub fn find() -> Self {
+        // SAFETY: look-ups in catalogs, which answer InvalidOid for what is not there; get_namespace_name returns a C
+        // string in the current memory context, or null.
         unsafe {
-            let schema = pg_sys::get_func_namespace((*(*fcinfo).flinfo).fn_oid);
+            let handler = pg_sys::GetSysCacheOid(
+                pg_sys::SysCacheIdentifier::AMNAME as i32,
+                pg_sys::Anum_pg_am_amhandler as _,
+                c"hnsw".as_ptr().into(),
+                pg_sys::Datum::null(),
+                pg_sys::Datum::null(),
+                pg_sys::Datum::null(),
+            );
+            if handler == pg_sys::InvalidOid {
+                error!("access method hnsw does not exist");
+            }
+            let schema = pg_sys::get_func_namespace(handler);
             let name = pg_sys::get_namespace_name(schema);
             if name.is_null() {
-                error!("schema of function {} does not exist", (*(*fcinfo).flinfo).fn_oid.to_u32());
+                error!("schema of function {} does not exist", handler.to_u32());
             }
             Self { schema, quoted: quote_identifier(CStr::from_ptr(name).to_string_lossy()) }
         }
