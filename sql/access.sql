@@ -44,14 +44,6 @@ COMMENT ON SCHEMA pc IS 'Conifer: registry of indexes';
 COMMENT ON SCHEMA pc_auth IS 'Conifer: projects and access';
 COMMENT ON SCHEMA pc_data IS 'Conifer: one table for each index';
 
--- Its tables are of the types in the engine's schema.
-DO $usage$
-BEGIN
-    EXECUTE pg_catalog.format('GRANT USAGE ON SCHEMA %s TO conifer_owner',
-                              (SELECT p.pronamespace::pg_catalog.regnamespace FROM pg_catalog.pg_am a
-                                 JOIN pg_catalog.pg_proc p ON p.oid = a.amhandler WHERE a.amname = 'hnsw'));
-END
-$usage$;
 GRANT USAGE ON SCHEMA pc, pc_data TO conifer_keys, conifer_people, conifer_gateway;
 
 -- ---------------------------------------------------------------------------------------------
@@ -215,7 +207,7 @@ ALTER TABLE pc_auth.organisation ENABLE ALWAYS TRIGGER follow;
 CREATE FUNCTION pc_auth.before_drop() RETURNS event_trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'before_drop_wrapper';
 REVOKE EXECUTE ON FUNCTION pc_auth.before_drop() FROM PUBLIC;
-CREATE EVENT TRIGGER conifer_before_drop ON ddl_command_start WHEN TAG IN ('DROP EXTENSION')
+CREATE EVENT TRIGGER pc_before_drop ON ddl_command_start WHEN TAG IN ('DROP EXTENSION')
     EXECUTE FUNCTION pc_auth.before_drop();
 
 -- ---------------------------------------------------------------------------------------------

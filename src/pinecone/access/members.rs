@@ -10,6 +10,7 @@ use crate::pinecone::server::statement::{Mode, Param, run};
 use crate::raise::{OrRaise, raise};
 use conifer_pure::Fault;
 use conifer_pure::access::key::is_role;
+use conifer_pure::access::level::Level;
 use conifer_pure::access::principal::{Principal, denied};
 use conifer_pure::access::role::{OrgRole, Role};
 use conifer_pure::fault::quoted;
@@ -35,12 +36,20 @@ fn pc_grant_role(member: Option<&CStr>, role: Option<&str>, project: Option<&str
     if !roles::exists(&member) {
         raise(Fault::new(UNDEFINED_OBJECT, format!("role {} does not exist", quoted(&member))));
     }
+    match (Role::from_name(&role), on) {
+        (Ok(Role::Project(role)), Some(project)) => roles::prepare(project, None, role.levels().data),
+        (Ok(Role::Org(OrgRole::Owner)), _) => {
+            roles::projects().into_iter().for_each(|project| roles::prepare(project, None, Level::ReadWrite));
+        }
+        _ => {}
+    }
     let sql = "INSERT INTO pc_auth.member (member, role, project_id, granted_by) VALUES ($1, $2, $3, session_user) \
                ON CONFLICT DO NOTHING";
     as_owner(|| {
         run(Mode::Write, sql, &[Param::name(&member), Param::text(&*role), project_param(on)], |_| ())
     });
-    roles::sync_member(&member, Groups::Make);
+    // The row may have been there while the role was dropped and made again.
+    roles::sync_member(&member, Groups::Find);
     let said = format!(
         "{{\"role\":\"{role}\",\"project\":{}}}",
         on.map_or("null".into(), |_| format!("\"{}\"", Uuid::from_bytes(who.project)))
@@ -78,7 +87,8 @@ fn pc_set_default_role(role: Option<&str>, project: Option<&str>) {
     let who = principal_in(project);
     allow(&who, "set_default_role", role.unwrap_or_default(), who.admin.organisation);
     match role.map(|role| Role::from_name(role).or_raise()) {
-        None | Some(Role::Project(_) | Role::Org(OrgRole::Member)) => {}
+        Some(Role::Project(role)) => roles::prepare(Uuid::from_bytes(who.project), None, role.levels().data),
+        None | Some(Role::Org(OrgRole::Member)) => {}
         Some(Role::Org(_)) => raise(Fault::new(
             INVALID_PARAMETER_VALUE,
             format!("role {} cannot be everybody's", quoted(role.unwrap_or_default())),

@@ -3,6 +3,10 @@
 //! Roles are derived: whatever writes the rows calls this through triggers (`follow.rs`), so that a restore or a
 //! subscription leaves the same roles as the functions do. All statements here are on roles that are named by us, or by
 //! rows that only `conifer_owner` and superusers write.
+//!
+//! Rows of keys and of groups may come in by several transactions at once, as a parallel restore or a subscription's first copy
+//! writes them, and none sees the other's before they commit. So whoever joins groups holds [`LOCK`] in share mode until the
+//! end of their transaction, and whoever makes a group holds it alone; the functions make groups first.
 
 use super::elevate::{as_owner, as_superuser};
 use super::secret;
@@ -15,6 +19,9 @@ use pgrx::spi::{quote_identifier, quote_literal};
 use pgrx::{IntoDatum, Uuid};
 use std::collections::BTreeSet;
 
+/// The advisory lock that keeps apart those who join groups and those who make them.
+const LOCK: (i32, i32) = (7216, 0);
+
 /// What to do about a group that is wanted and has no row.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Groups {
@@ -26,6 +33,7 @@ pub enum Groups {
 
 /// Makes the login role of a key agree with its row. Returns whether anything was to do.
 pub fn sync_key(key: &str, make: Groups) -> bool {
+    enter(false);
     lock(key);
     let sql = "SELECT project_id, data_plane::pg_catalog.text, scoped, expires_at, verifier FROM pc_auth.api_key \
                 WHERE key_id OPERATOR(pg_catalog.=) $1 AND revoked_at IS NULL";
@@ -74,6 +82,7 @@ pub fn sync_key(key: &str, make: Groups) -> bool {
 
 /// Makes the memberships of an ordinary role agree with the roles that it was given.
 pub fn sync_member(member: &str, make: Groups) -> bool {
+    enter(false);
     lock(member);
     if !exists(member) {
         return false;
@@ -122,6 +131,7 @@ pub fn sync_owners(make: Groups) {
 
 /// Gives the default role's privileges on tables to everybody who belongs here; the policies judge each of them.
 pub fn sync_default(make: Groups) -> bool {
+    enter(false);
     let sql = "SELECT default_role, default_project FROM pc_auth.organisation WHERE default_role IS NOT NULL";
     let default: Option<(String, Option<Uuid>)> = as_owner(|| {
         run(Mode::Write, sql, &[], |rows| {
@@ -140,6 +150,7 @@ pub fn sync_default(make: Groups) -> bool {
 
 /// Makes a group's role, if its row is there, with its privileges and members; drops it if not.
 pub fn sync_group(name: &str) -> bool {
+    enter(true);
     let sql = "SELECT project_id, index_id, level::pg_catalog.text FROM pc_auth.group_role \
                 WHERE role_name OPERATOR(pg_catalog.=) $1";
     let row = as_owner(|| {
@@ -193,6 +204,17 @@ pub fn sync_group(name: &str) -> bool {
         changed |= sync_member(&member, Groups::Find);
     }
     changed | sync_default(Groups::Find)
+}
+
+/// Lets the owner of the tables, and all who have a part in them, name the types and operators in the engine's schema, which
+/// may be another than `public`, and may move.
+pub fn open_schema(schema: &str) {
+    let roles = "conifer_owner, conifer_keys, conifer_people, conifer_gateway";
+    let sql = "SELECT FROM pg_catalog.unnest(pg_catalog.string_to_array($1, ', ')) AS r (role) \
+                WHERE NOT pg_catalog.has_schema_privilege(r.role::pg_catalog.name, $2::pg_catalog.regnamespace, 'USAGE')";
+    if run(Mode::Write, sql, &[Param::text(roles), Param::text(schema)], |rows| rows.count) > 0 {
+        as_superuser(|| run_once(&format!("GRANT USAGE ON SCHEMA {schema} TO {roles}")));
+    }
 }
 
 /// Gives the groups of an index's project, and pooled sessions, their privileges on its new table.
@@ -261,7 +283,7 @@ fn group(project: Uuid, index: Option<i32>, level: Level, make: Groups) -> Optio
         if found.is_some() || make == Groups::Find {
             return found;
         }
-        lock(&format!("group of {project}"));
+        enter(true);
         find().or_else(|| {
             let name = secret::group_name(index.is_some());
             let sql = "INSERT INTO pc_auth.group_role (role_name, project_id, index_id, level) VALUES ($1, $2, $3, $4)";
@@ -353,6 +375,28 @@ fn preload() -> String {
                  FROM pg_catalog.pg_settings WHERE name OPERATOR(pg_catalog.=) 'session_preload_libraries'";
     let all = run(Mode::Write, sql, &[], |rows| rows.get::<String>(0, 0)).unwrap_or_else(|| "conifer".into());
     all.split(',').map(|library| quote_literal(library.trim())).collect::<Vec<_>>().join(", ")
+}
+
+/// Makes the groups that a key will be in, before its row is written.
+pub fn prepare(project: Uuid, indexes: Option<&[i32]>, data: Level) {
+    if data > Level::None {
+        match indexes {
+            None => drop(group(project, None, data, Groups::Make)),
+            Some(indexes) => {
+                indexes.iter().for_each(|index| drop(group(project, Some(*index), data, Groups::Make)))
+            }
+        }
+    }
+}
+
+/// Takes [`LOCK`] until the transaction ends.
+pub fn enter(alone: bool) {
+    let sql = if alone {
+        "SELECT pg_catalog.pg_advisory_xact_lock($1, $2)"
+    } else {
+        "SELECT pg_catalog.pg_advisory_xact_lock_shared($1, $2)"
+    };
+    run(Mode::Write, sql, &[Param::int(LOCK.0), Param::int(LOCK.1)], |_| ());
 }
 
 /// Until the transaction ends, nobody else changes that role.

@@ -5,6 +5,7 @@ use super::elevate::as_owner;
 use super::identity;
 use super::roles::{self, Groups};
 use crate::pinecone::server::statement::{Mode, run};
+use crate::pinecone::server::types::Home;
 use crate::raise::OrRaise;
 use conifer_pure::access::principal::denied;
 use pgrx::prelude::*;
@@ -22,6 +23,8 @@ fn pc_sync_roles() -> i64 {
             })
         })
     };
+    roles::enter(true);
+    roles::open_schema(&Home::find().quoted);
     let mut changed = 0;
     for group in texts("SELECT role_name::pg_catalog.text FROM pc_auth.group_role") {
         pgrx::check_for_interrupts!();

@@ -77,6 +77,7 @@ fn pc_create_index(
         Param::of(pg_sys::JSONBOID, Some(Json::parse(&to_json(&tags)).datum())),
         Param::uuid(project),
     ];
+    roles::open_schema(&home);
     as_owner(|| {
         if run(Mode::Write, sql, &params, |rows| rows.count) == 0 {
             raise(Fault::new(DUPLICATE_TABLE, format!("index \"{name}\" already exists")));

@@ -11,14 +11,14 @@ mod whoami;
 use super::audit::{Event, judged};
 use super::elevate::as_owner;
 use super::identity::principal_in;
-use super::roles::{self, Groups};
+use super::roles;
 use super::secret::Secret;
 use crate::pinecone::registry::{Index, name_of, not_found};
 use crate::pinecone::server::json::Json;
 use crate::pinecone::server::statement::{Mode, Param, run};
 use crate::raise::{OrRaise, raise};
 use conifer_pure::Fault;
-use conifer_pure::access::level::Levels;
+use conifer_pure::access::level::{Level, Levels};
 use conifer_pure::access::principal::{Principal, denied};
 use conifer_pure::access::scope::{Names, Scope, parse};
 use conifer_pure::fault::quoted;
@@ -161,6 +161,7 @@ struct New<'a> {
 
 /// Writes a new key.
 fn insert(new: &New<'_>) -> Secret {
+    prepare(new.project, new.scope, new.levels.data);
     let secret = Secret::draw();
     let sql = "INSERT INTO pc_auth.api_key (key_id, project_id, name, control_plane, data_plane, scoped, secret_hash, verifier, \
                                             created_by, expires_at, rotated_from) \
@@ -179,8 +180,16 @@ fn insert(new: &New<'_>) -> Secret {
     ];
     as_owner(|| run(Mode::Write, sql, &params, |_| ()));
     write_scope(&secret.role, new.scope);
-    roles::sync_key(&secret.role, Groups::Make);
     secret
+}
+
+/// Makes the groups that a key will be in.
+fn prepare(project: Uuid, scope: &Scope, data: Level) {
+    let indexes: Option<Vec<i32>> = match scope {
+        Scope::Project => None,
+        Scope::Indexes(indexes) => Some(indexes.keys().copied().collect()),
+    };
+    roles::prepare(project, indexes.as_deref(), data);
 }
 
 /// Replaces the scope of a key.

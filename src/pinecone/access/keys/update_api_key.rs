@@ -2,19 +2,20 @@
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
 use super::list_api_keys::return_keys;
-use super::{check_end, check_name, keeper_of, scope, write_scope};
+use super::{check_end, check_name, keeper_of, prepare, scope, write_scope};
 use crate::pinecone::access::audit::{Event, done};
 use crate::pinecone::access::elevate::as_owner;
-use crate::pinecone::access::roles::{self, Groups};
+use crate::pinecone::access::identity::read_scope;
 use crate::pinecone::server::json::Json;
 use crate::pinecone::server::statement::{Mode, Param, run};
 use crate::raise::{OrRaise, raise};
 use conifer_pure::Fault;
 use conifer_pure::access::level::Level;
 use conifer_pure::access::role::Wish;
+use conifer_pure::access::scope::Scope;
 use conifer_pure::fault::state::OBJECT_NOT_IN_PREREQUISITE_STATE;
-use pgrx::IntoDatum;
 use pgrx::prelude::*;
+use pgrx::{IntoDatum, Uuid};
 
 #[allow(clippy::too_many_arguments)]
 #[pg_extern(sql = false)]
@@ -36,6 +37,9 @@ fn pc_update_api_key(
     let levels = Wish { general, control_plane, data_plane, roles }.levels().or_raise();
     let expires = check_end(expires_at);
     let scope = scope(&who, indexes, namespaces);
+    let (data, old) = as_owner(|| now_of(&key));
+    let project = Uuid::from_bytes(who.project);
+    prepare(project, scope.as_ref().unwrap_or(&old), levels.map_or(data, |levels| levels.data));
     if let Some(scope) = &scope {
         write_scope(&key, scope);
     }
@@ -56,7 +60,17 @@ fn pc_update_api_key(
     if as_owner(|| run(Mode::Write, sql, &params, |rows| rows.count)) == 0 {
         raise(Fault::new(OBJECT_NOT_IN_PREREQUISITE_STATE, format!("API key \"{key}\" is revoked")));
     }
-    roles::sync_key(&key, Groups::Make);
     done(&Event { action: "update_api_key", kind: "api_key", resource: &key }, None);
     return_keys(fcinfo, Mode::Write, "k.key_id OPERATOR(pg_catalog.=) $1", Param::text(&*key));
+}
+
+/// The level on records and the scope that a key has.
+fn now_of(key: &str) -> (Level, Scope) {
+    let sql = "SELECT data_plane::pg_catalog.text, scoped FROM pc_auth.api_key WHERE key_id OPERATOR(pg_catalog.=) $1";
+    let (data, scoped) = run(Mode::Write, sql, &[Param::text(key)], |rows| {
+        let row = (rows.count > 0).then_some(0);
+        (row.and_then(|row| rows.get::<String>(row, 0)), row.and_then(|row| rows.get::<bool>(row, 1)))
+    });
+    let scope = if scoped == Some(true) { read_scope(key) } else { Scope::Project };
+    (Level::from_letter(&data.unwrap_or_default()), scope)
 }
