@@ -114,3 +114,31 @@ def test_batch_that_fails_late_leaves_nothing(db, index):
         )
     assert refused.value.diag.message_detail == 'Record "z".'
     assert everything(db, index) == before
+
+
+def test_queries_use_the_index(db):
+    """A query walks the graph of its namespace, and reads no more of the table than it returns, ties included."""
+    (table,) = db.execute("SELECT table_name::text FROM pc_create_index('walked', 8, 'euclidean')").fetchone()
+    db.execute(f"""INSERT INTO {table} SELECT 'n' || i % 2, 'r' || i,
+                   ARRAY(SELECT sin(i * j) FROM generate_series(1, 8) j)::vector FROM generate_series(1, 4000) i""")
+    db.execute(f"INSERT INTO {table} SELECT 'n0', 'same' || i, '[2,2,2,2,2,2,2,2]' FROM generate_series(1, 20) i")
+    db.execute(f"ANALYZE {table}")
+    counts = f"""SELECT t.seq_scan, i.idx_scan FROM pg_stat_user_tables t JOIN pg_stat_user_indexes i USING (relid)
+                 WHERE relid = '{table}'::regclass AND indexrelname LIKE '%values%'"""
+
+    def scans():
+        db.execute("SELECT pg_stat_force_next_flush()")
+        return db.execute(counts).fetchone()
+
+    before = scans()
+    for query, more in [("[1,1,1,1,1,1,1,1]", ""), ("[2,2,2,2,2,2,2,2]", ", include_metadata => true"), ("[1,0,1,0,1,0,1,0]", ", top_k => 100")]:
+        found = db.execute(f"SELECT id FROM pc_query('walked', '{query}', namespace => 'n0'{more})").fetchall()
+        exact = db.execute(
+            f"""SELECT id FROM {table} WHERE namespace = 'n0'
+                ORDER BY (("values" <-> '{query}') ^ 2)::real, id LIMIT {100 if 'top_k' in more else 10}"""
+        ).fetchall()
+        assert len(found) == len(exact) and len(set(found) & set(exact)) >= 0.9 * len(exact)
+        if query.startswith("[2"):
+            assert found == exact, "ties go by id"
+    after = scans()
+    assert after[1] == before[1] + 3, "the index was not used"

@@ -90,10 +90,9 @@ fn pc_query(
     let (values, read_values) = include("\"values\"", &format!("{home_name}.vector"), include_values);
     let (sparse, read_sparse) = include("sparse_values", &format!("{home_name}.sparsevec"), include_values);
     let (metadata, read_metadata) = include("metadata", "pg_catalog.jsonb", include_metadata);
-    // The inner order is the one that an index on the distance yields, ids at the cost of an incremental
-    // sort; the outer one is that of the score as it is returned, in which more rows tie. The inner limit is a
-    // constant, because the planner would take a parameter for a tenth of the table; there are few of them, because
-    // each makes a plan that is kept.
+    // The inner order is the one that an index yields; rows at the distance of the last come along, for the outer order, by
+    // score as it is returned and id, to choose from. The inner limit is a constant, because the planner would take a
+    // parameter for a tenth of the table; there are few of them, because each makes a plan that is kept.
     let most = LIMITS.into_iter().find(|limit| *limit >= top_k).unwrap_or(MAX_TOP_K);
     let sql = format!(
         "SELECT id::pg_catalog.text, ({score})::pg_catalog.float4, {values}, {sparse}, {metadata}
@@ -101,14 +100,14 @@ fn pc_query(
                         {read_values} {read_sparse} {read_metadata}
                    FROM {}
                   WHERE namespace OPERATOR(pg_catalog.=) $2
-                  ORDER BY \"values\" OPERATOR({home_name}.{operator}) $1, id
-                  LIMIT {most}) AS nearest
+                  ORDER BY \"values\" OPERATOR({home_name}.{operator}) $1
+                  FETCH FIRST {most} ROWS WITH TIES) AS nearest
           ORDER BY ({order})::pg_catalog.float4, id
           LIMIT $3",
         index.table(),
     );
     let params = [Param::of(home.vector(), vector.into_datum()), Param::text(namespace), Param::int(top_k)];
-    wanting(most as usize, || return_rows(fcinfo, Mode::Read, &sql, &params));
+    wanting(most as usize + 1, || return_rows(fcinfo, Mode::Read, &sql, &params));
 }
 
 /// The distance operator that a metric ranks by, Pinecone's score from its result `distance`, and the
