@@ -46,10 +46,13 @@ soak: ## the long variants of these, in under an hour     (ROUNDS=200, ARGS=for 
 bench: ## Conifer against pgvector, in some 10 minutes     (DATA=a directory of more sets, ARGS=--help)
 	@dev/bench $(if $(DATA),--data="$(DATA)") $(ARGS)
 
+bench-access: ## what policies cost a query                       (ARGS=rounds)
+	@dev/bench-access $(ARGS)
+
 bench-kernels: ## benchmarks of kernels, codes, graph and pages  (ARGS=for Criterion)
 	@dev/bench-kernels $(ARGS)
 
 clean-servers: ## stop all throw-away servers, remove them and the private PostgreSQL trees
 	@dev/clean-servers
 
-.PHONY: help demo demo-stop install install-vector-alias test test-all lint unit pgtest regress outside soak bench bench-kernels clean-servers
+.PHONY: help demo demo-stop install install-vector-alias test test-all lint unit pgtest regress outside soak bench bench-access bench-kernels clean-servers
