@@ -469,6 +469,10 @@ pub fn init() {
         GucContext::Userset,
         GucFlags::default(),
     );
+}
+
+/// Says that there are no other settings of that prefix: those that are not defined by now are removed.
+pub fn reserve() {
     // SAFETY: the prefix is ours.
     unsafe { pg_sys::MarkGUCPrefixReserved(c"conifer".as_ptr()) }
 }

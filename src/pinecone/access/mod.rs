@@ -32,6 +32,7 @@ mod transaction;
 pub fn init() {
     identity::init();
     audit::init();
+    identity::reserve();
     transaction::init();
     hooks::init();
 }

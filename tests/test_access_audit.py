@@ -1,0 +1,152 @@
+"""The audit: what was done and what was refused, by whom; what the report finds when something is wrong; queries under policies."""
+
+import json
+import re
+
+import psycopg
+import pytest
+
+from cluster import Cluster
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    server = Cluster(15, "audit")
+    yield server
+    server.destroy()
+
+
+@pytest.fixture
+def shop(cluster, request):
+    """A fresh database with an index of two namespaces."""
+    name = "shop"
+    cluster.drop_database(name)
+    cluster.create_database(name)
+    with cluster.connect(name) as session:
+        session.execute("CREATE EXTENSION conifer")
+        session.execute("SELECT pc_create_index('films', 4)")
+        session.execute("""INSERT INTO pc_data.i_1 SELECT 'n' || i % 2, 'r' || i,
+                           ARRAY(SELECT sin(i * j) FROM generate_series(1, 4) j)::vector FROM generate_series(1, 4000) i""")
+        session.execute("VACUUM ANALYZE pc_data.i_1")
+        yield session
+        session.execute("DROP EXTENSION conifer CASCADE")
+
+
+def key(session, name, more=""):
+    return session.execute(f"SELECT key_id FROM pc_create_api_key('{name}'{more})").fetchone()[0]
+
+
+def logged(cluster):
+    lines = (cluster.home / "log" / "server").read_text().splitlines()
+    return [json.loads(match[1]) for line in lines if (match := re.search(r"conifer audit: (\{.*\})", line))]
+
+
+def test_what_is_recorded(cluster, shop):
+    writer = key(shop, "writer")
+    reader = key(shop, "reader", ", control_plane => 'ReadOnly', data_plane => 'ReadOnly'")
+    with cluster.connect("shop", user=writer, application_name="importer") as session:
+        session.execute("SELECT pc_create_index('books', 2)")
+        session.execute("SELECT pc_configure_index('books', tags => '{\"a\": \"b\"}')")
+        session.execute("SELECT pc_delete_index('books')")
+        # rolled back with what it records
+        session.execute("BEGIN; SELECT pc_create_index('never', 2); ROLLBACK")
+    shop.execute("SELECT pc_rotate_api_key(%s)", [writer])
+    shop.execute("SELECT pc_update_api_key(%s, name => 'other')", [reader])
+    shop.execute("SELECT pc_revoke_api_key(%s)", [writer])
+    rows = shop.execute("SELECT actor, actor_type, application, project, action, resource, outcome FROM pc_audit()").fetchall()
+    assert [row[4:6] for row in rows if row[0] == writer] == [
+        ("create_index", "books"), ("configure_index", "books"), ("delete_index", "books")]
+    assert {row[1:4] for row in rows if row[0] == writer} == {("api_key", "importer", "default")}
+    ours = [row[4:6] for row in rows if row[0] == "postgres"]
+    assert ours[-3:] == [("rotate_api_key", writer), ("update_api_key", reader), ("revoke_api_key", writer)]
+    assert not any("never" == row[5] for row in rows)
+    assert shop.execute("SELECT count(*) FROM pc_audit(actor => %s, action => 'create_index')", [writer]).fetchone() == (1,)
+    assert shop.execute("SELECT count(*) FROM pc_audit(since => now() + interval '1 hour')").fetchone() == (0,)
+    for statement in ["UPDATE pc_auth.audit SET actor = 'x'", "DELETE FROM pc_auth.audit", "TRUNCATE pc_auth.audit"]:
+        with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match="cannot be changed"):
+            shop.execute(statement)
+
+
+def test_what_is_refused(cluster, shop):
+    reader = key(shop, "reader", ", data_plane => 'ReadOnly'")
+    before = len(logged(cluster))
+    with cluster.connect("shop", user=reader) as session:
+        for statement in ["SELECT pc_create_index('x', 2)", "SELECT pc_delete('films', ARRAY['r1'])", "SELECT * FROM pc_list_api_keys()",
+                          "SELECT * FROM pc_audit()", "SELECT * FROM pc_security_report()", "SELECT pc_grant_role('x', 'OrgOwner')",
+                          "SELECT pc_create_project('x')"]:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                session.execute(statement)
+    told = logged(cluster)[before:]
+    assert [event["action"] for event in told] == [
+        "create_index", "delete", "list_api_keys", "read_audit", "security_report", "grant_role", "create_project"]
+    assert {(event["actor"], event["outcome"]) for event in told} == {(reader, "failure")}
+
+
+def test_data_plane_on_request(cluster, shop):
+    reader = key(shop, "reader", ", data_plane => 'ReadOnly'")
+    with cluster.connect("shop", user=reader) as session:
+        query = "SELECT id FROM pc_query('films', '[1,0,0,0]', namespace => 'n1')"
+        session.execute(query)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            session.execute("SET conifer.audit_data_plane = off")
+        shop.execute("ALTER DATABASE shop SET conifer.audit_data_plane = on")
+        with cluster.connect("shop", user=reader) as later:
+            assert later.execute(query).fetchall() == session.execute(query).fetchall()
+            later.execute("BEGIN READ ONLY")
+            later.execute("SELECT pc_describe_index_stats('films')")
+            later.execute("COMMIT")
+    rows = shop.execute("SELECT action, resource FROM pc_audit(actor => %s)", [reader]).fetchall()
+    assert rows == [("query", "films")]
+    assert logged(cluster)[-1]["action"] == "describe_index_stats"
+
+
+FAULTS = [
+    ("ALTER TABLE pc_data.i_1 DISABLE ROW LEVEL SECURITY", "row security is off"),
+    ("ALTER TABLE pc_data.i_1 NO FORCE ROW LEVEL SECURITY", "row security is not forced"),
+    ("ALTER TABLE pc_data.i_1 OWNER TO postgres", "owned by postgres"),
+    ("DROP POLICY reading ON pc_data.i_1", "policies are missing or were changed"),
+    ("ALTER POLICY deleting ON pc_data.i_1 USING (true)", "policies are missing or were changed"),
+    ("CREATE POLICY hole ON pc_data.i_1 USING (true)", "permissive policies of others"),
+    ("GRANT SELECT ON pc_data.i_1 TO PUBLIC", "pc_data.i_1"),
+    ("GRANT conifer_owner TO {key}", "{key}"),
+    ("ALTER ROLE {key} PASSWORD 'mine'", "{key}"),
+    ("ALTER ROLE {key} CREATEDB", "{key}"),
+    ("ALTER ROLE {key} SET work_mem = '1GB'", "{key}: work_mem=1GB"),
+    ("ALTER ROLE {key} RESET ALL", "{key}"),
+    ("GRANT pg_read_all_data TO {key}", "{key} in pg_read_all_data"),
+    ("GRANT SELECT ON pg_authid TO {key}", "{key} in shop"),
+    ("CREATE FUNCTION loose() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'", "loose()"),
+    ("UPDATE pc_auth.api_key SET created_at = now() - interval '100 days'", "{key}"),
+]
+
+
+@pytest.mark.parametrize("fault, found", FAULTS)
+def test_report_finds(shop, fault, found):
+    name = key(shop, "k", ", expires_at => now() + interval '1 day'")
+    look = "SELECT state, found, advice FROM pc_security_report() WHERE state IN ('warn', 'fail') AND found LIKE %s"
+    wanted = "%" + found.format(key=name) + "%"
+    assert shop.execute(look, [wanted]).fetchall() == []
+    shop.execute("BEGIN")
+    shop.execute(fault.format(key=name))
+    rows = shop.execute(look, [wanted]).fetchall()
+    assert rows and all(advice for _, _, advice in rows)
+    shop.execute("ROLLBACK")
+
+
+def test_queries_under_policies(cluster, shop):
+    """They walk the graph of their namespace and return as many rows as are asked for."""
+    whole = key(shop, "whole")
+    limited = key(shop, "limited", """, namespaces => '{"films": ["n1"]}'""")
+    query = """SELECT id FROM pc_data.i_1 WHERE namespace = 'n1' ORDER BY "values" <=> '[1,0,1,0]' LIMIT 20"""
+    wanted = shop.execute(query).fetchall()
+    assert len(wanted) == 20
+    for name in (whole, limited):
+        with cluster.connect("shop", user=name) as session:
+            plan = "\n".join(line for (line,) in session.execute(f"EXPLAIN {query}").fetchall())
+            assert "Index Scan using i_1_namespace_values_idx" in plan
+            assert session.execute(query).fetchall() == wanted
+            # without a namespace there is no graph to walk, and nothing is missing
+            every = session.execute("""SELECT id FROM pc_data.i_1 ORDER BY "values" <=> '[1,0,1,0]' LIMIT 20""").fetchall()
+            assert len(every) == 20 and (name == whole or {f"r{2 * i + 1}" for i in range(2000)} >= {row[0] for row in every})
+            found = session.execute("SELECT id FROM pc_query('films', '[1,0,1,0]', 20, 'n1')").fetchall()
+            assert len(set(found) & set(wanted)) >= 18
