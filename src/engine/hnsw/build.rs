@@ -2,10 +2,11 @@
 #![allow(unsafe_code)]
 
 use super::buffer::Index;
-use super::class::Columns;
+use super::class::{Class, Columns};
 use super::fresh::Fresh;
 use super::key;
 use super::known::Known;
+use super::method::Method;
 use super::options::Options;
 use super::rows::Rows;
 use super::threads;
@@ -70,7 +71,7 @@ fn meta(index: Index, columns: &Columns) -> Meta {
     if dim < 1 {
         raise(Fault::new(state::INVALID_PARAMETER_VALUE, "column does not have dimensions"));
     }
-    let layout = layout(columns.class.element, columns.class.metric, dim as usize, &options);
+    let layout = layout(Method::of(index), columns.class, dim as usize, &options);
     let mut random = [0u8; 16];
     // SAFETY: fills these bytes.
     if !unsafe { pg_sys::pg_strong_random(random.as_mut_ptr().cast(), random.len()) } {
@@ -91,7 +92,8 @@ fn meta(index: Index, columns: &Columns) -> Meta {
 }
 
 /// How blocks are laid out: with codes, where there are codes for the distance.
-fn layout(element: Element, metric: Metric, dim: usize, options: &Options) -> Layout {
+fn layout(method: Method, class: Class, dim: usize, options: &Options) -> Layout {
+    let Class { element, metric } = class;
     let coded = matches!(metric, Metric::L2 | Metric::InnerProduct | Metric::Cosine);
     if coded && matches!(element, Element::F32 | Element::F16) {
         let params = Params::for_options(metric, options.m.into(), options.ef_construction.into());
@@ -100,7 +102,7 @@ fn layout(element: Element, metric: Metric, dim: usize, options: &Options) -> La
     }
     let Some(plain) = Plain::new(element.form(), metric, dim) else {
         let most = element.form().most_dims();
-        let message = format!("column cannot have more than {most} dimensions for hnsw index");
+        let message = format!("column cannot have more than {most} dimensions for {} index", method.name());
         raise(Fault::new(state::PROGRAM_LIMIT_EXCEEDED, message))
     };
     let params = Params::for_plain(options.m.into(), options.ef_construction.into());
@@ -166,6 +168,7 @@ pub unsafe extern "C-unwind" fn ambuild(
     Known::forget(index);
     let columns = Columns::of(index);
     let meta = meta(index, &columns);
+    Method::of(index).tell();
     // SAFETY: the relations are open; a context of our own for what detoasting leaves behind.
     let (heap_rows, rows) = unsafe {
         let memory = pg_sys::AllocSetContextCreateInternal(

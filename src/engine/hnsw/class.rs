@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 use super::buffer::Index;
+use super::method::Method;
 use crate::raise::raise;
 use conifer_pure::fault::{Fault, state};
 use conifer_pure::graph::Metric;
@@ -81,9 +82,9 @@ impl Columns {
         }
         let class = class(index, last + 1).unwrap_or_else(|| {
             let text = if column(types[last]).is_some() {
-                "last column of an hnsw index must be a vector"
+                "last column of an hnsw index must be a vector".to_owned()
             } else {
-                "operator class is not supported by hnsw"
+                format!("operator class is not supported by {}", Method::of(index).name())
             };
             raise(Fault::new(state::FEATURE_NOT_SUPPORTED, text))
         });

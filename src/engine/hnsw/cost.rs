@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 use super::alone;
+use super::buffer::Index;
 use super::scan::SMALL;
 use super::settings::Settings;
 use pgrx::prelude::*;
@@ -60,14 +61,26 @@ pub unsafe extern "C-unwind" fn amcostestimate(
         let (mut random, mut sequential) = (0.0, 0.0);
         pg_sys::get_tablespace_page_costs(info.reltablespace, &mut random, &mut sequential);
         let rows = (info.tuples * part).max(1.0);
-        let settings = Settings::now();
-        let near = upper(rows) + NODES * settings.ef_search as f64;
-        let search = if rows <= SMALL as f64 { rows } else { rows.min(near) };
+        let search = match settings(info).ef_search {
+            Some(ef) if rows > SMALL as f64 => rows.min(upper(rows) + NODES * ef as f64),
+            _ => rows,
+        };
         let missed = 1.0 - (f64::from(pg_sys::effective_cache_size) / f64::from(info.pages.max(1))).min(1.0);
         let page = random * (CACHED + (1.0 - CACHED) * missed) + OPERATORS * pg_sys::cpu_operator_cost;
         *startup = search * page;
         // Whoever reads on pays for each row.
         *total = *startup + rows * (page + pg_sys::cpu_index_tuple_cost);
+    }
+}
+
+/// The settings that a scan would have.
+fn settings(info: &pg_sys::IndexOptInfo) -> Settings {
+    // SAFETY: the planner has locked the index, to the end of the transaction.
+    unsafe {
+        let index = pg_sys::index_open(info.indexoid, pg_sys::NoLock as i32);
+        let settings = Settings::of(Index(index), info.tuples as usize);
+        pg_sys::index_close(index, pg_sys::NoLock as i32);
+        settings
     }
 }
 

@@ -1,18 +1,23 @@
 //! What the server is told of the access method.
 #![allow(unsafe_code)]
 
+use super::method::Method;
 use super::{build, cost, insert, options, scan, vacuum};
 use crate::engine::call::export;
 use pgrx::prelude::*;
 
-export!(hnswhandler, |_fcinfo| {
+export!(hnswhandler, |_fcinfo| routine(Method::Hnsw));
+export!(ivfflathandler, |_fcinfo| routine(Method::Ivfflat));
+
+fn routine(method: Method) -> pg_sys::Datum {
     // SAFETY: a new node of that type, all zeros, in the caller's memory.
     let mut am =
         unsafe { pgrx::PgBox::<pg_sys::IndexAmRoutine>::alloc_node(pg_sys::NodeTag::T_IndexAmRoutine) };
     am.amstrategies = 0;
-    am.amsupport = 3;
+    am.amsupport = method.support();
     am.amcanorderbyop = true;
-    am.amcanmulticol = true;
+    // pgvector has no classes for leading columns, and says that of several columns.
+    am.amcanmulticol = method == Method::Hnsw;
     am.amoptionalkey = true;
     am.amusemaintenanceworkmem = true;
     am.amparallelvacuumoptions = pg_sys::VACUUM_OPTION_PARALLEL_BULKDEL as u8;
@@ -24,14 +29,17 @@ export!(hnswhandler, |_fcinfo| {
     am.amvacuumcleanup = Some(vacuum::amvacuumcleanup);
     am.ambuildphasename = Some(build::ambuildphasename);
     am.amcostestimate = Some(cost::amcostestimate);
-    am.amoptions = Some(options::amoptions);
+    am.amoptions = match method {
+        Method::Hnsw => Some(options::of_hnsw),
+        Method::Ivfflat => Some(options::of_ivfflat),
+    };
     am.amvalidate = Some(amvalidate);
     am.ambeginscan = Some(scan::ambeginscan);
     am.amrescan = Some(scan::amrescan);
     am.amgettuple = Some(scan::amgettuple);
     am.amendscan = Some(scan::amendscan);
     pg_sys::Datum::from(am.into_pg())
-});
+}
 
 /// Classes are told apart when an index is made.
 #[pg_guard]

@@ -1,6 +1,7 @@
-//! The access method `hnsw`. `README.md` beside this file is its design: layout, locks, log, vacuum.
+//! The access method `hnsw`, also called `ivfflat`. `README.md` beside this file is its design: layout, locks, log, vacuum.
 //!
-//! - `handler`: what the server is told. `options`, `settings`: what users can choose. `class`: operator classes.
+//! - `handler`: what the server is told. `method`: that it has two names. `class`: operator classes.
+//! - `options`, `settings`: what users can choose. `setting`: one that pgvector's library may have defined.
 //! - `page`, `buffer`, `log`: pages, their locks, and changes that reach the log. `gate`: locks that no page is held for.
 //! - `known`: what an index is.
 //! - `key`: the leading columns. `roots`: from a key to its graph.
@@ -25,6 +26,7 @@ mod insert;
 mod key;
 mod known;
 mod log;
+mod method;
 mod options;
 mod page;
 mod recall;
@@ -32,6 +34,7 @@ mod report;
 mod roots;
 mod rows;
 mod scan;
+mod setting;
 mod settings;
 mod spill;
 mod support;

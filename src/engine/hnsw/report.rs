@@ -33,8 +33,8 @@ impl Open {
             let relation = pg_sys::relation_open(oid, pg_sys::AccessShareLock as i32);
             let new = Self(relation);
             let class = &*(*relation).rd_rel;
-            let ours = pg_sys::get_am_oid(c"hnsw".as_ptr(), true);
-            if class.relkind != pg_sys::RELKIND_INDEX as std::ffi::c_char || class.relam != ours {
+            let ours = [c"hnsw", c"ivfflat"].map(|name| pg_sys::get_am_oid(name.as_ptr(), true));
+            if class.relkind != pg_sys::RELKIND_INDEX as std::ffi::c_char || !ours.contains(&class.relam) {
                 let message = format!("\"{}\" is not an hnsw index", Index(relation).name());
                 raise(Fault::new(state::WRONG_OBJECT_TYPE, message));
             }

@@ -9,6 +9,7 @@ use super::blocks::Blocks;
 use super::buffer::Index;
 use super::key::{Asked, of_conditions};
 use super::known::Known;
+use super::method::Method;
 use super::roots;
 use super::settings::{IterativeScan, Settings};
 use super::value;
@@ -16,7 +17,7 @@ use crate::raise::{OrRaise, raise};
 use conifer_pure::block::{Layout, corrupted};
 use conifer_pure::fault::{Fault, state};
 use conifer_pure::index::{Entry, Key, MANY};
-use conifer_pure::search::{Hit, Limit, Order, Reach, Search, Width};
+use conifer_pure::search::{Hit, Limit, Order, Pages, Reach, Search, Width};
 use pgrx::prelude::*;
 use pgrx::{PgMemoryContexts, pg_sys};
 use std::cell::RefCell;
@@ -173,12 +174,14 @@ fn start(scan: &mut pg_sys::IndexScanDescData, state: &mut Scan) {
     alone::note(unsafe { (*scan.indexRelation).rd_id });
     if scan.numberOfOrderBys != 1 {
         // The planner makes no such plan: its cost is infinite.
-        raise(Fault::new(state::FEATURE_NOT_SUPPORTED, "cannot scan hnsw index without order"));
+        let message = format!("cannot scan {} index without order", Method::of(index).name());
+        raise(Fault::new(state::FEATURE_NOT_SUPPORTED, message));
     }
     // SAFETY: the server has set a snapshot. This is IsMVCCSnapshot().
     let kind = unsafe { (*scan.xs_snapshot).snapshot_type };
     if !matches!(kind, pg_sys::SnapshotType::SNAPSHOT_MVCC | pg_sys::SnapshotType::SNAPSHOT_HISTORIC_MVCC) {
-        raise(Fault::new(state::FEATURE_NOT_SUPPORTED, "non-MVCC snapshots are not supported with hnsw"));
+        let message = format!("non-MVCC snapshots are not supported with {}", Method::of(index).name());
+        raise(Fault::new(state::FEATURE_NOT_SUPPORTED, message));
     }
     let Some(entry) = graph(index, scan, &state.known) else {
         state.search = None;
@@ -197,16 +200,21 @@ fn start(scan: &mut pg_sys::IndexScanDescData, state: &mut Scan) {
     let query = query.and_then(|query| query.elements);
     state.ordered = query.is_some();
     let query = query.unwrap_or_else(|| value::nothing(layout));
-    let settings = Settings::now();
+    let rows = state.blocks.blocks() / layout.step();
+    let settings = Settings::of(index, rows as usize);
     let order = match settings.iterative_scan {
         IterativeScan::Off => Order::Once,
         IterativeScan::Relaxed => Order::Relaxed,
         IterativeScan::Strict => Order::Strict,
     };
-    let reach = if entry.nodes <= SMALL {
-        Reach::All
-    } else {
-        Reach::Near(Width::of(layout, settings.ef_search, settings.rows))
+    let reach = match settings.ef_search.filter(|_| entry.nodes > SMALL) {
+        Some(ef) => {
+            let width = Width::of(layout, ef, settings.rows);
+            // Nobody counts on so many at once.
+            let least = if Method::of(index) == Method::Ivfflat { width.nodes } else { width.least };
+            Reach::Near(Width { least, ..width })
+        }
+        None => Reach::All,
     };
     let search = state.search.get_or_insert_with(|| search_for(*layout));
     search.start(&state.known.rotation, &query, entry.root, reach, order).or_raise();

@@ -1,14 +1,15 @@
-//! The settings `hnsw.*`, pgvector's.
-//!
-//! pgvector's library may be loaded in the same process. Whoever comes first defines them, and the other reads
-//! them by name.
+//! The settings `hnsw.*` and `ivfflat.*`, pgvector's.
 #![allow(unsafe_code)]
 
+use super::buffer::Index;
+use super::method::Method;
+use super::options;
+use super::setting::Setting;
+use conifer_pure::search::Lists;
 use pgrx::prelude::*;
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum};
 use std::cell::Cell;
-use std::ffi::CStr;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::str::FromStr;
 
 /// What a scan does when its first rows are used up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PostgresGucEnum)]
@@ -24,13 +25,50 @@ pub enum IterativeScan {
     Strict,
 }
 
-static EF_SEARCH: GucSetting<i32> = GucSetting::<i32>::new(40);
-static ITERATIVE_SCAN: GucSetting<IterativeScan> = GucSetting::<IterativeScan>::new(IterativeScan::Off);
-static MAX_SCAN_TUPLES: GucSetting<i32> = GucSetting::<i32>::new(20_000);
-static SCAN_MEM_MULTIPLIER: GucSetting<f64> = GucSetting::<f64>::new(1.0);
+impl FromStr for IterativeScan {
+    type Err = ();
 
-/// Someone else has defined them.
-static FOREIGN: AtomicBool = AtomicBool::new(false);
+    fn from_str(name: &str) -> Result<Self, ()> {
+        match name {
+            "off" => Ok(Self::Off),
+            "relaxed_order" => Ok(Self::Relaxed),
+            "strict_order" => Ok(Self::Strict),
+            _ => Err(()),
+        }
+    }
+}
+
+/// The same of `ivfflat`, as far as pgvector's has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PostgresGucEnum)]
+enum MoreProbes {
+    #[name = c"off"]
+    Off,
+    #[name = c"relaxed_order"]
+    Relaxed,
+}
+
+impl FromStr for MoreProbes {
+    type Err = ();
+
+    fn from_str(name: &str) -> Result<Self, ()> {
+        match name {
+            "off" => Ok(Self::Off),
+            "relaxed_order" => Ok(Self::Relaxed),
+            _ => Err(()),
+        }
+    }
+}
+
+static EF_SEARCH: Setting<i32> = Setting::new(c"hnsw.ef_search", GucSetting::<i32>::new(40));
+static ITERATIVE_SCAN: Setting<IterativeScan> =
+    Setting::new(c"hnsw.iterative_scan", GucSetting::<IterativeScan>::new(IterativeScan::Off));
+static MAX_SCAN_TUPLES: Setting<i32> = Setting::new(c"hnsw.max_scan_tuples", GucSetting::<i32>::new(20_000));
+static SCAN_MEM_MULTIPLIER: Setting<f64> =
+    Setting::new(c"hnsw.scan_mem_multiplier", GucSetting::<f64>::new(1.0));
+static PROBES: Setting<i32> = Setting::new(c"ivfflat.probes", GucSetting::<i32>::new(1));
+static MORE_PROBES: Setting<MoreProbes> =
+    Setting::new(c"ivfflat.iterative_scan", GucSetting::<MoreProbes>::new(MoreProbes::Off));
+static MAX_PROBES: Setting<i32> = Setting::new(c"ivfflat.max_probes", GucSetting::<i32>::new(32_768));
 
 thread_local! {
     static WANTED: Cell<Option<usize>> = const { Cell::new(None) };
@@ -51,8 +89,8 @@ pub fn wanting<R>(rows: usize, run: impl FnOnce() -> R) -> R {
 /// The settings of a scan.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Settings {
-    /// `hnsw.ef_search`
-    pub ef_search: usize,
+    /// `hnsw.ef_search`; none to look at all rows.
+    pub ef_search: Option<usize>,
     /// Rows that are wanted, if that is known.
     pub rows: Option<usize>,
     /// `hnsw.iterative_scan`
@@ -65,75 +103,56 @@ pub struct Settings {
 
 /// Defines the settings, unless they are there.
 pub fn init() {
-    let name = c"hnsw.ef_search";
-    // SAFETY: looks a setting up; -1 as 0 if there is none.
-    let there = unsafe {
-        !pg_sys::GetConfigOption(name.as_ptr(), true, false).is_null()
-            && pg_sys::GetConfigOptionFlags(name.as_ptr(), true) as u32 & pg_sys::GUC_CUSTOM_PLACEHOLDER == 0
-    };
-    FOREIGN.store(there, Relaxed);
-    if there {
-        return;
+    let (context, flags) = (|| GucContext::Userset, GucFlags::default);
+    EF_SEARCH.define(|name, value| {
+        let text = c"Sets the size of the dynamic candidate list for search";
+        let range = c"Valid range is 1..1000.";
+        GucRegistry::define_int_guc(name, text, range, value, 1, 1000, context(), flags());
+    });
+    let mode = c"Sets the mode for iterative scans";
+    ITERATIVE_SCAN.define(|name, value| {
+        GucRegistry::define_enum_guc(name, mode, c"", value, context(), flags());
+    });
+    MAX_SCAN_TUPLES.define(|name, value| {
+        let text = c"Sets the max number of tuples to visit for iterative scans";
+        GucRegistry::define_int_guc(name, text, c"", value, 1, i32::MAX, context(), flags());
+    });
+    SCAN_MEM_MULTIPLIER.define(|name, value| {
+        let text = c"Sets the multiple of work_mem to use for iterative scans";
+        GucRegistry::define_float_guc(name, text, c"", value, 1.0, 1000.0, context(), flags());
+    });
+    PROBES.define(|name, value| {
+        let (text, range) = (c"Sets the number of probes", c"Valid range is 1..lists.");
+        GucRegistry::define_int_guc(name, text, range, value, 1, 32_768, context(), flags());
+    });
+    MORE_PROBES.define(|name, value| {
+        GucRegistry::define_enum_guc(name, mode, c"", value, context(), flags());
+    });
+    MAX_PROBES.define(|name, value| {
+        let text = c"Sets the max number of probes for iterative scans";
+        GucRegistry::define_int_guc(name, text, c"", value, 1, 32_768, context(), flags());
+    });
+    // SAFETY: the prefixes are known now, with all settings that begin with them.
+    unsafe {
+        pg_sys::MarkGUCPrefixReserved(c"hnsw".as_ptr());
+        pg_sys::MarkGUCPrefixReserved(c"ivfflat".as_ptr());
     }
-    GucRegistry::define_int_guc(
-        name,
-        c"Sets the size of the dynamic candidate list for search",
-        c"Valid range is 1..1000.",
-        &EF_SEARCH,
-        1,
-        1000,
-        GucContext::Userset,
-        GucFlags::default(),
-    );
-    GucRegistry::define_enum_guc(
-        c"hnsw.iterative_scan",
-        c"Sets the mode for iterative scans",
-        c"",
-        &ITERATIVE_SCAN,
-        GucContext::Userset,
-        GucFlags::default(),
-    );
-    GucRegistry::define_int_guc(
-        c"hnsw.max_scan_tuples",
-        c"Sets the max number of tuples to visit for iterative scans",
-        c"",
-        &MAX_SCAN_TUPLES,
-        1,
-        i32::MAX,
-        GucContext::Userset,
-        GucFlags::default(),
-    );
-    GucRegistry::define_float_guc(
-        c"hnsw.scan_mem_multiplier",
-        c"Sets the multiple of work_mem to use for iterative scans",
-        c"",
-        &SCAN_MEM_MULTIPLIER,
-        1.0,
-        1000.0,
-        GucContext::Userset,
-        GucFlags::default(),
-    );
-    // SAFETY: the prefix is ours now.
-    unsafe { pg_sys::MarkGUCPrefixReserved(c"hnsw".as_ptr()) }
 }
 
-/// A setting that someone else has defined.
-fn foreign(name: &CStr) -> Option<String> {
-    // SAFETY: what comes back is null or a string that lives until the next call.
-    unsafe {
-        let text = pg_sys::GetConfigOption(name.as_ptr(), true, false);
-        if text.is_null() { None } else { Some(CStr::from_ptr(text).to_string_lossy().into_owned()) }
-    }
-}
+/// Memory that a search takes for each row it reads, in bytes, at most: each row that it leads to is a candidate.
+const BYTES: usize = 1024;
 
 impl Settings {
-    /// The present ones.
-    pub fn now() -> Self {
-        let set = Self::set();
+    /// Those for a scan of an index with about so many rows.
+    pub fn of(index: Index, rows: usize) -> Self {
+        let set = match Method::of(index) {
+            Method::Hnsw => Self::of_hnsw(),
+            Method::Ivfflat => Self::of_ivfflat(rows, options::lists(index)),
+        };
         match WANTED.get() {
             Some(rows) => Self {
                 rows: Some(rows),
-                ef_search: set.ef_search.max(rows),
+                ef_search: set.ef_search.map(|ef| ef.max(rows)),
                 iterative_scan: IterativeScan::Strict,
                 max_scan_tuples: set.max_scan_tuples.max(4 * rows as u64),
                 ..set
@@ -142,31 +161,41 @@ impl Settings {
         }
     }
 
-    fn set() -> Self {
-        // SAFETY: a variable of this process.
-        let work_mem = unsafe { pg_sys::work_mem } as f64 * 1024.0;
-        if !FOREIGN.load(Relaxed) {
-            return Self {
-                ef_search: EF_SEARCH.get() as usize,
-                rows: None,
-                iterative_scan: ITERATIVE_SCAN.get(),
-                max_scan_tuples: MAX_SCAN_TUPLES.get() as u64,
-                memory: (SCAN_MEM_MULTIPLIER.get() * work_mem) as usize,
-            };
-        }
-        fn number<T: std::str::FromStr>(name: &CStr, default: T) -> T {
-            foreign(name).and_then(|text| text.parse().ok()).unwrap_or(default)
-        }
+    fn of_hnsw() -> Self {
         Self {
-            ef_search: number(c"hnsw.ef_search", 40),
+            ef_search: Some(EF_SEARCH.get() as usize),
             rows: None,
-            iterative_scan: match foreign(c"hnsw.iterative_scan").as_deref() {
-                Some("relaxed_order") => IterativeScan::Relaxed,
-                Some("strict_order") => IterativeScan::Strict,
-                _ => IterativeScan::Off,
-            },
-            max_scan_tuples: number(c"hnsw.max_scan_tuples", 20_000),
-            memory: (number(c"hnsw.scan_mem_multiplier", 1.0) * work_mem) as usize,
+            iterative_scan: ITERATIVE_SCAN.get(),
+            max_scan_tuples: MAX_SCAN_TUPLES.get() as u64,
+            memory: memory(),
         }
     }
+
+    /// Lists give all their rows, in the order of distance; a graph, which ends after the first, has to go on.
+    fn of_ivfflat(rows: usize, lists: u32) -> Self {
+        let probes = PROBES.get() as u32;
+        let first = Lists::new(rows, lists, probes);
+        let (iterative_scan, last) = match MORE_PROBES.get() {
+            MoreProbes::Off => (IterativeScan::Strict, first),
+            MoreProbes::Relaxed => {
+                (IterativeScan::Relaxed, Lists::new(rows, lists, probes.max(MAX_PROBES.get() as u32)))
+            }
+        };
+        let max_scan_tuples = if last.rows >= rows { u64::MAX } else { last.rows as u64 };
+        Self {
+            ef_search: first.ef,
+            rows: None,
+            iterative_scan,
+            max_scan_tuples,
+            // Probes ask for rows, whatever that takes.
+            memory: memory().max(first.rows.saturating_mul(BYTES)),
+        }
+    }
+}
+
+/// What a search that goes on may take.
+fn memory() -> usize {
+    // SAFETY: a variable of this process.
+    let work_mem = unsafe { pg_sys::work_mem } as f64 * 1024.0;
+    (SCAN_MEM_MULTIPLIER.get() * work_mem) as usize
 }

@@ -1,4 +1,4 @@
-//! pgvector's support functions 3, which tell its access method what a type is.
+//! pgvector's support functions 3 of `hnsw` and 5 of `ivfflat`, which tell its access methods what a type is.
 //!
 //! Ours knows the types by support function 1, and calls none of these. Operator classes that were made by hand for
 //! pgvector name them, so they are there, and give what pgvector's mean: how many dimensions an index takes.
@@ -29,3 +29,5 @@ fn point(info: &'static Info) -> pg_sys::Datum {
 export!(hnsw_halfvec_support, |_fcinfo| point(&HALFVEC));
 export!(hnsw_bit_support, |_fcinfo| point(&BIT));
 export!(hnsw_sparsevec_support, |_fcinfo| point(&SPARSEVEC));
+export!(ivfflat_halfvec_support, |_fcinfo| point(&HALFVEC));
+export!(ivfflat_bit_support, |_fcinfo| point(&BIT));

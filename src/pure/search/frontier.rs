@@ -59,8 +59,14 @@ impl Frontier {
 
     #[inline]
     fn limit(&self) -> f32 {
+        self.reach() + self.off
+    }
+
+    /// How far all nodes are likely read that are not farther: the distance of the `most`-th nearest.
+    #[inline]
+    pub(crate) fn reach(&self) -> f32 {
         match self.nearest.last() {
-            Some(last) if self.nearest.len() >= self.most => *last + self.off,
+            Some(last) if self.nearest.len() >= self.most => *last,
             _ => f32::INFINITY,
         }
     }

@@ -4,7 +4,7 @@
 //! - `frontier`: candidates of the lowest level, and when to stop. `pool`: those of the levels above. `visited`: who has
 //!   been read.
 //! - `target`: the query as blocks are compared with it. `hop`: what is taken from a block.
-//! - `scan`: the order of events ([`Search`]).
+//! - `scan`: the order of events ([`Search`]); `waiting`: what it keeps for later. `lists`: how far to look where `ivfflat` is asked.
 //!
 //! As in SymphonyQG (Gou, Gao, Xu and Long, SIGMOD 2025), candidates are in the order of the distance that the codes of
 //! their neighbours estimate. The first that was not read is read: that gives its exact distance, with which it enters the
@@ -38,6 +38,7 @@
 
 mod frontier;
 pub(crate) mod hop;
+mod lists;
 mod memory;
 mod pages;
 pub(crate) mod pool;
@@ -46,7 +47,9 @@ pub(crate) mod target;
 #[cfg(test)]
 mod tests;
 pub(crate) mod visited;
+mod waiting;
 
+pub use lists::Lists;
 pub use memory::Memory;
 pub use pages::{Pages, gather};
 pub use scan::{Effort, Hit, Limit, Order, Reach, Search, Width};

@@ -6,6 +6,7 @@ use super::pages::Pages;
 use super::pool::{Candidate, Pool};
 use super::target::Target;
 use super::visited::Visited;
+use super::waiting::Waiting;
 use crate::block::{BlockRef, ChainRef, Layout, NONE, Root, State, Tid, corrupted};
 use crate::fault::Result;
 use crate::rotation::Rotation;
@@ -75,7 +76,8 @@ pub enum Order {
     Once,
     /// More batches, each in the order of distance.
     Relaxed,
-    /// More batches, without the rows that are nearer than one before.
+    /// More batches, without the rows that are nearer than one before. So that few are, a batch ends where the search
+    /// has looked, and what was read farther out waits for the next one.
     Strict,
 }
 
@@ -131,8 +133,8 @@ const MOST_BREAKS: usize = 100;
 
 /// A node that was read.
 #[derive(Debug, Clone, Copy)]
-struct Found {
-    distance: f32,
+pub(super) struct Found {
+    pub(super) distance: f32,
     number: u32,
     /// On level 0, the node's rows; above, only `chain` is used, for the block one level lower.
     tid: Tid,
@@ -144,7 +146,7 @@ struct Found {
 }
 
 impl Found {
-    fn order(&self, other: &Self) -> std::cmp::Ordering {
+    pub(super) fn order(&self, other: &Self) -> std::cmp::Ordering {
         self.distance.total_cmp(&other.distance).then(self.number.cmp(&other.number))
     }
 }
@@ -170,6 +172,8 @@ pub struct Search {
     /// Nodes of the batch, ascending once it is complete, and how many of them were given out.
     batch: Vec<Found>,
     given: usize,
+    /// Nodes that were read and wait for the next batch.
+    waiting: Waiting,
     /// Further rows of the last of these, the last first.
     rows: Vec<Tid>,
     /// Distance of the last row that was given out.
@@ -201,6 +205,7 @@ impl Search {
             frontier: Frontier::default(),
             batch: vec![],
             given: 0,
+            waiting: Waiting::new(),
             rows: vec![],
             farthest: f32::NEG_INFINITY,
             last: f64::NEG_INFINITY,
@@ -233,6 +238,7 @@ impl Search {
         self.pool.start(0);
         self.frontier.start(self.width.nodes);
         self.batch.clear();
+        self.waiting.clear();
         self.rows.clear();
         (self.given, self.last, self.highest) = (0, f64::NEG_INFINITY, f64::NEG_INFINITY);
         (self.farthest, self.effort) = (f32::NEG_INFINITY, Effort::default());
@@ -274,25 +280,41 @@ impl Search {
         keeps
     }
 
-    /// Notes which of the batch certainly are in the right order.
-    fn sort(&mut self) {
-        let Self { batch, target, layout, order, last, highest, .. } = self;
+    /// Orders the batch, and notes which certainly are in the right order. With a limit, those beyond it wait, but for
+    /// the first `least`, and those within it who have waited join the batch; with none, all do.
+    fn sort(&mut self, within: Option<f32>, least: usize) {
+        let Self { batch, waiting, target, layout, order, last, highest, .. } = self;
+        let bounds = |found: &Found| target.bounds(layout.own(), found.distance, found.norm);
+        batch.sort_unstable_by(Found::order);
+        let joined = batch.len();
+        match within {
+            Some(limit) => {
+                let within = batch.partition_point(|found| found.distance <= limit);
+                for found in batch.drain(within.max(least).min(joined)..) {
+                    waiting.push(found, target.shown(found.distance), bounds(&found).0);
+                }
+                batch.extend(waiting.within(limit));
+            }
+            None => batch.extend(waiting.all()),
+        }
         batch.sort_unstable_by(Found::order);
         let strict = *order == Order::Strict;
         let mut last = if strict { highest.max(*last) } else { f64::NEG_INFINITY };
         for found in batch.iter_mut() {
-            let (low, high) = target.bounds(layout.own(), found.distance, found.norm);
+            let (low, high) = bounds(found);
             // Rows with vectors that differ may have become one node by the rounding.
             let exact = low == high;
             found.certain = (low > last || low == last && exact) && (exact || found.chain == NONE);
             last = last.max(high);
         }
         *highest = last;
-        // The next batch starts about where this one ends.
-        let end = batch.last().filter(|_| strict);
-        let mut next = end.map_or(f64::INFINITY, |end| target.bounds(layout.own(), end.distance, end.norm).0);
+        let mut next = waiting.floor(|distance| target.shown(distance));
+        if let Some(end) = batch.last().filter(|_| strict) {
+            // The next batch starts about where this one ends.
+            next = next.min(bounds(end).0);
+        }
         for found in batch.iter_mut().rev() {
-            let (low, high) = target.bounds(layout.own(), found.distance, found.norm);
+            let (low, high) = bounds(found);
             found.certain &= high < next || high == next && low == high;
             next = next.min(low);
             found.floor = next;
@@ -304,6 +326,7 @@ impl Search {
         self.visited.bytes()
             + self.target.bytes()
             + self.frontier.bytes()
+            + self.waiting.bytes()
             + self.batch.capacity() * size_of::<Found>()
     }
 
@@ -326,28 +349,29 @@ impl Search {
                 continue;
             }
             let root = self.root.take();
-            if root.is_none() && (self.order == Order::Once || self.is_over()) {
+            if root.is_none() && self.order == Order::Once {
                 return Ok(None);
             }
             self.batch.clear();
             self.given = 0;
+            let least = if root.is_some() { self.width.least } else { 0 };
             if let Some(root) = root.filter(|_| self.all) {
                 self.sweep(pages, root.origin)?;
             } else if let Some(root) = root {
                 self.descend(pages, root)?;
                 self.walk(pages, false)?;
             } else {
-                if self.is_over() {
-                    return Ok(None);
+                if !self.is_over() {
+                    let Self { frontier, visited, .. } = self;
+                    frontier.next(|number| !visited.contains(number));
+                    self.walk(pages, true)?;
                 }
-                let Self { frontier, visited, .. } = self;
-                frontier.next(|number| !visited.contains(number));
-                self.walk(pages, true)?;
-                if self.batch.is_empty() {
+                if self.batch.is_empty() && self.waiting.is_empty() {
                     return Ok(None);
                 }
             }
-            self.sort();
+            let more = self.order == Order::Strict && !self.all && !self.batch.is_empty();
+            self.sort(more.then(|| self.frontier.reach()), least);
             if self.batch.is_empty() && self.order == Order::Once {
                 return Ok(None);
             }

@@ -195,13 +195,14 @@ fn options_are_heeded() {
 /// What is said of the order holds for the distances of the vectors as they came in.
 #[test]
 fn certain_is_certain() {
-    for (metric, dim) in
-        [(Metric::L2, 8), (Metric::L2, 40), (Metric::Cosine, 200), (Metric::InnerProduct, 40)]
+    let sets = [(Metric::L2, 8), (Metric::L2, 40), (Metric::Cosine, 200), (Metric::InnerProduct, 40)];
+    for ((metric, dim), (order, ef)) in
+        sets.into_iter().flat_map(|set| [(set, (Order::Once, 100)), (set, (Order::Strict, 20))])
     {
         let mut index = made(metric, dim, 400);
         let mut certain = 0;
         for query in Noise(7).clusters(5, dim) {
-            let (hits, search) = index.search(&query, index.width(100, None), Order::Once).unwrap();
+            let (hits, search) = index.search(&query, index.width(ef, None), order).unwrap();
             let shown = |hit: &Hit| {
                 let exact = index.exact(&query, row(hit.tid));
                 match metric {
@@ -220,6 +221,9 @@ fn certain_is_certain() {
                         hits[..i].iter().all(|h| shown(h) < exact)
                             && hits[i + 1..].iter().all(|h| shown(h) > exact)
                     );
+                } else {
+                    // What waits to be put in order goes out before anything that is nearer comes.
+                    assert!(hits[i..].iter().all(|h| shown(h) >= hit.floor));
                 }
                 certain += usize::from(hit.certain);
             }
@@ -328,6 +332,8 @@ fn resumes() {
             assert!(strict.windows(2).all(|w| w[0].distance <= w[1].distance));
             let strict: HashSet<usize> = strict.iter().map(|hit| row(hit.tid)).collect();
             assert!(strict.is_subset(&rows) && strict.len() >= once.len());
+            // Few come too late, however short the batches.
+            assert!(strict.len() >= 490, "{metric:?} {ef}: {}", strict.len());
         }
     }
 }
@@ -431,4 +437,28 @@ fn widths() {
     assert_eq!(coded.width(10, Some(100)), coded.width(150, None));
     assert_eq!(coded.width(0, None), coded.width(1, None));
     assert_eq!(made(Metric::L2, 3, 30).width(40, None), Width { nodes: 40, least: 40, hops: usize::MAX });
+}
+
+/// A strict search gives nearly all that it reads, in order, however little estimates tell and wherever it is cut off.
+#[test]
+fn strict_order_wastes_little() {
+    let (dim, n) = (256, if cfg!(miri) { 300 } else { 3000 });
+    let mut noise = Noise(7);
+    let mut vector = || (0..dim).map(|_| noise.uniform() - 0.5).collect::<Vec<f32>>();
+    let rows = (0..n).map(|_| vector()).collect();
+    let query = vector();
+    let mut index = index(Metric::L2, dim, rows, Options::default());
+    for hops in [1, 300, 400, 1000, 2000] {
+        let mut search = Search::new(*index.memory.layout());
+        let near = Reach::Near(index.width(40, None));
+        search.start(&index.rotation, &query, index.root, near, Order::Strict).unwrap();
+        search.limit(Limit { hops, bytes: usize::MAX });
+        let mut hits = vec![];
+        while let Some(hit) = search.next(&mut index.memory).unwrap() {
+            hits.push(hit);
+        }
+        assert!(hits.is_sorted_by(|a, b| a.distance <= b.distance));
+        let read = search.effort.hops;
+        assert!(hits.len() as u64 * 100 >= read * 94, "{} of {read}", hits.len());
+    }
 }

@@ -1,0 +1,53 @@
+//! A setting that someone else may have defined.
+//!
+//! pgvector's library can be loaded in the same process. Whoever comes first defines a setting, and the other reads it by
+//! name. An older pgvector has fewer of them, so each is looked up.
+#![allow(unsafe_code)]
+
+use pgrx::guc::GucValue;
+use pgrx::{GucSetting, pg_sys};
+use std::ffi::CStr;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+/// The value of a setting.
+pub struct Setting<T: GucValue> {
+    name: &'static CStr,
+    ours: GucSetting<T>,
+    /// Someone else has defined it.
+    foreign: AtomicBool,
+}
+
+impl<T: GucValue + FromStr> Setting<T> {
+    /// One that is not defined yet, with its default.
+    pub const fn new(name: &'static CStr, ours: GucSetting<T>) -> Self {
+        Self { name, ours, foreign: AtomicBool::new(false) }
+    }
+
+    /// Defines it, unless it is there.
+    pub fn define(&'static self, define: impl FnOnce(&'static CStr, &'static GucSetting<T>)) {
+        let name = self.name.as_ptr();
+        // SAFETY: looks a setting up; -1 as 0 if there is none.
+        let there = unsafe {
+            !pg_sys::GetConfigOption(name, true, false).is_null()
+                && pg_sys::GetConfigOptionFlags(name, true) as u32 & pg_sys::GUC_CUSTOM_PLACEHOLDER == 0
+        };
+        self.foreign.store(there, Relaxed);
+        if !there {
+            define(self.name, &self.ours);
+        }
+    }
+
+    /// The present value.
+    pub fn get(&self) -> T {
+        if !self.foreign.load(Relaxed) {
+            return self.ours.get();
+        }
+        // SAFETY: what comes back is null or a string that lives until the next call.
+        let text = unsafe {
+            let text = pg_sys::GetConfigOption(self.name.as_ptr(), true, false);
+            (!text.is_null()).then(|| CStr::from_ptr(text).to_string_lossy())
+        };
+        text.and_then(|text| text.parse().ok()).unwrap_or_else(|| self.ours.get())
+    }
+}
