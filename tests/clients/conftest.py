@@ -1,0 +1,3 @@
+"""The fixture of the clients."""
+
+from driver import done  # noqa: F401
