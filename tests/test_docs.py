@@ -8,7 +8,7 @@ import pytest
 
 from cluster import ROOT
 
-DOCUMENTS = ["README.md"]
+DOCUMENTS = ["README.md", "docs/coming-from-pgvector.md"]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
