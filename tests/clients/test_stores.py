@@ -1,10 +1,9 @@
 """Vector stores that keep their documents in pgvector: LangChain's and LlamaIndex's."""
 
+import numpy as np
 import pytest
 from driver import clients, used_indexes
 from task import HNSW, IVFFLAT, NEAREST, ONE, ROWS, STORED, about, nearest
-
-import numpy as np
 
 HNSW, IVFFLAT = tuple(sorted(HNSW.items())), tuple(sorted(IVFFLAT.items()))
 STRATEGIES = ["<->", "<#>", "<=>"]

@@ -1,4 +1,4 @@
-"""What the vector stores share: the task, and embeddings that it holds already."""
+"""What the vector stores share: the task, and where the server is."""
 
 import json
 import os
@@ -6,15 +6,14 @@ import sys
 
 TASK = json.load(sys.stdin)
 ROWS = [row for row in TASK["rows"] if row["embedding"]]
-TEXTS = {f"text {row['id']}": row for row in ROWS}
 QUERY = TASK["queries"]["embedding"]
 LIMIT, CATEGORY = TASK["limit"], TASK["category"]
 
 
 def url(driver):
-    """Where the server is, for SQLAlchemy."""
-    e = os.environ
-    return f"postgresql+{driver}://{e['PGUSER']}@/{e['PGDATABASE']}?host={e['PGHOST']}&port={e['PGPORT']}"
+    """The server's address, as SQLAlchemy has it."""
+    user, database, host, port = (os.environ[f"PG{name}"] for name in ("USER", "DATABASE", "HOST", "PORT"))
+    return f"postgresql+{driver}://{user}@/{database}?host={host}&port={port}"
 
 
 def answer(**answers):
