@@ -19,6 +19,9 @@ use std::rc::Rc;
 /// `conifer.audit_data_plane`: whether reads and writes of records are recorded, too.
 static DATA_PLANE: GucSetting<bool> = GucSetting::<bool>::new(false);
 
+/// Characters of a thing's name that the log shows.
+const MOST_SHOWN: usize = 200;
+
 /// What was done.
 pub struct Event<'a> {
     /// As Pinecone's audit log calls it, for example `create_index`.
@@ -77,13 +80,15 @@ fn log(who: &Principal, event: &Event<'_>, outcome: &str, reason: Option<&str>) 
     let sql = "SELECT pg_catalog.json_build_object('actor', $1, 'actor_type', $2, 'session_role', session_user, \
                       'client', pg_catalog.inet_client_addr(), 'project_id', $3, 'action', $4, 'resource_type', $5, \
                       'resource', $6, 'outcome', $7, 'reason', $8)::pg_catalog.text";
+    // Whoever is refused does not choose how much is written.
+    let shown: String = event.resource.chars().take(MOST_SHOWN).collect();
     let params = [
         Param::text(&*who.name),
         Param::text(type_of(who)),
         Param::uuid(Uuid::from_bytes(who.project)),
         Param::text(event.action),
         Param::text(event.kind),
-        Param::text(event.resource),
+        Param::text(&*shown),
         Param::text(outcome),
         Param::text(reason),
     ];

@@ -57,28 +57,42 @@ pub fn same(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && a.iter().zip(b).fold(0, |all, (x, y)| black_box(all | (x ^ y))) == 0
 }
 
-/// The text with the secrets of all keys in it struck out; none if there are none.
+/// The text with the secrets of all keys in it struck out, and what the server checks passwords against; none if there are
+/// none.
 pub fn masked(text: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::new();
     let mut rest = text;
-    while let Some(start) = rest.windows(PREFIX.len()).position(|window| window == PREFIX.as_bytes()) {
+    let mut found = false;
+    while let Some(start) = rest.iter().position(|c| [PREFIX.as_bytes()[0], VERIFIER[0]].contains(c)) {
+        let (before, from) = rest.split_at(start);
+        out.extend(before);
         // One that is cut off is struck out as far as it goes.
-        match form(&rest[start..]) {
-            Some(len) => {
-                out.extend(&rest[..start + ROLE_LEN + 1]);
-                out.extend(b"***");
-                rest = &rest[start + len..];
-            }
-            None => {
-                out.extend(&rest[..start + PREFIX.len()]);
-                rest = &rest[start + PREFIX.len()..];
-            }
+        let (kept, len) = match form(from) {
+            Some(len) => (ROLE_LEN + 1, len),
+            None if from.starts_with(VERIFIER) => (
+                VERIFIER.len(),
+                VERIFIER.len() + from[VERIFIER.len()..].iter().take_while(|c| is_verifying(**c)).count(),
+            ),
+            None => (1, 1),
+        };
+        out.extend(&from[..kept]);
+        if len > kept {
+            out.extend(b"***");
+            found = true;
         }
+        rest = &from[len..];
     }
-    (rest.len() < text.len() && out.windows(3).any(|window| window == b"***")).then(|| {
+    found.then(|| {
         out.extend(rest);
         out
     })
+}
+
+/// What a verifier begins with.
+const VERIFIER: &[u8] = b"SCRAM-SHA-256$";
+
+fn is_verifying(c: u8) -> bool {
+    c.is_ascii_alphanumeric() || b"+/=:$".contains(&c)
 }
 
 /// How long the key is that a text begins with: whole, or cut off by the end of its secret's characters.
@@ -159,6 +173,9 @@ mod tests {
         let cut = &whole[..40];
         assert_eq!(masked(cut.as_bytes()), Some(format!("{role}_***").into_bytes()));
         assert_eq!(masked(b"nothing"), None);
+        let verifier = "x SCRAM-SHA-256$4096:YNG+p4/GrEkg==$Hea=:Z4g+lrHlV3=' y";
+        assert_eq!(masked(verifier.as_bytes()), Some(b"x SCRAM-SHA-256$***' y".to_vec()));
+        assert_eq!(masked(b"SCRAM-SHA-256 is not SCRAM-SHA-256$"), None);
         let nested = format!("cfk_{whole}");
         assert_eq!(masked(nested.as_bytes()), Some(format!("cfk_{role}_***").into_bytes()));
     }

@@ -56,8 +56,12 @@ unsafe extern "C-unwind" fn emit(error: *mut pg_sys::ErrorData) {
                 *text = pg_sys::MemoryContextStrdup(context, masked.as_ptr());
             }
         }
-        if !data.hide_stmt && hidden(pg_sys::debug_query_string).is_some() {
+        if let Some(text) = hidden(pg_sys::debug_query_string) {
             data.hide_stmt = true;
+            // It stays to be seen until the session's next statement.
+            if data.elevel >= PgLogLevel::ERROR as i32 {
+                pg_sys::pgstat_report_activity(pg_sys::BackendState::STATE_RUNNING, text.as_ptr());
+            }
         }
         if let Some(next) = NEXT {
             next(error);
