@@ -2,6 +2,7 @@
 //! (`roles.rs`), and into others as `shared_preload_libraries` or their own role says, or at their first use of it.
 
 pub mod executor;
+pub mod functions;
 pub mod log;
 pub mod utility;
 
@@ -25,7 +26,21 @@ pub fn held() -> Option<Held> {
     unsafe {
         let (outer, mut current, mut context) = (pg_sys::GetOuterUserId(), pg_sys::InvalidOid, 0);
         pg_sys::GetUserIdAndSecContext(&mut current, &mut context);
-        if current != outer || pg_sys::superuser_arg(outer) {
+        if current == outer { role_held() } else { None }
+    }
+}
+
+/// Whether this session is held to anything, whoever's function it runs.
+pub fn is_held() -> bool {
+    role_held().is_some()
+}
+
+#[allow(unsafe_code)]
+fn role_held() -> Option<Held> {
+    // SAFETY: within a transaction; look-ups of roles.
+    unsafe {
+        let outer = pg_sys::GetOuterUserId();
+        if pg_sys::superuser_arg(outer) {
             return None;
         }
         let member = |role, group: &CStr| {
@@ -46,6 +61,7 @@ pub fn held() -> Option<Held> {
 /// Puts the hooks in place.
 pub fn init() {
     executor::init();
+    functions::init();
     log::init();
     utility::init();
 }

@@ -71,8 +71,7 @@ unsafe extern "C-unwind" fn judge_statement(statement: *mut pg_sys::PlannedStmt)
 unsafe fn judge(tree: *mut pg_sys::Node) {
     // SAFETY: each node is read as what its tag says.
     unsafe {
-        // These work in a transaction that has failed, too, where no catalog can be read.
-        if matches!((*tree).type_, NodeTag::T_TransactionStmt | NodeTag::T_VariableShowStmt) {
+        if (*tree).type_ == NodeTag::T_VariableShowStmt || ends_or_begins(tree) {
             return;
         }
         let Some(held) = held() else { return };
@@ -118,6 +117,25 @@ unsafe fn judge(tree: *mut pg_sys::Node) {
                 format!("permission denied: {command} is not for {whom}"),
             ));
         }
+    }
+}
+
+/// Whether it is a command of transactions that is allowed to everybody. In one that has failed no catalog can be read, and
+/// all of them roll it back.
+///
+/// What is prepared would keep its locks, and be committed by another session, whatever becomes of the key.
+unsafe fn ends_or_begins(tree: *mut pg_sys::Node) -> bool {
+    use pg_sys::TransactionStmtKind::{
+        TRANS_STMT_COMMIT_PREPARED, TRANS_STMT_PREPARE, TRANS_STMT_ROLLBACK_PREPARED,
+    };
+    // SAFETY: read as what its tag says; reads the state of the transaction.
+    unsafe {
+        (*tree).type_ == NodeTag::T_TransactionStmt
+            && (pg_sys::IsAbortedTransactionBlockState()
+                || !matches!(
+                    (*tree.cast::<pg_sys::TransactionStmt>()).kind,
+                    TRANS_STMT_PREPARE | TRANS_STMT_COMMIT_PREPARED | TRANS_STMT_ROLLBACK_PREPARED
+                ))
     }
 }
 

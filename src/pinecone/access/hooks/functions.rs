@@ -1,0 +1,91 @@
+//! Functions that everybody may call by the server's defaults, and that keys may not: as commands are refused to them in
+//! `utility.rs`, lest something is left behind or another tenant is disturbed.
+//!
+//! Taking EXECUTE from PUBLIC instead would take it from everybody in the database.
+#![allow(unsafe_code)]
+
+use super::{Held, held};
+use crate::pinecone::access::acting;
+use crate::raise::raise;
+use conifer_pure::Fault;
+use conifer_pure::fault::state::INSUFFICIENT_PRIVILEGE;
+use pgrx::prelude::*;
+use std::ffi::{CStr, c_int, c_void};
+
+static mut NEXT: pg_sys::object_access_hook_type = None;
+
+/// They make large objects, which a key would own, or write to the log of all databases.
+const NOT_FOR_KEYS: [u32; 5] = [
+    pg_sys::F_LO_CREATE,
+    pg_sys::F_LO_CREAT,
+    pg_sys::F_LO_FROM_BYTEA,
+    // pg_logical_emit_message, whose names have more arguments from 17 on.
+    3577,
+    3578,
+];
+
+/// They reach other sessions of the same role, or leave to the next tenant what is not the transaction's.
+const NOT_FOR_POOLED: [u32; 10] = [
+    pg_sys::F_PG_TERMINATE_BACKEND,
+    pg_sys::F_PG_CANCEL_BACKEND,
+    pg_sys::F_PG_ADVISORY_LOCK_INT8,
+    pg_sys::F_PG_ADVISORY_LOCK_SHARED_INT8,
+    pg_sys::F_PG_TRY_ADVISORY_LOCK_INT8,
+    pg_sys::F_PG_TRY_ADVISORY_LOCK_SHARED_INT8,
+    pg_sys::F_PG_ADVISORY_LOCK_INT4_INT4,
+    pg_sys::F_PG_ADVISORY_LOCK_SHARED_INT4_INT4,
+    pg_sys::F_PG_TRY_ADVISORY_LOCK_INT4_INT4,
+    pg_sys::F_PG_TRY_ADVISORY_LOCK_SHARED_INT4_INT4,
+];
+
+/// Puts the hook in place.
+pub fn init() {
+    // SAFETY: called once, when the library is loaded, by the backend's only thread.
+    unsafe {
+        NEXT = pg_sys::object_access_hook;
+        pg_sys::object_access_hook = Some(access);
+    }
+}
+
+unsafe extern "C-unwind" fn access(
+    access: pg_sys::ObjectAccessType::Type,
+    class: pg_sys::Oid,
+    object: pg_sys::Oid,
+    part: c_int,
+    argument: *mut c_void,
+) {
+    // SAFETY: passes on what the server passed.
+    unsafe {
+        if let Some(next) = NEXT {
+            next(access, class, object, part, argument);
+        }
+        if access == pg_sys::ObjectAccessType::OAT_FUNCTION_EXECUTE {
+            judge(object);
+        }
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn judge(function: pg_sys::Oid) {
+    let number = function.to_u32();
+    let (keys, pooled) = (NOT_FOR_KEYS.contains(&number), NOT_FOR_POOLED.contains(&number));
+    let sets = number == pg_sys::F_SET_CONFIG;
+    if !(keys || pooled || sets) {
+        return;
+    }
+    let refused = match held() {
+        None => false,
+        Some(Held::Key) => keys,
+        // As SET in `utility.rs`; whether it is for the transaction only is not to be seen here.
+        Some(Held::Gateway) => keys || pooled || sets && acting::key().is_some(),
+    };
+    if refused {
+        // SAFETY: a function that exists, for it is about to be called.
+        let name = unsafe {
+            let name = pg_sys::get_func_name(function);
+            if name.is_null() { "function".into() } else { CStr::from_ptr(name).to_string_lossy() }
+        };
+        let whom = if keys { "API keys" } else { "pooled sessions" };
+        raise(Fault::new(INSUFFICIENT_PRIVILEGE, format!("permission denied: {name} is not for {whom}")));
+    }
+}
