@@ -99,8 +99,13 @@ CREATE TABLE pc_auth.key_use (
     last_used_at timestamptz NOT NULL
 ) WITH (fillfactor = 50);
 
+CREATE FUNCTION pc_auth.role_number(name name) RETURNS oid
+    LANGUAGE c IMMUTABLE STRICT AS 'MODULE_PATHNAME', 'role_number_wrapper';
 CREATE TABLE pc_auth.member (
     member name NOT NULL,
+    -- Of the role that the name meant when the row came in: not of one that is made later under the same name. No dump
+    -- carries it.
+    role_oid oid NOT NULL GENERATED ALWAYS AS (pc_auth.role_number(member)) STORED,
     role text COLLATE "C" NOT NULL CHECK (role IN (
         'OrgOwner', 'OrgManager', 'OrgMember', 'OrgBillingAdmin', 'ProjectOwner', 'ProjectManager', 'ProjectMember',
         'ProjectEditor', 'ProjectViewer', 'ControlPlaneEditor', 'ControlPlaneViewer', 'DataPlaneEditor', 'DataPlaneViewer')),
@@ -186,6 +191,8 @@ CREATE TRIGGER follow AFTER INSERT OR UPDATE OR DELETE ON pc_auth.key_scope
     FOR EACH ROW EXECUTE FUNCTION pc_auth.follow_scope();
 CREATE TRIGGER follow AFTER INSERT OR UPDATE OR DELETE ON pc_auth.group_role
     FOR EACH ROW EXECUTE FUNCTION pc_auth.follow_group();
+-- It has no primary key, for an organisation's roles have no project; without this a publisher could not take a role back.
+ALTER TABLE pc_auth.member REPLICA IDENTITY FULL;
 CREATE TRIGGER follow AFTER INSERT OR UPDATE OR DELETE ON pc_auth.member
     FOR EACH ROW EXECUTE FUNCTION pc_auth.follow_member();
 CREATE TRIGGER follow AFTER INSERT OR UPDATE OR DELETE ON pc_auth.project

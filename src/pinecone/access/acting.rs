@@ -16,6 +16,8 @@ struct Acting {
 
 thread_local! {
     static ACTING: RefCell<Option<Acting>> = const { RefCell::new(None) };
+    /// The key of a savepoint that was rolled back: a cursor from before it may have been read as that key.
+    static SPENT: RefCell<Option<Rc<str>>> = const { RefCell::new(None) };
 }
 
 /// The key in effect.
@@ -23,10 +25,18 @@ pub fn key() -> Option<Rc<str>> {
     ACTING.with_borrow(|acting| acting.as_ref().map(|acting| acting.key.clone()))
 }
 
-/// Puts a key into effect; false if another one is.
+/// The key that was in effect in this transaction, until its savepoint was rolled back.
+pub fn spent() -> Option<Rc<str>> {
+    SPENT.with_borrow(Clone::clone)
+}
+
+/// Puts a key into effect; false if another one is, or was in the same transaction.
 pub fn start(key: &str) -> bool {
     // SAFETY: reads a counter of the transaction.
     let depth = unsafe { pg_sys::GetCurrentTransactionNestLevel() };
+    if spent().is_some_and(|other| *other != *key) {
+        return false;
+    }
     ACTING.with_borrow_mut(|acting| match acting {
         Some(other) => *other.key == *key,
         None => {
@@ -39,6 +49,7 @@ pub fn start(key: &str) -> bool {
 /// No key is in effect any more.
 pub fn end() {
     ACTING.take();
+    SPENT.take();
 }
 
 /// A savepoint at a depth is released: what was named in it is left to the one around.
@@ -52,5 +63,7 @@ pub fn released(depth: i32) {
 
 /// A savepoint at a depth is rolled back.
 pub fn rolled_back(depth: i32) {
-    ACTING.with_borrow_mut(|acting| acting.take_if(|acting| acting.depth >= depth));
+    if let Some(gone) = ACTING.with_borrow_mut(|acting| acting.take_if(|acting| acting.depth >= depth)) {
+        SPENT.set(Some(gone.key));
+    }
 }

@@ -99,3 +99,10 @@ fn follow_project(fcinfo: pg_sys::FunctionCallInfo) {
 fn freeze_audit() {
     raise(Fault::new(OBJECT_NOT_IN_PREREQUISITE_STATE, "rows of pc_auth.audit cannot be changed or removed"));
 }
+
+/// The number of a role, or 0: a column of `pc_auth.member` that is computed from the name when a row comes in, so that
+/// a dump, which carries names, finds the roles of another cluster.
+#[pg_extern(sql = false)]
+fn role_number(name: &CStr) -> pg_sys::Oid {
+    role_named(name)
+}

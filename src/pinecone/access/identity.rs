@@ -8,7 +8,8 @@
 #![allow(unsafe_code)]
 
 use super::acting;
-use super::elevate::{GATEWAY, KEYS, PEOPLE, as_owner, role_named};
+use super::elevate::{GATEWAY, KEYS, OWNER, PEOPLE, as_owner, role_named};
+use super::hooks;
 use super::last_used;
 use crate::pinecone::registry::DEFAULT_PROJECT;
 use crate::pinecone::server::statement::{Mode, Param, Rows, run};
@@ -116,7 +117,7 @@ fn judge(standing: Standing) -> Rc<Principal> {
 pub fn somebody() -> Option<Rc<Principal>> {
     match standing(PROJECT.get()) {
         Standing::Is(principal) => Some(principal),
-        Standing::Revoked(_) => Some(principal()),
+        revoked @ Standing::Revoked(_) => Some(judge(revoked)),
         _ => None,
     }
 }
@@ -126,6 +127,12 @@ pub fn recheck() {
     // Where no key was ever asked for there is nothing that could be taken; and we ask ourselves.
     if KEY_SEEN.get() && !READING.get() {
         somebody();
+        if let Some(key) = acting::spent() {
+            let asked = Asked { role: acts_as(), key: Some(key), project: None };
+            if let revoked @ Standing::Revoked(_) = look_up(asked) {
+                judge(revoked);
+            }
+        }
     }
 }
 
@@ -138,15 +145,39 @@ fn refuse(message: String, hint: Option<&str>) -> ! {
 }
 
 fn standing(project: Option<CString>) -> Standing {
+    look_up(Asked { role: acts_as(), key: acting::key(), project })
+}
+
+/// The role whose doing it is: the session's outermost one, with one exception.
+///
+/// Where somebody runs what belongs to another role, the server lends them that one's rights, as in a SECURITY DEFINER
+/// function, or when a superuser or the autovacuum computes an index expression of somebody's table. People and superusers
+/// then act as that role: their own rights are not for whoever wrote the function. Keys and pooled sessions stay what they
+/// are, for nobody's function is to lend them more.
+fn acts_as() -> pg_sys::Oid {
+    let (mut current, mut context) = (pg_sys::InvalidOid, 0);
+    // SAFETY: within a transaction; reads who the session is, and looks up roles.
+    unsafe {
+        let outer = pg_sys::GetOuterUserId();
+        pg_sys::GetUserIdAndSecContext(&mut current, &mut context);
+        // We ourselves run statements as the owner and as a superuser, and a superuser may lend all there is.
+        let ours = || current == role_named(OWNER) || pg_sys::superuser_arg(current);
+        if current == outer || acting::key().is_some() || ours() || hooks::is_held() {
+            outer
+        } else {
+            current
+        }
+    }
+}
+
+fn look_up(asked: Asked) -> Standing {
     watch();
-    // SAFETY: within a transaction; reads who the session is, and messages of others.
-    let role = unsafe {
+    // SAFETY: within a transaction; reads messages of others.
+    unsafe {
         if !pg_sys::IsInParallelMode() {
             pg_sys::AcceptInvalidationMessages();
         }
-        pg_sys::GetOuterUserId()
-    };
-    let asked = Asked { role, key: acting::key(), project };
+    }
     if STALE.replace(false) {
         KEPT.take();
     }
@@ -306,8 +337,8 @@ fn read_superuser(name: &str, wanted: Option<&CStr>) -> Standing {
 /// the default role.
 fn read_person(role: pg_sys::Oid, name: &str, wanted: Option<&CStr>) -> Standing {
     let Some(default) = project_named(None) else { return no_project(wanted) };
-    // A role that was dropped and made again under the same name is in no group.
-    let sql = "SELECT m.role, m.project_id FROM pc_auth.member m JOIN pg_catalog.pg_roles r ON r.rolname OPERATOR(pg_catalog.=) m.member \
+    // By number: a role that was dropped and made again under the same name is another one.
+    let sql = "SELECT m.role, m.project_id FROM pc_auth.member m JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) m.role_oid \
                 WHERE pg_catalog.pg_has_role($1, r.oid, 'USAGE') \
                   AND EXISTS (SELECT FROM pg_catalog.pg_auth_members g \
                                WHERE g.member OPERATOR(pg_catalog.=) r.oid AND g.roleid OPERATOR(pg_catalog.=) $2)";
@@ -426,7 +457,7 @@ fn watch() {
 }
 
 /// `pc_auth.api_key`, if it is there.
-fn table() -> pg_sys::Oid {
+pub fn table() -> pg_sys::Oid {
     // SAFETY: look-ups by name.
     unsafe {
         let schema = pg_sys::get_namespace_oid(c"pc_auth".as_ptr(), true);

@@ -44,7 +44,9 @@ fn pc_grant_role(member: Option<&CStr>, role: Option<&str>, project: Option<&str
         _ => {}
     }
     let sql = "INSERT INTO pc_auth.member (member, role, project_id, granted_by) VALUES ($1, $2, $3, session_user) \
-               ON CONFLICT DO NOTHING";
+               ON CONFLICT (member, role, project_id) DO UPDATE \
+                  SET member = EXCLUDED.member, granted_by = EXCLUDED.granted_by, granted_at = pg_catalog.now() \
+                WHERE member.role_oid OPERATOR(pg_catalog.<>) EXCLUDED.role_oid";
     as_owner(|| {
         run(Mode::Write, sql, &[Param::name(&member), Param::text(&*role), project_param(on)], |_| ())
     });

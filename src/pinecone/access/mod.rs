@@ -18,6 +18,7 @@ mod hooks;
 mod identity;
 mod keys;
 mod last_used;
+mod locks;
 mod members;
 pub mod policy;
 mod projects;

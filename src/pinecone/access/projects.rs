@@ -22,9 +22,9 @@ use std::rc::Rc;
 const COLUMNS: &str = "p.project_id, p.name::pg_catalog.text, p.created_at";
 
 /// The projects that somebody belongs to, or keeps.
-const MINE: &str = "($1 OR EXISTS (SELECT FROM pc_auth.member m JOIN pg_catalog.pg_roles r ON r.rolname OPERATOR(pg_catalog.=) m.member \
+const MINE: &str = "($1 OR EXISTS (SELECT FROM pc_auth.member m JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) m.role_oid \
                                     WHERE m.project_id OPERATOR(pg_catalog.=) p.project_id \
-                                      AND pg_catalog.pg_has_role(session_user, r.oid, 'USAGE')))";
+                                      AND pg_catalog.pg_has_role($2, r.oid, 'USAGE')))";
 
 #[pg_extern(sql = false)]
 fn pc_create_project(name: Option<&str>, fcinfo: pg_sys::FunctionCallInfo) {
@@ -48,7 +48,7 @@ fn pc_create_project(name: Option<&str>, fcinfo: pg_sys::FunctionCallInfo) {
 fn pc_list_projects(fcinfo: pg_sys::FunctionCallInfo) {
     let who = person("list_projects", "");
     let sql = format!("SELECT {COLUMNS} FROM pc_auth.project p WHERE {MINE} ORDER BY p.name");
-    as_owner(|| return_rows(fcinfo, Mode::Read, &sql, &[all(&who)]));
+    as_owner(|| return_rows(fcinfo, Mode::Read, &sql, &mine(&who)));
 }
 
 #[pg_extern(sql = false)]
@@ -56,12 +56,16 @@ fn pc_describe_project(name: Option<&str>, fcinfo: pg_sys::FunctionCallInfo) {
     let name = given(name);
     let who = person("describe_project", name);
     let sql =
-        format!("SELECT {COLUMNS} FROM pc_auth.project p WHERE {MINE} AND p.name OPERATOR(pg_catalog.=) $2");
-    let found = as_owner(|| run(Mode::Read, &sql, &[all(&who), Param::text(name)], |rows| rows.count));
+        format!("SELECT {COLUMNS} FROM pc_auth.project p WHERE {MINE} AND p.name OPERATOR(pg_catalog.=) $3");
+    let params = || {
+        let [all, me] = mine(&who);
+        [all, me, Param::text(name)]
+    };
+    let found = as_owner(|| run(Mode::Read, &sql, &params(), |rows| rows.count));
     if found == 0 {
         not_there(name);
     }
-    as_owner(|| return_rows(fcinfo, Mode::Read, &sql, &[all(&who), Param::text(name)]));
+    as_owner(|| return_rows(fcinfo, Mode::Read, &sql, &params()));
 }
 
 #[pg_extern(sql = false)]
@@ -109,8 +113,8 @@ pub fn not_there(name: &str) -> ! {
     raise(Fault::new(UNDEFINED_OBJECT, format!("project {} does not exist", quoted(name))))
 }
 
-fn all(who: &Principal) -> Param {
-    Param::of(pg_sys::BOOLOID, who.admin.projects.into_datum())
+fn mine(who: &Principal) -> [Param; 2] {
+    [Param::of(pg_sys::BOOLOID, who.admin.projects.into_datum()), Param::name(&who.name)]
 }
 
 /// Keys administer nothing.

@@ -6,12 +6,11 @@
 #![allow(unsafe_code)]
 
 use super::elevate::as_superuser;
+use super::identity;
+use super::locks::{self, Purpose};
 use crate::pinecone::server::statement::{Mode, Param, run};
 use pgrx::prelude::*;
 use std::cell::RefCell;
-
-/// The class of the advisory locks by which a pooled session shows which key it acts as.
-const CLASS: i32 = 7214;
 
 thread_local! {
     static AGAIN: RefCell<Vec<(String, pg_sys::Oid)>> = const { RefCell::new(vec![]) };
@@ -19,8 +18,7 @@ thread_local! {
 
 /// Shows that this session acts as a key until its transaction ends.
 pub fn show(key: &str) {
-    let sql = "SELECT pg_catalog.pg_advisory_xact_lock_shared($1, pg_catalog.hashtext($2))";
-    run(Mode::Write, sql, &[Param::int(CLASS), Param::text(key)], |_| ());
+    locks::share(Purpose::Acting, key);
 }
 
 /// Ends the sessions that are logged in as a key, and those that act as it.
@@ -38,11 +36,11 @@ fn end(key: &str, role: pg_sys::Oid) {
     let sql = "SELECT pg_catalog.pg_terminate_backend(pid) \
                  FROM (SELECT pid FROM pg_catalog.pg_stat_get_activity(NULL) WHERE usesysid OPERATOR(pg_catalog.=) $1 \
                        UNION SELECT pid FROM pg_catalog.pg_locks \
-                        WHERE locktype OPERATOR(pg_catalog.=) 'advisory' AND objsubid OPERATOR(pg_catalog.=) 2 \
-                          AND classid OPERATOR(pg_catalog.=) $2::pg_catalog.oid \
-                          AND objid OPERATOR(pg_catalog.=) (pg_catalog.hashtext($3)::pg_catalog.int8 OPERATOR(pg_catalog.&) 4294967295)::pg_catalog.oid) AS t \
+                        WHERE locktype OPERATOR(pg_catalog.=) 'object' AND objsubid OPERATOR(pg_catalog.=) 1 \
+                          AND classid OPERATOR(pg_catalog.=) $2 AND objid OPERATOR(pg_catalog.=) $3) AS t \
                 WHERE pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()";
-    let params = [Param::of(pg_sys::OIDOID, Some(role.into())), Param::int(CLASS), Param::text(key)];
+    let params =
+        [role, identity::table(), locks::number(key)].map(|oid| Param::of(pg_sys::OIDOID, Some(oid.into())));
     as_superuser(|| run(Mode::Write, sql, &params, |_| ()));
 }
 

@@ -5,10 +5,11 @@
 //! rows that only `conifer_owner` and superusers write.
 //!
 //! Rows of keys and of groups may come in by several transactions at once, as a parallel restore or a subscription's first copy
-//! writes them, and none sees the other's before they commit. So whoever joins groups holds [`LOCK`] in share mode until the
+//! writes them, and none sees the other's before they commit. So whoever joins groups holds a lock in share mode until the
 //! end of their transaction, and whoever makes a group holds it alone; the functions make groups first.
 
 use super::elevate::{as_owner, as_superuser};
+use super::locks::{self, Purpose};
 use super::secret;
 use crate::pinecone::registry::table;
 use crate::pinecone::server::statement::{Mode, Param, run, run_once};
@@ -18,9 +19,6 @@ use pgrx::prelude::*;
 use pgrx::spi::{quote_identifier, quote_literal};
 use pgrx::{IntoDatum, Uuid};
 use std::collections::BTreeSet;
-
-/// The advisory lock that keeps apart those who join groups and those who make them.
-const LOCK: (i32, i32) = (7216, 0);
 
 /// What to do about a group that is wanted and has no row.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -33,24 +31,12 @@ pub enum Groups {
 
 /// Makes the login role of a key agree with its row. Returns whether anything was to do.
 pub fn sync_key(key: &str, make: Groups) -> bool {
-    enter(false);
-    lock(key);
-    let sql = "SELECT project_id, data_plane::pg_catalog.text, scoped, expires_at, verifier FROM pc_auth.api_key \
-                WHERE key_id OPERATOR(pg_catalog.=) $1 AND revoked_at IS NULL";
-    let row = as_owner(|| {
-        run(Mode::Write, sql, &[Param::text(key)], |rows| {
-            (rows.count > 0).then(|| {
-                let text = |column| rows.get::<String>(0, column).unwrap_or_default();
-                (
-                    rows.get::<Uuid>(0, 0),
-                    Level::from_letter(&text(1)),
-                    rows.get::<bool>(0, 2) == Some(true),
-                    rows.get::<TimestampWithTimeZone>(0, 3),
-                    text(4),
-                )
-            })
-        })
-    });
+    // A revocation waits for nobody who is making groups.
+    if valid(key).is_some() {
+        enter(false);
+    }
+    locks::exclude(Purpose::Role, key);
+    let row = valid(key);
     let Some((Some(project), data, scoped, expires, verifier)) = row else { return drop_role(key) };
     let mut changed = false;
     let until = expires.map_or_else(|| "infinity".to_owned(), |at| at.to_iso_string());
@@ -67,7 +53,10 @@ pub fn sync_key(key: &str, make: Groups) -> bool {
         changed = true;
     } else if !agrees(key, &verifier, expires) {
         as_superuser(|| {
-            run_once(&format!("ALTER ROLE {role} LOGIN PASSWORD {password} VALID UNTIL {until}"))
+            run_once(&format!(
+                "ALTER ROLE {role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS \
+                 PASSWORD {password} VALID UNTIL {until}"
+            ))
         });
         changed = true;
     }
@@ -80,14 +69,37 @@ pub fn sync_key(key: &str, make: Groups) -> bool {
     changed | join(key, &groups)
 }
 
+/// Project, level of the data plane, whether it is limited, end and verifier of a key that is not revoked.
+#[allow(clippy::type_complexity)]
+fn valid(key: &str) -> Option<(Option<Uuid>, Level, bool, Option<TimestampWithTimeZone>, String)> {
+    let sql = "SELECT project_id, data_plane::pg_catalog.text, scoped, expires_at, verifier FROM pc_auth.api_key \
+                WHERE key_id OPERATOR(pg_catalog.=) $1 AND revoked_at IS NULL";
+    as_owner(|| {
+        run(Mode::Write, sql, &[Param::text(key)], |rows| {
+            (rows.count > 0).then(|| {
+                let text = |column| rows.get::<String>(0, column).unwrap_or_default();
+                (
+                    rows.get::<Uuid>(0, 0),
+                    Level::from_letter(&text(1)),
+                    rows.get::<bool>(0, 2) == Some(true),
+                    rows.get::<TimestampWithTimeZone>(0, 3),
+                    text(4),
+                )
+            })
+        })
+    })
+}
+
 /// Makes the memberships of an ordinary role agree with the roles that it was given.
 pub fn sync_member(member: &str, make: Groups) -> bool {
     enter(false);
-    lock(member);
+    locks::exclude(Purpose::Role, member);
     if !exists(member) {
         return false;
     }
-    let sql = "SELECT role, project_id FROM pc_auth.member WHERE member OPERATOR(pg_catalog.=) $1";
+    // What an earlier role of that name was given is not this one's.
+    let sql = "SELECT m.role, m.project_id FROM pc_auth.member m JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) m.role_oid \
+                WHERE m.member OPERATOR(pg_catalog.=) $1 AND r.rolname OPERATOR(pg_catalog.=) $1";
     let given: Vec<(String, Option<Uuid>)> = as_owner(|| {
         run(Mode::Write, sql, &[Param::name(member)], |rows| {
             (0..rows.count as usize)
@@ -299,12 +311,18 @@ fn join(member: &str, groups: &BTreeSet<String>) -> bool {
     let sql = "SELECT g.rolname::pg_catalog.text FROM pg_catalog.pg_auth_members m \
                  JOIN pg_catalog.pg_roles g ON g.oid OPERATOR(pg_catalog.=) m.roleid \
                 WHERE m.member OPERATOR(pg_catalog.=) $1::pg_catalog.regrole \
-                  AND (g.rolname OPERATOR(pg_catalog.~) '^cf[pi]_[0-9a-hjkmnp-tv-z]{16}$' \
+                  AND (EXISTS (SELECT FROM pc_auth.group_role o WHERE o.role_name OPERATOR(pg_catalog.=) g.rolname) \
                        OR g.rolname OPERATOR(pg_catalog.=) ANY ('{conifer_keys,conifer_people}'))";
     let quoted = quote_identifier(member);
-    let has: BTreeSet<String> = run(Mode::Write, sql, &[Param::text(&*quoted)], |rows| {
-        (0..rows.count as usize).filter_map(|row| rows.get(row, 0)).collect()
+    let mut has: BTreeSet<String> = as_owner(|| {
+        run(Mode::Write, sql, &[Param::text(&*quoted)], |rows| {
+            (0..rows.count as usize).filter_map(|row| rows.get(row, 0)).collect()
+        })
     });
+    // Roles belong to the cluster: another database may have given this one something.
+    if has.contains("conifer_people") && !groups.contains("conifer_people") && belongs_elsewhere(&quoted) {
+        has.remove("conifer_people");
+    }
     for group in groups.difference(&has) {
         add(group, member);
     }
@@ -312,6 +330,16 @@ fn join(member: &str, groups: &BTreeSet<String>) -> bool {
         as_superuser(|| run_once(&format!("REVOKE {} FROM {quoted}", quote_identifier(group))));
     }
     has != *groups
+}
+
+/// Whether a role is in a group of another database.
+fn belongs_elsewhere(quoted: &str) -> bool {
+    let sql = "SELECT FROM pg_catalog.pg_auth_members m \
+                 JOIN pg_catalog.pg_roles g ON g.oid OPERATOR(pg_catalog.=) m.roleid \
+                WHERE m.member OPERATOR(pg_catalog.=) $1::pg_catalog.regrole \
+                  AND g.rolname OPERATOR(pg_catalog.~) '^cf[pi]_[0-9a-hjkmnp-tv-z]{16}$' \
+                  AND NOT EXISTS (SELECT FROM pc_auth.group_role o WHERE o.role_name OPERATOR(pg_catalog.=) g.rolname)";
+    as_owner(|| run(Mode::Write, sql, &[Param::text(quoted)], |rows| rows.count > 0))
 }
 
 /// Puts a role into a group, for its privileges and not to become it, where the server tells these apart.
@@ -363,7 +391,8 @@ fn default_project() -> Uuid {
 fn agrees(key: &str, verifier: &str, expires: Option<TimestampWithTimeZone>) -> bool {
     let sql = "SELECT FROM pg_catalog.pg_authid \
                 WHERE rolname OPERATOR(pg_catalog.=) $1 AND rolcanlogin AND rolpassword OPERATOR(pg_catalog.=) $2 \
-                  AND NULLIF(rolvaliduntil, 'infinity') IS NOT DISTINCT FROM $3";
+                  AND COALESCE(rolvaliduntil, 'infinity') OPERATOR(pg_catalog.=) COALESCE($3, 'infinity') \
+                  AND NOT (rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls)";
     let expires = Param::of(pg_sys::TIMESTAMPTZOID, expires.and_then(IntoDatum::into_datum));
     let params = [Param::name(key), Param::text(verifier), expires];
     as_superuser(|| run(Mode::Write, sql, &params, |rows| rows.count > 0))
@@ -389,18 +418,11 @@ pub fn prepare(project: Uuid, indexes: Option<&[i32]>, data: Level) {
     }
 }
 
-/// Takes [`LOCK`] until the transaction ends.
+/// Until the transaction ends, keeps apart those who join groups and those who make them.
 pub fn enter(alone: bool) {
-    let sql = if alone {
-        "SELECT pg_catalog.pg_advisory_xact_lock($1, $2)"
+    if alone {
+        locks::exclude(Purpose::Groups, "");
     } else {
-        "SELECT pg_catalog.pg_advisory_xact_lock_shared($1, $2)"
-    };
-    run(Mode::Write, sql, &[Param::int(LOCK.0), Param::int(LOCK.1)], |_| ());
-}
-
-/// Until the transaction ends, nobody else changes that role.
-fn lock(name: &str) {
-    let sql = "SELECT pg_catalog.pg_advisory_xact_lock(7215, pg_catalog.hashtext($1))";
-    run(Mode::Write, sql, &[Param::text(name)], |_| ());
+        locks::share(Purpose::Groups, "");
+    }
 }

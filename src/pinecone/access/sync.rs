@@ -26,6 +26,11 @@ fn pc_sync_roles() -> i64 {
     roles::enter(true);
     roles::open_schema(&Home::find().quoted);
     let mut changed = 0;
+    // Of roles that were not there when their rows came.
+    let sql = "UPDATE pc_auth.member SET member = member \
+                WHERE role_oid OPERATOR(pg_catalog.=) '0' AND pc_auth.role_number(member) OPERATOR(pg_catalog.<>) '0' \
+            RETURNING member::pg_catalog.text";
+    texts(sql);
     for group in texts("SELECT role_name::pg_catalog.text FROM pc_auth.group_role") {
         pgrx::check_for_interrupts!();
         changed += i64::from(roles::sync_group(&group));
