@@ -1,0 +1,197 @@
+"""What everybody may do, as a table: the expectation of `test_access_matrix.py`, written down without a look at the code.
+
+A row has a letter for each pair of levels, control plane first; `COLUMNS` says in which order. `Y` works, `-` is refused
+with 42501, `?` is not found (42P01 for an index), `0` works and reaches no row.
+"""
+
+from dataclasses import dataclass
+
+COLUMNS = ("ww", "wr", "wn", "rw", "rr", "rn", "nw", "nr", "nn")
+
+REFUSED, NOTHING = "-" * 9, "0" * 9
+
+# What a function does, and whether its target is in reach of who calls it. `part`: only some namespaces of the index are;
+# `hidden`: another namespace of that index is meant.
+FUNCTIONS = {
+    ("describe", "in"): "YYYYYY---",
+    ("describe", "part"): "YYYYYY---",
+    ("describe", "out"): "??????---",
+    ("has", "in"): "YYYYYY---",
+    ("has", "part"): "YYYYYY---",
+    ("has", "out"): "000000---",
+    ("create", "in"): "YYY------",
+    ("create", "limited"): REFUSED,
+    ("change", "in"): "YYY------",
+    ("change", "part"): REFUSED,
+    ("change", "out"): "???------",
+    ("read", "in"): "YY-YY-YY-",
+    ("read", "hidden"): REFUSED,
+    ("read", "out"): "??-??-??-",
+    ("write", "in"): "Y--Y--Y--",
+    ("write", "hidden"): REFUSED,
+    ("write", "out"): "?--?--?--",
+}
+
+# The same in SQL on the table of an index. A key that has logged in has privileges on the tables in its scope and policies
+# on their rows; a pooled session has privileges on all tables, so that the policies are all there is.
+LOGIN = {
+    ("select", "in"): "YY-YY-YY-",
+    ("select", "hidden"): "00-00-00-",
+    ("select", "out"): REFUSED,
+    ("insert", "in"): "Y--Y--Y--",
+    ("insert", "hidden"): REFUSED,
+    ("insert", "out"): REFUSED,
+    ("update", "in"): "Y--Y--Y--",
+    ("update", "hidden"): "0--0--0--",
+    ("update", "out"): REFUSED,
+    ("merge", "in"): "Y--Y--Y--",
+    ("merge", "hidden"): "0--0--0--",
+    ("merge", "out"): REFUSED,
+    ("move", "in"): "Y--Y--Y--",
+    ("move", "part"): REFUSED,
+    ("move", "out"): REFUSED,
+    ("copy from", "in"): "X--X--X--",
+    ("copy from", "out"): REFUSED,
+    ("ddl", "in"): REFUSED,
+    ("ddl", "out"): REFUSED,
+}
+POOLED = {
+    ("select", "in"): "YY0YY0YY0",
+    ("select", "hidden"): NOTHING,
+    ("select", "out"): NOTHING,
+    ("insert", "in"): "Y--Y--Y--",
+    ("insert", "hidden"): REFUSED,
+    ("insert", "out"): REFUSED,
+    ("update", "in"): "Y00Y00Y00",
+    ("update", "hidden"): NOTHING,
+    ("update", "out"): NOTHING,
+    # Of rows that are seen and may not be changed, MERGE says so.
+    ("merge", "in"): "Y-0Y-0Y-0",
+    ("merge", "hidden"): NOTHING,
+    ("merge", "out"): NOTHING,
+    ("move", "in"): "Y00Y00Y00",
+    ("move", "part"): "-00-00-00",
+    ("move", "out"): NOTHING,
+    ("copy from", "in"): "X" * 9,
+    ("copy from", "out"): "X" * 9,
+    ("ddl", "in"): REFUSED,
+    ("ddl", "out"): REFUSED,
+}
+REGISTRY = "YYYYYY000"
+
+# Who may administer what: people's roles on project `own`, or on the organisation.
+ORG = ("OrgOwner", "OrgManager", "OrgMember", "OrgBillingAdmin")
+KEEPERS = {"OrgOwner", "ProjectOwner", "ProjectManager"}
+MEMBERS = {"OrgOwner", "OrgManager", "ProjectOwner"}
+ADMIN = {
+    "create project": {"OrgOwner", "OrgManager"},
+    "delete project": {"OrgOwner", "OrgManager"},
+    "keys": KEEPERS,
+    "list keys": KEEPERS | {"ProjectMember"},
+    "keys of other": {"OrgOwner"},
+    "members": MEMBERS,
+    "members of other": {"OrgOwner", "OrgManager"},
+    "organisation": {"OrgOwner"},
+    "audit": MEMBERS,
+}
+LEVELS = {
+    "OrgOwner": "ww",
+    "OrgManager": "nn",
+    "OrgMember": None,
+    "OrgBillingAdmin": None,
+    "ProjectOwner": "ww",
+    "ProjectManager": "ww",
+    "ProjectMember": "rr",
+    "ProjectEditor": "ww",
+    "ProjectViewer": "rr",
+    "ControlPlaneEditor": "wn",
+    "ControlPlaneViewer": "rn",
+    "DataPlaneEditor": "nw",
+    "DataPlaneViewer": "nr",
+}
+
+
+@dataclass(frozen=True)
+class Who:
+    """Somebody in a session. `levels` is None for one who was given nothing; `role` is that of a person."""
+
+    name: str
+    levels: str | None
+    scope: str = "project"
+    path: str = "login"
+    role: str | None = None
+
+    @property
+    def is_key(self) -> bool:
+        """An API key, or a pooled session without one."""
+        return self.path == "pooled" or self.role is None
+
+
+def reach(who: Who, index: str, namespace: str | None = None) -> str:
+    """How far somebody of project `own` gets to an index: a and b are its own, c is of another project."""
+    if index not in ("a", "b") or who.scope != "project" and index != "a":
+        return "out"
+    if who.scope != "namespace":
+        return "in"
+    if namespace is None:
+        return "part"
+    return "in" if namespace == "n1" else "hidden"
+
+
+def _letter(who: Who, row: str) -> str:
+    return row[COLUMNS.index(who.levels)]
+
+
+def function(who: Who, does: str, index: str, namespace: str | None = None) -> str:
+    """A function of the API on an index, or on a namespace of it."""
+    if who.levels is None:
+        return "28000" if who.path == "pooled" else "-"
+    if does == "create":
+        return _letter(who, FUNCTIONS[does, "in" if who.scope == "project" else "limited"])
+    near = reach(who, index, namespace)
+    if (does, near) == ("read", "part"):
+        near = "in"  # a count of what there is to be seen
+    return _letter(who, FUNCTIONS[does, near])
+
+
+def raw(who: Who, does: str, index: str, namespace: str | None = None) -> str:
+    """A statement on the table of an index."""
+    if who.path == "login" and who.levels is None:
+        return "-"
+    near = reach(who, index, namespace)
+    if does != "move" and near == "part" or does in ("copy from", "ddl") and near == "hidden":
+        near = "in"
+    if near == "part" and who.scope != "namespace":
+        near = "in"
+    if does == "lock" and near == "out":
+        near = "in" if who.role == "OrgOwner" else near
+    # Whoever owns all projects has privileges on all tables, and acts in one project at a time.
+    wide = who.path == "pooled" or who.role == "OrgOwner"
+    if does == "lock" and not who.is_key:
+        return _letter(who, LOGIN["update", near])
+    does = "ddl" if does == "lock" else does
+    table = POOLED if wide else LOGIN
+    return _letter(who, table[does, near]) if who.levels else _letter(_without(who), POOLED[does, near])
+
+
+def _without(who: Who) -> Who:
+    return Who(who.name, "nn", who.scope, who.path)
+
+
+def registry(who: Who) -> str:
+    """A SELECT on the registry of indexes."""
+    if who.levels is None:
+        return "0" if who.path == "pooled" or who.role else "-"
+    return _letter(who, REGISTRY)
+
+
+def admin(who: Who, does: str) -> str:
+    """Keys administer nothing."""
+    if who.levels is None and who.path == "pooled":
+        return "28000"
+    return "Y" if who.role in ADMIN[does] else "-"
+
+
+def shown(who: Who) -> int:
+    """How many indexes somebody with a level on the control plane is shown."""
+    return 2 if who.scope == "project" else 1
