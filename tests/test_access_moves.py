@@ -191,6 +191,10 @@ def test_logical_replication(clusters):
             assert session.execute("SELECT scoped FROM pc_whoami()").fetchone() == (True,)
         here.execute("SELECT pc_revoke_api_key(%s)", [keys["space"]])
         until(lambda: there.execute("SELECT FROM pg_roles WHERE rolname = %s", [keys["space"]]).fetchall() == [])
+        # a role that is taken from a person is taken there, too
+        here.execute("SELECT pc_revoke_role('bob', 'DataPlaneViewer', 'other')")
+        until(lambda: there.execute("SELECT FROM pc_auth.member WHERE member = 'bob'").fetchall() == [])
+        until(lambda: not there.execute("SELECT pg_has_role('bob', 'conifer_people', 'MEMBER')").fetchone()[0])
         there.execute("DROP SUBSCRIPTION access")
 
 

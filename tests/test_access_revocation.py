@@ -1,0 +1,265 @@
+"""A key that is revoked, or has expired, is at an end: in every session, statement, plan and cursor."""
+
+import threading
+import time
+
+import psycopg
+import pytest
+
+from access_world import refusal, state, world
+
+__all__ = ["world"]
+
+GONE = ("28000", "57P01", "lost", "42501")
+LEVELS = ("READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE")
+
+
+def revoke(world, key) -> None:
+    world.db.execute("SET statement_timeout = '10s'")
+    world.db.execute("SELECT pc_revoke_api_key(%s)", [key[0]])
+    world.db.execute("RESET statement_timeout")
+
+
+def sessions(world, key):
+    """The key logged in, and a pooled session that acts as it, each in a transaction."""
+    login = world.login(key[0], autocommit=False)
+    pooled = world.login(world.gateway, autocommit=False)
+    return login, pooled
+
+
+def begin(world, key, session, level):
+    session.execute(f"SET TRANSACTION ISOLATION LEVEL {level}")
+    if session.info.user == world.gateway:
+        session.execute("SELECT pc_use_key(%s)", [key[1]])
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("held", ["snapshot", "prepared", "cursor", "hold", "locks", "writes", "savepoint"])
+def test_revocation_while_something_is_open(world, level, held):
+    """Neither a snapshot nor a plan, cursor, lock or savepoint lets anything be read or written afterwards."""
+    key = world.key("doomed")
+    table = world.tables["a"]
+    before = world.db.execute(f"SELECT count(*) FROM {table}").fetchone()
+    for session in sessions(world, key):
+        pooled = session.info.user == world.gateway
+        if held == "hold" and pooled:
+            continue
+        begin(world, key, session, level)
+        assert session.execute(f"SELECT count(*) FROM {table}").fetchone() == before
+        match held:
+            case "prepared" if not pooled:
+                session.execute(f"SET LOCAL plan_cache_mode = force_generic_plan; PREPARE p AS SELECT * FROM {table}")
+                assert len(session.execute("EXECUTE p").fetchall()) == before[0]
+            case "cursor" | "hold":
+                session.execute(f"DECLARE c CURSOR {'WITH HOLD' if held == 'hold' else ''} FOR SELECT id FROM {table}")
+                session.execute("FETCH 1 FROM c")
+                if held == "hold":
+                    session.commit()
+            case "locks":
+                session.execute(f"SELECT * FROM {table} WHERE namespace = '{'n1' if pooled else 'n2'}' FOR UPDATE")
+            case "writes":
+                session.execute(f"""INSERT INTO {table} (namespace, id, "values") VALUES ('n1', 'late {pooled}', '[1,1]')""")
+            case "savepoint":
+                session.execute("SAVEPOINT one")
+        begun = time.monotonic()
+        if not pooled:
+            kept = session
+        else:
+            revoke(world, key)
+            assert time.monotonic() - begun < 5
+            for doomed in (kept, session):
+                after(doomed, table, held)
+        if held == "hold":
+            revoke(world, key)
+            after(session, table, held)
+    assert world.db.execute(f"SELECT count(*) FROM {table}").fetchone() == before
+
+
+def after(session, table, held):
+    statements = ["FETCH ALL FROM c", "EXECUTE p", f"SELECT * FROM {table}", f"DELETE FROM {table}", "SELECT pc_list('a', namespace => 'n1')", "COMMIT"]
+    for statement in statements:
+        try:
+            assert session.execute(statement).fetchall() == []
+        except psycopg.ProgrammingError as error:
+            assert error.sqlstate in (None, *GONE, "25P02", "34000", "26000"), error
+        except psycopg.Error:
+            pass
+    assert session.closed, "it was ended"
+    session.close()
+
+
+def test_without_being_ended(world):
+    """The policies and hooks refuse by themselves what a session that is still there tries: the row alone is changed, as a
+    restore or a subscription would."""
+    for level in LEVELS:
+        key = world.key("doomed")
+        table = world.tables["a"]
+        login, pooled = sessions(world, key)
+        for session in (login, pooled):
+            begin(world, key, session, level)
+            session.execute(f"DECLARE c CURSOR FOR SELECT id FROM {table}")
+            session.execute("FETCH 1 FROM c")
+            session.execute(f"DECLARE unread CURSOR FOR SELECT id FROM {table}")
+            session.execute("SAVEPOINT one")
+        world.db.execute("UPDATE pc_auth.api_key SET revoked_at = now() WHERE key_id = %s", [key[0]])
+        for session in (login, pooled):
+            for statement in ("FETCH 1 FROM c", "FETCH 1 FROM unread", f"SELECT id FROM {table}", f"UPDATE {table} SET metadata = '{{}}'",
+                              f"""INSERT INTO {table} (namespace, id, "values") VALUES ('n1', 'late', '[1,1]')""",
+                              "SELECT pc_list('a', namespace => 'n1')", "SELECT pc_upsert('a', '[]')", "SELECT pc_create_index('late', 2)",
+                              "SELECT * FROM pc.index_reg"):
+                assert state(session, statement) in ("28000", "42501"), (level, statement)
+                session.execute("ROLLBACK TO one")
+            with pytest.raises((psycopg.errors.InvalidAuthorizationSpecification, psycopg.errors.InsufficientPrivilege)):
+                with session.cursor().copy(f"COPY {table} TO STDOUT") as copy:
+                    list(copy)
+            session.close()
+
+
+def test_expiry_in_an_open_transaction(world):
+    key = world.key("brief", expires_at=world.db.execute("SELECT (clock_timestamp() + '1 s')::text").fetchone()[0])
+    login, pooled = sessions(world, key)
+    for session in (login, pooled):
+        begin(world, key, session, "REPEATABLE READ")
+        session.execute(f"DECLARE c CURSOR FOR SELECT id FROM {world.tables['a']}")
+        assert len(session.execute("FETCH 1 FROM c").fetchall()) == 1
+        session.execute("SAVEPOINT one")
+    time.sleep(1.2)
+    for session in (login, pooled):
+        for statement in ("FETCH 1 FROM c", f"SELECT 1 FROM {world.tables['a']}", "SELECT pc_list('a', namespace => 'n1')"):
+            assert state(session, statement) == "28000", statement
+            session.execute("ROLLBACK TO one")
+        session.close()
+    with world.login(world.gateway, autocommit=False) as session:
+        assert state(session, "SELECT pc_use_key(%s)", key[1]) == "28000"
+
+
+@pytest.mark.parametrize("work", ["SELECT pg_sleep(60)", "SELECT count(*) FROM generate_series(1, 1000000000)",
+                                  "SELECT pc_query('a', '[1,1]', namespace => 'n1'), pg_sleep(60)"])
+def test_long_statements_are_ended(world, work):
+    key = world.key("busy")
+    for session in sessions(world, key):
+        begin(world, key, session, "READ COMMITTED")
+        ended = []
+        thread = threading.Thread(target=lambda: ended.append(state(session, work)))
+        thread.start()
+        time.sleep(0.3)
+        if session.info.user == world.gateway:
+            revoke(world, key)
+        else:
+            # One session at a time: the key is needed once more.
+            world.db.execute("SELECT pg_terminate_backend(%s)", [session.info.backend_pid])
+        thread.join(10)
+        assert ended == ["57P01"], ended
+        session.close()
+
+
+def test_locks_of_a_key_do_not_hold_its_revocation_up(world):
+    """It has locked rows, its own last use, everything that it can."""
+    key = world.key("locks")
+    login, pooled = sessions(world, key)
+    for session in (login, pooled):
+        begin(world, key, session, "READ COMMITTED")
+        session.execute("SELECT pc_delete('a', '{none}', namespace => 'n1')")
+        session.execute("SELECT pg_advisory_xact_lock(7215, hashtext(%s))", [key[0]]) if session is login else None
+    begun = time.monotonic()
+    revoke(world, key)
+    assert time.monotonic() - begun < 5
+
+
+def test_locks_of_others_do_not_hold_a_revocation_up(world):
+    """Advisory locks are for everybody to take."""
+    key = world.key("locks")
+    with world.login(world.stranger, autocommit=False) as other:
+        other.execute("SELECT pg_advisory_xact_lock(7216, 0)")
+        for number in (7214, 7215):
+            for name in (key[0], "group of 00000000-0000-0000-0000-000000000000"):
+                other.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [number, name])
+        revoke(world, key)
+    assert not world.db.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [key[0]]).fetchone()
+
+
+def test_work_of_others_does_not_hold_a_revocation_up(world):
+    """Somebody makes projects, groups and keys, and does not come to an end."""
+    key = world.key("waits")
+    with world.login(world.people["OrgOwner"], autocommit=False) as other:
+        other.execute("SELECT pc_create_project('unfinished'); SET LOCAL conifer.project = 'unfinished'; SELECT pc_create_api_key('unfinished')")
+        revoke(world, key)
+        other.rollback()
+    assert not world.db.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [key[0]]).fetchone()
+
+
+def test_demotion_counts_from_the_next_statement(world):
+    """Levels and scopes that are taken away, in a transaction with an old snapshot."""
+    for option in ("data_plane => 'None'", "control_plane => 'ReadOnly'", "indexes => '{b}'", """namespaces => '{"a": ["n2"]}'"""):
+        key = world.key("demoted")
+        login, pooled = sessions(world, key)
+        for session in (login, pooled):
+            begin(world, key, session, "REPEATABLE READ")
+            assert session.execute(f"SELECT count(*) FROM {world.tables['a']} WHERE namespace = 'n1'").fetchone() == (2,)
+            session.execute("SAVEPOINT one")
+        world.db.execute(f"SELECT pc_update_api_key('{key[0]}', {option})")
+        for session in (login, pooled):
+            try:
+                assert session.execute(f"SELECT * FROM {world.tables['a']} WHERE namespace = 'n1'").fetchall() == []
+            except psycopg.errors.InsufficientPrivilege:
+                session.execute("ROLLBACK TO one")
+            assert state(session, "SELECT pc_list('a', namespace => 'n1')") in ("42501", "42P01"), option
+            session.close()
+
+
+def test_people_too(world):
+    """A role that is taken from a person, in a transaction with an old snapshot."""
+    table = world.tables["a"]
+    person = world.people["DataPlaneEditor"]
+    with world.login(person, autocommit=False) as session:
+        session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        assert session.execute(f"SELECT count(*) FROM {table}").fetchone() == (4,)
+        session.execute("SAVEPOINT one")
+        world.db.execute("SELECT pc_revoke_role(%s, 'DataPlaneEditor', 'own')", [person])
+        try:
+            assert refusal(session, f"SELECT 1 FROM {table}").sqlstate == "42501"
+        finally:
+            world.db.execute("SELECT pc_grant_role(%s, 'DataPlaneEditor', 'own')", [person])
+
+
+def test_a_rolled_back_revocation_is_none(world):
+    """Nor does what was cached in between stay wrong."""
+    key = world.key("saved")
+    with world.login(key[0]) as session, world.login("postgres", autocommit=False) as keeper:
+        assert state(session, "SELECT pc_list_indexes()") is None
+        keeper.execute("UPDATE pc_auth.api_key SET revoked_at = now() WHERE key_id = %s", [key[0]])
+        assert state(session, "SELECT pc_list_indexes()") is None
+        keeper.rollback()
+        assert state(session, "SELECT pc_list_indexes()") is None
+
+
+def test_rotation(world):
+    """Both work in the overlap, with the same rights; without one, the old key ends at once."""
+    old = world.key("old", namespaces='{"a": ["n1"]}', data_plane="ReadOnly")
+    with world.login(old[0]) as one:
+        new = world.db.execute("SELECT * FROM pc_rotate_api_key(%s)", [old[0]]).fetchone()
+        with world.login(new[0]) as two:
+            for session in (one, two):
+                assert session.execute(f"SELECT DISTINCT namespace FROM {world.tables['a']}").fetchall() == [("n1",)]
+                assert state(session, f"DELETE FROM {world.tables['a']}") == "42501"
+                assert state(session, "SELECT pc_list_indexes()") == "42501"
+            newer = world.db.execute("SELECT * FROM pc_rotate_api_key(%s, '0')", [new[0]]).fetchone()
+            assert state(two, f"SELECT 1 FROM {world.tables['a']}") == "28000"
+        assert newer[0] not in (old[0], new[0])
+        assert state(world.db, "SELECT pc_rotate_api_key(%s)", new[0]) == "55000", "it is at an end"
+        assert state(world.db, "SELECT pc_rotate_api_key(%s, '-1 s')", old[0]) == "22023"
+
+
+@pytest.mark.parametrize("end", ["infinity", "9999-12-31", "294276-12-31", "2100-01-01 00:00:00+14"])
+def test_ends_far_away(world, end):
+    role, _ = world.key("far", expires_at=end)
+    with world.login(role) as session:
+        assert state(session, "SELECT pc_list_indexes()") is None
+    same = "SELECT k.expires_at = r.rolvaliduntil FROM pc_auth.api_key k JOIN pg_authid r ON rolname = key_id WHERE key_id = %s"
+    assert world.db.execute(same, [role]).fetchone() == (True,)
+    assert world.db.execute("SELECT pc_sync_roles()").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("end", ["-infinity", "2000-01-01", "0001-01-01 BC", "now"])
+def test_ends_that_are_over(world, end):
+    assert state(world.db, "SELECT pc_create_api_key('x', expires_at => %s)", end) == "22023"
