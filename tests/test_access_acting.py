@@ -275,3 +275,10 @@ def test_options_of_the_connection(world, key, options):
         assert state(session, "ALTER ROLE current_user PASSWORD 'x'") == "42501"
         assert state(session, f"SELECT * FROM {world.tables['c']}") == "42501"
         assert state(session, "CREATE TEMP TABLE t (a int)") == "42501"
+
+
+def test_a_pooled_role_is_no_person(world):
+    """Between two keys it would act as that person."""
+    with world.login("postgres") as admin:
+        error = refusal(admin, f"SELECT pc_grant_role('{world.gateway}', 'ProjectViewer')")
+        assert error.sqlstate == "22023" and "is for pooled sessions" in str(error)

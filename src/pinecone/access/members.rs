@@ -36,6 +36,16 @@ fn pc_grant_role(member: Option<&CStr>, role: Option<&str>, project: Option<&str
     if !roles::exists(&member) {
         raise(Fault::new(UNDEFINED_OBJECT, format!("role {} does not exist", quoted(&member))));
     }
+    let pooled = "SELECT pg_catalog.pg_has_role($1, 'conifer_gateway', 'MEMBER') AND NOT rolsuper FROM pg_catalog.pg_roles \
+                   WHERE rolname OPERATOR(pg_catalog.=) $1";
+    if run(Mode::Write, pooled, &[Param::name(&member)], |rows| rows.get::<bool>(0, 0)) == Some(true) {
+        raise(
+            Fault::new(INVALID_PARAMETER_VALUE, format!("role {} is for pooled sessions", quoted(&member)))
+                .hint(
+                    "It acts as API keys, and as nobody between them: REVOKE conifer_gateway from a person.",
+                ),
+        );
+    }
     match (Role::from_name(&role), on) {
         (Ok(Role::Project(role)), Some(project)) => roles::prepare(project, None, role.levels().data),
         (Ok(Role::Org(OrgRole::Owner)), _) => {
