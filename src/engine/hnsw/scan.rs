@@ -195,7 +195,12 @@ fn start(scan: &mut pg_sys::IndexScanDescData, state: &mut Scan) {
     // SAFETY: the operator takes the column's type on its right side.
     let query = (!null).then(|| unsafe { value::query(class.element, class.metric, order.sk_argument) });
     if let Some(query) = query.as_ref().filter(|query| query.dim != layout.dim()) {
-        raise(value::other_dimensions(class.element, query.dim, layout.dim()));
+        // pgvector compares the query with the rows, or what lists are about with the query.
+        let (a, b) = match Method::of(index) {
+            Method::Hnsw => (query.dim, layout.dim()),
+            Method::Ivfflat => (layout.dim(), query.dim),
+        };
+        raise(value::other_dimensions(class.element, a, b));
     }
     let query = query.and_then(|query| query.elements);
     state.ordered = query.is_some();
@@ -218,7 +223,7 @@ fn start(scan: &mut pg_sys::IndexScanDescData, state: &mut Scan) {
     };
     let search = state.search.get_or_insert_with(|| search_for(*layout));
     search.start(&state.known.rotation, &query, entry.root, reach, order).or_raise();
-    search.limit(Limit { hops: settings.max_scan_tuples, bytes: settings.memory });
+    search.limit(Limit { hops: settings.max_scan_tuples, nodes: settings.max_nodes, bytes: settings.memory });
 }
 
 /// The graph that the conditions lead to.

@@ -10,6 +10,7 @@ use pgrx::prelude::*;
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum};
 use std::cell::Cell;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// What a scan does when its first rows are used up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PostgresGucEnum)]
@@ -97,12 +98,32 @@ pub struct Settings {
     pub iterative_scan: IterativeScan,
     /// `hnsw.max_scan_tuples`
     pub max_scan_tuples: u64,
+    /// Nodes after which `ivfflat` ends.
+    pub max_nodes: u64,
     /// `hnsw.scan_mem_multiplier` times `work_mem`, in bytes.
     pub memory: usize,
 }
 
-/// Defines the settings, unless they are there.
+/// Prepares the settings, when the library is loaded.
+///
+/// A server that loads it for all its processes has databases with pgvector, too, whose library would stumble over
+/// settings that are there. So they are defined when a process comes to an index of ours.
 pub fn init() {
+    // SAFETY: a variable of this process.
+    if !unsafe { pg_sys::process_shared_preload_libraries_in_progress } {
+        define();
+    }
+}
+
+/// Defines the settings, unless they are there.
+pub fn define() {
+    static DONE: AtomicBool = AtomicBool::new(false);
+    if !DONE.swap(true, Relaxed) {
+        define_all();
+    }
+}
+
+fn define_all() {
     let (context, flags) = (|| GucContext::Userset, GucFlags::default);
     EF_SEARCH.define(|name, value| {
         let text = c"Sets the size of the dynamic candidate list for search";
@@ -167,6 +188,7 @@ impl Settings {
             rows: None,
             iterative_scan: ITERATIVE_SCAN.get(),
             max_scan_tuples: MAX_SCAN_TUPLES.get() as u64,
+            max_nodes: u64::MAX,
             memory: memory(),
         }
     }
@@ -181,12 +203,13 @@ impl Settings {
                 (IterativeScan::Relaxed, Lists::new(rows, lists, probes.max(MAX_PROBES.get() as u32)))
             }
         };
-        let max_scan_tuples = if last.rows >= rows { u64::MAX } else { last.rows as u64 };
+        let max_nodes = if last.rows >= rows { u64::MAX } else { last.rows as u64 };
         Self {
             ef_search: first.ef,
             rows: None,
             iterative_scan,
-            max_scan_tuples,
+            max_scan_tuples: u64::MAX,
+            max_nodes,
             // Probes ask for rows, whatever that takes.
             memory: memory().max(first.rows.saturating_mul(BYTES)),
         }
