@@ -10,6 +10,7 @@ use super::buffer::Index;
 use super::key::{Asked, of_conditions};
 use super::known::Known;
 use super::method::Method;
+use super::options;
 use super::roots;
 use super::settings::{IterativeScan, Settings};
 use super::value;
@@ -206,7 +207,7 @@ fn start(scan: &mut pg_sys::IndexScanDescData, state: &mut Scan) {
     state.ordered = query.is_some();
     let query = query.unwrap_or_else(|| value::nothing(layout));
     let rows = state.blocks.blocks() / layout.step();
-    let settings = Settings::of(index, rows as usize);
+    let settings = Settings::of(options::lists(index), rows as usize);
     let order = match settings.iterative_scan {
         IterativeScan::Off => Order::Once,
         IterativeScan::Relaxed => Order::Relaxed,

@@ -1,9 +1,6 @@
 //! The settings `hnsw.*` and `ivfflat.*`, pgvector's.
 #![allow(unsafe_code)]
 
-use super::buffer::Index;
-use super::method::Method;
-use super::options;
 use super::setting::Setting;
 use conifer_pure::search::Lists;
 use pgrx::prelude::*;
@@ -164,12 +161,9 @@ fn define_all() {
 const BYTES: usize = 1024;
 
 impl Settings {
-    /// Those for a scan of an index with about so many rows.
-    pub fn of(index: Index, rows: usize) -> Self {
-        let set = match Method::of(index) {
-            Method::Hnsw => Self::of_hnsw(),
-            Method::Ivfflat => Self::of_ivfflat(rows, options::lists(index)),
-        };
+    /// Those for a scan of an index with about so many rows, and those lists if it is one of `ivfflat`.
+    pub fn of(lists: Option<u32>, rows: usize) -> Self {
+        let set = lists.map_or_else(Self::of_hnsw, |lists| Self::of_ivfflat(rows, lists));
         match WANTED.get() {
             Some(rows) => Self {
                 rows: Some(rows),
