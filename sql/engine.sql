@@ -9,10 +9,11 @@
 -- executed unless the engine is there.
 --
 -- A script for ALTER EXTENSION … UPDATE has to do the same: it makes, calls and drops the function below, because an
--- update takes away what an extension depends on, and changes the engine only if its own extension holds it.
+-- update takes away what an extension depends on, and changes the engine if that gives the name of its own extension.
 
--- A function, as servers from 18 on show a statement of a script that fails as a whole.
-CREATE FUNCTION share_engine() RETURNS void LANGUAGE plpgsql AS $share$
+-- Gives the extension that holds the engine, if there is one, and makes the other depend on it. It is called once by
+-- itself, as servers from 18 on show the whole of a statement of a script that fails.
+CREATE FUNCTION share_engine() RETURNS name LANGUAGE plpgsql AS $share$
 DECLARE
     method name;       -- an access method of ours that is there, or of someone else by that name
     library text;      -- where it is
@@ -66,14 +67,14 @@ BEGIN
         -- The rest of the script finds the types in the holder's schema.
         PERFORM pg_catalog.set_config('search_path', pg_catalog.format('%I, %I, pg_temp', home, schema), true);
     END IF;
+    RETURN holder;
 END
 $share$;
 SELECT share_engine();
-DROP FUNCTION share_engine();
 
-DO $unless_there$
+DO $unless_held$
 BEGIN
-IF NOT EXISTS (SELECT FROM pg_catalog.pg_am WHERE amname = 'hnsw') THEN
+IF share_engine() IS NULL THEN
 EXECUTE $engine$
 
 CREATE TYPE vector;
@@ -1116,4 +1117,5 @@ COMMENT ON FUNCTION hnsw_recall(regclass, anyarray, integer) IS
 $engine$;
 END IF;
 END
-$unless_there$;
+$unless_held$;
+DROP FUNCTION share_engine();

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import psycopg
 import pytest
 
-from cluster import Cluster
+from cluster import ROOT, Cluster
 
 _numbers = itertools.count(1)
 
@@ -21,6 +21,13 @@ def server():
 def peer_server():
     """A PostgreSQL 18 server: `with_conifer` and `with_pgvector` are databases to copy from."""
     yield from _server(18, {"with_conifer": "conifer", "with_pgvector": "vector"})
+
+
+@pytest.fixture(scope="session")
+def alias_server():
+    """A PostgreSQL 18 server whose extension `vector` is ours: `with_vector` is a database to copy from."""
+    ours = (ROOT / "target/pg/vector").resolve()
+    yield from _server(18, {"with_vector": "vector"}, "alias", {"extension_control_path": f"{ours}:$system"})
 
 
 @pytest.fixture
@@ -58,7 +65,7 @@ def connect(server, database):
 
 @dataclass
 class Peers:
-    """Two sessions on one server: one with Conifer, one with pgvector."""
+    """Two sessions: one with Conifer, one with pgvector."""
 
     ours: psycopg.Connection
     theirs: psycopg.Connection
@@ -74,8 +81,18 @@ def peers(peer_server):
         next(database, None)
 
 
-def _server(major, templates):
-    server = Cluster(major, f"outside-{major}")
+@pytest.fixture
+def namesakes(alias_server, peer_server):
+    """Sessions in two fresh databases, each with an extension `vector`, ours and pgvector's. Mark the test `peer`."""
+    ours, theirs = _database(alias_server, "with_vector"), _database(peer_server, "with_pgvector")
+    with alias_server.connect(next(ours)) as one, peer_server.connect(next(theirs)) as other:
+        yield Peers(one, other)
+    for database in (ours, theirs):
+        next(database, None)
+
+
+def _server(major, templates, name="outside", settings=None):
+    server = Cluster(major, f"{name}-{major}", settings)
     try:
         for name, extension in templates.items():
             server.create_database(name)

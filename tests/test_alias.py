@@ -7,7 +7,7 @@ import subprocess
 import psycopg
 import pytest
 
-from cluster import ROOT
+from cluster import ROOT, Cluster
 
 VERSION = "0.8.6"
 
@@ -200,6 +200,48 @@ def test_where_pgvector_is(peers):
     use_pinecone(peers.ours, "one")
     with pytest.raises(psycopg.errors.DuplicateObject):
         peers.ours.execute("CREATE EXTENSION vector")
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("preloaded", ["vector", "conifer", "vector, conifer", "conifer, vector"])
+def test_both_libraries_in_one_process(preloaded):
+    """Whichever comes first defines the settings, and both heed them."""
+    server = Cluster(18, "both", {"shared_preload_libraries": preloaded, "hnsw.ef_search": "77"})
+    try:
+        for extension in ("conifer", "vector"):
+            server.create_database(extension)
+            with server.connect(extension) as session:
+                session.execute(f"CREATE EXTENSION {extension}")
+                session.execute("CREATE TABLE t (v vector(3)); INSERT INTO t SELECT ARRAY[i % 31, i % 37, i % 41] FROM generate_series(1, 3000) i")
+                session.execute("CREATE INDEX t_hnsw ON t USING hnsw (v vector_l2_ops)")
+                session.execute("CREATE INDEX t_ivfflat ON t USING ivfflat (v vector_ip_ops) WITH (lists = 30)")
+            with server.connect(extension) as session:
+                session.execute("SET ivfflat.probes = 2; SET enable_seqscan = off; SET enable_sort = off")
+
+                def given(operator):
+                    order = f"v {operator} '[3,4,5]'"
+                    return session.execute(f"SELECT count(*) FROM (SELECT FROM t ORDER BY {order}) s").fetchone()[0]
+
+                few = given("<#>")
+                assert session.execute("SHOW hnsw.ef_search").fetchone() == ("77",)
+                settings = "SELECT count(*) FROM pg_settings WHERE name ~ '^(hnsw|ivfflat)'"
+                assert session.execute(settings).fetchone() == (7,)
+                session.execute("SET ivfflat.probes = 30")
+                assert few < 1000 and given("<#>") == 3000
+                few = given("<->")
+                session.execute("SET hnsw.ef_search = 700")
+                assert 77 <= few < 500 and given("<->") >= 700
+                session.execute("SET hnsw.iterative_scan = relaxed_order")
+                assert given("<->") == 3000
+                session.execute("SET hnsw.max_scan_tuples = 1; SET ivfflat.probes = 1; SET ivfflat.iterative_scan = relaxed_order")
+                assert given("<->") < 1500 and given("<#>") == 3000
+                session.execute("SET ivfflat.max_probes = 2")
+                assert given("<#>") < 1000
+                for refused in ("hnsw.ef_search = 0", "ivfflat.probes = 0", "hnsw.nothing = 1", "ivfflat.iterative_scan = strict_order"):
+                    with pytest.raises(psycopg.Error):
+                        session.execute(f"SET {refused}")
+    finally:
+        server.destroy()
 
 
 # A server's programs and libraries, as far as dev/install-vector-alias looks at them.

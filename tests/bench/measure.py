@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 import bench.curve as curve
+from bench.side import Side
 from bench.targets import target
 from bench.truth import Truth
 
@@ -61,6 +62,10 @@ class Measuring:
         say("loading")
         for side in self._sides:
             side.load(self._set)
+        say("copying and scanning")
+        for measure, act in (("rows/s, binary COPY", Side.copy), ("rows/s, sum of distances", Side.scan)):
+            rounds = [self._in_turn(n, lambda _, side: act(side)) for n in range(self._arguments.rounds + 1)]
+            self._line(measure, rounds[1:])  # the first fills the caches
         say("building")
         self._builds()
         self._searches(truth)

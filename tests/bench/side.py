@@ -65,24 +65,36 @@ class Side:
         return self._sql.execute("SELECT extversion FROM pg_extension WHERE extname = %s", [self.extension]).fetchone()[0]
 
     def load(self, a_set):
-        """Make the tables and fill the one to be indexed; the other, `plain`, stays without an index."""
+        """Make the tables and fill the one to be indexed; the others, `plain` and `copied`, stay without an index."""
         self._set = a_set
-        self._sql.execute("DROP TABLE IF EXISTS items, plain")
+        self._sql.execute("DROP TABLE IF EXISTS items, plain, copied")
+        self._sql.execute(f"CREATE TABLE copied (id int4, v vector({a_set.dim}))")
         for table in ("items", "plain"):
             # The planner would take no worker for a heap as small as this, or whose vectors are TOASTed.
             self._sql.execute(
                 f"CREATE TABLE {table} (id int4 PRIMARY KEY, v vector({a_set.dim})) WITH (parallel_workers = 8)"
             )
-        with self._sql.cursor().copy("COPY items FROM STDIN (FORMAT binary)") as stream:
-            stream.write(b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0))
-            for start in range(0, a_set.count, 1000):
-                stream.write(_tuples(a_set.rows[start : min(start + 1000, a_set.count)], start))
-            stream.write(struct.pack(">h", -1))
+        self._copy("items", self._parts())
         self._sql.execute("VACUUM ANALYZE items")
         self._vectors_file("queries", a_set.queries)
         self._vectors_file("rows", a_set.rows)
         self._tell("vectors", self._scratch / "queries")
         self._prepared = None
+
+    def copy(self):
+        """Copy the rows in, in binary form. Returns how many per second."""
+        parts = list(self._parts())
+        self._sql.execute("TRUNCATE copied")
+        begin = time.perf_counter()
+        self._copy("copied", parts)
+        return self._set.count / (time.perf_counter() - begin)
+
+    def scan(self):
+        """Add up the distances of all rows to a query. Returns how many per second."""
+        query = "[" + ",".join(map(repr, self._set.queries[0].tolist())) + "]"
+        begin = time.perf_counter()
+        self._sql.execute(f"SELECT sum(v {OPERATOR[self._set.metric]} '{query}') FROM items")
+        return self._set.count / (time.perf_counter() - begin)
 
     def build(self, workers, options, memory):
         """Make the index anew and return the seconds it took. `workers` come to the aid of the backend."""
@@ -149,6 +161,18 @@ class Side:
     def ids(self):
         """The ids of all rows."""
         return np.array([row[0] for row in self._sql.execute("SELECT id FROM items")])
+
+    def _parts(self):
+        """The rows as COPY takes them, a thousand at a time."""
+        rows = self._set.rows[: self._set.count]
+        return (_tuples(rows[start : start + 1000], start) for start in range(0, len(rows), 1000))
+
+    def _copy(self, table, parts):
+        with self._sql.cursor().copy(f"COPY {table} FROM STDIN (FORMAT binary)") as stream:
+            stream.write(b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0))
+            for part in parts:
+                stream.write(part)
+            stream.write(struct.pack(">h", -1))
 
     def _wal(self):
         return int(self._sql.execute("SELECT pg_current_wal_insert_lsn() - '0/0'").fetchone()[0])

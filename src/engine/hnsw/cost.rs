@@ -7,6 +7,7 @@
 
 use super::alone;
 use super::buffer::Index;
+use super::options;
 use super::scan::SMALL;
 use super::settings::Settings;
 use pgrx::prelude::*;
@@ -75,13 +76,16 @@ pub unsafe extern "C-unwind" fn amcostestimate(
 
 /// The settings that a scan would have.
 fn settings(info: &pg_sys::IndexOptInfo) -> Settings {
-    // SAFETY: the planner has locked the index, to the end of the transaction.
-    unsafe {
-        let index = pg_sys::index_open(info.indexoid, pg_sys::NoLock as i32);
-        let settings = Settings::of(Index(index), info.tuples as usize);
-        pg_sys::index_close(index, pg_sys::NoLock as i32);
-        settings
-    }
+    // SAFETY: a look-up in the catalog; the planner has locked the index, to the end of the transaction.
+    let lists = unsafe {
+        (info.relam == pg_sys::get_am_oid(c"ivfflat".as_ptr(), true)).then(|| {
+            let index = pg_sys::index_open(info.indexoid, pg_sys::NoLock as i32);
+            let lists = options::lists(Index(index));
+            pg_sys::index_close(index, pg_sys::NoLock as i32);
+            lists
+        })
+    };
+    Settings::of(lists.flatten(), info.tuples as usize)
 }
 
 /// Blocks that are read on the levels above the lowest.

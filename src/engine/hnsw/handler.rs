@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use super::method::Method;
-use super::{build, cost, insert, options, scan, vacuum};
+use super::{build, cost, insert, options, scan, settings, vacuum};
 use crate::engine::call::export;
 use pgrx::prelude::*;
 
@@ -10,6 +10,7 @@ export!(hnswhandler, |_fcinfo| routine(Method::Hnsw));
 export!(ivfflathandler, |_fcinfo| routine(Method::Ivfflat));
 
 fn routine(method: Method) -> pg_sys::Datum {
+    settings::define();
     // SAFETY: a new node of that type, all zeros, in the caller's memory.
     let mut am =
         unsafe { pgrx::PgBox::<pg_sys::IndexAmRoutine>::alloc_node(pg_sys::NodeTag::T_IndexAmRoutine) };

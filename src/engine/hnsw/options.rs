@@ -79,11 +79,14 @@ impl Options {
     }
 }
 
-/// The lists that an `ivfflat` index would have.
-pub fn lists(index: Index) -> u32 {
+/// The lists that an `ivfflat` index would have; none of `hnsw`.
+pub fn lists(index: Index) -> Option<u32> {
+    if Method::of(index) == Method::Hnsw {
+        return None;
+    }
     // SAFETY: the relation is open; its options are those that `of_ivfflat` has made.
     let stored = unsafe { (*index.0).rd_options.cast::<Ivfflat>().as_ref() };
-    stored.map_or(DEFAULT_LISTS, |stored| stored.lists) as u32
+    Some(stored.map_or(DEFAULT_LISTS, |stored| stored.lists) as u32)
 }
 
 /// Reads the options of a statement about `hnsw`.

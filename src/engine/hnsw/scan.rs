@@ -10,6 +10,7 @@ use super::buffer::Index;
 use super::key::{Asked, of_conditions};
 use super::known::Known;
 use super::method::Method;
+use super::options;
 use super::roots;
 use super::settings::{IterativeScan, Settings};
 use super::value;
@@ -195,13 +196,18 @@ fn start(scan: &mut pg_sys::IndexScanDescData, state: &mut Scan) {
     // SAFETY: the operator takes the column's type on its right side.
     let query = (!null).then(|| unsafe { value::query(class.element, class.metric, order.sk_argument) });
     if let Some(query) = query.as_ref().filter(|query| query.dim != layout.dim()) {
-        raise(value::other_dimensions(class.element, query.dim, layout.dim()));
+        // pgvector compares the query with the rows, or what lists are about with the query.
+        let (a, b) = match Method::of(index) {
+            Method::Hnsw => (query.dim, layout.dim()),
+            Method::Ivfflat => (layout.dim(), query.dim),
+        };
+        raise(value::other_dimensions(class.element, a, b));
     }
     let query = query.and_then(|query| query.elements);
     state.ordered = query.is_some();
     let query = query.unwrap_or_else(|| value::nothing(layout));
     let rows = state.blocks.blocks() / layout.step();
-    let settings = Settings::of(index, rows as usize);
+    let settings = Settings::of(options::lists(index), rows as usize);
     let order = match settings.iterative_scan {
         IterativeScan::Off => Order::Once,
         IterativeScan::Relaxed => Order::Relaxed,
@@ -218,7 +224,7 @@ fn start(scan: &mut pg_sys::IndexScanDescData, state: &mut Scan) {
     };
     let search = state.search.get_or_insert_with(|| search_for(*layout));
     search.start(&state.known.rotation, &query, entry.root, reach, order).or_raise();
-    search.limit(Limit { hops: settings.max_scan_tuples, bytes: settings.memory });
+    search.limit(Limit { hops: settings.max_scan_tuples, nodes: settings.max_nodes, bytes: settings.memory });
 }
 
 /// The graph that the conditions lead to.

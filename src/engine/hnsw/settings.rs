@@ -1,15 +1,13 @@
 //! The settings `hnsw.*` and `ivfflat.*`, pgvector's.
 #![allow(unsafe_code)]
 
-use super::buffer::Index;
-use super::method::Method;
-use super::options;
 use super::setting::Setting;
 use conifer_pure::search::Lists;
 use pgrx::prelude::*;
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum};
 use std::cell::Cell;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// What a scan does when its first rows are used up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PostgresGucEnum)]
@@ -97,12 +95,32 @@ pub struct Settings {
     pub iterative_scan: IterativeScan,
     /// `hnsw.max_scan_tuples`
     pub max_scan_tuples: u64,
+    /// Nodes after which `ivfflat` ends.
+    pub max_nodes: u64,
     /// `hnsw.scan_mem_multiplier` times `work_mem`, in bytes.
     pub memory: usize,
 }
 
-/// Defines the settings, unless they are there.
+/// Prepares the settings, when the library is loaded.
+///
+/// A server that loads it for all its processes has databases with pgvector, too, whose library would stumble over
+/// settings that are there. So they are defined when a process comes to an index of ours.
 pub fn init() {
+    // SAFETY: a variable of this process.
+    if !unsafe { pg_sys::process_shared_preload_libraries_in_progress } {
+        define();
+    }
+}
+
+/// Defines the settings, unless they are there.
+pub fn define() {
+    static DONE: AtomicBool = AtomicBool::new(false);
+    if !DONE.swap(true, Relaxed) {
+        define_all();
+    }
+}
+
+fn define_all() {
     let (context, flags) = (|| GucContext::Userset, GucFlags::default);
     EF_SEARCH.define(|name, value| {
         let text = c"Sets the size of the dynamic candidate list for search";
@@ -143,12 +161,9 @@ pub fn init() {
 const BYTES: usize = 1024;
 
 impl Settings {
-    /// Those for a scan of an index with about so many rows.
-    pub fn of(index: Index, rows: usize) -> Self {
-        let set = match Method::of(index) {
-            Method::Hnsw => Self::of_hnsw(),
-            Method::Ivfflat => Self::of_ivfflat(rows, options::lists(index)),
-        };
+    /// Those for a scan of an index with about so many rows, and those lists if it is one of `ivfflat`.
+    pub fn of(lists: Option<u32>, rows: usize) -> Self {
+        let set = lists.map_or_else(Self::of_hnsw, |lists| Self::of_ivfflat(rows, lists));
         match WANTED.get() {
             Some(rows) => Self {
                 rows: Some(rows),
@@ -167,6 +182,7 @@ impl Settings {
             rows: None,
             iterative_scan: ITERATIVE_SCAN.get(),
             max_scan_tuples: MAX_SCAN_TUPLES.get() as u64,
+            max_nodes: u64::MAX,
             memory: memory(),
         }
     }
@@ -181,12 +197,13 @@ impl Settings {
                 (IterativeScan::Relaxed, Lists::new(rows, lists, probes.max(MAX_PROBES.get() as u32)))
             }
         };
-        let max_scan_tuples = if last.rows >= rows { u64::MAX } else { last.rows as u64 };
+        let max_nodes = if last.rows >= rows { u64::MAX } else { last.rows as u64 };
         Self {
             ef_search: first.ef,
             rows: None,
             iterative_scan,
-            max_scan_tuples,
+            max_scan_tuples: u64::MAX,
+            max_nodes,
             // Probes ask for rows, whatever that takes.
             memory: memory().max(first.rows.saturating_mul(BYTES)),
         }

@@ -96,12 +96,12 @@ pub fn nothing(layout: &Layout) -> Vec<f32> {
 }
 
 /// What is said of a query of other dimensions than the index's.
-pub fn other_dimensions(element: Element, found: usize, dim: usize) -> Fault {
+pub fn other_dimensions(element: Element, a: usize, b: usize) -> Fault {
     let what = match element {
         Element::F32 => "vector dimensions",
         Element::F16 => "halfvec dimensions",
         Element::Bits => "bit lengths",
         Element::Sparse => "sparsevec dimensions",
     };
-    Fault::new(state::DATA_EXCEPTION, format!("different {what} {found} and {dim}"))
+    Fault::new(state::DATA_EXCEPTION, format!("different {what} {a} and {b}"))
 }

@@ -107,13 +107,15 @@ pub struct Hit {
 pub struct Limit {
     /// Once so many blocks of level 0 were read.
     pub hops: u64,
+    /// Once so many nodes with rows were found.
+    pub nodes: u64,
     /// Once it takes more [`memory`](Search::memory).
     pub bytes: usize,
 }
 
 impl Default for Limit {
     fn default() -> Self {
-        Self { hops: u64::MAX, bytes: usize::MAX }
+        Self { hops: u64::MAX, nodes: u64::MAX, bytes: usize::MAX }
     }
 }
 
@@ -124,6 +126,8 @@ pub struct Effort {
     pub upper: u64,
     /// Blocks read on level 0.
     pub hops: u64,
+    /// Nodes with rows among them that were found.
+    pub nodes: u64,
     /// Blocks with more rows of a node that were read.
     pub chains: u64,
 }
@@ -252,7 +256,8 @@ impl Search {
     }
 
     fn is_over(&self) -> bool {
-        self.effort.hops >= self.limit.hops || self.memory() > self.limit.bytes
+        let (effort, limit) = (&self.effort, &self.limit);
+        effort.hops >= limit.hops || effort.nodes >= limit.nodes || self.memory() > limit.bytes
     }
 
     /// A distance as SQL shows it: of L2, the root; of the cosine, half; else itself.
@@ -584,6 +589,7 @@ impl Search {
         if !lowest || header.state == State::Live {
             if lowest {
                 self.frontier.found(self.hop.distance, self.hop.off);
+                self.effort.nodes += 1;
             }
             self.batch.push(Found {
                 distance: self.hop.distance,

@@ -448,11 +448,11 @@ fn strict_order_wastes_little() {
     let rows = (0..n).map(|_| vector()).collect();
     let query = vector();
     let mut index = index(Metric::L2, dim, rows, Options::default());
-    for hops in [1, 300, 400, 1000, 2000] {
+    for nodes in [1, 300, 400, 1000, 2000] {
         let mut search = Search::new(*index.memory.layout());
         let near = Reach::Near(index.width(40, None));
         search.start(&index.rotation, &query, index.root, near, Order::Strict).unwrap();
-        search.limit(Limit { hops, bytes: usize::MAX });
+        search.limit(Limit { nodes, ..Limit::default() });
         let mut hits = vec![];
         while let Some(hit) = search.next(&mut index.memory).unwrap() {
             hits.push(hit);
