@@ -116,3 +116,53 @@ def test_plans(db):
     filtered = f"SELECT id FROM items WHERE kind < 40 ORDER BY v <-> {Q} LIMIT 10"
     db.execute("SET hnsw.ef_search = 1000")
     assert "Sort" in plan(db, filtered), plan(db, filtered)
+
+
+def test_distances_that_nobody_reads(db):
+    """The column that a query is ordered by is not computed where nothing but a LIMIT passes it on."""
+    db.execute("CREATE TABLE wide (id int PRIMARY KEY, v vector(1500))")
+    db.execute("INSERT INTO wide SELECT i, ARRAY(SELECT sin(i * j) FROM generate_series(1, 1500) j)::vector FROM generate_series(1, 600) i")
+    db.execute("CREATE INDEX wide_v ON wide USING hnsw (v vector_l2_ops); ANALYZE wide")
+    db.execute("SET enable_seqscan = off; SET hnsw.ef_search = 40")
+    query = db.execute("SELECT v::text FROM wide WHERE id = 300").fetchone()[0]
+
+    def explained(statement):
+        plan = db.execute(f"EXPLAIN (ANALYZE, VERBOSE, BUFFERS, COSTS OFF, TIMING OFF, FORMAT JSON) {statement}").fetchone()[0][0]["Plan"]
+        buffers = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+        while plan["Node Type"] != "Index Scan":
+            plan = plan["Plans"][0]
+        return plan["Output"], buffers
+
+    distance = f"v <-> '{query}'"
+    plain = f"SELECT id FROM wide ORDER BY {distance}"
+    exact = f"SELECT id FROM (SELECT id, v FROM wide OFFSET 0) s ORDER BY {distance}"
+    output, few = explained(f"{plain} LIMIT 20")
+    assert output == ["id", "NULL::double precision"]
+    output, more = explained(f"SELECT id, {distance} FROM wide ORDER BY {distance} LIMIT 20")
+    assert "NULL" not in str(output) and more > few + 40
+    for tail in ["LIMIT 20", "LIMIT 5 OFFSET 5", "", "LIMIT 0"]:
+        assert explained(f"{plain} {tail}")[0] == ["id", "NULL::double precision"]
+        found = db.execute(f"{plain} {tail}").fetchall()
+        assert found == db.execute(f"{exact} {tail}").fetchall()[: len(found)] and (tail or len(found) >= 20)
+    # whatever reads it gets it
+    for statement, wanted in [
+        (f"SELECT id FROM wide ORDER BY {distance} FETCH FIRST 3 ROWS WITH TIES", [(300,)]),
+        (f"SELECT id, {distance} AS d FROM wide ORDER BY d LIMIT 3", [(300, 0.0)]),
+        (f"SELECT id FROM (SELECT id, {distance} AS d FROM wide ORDER BY {distance} LIMIT 3) s WHERE d = 0", [(300,)]),
+        (f"SELECT id, d IS NULL FROM (SELECT id, {distance} AS d FROM wide ORDER BY {distance} LIMIT 3) s ORDER BY d DESC", None),
+        (f"SELECT id, min({distance}) OVER () FROM wide ORDER BY {distance} LIMIT 1", [(300, 0.0)]),
+        (f"(SELECT id FROM wide ORDER BY {distance} LIMIT 1) UNION ALL (SELECT id FROM wide ORDER BY {distance} LIMIT 1)", [(300,), (300,)]),
+        (f"SELECT (SELECT id FROM wide ORDER BY {distance} LIMIT 1)", [(300,)]),
+        (f"SELECT id FROM wide ORDER BY {distance} LIMIT 1 FOR UPDATE", [(300,)]),
+        (f"SELECT DISTINCT ON ({distance}) id FROM wide ORDER BY {distance} LIMIT 1", [(300,)]),
+    ]:
+        found = db.execute(statement).fetchall()
+        if wanted is None:
+            assert [null for _, null in found] == [False] * 3
+        else:
+            assert found[: len(wanted)] == wanted, statement
+    db.execute(f"CREATE TABLE kept AS SELECT id FROM wide ORDER BY {distance} LIMIT 3; INSERT INTO kept SELECT id FROM wide ORDER BY {distance} LIMIT 2")
+    assert db.execute("SELECT count(*), count(id) FROM kept").fetchone() == (5, 5)
+    db.execute(f"DECLARE c SCROLL CURSOR WITH HOLD FOR SELECT id FROM wide ORDER BY {distance} LIMIT 5")
+    forth = db.execute("FETCH ALL FROM c").fetchall()
+    assert forth[0] == (300,) and db.execute("FETCH BACKWARD ALL FROM c").fetchall() == forth[::-1]

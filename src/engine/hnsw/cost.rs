@@ -5,11 +5,11 @@
 //! the price of a page is that of a random one only as far as the index does not fit the cache.
 #![allow(unsafe_code)]
 
-use super::alone;
 use super::buffer::Index;
 use super::options;
 use super::scan::SMALL;
 use super::settings::Settings;
+use super::{alone, junk};
 use pgrx::prelude::*;
 
 /// Operators' cost that a page of neighbours is worth: one distance, 32 estimates.
@@ -35,6 +35,7 @@ pub unsafe extern "C-unwind" fn amcostestimate(
     // SAFETY: the planner gives valid pointers; lists are those it has made.
     unsafe {
         let info = &*(*path).indexinfo;
+        junk::weigh(info.indexoid);
         *correlation = 0.0;
         *selectivity = 1.0;
         *pages = f64::from(info.pages);

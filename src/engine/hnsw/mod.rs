@@ -9,6 +9,7 @@
 //! - `build`, with the `rows` of the table and the `fresh` pages; `insert`, with `alloc` for free
 //!   blocks and `chain` for rows with equal vectors; `scan`, `vacuum`, `cost`: a file for each thing the server asks.
 //! - `report`: what an operator asks. `recall`: how good an index is, by statements that use it `alone`.
+//! - `junk`: distances that nobody reads are not computed.
 //! - `support`: functions that nobody calls.
 
 mod alloc;
@@ -23,6 +24,7 @@ mod fresh;
 mod gate;
 mod handler;
 mod insert;
+mod junk;
 mod key;
 mod known;
 mod log;
@@ -48,4 +50,5 @@ pub use settings::wanting;
 pub fn init() {
     settings::init();
     options::init();
+    junk::init();
 }
