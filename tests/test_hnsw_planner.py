@@ -121,10 +121,10 @@ def test_plans(db):
 def test_distances_that_nobody_reads(db):
     """The column that a query is ordered by is not computed where nothing but a LIMIT passes it on."""
     db.execute("CREATE TABLE wide (id int PRIMARY KEY, v vector(1500))")
-    db.execute("INSERT INTO wide SELECT i, ARRAY(SELECT sin(i * j) FROM generate_series(1, 1500) j)::vector FROM generate_series(1, 600) i")
+    db.execute("INSERT INTO wide SELECT i, ARRAY(SELECT sin(i * j) FROM generate_series(1, 1500) j)::vector FROM generate_series(1, 200) i")
     db.execute("CREATE INDEX wide_v ON wide USING hnsw (v vector_l2_ops); ANALYZE wide")
     db.execute("SET enable_seqscan = off; SET hnsw.ef_search = 40")
-    query = db.execute("SELECT v::text FROM wide WHERE id = 300").fetchone()[0]
+    query = db.execute("SELECT v::text FROM wide WHERE id = 150").fetchone()[0]
 
     def explained(statement):
         plan = db.execute(f"EXPLAIN (ANALYZE, VERBOSE, BUFFERS, COSTS OFF, TIMING OFF, FORMAT JSON) {statement}").fetchone()[0][0]["Plan"]
@@ -146,15 +146,15 @@ def test_distances_that_nobody_reads(db):
         assert found == db.execute(f"{exact} {tail}").fetchall()[: len(found)] and (tail or len(found) >= 20)
     # whatever reads it gets it
     for statement, wanted in [
-        (f"SELECT id FROM wide ORDER BY {distance} FETCH FIRST 3 ROWS WITH TIES", [(300,)]),
-        (f"SELECT id, {distance} AS d FROM wide ORDER BY d LIMIT 3", [(300, 0.0)]),
-        (f"SELECT id FROM (SELECT id, {distance} AS d FROM wide ORDER BY {distance} LIMIT 3) s WHERE d = 0", [(300,)]),
+        (f"SELECT id FROM wide ORDER BY {distance} FETCH FIRST 3 ROWS WITH TIES", [(150,)]),
+        (f"SELECT id, {distance} AS d FROM wide ORDER BY d LIMIT 3", [(150, 0.0)]),
+        (f"SELECT id FROM (SELECT id, {distance} AS d FROM wide ORDER BY {distance} LIMIT 3) s WHERE d = 0", [(150,)]),
         (f"SELECT id, d IS NULL FROM (SELECT id, {distance} AS d FROM wide ORDER BY {distance} LIMIT 3) s ORDER BY d DESC", None),
-        (f"SELECT id, min({distance}) OVER () FROM wide ORDER BY {distance} LIMIT 1", [(300, 0.0)]),
-        (f"(SELECT id FROM wide ORDER BY {distance} LIMIT 1) UNION ALL (SELECT id FROM wide ORDER BY {distance} LIMIT 1)", [(300,), (300,)]),
-        (f"SELECT (SELECT id FROM wide ORDER BY {distance} LIMIT 1)", [(300,)]),
-        (f"SELECT id FROM wide ORDER BY {distance} LIMIT 1 FOR UPDATE", [(300,)]),
-        (f"SELECT DISTINCT ON ({distance}) id FROM wide ORDER BY {distance} LIMIT 1", [(300,)]),
+        (f"SELECT id, min({distance}) OVER () FROM wide ORDER BY {distance} LIMIT 1", [(150, 0.0)]),
+        (f"(SELECT id FROM wide ORDER BY {distance} LIMIT 1) UNION ALL (SELECT id FROM wide ORDER BY {distance} LIMIT 1)", [(150,), (150,)]),
+        (f"SELECT (SELECT id FROM wide ORDER BY {distance} LIMIT 1)", [(150,)]),
+        (f"SELECT id FROM wide ORDER BY {distance} LIMIT 1 FOR UPDATE", [(150,)]),
+        (f"SELECT DISTINCT ON ({distance}) id FROM wide ORDER BY {distance} LIMIT 1", [(150,)]),
     ]:
         found = db.execute(statement).fetchall()
         if wanted is None:
@@ -165,4 +165,4 @@ def test_distances_that_nobody_reads(db):
     assert db.execute("SELECT count(*), count(id) FROM kept").fetchone() == (5, 5)
     db.execute(f"DECLARE c SCROLL CURSOR WITH HOLD FOR SELECT id FROM wide ORDER BY {distance} LIMIT 5")
     forth = db.execute("FETCH ALL FROM c").fetchall()
-    assert forth[0] == (300,) and db.execute("FETCH BACKWARD ALL FROM c").fetchall() == forth[::-1]
+    assert forth[0] == (150,) and db.execute("FETCH BACKWARD ALL FROM c").fetchall() == forth[::-1]
