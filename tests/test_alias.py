@@ -95,6 +95,22 @@ def test_vector_before_conifer(empty, schema):
     assert extensions(empty) == []
 
 
+def test_keys_reach_both_schemas(server, empty_database, empty):
+    """Functions in one schema and types in another, neither of them for everybody, are both there for an API key."""
+    empty.execute("CREATE SCHEMA types; CREATE EXTENSION vector SCHEMA types; CREATE SCHEMA functions; CREATE EXTENSION conifer SCHEMA functions")
+    use_pinecone(empty, "one", "functions.")
+    make = "SELECT key_id, api_key FROM functions.pc_create_api_key('k', control_plane => 'None', data_plane => 'ReadWrite')"
+    key, secret = empty.execute(make).fetchone()
+    try:
+        with server.connect(empty_database, user=key, password=secret) as session:
+            query = "SELECT id FROM functions.pc_query('one', vector => %s::types.vector)"
+            assert session.execute(query, ["[2,1]"]).fetchall() == [("b",), ("a",)]
+            empty.execute("CREATE SCHEMA moved; ALTER EXTENSION vector SET SCHEMA moved; SELECT functions.pc_sync_roles()")
+            assert session.execute(query.replace("types.", "moved."), ["[2,1]"]).fetchall() == [("b",), ("a",)]
+    finally:
+        empty.execute("SELECT functions.pc_revoke_api_key(%s)", [key])
+
+
 def test_conifer_before_vector(empty):
     """The types are there, so the name is all that is added."""
     empty.execute("CREATE EXTENSION conifer")

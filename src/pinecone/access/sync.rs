@@ -5,13 +5,13 @@ use super::elevate::as_owner;
 use super::identity;
 use super::roles::{self, Groups};
 use crate::pinecone::server::statement::{Mode, run};
-use crate::pinecone::server::types::Home;
+use crate::pinecone::server::types::{Home, schema_of};
 use crate::raise::OrRaise;
 use conifer_pure::access::principal::denied;
 use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]
-fn pc_sync_roles() -> i64 {
+fn pc_sync_roles(fcinfo: pg_sys::FunctionCallInfo) -> i64 {
     let who = identity::principal();
     if !who.admin.organisation {
         Err(denied(format!("permission denied: {} may not make roles", who.who()))).or_raise()
@@ -24,6 +24,7 @@ fn pc_sync_roles() -> i64 {
         })
     };
     roles::enter(true);
+    roles::open_schema(&schema_of(fcinfo));
     roles::open_schema(&Home::find().quoted);
     let mut changed = 0;
     // Of roles that were not there when their rows came.

@@ -9,7 +9,7 @@ use crate::pinecone::registry::{name_of, table};
 use crate::pinecone::server::encoding;
 use crate::pinecone::server::json::Json;
 use crate::pinecone::server::statement::{Mode, Param, run, run_once};
-use crate::pinecone::server::types::Home;
+use crate::pinecone::server::types::{Home, schema_of};
 use crate::raise::{OrRaise, raise};
 use conifer_pure::Fault;
 use conifer_pure::fault::state::DUPLICATE_TABLE;
@@ -77,6 +77,7 @@ fn pc_create_index(
         Param::of(pg_sys::JSONBOID, Some(Json::parse(&to_json(&tags)).datum())),
         Param::uuid(project),
     ];
+    roles::open_schema(&schema_of(fcinfo));
     roles::open_schema(&home);
     as_owner(|| {
         if run(Mode::Write, sql, &params, |rows| rows.count) == 0 {

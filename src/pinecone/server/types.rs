@@ -16,8 +16,7 @@ pub struct Home {
 impl Home {
     /// Finds it by the handler of the access method, which has one name in any schema.
     pub fn find() -> Self {
-        // SAFETY: look-ups in catalogs, which answer InvalidOid for what is not there; get_namespace_name returns a C
-        // string in the current memory context, or null.
+        // SAFETY: look-ups in catalogs, which answer InvalidOid for what is not there.
         unsafe {
             let handler = pg_sys::GetSysCacheOid(
                 pg_sys::SysCacheIdentifier::AMNAME as i32,
@@ -31,11 +30,7 @@ impl Home {
                 error!("access method hnsw does not exist");
             }
             let schema = pg_sys::get_func_namespace(handler);
-            let name = pg_sys::get_namespace_name(schema);
-            if name.is_null() {
-                error!("schema of function {} does not exist", handler.to_u32());
-            }
-            Self { schema, quoted: quote_identifier(CStr::from_ptr(name).to_string_lossy()) }
+            Self { schema, quoted: quoted_schema(schema) }
         }
     }
 
@@ -60,6 +55,24 @@ impl Home {
             error!("type {} does not exist in schema {}", name.to_string_lossy(), self.quoted);
         }
         oid
+    }
+}
+
+/// The schema of the function being called, quoted for SQL: the extension's own.
+pub fn schema_of(fcinfo: pg_sys::FunctionCallInfo) -> String {
+    // SAFETY: the server calls our functions with an flinfo that names them.
+    quoted_schema(unsafe { pg_sys::get_func_namespace((*(*fcinfo).flinfo).fn_oid) })
+}
+
+fn quoted_schema(schema: pg_sys::Oid) -> String {
+    // SAFETY: a look-up; get_namespace_name returns a C string in the current memory context, or null for a schema
+    // that is gone.
+    unsafe {
+        let name = pg_sys::get_namespace_name(schema);
+        if name.is_null() {
+            error!("schema {} does not exist", schema.to_u32());
+        }
+        quote_identifier(CStr::from_ptr(name).to_string_lossy())
     }
 }
 
