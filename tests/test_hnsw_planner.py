@@ -144,7 +144,12 @@ def test_distances_that_nobody_reads(db):
         assert explained(f"{plain} {tail}")[0] == ["id", "NULL::double precision"]
         found = db.execute(f"{plain} {tail}").fetchall()
         assert found == db.execute(f"{exact} {tail}").fetchall()[: len(found)] and (tail or len(found) >= 20)
-    # whatever reads it gets it
+    # whatever reads it gets it: a sort by one more column, a merge of partitions
+    nearest = db.execute(f"{exact} LIMIT 20").fetchall()
+    db.execute("CREATE TABLE parts (LIKE wide) PARTITION BY HASH (id)")
+    for part in range(3):
+        db.execute(f"CREATE TABLE part{part} PARTITION OF parts FOR VALUES WITH (MODULUS 3, REMAINDER {part})")
+    db.execute("INSERT INTO parts TABLE wide; CREATE INDEX ON parts USING hnsw (v vector_l2_ops); SET enable_sort = off")
     for statement, wanted in [
         (f"SELECT id FROM wide ORDER BY {distance} FETCH FIRST 3 ROWS WITH TIES", [(150,)]),
         (f"SELECT id, {distance} AS d FROM wide ORDER BY d LIMIT 3", [(150, 0.0)]),
@@ -154,13 +159,17 @@ def test_distances_that_nobody_reads(db):
         (f"(SELECT id FROM wide ORDER BY {distance} LIMIT 1) UNION ALL (SELECT id FROM wide ORDER BY {distance} LIMIT 1)", [(150,), (150,)]),
         (f"SELECT (SELECT id FROM wide ORDER BY {distance} LIMIT 1)", [(150,)]),
         (f"SELECT id FROM wide ORDER BY {distance} LIMIT 1 FOR UPDATE", [(150,)]),
-        (f"SELECT DISTINCT ON ({distance}) id FROM wide ORDER BY {distance} LIMIT 1", [(150,)]),
+        (f"SELECT DISTINCT ON ({distance}) id FROM wide ORDER BY {distance} LIMIT 3", nearest[:3]),
+        (f"SELECT id FROM wide ORDER BY {distance}, id LIMIT 3", nearest[:3]),
+        (f"SELECT id FROM wide ORDER BY {distance}, id DESC", nearest[:20]),
+        (f"SELECT id FROM parts ORDER BY {distance} LIMIT 3", nearest[:3]),
+        (f"SELECT id FROM parts ORDER BY {distance}, id", nearest[:20]),
     ]:
         found = db.execute(statement).fetchall()
         if wanted is None:
             assert [null for _, null in found] == [False] * 3
         else:
-            assert found[: len(wanted)] == wanted, statement
+            assert found[: len(wanted)] == wanted, statement.replace(query, "…")
     db.execute(f"CREATE TABLE kept AS SELECT id FROM wide ORDER BY {distance} LIMIT 3; INSERT INTO kept SELECT id FROM wide ORDER BY {distance} LIMIT 2")
     assert db.execute("SELECT count(*), count(id) FROM kept").fetchone() == (5, 5)
     db.execute(f"DECLARE c SCROLL CURSOR WITH HOLD FOR SELECT id FROM wide ORDER BY {distance} LIMIT 5")

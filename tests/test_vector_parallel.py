@@ -17,8 +17,8 @@ def filled(db):
     """A table of a million vectors and halves; some rows are null, some groups small."""
     db.execute("CREATE TABLE t (g int, v vector(3), h halfvec(3)) WITH (autovacuum_enabled = off)")
     db.execute(
-        """INSERT INTO t SELECT i % 1000 / 250, v, v FROM (SELECT i, CASE WHEN i % 10 > 0 THEN
-                ('[' || i % 7 - 3 || ',' || i % 11 - 5 || ',' || i % 13 || ']')::vector END AS v
+        """INSERT INTO t SELECT i %% 1000 / 250, v, v FROM (SELECT i, CASE WHEN i %% 10 > 0 THEN
+                ('[' || i %% 7 - 3 || ',' || i %% 11 - 5 || ',' || i %% 13 || ']')::vector END AS v
             FROM generate_series(1, %s) i) s""",
         [ROWS],
     )

@@ -74,18 +74,19 @@ unsafe extern "C-unwind" fn strip(planned: *mut pg_sys::PlannedStmt) {
     }
     // SAFETY: the trees of a finished plan, which nobody else has seen yet.
     unsafe {
-        walk((*planned).planTree, &weighed);
+        walk((*planned).planTree, true, &weighed);
         for tree in PgList::<pg_sys::Plan>::from_pg((*planned).subplans).iter_ptr() {
-            walk(tree, &weighed);
+            walk(tree, true, &weighed);
         }
     }
 }
 
-/// Looks for scans of ours below a LIMIT, or at the top of a query.
+/// Looks for scans of ours below a LIMIT, or at the top of a query: there alone nobody above reads what is junk, as a
+/// sort by one more column does, or a merge of partitions.
 ///
 /// # Safety
 /// `tree` is a finished plan or null.
-unsafe fn walk(tree: *mut pg_sys::Plan, weighed: &[pg_sys::Oid]) {
+unsafe fn walk(tree: *mut pg_sys::Plan, top: bool, weighed: &[pg_sys::Oid]) {
     // SAFETY: each node is read as what its tag says.
     unsafe {
         if tree.is_null() {
@@ -93,7 +94,7 @@ unsafe fn walk(tree: *mut pg_sys::Plan, weighed: &[pg_sys::Oid]) {
         }
         pg_sys::check_stack_depth();
         match (*tree).type_ {
-            T_IndexScan => clear(tree, weighed, &junk_of(tree)),
+            T_IndexScan if top => clear(tree, weighed, &junk_of(tree)),
             T_Limit => {
                 let limit = &*tree.cast::<pg_sys::Limit>();
                 // With ties, the LIMIT compares the column.
@@ -104,10 +105,10 @@ unsafe fn walk(tree: *mut pg_sys::Plan, weighed: &[pg_sys::Oid]) {
             _ => {}
         }
         if (*tree).type_ == T_SubqueryScan {
-            walk((*tree.cast::<pg_sys::SubqueryScan>()).subplan, weighed);
+            walk((*tree.cast::<pg_sys::SubqueryScan>()).subplan, true, weighed);
         }
-        walk((*tree).lefttree, weighed);
-        walk((*tree).righttree, weighed);
+        walk((*tree).lefttree, false, weighed);
+        walk((*tree).righttree, false, weighed);
     }
 }
 
