@@ -34,8 +34,9 @@ WORK = [
     "VACUUM (INDEX_CLEANUP ON) {t}",
     "SELECT id FROM {t} {where} ORDER BY v {op} '{other}' LIMIT 50",
 ]
-# What may be said of such pages beside XX001: of the first one, that it is of another format.
-OTHER = {"0A000": "index has format"}
+# What may be said of such pages beside XX001: of the first one, that it is of another format; of a vector that is another one
+# now, which nothing but a checksum could tell, by the server that compares it with the table's.
+OTHER = {"0A000": "index has format", "XX000": "index returned tuples in wrong order"}
 
 
 def spoil(source: random.Random, content: bytearray) -> str:
@@ -117,8 +118,9 @@ def work(server, table: str, source: random.Random) -> list[str]:
     return wrong
 
 
-def test_corrupted_pages(spoilt):
-    seed = int(os.environ.get("SEED", random.randrange(1 << 30)))
+@pytest.mark.parametrize("seed", [None, 381759569])  # this one led hnsw_check to a block beyond the end
+def test_corrupted_pages(spoilt, seed):
+    seed = seed or int(os.environ.get("SEED", random.randrange(1 << 30)))
     print("SEED", seed)
     source = random.Random(seed)
     wrong = []

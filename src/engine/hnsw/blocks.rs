@@ -39,6 +39,10 @@ impl Pages for Blocks {
     #[inline]
     fn read<R>(&mut self, number: u32, look: impl FnOnce(&[u8]) -> R) -> Result<R> {
         pgrx::check_for_interrupts!();
+        // The server would complain of its files.
+        if !self.has(number) {
+            return Err(corrupted(format_args!("link to {number} of {}", self.blocks())));
+        }
         let place = self.layout.place(number)?;
         // Held to the end: whoever writes a block of several pages holds its first one.
         let first = self.index.page(place.page, Mode::Share);
