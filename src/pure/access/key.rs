@@ -5,6 +5,7 @@
 //! shells, URLs and a double click. The prefix is ours, so that scanners for leaked secrets tell it from others'.
 
 use std::hint::black_box;
+use std::ops::Range;
 
 /// Before the id.
 pub const PREFIX: &str = "cfk_";
@@ -57,17 +58,28 @@ pub fn same(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && a.iter().zip(b).fold(0, |all, (x, y)| black_box(all | (x ^ y))) == 0
 }
 
-/// The text with the secrets of all keys in it struck out, and what the server checks passwords against; none if there are
-/// none.
-pub fn masked(text: &[u8]) -> Option<Vec<u8>> {
-    let mut out = Vec::new();
-    let mut rest = text;
-    let mut found = false;
-    while let Some(start) = rest.iter().position(|c| [PREFIX.as_bytes()[0], VERIFIER[0]].contains(c)) {
-        let (before, from) = rest.split_at(start);
-        out.extend(before);
-        // One that is cut off is struck out as far as it goes.
-        let (kept, len) = match form(from) {
+/// Whether there is anything in a text that `mask` would strike out.
+pub fn has_secret(text: &[u8]) -> bool {
+    next_secret(text, 0).is_some()
+}
+
+/// Strikes out the secrets of all keys in a text, and what the server checks passwords against, in their place: what
+/// counts the text's characters still finds what it looks for. True if there are any.
+pub fn mask(text: &mut [u8]) -> bool {
+    let mut at = 0;
+    while let Some(secret) = next_secret(text, at) {
+        at = secret.end;
+        text[secret].fill(b'*');
+    }
+    at > 0
+}
+
+/// Where the first secret lies that begins at `at` or later. One that is cut off goes as far as it goes.
+fn next_secret(text: &[u8], mut at: usize) -> Option<Range<usize>> {
+    loop {
+        at += text[at..].iter().position(|c| [PREFIX.as_bytes()[0], VERIFIER[0]].contains(c))?;
+        let from = &text[at..];
+        let (start, end) = match form(from) {
             Some(len) => (ROLE_LEN + 1, len),
             None if from.starts_with(VERIFIER) => (
                 VERIFIER.len(),
@@ -75,17 +87,11 @@ pub fn masked(text: &[u8]) -> Option<Vec<u8>> {
             ),
             None => (1, 1),
         };
-        out.extend(&from[..kept]);
-        if len > kept {
-            out.extend(b"***");
-            found = true;
+        if start < end {
+            return Some(at + start..at + end);
         }
-        rest = &from[len..];
+        at += end;
     }
-    found.then(|| {
-        out.extend(rest);
-        out
-    })
 }
 
 /// What a verifier begins with.
@@ -163,20 +169,29 @@ mod tests {
         assert_ne!(hashed("cfk_a", "x"), hashed("cfk_b", "x"));
     }
 
+    /// What becomes of a text, if anything does.
+    fn masked(text: &str) -> Option<String> {
+        let mut bytes = text.as_bytes().to_vec();
+        let found = mask(&mut bytes);
+        assert_eq!((found, found), (has_secret(text.as_bytes()), bytes != text.as_bytes()));
+        assert!(!has_secret(&bytes), "what is struck out is no secret");
+        found.then(|| String::from_utf8(bytes).expect("ASCII"))
+    }
+
     #[test]
     fn secrets_are_struck_out() {
         let (role, whole) = sample();
+        let stars = |n| "*".repeat(n);
+        let hidden = format!("{role}_{}", stars(SECRET_LEN));
         let text = format!("select pc_use_key('{whole}'), '{role}', '{whole}';");
-        let want = format!("select pc_use_key('{role}_***'), '{role}', '{role}_***';");
-        assert_eq!(masked(text.as_bytes()), Some(want.into_bytes()));
-        assert_eq!(masked(format!("cfk_ {role} cfk_cfk_").as_bytes()), None);
-        let cut = &whole[..40];
-        assert_eq!(masked(cut.as_bytes()), Some(format!("{role}_***").into_bytes()));
-        assert_eq!(masked(b"nothing"), None);
-        let verifier = "x SCRAM-SHA-256$4096:YNG+p4/GrEkg==$Hea=:Z4g+lrHlV3=' y";
-        assert_eq!(masked(verifier.as_bytes()), Some(b"x SCRAM-SHA-256$***' y".to_vec()));
-        assert_eq!(masked(b"SCRAM-SHA-256 is not SCRAM-SHA-256$"), None);
-        let nested = format!("cfk_{whole}");
-        assert_eq!(masked(nested.as_bytes()), Some(format!("cfk_{role}_***").into_bytes()));
+        assert_eq!(masked(&text), Some(format!("select pc_use_key('{hidden}'), '{role}', '{hidden}';")));
+        assert_eq!(masked(&format!("cfk_ {role} cfk_cfk_")), None);
+        assert_eq!(masked(&whole[..40]), Some(format!("{role}_{}", stars(40 - ROLE_LEN - 1))));
+        assert_eq!(masked("nothing"), None);
+        let verifier = "4096:YNG+p4/GrEkg==$Hea=:Z4g+lrHlV3=";
+        let text = format!("x SCRAM-SHA-256${verifier}' y");
+        assert_eq!(masked(&text), Some(format!("x SCRAM-SHA-256${}' y", stars(verifier.len()))));
+        assert_eq!(masked("SCRAM-SHA-256 is not SCRAM-SHA-256$"), None);
+        assert_eq!(masked(&format!("cfk_{whole}")), Some(format!("cfk_{hidden}")));
     }
 }

@@ -1,7 +1,7 @@
 //! No secret reaches the server's log, a client's error or the view of activities, whatever is logged.
 #![allow(unsafe_code)]
 
-use conifer_pure::access::key::masked;
+use conifer_pure::access::key::mask;
 use pgrx::prelude::*;
 use std::ffi::{CStr, CString, c_char};
 
@@ -20,8 +20,7 @@ pub fn init() {
 pub fn hide_activity() {
     // SAFETY: the text of the statement under way, or null.
     unsafe {
-        let text = pg_sys::debug_query_string;
-        if let Some(text) = hidden(text) {
+        if let Some(text) = hidden(pg_sys::debug_query_string) {
             pg_sys::pgstat_report_activity(pg_sys::BackendState::STATE_RUNNING, text.as_ptr());
         }
     }
@@ -34,7 +33,8 @@ unsafe fn hidden(text: *const c_char) -> Option<CString> {
         return None;
     }
     // SAFETY: as the caller says.
-    CString::new(masked(unsafe { CStr::from_ptr(text) }.to_bytes())?).ok()
+    let mut text = unsafe { CStr::from_ptr(text) }.to_bytes().to_vec();
+    if mask(&mut text) { CString::new(text).ok() } else { None }
 }
 
 // Raises nothing, as it runs while an error is on its way; a panic could only come from an allocation that fails.

@@ -82,8 +82,9 @@ fn keeper_of(action: &'static str, key: Option<&str>, reads: bool) -> (Rc<Princi
 
 /// Raises 42704. What was asked for may be a whole key by mistake: its secret is not repeated.
 fn unknown(key: &str) -> ! {
-    let shown = conifer_pure::access::key::masked(key.as_bytes());
-    let shown = shown.map_or_else(|| key.to_owned(), |shown| String::from_utf8_lossy(&shown).into_owned());
+    let mut shown = key.as_bytes().to_vec();
+    conifer_pure::access::key::mask(&mut shown);
+    let shown = String::from_utf8_lossy(&shown);
     raise(
         Fault::new(UNDEFINED_OBJECT, format!("API key {} does not exist", quoted(&shown)))
             .hint("pc_list_api_keys() shows the keys of a project."),

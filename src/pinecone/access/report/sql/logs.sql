@@ -5,7 +5,10 @@ SELECT 'logs'::text, s.name::text,
                  AND (pg_catalog.current_setting('log_statement') <> 'none'
                       OR pg_catalog.current_setting('log_min_duration_statement') <> '-1') THEN 'warn'
             WHEN s.name = 'log_parameter_max_length_on_error' AND s.setting <> '0' THEN 'warn'
-            WHEN s.name = 'pg_stat_statements.track_utility' AND s.setting = 'on' THEN 'warn'
+            WHEN s.name = 'pg_stat_statements.track_utility' AND s.setting = 'on'
+                 AND pg_catalog.current_setting('shared_preload_libraries')
+                     !~ CASE WHEN pg_catalog.current_setting('pg_stat_statements.track', true) = 'all'
+                             THEN 'pg_stat_statements.*[ ,/"]conifer' ELSE '(^|[ ,/"])conifer' END THEN 'warn'
             ELSE 'ok' END::text,
        s.setting::text,
        CASE WHEN s.name = 'log_statement' AND s.setting = 'all'
@@ -17,7 +20,7 @@ SELECT 'logs'::text, s.name::text,
                     AND (pg_catalog.current_setting('log_statement') <> 'none'
                          OR pg_catalog.current_setting('log_min_duration_statement') <> '-1') THEN 'parameters may be logged: set it to 0'
             WHEN s.name = 'pg_stat_statements.track_utility' AND s.setting = 'on'
-            THEN 'the text of commands is kept as it came: pass keys as parameters' END::text
+            THEN 'commands are kept as they came unless conifer is in shared_preload_libraries, after pg_stat_statements: pass keys as parameters' END::text
   FROM pg_catalog.pg_settings s
  WHERE s.name IN ('log_statement', 'log_min_duration_statement', 'log_min_duration_sample', 'log_parameter_max_length',
                   'log_parameter_max_length_on_error', 'pg_stat_statements.track_utility')
