@@ -1,6 +1,7 @@
 """Expressions over `bit` that Conifer and pgvector must answer alike; random ones are always the same."""
 
 import random
+import struct
 
 RANDOM = 20_250_703
 LENGTHS = (1, 2, 7, 8, 9, 31, 32, 33, 63, 64, 65, 100, 127, 128, 256, 1000, 1024, 1536, 16000, 64000)
@@ -37,3 +38,14 @@ def quantized() -> list[str]:
             cases.append(f"SELECT binary_quantize({a}::{t})::bit({n}), length(binary_quantize({a}::{t}))")
     cases += [f"SELECT binary_quantize({e})" for e in ("'[1]'", "NULL", "NULL::halfvec", "'{1:1}/2'::sparsevec", "'{1}'::real[]", "'[6e-8,-6e-8,2e-8,-0]'::halfvec")]
     return cases
+
+
+def wire_values() -> list[bytes]:
+    """Binary values, good and bad: lengths that lie, bits set beyond the last one."""
+    chance = random.Random(RANDOM + 2)
+    values = [struct.pack(">i", n) + b"\xff" * size for n in (-1, -(2**31), 0, 1, 7, 8, 9, 12, 16, 17, 2**31 - 1) for size in (0, 1, 2, 3)]
+    values += [b"", b"\0", b"\0\0\0"]
+    for _ in range(200):
+        n = chance.randint(-1, 40)
+        values.append(struct.pack(">i", n) + bytes(chance.choices(range(256), k=chance.choice([max(n + 7, 0) // 8, chance.randint(0, 6)]))))
+    return values

@@ -2,7 +2,7 @@
 
 import bit_cases as cases
 import pytest
-from peer import differences
+from peer import copied, differences, receive_differences
 
 pytestmark = pytest.mark.peer
 
@@ -23,3 +23,14 @@ def test_nearest_rows(peers):
         "SELECT i, long <~> 12345::bit(20000) FROM t ORDER BY 2, 1 LIMIT 20",
         "SELECT count(*) FROM t a JOIN t b ON a.v <~> b.v < 5",
     ])
+
+
+def test_receive(peers):
+    """The binary form is the server's own; bits beyond the last one, which it lets clients set, count in no distance."""
+    for session in (peers.ours, peers.theirs):
+        session.execute("CREATE TABLE any_length (v bit varying); CREATE TABLE twelve (v bit(12))")
+    for table in ("any_length", "twelve"):
+        receive_differences(peers, table, cases.wire_values(), "varbit_send" if table == "any_length" else "bit_send")
+    for session in (peers.ours, peers.theirs):
+        assert copied(session, "twelve", b"\0\0\0\x0c\xff\xff", "bit_send")[0][0] == "1" * 12
+        assert session.execute("SELECT v <~> B'111111111111', v <~> B'000000000000', v <%> B'111111111111' FROM twelve").fetchone() == (0, 12, 0)
