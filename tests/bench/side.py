@@ -96,7 +96,6 @@ class Side:
         """Add up the distances of all rows to a query, by one process. Returns how many per second, at its fastest: one
         pass takes milliseconds, in which a busy machine shows more than the code."""
         query = "[" + ",".join(map(repr, self._set.queries[0].tolist())) + "]"
-        self._sql.execute("SET max_parallel_workers_per_gather = 0")
         times = []
         for _ in range(PASSES):
             begin = time.perf_counter()
