@@ -2,8 +2,10 @@
 
 import os
 import random
+import re
 import threading
 import time
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -235,6 +237,30 @@ def test_build_in_a_file(quiet, session, statement):
     nothing_left(session, "t_v")
     good(session, "ns = 1")
     assert sorted(scan(session, "t", NEAR, "ns = 1")) == sorted(rows)
+
+
+@pytest.mark.parametrize("columns", ["v vector_l2_ops", "k, v vector_l2_ops"])
+def test_memory_of_a_build(quiet, session, columns):
+    """What is in the backend's own memory, beside maintenance_work_mem, does not grow with the dimensions."""
+    rows, dim = 8000, 1000
+    session.execute(f"DROP TABLE IF EXISTS long; CREATE TABLE long (k int, v vector({dim}))")
+    session.execute(f"INSERT INTO long SELECT i / 800, (SELECT array_agg(sin(i * j)) FROM generate_series(1, {dim}) j)::vector FROM generate_series(1, {rows}) i")
+    session.execute("SET maintenance_work_mem = '1MB'; SET client_min_messages = warning")
+    status = Path(f"/proc/{session.info.backend_pid}/status")
+
+    def megabytes():
+        return int(re.search(r"RssAnon:\s+(\d+) kB", status.read_text()).group(1)) / 1024
+
+    before = megabytes()
+    running = Running(session, f"CREATE INDEX long_v ON long USING hnsw ({columns})")
+    most = [before]
+    until(lambda: running.is_over() or most.append(megabytes()), 60)
+    running.thread.join()
+    assert running.failure is None and len(most) > 10
+    # In the heap, vectors and their forms would take 7 bytes a dimension.
+    assert max(most) - before < 16 < rows * dim * 2 / 2**20 + 4, max(most) - before
+    assert session.execute("SELECT * FROM hnsw_check('long_v')").fetchall() == []
+    session.execute("DROP TABLE long")
 
 
 def test_no_room_for_the_file(session):

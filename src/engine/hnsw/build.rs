@@ -240,9 +240,9 @@ fn write(index: Index, meta: &Meta, rows: Rows) {
             });
             progress(pg_sys::PROGRESS_CREATEIDX_TUPLES_DONE, done as i64);
         };
-        rows.graphs(&params, &pool, &control, report, |graph| {
+        rows.graphs(&params, &pool, &control, report, |graph, memory| {
             enter(Step::Write);
-            fresh.graph(graph, &rotation, &pool, &control);
+            fresh.graph(graph, memory, &rotation, &pool, &control);
         });
     }
     enter(Step::Write);

@@ -12,10 +12,10 @@ use super::threads;
 use crate::raise::{OrRaise, raise};
 use conifer_pure::block::{Buffer, Layout, ROOM};
 use conifer_pure::fault::{Fault, state};
-use conifer_pure::graph::Control;
+use conifer_pure::graph::{Control, Memory};
 use conifer_pure::index::directory::{self, Found};
 use conifer_pure::index::{Entry, Key, MANY, Meta};
-use conifer_pure::pack::{Packer, Rows, Site};
+use conifer_pure::pack::{Draft, Packer, Rows, Site};
 use conifer_pure::rotation::Rotation;
 use pgrx::pg_sys;
 
@@ -71,7 +71,14 @@ impl<'a> Fresh<'a> {
     /// Writes a graph.
     ///
     /// Raises if it is cancelled or does not fit.
-    pub fn graph(&mut self, built: Built, rotation: &Rotation, pool: &rayon::ThreadPool, control: &Control) {
+    pub fn graph(
+        &mut self,
+        built: Built,
+        memory: &mut dyn Memory,
+        rotation: &Rotation,
+        pool: &rayon::ThreadPool,
+        control: &Control,
+    ) {
         let layout = *self.layout();
         let Built { key, arena, members, tids, graph } = built;
         if layout.unit_pages() > 1 {
@@ -79,8 +86,11 @@ impl<'a> Fresh<'a> {
         }
         let site = Site { layout, first: self.next, graph: self.graphs };
         let rows = Rows { members: &members, tids: &tids };
-        let pack = || Packer::new(site, rotation, &arena, &graph, rows, pool, control);
+        let draft = Draft::new_in(&graph, &layout, memory).or_raise();
+        let pack = || Packer::new(site, rotation, &arena, draft, rows, pool, control);
         let packer = threads::wait(control, || {}, pack).unwrap_or_else(|why| threads::failed(why));
+        // The packer has all that it needs.
+        drop((arena, graph));
         let Some(root) = packer.root() else { return };
         let nodes = if packer.nodes() > SMALL { MANY } else { packer.nodes() };
         self.keys.push((key, Entry { root: Some(root), nodes }));

@@ -6,7 +6,7 @@ use crate::raise::OrRaise;
 use conifer_pure::Result;
 use conifer_pure::block::{Layout, Tid};
 use conifer_pure::graph::{
-    Arena, Control, Folding, Graph, Heap, Members, Memory, Params, Room, Shadow, Stopped, build_arena_in,
+    Arena, Control, Folding, Graph, Heap, Members, Memory, Params, Rooms, Stopped, build_arena_in,
 };
 use conifer_pure::index::Key;
 use conifer_pure::plain::Sizes;
@@ -15,8 +15,11 @@ use std::collections::HashMap;
 
 /// Keys with fewer rows are built many at a time, each by one thread.
 const FEW: usize = 4096;
-/// Rows of such keys that are built together.
+/// Rows of such keys that are built together, if memory allows.
 const TOGETHER: usize = 1 << 15;
+/// Bytes that a row takes while its graph is built: for each word, and else.
+const FOR_WORD: usize = 8;
+const FOR_ROW: usize = 512;
 
 /// Vectors in memory, and where they come from.
 pub struct Rows {
@@ -96,7 +99,8 @@ impl Rows {
         Ok(())
     }
 
-    /// Builds the graph of each key and gives it to `take`. `report` is called from time to time.
+    /// Builds the graph of each key and gives it to `take`, with memory for what is made of it. `report` is called from
+    /// time to time.
     ///
     /// Raises if the construction is cancelled or fails.
     pub fn graphs(
@@ -105,27 +109,30 @@ impl Rows {
         pool: &rayon::ThreadPool,
         control: &Control,
         mut report: impl FnMut(),
-        mut take: impl FnMut(Built),
+        mut take: impl FnMut(Built, &mut dyn Memory),
     ) {
-        let Self { tids, kept, mut memory, .. } = self;
-        let built = |key: Key, (arena, members): (Arena, Members), tids: Vec<Tid>, room: Room| {
-            let graph = build_arena_in(&arena, params, pool, control, Some(room))?;
+        let Self { tids, kept, sizes, mut memory } = self;
+        let built = |key: Key, (arena, members): (Arena, Members), tids: Vec<Tid>, rooms: Rooms| {
+            let graph = build_arena_in(&arena, params, pool, control, Some(rooms))?;
             Ok::<_, Stopped>(Built { key, arena, members, tids, graph })
         };
         match kept {
             Kept::One(folding) => {
                 let folded = folding.finish();
-                let room = memory.room(Shadow::size(&folded.0)).or_raise();
-                let work = || built(Key::new(), folded, tids, room);
-                take(threads::wait(control, &mut report, work).unwrap_or_else(|why| threads::stopped(why)));
+                let rooms = Rooms::new(&folded.0, params, &mut memory).or_raise();
+                let work = || built(Key::new(), folded, tids, rooms);
+                let built = threads::wait(control, &mut report, work);
+                take(built.unwrap_or_else(|why| threads::stopped(why)), &mut memory);
             }
             Kept::Keyed { arena, keys, key_of } => {
                 let mut groups: Vec<(Key, Vec<u32>)> = vec![Default::default(); keys.len()];
                 keys.into_iter().for_each(|(key, number)| groups[number as usize].0 = key);
                 (0..).zip(&key_of).for_each(|(row, key)| groups[*key as usize].1.push(row));
                 let tids_of = |rows: &[u32]| rows.iter().map(|row| tids[*row as usize]).collect();
+                let together = memory.limit() / (FOR_ROW + FOR_WORD * sizes.words());
+                let together = together.clamp(1, TOGETHER);
                 let (many, mut few): (Vec<_>, Vec<_>) =
-                    groups.into_iter().partition(|(_, rows)| rows.len() >= FEW);
+                    groups.into_iter().partition(|(_, rows)| rows.len() >= FEW.min(together));
                 for (key, rows) in many {
                     let mut folding = Folding::new(Arena::like(&arena, rows.len()));
                     for row in &rows {
@@ -133,20 +140,19 @@ impl Rows {
                         folding.push_in(arena.vector(*row), &mut memory).or_raise();
                     }
                     let folded = folding.finish();
-                    let room = memory.room(Shadow::size(&folded.0)).or_raise();
-                    let work = || built(key, folded, tids_of(&rows), room);
-                    take(
-                        threads::wait(control, &mut report, work).unwrap_or_else(|why| threads::stopped(why)),
-                    );
+                    let rooms = Rooms::new(&folded.0, params, &mut memory).or_raise();
+                    let work = || built(key, folded, tids_of(&rows), rooms);
+                    let built = threads::wait(control, &mut report, work);
+                    take(built.unwrap_or_else(|why| threads::stopped(why)), &mut memory);
                 }
-                // These are small enough for the heap.
+                // So many of these at a time are small enough for the heap.
                 let group = |(key, rows): (Key, Vec<u32>)| {
                     let mut folding = Folding::new(Arena::like(&arena, rows.len()));
                     let found = rows.iter().try_for_each(|row| folding.push(arena.vector(*row)).map(drop));
                     let folded = folding.finish();
-                    let room = found.and_then(|()| Heap.room(Shadow::size(&folded.0)));
-                    Ok(match room {
-                        Ok(room) => Ok(built(key, folded, tids_of(&rows), room)?),
+                    let rooms = found.and_then(|()| Rooms::new(&folded.0, params, &mut Heap));
+                    Ok(match rooms {
+                        Ok(rooms) => Ok(built(key, folded, tids_of(&rows), rooms)?),
                         Err(fault) => Err(fault),
                     })
                 };
@@ -154,7 +160,7 @@ impl Rows {
                     let mut rows = 0;
                     let from = few.iter().rposition(|(_, of)| {
                         rows += of.len();
-                        rows > TOGETHER
+                        rows > together
                     });
                     let some = few.split_off(from.map_or(0, |at| at.min(few.len() - 1)));
                     let work = || {
@@ -165,7 +171,7 @@ impl Rows {
                     };
                     let built = threads::wait(control, &mut report, work);
                     for built in built.unwrap_or_else(|why| threads::stopped(why)) {
-                        take(built.or_raise());
+                        take(built.or_raise(), &mut Heap);
                     }
                 }
             }

@@ -19,7 +19,9 @@ const ZEROS: usize = 1 << 18;
 
 /// Memory up to a limit, and a file.
 pub struct Spill {
-    /// Bytes of the heap that are left.
+    /// Bytes of the heap.
+    limit: usize,
+    /// Those that are left.
     left: usize,
     file: Option<pg_sys::File>,
     /// Bytes of the file.
@@ -31,7 +33,12 @@ impl Spill {
     pub fn new() -> Self {
         // SAFETY: a variable of this process.
         let limit = unsafe { pg_sys::maintenance_work_mem } as usize * 1024;
-        Self { left: limit, file: None, size: 0 }
+        Self { limit, left: limit, file: None, size: 0 }
+    }
+
+    /// `maintenance_work_mem` in bytes.
+    pub fn limit(&self) -> usize {
+        self.limit
     }
 
     /// Bytes of the temporary file, so far.

@@ -3,7 +3,7 @@
 use super::Alone;
 use crate::block::{Layout, Options, Tid};
 use crate::graph::{Arena, Control, Folding, Metric, Params, build_arena};
-use crate::pack::{Packer, Rows, Site};
+use crate::pack::{Draft, Packer, Rows, Site};
 use crate::rotation::Rotation;
 use crate::search::{Order, Reach, Search, Width};
 
@@ -78,7 +78,8 @@ impl Sample {
             let graph = build_arena(&arena, &params, &pool, &control).unwrap();
             let packed = Rows { members: &members, tids: &tids };
             let site = Site { layout, first: 0, graph: 1 };
-            let packer = Packer::new(site, &rotation, &arena, &graph, packed, &pool, &control).unwrap();
+            let draft = Draft::new(&graph, &layout);
+            let packer = Packer::new(site, &rotation, &arena, draft, packed, &pool, &control).unwrap();
             let pages = packer.pages(&pool, &control).unwrap();
             let root = packer.root();
             Alone::with(layout, rotation.clone(), &params, (pages.bytes(), packer.end()), root, room)

@@ -13,7 +13,7 @@ mod sets;
 use conifer_pure::alone::Alone;
 use conifer_pure::block::{Layout, Options, State, Tid};
 use conifer_pure::graph::{Arena, Control, Folding, Params, Rows as _, build_arena};
-use conifer_pure::pack::{Packer, Rows, Site};
+use conifer_pure::pack::{Draft, Packer, Rows, Site};
 use conifer_pure::rotation::Rotation;
 use conifer_pure::search::{Order, Reach, Search, Width};
 use rayon::prelude::*;
@@ -56,7 +56,8 @@ impl Bench {
         let tids: Vec<Tid> = rows.iter().map(|row| Tid { block: *row, offset: 1 }).collect();
         let graph = build_arena(&arena, &self.params, &self.pool, &control).unwrap();
         let packed = Rows { members: &members, tids: &tids };
-        let packer = Packer::new(site, &self.rotation, &arena, &graph, packed, &self.pool, &control).unwrap();
+        let draft = Draft::new(&graph, &self.layout);
+        let packer = Packer::new(site, &self.rotation, &arena, draft, packed, &self.pool, &control).unwrap();
         let pages = packer.pages(&self.pool, &control).unwrap();
         let packed = (pages.bytes(), packer.end());
         Alone::with(self.layout, self.rotation.clone(), &self.params, packed, packer.root(), room)

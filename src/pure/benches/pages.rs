@@ -17,7 +17,7 @@ use conifer_pure::block::{Layout, Options, PAGE, ROOM, Tid};
 use conifer_pure::graph::{
     Arena, Beam, Control, Folding, Graph, Metric, Params, Rows as _, Space, build, build_arena,
 };
-use conifer_pure::pack::{Packer, Rows, Site};
+use conifer_pure::pack::{Draft, Packer, Rows, Site};
 use conifer_pure::rotation::Rotation;
 use conifer_pure::search::{Memory, Order, Reach, Search, Width};
 use rayon::prelude::*;
@@ -67,9 +67,16 @@ fn ours(
     let layout = Layout::choose(set.dim, set.metric, options).unwrap();
     let rotation = Rotation::new(set.dim, 1);
     let (start, control) = (Instant::now(), Control::default());
-    let packer =
-        Packer::new(Site { layout, first: 0, graph: 0 }, &rotation, arena, graph, rows, pool, &control)
-            .unwrap();
+    let packer = Packer::new(
+        Site { layout, first: 0, graph: 0 },
+        &rotation,
+        arena,
+        Draft::new(graph, &layout),
+        rows,
+        pool,
+        &control,
+    )
+    .unwrap();
     let pages = packer.pages(pool, &control).unwrap();
     let shape = layout.shape().unwrap();
     println!(

@@ -69,7 +69,7 @@ pub(super) trait Edges {
     fn prefetch(&self, _node: u32) {}
 }
 
-impl Edges for Links {
+impl Edges for Links<'_> {
     fn nodes(&self) -> usize {
         self.levels.len()
     }

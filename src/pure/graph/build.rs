@@ -3,12 +3,13 @@
 use super::beam::{Beam, Candidate, Inside};
 use super::control::{Control, Phase, Stopped};
 use super::links::Links;
-use super::memory::Room;
+use super::memory::{Memory, Room, Words};
 use super::prune::{select, split};
 use super::result::Graph;
 use super::rows::{Arena, Space};
 use super::shadow::Shadow;
 use super::{Fill, Lists, Params, fill, repair};
+use crate::fault;
 use rayon::prelude::*;
 use std::any::Any;
 use std::ops::{Deref, DerefMut};
@@ -34,8 +35,20 @@ pub fn build(
     pool: &rayon::ThreadPool,
     control: &Control,
 ) -> Result<Graph, Stopped> {
+    build_on(space, params, pool, control, None)
+}
+
+/// As [`build`], with room for the lists of level 0, if there is any.
+fn build_on(
+    space: &impl Space,
+    params: &Params,
+    pool: &rayon::ThreadPool,
+    control: &Control,
+    lanes: Option<Words>,
+) -> Result<Graph, Stopped> {
     let params = params.within_ranges();
-    guarded(pool, || Builder::new(space, &params, control).run())
+    let base = lanes.unwrap_or_else(|| Words::new(space.len() * params.lanes));
+    guarded(pool, || run(space, &params, control, base))
 }
 
 /// As [`build`], by way of the arena's [`Shadow`] if it has one: in half the time, for as many bytes more as
@@ -52,7 +65,25 @@ pub fn build_arena(
     build_arena_in(arena, params, pool, control, None)
 }
 
-/// As [`build_arena`], with room for the shadow, see [`Shadow::size`].
+/// Room for what grows with the rows of an arena and their dimensions.
+#[derive(Debug)]
+pub struct Rooms {
+    shadow: Room,
+    lanes: Words,
+}
+
+impl Rooms {
+    /// For the graph of an arena.
+    ///
+    /// # Errors
+    /// If the memory has none.
+    pub fn new(arena: &Arena, params: &Params, memory: &mut dyn Memory) -> fault::Result<Self> {
+        let lanes = arena.len() * params.within_ranges().lanes;
+        Ok(Self { shadow: memory.room(Shadow::size(arena))?, lanes: Words::new_in(lanes, memory)? })
+    }
+}
+
+/// As [`build_arena`], in rooms that were made for it.
 ///
 /// # Errors
 /// As [`build`].
@@ -61,15 +92,16 @@ pub fn build_arena_in(
     params: &Params,
     pool: &rayon::ThreadPool,
     control: &Control,
-    room: Option<Room>,
+    rooms: Option<Rooms>,
 ) -> Result<Graph, Stopped> {
+    let (room, lanes) = rooms.map(|rooms| (rooms.shadow, rooms.lanes)).unzip();
     let shadow = || match room {
         Some(room) => Shadow::in_room(arena, room, control),
         None => Shadow::of(arena, control),
     };
     match guarded(pool, || Ok(shadow()))? {
-        Some(shadow) => build(&shadow, params, pool, control),
-        None => build(arena, params, pool, control),
+        Some(shadow) => build_on(&shadow, params, pool, control, lanes),
+        None => build_on(arena, params, pool, control, lanes),
     }
 }
 
@@ -90,7 +122,7 @@ pub(crate) fn guarded<R: Send>(
 pub(super) struct Builder<'a, S> {
     pub(super) space: &'a S,
     pub(super) params: &'a Params,
-    pub(super) links: Links,
+    pub(super) links: Links<'a>,
     control: &'a Control,
     /// All nodes in the order of insertion.
     order: Vec<u32>,
@@ -153,24 +185,36 @@ fn mix(seed: u64, node: u32) -> u64 {
     x ^ x >> 31
 }
 
-impl<'a, S: Space> Builder<'a, S> {
-    fn new(space: &'a S, params: &'a Params, control: &'a Control) -> Self {
-        let scale = 1.0 / (params.step as f64).ln();
-        let nodes = 0..space.len() as u32;
-        let level = |node| {
-            // In (0, 1].
-            let uniform = ((mix(params.seed, node) >> 11) + 1) as f64 / (1u64 << 53) as f64;
-            (-uniform.ln() * scale).min(MAX_LEVEL) as u8
-        };
-        let levels: Vec<u8> = nodes.clone().map(level).collect();
-        let mut order: Vec<u32> = nodes.collect();
-        order.par_sort_unstable_by_key(|node| {
-            (u8::MAX - levels[*node as usize], mix(!params.seed, *node), *node)
-        });
-        let links = Links::new(levels, params.lanes, params.m);
-        Self { space, params, control, links, order, idle: Mutex::default() }
-    }
+/// The highest level that each node is to be on.
+fn levels(nodes: u32, params: &Params) -> Vec<u8> {
+    let scale = 1.0 / (params.step as f64).ln();
+    let level = |node| {
+        // In (0, 1].
+        let uniform = ((mix(params.seed, node) >> 11) + 1) as f64 / (1u64 << 53) as f64;
+        (-uniform.ln() * scale).min(MAX_LEVEL) as u8
+    };
+    (0..nodes).map(level).collect()
+}
 
+/// Builds a graph, its lists of level 0 in `base`.
+fn run(space: &impl Space, params: &Params, control: &Control, mut base: Words) -> Result<Graph, Stopped> {
+    let levels = levels(space.len() as u32, params);
+    let mut order: Vec<u32> = (0..space.len() as u32).collect();
+    order
+        .par_sort_unstable_by_key(|node| (u8::MAX - levels[*node as usize], mix(!params.seed, *node), *node));
+    let entry = order.first().copied();
+    let lists: usize = levels.iter().map(|level| usize::from(*level)).sum();
+    let mut upper = Words::new(lists * params.m);
+    let links = Links::new(levels, (params.lanes, base.cells()), (params.m, upper.cells()));
+    let builder = Builder { space, params, control, links, order, idle: Mutex::default() };
+    let (levels, kept, first) = builder.run()?.into_parts();
+    control.enter(Phase::Repair);
+    let mut graph = Graph { entry, levels, lanes: params.lanes, m: params.m, base, kept, upper, first };
+    repair::repair(space, &mut graph, params.ef_construction, control)?;
+    Ok(graph)
+}
+
+impl<'a, S: Space> Builder<'a, S> {
     fn scratch(&self) -> Loan<'_> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         Loan(&self.idle, idle.unwrap_or_default())
@@ -180,7 +224,7 @@ impl<'a, S: Space> Builder<'a, S> {
         if self.control.is_cancelled() { Err(Stopped::Cancelled) } else { Ok(()) }
     }
 
-    fn run(self) -> Result<Graph, Stopped> {
+    fn run(self) -> Result<Links<'a>, Stopped> {
         self.control.enter(Phase::Insert);
         let entry = self.order.first().copied();
         let mut done = 1;
@@ -220,10 +264,7 @@ impl<'a, S: Space> Builder<'a, S> {
                 },
             )?;
         }
-        self.control.enter(Phase::Repair);
-        let mut graph = Graph::new(self.links, entry, self.params);
-        repair::repair(self.space, &mut graph, self.params.ef_construction, self.control)?;
-        Ok(graph)
+        Ok(self.links)
     }
 
     /// Makes the plans of a batch on the graph as it is, then carries them out.

@@ -11,37 +11,28 @@ pub const NONE: u32 = u32::MAX;
 
 /// Who is linked to whom, on all levels.
 #[derive(Debug)]
-pub(super) struct Links {
+pub(super) struct Links<'a> {
     pub(super) levels: Vec<u8>,
-    base: Lists,
-    upper: Lists,
+    base: Lists<'a>,
+    upper: Lists<'a>,
     /// Where the lists of a node start in `upper`; it has one for each level from 1 to its own.
     first: Vec<u32>,
 }
 
 /// Lists of at most `width` nodes.
 #[derive(Debug)]
-pub(super) struct Lists {
+pub(super) struct Lists<'a> {
     width: usize,
-    lanes: Vec<AtomicU32>,
+    lanes: &'a [AtomicU32],
     counts: Vec<AtomicU8>,
 }
 
-impl Lists {
-    fn new(lists: usize, width: usize) -> Self {
-        let mut lanes = Vec::new();
-        lanes.resize_with(lists * width, || AtomicU32::new(NONE));
+impl<'a> Lists<'a> {
+    fn new(width: usize, lanes: &'a [AtomicU32]) -> Self {
+        lanes.iter().for_each(|lane| lane.store(NONE, Relaxed));
         let mut counts = Vec::new();
-        counts.resize_with(lists, AtomicU8::default);
+        counts.resize_with(lanes.len() / width, AtomicU8::default);
         Self { width, lanes, counts }
-    }
-
-    /// Lanes and counts without the atomics.
-    pub(super) fn into_plain(self) -> (Vec<u32>, Vec<u8>) {
-        (
-            self.lanes.into_iter().map(AtomicU32::into_inner).collect(),
-            self.counts.into_iter().map(AtomicU8::into_inner).collect(),
-        )
     }
 }
 
@@ -93,16 +84,21 @@ impl List<'_> {
     }
 }
 
-impl Links {
-    /// Empty lists: `lanes` wide on level 0, `m` wide above; both at most 255.
-    pub(super) fn new(levels: Vec<u8>, lanes: usize, m: usize) -> Self {
-        let mut first = Vec::with_capacity(levels.len());
-        let mut upper = 0;
-        for level in &levels {
-            first.push(upper);
-            upper += u32::from(*level);
-        }
-        Self { base: Lists::new(levels.len(), lanes), upper: Lists::new(upper as usize, m), first, levels }
+impl<'a> Links<'a> {
+    /// Empty lists: `lanes` wide on level 0, `m` wide above; both 1 to 255. `base` has room for one of those for each
+    /// node, `upper` of these for each level above that it is on.
+    pub(super) fn new(
+        levels: Vec<u8>,
+        (lanes, base): (usize, &'a [AtomicU32]),
+        (m, upper): (usize, &'a [AtomicU32]),
+    ) -> Self {
+        let before = |lists: &mut u32, level: &u8| {
+            let first = *lists;
+            *lists += u32::from(*level);
+            Some(first)
+        };
+        let first = levels.iter().scan(0, before).collect();
+        Self { base: Lists::new(lanes, base), upper: Lists::new(m, upper), first, levels }
     }
 
     #[inline]
@@ -114,8 +110,9 @@ impl Links {
         List { lanes: &lists.lanes[at * lists.width..][..lists.width], count: &lists.counts[at] }
     }
 
-    /// Levels, the lists of level 0 and those above it with the first list of each node.
-    pub(super) fn into_parts(self) -> (Vec<u8>, Lists, Lists, Vec<u32>) {
-        (self.levels, self.base, self.upper, self.first)
+    /// Of each node, its level, the length of its list on level 0, and the number of its first list above.
+    pub(super) fn into_parts(self) -> (Vec<u8>, Vec<u8>, Vec<u32>) {
+        let counts = self.base.counts.into_iter().map(AtomicU8::into_inner).collect();
+        (self.levels, counts, self.first)
     }
 }

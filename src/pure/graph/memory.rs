@@ -1,7 +1,9 @@
-//! Where a construction keeps vectors: in the heap, or wherever its owner has more room.
+//! Where a construction keeps vectors and edges: in the heap, or wherever its owner has more room.
 
 use crate::block::Buffer;
 use crate::fault::Result;
+use crate::own::{cells, u32s, u32s_mut};
+use std::sync::atomic::AtomicU32;
 
 /// Bytes that someone else has made room for, on cache lines of their own.
 pub trait Region: Send + Sync + std::fmt::Debug {
@@ -58,3 +60,48 @@ impl Memory for Heap {
         Ok(Room::Heap(Buffer::new(bytes)))
     }
 }
+
+/// Whole numbers in such room.
+#[derive(Debug)]
+pub struct Words(Room);
+
+impl Words {
+    /// So many zeros in the heap.
+    pub fn new(len: usize) -> Self {
+        Self(Room::Heap(Buffer::new(len * size_of::<u32>())))
+    }
+
+    /// So many zeros in somebody's memory.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn new_in(len: usize, memory: &mut dyn Memory) -> Result<Self> {
+        memory.room(len * size_of::<u32>()).map(Self)
+    }
+
+    /// The numbers.
+    #[inline]
+    pub fn all(&self) -> &[u32] {
+        // Aligned, as room is.
+        u32s(self.0.bytes()).unwrap_or(&[])
+    }
+
+    /// The numbers, to be changed.
+    #[inline]
+    pub fn all_mut(&mut self) -> &mut [u32] {
+        u32s_mut(self.0.bytes_mut()).unwrap_or(&mut [])
+    }
+
+    /// The numbers, to be changed by several threads.
+    pub(super) fn cells(&mut self) -> &[AtomicU32] {
+        cells(self.all_mut())
+    }
+}
+
+impl PartialEq for Words {
+    fn eq(&self, other: &Self) -> bool {
+        self.all() == other.all()
+    }
+}
+
+impl Eq for Words {}

@@ -6,7 +6,7 @@
 //! - `links`: the lists while they grow. `beam`: the search. `prune`: the choice of edges.
 //! - `build`: the order of events. `fill`: edges for lanes that are still free. `repair`: nobody unreachable.
 //! - `result`: the graph as flat arrays. `order`: its nodes numbered page by page.
-//! - `control`: progress and cancelling. `memory`: where vectors are kept.
+//! - `control`: progress and cancelling. `memory`: where vectors and edges are kept.
 //!
 //! # How
 //!
@@ -42,11 +42,11 @@ mod varied;
 pub use crate::metric::Metric;
 pub use beam::{Beam, Candidate, Effort};
 pub(crate) use build::guarded;
-pub use build::{build, build_arena, build_arena_in};
+pub use build::{Rooms, build, build_arena, build_arena_in};
 pub use control::{Control, Phase, Stopped};
 pub use duplicates::{Folding, Members};
 pub use links::NONE;
-pub use memory::{Heap, Memory, Region, Room};
+pub use memory::{Heap, Memory, Region, Room, Words};
 pub use result::Graph;
 pub use rows::{Arena, Rows, Space};
 pub use shadow::Shadow;

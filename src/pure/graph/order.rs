@@ -1,6 +1,7 @@
 //! An order of the nodes that puts neighbours onto the same page.
 
 use super::links::NONE;
+use super::memory::Words;
 use super::result::Graph;
 use std::collections::VecDeque;
 
@@ -42,6 +43,11 @@ impl Graph {
     /// The same graph with its nodes numbered anew: node `order[i]` becomes node i. The order must be a
     /// permutation of all nodes.
     pub fn renumbered(&self, order: &[u32]) -> Self {
+        self.renumbered_in(order, Words::new(self.base().len()))
+    }
+
+    /// As [`renumbered`](Self::renumbered), with its lists of level 0 in that room.
+    pub fn renumbered_in(&self, order: &[u32], base: Words) -> Self {
         let mut new = vec![NONE; self.len()];
         for (i, node) in order.iter().enumerate() {
             new[*node as usize] = i as u32;
@@ -53,17 +59,20 @@ impl Graph {
             kept: order.iter().map(|node| self.kept[*node as usize]).collect(),
             lanes: self.lanes,
             m: self.m,
-            base: Vec::with_capacity(self.base.len()),
-            upper: Vec::with_capacity(self.upper.len()),
+            base,
+            upper: Words::new(self.upper.all().len()),
             first: Vec::with_capacity(self.len()),
         };
+        let mut base = graph.base.all_mut().iter_mut();
+        let mut upper = graph.upper.all_mut().iter_mut();
         let mut lists = 0;
         for &node in order {
             graph.first.push(lists);
             lists += u32::from(self.levels[node as usize]);
-            graph.base.extend(self.list(node, 0).iter().map(rename));
+            let copy = |(lane, new): (&u32, &mut u32)| *new = rename(lane);
+            self.list(node, 0).iter().zip(base.by_ref()).for_each(copy);
             for level in 1..=self.levels[node as usize] {
-                graph.upper.extend(self.list(node, level).iter().map(rename));
+                self.list(node, level).iter().zip(upper.by_ref()).for_each(copy);
             }
         }
         graph

@@ -59,7 +59,7 @@ pub(super) fn repair(
     let Some(entry) = graph.entry else { return Ok(()) };
     let mut reached = Reached {
         nodes: vec![false; graph.len()],
-        edges: vec![false; graph.base.len()],
+        edges: vec![false; graph.base().len()],
         order: Vec::with_capacity(graph.len()),
     };
     reached.grow(graph, entry, control);
@@ -95,13 +95,13 @@ pub(super) fn repair(
             // Among the edges that stay; the fill edge that was there goes to the lane found.
             let last = usize::from(*kept);
             *kept += 1;
-            graph.base[start + lane] = graph.base[start + last];
+            graph.base.all_mut().copy_within(start + last..=start + last, start + lane);
             reached.edges[start + lane] = reached.edges[start + last];
             last
         } else {
             lane
         };
-        graph.base[start + lane] = node;
+        graph.base.all_mut()[start + lane] = node;
         reached.edges[start + lane] = true;
         reached.grow(graph, node, control);
         control.advance();

@@ -1,8 +1,8 @@
 //! The finished graph.
 
-use super::Params;
 use super::beam::{Beam, Candidate, Edges, Outside};
-use super::links::{Links, NONE};
+use super::links::NONE;
+use super::memory::Words;
 use super::rows::Rows;
 use crate::prefetch::{AHEAD, prefetch};
 
@@ -11,30 +11,23 @@ use crate::prefetch::{AHEAD, prefetch};
 /// Every node has a list of [`lanes`](Self::lanes) on level 0 and one of [`m`](Self::m) on each level from 1 to
 /// its own. Lanes behind the end of a list hold [`NONE`]. All nodes can be reached from the entry point, on
 /// level 0 alone.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Graph {
     pub(super) entry: Option<u32>,
     pub(super) levels: Vec<u8>,
     pub(super) lanes: usize,
     pub(super) m: usize,
     /// The lists of level 0, one after the other.
-    pub(super) base: Vec<u32>,
+    pub(super) base: Words,
     /// Of each list of level 0, the edges before those that only fill it.
     pub(super) kept: Vec<u8>,
     /// The lists of the other levels.
-    pub(super) upper: Vec<u32>,
+    pub(super) upper: Words,
     /// The number of each node's first list in `upper`.
     pub(super) first: Vec<u32>,
 }
 
 impl Graph {
-    pub(super) fn new(links: Links, entry: Option<u32>, params: &Params) -> Self {
-        let (levels, base, upper, first) = links.into_parts();
-        let (base, kept) = base.into_plain();
-        let (upper, _) = upper.into_plain();
-        Self { entry, levels, lanes: params.lanes, m: params.m, base, kept, upper, first }
-    }
-
     /// Number of nodes.
     pub fn len(&self) -> usize {
         self.levels.len()
@@ -67,7 +60,7 @@ impl Graph {
 
     /// The lists of level 0 one after the other, [`lanes`](Self::lanes) each.
     pub fn base(&self) -> &[u32] {
-        &self.base
+        self.base.all()
     }
 
     /// How many of a node's neighbours on level 0 the pruning has kept. They come first; the others fill
@@ -83,7 +76,7 @@ impl Graph {
             0 => (&self.base, node as usize, self.lanes),
             _ => (&self.upper, self.first[node as usize] as usize + usize::from(level) - 1, self.m),
         };
-        &lists[at * width..][..width]
+        &lists.all()[at * width..][..width]
     }
 
     /// The neighbours of a node on a level, which is at most its own.

@@ -11,6 +11,7 @@ mod view;
 
 pub use half::f16;
 pub use kernels::{Kernels, inner_product, kernels, l2_squared, variants};
+pub(crate) use view::{cells, u32s, u32s_mut};
 pub use view::{f16s, f32s};
 
 /// A stored vector.

@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 use half::f16;
+use std::sync::atomic::AtomicU32;
 
 /// `bytes` as numbers of half precision; `None` if they are not aligned for that or one is left over.
 pub fn f16s(bytes: &[u8]) -> Option<&[f16]> {
@@ -15,4 +16,24 @@ pub fn f32s(bytes: &[u8]) -> Option<&[f32]> {
     // SAFETY: any four bytes are an f32.
     let (before, numbers, after) = unsafe { bytes.align_to() };
     (before.is_empty() && after.is_empty()).then_some(numbers)
+}
+
+/// `bytes` as whole numbers; `None` if they are not aligned for that or some are left over.
+pub fn u32s(bytes: &[u8]) -> Option<&[u32]> {
+    // SAFETY: any four bytes are a u32.
+    let (before, numbers, after) = unsafe { bytes.align_to() };
+    (before.is_empty() && after.is_empty()).then_some(numbers)
+}
+
+/// As [`u32s`], to be changed.
+pub fn u32s_mut(bytes: &mut [u8]) -> Option<&mut [u32]> {
+    // SAFETY: any four bytes are a u32.
+    let (before, numbers, after) = unsafe { bytes.align_to_mut() };
+    (before.is_empty() && after.is_empty()).then_some(numbers)
+}
+
+/// Numbers that several threads may change.
+pub fn cells(numbers: &mut [u32]) -> &[AtomicU32] {
+    // SAFETY: nobody else has them, and an atomic number has the form and the alignment of a plain one.
+    unsafe { std::slice::from_raw_parts(numbers.as_mut_ptr().cast(), numbers.len()) }
 }

@@ -13,7 +13,7 @@ use crate::block::{
     ANCHOR, BlockMut, Buffer, ChainMut, Coder, Header, Layout, MOST_BLOCKS, NONE, ROOM, Root, State, Tid,
 };
 use crate::fault::{self, Fault, state};
-use crate::graph::{Arena, Control, Graph, Members, Space, Stopped, guarded};
+use crate::graph::{Arena, Control, Graph, Members, Memory, Room, Space, Stopped, Words, guarded};
 use crate::plain::fit;
 use crate::rotation::Rotation;
 use rayon::prelude::*;
@@ -60,6 +60,33 @@ pub struct Site {
     pub graph: u32,
 }
 
+/// A graph to be packed, and room for what grows with its nodes and their dimensions.
+#[derive(Debug)]
+pub struct Draft<'a> {
+    graph: &'a Graph,
+    /// For its lists of level 0 in another order.
+    base: Words,
+    /// For stored vectors.
+    own: Room,
+}
+
+impl<'a> Draft<'a> {
+    /// Of a graph that goes into blocks of that layout, with room in the heap.
+    pub fn new(graph: &'a Graph, layout: &Layout) -> Self {
+        let own = Buffer::new(graph.len() * layout.own_bytes());
+        Self { graph, base: Words::new(graph.base().len()), own: Room::Heap(own) }
+    }
+
+    /// As [`new`](Self::new), with room in somebody's memory.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn new_in(graph: &'a Graph, layout: &Layout, memory: &mut dyn Memory) -> fault::Result<Self> {
+        let base = Words::new_in(graph.base().len(), memory)?;
+        Ok(Self { graph, base, own: memory.room(graph.len() * layout.own_bytes())? })
+    }
+}
+
 /// A graph with all that its blocks are made from.
 #[derive(Debug)]
 pub struct Packer<'a> {
@@ -71,7 +98,7 @@ pub struct Packer<'a> {
     /// The number that each node had.
     order: Vec<u32>,
     /// Stored vectors, by node.
-    own: Vec<u8>,
+    own: Room,
     /// Their scales and norms.
     numbers: Vec<(f32, f32)>,
     /// For each node, the blocks above level 0 of those before it.
@@ -103,11 +130,12 @@ impl<'a> Packer<'a> {
         site: Site,
         rotation: &Rotation,
         arena: &Arena,
-        graph: &Graph,
+        draft: Draft<'_>,
         rows: Rows<'a>,
         pool: &rayon::ThreadPool,
         control: &Control,
     ) -> Result<Self, Failed> {
+        let Draft { graph, base, mut own } = draft;
         let layout = site.layout;
         let refused = |what: String| Failed::Refused(Fault::new(state::INVALID_PARAMETER_VALUE, what));
         let fits = match layout.plain() {
@@ -124,8 +152,8 @@ impl<'a> Packer<'a> {
         if order.len() != graph.len() {
             return Err(refused("nodes of the graph cannot be reached".into()));
         }
-        let graph = graph.renumbered(&order);
-        let (own, numbers) = guarded(pool, || vectors(&layout, rotation, arena, &order, control))?;
+        let graph = graph.renumbered_in(&order, base);
+        let numbers = guarded(pool, || vectors(&layout, rotation, arena, &order, own.bytes_mut(), control))?;
         let mut new = Self {
             layout,
             site,
@@ -213,7 +241,7 @@ impl<'a> Packer<'a> {
 
     fn own(&self, node: u32) -> &[u8] {
         let bytes = self.layout.own_bytes();
-        &self.own[node as usize * bytes..][..bytes]
+        &self.own.bytes()[node as usize * bytes..][..bytes]
     }
 
     /// The vector as it is stored.
@@ -365,19 +393,17 @@ fn parents(graph: &Graph) -> Vec<u32> {
     parents
 }
 
-/// The stored vectors of all nodes, with their scales and norms.
-type Vectors = (Vec<u8>, Vec<(f32, f32)>);
-
+/// Makes the stored vectors of all nodes; returns their scales and norms.
 fn vectors(
     layout: &Layout,
     rotation: &Rotation,
     arena: &Arena,
     order: &[u32],
+    own: &mut [u8],
     control: &Control,
-) -> Result<Vectors, Stopped> {
+) -> Result<Vec<(f32, f32)>, Stopped> {
     let bytes = layout.own_bytes();
-    let mut own = vec![0; order.len() * bytes];
-    let numbers = order
+    order
         .par_iter()
         .zip(own.par_chunks_exact_mut(bytes))
         .map_init(
@@ -395,6 +421,5 @@ fn vectors(
                 Ok(store(layout, rotated, own))
             },
         )
-        .collect::<Result<_, _>>()?;
-    Ok((own, numbers))
+        .collect()
 }

@@ -44,7 +44,8 @@ fn blocks_hold_the_graph() {
         let rotation = Rotation::new(dim, 1);
         let rows = Rows { members: &members, tids: &tids };
         let site = Site { layout, first: 10, graph: 5 };
-        let packer = Packer::new(site, &rotation, &arena, &graph, rows, &pool, &control).unwrap();
+        let packer =
+            Packer::new(site, &rotation, &arena, Draft::new(&graph, &layout), rows, &pool, &control).unwrap();
         let mut memory = Memory::new(layout, packer.pages(&pool, &control).unwrap(), packer.end());
         // In pieces, it is the same, and what lies around stays.
         let unit = layout.unit_pages() * ROOM;
@@ -133,7 +134,7 @@ fn refuses_and_stops() {
             Site { layout, first: 0, graph: 0 },
             &Rotation::new(dim, 1),
             &arena,
-            &graph,
+            Draft::new(&graph, &layout),
             rows,
             &pool,
             control,

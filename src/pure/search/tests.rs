@@ -5,7 +5,7 @@ use crate::block::{BlockMut, Buffer, Layout, Options, Root, State, Tid};
 use crate::distance::norm;
 use crate::fault::{Result, state};
 use crate::graph::{Arena, Control, Fill, Folding, Metric, Params, build_arena};
-use crate::pack::{Packer, Rows, Site};
+use crate::pack::{Draft, Packer, Rows, Site};
 use crate::rotation::Rotation;
 use proptest::prelude::*;
 use std::collections::HashSet;
@@ -80,7 +80,7 @@ fn index(metric: Metric, dim: usize, rows: Vec<Vec<f32>>, options: Options) -> I
         Site { layout, first: FIRST, graph: 3 },
         &rotation,
         &arena,
-        &graph,
+        Draft::new(&graph, &layout),
         packed,
         &pool,
         &control,
