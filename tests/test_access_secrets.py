@@ -3,6 +3,7 @@ logins with a password, where every way to get one wrong is tried."""
 
 import re
 import subprocess
+import threading
 
 import psycopg
 import pytest
@@ -107,6 +108,10 @@ def test_secrets_are_nowhere(loud, db):
                 lambda: pooled.execute(f"DO 'BEGIN PERFORM pc_use_key(''{key}''); END'"),
                 lambda: pooled.execute(f"SELECT pc_use_key('{key}'); SELECT pc_list('a'); SELECT nonsense"),
                 lambda: pooled.execute(f"SELECT '{key}'::int"),
+                lambda: pooled.execute(f"SELECT length('{key}')"),
+                lambda: pooled.execute(f"SELECT length('{role}_{key}'); SET LOCAL application_name = '{role}_{key}'"),
+                lambda: pooled.execute(f"SELECT length('{key}') FROM generate_series(1, 2)", prepare=True),
+                lambda: pooled.execute(f"DECLARE d CURSOR FOR SELECT length('{key}') FROM generate_series(1, 2); FETCH d; CLOSE d"),
                 lambda: pooled.execute(f"SELECT pc_describe_index('{key}')"),
                 lambda: pooled.execute(f"SELECT pc_describe_api_key('{key}')"),
             ]
@@ -120,6 +125,13 @@ def test_secrets_are_nowhere(loud, db):
                 with loud.connect("postgres") as watcher:
                     seen += watcher.execute("SELECT query FROM pg_stat_activity WHERE usename = 'gateway'").fetchall()
                 pooled.rollback()
+            # Parse messages have prepared statements by now; their texts are not for the next tenant.
+            for statement in ("SELECT * FROM pg_prepared_statements", "SELECT pg_prepared_statement()", "SELECT pg_notify('a', 'b')"):
+                assert state(pooled, statement) == "42501"
+                pooled.rollback()
+        # Its entry is gone when the statement ends, which is when it is kept as it came.
+        db.execute(f"SELECT pg_stat_statements_reset(), length('{key}')")
+        db.execute(f"DO $$ BEGIN EXECUTE repeat('SET LOCAL application_name = ''{key}'';', 50) || 'SELECT length(''{key}'')'; END $$")
         # Commands that mean a secret still do what they say.
         db.execute(f"CREATE ROLE someone LOGIN PASSWORD '{key}'; ALTER ROLE someone SET application_name = '{role}'")
         assert try_login(loud, "someone", key) is None
@@ -132,9 +144,8 @@ def test_secrets_are_nowhere(loud, db):
         assert error == "42704"
     places = {
         "log": log(loud),
-        "activity": str(seen),
+        "activity": "\n".join(query for (query,) in seen),
         "statements": "\n".join(query for (query,) in db.execute("SELECT query FROM pg_stat_statements")),
-        "prepared": str(db.execute("SELECT * FROM pg_prepared_statements").fetchall()),
         "audit": str(db.execute("SELECT * FROM pc_audit()").fetchall()),
         "keys": str(db.execute("SELECT * FROM pc_list_api_keys()").fetchall()),
         "rows": str([db.execute(f"SELECT t::text FROM pc_auth.{name} t").fetchall() for name in ("api_key", "audit", "key_use", "member")]),
@@ -145,6 +156,19 @@ def test_secrets_are_nowhere(loud, db):
     assert "pc_use_key" in places["log"] and "***" in places["log"] and "Query Text" in places["log"], "much was logged"
     leaks = [(place, line) for place, text in places.items() for line in text.splitlines() for _, key in keys if key[21:50] in line]
     assert leaks == [], leaks
+
+
+def test_secrets_of_what_runs(loud, db):
+    """Others see no secret in a statement while it runs."""
+    _, key = create_key(db, "running")
+    seen = []
+    with loud.connect("postgres", user="gateway") as pooled, loud.connect("postgres", user="gateway") as neighbour:
+        thread = threading.Thread(target=lambda: pooled.execute(f"SELECT pg_sleep(0.5), length('{key}')"))
+        thread.start()
+        while thread.is_alive():
+            seen += neighbour.execute("SELECT query FROM pg_stat_activity WHERE pid = %s", [pooled.info.backend_pid]).fetchall()
+        thread.join()
+    assert "pg_sleep" in str(seen[-1]) and key[21:50] not in str(seen[len(seen) // 4 :])
 
 
 @pytest.mark.parametrize("loud", LIBRARIES, indirect=True)

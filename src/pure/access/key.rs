@@ -60,38 +60,34 @@ pub fn same(a: &[u8], b: &[u8]) -> bool {
 
 /// Whether there is anything in a text that `mask` would strike out.
 pub fn has_secret(text: &[u8]) -> bool {
-    next_secret(text, 0).is_some()
+    secrets(text).next().is_some()
 }
 
 /// Strikes out the secrets of all keys in a text, and what the server checks passwords against, in their place: what
 /// counts the text's characters still finds what it looks for. True if there are any.
 pub fn mask(text: &mut [u8]) -> bool {
-    let mut at = 0;
-    while let Some(secret) = next_secret(text, at) {
-        at = secret.end;
-        text[secret].fill(b'*');
-    }
-    at > 0
+    // All are found before any is struck out: one may begin within another.
+    let found: Vec<Range<usize>> = secrets(text).collect();
+    found.iter().for_each(|secret| text[secret.clone()].fill(b'*'));
+    !found.is_empty()
 }
 
-/// Where the first secret lies that begins at `at` or later. One that is cut off goes as far as it goes.
-fn next_secret(text: &[u8], mut at: usize) -> Option<Range<usize>> {
-    loop {
-        at += text[at..].iter().position(|c| [PREFIX.as_bytes()[0], VERIFIER[0]].contains(c))?;
+/// Where secrets lie. One that is cut off goes as far as it goes.
+fn secrets(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    let firsts = [PREFIX.as_bytes()[0], VERIFIER[0]];
+    let starts = text.iter().enumerate().filter(move |(_, c)| firsts.contains(c)).map(|(at, _)| at);
+    starts.filter_map(|at| {
         let from = &text[at..];
-        let (start, end) = match form(from) {
-            Some(len) => (ROLE_LEN + 1, len),
-            None if from.starts_with(VERIFIER) => (
-                VERIFIER.len(),
-                VERIFIER.len() + from[VERIFIER.len()..].iter().take_while(|c| is_verifying(**c)).count(),
-            ),
-            None => (1, 1),
+        let secret = match form(from) {
+            Some(len) => ROLE_LEN + 1..len,
+            None => {
+                let verifier = from.strip_prefix(VERIFIER)?;
+                let len = verifier.iter().take_while(|c| is_verifying(**c)).count();
+                VERIFIER.len()..VERIFIER.len() + len
+            }
         };
-        if start < end {
-            return Some(at + start..at + end);
-        }
-        at += end;
-    }
+        (!secret.is_empty()).then_some(at + secret.start..at + secret.end)
+    })
 }
 
 /// What a verifier begins with.
@@ -193,5 +189,11 @@ mod tests {
         assert_eq!(masked(&text), Some(format!("x SCRAM-SHA-256${}' y", stars(verifier.len()))));
         assert_eq!(masked("SCRAM-SHA-256 is not SCRAM-SHA-256$"), None);
         assert_eq!(masked(&format!("cfk_{whole}")), Some(format!("cfk_{hidden}")));
+        // One that begins where another seems to.
+        let secret = stars(SECRET_LEN);
+        for before in [&role[..], "cfk_0123456789abcdef_123"] {
+            let masked = masked(&format!("{before}_{whole}")).expect("a secret");
+            assert!(masked.ends_with(&format!("_{}_{secret}", &role[PREFIX.len()..])), "{masked}");
+        }
     }
 }

@@ -1,10 +1,11 @@
 //! Before each run of a plan: a cursor that a key opened ends with the key. Policies are judged when a statement starts,
-//! and a FETCH only goes on with it.
+//! and a FETCH only goes on with it. And the secrets in the text of a query are struck out before others keep it.
 //!
 //! What the server raises goes through here untouched: it is neither caught nor does it pass anything that would have to
 //! be dropped.
 #![allow(unsafe_code)]
 
+use super::text;
 use crate::pinecone::access::identity;
 use pgrx::prelude::*;
 
@@ -49,7 +50,7 @@ unsafe extern "C-unwind" fn run(
 ) {
     // SAFETY: passes on what the server passed.
     unsafe {
-        recheck();
+        before(query);
         match NEXT {
             Some(next) => next(query, direction, count, once),
             None => standard_ExecutorRun(query, direction, count, once),
@@ -65,7 +66,7 @@ unsafe extern "C-unwind" fn run(
 ) {
     // SAFETY: passes on what the server passed.
     unsafe {
-        recheck();
+        before(query);
         match NEXT {
             Some(next) => next(query, direction, count),
             None => standard_ExecutorRun(query, direction, count),
@@ -74,6 +75,19 @@ unsafe extern "C-unwind" fn run(
 }
 
 #[pg_guard]
-unsafe extern "C-unwind" fn recheck() {
+unsafe extern "C-unwind" fn before(query: *mut pg_sys::QueryDesc) {
     identity::recheck();
+    // SAFETY: a query that is about to run; a copy of its text lives as long as its state does.
+    unsafe {
+        let query = &mut *query;
+        if query.already_executed {
+            return;
+        }
+        let plan = &*query.plannedstmt;
+        let context = pg_sys::MemoryContextSwitchTo((*query.estate).es_query_cxt);
+        query.sourceText = text::without_secrets(query.sourceText, plan.stmt_location, plan.stmt_len);
+        pg_sys::MemoryContextSwitchTo(context);
+        // What parallel workers are told.
+        (*query.estate).es_sourceText = query.sourceText;
+    }
 }

@@ -24,8 +24,11 @@ const NOT_FOR_KEYS: [u32; 5] = [
     3578,
 ];
 
-/// They reach other sessions of the same role, or leave to the next tenant what is not the transaction's.
-const NOT_FOR_POOLED: [u32; 10] = [
+/// They reach other sessions of the same role, leave to the next tenant what is not the transaction's, or show what the
+/// last one has left: clients prepare statements without a command that could be refused.
+const NOT_FOR_POOLED: [u32; 12] = [
+    pg_sys::F_PG_NOTIFY,
+    pg_sys::F_PG_PREPARED_STATEMENT,
     pg_sys::F_PG_TERMINATE_BACKEND,
     pg_sys::F_PG_CANCEL_BACKEND,
     pg_sys::F_PG_ADVISORY_LOCK_INT8,

@@ -4,6 +4,7 @@
 pub mod executor;
 pub mod functions;
 pub mod log;
+mod text;
 pub mod utility;
 
 use super::elevate::{GATEWAY, KEYS, role_named};

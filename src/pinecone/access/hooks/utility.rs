@@ -3,24 +3,20 @@
 //! A key's role could otherwise change its own password and settings, which the server lets everybody do, make temporary
 //! tables, and lock tables against all others. In a pooled session the next tenant would find what is left behind.
 //!
-//! And what counts statements or keeps their text, as pg_stat_statements does, is not to see the API keys in them. It
-//! leaves out the constants of queries, but keeps commands as they came.
+//! And what counts statements or keeps their text, as pg_stat_statements does, is not to see the API keys in them
+//! (`text.rs`).
 #![allow(unsafe_code)]
 
-use super::{Held, held};
+use super::{Held, held, text};
 use crate::pinecone::access::{acting, identity};
 use crate::raise::raise;
 use conifer_pure::Fault;
-use conifer_pure::access::key::{has_secret, mask};
 use conifer_pure::fault::state::INSUFFICIENT_PRIVILEGE;
 use pgrx::pg_sys::NodeTag;
 use pgrx::prelude::*;
 use std::ffi::{CStr, c_char};
 
 static mut NEXT: pg_sys::ProcessUtility_hook_type = None;
-
-/// The client's text that was masked last, and when it came: one may hold thousands of statements.
-static mut MASKED: (*const c_char, pg_sys::TimestampTz) = (std::ptr::null(), 0);
 
 /// Puts the hook in place.
 pub fn init() {
@@ -57,12 +53,16 @@ unsafe extern "C-unwind" fn process(
     receiver: *mut pg_sys::DestReceiver,
     completion: *mut pg_sys::QueryCompletion,
 ) {
-    // SAFETY: the server's arguments are passed on as they came; the statement has a parse tree.
+    // SAFETY: the server's arguments are passed on as they came, but for the secrets in the text; the statement has a parse
+    // tree, and lies in the text where it says. A copy is freed when nobody reads it any more, or with its context.
     unsafe {
-        let text = without_secrets(statement, text);
+        let shown = text::without_secrets(text, (*statement).stmt_location, (*statement).stmt_len);
         judge_statement(statement);
         let next = NEXT.unwrap_or(standard_ProcessUtility);
-        next(statement, text, read_only, context, params, environment, receiver, completion);
+        next(statement, shown, read_only, context, params, environment, receiver, completion);
+        if shown != text {
+            pg_sys::pfree(shown.cast_mut().cast());
+        }
     }
 }
 
@@ -70,42 +70,6 @@ unsafe extern "C-unwind" fn process(
 unsafe extern "C-unwind" fn judge_statement(statement: *mut pg_sys::PlannedStmt) {
     // SAFETY: the statement has a parse tree.
     unsafe { judge((*statement).utilityStmt) }
-}
-
-/// The text without its secrets. The statement is parsed, and so are those after it: their meaning stays.
-#[pg_guard]
-unsafe extern "C-unwind" fn without_secrets(
-    statement: *mut pg_sys::PlannedStmt,
-    text: *const c_char,
-) -> *const c_char {
-    // SAFETY: called by the backend's only thread. The client's own text is a message or a copy of one in the backend's
-    // memory, and is changed where it is, as other hooks have been handed it before this one. Any other may be anywhere, and
-    // is copied; the statement lies in it where it says, or is all of it.
-    unsafe {
-        if text.is_null() {
-            return text;
-        }
-        if text == pg_sys::debug_query_string {
-            let message = (text, pg_sys::GetCurrentStatementStartTimestamp());
-            if MASKED != message {
-                MASKED = message;
-                let len = CStr::from_ptr(text).count_bytes();
-                if mask(std::slice::from_raw_parts_mut(text.cast_mut().cast(), len)) {
-                    pg_sys::pgstat_report_activity(pg_sys::BackendState::STATE_RUNNING, text);
-                }
-            }
-            return text;
-        }
-        let from = text.add(usize::try_from((*statement).stmt_location).unwrap_or(0));
-        let len = usize::try_from((*statement).stmt_len).unwrap_or(0);
-        let len = if len > 0 { len } else { CStr::from_ptr(from).count_bytes() };
-        if !has_secret(std::slice::from_raw_parts(from.cast(), len)) {
-            return text;
-        }
-        let copy = pg_sys::pstrdup(text);
-        mask(std::slice::from_raw_parts_mut(copy.cast(), CStr::from_ptr(copy).count_bytes()));
-        copy
-    }
 }
 
 /// Refuses what a session that is held may not do.

@@ -1,0 +1,72 @@
+//! The text of a statement under way, without the API keys in it.
+//!
+//! What is loaded beside us keeps texts: pg_stat_statements those of commands as they came, and that of a query whose entry
+//! is gone when it ends. By then the text is parsed, and so are the statements after it: their meaning stays.
+#![allow(unsafe_code)]
+
+use conifer_pure::access::key::{has_secret, mask};
+use pgrx::prelude::*;
+use std::ffi::{CStr, c_char};
+
+/// The client's text that was masked last, and when it came: one may hold thousands of statements.
+static mut MASKED: (*const c_char, pg_sys::TimestampTz) = (std::ptr::null(), 0);
+
+/// The text, or a copy of it in the current memory context, where the statement at `location`, of `len` bytes or up to the
+/// end of the text, holds no secret.
+///
+/// # Safety
+/// `text` is a text that the server has parsed, or null.
+#[pg_guard]
+pub unsafe extern "C-unwind" fn without_secrets(
+    text: *const c_char,
+    location: i32,
+    len: i32,
+) -> *const c_char {
+    // SAFETY: called by the backend's only thread. What the client has sent is a message in the backend's memory, or a copy
+    // of one that a portal or a prepared statement has, and is changed where it is, as other hooks have been handed it before
+    // this one. Any other text may be anywhere, and is copied.
+    unsafe {
+        if text.is_null() {
+            return text;
+        }
+        let own = pg_sys::debug_query_string;
+        let sent = text == own || !own.is_null() && CStr::from_ptr(text) == CStr::from_ptr(own);
+        let message = (own, pg_sys::GetCurrentStatementStartTimestamp());
+        if !own.is_null() && MASKED != message {
+            MASKED = message;
+            if mask_in_place(own) {
+                pg_sys::pgstat_report_activity(pg_sys::BackendState::STATE_RUNNING, own);
+            }
+        }
+        if sent {
+            if text != own {
+                mask_in_place(text);
+            }
+            return text;
+        }
+        // A query of a rule keeps its length in another text.
+        let all = CStr::from_ptr(text).to_bytes();
+        let from = usize::try_from(location).unwrap_or(0).min(all.len());
+        let own = &all[from..];
+        let len =
+            usize::try_from(len).ok().filter(|len| *len > 0).map_or(own.len(), |len| len.min(own.len()));
+        if !has_secret(&own[..len]) {
+            return text;
+        }
+        let copy = pg_sys::pstrdup(text);
+        mask_in_place(copy);
+        copy
+    }
+}
+
+/// True if there was a secret.
+///
+/// # Safety
+/// `text` is a C string in memory that may be changed.
+unsafe fn mask_in_place(text: *const c_char) -> bool {
+    // SAFETY: as the caller says.
+    unsafe {
+        let len = CStr::from_ptr(text).count_bytes();
+        mask(std::slice::from_raw_parts_mut(text.cast_mut().cast(), len))
+    }
+}
