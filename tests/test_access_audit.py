@@ -82,8 +82,46 @@ def test_what_is_refused(cluster, shop):
     assert {(event["actor"], event["outcome"]) for event in told} == {(reader, "failure")}
 
 
+def test_who_tries_doors(cluster, shop):
+    """What a key does not see, what is not for keys, and keys that are wrong, revoked or expired."""
+    secret = shop.execute("SELECT api_key FROM pc_create_api_key('pooled')").fetchone()[0]
+    pooled = secret[:20]
+    scoped = key(shop, "scoped", ", indexes => ARRAY['films']")
+    shop.execute("SELECT pc_create_index('other', 2)")
+    gone = key(shop, "gone")
+    shop.execute("CREATE ROLE gateway LOGIN; GRANT conifer_gateway TO gateway")
+    before = len(logged(cluster))
+
+    def refused(session, statement, code, *params):
+        with pytest.raises(psycopg.Error) as error:
+            session.execute(statement, params)
+        assert error.value.sqlstate == code
+
+    with cluster.connect("shop", user=scoped, application_name="crawler") as session:
+        refused(session, "SELECT * FROM pc_list('other')", "42P01")
+        refused(session, "SELECT * FROM pc_list('nothing')", "42P01")
+        refused(session, "CREATE TEMP TABLE t (a int)", "42501")
+        refused(session, "SELECT lo_create(0)", "42501")
+    with cluster.connect("shop", user="gateway", application_name="crawler") as session:
+        refused(session, "SELECT * FROM pc_list('films')", "28000")
+        refused(session, "SELECT pc_use_key(%s)", "28P01", secret[:-1])
+        refused(session, "SELECT pc_use_key(%s)", "28P01", secret[:-2] + "zz")
+    with cluster.connect("shop", user=gone, application_name="crawler") as session:
+        session.execute("SELECT * FROM pc_list('films')")
+        shop.execute("UPDATE pc_auth.api_key SET expires_at = now() - interval '1 s' WHERE key_id = %s", [gone])
+        refused(session, "SELECT * FROM pc_list('films')", "28000")
+    shop.execute("DROP ROLE gateway")
+    told = logged(cluster)[before:]
+    assert [(event["session_role"], event["actor_type"], event["action"], event["resource"]) for event in told] == [
+        (scoped, "api_key", "list", "other"), (scoped, "api_key", "list", "nothing"), (scoped, "api_key", "execute", "CREATE TABLE"),
+        (scoped, "api_key", "call", "lo_create"), ("gateway", "role", "authenticate", ""), ("gateway", "role", "use_api_key", ""),
+        ("gateway", "role", "use_api_key", pooled), (gone, "role", "authenticate", gone)]
+    assert {(event["outcome"], event["application"]) for event in told} == {("failure", "crawler")}
+    assert secret[21:40] not in json.dumps(told)
+
+
 def test_data_plane_on_request(cluster, shop):
-    reader = key(shop, "reader", ", data_plane => 'ReadOnly'")
+    reader = key(shop, "reader", ", control_plane => 'ReadOnly', data_plane => 'ReadOnly'")
     with cluster.connect("shop", user=reader) as session:
         query = "SELECT id FROM pc_query('films', '[1,0,0,0]', namespace => 'n1')"
         session.execute(query)
@@ -95,9 +133,17 @@ def test_data_plane_on_request(cluster, shop):
             later.execute("BEGIN READ ONLY")
             later.execute("SELECT pc_describe_index_stats('films')")
             later.execute("COMMIT")
+            later.execute("SELECT * FROM pc_list_indexes()")
+            later.execute("BEGIN")
+            later.execute("SELECT * FROM pc_fetch('films', ARRAY['r1'], namespace => 'n1')")
+            later.execute("ROLLBACK")
+            later.execute("SELECT count(*) FROM pc_data.i_1")
+            later.execute("DECLARE c CURSOR WITH HOLD FOR SELECT id FROM pc_data.i_1 WHERE namespace = 'n1'; FETCH c; FETCH c")
     rows = shop.execute("SELECT action, resource FROM pc_audit(actor => %s)", [reader]).fetchall()
-    assert rows == [("query", "films")]
-    assert logged(cluster)[-1]["action"] == "describe_index_stats"
+    assert rows == [("query", "films"), ("list_indexes", "")]
+    told = [(event["action"], event["resource"]) for event in logged(cluster) if event["actor"] == reader and event["outcome"] == "success"]
+    # What was read is told at once, rolled back or not.
+    assert told == [("query", "films"), ("describe_index_stats", "films"), ("list_indexes", ""), ("fetch", "films"), ("sql", "i_1"), ("sql", "i_1")]
 
 
 FAULTS = [

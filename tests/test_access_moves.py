@@ -211,6 +211,10 @@ def test_nothing_is_left(clusters):
         with pytest.raises(psycopg.errors.DependentObjectsStillExist, match='project "other" is not empty'):
             session.execute("SELECT pc_delete_project('other')")
         session.execute("SELECT pc_delete_index('a'), pc_revoke_api_key(%s)", [keys["elsewhere"]])
+        with pytest.raises(psycopg.errors.DependentObjectsStillExist, match='project "other" is not empty') as failure:
+            session.execute("SELECT pc_delete_project('other')")
+        assert failure.value.diag.message_detail == "It holds 0 indexes, 0 API keys and 1 members."
+        session.execute("SELECT pc_revoke_role('bob', 'DataPlaneViewer', 'other')")
         groups = "SELECT role_name FROM pc_auth.group_role g JOIN pc_auth.project p USING (project_id) WHERE p.name = 'other'"
         gone = [name for (name,) in session.execute(groups).fetchall()]
         assert gone

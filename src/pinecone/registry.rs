@@ -74,8 +74,11 @@ pub fn name_of(name: Option<&str>) -> &str {
 
 /// Raises 42P01 for an index that does not exist.
 pub fn not_found(name: &str) -> ! {
-    raise(
-        Fault::new(UNDEFINED_TABLE, format!("index {} does not exist", quoted(name)))
-            .hint("pc_list_indexes() shows the indexes there are."),
-    )
+    raise(missing(name))
+}
+
+/// That an index does not exist: 42P01.
+pub fn missing(name: &str) -> Fault {
+    Fault::new(UNDEFINED_TABLE, format!("index {} does not exist", quoted(name)))
+        .hint("pc_list_indexes() shows the indexes there are.")
 }

@@ -1,19 +1,22 @@
 //! Who did what, when, from where, as whom, and whether it was allowed.
 //!
 //! What succeeded is a row of `pc_auth.audit` in the transaction that did it. What was refused raises, which would take its
-//! row back; it goes to the server's log, as one line of JSON with the same fields.
+//! row back; it goes to the server's log, as one line of JSON with the same fields. So does what was read: a transaction
+//! that is rolled back has read all the same.
 #![allow(unsafe_code)]
 
 use super::elevate::as_owner;
-use super::identity::somebody;
+use super::identity::{somebody, unasked};
 use crate::pinecone::server::json::Json;
 use crate::pinecone::server::result::return_rows;
-use crate::pinecone::server::statement::{Mode, Param, run};
+use crate::pinecone::server::statement::{Mode, Param, is_ours, run};
+use crate::raise::raise;
 use conifer_pure::Fault;
 use conifer_pure::access::principal::{Kind, Principal, denied};
 use conifer_pure::fault::state::INSUFFICIENT_PRIVILEGE;
 use pgrx::prelude::*;
-use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, Uuid};
+use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PgList, Uuid};
+use std::ffi::CStr;
 use std::rc::Rc;
 
 /// `conifer.audit_data_plane`: whether reads and writes of records are recorded, too.
@@ -51,8 +54,8 @@ pub fn done(event: &Event<'_>, parameters: Option<&str>) {
     as_owner(|| run(Mode::Write, sql, &params, |_| ()));
 }
 
-/// Records that records were read or written, if that is asked for and can be written.
-pub fn touched(event: &Event<'_>) {
+/// Records that records, or what there is on the control plane, were read or written, if that is asked for.
+pub fn touched(event: &Event<'_>, mode: Mode) {
     if !DATA_PLANE.get() {
         return;
     }
@@ -61,8 +64,40 @@ pub fn touched(event: &Event<'_>) {
         unsafe { !pg_sys::XactReadOnly && !pg_sys::RecoveryInProgress() && !pg_sys::IsInParallelMode() };
     if able {
         done(event, None);
-    } else if let Some(who) = somebody() {
-        log(&who, event, "success", None);
+    }
+    if !able || mode == Mode::Read {
+        log(somebody().as_deref(), event, "success", None);
+    }
+}
+
+/// Records that a statement of a user's own goes to tables of records, if that is asked for.
+///
+/// # Safety
+/// `plan` is a plan that is about to run.
+pub unsafe fn queried(plan: *const pg_sys::PlannedStmt) {
+    if !DATA_PLANE.get() || is_ours() {
+        return;
+    }
+    // SAFETY: the caller vouches for the plan; look-ups of what it has locked. A worker's leader has been here.
+    let tables: Vec<String> = unsafe {
+        let schema = pg_sys::get_namespace_oid(c"pc_data".as_ptr(), true);
+        if pg_sys::ParallelWorkerNumber >= 0 || schema == pg_sys::InvalidOid {
+            return;
+        }
+        let entries = PgList::<pg_sys::RangeTblEntry>::from_pg((*plan).rtable);
+        entries
+            .iter_ptr()
+            .filter(|entry| (**entry).rtekind == pg_sys::RTEKind::RTE_RELATION)
+            .filter(|entry| pg_sys::get_rel_namespace((**entry).relid) == schema)
+            .map(|entry| {
+                let name = pg_sys::get_rel_name((*entry).relid);
+                if name.is_null() { "?".into() } else { CStr::from_ptr(name).to_string_lossy().into_owned() }
+            })
+            .collect()
+    };
+    if !tables.is_empty() {
+        let event = Event { action: "sql", kind: "table", resource: &tables.join(", ") };
+        log(somebody().as_deref(), &event, "success", None);
     }
 }
 
@@ -70,34 +105,54 @@ pub fn touched(event: &Event<'_>) {
 pub fn judged<T>(who: &Rc<Principal>, event: &Event<'_>, verdict: conifer_pure::Result<T>) -> T {
     verdict.unwrap_or_else(|fault: Fault| {
         if fault.state == INSUFFICIENT_PRIVILEGE {
-            log(who, event, "failure", Some(&fault.message));
+            log(Some(who), event, "failure", Some(&fault.message));
         }
-        crate::raise::raise(fault)
+        raise(fault)
     })
 }
 
-fn log(who: &Principal, event: &Event<'_>, outcome: &str, reason: Option<&str>) {
-    let sql = "SELECT pg_catalog.json_build_object('actor', $1, 'actor_type', $2, 'session_role', session_user, \
-                      'client', pg_catalog.inet_client_addr(), 'project_id', $3, 'action', $4, 'resource_type', $5, \
-                      'resource', $6, 'outcome', $7, 'reason', $8)::pg_catalog.text";
+/// Records that something was refused to somebody, or to a session where nobody is known to act, and raises why.
+pub fn refused(who: Option<&Principal>, event: &Event<'_>, fault: Fault) -> ! {
+    log(who, event, "failure", Some(&fault.message));
+    raise(fault)
+}
+
+fn log(who: Option<&Principal>, event: &Event<'_>, outcome: &str, reason: Option<&str>) {
+    let sql = "SELECT pg_catalog.json_build_object('actor', $1, 'actor_type', $2, 'session_role', $9, \
+                      'client', pg_catalog.inet_client_addr(), 'application', pg_catalog.current_setting('application_name'), \
+                      'project_id', $3, 'action', $4, 'resource_type', $5, 'resource', $6, 'outcome', $7, \
+                      'reason', $8)::pg_catalog.text";
     // Whoever is refused does not choose how much is written.
     let shown: String = event.resource.chars().take(MOST_SHOWN).collect();
+    let session = session();
     let params = [
-        Param::text(&*who.name),
-        Param::text(type_of(who)),
-        Param::uuid(Uuid::from_bytes(who.project)),
+        Param::text(who.map_or(&*session, |who| &who.name)),
+        Param::text(who.map_or("role", type_of)),
+        Param::of(pg_sys::UUIDOID, who.and_then(|who| Uuid::from_bytes(who.project).into_datum())),
         Param::text(event.action),
         Param::text(event.kind),
         Param::text(&*shown),
         Param::text(outcome),
         Param::text(reason),
+        Param::text(&*session),
     ];
-    let line = run(Mode::Read, sql, &params, |rows| rows.get::<String>(0, 0)).unwrap_or_default();
+    // A role that was dropped meanwhile may do nothing itself.
+    let line = unasked(|| as_owner(|| run(Mode::Read, sql, &params, |rows| rows.get::<String>(0, 0))));
+    let line = line.unwrap_or_default();
     ereport!(
         PgLogLevel::LOG_SERVER_ONLY,
         PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
         format!("conifer audit: {line}")
     );
+}
+
+/// The role that the session has logged in as, if it is there still.
+fn session() -> String {
+    // SAFETY: the session's own; a name is copied.
+    unsafe {
+        let name = pg_sys::GetUserNameFromId(pg_sys::GetSessionUserId(), true);
+        if name.is_null() { "unknown".into() } else { CStr::from_ptr(name).to_string_lossy().into_owned() }
+    }
 }
 
 fn type_of(who: &Principal) -> &'static str {
@@ -111,8 +166,8 @@ fn type_of(who: &Principal) -> &'static str {
 pub fn init() {
     GucRegistry::define_bool_guc(
         c"conifer.audit_data_plane",
-        c"Records reads and writes of records in the audit table.",
-        c"The control plane is always recorded.",
+        c"Records reads and writes of records, and reads of the control plane.",
+        c"Changes of the control plane are always recorded.",
         &DATA_PLANE,
         GucContext::Suset,
         GucFlags::default(),

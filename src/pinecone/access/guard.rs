@@ -3,12 +3,13 @@
 //! The level is judged before a name is looked up, and an index of another project, or out of a key's scope, is not found:
 //! nobody learns what they may not see. The policies on the tables judge the same a second time.
 
-use super::audit::{Event, judged, touched};
+use super::audit::{Event, judged, refused, touched};
 use super::identity::principal;
-use crate::pinecone::registry::{Index, not_found};
+use crate::pinecone::registry::{Index, missing};
 use crate::pinecone::server::statement::Mode;
+use crate::raise::raise;
 use conifer_pure::access::level::{Level, Plane};
-use conifer_pure::access::principal::Principal;
+use conifer_pure::access::principal::{Kind, Principal};
 use conifer_pure::access::scope::Names;
 use std::rc::Rc;
 
@@ -30,7 +31,7 @@ pub fn records(action: &'static str, name: &str, need: Level, mode: Mode) -> Rea
     let event = Event { action, kind: "index", resource: name };
     judged(&who, &event, who.require(Plane::Data, need));
     let reach = find(action, who, name, mode);
-    touched(&event);
+    touched(&event, if need == Level::ReadOnly { Mode::Read } else { Mode::Write });
     reach
 }
 
@@ -56,6 +57,15 @@ pub fn control(action: &'static str, name: &str, need: Level) -> Rc<Principal> {
     who
 }
 
+/// Lets those pass who may see what there is on the control plane.
+///
+/// # Errors
+/// As [`control`].
+pub fn look(action: &'static str, name: &str) {
+    control(action, name, Level::ReadOnly);
+    touched(&Event { action, kind: "index", resource: name }, Mode::Read);
+}
+
 /// Who acts, if they may make indexes.
 ///
 /// # Errors
@@ -68,9 +78,15 @@ pub fn create(action: &'static str, name: &str) -> Rc<Principal> {
 
 fn find(action: &'static str, who: Rc<Principal>, name: &str, mode: Mode) -> Reach {
     let found = Index::find(name, who.project, mode);
-    let index = found.unwrap_or_else(|| not_found(name));
-    let Some(names) = who.reach(&who.project, index.id).cloned() else { not_found(name) };
-    Reach { index, who, names, action }
+    let reach = found.and_then(|index| Some((who.reach(&who.project, index.id)?.clone(), index)));
+    match reach {
+        Some((names, index)) => Reach { index, who, names, action },
+        // A key that asks for what it does not see may be trying doors.
+        None if who.kind == Kind::Key => {
+            refused(Some(&who), &Event { action, kind: "index", resource: name }, missing(name))
+        }
+        None => raise(missing(name)),
+    }
 }
 
 impl Reach {

@@ -8,6 +8,7 @@
 #![allow(unsafe_code)]
 
 use super::acting;
+use super::audit::{Event, refused};
 use super::elevate::{GATEWAY, KEYS, OWNER, PEOPLE, as_owner, role_named};
 use super::hooks;
 use super::last_used;
@@ -92,10 +93,12 @@ pub fn principal_in(project: Option<&str>) -> Rc<Principal> {
 fn judge(standing: Standing) -> Rc<Principal> {
     match standing {
         Standing::Is(principal) => principal,
-        Standing::Revoked(key) => refuse(format!("API key \"{key}\" is revoked or expired"), None),
-        Standing::Gateway => {
-            refuse("no API key is in effect".into(), Some("Call pc_use_key first, in the same transaction."))
-        }
+        Standing::Revoked(key) => refuse(&key, format!("API key \"{key}\" is revoked or expired"), None),
+        Standing::Gateway => refuse(
+            "",
+            "no API key is in effect".into(),
+            Some("Call pc_use_key first, in the same transaction."),
+        ),
         Standing::NoProject(project) => {
             raise(Fault::new(UNDEFINED_OBJECT, format!("project {} does not exist", quoted(&project))))
         }
@@ -113,8 +116,12 @@ fn judge(standing: Standing) -> Rc<Principal> {
     }
 }
 
-/// As [`principal`], but nobody instead of an error where nothing was given. A key that is revoked raises.
+/// As [`principal`], but nobody instead of an error where nothing was given, or in a database without the extension. A key
+/// that is revoked raises.
 pub fn somebody() -> Option<Rc<Principal>> {
+    if TABLE.get() == pg_sys::InvalidOid && table() == pg_sys::InvalidOid {
+        return None;
+    }
     match standing(PROJECT.get()) {
         Standing::Is(principal) => Some(principal),
         revoked @ Standing::Revoked(_) => Some(judge(revoked)),
@@ -136,12 +143,18 @@ pub fn recheck() {
     }
 }
 
-fn refuse(message: String, hint: Option<&str>) -> ! {
+fn refuse(key: &str, message: String, hint: Option<&str>) -> ! {
     let fault = Fault::new(INVALID_AUTHORIZATION, message);
-    raise(match hint {
+    let fault = match hint {
         Some(hint) => fault.hint(hint),
         None => fault,
-    })
+    };
+    refused(None, &Event { action: "authenticate", kind: "api_key", resource: key }, fault)
+}
+
+/// Does something of ours that nobody is to be asked for.
+pub fn unasked<R>(act: impl FnOnce() -> R) -> R {
+    fresh(act)
 }
 
 fn standing(project: Option<CString>) -> Standing {

@@ -85,18 +85,19 @@ fn pc_delete_project(name: Option<&str>) {
     }
     let sql = "SELECT (SELECT pg_catalog.count(*) FROM pc.index_reg WHERE project_id OPERATOR(pg_catalog.=) $1::pg_catalog.uuid), \
                       (SELECT pg_catalog.count(*) FROM pc_auth.api_key WHERE project_id OPERATOR(pg_catalog.=) $1::pg_catalog.uuid \
-                          AND revoked_at IS NULL AND COALESCE(expires_at OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp(), true))";
-    let (indexes, keys) = as_owner(|| {
+                          AND revoked_at IS NULL), \
+                      (SELECT pg_catalog.count(*) FROM pc_auth.member WHERE project_id OPERATOR(pg_catalog.=) $1::pg_catalog.uuid)";
+    let [indexes, keys, members] = as_owner(|| {
         run(Mode::Write, sql, &[Param::text(&*project)], |rows| {
-            (rows.get::<i64>(0, 0).unwrap_or(1), rows.get::<i64>(0, 1).unwrap_or(1))
+            [0, 1, 2].map(|column| rows.get::<i64>(0, column).unwrap_or(1))
         })
     });
-    if indexes + keys > 0 {
+    if indexes + keys + members > 0 {
         let message = format!("project {} is not empty", quoted(name));
         raise(
             Fault::new(DEPENDENT_OBJECTS, message)
-                .detail(format!("It holds {indexes} indexes and {keys} valid API keys."))
-                .hint("Delete the indexes with pc_delete_index and revoke the keys with pc_revoke_api_key."),
+                .detail(format!("It holds {indexes} indexes, {keys} API keys and {members} members."))
+                .hint("Delete the indexes with pc_delete_index, revoke the keys with pc_revoke_api_key and the members' roles with pc_revoke_role."),
         );
     }
     let sql = "DELETE FROM pc_auth.project WHERE project_id OPERATOR(pg_catalog.=) $1::pg_catalog.uuid";

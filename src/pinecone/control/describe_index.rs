@@ -5,7 +5,6 @@ use crate::pinecone::access::guard;
 use crate::pinecone::registry::{name_of, not_found};
 use crate::pinecone::server::result::{open, return_rows};
 use crate::pinecone::server::statement::{Mode, Param, run};
-use conifer_pure::access::level::Level;
 use pgrx::prelude::*;
 
 const COLUMNS: &str = "name, dimension, metric, vector_type, status, ready, deletion_protection, tags, spec, \
@@ -30,20 +29,20 @@ pub fn return_description(fcinfo: pg_sys::FunctionCallInfo, mode: Mode, name: &s
 #[pg_extern(sql = false)]
 fn pc_describe_index(name: Option<&str>, fcinfo: pg_sys::FunctionCallInfo) {
     let name = name_of(name);
-    guard::control("describe_index", name, Level::ReadOnly);
+    guard::look("describe_index", name);
     return_description(fcinfo, Mode::Read, name);
 }
 
 #[pg_extern(sql = false)]
 fn pc_list_indexes(fcinfo: pg_sys::FunctionCallInfo) {
-    guard::control("list_indexes", "", Level::ReadOnly);
+    guard::look("list_indexes", "");
     let sql = format!("SELECT {COLUMNS} FROM pc.index_description ORDER BY name");
     return_rows(fcinfo, Mode::Read, &sql, &[]);
 }
 
 #[pg_extern(sql = false)]
 fn pc_has_index(name: Option<&str>) -> bool {
-    guard::control("has_index", name.unwrap_or_default(), Level::ReadOnly);
+    guard::look("has_index", name.unwrap_or_default());
     let sql = "SELECT FROM pc.index_description WHERE name OPERATOR(pg_catalog.=) $1";
     run(Mode::Read, sql, &[Param::text(name)], |rows| rows.count > 0)
 }

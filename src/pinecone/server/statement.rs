@@ -197,6 +197,11 @@ impl Depth {
     }
 }
 
+/// Whether a statement of ours is under way, not one that somebody else has written.
+pub fn is_ours() -> bool {
+    DEPTH.get() > 0
+}
+
 impl Drop for Depth {
     fn drop(&mut self) {
         DEPTH.set(DEPTH.get() - 1);

@@ -6,7 +6,7 @@
 #![allow(unsafe_code)]
 
 use super::text;
-use crate::pinecone::access::identity;
+use crate::pinecone::access::{audit, identity};
 use pgrx::prelude::*;
 
 static mut NEXT: pg_sys::ExecutorRun_hook_type = None;
@@ -84,6 +84,7 @@ unsafe extern "C-unwind" fn before(query: *mut pg_sys::QueryDesc) {
             return;
         }
         let plan = &*query.plannedstmt;
+        audit::queried(plan);
         let context = pg_sys::MemoryContextSwitchTo((*query.estate).es_query_cxt);
         query.sourceText = text::without_secrets(query.sourceText, plan.stmt_location, plan.stmt_len);
         pg_sys::MemoryContextSwitchTo(context);

@@ -6,7 +6,8 @@
 
 use super::{Held, held};
 use crate::pinecone::access::acting;
-use crate::raise::raise;
+use crate::pinecone::access::audit::{Event, refused};
+use crate::pinecone::access::identity::somebody;
 use conifer_pure::Fault;
 use conifer_pure::fault::state::INSUFFICIENT_PRIVILEGE;
 use pgrx::prelude::*;
@@ -76,19 +77,21 @@ unsafe extern "C-unwind" fn judge(function: pg_sys::Oid) {
     if !(keys || pooled || sets) {
         return;
     }
-    let refused = match held() {
+    let is_refused = match held() {
         None => false,
         Some(Held::Key) => keys,
         // As SET in `utility.rs`; whether it is for the transaction only is not to be seen here.
         Some(Held::Gateway) => keys || pooled || sets && acting::key().is_some(),
     };
-    if refused {
+    if is_refused {
         // SAFETY: a function that exists, for it is about to be called.
         let name = unsafe {
             let name = pg_sys::get_func_name(function);
             if name.is_null() { "function".into() } else { CStr::from_ptr(name).to_string_lossy() }
         };
         let whom = if keys { "API keys" } else { "pooled sessions" };
-        raise(Fault::new(INSUFFICIENT_PRIVILEGE, format!("permission denied: {name} is not for {whom}")));
+        let fault =
+            Fault::new(INSUFFICIENT_PRIVILEGE, format!("permission denied: {name} is not for {whom}"));
+        refused(somebody().as_deref(), &Event { action: "call", kind: "function", resource: &name }, fault);
     }
 }

@@ -8,8 +8,8 @@
 #![allow(unsafe_code)]
 
 use super::{Held, held, text};
+use crate::pinecone::access::audit::{Event, refused};
 use crate::pinecone::access::{acting, identity};
-use crate::raise::raise;
 use conifer_pure::Fault;
 use conifer_pure::fault::state::INSUFFICIENT_PRIVILEGE;
 use pgrx::pg_sys::NodeTag;
@@ -120,10 +120,10 @@ unsafe fn judge(tree: *mut pg_sys::Node) {
         if !allowed {
             let command = CStr::from_ptr(pg_sys::CreateCommandName(tree)).to_string_lossy().into_owned();
             let whom = if held == Held::Key { "API keys" } else { "pooled sessions" };
-            raise(Fault::new(
-                INSUFFICIENT_PRIVILEGE,
-                format!("permission denied: {command} is not for {whom}"),
-            ));
+            let fault = format!("permission denied: {command} is not for {whom}");
+            let fault = Fault::new(INSUFFICIENT_PRIVILEGE, fault);
+            let event = Event { action: "execute", kind: "command", resource: &command };
+            refused(identity::somebody().as_deref(), &event, fault);
         }
     }
 }

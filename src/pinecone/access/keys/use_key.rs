@@ -1,6 +1,7 @@
 //! `pc_use_key`: a pooled session acts as a key until its transaction ends.
 #![allow(unsafe_code)]
 
+use crate::pinecone::access::audit::{Event, refused};
 use crate::pinecone::access::elevate::{GATEWAY, as_owner, role_named};
 use crate::pinecone::access::hooks::log::hide_activity;
 use crate::pinecone::access::{acting, identity, revocation, secret};
@@ -52,7 +53,10 @@ fn pc_use_key(api_key: Option<&str>) {
     });
     let is_there = kept.is_some();
     if !same(&kept.unwrap_or_else(|| vec![0; 32]), &secret::hash(role, api_key)) || !is_there {
-        raise(Fault::new(INVALID_PASSWORD, "API key is not valid"));
+        // What is no key by its form says nothing of whose it should be, and may be anything.
+        let event =
+            Event { action: "use_api_key", kind: "api_key", resource: role_of(api_key).unwrap_or_default() };
+        refused(None, &event, Fault::new(INVALID_PASSWORD, "API key is not valid"));
     }
     if !acting::start(role) {
         raise(
