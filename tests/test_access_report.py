@@ -329,6 +329,20 @@ def test_the_server_reads_lines_as_the_report_does(secure, line, admitted):
             secure.connect("postgres")
 
 
+def test_rules_that_are_not_loaded(secure, admin):
+    item = "login", "rules that are not loaded"
+    secure.admit([])
+    time.sleep(1.1)  # times of files here are in whole seconds
+    admin.execute("SELECT pg_reload_conf()")
+    time.sleep(0.2)
+    assert row(admin, *item) == ("ok", "none", None)
+    time.sleep(1.1)
+    rules(secure)
+    assert row(admin, *item)[:2] == ("warn", "the file was changed")
+    rules(secure, "hostssl shop guests 10.0.0.0/64 scram-sha-256")
+    assert row(admin, *item)[:2] == ("warn", "the file has errors")
+
+
 def test_keys_in_other_databases(secure, admin):
     rules(secure, "hostssl shop +conifer_keys all scram-sha-256")
     assert row(admin, "login", "keys in other databases")[:2] == ("ok", "none")

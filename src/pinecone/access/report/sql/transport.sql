@@ -42,7 +42,7 @@ SELECT 'transport', 'remote sessions without TLS', CASE WHEN pg_catalog.count(*)
   FROM pg_catalog.pg_stat_activity a JOIN pg_catalog.pg_stat_ssl s USING (pid)
  WHERE a.client_addr IS NOT NULL AND NOT s.ssl AND a.backend_type IN ('client backend', 'walsender')
 UNION ALL
-SELECT 'transport', 'pg_hba.conf line ' || h.line_number,
+SELECT 'transport', COALESCE(pg_catalog.substring(pg_catalog.to_jsonb(h) ->> 'file_name', '[^/]*$'), 'pg_hba.conf') || ' line ' || h.line_number,
        CASE WHEN h.error IS NOT NULL OR h.type IN ('host', 'hostnossl', 'hostnogssenc') THEN 'fail' ELSE 'warn' END,
        pg_catalog.concat_ws(' ', h.type, pg_catalog.array_to_string(h.database, ','), pg_catalog.array_to_string(h.user_name, ','),
                             h.address, h.auth_method),
