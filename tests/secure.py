@@ -66,10 +66,12 @@ class Authority:
 class Secure:
     """The server: database `shop` with Conifer; `hba` are lines of pg_hba.conf behind one for the local superuser."""
 
-    def __init__(self, directory: Path):
+    def __init__(self, directory: Path, settings: dict[str, str] | None = None):
         self.authority = Authority(directory / "authority")
         self.port = free_port()
-        self.cluster = Cluster(15, "secure", {"listen_addresses": "127.0.0.1", "port": str(self.port), "log_connections": "on"})
+        self.cluster = Cluster(15, "secure", {
+            "listen_addresses": "127.0.0.1", "port": str(self.port), "log_connections": "on", **(settings or {})
+        })
         self.cluster.env["PGPORT"] = str(self.port)
         data = self.cluster.home / "data"
         for name in ("ca.crt", "server.crt", "server.key"):
