@@ -11,7 +11,7 @@ use conifer_pure::index::Meta;
 use pgrx::pg_sys;
 
 /// Most pages of a log record.
-const MOST: usize = pg_sys::MAX_GENERIC_XLOG_PAGES as usize;
+pub const MOST: usize = pg_sys::MAX_GENERIC_XLOG_PAGES as usize;
 
 /// Blocks whose pages are locked for writing, in ascending order.
 pub struct Held<'a> {

@@ -3,7 +3,8 @@
 //! 1. Every row that is gone is taken out; a node without rows is marked dead, then its blocks above level 0. From now
 //!    on no scan returns them and no search gives them new edges.
 //! 2. The gate is closed for a moment: whoever still inserts and has seen these nodes alive is done with it.
-//! 3. Nodes whose parent goes get another one, lanes that lead to nodes that go get other edges.
+//! 3. Nodes whose parent goes get another one, lanes that lead to nodes that go get other edges. Whoever has lost one of
+//!    these and is not found by a search any more gets a parent that is.
 //! 4. What nobody needs any more is freed: the blocks above level 0 first, so that none of them ever leads down to
 //!    another node.
 //! 5. Graphs without rows disappear, behind the closed gate: the blocks above level 0, then the rest with the root.
@@ -16,15 +17,16 @@ use super::buffer::{Index, Mode};
 use super::chain;
 use super::gate::{Gate, Mending};
 use super::known::Known;
-use super::log::Held;
+use super::log::{Held, MOST};
 use super::page::{self, Kind};
 use super::roots;
+use super::scan::SMALL;
 use crate::raise::OrRaise;
 use conifer_pure::Result;
 use conifer_pure::block::{BlockMut, BlockRef, HEADER, Header, Layout, NONE, Root, State, Tid, corrupted};
 use conifer_pure::index::{Entry, Key, MANY};
 use conifer_pure::insert::Verdict;
-use conifer_pure::mend::{Adoption, Mender};
+use conifer_pure::mend::{Adoption, Astray, Mender};
 use conifer_pure::search::Pages;
 use pgrx::prelude::*;
 use std::collections::{HashMap, HashSet};
@@ -99,6 +101,12 @@ impl Numbers {
             self.0.resize(at + 1, 0);
         }
         self.0[at] |= 1 << (number % 64);
+    }
+
+    fn all(&self) -> impl Iterator<Item = u32> {
+        (0u32..).zip(&self.0).flat_map(|(at, word)| {
+            (0..64).filter(move |bit| word >> bit & 1 != 0).map(move |bit| at * 64 + bit)
+        })
     }
 }
 
@@ -337,23 +345,34 @@ impl Vacuum {
         let doomed = |number: u32| doomed.has(number);
         let mut adoption = Adoption::new(*layout);
         let mut holes = vec![];
+        let mut lost = Numbers(vec![]);
         let mut page = super::known::META + 1;
         while page < self.index.pages() {
             pause();
             let mut orphaned = vec![];
             for (number, header) in self.headers(page)? {
                 let node = matches!(header.state, State::Live | State::Dead);
-                if !node || doomed(number) {
+                if !node {
+                    continue;
+                }
+                let neighbours = self.blocks.read(number, |bytes| -> Result<Vec<u32>> {
+                    Ok(BlockRef::new(layout, bytes)?.neighbours().map(|(_, other)| other).collect())
+                })??;
+                if doomed(number) {
+                    if header.level == 0 {
+                        neighbours.iter().filter(|other| !doomed(**other)).for_each(|other| lost.add(*other));
+                    }
                     continue;
                 }
                 if header.level == 0 && header.down != NONE && doomed(header.down) {
                     orphaned.push(number);
+                    lost.add(number);
                 }
-                let hole = self.blocks.read(number, |bytes| -> Result<bool> {
-                    Ok(BlockRef::new(layout, bytes)?.neighbours().any(|(_, other)| doomed(other)))
-                })??;
-                if hole {
+                if neighbours.into_iter().any(doomed) {
                     holes.push((number, header.graph));
+                    if header.level == 0 {
+                        lost.add(number);
+                    }
                 }
             }
             for number in orphaned {
@@ -374,6 +393,49 @@ impl Vacuum {
                     change.finish()?;
                     self.link(&mut mender, &doomed)?;
                 }
+            }
+        }
+        let mut astray = Astray::new(*layout);
+        for number in lost.all() {
+            pause();
+            let graph = self.blocks.read(number, |bytes| -> Result<u32> {
+                Ok(BlockRef::new(layout, bytes)?.header().graph)
+            })??;
+            // All nodes of a small graph are looked at anyway.
+            let large = self.alive.get(&graph).is_some_and(|count| *count > u64::from(SMALL));
+            if let Some(root) = roots.get(&graph).filter(|_| large)
+                && astray.is(&mut self.blocks, *root, number)?
+            {
+                self.hang(&mut adoption, number, astray.ends(), &doomed)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a node another parent, one of those, if one of them can be it.
+    fn hang(
+        &mut self,
+        adoption: &mut Adoption,
+        number: u32,
+        ends: &[(f32, u32)],
+        doomed: &impl Fn(u32) -> bool,
+    ) -> Result<()> {
+        let known = self.known.clone();
+        let layout = &known.meta.layout;
+        let old = self.blocks.read(number, |bytes| adoption.start_again(number, bytes, ends))??;
+        // Three blocks are changed at once.
+        let Some(old) = old.filter(|_| 3 * layout.unit_pages() <= MOST) else { return Ok(()) };
+        while let Some(parent) = adoption.next(&mut self.blocks, doomed)? {
+            let held = Held::lock(self.index, layout, &[number, parent.to.number, old])?;
+            if !adoption.is_there(held.block(number)?)? {
+                return Ok(());
+            }
+            if let Verdict::Change(edge) = adoption.adopt(held.block(parent.to.number)?, &parent)? {
+                let mut change = held.change();
+                adoption.apply(&edge, change.block(parent.to.number)?)?;
+                adoption.settle(&parent, change.block(number)?)?;
+                adoption.let_go(change.block(old)?)?;
+                return change.finish();
             }
         }
         Ok(())

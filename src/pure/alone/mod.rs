@@ -11,7 +11,7 @@ use crate::check::{Checker, Finding};
 use crate::fault::Result;
 use crate::graph::Params;
 use crate::insert::{Found, Inserter, Tree, Verdict, level_for};
-use crate::mend::{Adoption, Mender};
+use crate::mend::{Adoption, Astray, Mender};
 use crate::rotation::Rotation;
 use crate::search::Memory;
 use std::collections::HashSet;
@@ -50,6 +50,8 @@ pub struct Effort {
     pub adopted: u64,
     /// Parents that were tried for that.
     pub tried: u64,
+    /// Nodes that got another parent because no search came to them.
+    pub hung: u64,
     /// Blocks whose lanes were mended, and those that were read for it.
     pub mended: u64,
     /// As `mended`.
@@ -123,9 +125,14 @@ impl Alone {
 
     /// Adds a row; returns its node's block.
     pub fn insert(&mut self, vector: &[f32], tid: Tid) -> Result<u32> {
-        let level = level_for(self.uniform(), self.params.step);
+        let mut level = level_for(self.uniform(), self.params.step);
         self.inserter.start(&self.rotation, vector)?;
-        if let Found::Same(same) = self.inserter.find(&mut self.memory, self.root, level)? {
+        let mut found = self.inserter.find(&mut self.memory, self.root, level)?;
+        if level == 0 && self.inserter.is_far() {
+            level = 1;
+            found = self.inserter.find(&mut self.memory, self.root, level)?;
+        }
+        if let Found::Same(same) = found {
             let next = self.header(same.number)?.chain;
             let (number, version) = self.allocate()?;
             let (layout, owner) = (self.layout, (self.graph, same.number));
@@ -258,6 +265,12 @@ impl Alone {
                 self.effort.mending += mender.reads();
             }
         }
+        let mut astray = Astray::new(self.layout);
+        for number in self.numbers().filter(|number| !gone(*number)) {
+            if astray.is(&mut self.memory, root, number)? {
+                self.hang(&mut adoption, number, astray.ends(), &gone)?;
+            }
+        }
         for number in doomed {
             BlockMut::new(&self.layout, self.memory.block_mut(number)?)?.set_state(State::Free);
             self.free.push(number);
@@ -280,6 +293,29 @@ impl Alone {
             }
         }
         Err(corrupted(format_args!("no parent for {number}")))
+    }
+
+    /// Gives a node another parent, if one of those can be it.
+    fn hang(
+        &mut self,
+        adoption: &mut Adoption,
+        number: u32,
+        ends: &[(f32, u32)],
+        gone: &impl Fn(u32) -> bool,
+    ) -> Result<()> {
+        let Some(old) = adoption.start_again(number, self.memory.block_mut(number)?, ends)? else {
+            return Ok(());
+        };
+        while let Some(parent) = adoption.next(&mut self.memory, gone)? {
+            let bytes = self.memory.block_mut(parent.to.number)?;
+            if let Verdict::Change(change) = adoption.adopt(bytes, &parent)? {
+                adoption.apply(&change, bytes)?;
+                adoption.settle(&parent, self.memory.block_mut(number)?)?;
+                self.effort.hung += 1;
+                return adoption.let_go(self.memory.block_mut(old)?);
+            }
+        }
+        Ok(())
     }
 
     /// What is not as it should be, the first thousand findings.

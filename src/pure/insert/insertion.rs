@@ -51,7 +51,13 @@ pub struct Inserter {
     /// By level.
     plans: Vec<Plan>,
     parents: Vec<Parent>,
+    /// Where the last search has entered level 0 from the one above.
+    entered: Vec<u32>,
+    far: bool,
 }
+
+/// Of the nearest nodes of a new one, so many are looked at for one on level 1.
+const COVER: usize = 64;
 
 impl Inserter {
     /// For the blocks of a layout, by the parameters of the build: those of
@@ -69,6 +75,8 @@ impl Inserter {
             candidates: vec![],
             plans: vec![],
             parents: vec![],
+            entered: vec![],
+            far: false,
             layout,
         }
     }
@@ -89,6 +97,13 @@ impl Inserter {
         &self.vector
     }
 
+    /// Whether the last search has entered level 0 far from the new node, which should be on level 1 then whatever
+    /// [`level_for`] says: nodes that lie apart from all others would be found less and less as those die that they were
+    /// found by. Where levels are many, chance is enough.
+    pub fn is_far(&self) -> bool {
+        self.far && self.params.step > COVER
+    }
+
     /// Blocks that the last search has read.
     pub fn reads(&self) -> u64 {
         self.finder.reads
@@ -107,9 +122,14 @@ impl Inserter {
         finder.start(vector, root.graph);
         let top = level.min(root.level);
         finder.descend(pages, vector, root, top)?;
+        self.far = false;
         for level in (0..=top).rev() {
             let Self { layout, finder, vector, params, .. } = self;
             let reach = reach(layout, params, level);
+            self.entered.clear();
+            if level < root.level {
+                self.entered.extend(finder.entries());
+            }
             finder.level(pages, vector, level, reach)?;
             if level == 0 && finder.near.seen.is_empty() {
                 finder.from(pages, vector, root.origin, reach)?;
@@ -143,6 +163,9 @@ impl Inserter {
         };
         edges.extend(choice.edges.iter().enumerate().map(edge));
         if level == 0 {
+            let nearest = candidates.iter().take(COVER).map(|c| near.seen[c.node as usize].number);
+            self.far =
+                !self.entered.is_empty() && !nearest.into_iter().any(|number| self.entered.contains(&number));
             let kept = &choice.edges[..choice.kept];
             let rest = candidates.iter().filter(|c| !kept.contains(c));
             let near = kept.iter().chain(rest).map(|c| near.seen[c.node as usize]);

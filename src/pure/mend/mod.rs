@@ -2,6 +2,7 @@
 //!
 //! - `parent`: who takes a node whose parent goes ([`Adoption`]).
 //! - `lanes`: other edges for those that lead to nodes that go ([`Mender`]).
+//! - `astray`: whether a search still comes to a node ([`Astray`]).
 //!
 //! Nothing here writes pages. A vacuum has marked nodes as [dead](crate::block::State::Dead), and no insertion that has
 //! seen them alive is under way. Those that are to be freed, on all their levels, are *doomed*: the dead ones, but
@@ -13,7 +14,10 @@
 //!    node can be reached from the origin by anchors at any time, unless nobody but an ancestor can take a child.
 //! 2. When all have parents, for each block of any level that is not doomed and has lanes to doomed ones
 //!    ([`Mender::find`]): with its block locked, [`Mender::rewrite`].
-//! 3. The doomed are freed.
+//! 3. For each node that has lost its parent, edges, or one of those that led to it, and is [`Astray`]:
+//!    [`Adoption::start_again`] from where the search for it has ended, then as in step 1, and [`Adoption::let_go`] on the
+//!    parent that it had.
+//! 4. The doomed are freed.
 //!
 //! From before step 1 to after step 2, no new node may become the child of a doomed one: its way to the origin might
 //! be cut off behind it.
@@ -38,10 +42,12 @@
 //! Nobody but a single vacuum gives a node another parent; insertions only add nodes without children. So
 //! whoever is no descendant of a node before the locks are taken is none under them.
 
+mod astray;
 mod lanes;
 mod parent;
 #[cfg(test)]
 mod tests;
 
+pub use astray::Astray;
 pub use lanes::Mender;
 pub use parent::Adoption;

@@ -4,6 +4,8 @@
 //! descendant of the node, which its own way up to the origin shows. If no neighbour can, the nearest ancestor that
 //! stays, or another node below that. If none of those has a lane that is no anchor, that ancestor takes it instead of
 //! the doomed node between the two.
+//!
+//! Or another parent for a node that is [astray](super::Astray), among those that are given. The old one keeps the edge.
 
 use crate::block::{BlockMut, BlockRef, Layout, NONE, State, corrupted};
 use crate::fault::Result;
@@ -120,7 +122,32 @@ impl Adoption {
         Ok(true)
     }
 
-    /// The next that may become the parent, the best first. None only if the graph's origin is doomed.
+    /// Looks at a block that is to hang elsewhere, below one of `ends`, the best last. None if it is no living node on level
+    /// 0, or is the origin; else its parent.
+    ///
+    /// # Errors
+    /// Corrupted bytes.
+    pub fn start_again(&mut self, number: u32, bytes: &[u8], ends: &[(f32, u32)]) -> Result<Option<u32>> {
+        let Self { layout, vector, target, neighbours, .. } = self;
+        (self.seen, self.child, self.up, self.steps, self.last) = (None, number, NONE, 0, None);
+        self.wide.clear();
+        self.again.clear();
+        let block = BlockRef::new(layout, bytes)?;
+        let header = block.header();
+        if header.state != State::Live || header.level > 0 || header.down == NONE {
+            return Ok(None);
+        }
+        vector.copy(layout, header, &block.own());
+        target.set_stored(vector.decoded());
+        neighbours.clear();
+        neighbours.extend(ends.iter().filter(|(_, end)| *end != header.down));
+        let (version, graph, parent) = (header.version, header.graph, header.down);
+        self.seen = Some(Seen { number, version, level: 0, graph, dead: false });
+        Ok(Some(parent))
+    }
+
+    /// The next that may become the parent, the best first. None, for a node with a doomed parent, only if the graph's origin
+    /// is doomed.
     ///
     /// # Errors
     /// Corrupted blocks, and whatever comes from the pages.
@@ -222,6 +249,19 @@ impl Adoption {
     /// Corrupted bytes.
     pub fn apply(&mut self, change: &Change, bytes: &mut [u8]) -> Result<()> {
         self.linker.apply(change, &self.vector, bytes)
+    }
+
+    /// Takes the anchor from the lane of a former parent.
+    ///
+    /// # Errors
+    /// Corrupted bytes.
+    pub fn let_go(&self, bytes: &mut [u8]) -> Result<()> {
+        let block = BlockRef::new(&self.layout, bytes)?;
+        let anchor = |lane: &usize| block.is_anchor(*lane) && block.neighbour(*lane) == Some(self.child);
+        if let Some(lane) = (0..block.used()).find(anchor) {
+            BlockMut::new(&self.layout, bytes)?.set_number(lane, self.child);
+        }
+        Ok(())
     }
 
     /// Whether the child's block is still that of the node; to be asked with the lock held.

@@ -1,0 +1,67 @@
+"""Rows come and go, in clusters that lie apart: what is left is found as in an index made anew, by the exact answers."""
+
+import random
+
+import pytest
+
+from graphs import check
+
+ROWS, DIM, CLUSTERS, QUERIES = 6000, 32, 30, 60
+KINDS = {
+    "vector_l2_ops": "<->",
+    "vector_cosine_ops": "<=>",
+    "vector_l1_ops": "<+>",
+}
+
+
+def clustered(chance, count):
+    """Points around centres that are the same for all."""
+    centres = random.Random(7)
+    centres = [[centres.gauss(0, 1) for _ in range(DIM)] for _ in range(CLUSTERS)]
+    for _ in range(count):
+        centre = chance.choice(centres)
+        yield "[" + ",".join(f"{x + chance.gauss(0, 0.2):.4f}" for x in centre) + "]"
+
+
+def fill(db, rows):
+    with db.cursor().copy("COPY t FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def recall(db, operator, queries, ef):
+    """The part of the ten nearest that is found, by distance."""
+    statement = f"SELECT v {operator} %s FROM t ORDER BY 1 LIMIT 10"
+    found = 0
+    for query in queries:
+        db.execute("SET enable_indexscan = off")
+        last = db.execute(statement, [query]).fetchall()[-1][0]
+        db.execute(f"SET enable_indexscan = on; SET enable_seqscan = off; SET hnsw.ef_search = {ef}")
+        found += sum(distance <= last for (distance,) in db.execute(statement, [query]).fetchall())
+        db.execute("RESET enable_seqscan")
+    return found / (10 * len(queries))
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("way", ["three quarters go", "a third goes and comes back"])
+def test_clusters_stay_within_reach(db, name, way):
+    operator = KINDS[name]
+    chance = random.Random(12)
+    points = list(enumerate(clustered(chance, ROWS)))
+    queries = list(clustered(chance, QUERIES))
+    db.execute(f"CREATE TABLE t (i int, v vector({DIM})) WITH (autovacuum_enabled = off)")
+    fill(db, points)
+    db.execute(f"CREATE INDEX t_v ON t USING hnsw (v {name})")
+    if way.startswith("three"):
+        db.execute("DELETE FROM t WHERE i % 4 <> 0")
+        db.execute("VACUUM t")
+    else:
+        for part in range(3):
+            db.execute(f"DELETE FROM t WHERE i % 3 = {part}")
+            db.execute("VACUUM t")
+            fill(db, [point for point in points if point[0] % 3 == part])
+    left = {ef: recall(db, operator, queries, ef) for ef in (20, 80)}
+    check(db, "t_v")
+    db.execute("REINDEX INDEX t_v")
+    fresh = {ef: recall(db, operator, queries, ef) for ef in (20, 80)}
+    assert all(left[ef] >= fresh[ef] - 0.01 for ef in left), (left, fresh)
