@@ -42,26 +42,40 @@ def recall(db, operator, queries, ef):
     return found / (10 * len(queries))
 
 
+@pytest.fixture
+def table(db):
+    """A function that fills a table with clusters and makes an index of that class; it returns the points and queries."""
+
+    def table(name):
+        chance = random.Random(12)
+        points = list(enumerate(clustered(chance, ROWS)))
+        db.execute(f"CREATE TABLE t (i int, v vector({DIM})) WITH (autovacuum_enabled = off)")
+        fill(db, points)
+        db.execute(f"CREATE INDEX t_v ON t USING hnsw (v {name})")
+        return points, list(clustered(chance, QUERIES))
+
+    return table
+
+
 @pytest.mark.parametrize("name", KINDS)
-@pytest.mark.parametrize("way", ["three quarters go", "a third goes and comes back"])
-def test_clusters_stay_within_reach(db, name, way):
-    operator = KINDS[name]
-    chance = random.Random(12)
-    points = list(enumerate(clustered(chance, ROWS)))
-    queries = list(clustered(chance, QUERIES))
-    db.execute(f"CREATE TABLE t (i int, v vector({DIM})) WITH (autovacuum_enabled = off)")
-    fill(db, points)
-    db.execute(f"CREATE INDEX t_v ON t USING hnsw (v {name})")
-    if way.startswith("three"):
-        db.execute("DELETE FROM t WHERE i % 4 <> 0")
-        db.execute("VACUUM t")
-    else:
-        for part in range(3):
-            db.execute(f"DELETE FROM t WHERE i % 3 = {part}")
-            db.execute("VACUUM t")
-            fill(db, [point for point in points if point[0] % 3 == part])
-    left = {ef: recall(db, operator, queries, ef) for ef in (20, 80)}
+def test_three_quarters_go(db, table, name):
+    _, queries = table(name)
+    db.execute("DELETE FROM t WHERE i % 4 <> 0")
+    db.execute("VACUUM t")
+    left = [recall(db, KINDS[name], queries, ef) for ef in (20, 80)]
     check(db, "t_v")
     db.execute("REINDEX INDEX t_v")
-    fresh = {ef: recall(db, operator, queries, ef) for ef in (20, 80)}
-    assert all(left[ef] >= fresh[ef] - 0.01 for ef in left), (left, fresh)
+    fresh = [recall(db, KINDS[name], queries, ef) for ef in (20, 80)]
+    assert all(a >= b - 0.01 for a, b in zip(left, fresh)), (left, fresh)
+
+
+@pytest.mark.parametrize("name", ["vector_l2_ops", "vector_cosine_ops"])
+def test_a_third_goes_and_comes_back(db, table, name):
+    """None of the nodes that the index was built with is left in the end."""
+    points, queries = table(name)
+    for part in range(3):
+        db.execute(f"DELETE FROM t WHERE i % 3 = {part}")
+        db.execute("VACUUM t")
+        fill(db, [point for point in points if point[0] % 3 == part])
+    check(db, "t_v")
+    assert recall(db, KINDS[name], queries, 80) >= 0.95

@@ -13,10 +13,11 @@ use super::known::Known;
 use super::log::Held;
 use super::roots;
 use super::scan::SMALL;
+use super::upper::{self, version};
 use super::value;
 use crate::raise::{OrRaise, raise};
 use conifer_pure::Result;
-use conifer_pure::block::{BlockRef, Layout, NONE, Root, Tid, corrupted};
+use conifer_pure::block::{Layout, NONE, Root, Tid, corrupted};
 use conifer_pure::fault::{Fault, state};
 use conifer_pure::index::directory::{self, Found as Keyed};
 use conifer_pure::index::{Entry, Key, MANY, Meta};
@@ -247,21 +248,19 @@ impl Insertion<'_> {
         let Some(root) = entry.root else { return Ok(()) };
         let mut numbers = vec![base];
         for level in 1..=level {
-            numbers.push(self.upper(root.graph, level, numbers[usize::from(level) - 1])?);
+            let down = numbers[usize::from(level) - 1];
+            numbers.push(upper::add(
+                self.index,
+                &self.known.meta.layout,
+                &mut self.inserter,
+                root.graph,
+                level,
+                down,
+            )?);
         }
         for (level, number) in (0..).zip(&numbers) {
-            let edges = self.inserter.edges(level).to_vec();
-            for edge in edges.iter().filter(|edge| edge.back && (level > 0 || edge.to != parent)) {
-                pgrx::check_for_interrupts!();
-                let held = Held::lock(self.index, &self.known.meta.layout, &[edge.to.number])?;
-                if let Verdict::Change(new) =
-                    self.inserter.link(held.block(edge.to.number)?, edge, *number)?
-                {
-                    let mut change = held.change();
-                    self.inserter.apply(&new, change.block(edge.to.number)?)?;
-                    change.finish()?;
-                }
-            }
+            let parent = Some(parent).filter(|_| level == 0);
+            upper::link(self.index, &self.known.meta.layout, &mut self.inserter, level, *number, parent)?;
         }
         if level > root.level
             && let Some((page, at, found)) = roots::locked(self.index, self.known, &self.key)?
@@ -275,32 +274,8 @@ impl Insertion<'_> {
         }
         Ok(())
     }
-
-    /// Writes the block on a level above 0.
-    fn upper(&mut self, graph: u32, level: u8, down: u32) -> Result<u32> {
-        let layout = &self.known.meta.layout;
-        loop {
-            pgrx::check_for_interrupts!();
-            let number = alloc::propose(self.index, layout, &[]);
-            let held = Held::lock(self.index, layout, &[number])?;
-            if !alloc::is_free(layout, held.block(number)?) {
-                continue;
-            }
-            let version = version(layout, held.block(number)?)?;
-            let header = self.inserter.header(graph, level, version, Tid::default(), down);
-            let mut change = held.change();
-            self.inserter.write(&header, change.block(number)?)?;
-            change.finish()?;
-            return Ok(number);
-        }
-    }
 }
 
 fn same_graph(a: &Entry, b: &Entry) -> bool {
     a.root.map(|root| root.graph) == b.root.map(|root| root.graph)
-}
-
-/// The version of the node that gets a free block.
-fn version(layout: &Layout, bytes: &[u8]) -> Result<u16> {
-    Ok(BlockRef::new(layout, bytes)?.header().version.wrapping_add(1))
 }

@@ -41,6 +41,7 @@ mod settings;
 mod spill;
 mod support;
 mod threads;
+mod upper;
 mod vacuum;
 mod value;
 

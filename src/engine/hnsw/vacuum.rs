@@ -21,11 +21,12 @@ use super::log::{Held, MOST};
 use super::page::{self, Kind};
 use super::roots;
 use super::scan::SMALL;
+use super::upper;
 use crate::raise::OrRaise;
 use conifer_pure::Result;
 use conifer_pure::block::{BlockMut, BlockRef, HEADER, Header, Layout, NONE, Root, State, Tid, corrupted};
 use conifer_pure::index::{Entry, Key, MANY};
-use conifer_pure::insert::Verdict;
+use conifer_pure::insert::{Inserter, Verdict};
 use conifer_pure::mend::{Adoption, Astray, Mender};
 use conifer_pure::search::Pages;
 use pgrx::prelude::*;
@@ -396,6 +397,8 @@ impl Vacuum {
             }
         }
         let mut astray = Astray::new(*layout);
+        let mut inserter = Inserter::new(*layout, &known.meta.params());
+        let raised: HashSet<u32> = self.uppers.iter().map(|upper| upper.down).collect();
         for number in lost.all() {
             pause();
             let graph = self.blocks.read(number, |bytes| -> Result<u32> {
@@ -403,9 +406,16 @@ impl Vacuum {
             })??;
             // All nodes of a small graph are looked at anyway.
             let large = self.alive.get(&graph).is_some_and(|count| *count > u64::from(SMALL));
-            if let Some(root) = roots.get(&graph).filter(|_| large)
-                && astray.is(&mut self.blocks, *root, number)?
-            {
+            let Some(root) = roots.get(&graph).filter(|_| large) else { continue };
+            let mut is_astray = astray.is(&mut self.blocks, *root, number)?;
+            if is_astray && root.level > 0 && !raised.contains(&number) {
+                inserter.start_stored(astray.vector());
+                inserter.find(&mut self.blocks, Some(*root), 1)?;
+                let new = upper::add(self.index, layout, &mut inserter, graph, 1, number)?;
+                upper::link(self.index, layout, &mut inserter, 1, new, None)?;
+                is_astray = astray.is(&mut self.blocks, *root, number)?;
+            }
+            if is_astray {
                 self.hang(&mut adoption, number, astray.ends(), &doomed)?;
             }
         }

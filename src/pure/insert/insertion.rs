@@ -92,6 +92,13 @@ impl Inserter {
         Ok(())
     }
 
+    /// As [`start`](Self::start), with the vector of a node that is there, for more levels of it.
+    pub fn start_stored(&mut self, vector: &Stored) {
+        self.vector.clone_from(vector);
+        self.plans.iter_mut().for_each(Plan::clear);
+        self.parents.clear();
+    }
+
     /// The vector as it will be stored.
     pub fn vector(&self) -> &Stored {
         &self.vector

@@ -2,7 +2,8 @@
 //!
 //! Edges between clusters that lie apart are few, and most are those of nodes that came early. When these die, the mending
 //! finds edges near the nodes that are left, which are of their own clusters: the anchors still lead to each of them, but by
-//! ways that no search takes. Whoever is not found where a search begins gets an anchor from where it ends.
+//! ways that no search takes. Whoever is not found goes onto level 1, so that its cluster is entered there. If that does not
+//! help, it gets an anchor from where the search for it ends.
 
 use crate::block::{BlockRef, Layout, Root, State};
 use crate::fault::Result;
@@ -55,6 +56,11 @@ impl Astray {
         finder.candidates(vector, &mut found);
         ends.extend(found.iter().rev().map(|c| (c.distance, finder.near.seen[c.node as usize].number)));
         Ok(true)
+    }
+
+    /// The vector that the last search was for.
+    pub fn vector(&self) -> &Stored {
+        &self.vector
     }
 
     /// Where the last search has ended: distances and nodes, the nearest last.

@@ -1,0 +1,60 @@
+//! What a node has besides its block on level 0: blocks above, and edges back to it.
+
+use super::alloc;
+use super::buffer::Index;
+use super::log::Held;
+use conifer_pure::Result;
+use conifer_pure::block::{BlockRef, Layout, Tid};
+use conifer_pure::insert::{Inserter, Seen, Verdict};
+
+/// Writes the block of the inserter's node on a level above 0; `down` is the one below. Returns its number.
+pub fn add(
+    index: Index,
+    layout: &Layout,
+    inserter: &mut Inserter,
+    graph: u32,
+    level: u8,
+    down: u32,
+) -> Result<u32> {
+    loop {
+        pgrx::check_for_interrupts!();
+        let number = alloc::propose(index, layout, &[]);
+        let held = Held::lock(index, layout, &[number])?;
+        if !alloc::is_free(layout, held.block(number)?) {
+            continue;
+        }
+        let version = version(layout, held.block(number)?)?;
+        let header = inserter.header(graph, level, version, Tid::default(), down);
+        let mut change = held.change();
+        inserter.write(&header, change.block(number)?)?;
+        change.finish()?;
+        return Ok(number);
+    }
+}
+
+/// Gives the node's edges on a level edges back to its block there, but the one to its parent, which has one.
+pub fn link(
+    index: Index,
+    layout: &Layout,
+    inserter: &mut Inserter,
+    level: u8,
+    number: u32,
+    parent: Option<Seen>,
+) -> Result<()> {
+    let edges = inserter.edges(level).to_vec();
+    for edge in edges.iter().filter(|edge| edge.back && Some(edge.to) != parent) {
+        pgrx::check_for_interrupts!();
+        let held = Held::lock(index, layout, &[edge.to.number])?;
+        if let Verdict::Change(new) = inserter.link(held.block(edge.to.number)?, edge, number)? {
+            let mut change = held.change();
+            inserter.apply(&new, change.block(edge.to.number)?)?;
+            change.finish()?;
+        }
+    }
+    Ok(())
+}
+
+/// The version of the node that gets a free block.
+pub fn version(layout: &Layout, bytes: &[u8]) -> Result<u16> {
+    Ok(BlockRef::new(layout, bytes)?.header().version.wrapping_add(1))
+}
