@@ -137,7 +137,7 @@ impl Rows {
                     let mut folding = Folding::new(Arena::like(&arena, rows.len()));
                     for row in &rows {
                         pgrx::check_for_interrupts!();
-                        folding.push_in(arena.vector(*row), &mut memory).or_raise();
+                        folding.copy_in(arena.vector(*row), &mut memory).or_raise();
                     }
                     let folded = folding.finish();
                     let rooms = Rooms::new(&folded.0, params, &mut memory).or_raise();
@@ -148,7 +148,7 @@ impl Rows {
                 // So many of these at a time are small enough for the heap.
                 let group = |(key, rows): (Key, Vec<u32>)| {
                     let mut folding = Folding::new(Arena::like(&arena, rows.len()));
-                    let found = rows.iter().try_for_each(|row| folding.push(arena.vector(*row)).map(drop));
+                    let found = rows.iter().try_for_each(|row| folding.copy(arena.vector(*row)).map(drop));
                     let folded = folding.finish();
                     let rooms = found.and_then(|()| Rooms::new(&folded.0, params, &mut Heap));
                     Ok(match rooms {
