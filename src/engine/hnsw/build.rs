@@ -67,7 +67,13 @@ fn meta(index: Index, columns: &Columns) -> Meta {
     }
     // SAFETY: the relation is open.
     let descriptor = unsafe { PgTupleDesc::from_pg_unchecked((*index.0).rd_att) };
-    let dim = descriptor.get(columns.key.len()).map_or(-1, |column| column.atttypmod);
+    let column = descriptor.get(columns.key.len());
+    // The operators take it for a bit, but its length is no promise.
+    if column.is_some_and(|column| column.atttypid == pg_sys::VARBITOID) {
+        let message = format!("type not supported for {} index", Method::of(index).name());
+        raise(Fault::new(state::FEATURE_NOT_SUPPORTED, message));
+    }
+    let dim = column.map_or(-1, |column| column.atttypmod);
     if dim < 1 {
         raise(Fault::new(state::INVALID_PARAMETER_VALUE, "column does not have dimensions"));
     }

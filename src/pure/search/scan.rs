@@ -545,7 +545,11 @@ impl Search {
                 return Ok(());
             }
             let next = match self.frontier.take() {
-                None if !enough => self.frontier.take_any().or(self.origin(pages)?),
+                // The origin only once nothing else is left: it is asked for once.
+                None if !enough => match self.frontier.take_any() {
+                    None => self.origin(pages)?,
+                    any => any,
+                },
                 within => within,
             };
             let Some(number) = next else { return Ok(()) };
