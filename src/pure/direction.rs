@@ -30,9 +30,15 @@ mod tests {
 
     #[test]
     fn lengths_tell() {
-        for (norm, odd) in
-            [(1.0, false), (1e-16, false), (9e17, false), (9e-17, true), (1e18, true), (1e-45, true), (5e38, true)]
-        {
+        for (norm, odd) in [
+            (1.0, false),
+            (1e-16, false),
+            (9e17, false),
+            (9e-17, true),
+            (1e18, true),
+            (1e-45, true),
+            (5e38, true),
+        ] {
             assert_eq!(is_odd(norm * scale(norm)), odd, "{norm}");
         }
         assert!(scale(0.0).is_infinite());
