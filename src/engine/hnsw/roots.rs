@@ -209,18 +209,30 @@ pub fn survey(
         return (all, faults);
     }
     // Divisions meanwhile may show a key twice or lead it to a page that was read already: the graph's number tells.
-    let (mut open, mut seen) = (vec![known.meta.directory], HashSet::new());
+    let root = known.meta.directory;
+    if let Err(fault) = there(index, root) {
+        return (all, vec![(META, fault)]);
+    }
+    let (mut open, mut seen) = (vec![root], HashSet::new());
     while let Some(number) = open.pop() {
         pgrx::check_for_interrupts!();
         if !seen.insert(number) {
             continue;
         }
         let mut look = || {
-            may_read(there(index, number)?)?;
+            may_read(number)?;
             let page = index.page(number, Mode::Share);
             let room = page::room(page.bytes());
             match page::kind(page.bytes())? {
-                Kind::Branch => open.extend(directory::children(room)),
+                Kind::Branch => {
+                    let (good, bad): (Vec<u32>, Vec<u32>) =
+                        directory::children(room).into_iter().partition(|child| there(index, *child).is_ok());
+                    open.extend(good);
+                    // One of them says enough.
+                    if let Some(child) = bad.first() {
+                        there(index, *child)?;
+                    }
+                }
                 Kind::Leaf => {
                     for found in directory::entries(room) {
                         let (_, found) = found?;
