@@ -1,15 +1,31 @@
 """Statements about hnsw indexes that Conifer and pgvector must answer alike. `DIFFERENT` says where not, and why."""
 
 CLASSES = [
-    (kind, name) for kind in ("vector", "halfvec") for name in ("l2", "ip", "cosine")
-]
-OPERATORS = {"l2": "<->", "ip": "<#>", "cosine": "<=>"}
+    (kind, name) for kind in ("vector", "halfvec", "sparsevec") for name in ("l2", "ip", "cosine", "l1")
+] + [("bit", "hamming"), ("bit", "jaccard")]
+OPERATORS = {"l2": "<->", "ip": "<#>", "cosine": "<=>", "l1": "<+>", "hamming": "<~>", "jaccard": "<%>"}
+# Strings of bits for what stands below as vectors: so many of eight differ from those of the query.
+BITS = {
+    "0,0,0": "00000000", "1,2,3": "01111111", "1,1,1": "00000011", "1,2,4": "00111111", "1,1,2": "00011111",
+    "9,9,8": "00001111", "5,5,4": "11111101", "3,3,3": "11111111", "1,2": "10", "1,2,3,4": "101010101", "1,2,x": "1x",
+}
+
+
+def literal(kind, numbers):
+    """A value of three elements, or what is none."""
+    if kind == "bit":
+        return f"'{BITS[numbers]}'"
+    if kind == "sparsevec":
+        elements = numbers.split(",")
+        return "'{" + ",".join(f"{i}:{x}" for i, x in enumerate(elements, 1) if x != "0") + f"}}/{len(elements)}'"
+    return f"'[{numbers}]'"
 
 
 def creation():
     """`CREATE INDEX`: classes, options, columns it cannot be made on."""
-    yield "CREATE TABLE t (id int, v vector(3), h halfvec(3), w vector, x halfvec, r real[])"
+    yield "CREATE TABLE t (id int, v vector(3), h halfvec(3), w vector, x halfvec, r real[], b bit(8), s sparsevec(3), y varbit, z varbit(8), a sparsevec)"
     yield "INSERT INTO t SELECT i, ARRAY[i, 1, i % 7], ARRAY[i, 1, i % 7], ARRAY[i, 1, i % 7], ARRAY[i, 1, i % 7] FROM generate_series(1, 20) i"
+    yield "UPDATE t SET b = id::bit(8), s = v::sparsevec, y = id::bit(8), z = id::bit(8), a = v::sparsevec"
     for kind, name in CLASSES:
         yield f"CREATE INDEX t_{kind}_{name} ON t USING hnsw ({kind[0]} {kind}_{name}_ops)"
     yield "SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = 't'::regclass ORDER BY 1"
@@ -43,6 +59,10 @@ def creation():
         "(subvector(v, 1, 2)::vector(2)) vector_l2_ops", "(subvector(v, 1, 2)) vector_l2_ops",
         "(binary_quantize(v)::bit(3)) bit_hamming_ops_", "(ARRAY[id, 1]::vector(2)) vector_l2_ops",
         "(id::text::vector(1)) vector_l2_ops", "((v + v)::vector(3)) vector_l2_ops",
+        "b", "s", "y", "y bit_hamming_ops", "z bit_hamming_ops", "y bit_jaccard_ops", "z bit_jaccard_ops", "a sparsevec_l2_ops",
+        "b bit_hamming_ops", "s bit_hamming_ops", "b sparsevec_l1_ops", "b bit_l2_ops",
+        "(binary_quantize(v)::bit(3)) bit_hamming_ops", "(binary_quantize(v)) bit_hamming_ops", "(y::bit(9)) bit_jaccard_ops",
+        "(v::sparsevec) sparsevec_l2_ops", "(v::sparsevec(3)) sparsevec_cosine_ops", "(b::bit) bit_hamming_ops",
     ):
         yield f"CREATE INDEX ON t USING hnsw ({column})"
     yield "CREATE UNIQUE INDEX ON t USING hnsw (v vector_l2_ops)"
@@ -101,28 +121,31 @@ def rows():
     yield "SET enable_seqscan = off"
     for kind, name in CLASSES:
         t, o = f"{kind}_{name}", OPERATORS[name]
-        yield f"CREATE TABLE {t} (id int PRIMARY KEY, v {kind}(3))"
-        yield f"INSERT INTO {t} VALUES (1, '[0,0,0]'), (2, '[1,2,3]'), (3, '[1,1,1]'), (4, NULL)"
+        zero, one, two, three, four = (literal(kind, x) for x in ("0,0,0", "1,2,3", "1,1,1", "1,2,4", "1,1,2"))
+        short, long, wrong, query = (literal(kind, x) for x in ("1,2", "1,2,3,4", "1,2,x", "3,3,3"))
+        dim, unbound = ("8", "bit(2)") if kind == "bit" else ("3", kind)
+        yield f"CREATE TABLE {t} (id int PRIMARY KEY, v {kind}({dim}))"
+        yield f"INSERT INTO {t} VALUES (1, {zero}), (2, {one}), (3, {two}), (4, NULL)"
         yield f"CREATE INDEX ON {t} USING hnsw (v {kind}_{name}_ops)"
-        yield f"INSERT INTO {t} VALUES (5, '[1,2,4]'), (6, '[0,0,0]'), (7, NULL), (8, '[1,1,2]')"
-        yield f"INSERT INTO {t} VALUES (9, '[1,2]')"
-        yield f"INSERT INTO {t} VALUES (9, '[1,2,3,4]')"
-        yield f"SELECT id FROM {t} WHERE id NOT IN (1, 6) ORDER BY v {o} '[3,3,3]'"
+        yield f"INSERT INTO {t} VALUES (5, {three}), (6, {zero}), (7, NULL), (8, {four})"
+        yield f"INSERT INTO {t} VALUES (9, {short})"
+        yield f"INSERT INTO {t} VALUES (9, {long})"
+        yield f"SELECT id FROM {t} WHERE id NOT IN (1, 6) ORDER BY v {o} {query}"
         yield f"SELECT count(*) FROM {t}"
-        yield f"SELECT count(*) FROM (SELECT v FROM {t} ORDER BY v {o} '[0,0,0]') s"
+        yield f"SELECT count(*) FROM (SELECT v FROM {t} ORDER BY v {o} {zero}) s"
         yield f"SELECT count(*) FROM (SELECT v FROM {t} ORDER BY v {o} (SELECT NULL::{kind})) s"
         yield f"SELECT count(*) FROM (SELECT v FROM {t} ORDER BY v {o} NULL) s"
-        for query in ("'[1,2]'", "'[1,2,3,4]'", f"(SELECT '[1,2]'::{kind})", f"(SELECT '[1,2]'::{kind}(2))", "'[1,2,x]'", "'1'"):
-            yield f"SELECT id FROM {t} ORDER BY v {o} {query} LIMIT 5"
-        yield f"UPDATE {t} SET v = '[9,9,8]' WHERE id = 2"
+        for other in (short, long, f"(SELECT {short}::{unbound})", f"(SELECT {short}::{kind}(2))", wrong, "'2'"):
+            yield f"SELECT id FROM {t} ORDER BY v {o} {other} LIMIT 5"
+        yield f"UPDATE {t} SET v = {literal(kind, '9,9,8')} WHERE id = 2"
         yield f"DELETE FROM {t} WHERE id = 3"
-        yield f"SELECT id FROM {t} WHERE id NOT IN (1, 6) ORDER BY v {o} '[3,3,3]'"
+        yield f"SELECT id FROM {t} WHERE id NOT IN (1, 6) ORDER BY v {o} {query}"
         yield f"VACUUM {t}"
-        yield f"SELECT id FROM {t} WHERE id NOT IN (1, 6) ORDER BY v {o} '[3,3,3]'"
+        yield f"SELECT id FROM {t} WHERE id NOT IN (1, 6) ORDER BY v {o} {query}"
         yield f"TRUNCATE {t}"
-        yield f"SELECT id FROM {t} ORDER BY v {o} '[3,3,3]'"
-        yield f"INSERT INTO {t} VALUES (1, '[5,5,4]')"
-        yield f"SELECT id, round((v {o} '[3,3,3]')::numeric, 3) FROM {t} ORDER BY v {o} '[3,3,3]'"
+        yield f"SELECT id FROM {t} ORDER BY v {o} {query}"
+        yield f"INSERT INTO {t} VALUES (1, {literal(kind, '5,5,4')})"
+        yield f"SELECT id, round((v {o} {query})::numeric, 3) FROM {t} ORDER BY v {o} {query}"
     yield "CREATE TABLE e (a real[])"
     yield "CREATE INDEX ON e USING hnsw ((a::vector(2)) vector_l2_ops)"
     yield "INSERT INTO e VALUES (ARRAY[1, 2]), (ARRAY[3, 4]), (NULL)"
@@ -168,9 +191,10 @@ def properties():
         "SELECT opcname, opcdefault, opcintype::regtype::text, opckeytype::regtype::text, "
         "(SELECT array_agg((amopstrategy, amoppurpose, amopopr::regoperator, (SELECT opfname FROM pg_opfamily s WHERE s.oid = amopsortfamily))::text ORDER BY 1) "
         "FROM pg_amop WHERE amopfamily = opcfamily) "
-        "FROM pg_opclass WHERE opcmethod = (SELECT oid FROM pg_am WHERE amname = 'hnsw') AND opcname ~ '^(vector|halfvec)_(l2|ip|cosine)_ops' ORDER BY 1"
+        "FROM pg_opclass WHERE opcmethod = (SELECT oid FROM pg_am WHERE amname = 'hnsw') AND opcname ~ '^(vector|halfvec|sparsevec|bit)_' ORDER BY 1"
     )
-    yield "SELECT amvalidate(oid) FROM pg_opclass WHERE opcname = 'vector_l2_ops' AND opcmethod = (SELECT oid FROM pg_am WHERE amname = 'hnsw')"
+    for kind, name in CLASSES:
+        yield f"SELECT amvalidate(oid) FROM pg_opclass WHERE opcname = '{kind}_{name}_ops' AND opcmethod = (SELECT oid FROM pg_am WHERE amname = 'hnsw')"
 
 
 # Statements that the two answer differently, by a word that no other statement has.

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 
 import psycopg
 import pytest
@@ -149,3 +150,179 @@ def test_corrupted_pages(spoilt, seed):
     log = (spoilt.home / "log/server").read_text()
     assert "PANIC" not in log and "terminated by signal" not in log
     assert not wrong, "\n".join(wrong)
+
+
+FRONT = 24  # of a page, before the first block
+
+
+def spoilt_check(server, changes: dict) -> dict:
+    """Change the files of stopped indexes, table by table; what hnsw_check finds then. The indexes are made anew after that."""
+    with server.connect("postgres") as session:
+        for table in changes:
+            session.execute(f"REINDEX INDEX {table}_v")
+            check(session, f"{table}_v")
+        session.execute("CHECKPOINT")
+        files = {t: session.execute("SELECT pg_relation_filepath(%s)", [f"{t}_v"]).fetchone()[0] for t in changes}
+        sizes = {t: session.execute("SELECT bytes / count FROM hnsw_size(%s) WHERE kind = 'blocks on level 0'", [f"{t}_v"]).fetchone()[0] for t in changes}
+    server.stop()
+    for table, change in changes.items():
+        with open(server.home / "data" / files[table], "r+b") as index:
+            content = bytearray(index.read())
+            change(content, sizes[table])
+            index.seek(0)
+            index.write(content)
+    server.resume()
+    with server.connect("postgres") as session:
+        found = {}
+        for table in changes:
+            found[table] = session.execute("SELECT * FROM hnsw_check(%s)", [f"{table}_v"]).fetchall()
+            # The session goes on, and the statement leaves nothing locked.
+            assert session.execute("SELECT count(*) FROM pg_locks WHERE relation = %s::regclass", [f"{table}_v"]).fetchone() == (0,)
+            session.execute(f"REINDEX INDEX {table}_v")
+            check(session, f"{table}_v")
+        return found
+
+
+def node(content: bytearray, size: int, nth: int = 0, first: int = 1) -> int:
+    """Where the block of the nth living node of level 0 with a neighbour begins."""
+    for page in range(first, len(content) // PAGE):
+        if content[(page + 1) * PAGE - 4 : (page + 1) * PAGE] != b"\x02\x00\x41\xc0":
+            continue
+        for at in range(page * PAGE + FRONT, (page + 1) * PAGE - 8 - size + 1, size):
+            if content[at + 6 : at + 8] == b"\x01\x00" and content[at + 11] > 4:
+                if nth == 0:
+                    return at
+                nth -= 1
+    raise AssertionError("no such node")
+
+
+def lanes(content: bytearray, at: int, size: int) -> int:
+    """Where the first lane of a block begins: they are what is at its end, but for less than eight bytes."""
+    bits, coded, count = content[FRONT + 15], number(content, FRONT + 16), number(content, FRONT + 20, 2)
+    return at + (size - count * (12 + coded * bits // 8)) // 8 * 8
+
+
+def number(content: bytearray, at: int, size: int = 4) -> int:
+    return int.from_bytes(content[at : at + size], "little")
+
+
+def put(content: bytearray, at: int, value: int, size: int = 4) -> None:
+    content[at : at + size] = value.to_bytes(size, "little")
+
+
+def a_row_that_is_none(content, size):
+    put(content, node(content, size, 7), 99)
+
+
+def a_row_of_another(content, size):
+    one, other = node(content, size, 3), node(content, size, 9)
+    content[one : one + 6] = content[other : other + 6]
+
+
+def a_lane_elsewhere(content, size):
+    put(content, lanes(content, node(content, size, 5), size), 2**31 - 7)
+
+
+def a_lane_to_itself(content, size):
+    at = node(content, size, 5)
+    page = at // PAGE
+    per_page = (PAGE - FRONT - 8) // size
+    put(content, lanes(content, at, size), page * per_page + (at - page * PAGE - FRONT) // size)
+
+
+def a_code(content, size):
+    content[lanes(content, node(content, size, 2), size) + 12] ^= 0xFF
+
+
+def a_kind(content, size):
+    page = node(content, size, 20) // PAGE
+    put(content, (page + 1) * PAGE - 4, 0xC0410004)
+
+
+def a_state(content, size):
+    content[node(content, size, 11) + 6] = 0
+
+
+def a_vector(content, size):
+    content[node(content, size, 6) + 33] ^= 0x11
+
+
+SPOILT = {
+    a_row_that_is_none: r"row \(99,\d+\) is not in the table",
+    a_row_of_another: r"row \(\d+,\d+\) is also in block \d+",
+    a_lane_elsewhere: r"lane 0 leads to \d+ of \d+",
+    a_lane_to_itself: r"a lane to \d+ too many",
+    a_code: r"the code of \d+ is not that of its vector",
+    a_kind: r"a page of a directory, and there is none",
+    a_state: r": free$",
+    a_vector: r"norm .* of a vector with",
+}
+
+
+@pytest.mark.parametrize("what", SPOILT, ids=lambda what: what.__name__)
+def test_check_finds(spoilt, what):
+    """Damage that no header shows, each by its own words."""
+    found = spoilt_check(spoilt, {"plain": what})["plain"]
+    assert any(re.search(SPOILT[what], text) for _, _, text in found), found
+    assert all(page is not None for page, _, _ in found)
+
+
+def test_check_of_pages_that_cannot_be_read(spoilt):
+    """Nothing is raised, and what is beyond the damage is found all the same."""
+
+    def header(page):
+        def change(content, size):
+            content[page * PAGE + 14 : page * PAGE + 16] = b"\xff\xff"  # pd_upper beyond the page
+            if page > 0:
+                at = node(content, size, 0, page + 1)
+                content[lanes(content, at, size) + 12] ^= 0xFF
+        return change
+
+    def noise(content, size):
+        content[:PAGE] = random.Random(5).randbytes(PAGE)
+
+    def inner(content, size):
+        content[24:PAGE] = random.Random(5).randbytes(PAGE - 24)
+
+    def zeros(content, size):
+        content[:PAGE] = bytes(PAGE)
+
+    def version(content, size):
+        put(content, 24 + 4, 99)
+
+    for change, expected in [
+        (header(2), "invalid page in block 2"),
+        (header(0), "invalid page in block 0"),
+        (noise, "invalid page in block 0"),
+        (inner, "index is corrupted: a page is not of an hnsw index"),
+        (zeros, "index is corrupted: a page is New, not Meta"),
+        (version, "index has format 99"),
+    ]:
+        found = spoilt_check(spoilt, {"plain": change})["plain"]
+        page, block, text = found[0]
+        assert text.startswith(expected) and block is None and page == (2 if "block 2" in expected else 0), found[:3]
+        if page == 2:
+            assert any("page 2 cannot be read" in text for _, _, text in found)
+            assert any("is not that of its vector" in text for _, _, text in found)
+            assert {page for page, _, _ in found} > {2}
+
+
+@pytest.mark.parametrize("damage", ["root", "leaf", "unreadable"])
+def test_check_without_a_directory(spoilt, damage):
+    """Of graphs that nothing leads to, blocks are looked at all the same."""
+
+    def change(content, size):
+        if damage == "root":
+            content[PAGE + FRONT : 2 * PAGE - 8] = random.Random(4).randbytes(PAGE - FRONT - 8)
+        elif damage == "unreadable":
+            content[PAGE + 14 : PAGE + 16] = b"\xff\xff"
+        else:
+            leaf = max(page for page in range(len(content) // PAGE) if content[(page + 1) * PAGE - 4] == 4)
+            put(content, leaf * PAGE + FRONT + 4, 2**31)
+        content[lanes(content, node(content, size, 2), size) + 12] ^= 0xFF
+
+    found = spoilt_check(spoilt, {"keyed": change})["keyed"]
+    expected = {"root": "the directory leads to page", "leaf": "leaf ends at", "unreadable": "invalid page in block 1"}[damage]
+    assert any(expected in text for _, _, text in found), found[:5]
+    assert [text for _, block, text in found if block is not None and "not that of its vector" not in text] == []
+    assert any("is not that of its vector" in text for _, _, text in found), found[:5]

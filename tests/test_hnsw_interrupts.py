@@ -106,8 +106,12 @@ def good(session, where="true"):
     whole(session, "t", NEAR, where, strict=0.3)  # noise
 
 
-@pytest.mark.parametrize("wanted", PHASES)
-@pytest.mark.parametrize("statement", [MAKE, MAKE.replace("(v", "(ns, v")], ids=["plain", "keyed"])
+KEYED = MAKE.replace("(v", "(ns, v")
+# The graphs of keys with few rows are built many at a time, each in all its steps.
+CANCELLED = [(MAKE, phase) for phase in PHASES] + [(KEYED, phase) for phase in PHASES if phase != "filling lanes"]
+
+
+@pytest.mark.parametrize("statement, wanted", CANCELLED)
 def test_build_cancelled(quiet, session, statement, wanted):
     with quiet.connect("postgres") as other:
         for _ in range(5):
@@ -274,3 +278,41 @@ def test_no_room_for_the_file(session):
     session.execute(MAKE)
     nothing_left(session, "t_v")
     good(session)
+
+
+@pytest.mark.parametrize(
+    "rows, columns",
+    [(8_000, "v vector_l2_ops"), (14_000, "two, v vector_l2_ops"), (40_000, "id, v vector_l2_ops")],
+    ids=["plain", "large keys", "small keys"],
+)
+def test_progress(quiet, session, rows, columns):
+    """All steps are shown, and in each of them what is done grows from near 0 to what there is."""
+    session.execute("DROP TABLE IF EXISTS many; CREATE TABLE many (id int, two int, v vector(8))")
+    session.execute(f"INSERT INTO many SELECT i, i % 2, ARRAY[sin(i), cos(i), sin(i * 7), cos(i * 3), sin(i * 5), i % 5, i % 7, i % 11] FROM generate_series(1, {rows}) i")
+    seen = []
+    query = "SELECT phase, tuples_done, tuples_total, blocks_done, blocks_total FROM pg_stat_progress_create_index WHERE relid = 'many'::regclass"
+    with quiet.connect("postgres") as other:
+        running = Running(session, f"CREATE INDEX ON many USING hnsw ({columns})")
+        until(lambda: running.is_over() or seen.extend(other.execute(query).fetchall()), 60)
+        running.thread.join()
+    assert running.failure is None
+    steps = {}
+    for phase, *counts in seen:
+        steps.setdefault(phase.removeprefix("building index: "), []).append(counts)
+    assert {"loading tuples", "building graph", "writing pages"} <= set(steps), steps.keys()
+
+    loaded = [done for done, *_ in steps["loading tuples"]]
+    assert loaded == sorted(loaded) and loaded[0] < rows / 2
+    built = [done for done, *_ in steps["building graph"]]
+    assert built == sorted(built) and built[0] < rows / 2 and len(set(built)) > 2 and built[-1] > built[0]
+    assert {total for _, total, *_ in steps["building graph"]} == {rows}
+    pages = [done for *_, done, _ in steps["writing pages"]]
+    totals = [total for *_, total in steps["writing pages"]]
+    assert pages == sorted(pages) and pages[0] < totals[-1] / 2 and len(set(pages)) > 2
+    assert all(done <= total for done, total in zip(pages, totals))
+    written = [done for done, *_ in steps["writing pages"]]
+    assert written == sorted(written) and written[0] < rows and written[-1] <= rows
+    (size,) = session.execute("SELECT pg_relation_size('many_' || %s || '_idx') / 8192", ["_".join(c.split()[0] for c in columns.split(","))]).fetchone()
+    # What was expected is about what came.
+    assert size / 2 < totals[0] < size * 2, (size, totals[0])
+    session.execute("DROP TABLE many")

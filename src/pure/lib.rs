@@ -7,6 +7,7 @@ pub mod bit;
 pub mod block;
 pub mod check;
 pub mod code;
+pub mod direction;
 pub mod distance;
 pub mod element;
 pub mod fault;

@@ -8,6 +8,7 @@ use super::key;
 use super::known::Known;
 use super::method::Method;
 use super::options::Options;
+use super::progress::{self, Step};
 use super::rows::Rows;
 use super::threads;
 use super::value;
@@ -19,42 +20,7 @@ use conifer_pure::index::{Element, Meta};
 use conifer_pure::plain::{Plain, Sizes};
 use pgrx::prelude::*;
 use pgrx::{PgTupleDesc, pg_sys};
-use std::ffi::{CStr, c_char, c_void};
-
-/// What a construction is at, for `pg_stat_progress_create_index`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(i64)]
-enum Step {
-    Load = 2,
-    Insert,
-    Fill,
-    Repair,
-    Write,
-}
-
-/// The names of the steps.
-#[pg_guard]
-pub unsafe extern "C-unwind" fn ambuildphasename(step: i64) -> *mut c_char {
-    let name: &CStr = match step {
-        1 => c"initializing",
-        2 => c"loading tuples",
-        3 => c"building graph",
-        4 => c"filling lanes",
-        5 => c"linking",
-        6 => c"writing pages",
-        _ => return std::ptr::null_mut(),
-    };
-    name.as_ptr().cast_mut()
-}
-
-fn progress(what: u32, value: i64) {
-    // SAFETY: writes to this backend's own entry.
-    unsafe { pg_sys::pgstat_progress_update_param(what as i32, value) }
-}
-
-fn enter(step: Step) {
-    progress(pg_sys::PROGRESS_CREATEIDX_SUBPHASE, step as i64);
-}
+use std::ffi::c_void;
 
 /// What the index will be.
 ///
@@ -67,7 +33,13 @@ fn meta(index: Index, columns: &Columns) -> Meta {
     }
     // SAFETY: the relation is open.
     let descriptor = unsafe { PgTupleDesc::from_pg_unchecked((*index.0).rd_att) };
-    let dim = descriptor.get(columns.key.len()).map_or(-1, |column| column.atttypmod);
+    let column = descriptor.get(columns.key.len());
+    // The operators take it for a bit, but its length is no promise.
+    if column.is_some_and(|column| column.atttypid == pg_sys::VARBITOID) {
+        let message = format!("type not supported for {} index", Method::of(index).name());
+        raise(Fault::new(state::FEATURE_NOT_SUPPORTED, message));
+    }
+    let dim = column.map_or(-1, |column| column.atttypmod);
     if dim < 1 {
         raise(Fault::new(state::INVALID_PARAMETER_VALUE, "column does not have dimensions"));
     }
@@ -145,7 +117,7 @@ unsafe extern "C-unwind" fn load(
             if let Some(elements) = value.elements {
                 load.rows.push(&key, &elements, Tid { block, offset }).or_raise();
                 load.loaded += 1;
-                progress(pg_sys::PROGRESS_CREATEIDX_TUPLES_DONE, load.loaded);
+                progress::rows(load.loaded);
             }
         }
         pg_sys::MemoryContextSwitchTo(before);
@@ -181,7 +153,7 @@ pub unsafe extern "C-unwind" fn ambuild(
         let types = std::slice::from_raw_parts((*relation).rd_opcintype, columns.key.len() + 1).to_vec();
         let rows = Rows::new(&meta.layout, !columns.key.is_empty());
         let mut state = Load { columns: &columns, types, rows, loaded: 0, memory };
-        enter(Step::Load);
+        progress::enter(Step::Load);
         let heap_rows = if heap.is_null() {
             0.0
         } else {
@@ -224,28 +196,28 @@ fn threads() -> usize {
 
 /// Builds the graphs and writes all pages.
 fn write(index: Index, meta: &Meta, rows: Rows) {
-    let mut fresh = Fresh::new(index, pg_sys::ForkNumber::MAIN_FORKNUM, meta);
+    let layout = &meta.layout;
+    let expected = rows.nodes().div_ceil(layout.per_page()) * layout.unit_pages();
+    let mut fresh = Fresh::new(index, pg_sys::ForkNumber::MAIN_FORKNUM, meta, expected as u32);
     if rows.len() > 0 {
         let pool = threads::pool(threads());
         let control = Control::default();
         let (rotation, params) = (meta.rotation(), meta.params());
-        let total = rows.len() as i64;
-        progress(pg_sys::PROGRESS_CREATEIDX_TUPLES_TOTAL, total);
-        let report = || {
-            let (phase, done) = control.progress();
-            enter(match phase {
-                Phase::Insert | Phase::Refine => Step::Insert,
-                Phase::Fill => Step::Fill,
-                Phase::Repair => Step::Repair,
-            });
-            progress(pg_sys::PROGRESS_CREATEIDX_TUPLES_DONE, done as i64);
+        progress::all_rows(rows.len() as i64);
+        let report = |phase: Phase, done: u64| {
+            progress::enter(phase.into());
+            progress::rows(done as i64);
         };
+        let mut written = 0;
         rows.graphs(&params, &pool, &control, report, |graph, memory| {
-            enter(Step::Write);
+            progress::enter(Step::Write);
+            progress::rows(written);
+            written += graph.tids.len() as i64;
             fresh.graph(graph, memory, &rotation, &pool, &control);
+            progress::rows(written);
         });
     }
-    enter(Step::Write);
+    progress::enter(Step::Write);
     fresh.finish();
 }
 
@@ -254,5 +226,5 @@ fn write(index: Index, meta: &Meta, rows: Rows) {
 pub unsafe extern "C-unwind" fn ambuildempty(relation: pg_sys::Relation) {
     let index = Index(relation);
     let meta = meta(index, &Columns::of(index));
-    Fresh::new(index, pg_sys::ForkNumber::INIT_FORKNUM, &meta).finish();
+    Fresh::new(index, pg_sys::ForkNumber::INIT_FORKNUM, &meta, 0).finish();
 }

@@ -5,6 +5,7 @@
 use super::buffer::Index;
 use super::known::META;
 use super::page::{self, Kind};
+use super::progress;
 use super::roots;
 use super::rows::Built;
 use super::scan::SMALL;
@@ -18,6 +19,7 @@ use conifer_pure::index::{Entry, Key, MANY, Meta};
 use conifer_pure::pack::{Draft, Packer, Rows, Site};
 use conifer_pure::rotation::Rotation;
 use pgrx::pg_sys;
+use std::cell::Cell;
 
 /// Page of the directory's root.
 pub const DIRECTORY: u32 = 1;
@@ -37,14 +39,19 @@ pub struct Fresh<'a> {
     started: Option<Vec<u8>>,
     /// Keys and their graphs.
     keys: Vec<(Key, Entry)>,
+    /// Pages so far, and about how many there will be.
+    written: Cell<u32>,
+    expected: u32,
 }
 
 impl<'a> Fresh<'a> {
-    /// Writes what comes before the blocks.
-    pub fn new(index: Index, fork: pg_sys::ForkNumber::Type, meta: &'a Meta) -> Self {
+    /// Writes what comes before the blocks, of which about `expected` pages will follow.
+    pub fn new(index: Index, fork: pg_sys::ForkNumber::Type, meta: &'a Meta, expected: u32) -> Self {
         let first = if meta.directory == 0 { META + 1 } else { DIRECTORY + 1 };
         let next = meta.layout.first_on(first);
-        let new = Self { index, fork, meta, next, graphs: 1, started: None, keys: vec![] };
+        let expected = first + expected;
+        let written = Cell::new(0);
+        let new = Self { index, fork, meta, next, graphs: 1, started: None, keys: vec![], written, expected };
         new.page(Kind::Meta, Meta::USED, |room| meta.write(room));
         if meta.directory != 0 {
             // Its leaves come last.
@@ -65,7 +72,15 @@ impl<'a> Fresh<'a> {
         page::use_room(page.bytes_mut(), used);
         page::mark(page.bytes_mut(), kind);
         page.mark_dirty();
+        self.written.set(self.written.get() + 1);
+        self.report();
         page.number()
+    }
+
+    fn report(&self) {
+        if self.fork == pg_sys::ForkNumber::MAIN_FORKNUM {
+            progress::pages(self.written.get(), self.expected);
+        }
     }
 
     /// Writes a graph.
@@ -99,6 +114,10 @@ impl<'a> Fresh<'a> {
         let first = layout.place(self.next).or_raise().page;
         let last =
             layout.place(packer.end() - layout.step()).or_raise().page + layout.unit_pages() as u32 - 1;
+        if self.meta.directory == 0 {
+            self.expected = last + 1;
+            self.report();
+        }
         let together = (TOGETHER / layout.unit_pages()).max(1) * layout.unit_pages();
         let mut from = first;
         while from <= last {
@@ -170,6 +189,8 @@ impl<'a> Fresh<'a> {
             Meta::set_graphs(room, graphs);
             Meta::set_hint(room, 0, last.unwrap_or(0));
         });
+        self.expected = self.written.get();
+        self.report();
         let pages = self.index.pages_of(self.fork);
         if self.index.needs_log() || self.fork == pg_sys::ForkNumber::INIT_FORKNUM {
             // SAFETY: these pages are complete and nobody else changes them.

@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use super::method::Method;
-use super::{build, cost, insert, options, scan, settings, vacuum};
+use super::{build, cost, insert, options, progress, scan, settings, vacuum};
 use crate::engine::call::export;
 use pgrx::prelude::*;
 
@@ -28,7 +28,7 @@ fn routine(method: Method) -> pg_sys::Datum {
     am.aminsert = Some(insert::aminsert);
     am.ambulkdelete = Some(vacuum::ambulkdelete);
     am.amvacuumcleanup = Some(vacuum::amvacuumcleanup);
-    am.ambuildphasename = Some(build::ambuildphasename);
+    am.ambuildphasename = Some(progress::ambuildphasename);
     am.amcostestimate = Some(cost::amcostestimate);
     am.amoptions = match method {
         Method::Hnsw => Some(options::of_hnsw),

@@ -4,7 +4,8 @@
 use super::buffer::{Index, Mode};
 use super::class::Columns;
 use super::page::{self, Kind};
-use crate::raise::{OrRaise, raise};
+use crate::raise::OrRaise;
+use conifer_pure::Result;
 use conifer_pure::block::corrupted;
 use conifer_pure::fault::{Fault, state};
 use conifer_pure::index::Meta;
@@ -55,7 +56,7 @@ impl Known {
         let name = name(index);
         let known = KNOWN.with_borrow(|all| all.iter().find(|(n, _)| *n == name).map(|(_, k)| k.clone()));
         known.unwrap_or_else(|| {
-            let new = Rc::new(Self::read(index));
+            let new = Rc::new(Self::read(index).or_raise());
             KNOWN.with_borrow_mut(|all| {
                 if all.len() >= MOST {
                     all.remove(0);
@@ -72,21 +73,25 @@ impl Known {
         KNOWN.with_borrow_mut(|all| all.retain(|(n, _)| *n != name));
     }
 
-    fn read(index: Index) -> Self {
+    /// Reads it, whatever is remembered.
+    ///
+    /// # Errors
+    /// A first page that cannot have been written, or is of another format.
+    pub fn read(index: Index) -> Result<Self> {
         let columns = Columns::of(index);
         let first = index.page(META, Mode::Share);
-        page::check(first.bytes(), Kind::Meta).or_raise();
-        let meta = Meta::read(page::room(first.bytes())).or_raise();
+        page::check(first.bytes(), Kind::Meta)?;
+        let meta = Meta::read(page::room(first.bytes()))?;
         drop(first);
         let same = (meta.layout.metric(), meta.element, usize::from(meta.columns))
             == (columns.class.metric, columns.class.element, columns.key.len());
         if !same {
             let message = format!("index \"{}\" was made for other operator classes", index.name());
-            raise(Fault::new(state::DATA_CORRUPTED, message).hint("REINDEX the index."));
+            return Err(Fault::new(state::DATA_CORRUPTED, message).hint("REINDEX the index."));
         }
         if (meta.directory == 0) != columns.key.is_empty() {
-            raise(corrupted("it has no directory of keys, or one for no keys"));
+            return Err(corrupted("it has no directory of keys, or one for no keys"));
         }
-        Self { rotation: meta.rotation(), meta, columns }
+        Ok(Self { rotation: meta.rotation(), meta, columns })
     }
 }

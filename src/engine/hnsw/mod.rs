@@ -6,9 +6,9 @@
 //! - `known`: what an index is.
 //! - `key`: the leading columns. `roots`: from a key to its graph.
 //! - `value`: the indexed column. `blocks`: blocks as the pure parts read them. `threads`: work beside the backend.
-//! - `build`, with the `rows` of the table and the `fresh` pages; `insert`, with `alloc` for free
+//! - `build`, with the `rows` of the table, the `fresh` pages and its `progress`; `insert`, with `alloc` for free
 //!   blocks and `chain` for rows with equal vectors; `scan`, `vacuum`, `cost`: a file for each thing the server asks.
-//! - `report`: what an operator asks. `recall`: how good an index is, by statements that use it `alone`.
+//! - `report`: what an operator asks; `check`, with the `damage` that the server finds: whether all is well. `recall`: how good an index is, by statements that use it `alone`.
 //! - `junk`: distances that nobody reads are not computed.
 //! - `support`: functions that nobody calls.
 
@@ -18,8 +18,10 @@ mod blocks;
 mod buffer;
 mod build;
 mod chain;
+mod check;
 mod class;
 mod cost;
+mod damage;
 mod fresh;
 mod gate;
 mod handler;
@@ -31,6 +33,7 @@ mod log;
 mod method;
 mod options;
 mod page;
+mod progress;
 mod recall;
 mod report;
 mod roots;

@@ -9,7 +9,8 @@
 
 use super::alone::{self, Allowed};
 use super::buffer::Index;
-use super::report::{Open, Table};
+use super::check::Table;
+use super::report::Open;
 use crate::raise::raise;
 use conifer_pure::fault::{Fault, state};
 use pgrx::AnyArray;

@@ -1,4 +1,4 @@
-//! `hnsw_check`, `hnsw_stats` and `hnsw_size`: what is in an index, for whoever operates it.
+//! `hnsw_stats` and `hnsw_size`: what is in an index, for whoever operates it.
 #![allow(unsafe_code)]
 
 use super::blocks::Blocks;
@@ -7,18 +7,13 @@ use super::known::{Known, META};
 use super::page::{self, Kind};
 use super::roots;
 use crate::raise::{OrRaise, raise};
-use conifer_pure::block::{BlockRef, ChainRef, Layout, PAGE, Root, State, Tid};
-use conifer_pure::check::Checker;
+use conifer_pure::block::{BlockRef, ChainRef, PAGE, State};
 use conifer_pure::fault::{Fault, state};
 use conifer_pure::index::Key;
 use conifer_pure::search::Pages;
 use pgrx::iter::TableIterator;
 use pgrx::prelude::*;
 use std::collections::{BTreeMap, HashMap};
-use std::rc::Rc;
-
-/// Findings that are told; with more, the index is beyond repair anyway.
-const MOST: usize = 1000;
 
 /// An index that is open until this is dropped.
 pub struct Open(pub pg_sys::Relation);
@@ -45,7 +40,7 @@ impl Open {
     /// Opens an index of ours.
     ///
     /// Raises `42809` if it is something else, `42501` if it is not the caller's.
-    fn new(oid: pg_sys::Oid) -> Self {
+    pub fn new(oid: pg_sys::Oid) -> Self {
         let new = Self::of_anybody(oid);
         // SAFETY: the relation is open.
         if !owns(unsafe { (*(*new.0).rd_rel).relowner }) {
@@ -68,190 +63,6 @@ impl Drop for Open {
             unsafe { pg_sys::relation_close(self.0, pg_sys::AccessShareLock as i32) }
         }
     }
-}
-
-/// The table of an index, open until this is dropped. Whoever opens both opens it first, as all others do.
-pub struct Table(Option<pg_sys::Relation>);
-
-impl Table {
-    /// That of an index; of something else, none.
-    pub fn of(index: pg_sys::Oid) -> Self {
-        // SAFETY: lookups in catalogs; opened with a lock that lets others read and write, before its index is.
-        unsafe {
-            let oid = pg_sys::IndexGetRelation(index, true);
-            let table = (oid != pg_sys::InvalidOid)
-                .then(|| pg_sys::relation_open(oid, pg_sys::AccessShareLock as i32));
-            // Of another table access method, nobody knows what a row is.
-            match table {
-                Some(heap) if (*(*heap).rd_rel).relam != pg_sys::HEAP_TABLE_AM_OID => {
-                    pg_sys::relation_close(heap, pg_sys::AccessShareLock as i32);
-                    Self(None)
-                }
-                other => Self(other),
-            }
-        }
-    }
-
-    /// Rows of a block that the table does not have.
-    fn lost(&self, blocks: &mut Blocks, layout: &Layout, number: u32) -> conifer_pure::Result<Vec<Tid>> {
-        let Some(table) = self.0 else { return Ok(vec![]) };
-        let mut rows = || -> conifer_pure::Result<Vec<Tid>> {
-            blocks.read(number, |bytes| {
-                let header = *BlockRef::new(layout, bytes)?.header();
-                Ok(match ChainRef::new(layout, bytes)? {
-                    Some(chain) => chain.tids().collect(),
-                    None => Some(header.tid).filter(|_| header.state == State::Live).into_iter().collect(),
-                })
-            })?
-        };
-        let mut lost: Vec<Tid> =
-            rows()?.into_iter().filter(|tid| tid.is_some() && !is_there(table, *tid)).collect();
-        if !lost.is_empty() {
-            // A vacuum may have taken them out of both since.
-            let now = rows()?;
-            lost.retain(|tid| now.contains(tid) && !is_there(table, *tid));
-        }
-        Ok(lost)
-    }
-}
-
-impl Drop for Table {
-    fn drop(&mut self) {
-        if let Some(table) = self.0.filter(|_| !std::thread::panicking()) {
-            // SAFETY: opened in `of`.
-            unsafe { pg_sys::relation_close(table, pg_sys::AccessShareLock as i32) }
-        }
-    }
-}
-
-/// Whether a heap has a row there, dead or alive: an index never leads to a line pointer that is not used.
-fn is_there(heap: pg_sys::Relation, tid: Tid) -> bool {
-    if tid.block >= Index(heap).pages() {
-        return false;
-    }
-    let page = Index(heap).page(tid.block, Mode::Share);
-    let at = page::HEADER + (usize::from(tid.offset) - 1) * size_of::<u32>();
-    let lower = usize::from(u16::from_ne_bytes([page.bytes()[12], page.bytes()[13]]));
-    let pointer = page.bytes().get(at..lower.max(at)).and_then(|bytes| bytes.first_chunk());
-    // The flags of a line pointer are bits 15 and 16; none of them: unused.
-    pointer.is_some_and(|pointer| u32::from_ne_bytes(*pointer) >> 15 & 3 != 0)
-}
-
-/// Something that is not as it should be: its page, block, and what it is.
-type Finding = (Option<i64>, Option<i64>, String);
-
-/// Times that what seems wrong is looked at again: others change blocks between two looks.
-const AGAIN: usize = 4;
-
-/// An index that is looked at.
-struct Check {
-    index: Index,
-    known: Rc<Known>,
-    table: Table,
-    blocks: Blocks,
-}
-
-impl Check {
-    /// What knows the graphs as they are now.
-    fn checker(&self) -> conifer_pure::Result<Checker> {
-        let roots = roots::all(self.index, &self.known)?;
-        let roots: Vec<Root> = roots.iter().filter_map(|(_, entry)| entry.root).collect();
-        Ok(Checker::new(self.known.meta.layout, &roots, MOST))
-    }
-
-    /// Looks at one block, `again` as at one of few. Adds what `checker` does not keep.
-    fn block(&mut self, checker: &mut Checker, number: u32, again: bool, found: &mut Vec<Finding>) {
-        let Self { known, table, blocks, .. } = self;
-        let layout = &known.meta.layout;
-        let page = layout.place(number).ok().map(|place| i64::from(place.page));
-        let looked = if again { checker.look_again(blocks, number) } else { checker.look(blocks, number) };
-        match looked.and_then(|()| table.lost(blocks, layout, number)) {
-            Ok(lost) => found.extend(lost.into_iter().map(|Tid { block, offset }| {
-                let text = format!("row ({block},{offset}) is not in the table");
-                (page, Some(number.into()), text)
-            })),
-            Err(fault) => found.push((page, Some(number.into()), fault.message)),
-        }
-    }
-
-    /// What is wrong with pages, and with blocks.
-    fn all(&mut self) -> conifer_pure::Result<(Vec<Finding>, Vec<Finding>)> {
-        let mut checker = self.checker()?;
-        let (mut pages, mut found) = (vec![], vec![]);
-        let mut number = META + 1;
-        while number < self.index.pages() && pages.len() + found.len() < MOST {
-            pgrx::check_for_interrupts!();
-            let kind = page::kind(self.index.page(number, Mode::Share).bytes());
-            match kind {
-                Ok(Kind::Blocks) => {
-                    let layout = self.known.meta.layout;
-                    for slot in 0..layout.per_page() as u32 {
-                        self.block(&mut checker, layout.first_on(number) + slot, false, &mut found);
-                    }
-                }
-                Ok(Kind::Meta) => pages.push((Some(number.into()), None, "a second first page".into())),
-                Ok(_) => {}
-                Err(fault) => pages.push((Some(number.into()), None, fault.message)),
-            }
-            number += 1;
-        }
-        checker.finish();
-        self.end(checker, &mut found);
-        Ok((pages, found))
-    }
-
-    /// What is wrong with blocks of which something was found.
-    fn again(&mut self, before: &[Finding]) -> conifer_pure::Result<Vec<Finding>> {
-        let mut numbers: Vec<u32> =
-            before.iter().filter_map(|(_, number, _)| (*number)?.try_into().ok()).collect();
-        numbers.sort_unstable();
-        numbers.dedup();
-        let (mut checker, mut found) = (self.checker()?, vec![]);
-        for number in numbers {
-            pgrx::check_for_interrupts!();
-            self.block(&mut checker, number, true, &mut found);
-        }
-        self.end(checker, &mut found);
-        Ok(found)
-    }
-
-    /// Looks at the roots, and takes what was kept.
-    fn end(&mut self, mut checker: Checker, found: &mut Vec<Finding>) {
-        if let Err(fault) = checker.roots(&mut self.blocks) {
-            found.push((None, None, fault.message));
-        }
-        let layout = &self.known.meta.layout;
-        found.extend(checker.findings.into_iter().map(|finding| {
-            let page = layout.place(finding.number).ok().map(|place| i64::from(place.page));
-            (page, Some(finding.number.into()), finding.text)
-        }));
-    }
-}
-
-/// Looks at every page and everything that holds between blocks.
-#[pg_extern(sql = false)]
-fn hnsw_check(
-    index: pg_sys::Oid,
-) -> TableIterator<'static, (name!(page, Option<i64>), name!(block, Option<i64>), name!(finding, String))> {
-    let table = Table::of(index);
-    let open = Open::new(index);
-    let index = Index(open.0);
-    let known = Known::of(index);
-    let blocks = Blocks::new(index, known.meta.layout);
-    let mut check = Check { index, known, table, blocks };
-    let mut look = || {
-        let (mut pages, mut found) = check.all()?;
-        for _ in 0..AGAIN {
-            if found.is_empty() {
-                break;
-            }
-            found = check.again(&found)?;
-        }
-        pages.append(&mut found);
-        Ok(pages)
-    };
-    let found = look().unwrap_or_else(|fault: Fault| vec![(None, None, fault.message)]);
-    TableIterator::new(found)
 }
 
 /// What is counted of a graph.

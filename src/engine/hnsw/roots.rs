@@ -8,6 +8,7 @@ use super::page::{self, Kind};
 use crate::raise::{OrRaise, raise};
 use conifer_pure::Result;
 use conifer_pure::block::{ROOM, corrupted};
+use conifer_pure::fault::Fault;
 use conifer_pure::index::{Entry, Key, MOST_KEY, Meta, directory};
 use pgrx::pg_sys;
 use std::collections::HashSet;
@@ -175,42 +176,78 @@ fn divide(index: Index, known: &Known, parent: u32, number: u32) -> Result<()> {
     change.finish()
 }
 
+/// A graph, with its key's bytes.
+type Rooted = (Vec<u8>, Entry);
+
 /// All graphs, with the keys' bytes.
 ///
 /// # Errors
 /// Corrupted pages.
-pub fn all(index: Index, known: &Known) -> Result<Vec<(Vec<u8>, Entry)>> {
-    let mut all = vec![];
+pub fn all(index: Index, known: &Known) -> Result<Vec<Rooted>> {
+    let (all, faults) = survey(index, known, |_| Ok(()));
+    faults.into_iter().next().map_or(Ok(all), |(_, fault)| Err(fault))
+}
+
+/// All graphs that can be found, and what is wrong with which pages. Pages that `may_read` refuses are not read.
+pub fn survey(
+    index: Index,
+    known: &Known,
+    may_read: impl Fn(u32) -> Result<()>,
+) -> (Vec<Rooted>, Vec<(u32, Fault)>) {
+    let (mut all, mut faults) = (vec![], vec![]);
     if known.meta.directory == 0 {
-        let first = index.page(META, Mode::Share);
-        page::check(first.bytes(), Kind::Meta)?;
-        let entry = Meta::entry(page::room(first.bytes()));
-        all.extend(entry.root.map(|_| (vec![], entry)));
-        return Ok(all);
+        let look = || {
+            may_read(META)?;
+            let first = index.page(META, Mode::Share);
+            page::check(first.bytes(), Kind::Meta)?;
+            Ok(Meta::entry(page::room(first.bytes())))
+        };
+        match look() {
+            Ok(entry) => all.extend(entry.root.map(|_| (vec![], entry))),
+            Err(fault) => faults.push((META, fault)),
+        }
+        return (all, faults);
     }
     // Divisions meanwhile may show a key twice or lead it to a page that was read already: the graph's number tells.
-    let (mut open, mut seen) = (vec![known.meta.directory], HashSet::new());
+    let root = known.meta.directory;
+    if let Err(fault) = there(index, root) {
+        return (all, vec![(META, fault)]);
+    }
+    let (mut open, mut seen) = (vec![root], HashSet::new());
     while let Some(number) = open.pop() {
         pgrx::check_for_interrupts!();
         if !seen.insert(number) {
             continue;
         }
-        let page = index.page(there(index, number)?, Mode::Share);
-        let room = page::room(page.bytes());
-        match page::kind(page.bytes())? {
-            Kind::Branch => open.extend(directory::children(room)),
-            Kind::Leaf => {
-                for found in directory::entries(room) {
-                    let (_, found) = found?;
-                    all.push((found.key.to_vec(), found.entry));
+        let mut look = || {
+            may_read(number)?;
+            let page = index.page(number, Mode::Share);
+            let room = page::room(page.bytes());
+            match page::kind(page.bytes())? {
+                Kind::Branch => {
+                    let (good, bad): (Vec<u32>, Vec<u32>) =
+                        directory::children(room).into_iter().partition(|child| there(index, *child).is_ok());
+                    open.extend(good);
+                    // One of them says enough.
+                    if let Some(child) = bad.first() {
+                        there(index, *child)?;
+                    }
                 }
+                Kind::Leaf => {
+                    for found in directory::entries(room) {
+                        let (_, found) = found?;
+                        all.push((found.key.to_vec(), found.entry));
+                    }
+                }
+                other => return Err(corrupted(format_args!("page {number} of the directory is {other:?}"))),
             }
-            other => return Err(corrupted(format_args!("page {number} of the directory is {other:?}"))),
-        }
+            Ok(())
+        };
+        faults.extend(look().err().map(|fault| (number, fault)));
     }
     let mut graphs = HashSet::new();
     all.retain(|(_, entry)| entry.root.is_some_and(|root| graphs.insert(root.graph)));
-    Ok(all)
+    (all, faults)
 }
 
 /// Takes an entry out where [`locked`] has found it.

@@ -6,12 +6,13 @@ use crate::raise::OrRaise;
 use conifer_pure::Result;
 use conifer_pure::block::{Layout, Tid};
 use conifer_pure::graph::{
-    Arena, Control, Folding, Graph, Heap, Members, Memory, Params, Rooms, Stopped, build_arena_in,
+    Arena, Control, Folding, Graph, Heap, Members, Memory, Params, Phase, Rooms, Stopped, build_arena_in,
 };
 use conifer_pure::index::Key;
 use conifer_pure::plain::Sizes;
 use rayon::prelude::*;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Keys with fewer rows are built many at a time, each by one thread.
 const FEW: usize = 4096;
@@ -50,6 +51,12 @@ pub struct Built {
     pub graph: Graph,
 }
 
+/// Tells what a construction is at.
+fn told(control: &Control, before: u64, report: &mut impl FnMut(Phase, u64)) {
+    let (phase, done) = control.progress();
+    report(phase, before + done);
+}
+
 impl Rows {
     /// None yet.
     pub fn new(layout: &Layout, keyed: bool) -> Self {
@@ -68,6 +75,14 @@ impl Rows {
     /// Rows so far.
     pub fn len(&self) -> usize {
         self.tids.len()
+    }
+
+    /// Nodes, if all are in one graph; else rows, of which there are no fewer.
+    pub fn nodes(&self) -> usize {
+        match &self.kept {
+            Kept::One(folding) => folding.nodes(),
+            Kept::Keyed { .. } => self.len(),
+        }
     }
 
     /// Words that most plain values fit, if they are not as long as each other.
@@ -100,7 +115,7 @@ impl Rows {
     }
 
     /// Builds the graph of each key and gives it to `take`, with memory for what is made of it. `report` is called from
-    /// time to time.
+    /// time to time, with the rows that a phase is done with, those of keys before included.
     ///
     /// Raises if the construction is cancelled or fails.
     pub fn graphs(
@@ -108,7 +123,7 @@ impl Rows {
         params: &Params,
         pool: &rayon::ThreadPool,
         control: &Control,
-        mut report: impl FnMut(),
+        mut report: impl FnMut(Phase, u64),
         mut take: impl FnMut(Built, &mut dyn Memory),
     ) {
         let Self { tids, kept, sizes, mut memory } = self;
@@ -116,12 +131,20 @@ impl Rows {
             let graph = build_arena_in(&arena, params, pool, control, Some(rooms))?;
             Ok::<_, Stopped>(Built { key, arena, members, tids, graph })
         };
+        // Rows of the keys whose graphs are built.
+        let mut before = 0;
+        let begin = |before: u64, report: &mut dyn FnMut(Phase, u64)| {
+            control.enter(Phase::Insert);
+            report(Phase::Insert, before);
+        };
         match kept {
             Kept::One(folding) => {
+                begin(before, &mut report);
                 let folded = folding.finish();
                 let rooms = Rooms::new(&folded.0, params, &mut memory).or_raise();
                 let work = || built(Key::new(), folded, tids, rooms);
-                let built = threads::wait(control, &mut report, work);
+                let report = || told(control, before, &mut report);
+                let built = threads::wait(control, report, work);
                 take(built.unwrap_or_else(|why| threads::stopped(why)), &mut memory);
             }
             Kept::Keyed { arena, keys, key_of } => {
@@ -134,27 +157,34 @@ impl Rows {
                 let (many, mut few): (Vec<_>, Vec<_>) =
                     groups.into_iter().partition(|(_, rows)| rows.len() >= FEW.min(together));
                 for (key, rows) in many {
+                    begin(before, &mut report);
                     let mut folding = Folding::new(Arena::like(&arena, rows.len()));
                     for row in &rows {
                         pgrx::check_for_interrupts!();
-                        folding.push_in(arena.vector(*row), &mut memory).or_raise();
+                        folding.copy_in(arena.vector(*row), &mut memory).or_raise();
                     }
                     let folded = folding.finish();
                     let rooms = Rooms::new(&folded.0, params, &mut memory).or_raise();
                     let work = || built(key, folded, tids_of(&rows), rooms);
-                    let built = threads::wait(control, &mut report, work);
+                    let report = || told(control, before, &mut report);
+                    let built = threads::wait(control, report, work);
+                    before += rows.len() as u64;
                     take(built.unwrap_or_else(|why| threads::stopped(why)), &mut memory);
                 }
+                // Each of their constructions counts for itself, so their rows count when they are done.
+                let finished = AtomicU64::new(before);
                 // So many of these at a time are small enough for the heap.
                 let group = |(key, rows): (Key, Vec<u32>)| {
                     let mut folding = Folding::new(Arena::like(&arena, rows.len()));
-                    let found = rows.iter().try_for_each(|row| folding.push(arena.vector(*row)).map(drop));
+                    let found = rows.iter().try_for_each(|row| folding.copy(arena.vector(*row)).map(drop));
                     let folded = folding.finish();
                     let rooms = found.and_then(|()| Rooms::new(&folded.0, params, &mut Heap));
-                    Ok(match rooms {
+                    let built = match rooms {
                         Ok(rooms) => Ok(built(key, folded, tids_of(&rows), rooms)?),
                         Err(fault) => Err(fault),
-                    })
+                    };
+                    finished.fetch_add(rows.len() as u64, Relaxed);
+                    Ok(built)
                 };
                 while !few.is_empty() {
                     let mut rows = 0;
@@ -169,7 +199,10 @@ impl Rows {
                         };
                         pool.install(all)
                     };
+                    let mut report = || report(Phase::Insert, finished.load(Relaxed));
+                    report();
                     let built = threads::wait(control, &mut report, work);
+                    report();
                     for built in built.unwrap_or_else(|why| threads::stopped(why)) {
                         take(built.or_raise(), &mut Heap);
                     }

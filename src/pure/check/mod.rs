@@ -44,6 +44,8 @@ pub struct Finding {
 pub struct Checker {
     layout: Layout,
     roots: HashMap<u32, Root>,
+    /// Graphs without a root are no finding.
+    partial: bool,
     /// What was found so far.
     pub findings: Vec<Finding>,
     most: usize,
@@ -88,12 +90,18 @@ impl Checker {
             coder: Coder::new(&layout),
             layout,
             roots: roots.iter().map(|root| (root.graph, *root)).collect(),
+            partial: false,
             findings: vec![],
             most,
             sure: HashSet::new(),
             chains: HashSet::new(),
             chained: HashSet::new(),
         }
+    }
+
+    /// The roots are not all: of a graph that has none, what can be looked at without.
+    pub fn partial(self, partial: bool) -> Self {
+        Self { partial, ..self }
     }
 
     fn say(&mut self, number: u32, text: impl std::fmt::Display) {
@@ -235,10 +243,11 @@ impl Checker {
 
     fn node(&mut self, pages: &mut impl Pages, number: u32, node: &Node) -> Result<()> {
         let Header { level, graph, down, chain, .. } = node.header;
-        let Some(root) = self.roots.get(&graph).copied() else {
+        let root = self.roots.get(&graph).copied();
+        if root.is_none() && !self.partial {
             self.say(number, format_args!("there is no graph {graph}"));
             return Ok(());
-        };
+        }
         if node.header.state == State::Dead {
             return self.chain(pages, number, node);
         }
@@ -252,7 +261,9 @@ impl Checker {
             if chain != NONE {
                 self.say(number, "rows above level 0");
             }
-        } else if number == root.origin {
+        } else if root.is_none() && down == NONE {
+            // It may be the origin.
+        } else if root.is_some_and(|root| number == root.origin) {
             if down != NONE {
                 self.say(number, format_args!("the origin has the parent {down}"));
             }
@@ -261,7 +272,9 @@ impl Checker {
             if anchors != 1 {
                 self.say(number, format_args!("the parent {down} has {anchors} anchors to it"));
             }
-            self.climb(pages, number, root)?;
+            if let Some(root) = root {
+                self.climb(pages, number, root)?;
+            }
         }
         self.lanes(pages, number, node)?;
         self.chain(pages, number, node)

@@ -109,6 +109,27 @@ fn finds_what_is_cut_off() {
     assert!(found.iter().any(|f| f.number == node && f.text == text), "{found:?}");
 }
 
+/// Without the roots, what does not depend on them.
+#[test]
+fn partial() {
+    let mut sample = made(8);
+    let node = blocks(&mut sample, |h| h.state == State::Live && h.level == 0 && h.down != NONE)[20];
+    let found = |sample: &mut Sample, partial| {
+        let mut checker = Checker::new(sample.layout, &[], 1000).partial(partial);
+        for number in sample.index.numbers().collect::<Vec<_>>() {
+            checker.look(&mut sample.index.memory, number).unwrap();
+        }
+        checker.finish();
+        checker.findings
+    };
+    assert!(found(&mut sample, false).iter().any(|f| f.text.starts_with("there is no graph")));
+    assert_eq!(found(&mut sample, true), []);
+    let at = 32 + sample.layout.own_bytes();
+    sample.index.memory.block_mut(node).unwrap()[at + 12] ^= 1;
+    let found = found(&mut sample, true);
+    assert!(found.len() == 1 && found[0].text.contains("is not that of its vector"), "{found:?}");
+}
+
 /// No more than was asked for, and an error that is not about the bytes is one.
 #[test]
 fn bounded() {

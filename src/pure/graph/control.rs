@@ -47,7 +47,8 @@ impl Control {
         (phase, self.done.load(Relaxed))
     }
 
-    pub(super) fn enter(&self, phase: Phase) {
+    /// Goes on to a phase.
+    pub fn enter(&self, phase: Phase) {
         self.done.store(0, Relaxed);
         self.phase.store(phase as u8, Relaxed);
     }

@@ -50,10 +50,32 @@ impl Folding {
     /// # Errors
     /// As [`Arena::push_in`].
     pub fn push_in(&mut self, vector: &[f32], memory: &mut impl Memory) -> Result<u32> {
-        if (self.arena.len() + 1) * 4 > self.slots.len() * 3 {
+        let new = self.arena.push_in(vector, memory)?;
+        Ok(self.fold(new))
+    }
+
+    /// Adds a row as another arena like its own has it.
+    ///
+    /// # Errors
+    /// As [`Arena::copy_in`].
+    pub fn copy(&mut self, row: &[f32]) -> Result<u32> {
+        self.copy_in(row, &mut Heap)
+    }
+
+    /// As [`copy`](Self::copy), into memory of the caller's.
+    ///
+    /// # Errors
+    /// As [`Arena::copy_in`].
+    pub fn copy_in(&mut self, row: &[f32], memory: &mut impl Memory) -> Result<u32> {
+        let new = self.arena.copy_in(row, memory)?;
+        Ok(self.fold(new))
+    }
+
+    /// The node of the row that came last.
+    fn fold(&mut self, new: u32) -> u32 {
+        if self.arena.len() * 4 > self.slots.len() * 3 {
             self.grow();
         }
-        let new = self.arena.push_in(vector, memory)?;
         let hash = hash(self.arena.row(new));
         let at = self.find(hash, |node| same(self.arena.row(node), self.arena.row(new)));
         let node = match self.slots[at].1 {
@@ -67,7 +89,7 @@ impl Folding {
             }
         };
         self.node_of.push(node);
-        Ok(node)
+        node
     }
 
     /// Distinct vectors so far.

@@ -3,6 +3,7 @@
 use super::Metric;
 use super::memory::{Heap, Memory, Room};
 use super::varied::Varied;
+use crate::direction;
 use crate::distance::{Kernels, kernels};
 use crate::fault::{Fault, Result, state};
 use crate::own::f32s;
@@ -35,7 +36,7 @@ pub trait Rows: Space {
 
 /// Vectors of `f32` in memory, each row on its own cache lines and padded with zeros to whole ones.
 ///
-/// The distance is the squared Euclidean one, for the cosine that of rows scaled to unit length, and for the
+/// The distance is the squared Euclidean one, for the cosine that of rows scaled as [`direction`] says, and for the
 /// inner product its negative. One more coordinate could turn the inner product into a Euclidean distance,
 /// but the graphs that makes are bad: see [`Params::for_options`](super::Params::for_options).
 #[derive(Debug)]
@@ -126,18 +127,30 @@ impl Arena {
     /// # Errors
     /// As there, and those of the memory.
     pub fn push_in(&mut self, vector: &[f32], memory: &mut impl Memory) -> Result<u32> {
+        let scale = match self.metric {
+            Metric::Cosine if self.plain.is_none() => direction::scale(self.kernels.norm(vector)),
+            _ => 1.0,
+        };
+        if scale.is_infinite() {
+            return Err(Fault::new(state::DATA_EXCEPTION, "zero vector has no direction"));
+        }
+        self.put(vector, scale, memory)
+    }
+
+    /// Copies a row in as another arena [like](Self::like) this one has it.
+    ///
+    /// # Errors
+    /// As [`push_in`](Self::push_in).
+    pub fn copy_in(&mut self, row: &[f32], memory: &mut impl Memory) -> Result<u32> {
+        self.put(row, 1.0, memory)
+    }
+
+    fn put(&mut self, vector: &[f32], scale: f64, memory: &mut impl Memory) -> Result<u32> {
         if vector.len() != self.dim && self.varied.is_none() {
             return Err(Fault::new(
                 state::DATA_EXCEPTION,
                 format!("expected {} dimensions, not {}", self.dim, vector.len()),
             ));
-        }
-        let scale = match self.metric {
-            Metric::Cosine if self.plain.is_none() => 1.0 / self.kernels.norm(vector),
-            _ => 1.0,
-        };
-        if scale.is_infinite() {
-            return Err(Fault::new(state::DATA_EXCEPTION, "zero vector has no direction"));
         }
         let node = u32::try_from(self.len)
             .ok()

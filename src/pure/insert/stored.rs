@@ -2,6 +2,7 @@
 
 use crate::block::write::{load, store};
 use crate::block::{Header, Layout, NONE, State, Tid};
+use crate::direction;
 use crate::distance::kernels;
 use crate::fault::{Fault, Result, state};
 use crate::graph::Metric;
@@ -41,7 +42,7 @@ impl Stored {
             return Err(Fault::new(state::DATA_EXCEPTION, message));
         }
         let scale = match layout.metric() {
-            Metric::Cosine => 1.0 / kernels().norm(vector),
+            Metric::Cosine => direction::scale(kernels().norm(vector)),
             _ => 1.0,
         };
         if scale.is_infinite() {

@@ -5,14 +5,19 @@
 
 use super::form::sparse_of;
 use super::{Form, Plain};
+use crate::direction;
 use crate::metric::Metric;
+use crate::sparse::distance::norm;
 
-/// A value in so many words, zeros behind it; and the length of what is left out of it, by the metric.
+/// A value in so many words, zeros behind it; and the length of what is left out of it, by the metric. Of a direction that
+/// SQL computes no cosine of, all counts as left out.
 pub fn fit(plain: &Plain, value: &[f32], words: usize) -> (Vec<f32>, f32) {
     let mut fitted = vec![0.0; words];
+    let cosine = (plain.form(), plain.metric()) == (Form::Sparse, Metric::Cosine);
+    let odd = cosine && direction::is_odd(norm(sparse_of(value)));
     if value.len() <= words || plain.form() != Form::Sparse {
         fitted.iter_mut().zip(value).for_each(|(to, x)| *to = *x);
-        return (fitted, 0.0);
+        return (fitted, if odd { f32::MAX } else { 0.0 });
     }
     let whole = sparse_of(value);
     let room = words.saturating_sub(1) / 2;
@@ -31,6 +36,9 @@ pub fn fit(plain: &Plain, value: &[f32], words: usize) -> (Vec<f32>, f32) {
     for (k, i) in order.iter().enumerate() {
         fitted[1 + k] = f32::from_bits(whole.indices[*i] as u32);
         fitted[1 + order.len() + k] = whole.values[*i];
+    }
+    if odd {
+        return (fitted, f32::MAX);
     }
     // Rounded up: it is a bound.
     (fitted, ((left as f32).next_up()).min(f32::MAX))

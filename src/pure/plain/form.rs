@@ -1,6 +1,7 @@
 //! The forms of values, and their words.
 #![allow(unsafe_code)]
 
+use crate::direction;
 use crate::element::{Element, f16};
 use crate::metric::Metric;
 use crate::sparse::{self, Sparse};
@@ -60,7 +61,7 @@ pub fn of_bits(x: &[u8]) -> Vec<f32> {
 /// The words of a `sparsevec`; for the cosine, of its direction. None for a vector of zeros, which has none.
 pub fn of_sparse(x: Sparse, metric: Metric) -> Option<Vec<f32>> {
     let scale = match metric {
-        Metric::Cosine => 1.0 / sparse::distance::norm(x),
+        Metric::Cosine => direction::scale(sparse::distance::norm(x)),
         _ => 1.0,
     };
     if scale.is_infinite() {

@@ -27,6 +27,7 @@ mod tests;
 pub use fit::{MOST_ELEMENTS, Sizes, fit};
 pub use form::{Form, of_bits, of_f16, of_f32, of_sparse};
 
+use crate::direction;
 use crate::metric::Metric;
 use crate::{bit, distance, sparse};
 use form::{bytes, f16s, sparse_of};
@@ -155,6 +156,9 @@ impl Plain {
         let off = match (self.form, self.metric) {
             (Form::F16, _) if !self.dim.is_multiple_of(2) => SUM * shown,
             (Form::Bits, Metric::Jaccard) if self.dim > FEW_BITS => QUOTIENT * shown,
+            (Form::Sparse, Metric::Cosine) if left >= f64::from(f32::MAX) || direction::is_odd(length) => {
+                return (0.0, f64::INFINITY);
+            }
             (Form::Sparse, Metric::Cosine) => left + SUM,
             // The margin only where something is left out: without, all is exact.
             (Form::Sparse, Metric::InnerProduct) => left * length * (1.0 + SUM),

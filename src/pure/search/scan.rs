@@ -277,16 +277,21 @@ impl Search {
             return true;
         }
         let (low, high) = self.target.bounds(self.layout.own(), found.distance, found.norm);
-        let keeps = found.distance >= self.farthest && low >= self.last;
+        // Of what nothing is known, it does not matter where the search has come upon it.
+        let known = high < f64::INFINITY;
+        let keeps = low >= self.last && (!known || found.distance >= self.farthest);
         if keeps {
-            self.farthest = found.distance;
+            if known {
+                self.farthest = found.distance;
+            }
             self.last = self.last.max(if found.certain { high } else { found.floor });
         }
         keeps
     }
 
     /// Orders the batch, and notes which certainly are in the right order. With a limit, those beyond it wait, but for
-    /// the first `least`, and those within it who have waited join the batch; with none, all do.
+    /// the first `least` and those of whose distance nothing is known, and those within it who have waited join the
+    /// batch; with none, all do.
     fn sort(&mut self, within: Option<f32>, least: usize) {
         let Self { batch, waiting, target, layout, order, last, highest, .. } = self;
         let bounds = |found: &Found| target.bounds(layout.own(), found.distance, found.norm);
@@ -295,9 +300,16 @@ impl Search {
         match within {
             Some(limit) => {
                 let within = batch.partition_point(|found| found.distance <= limit);
+                let (given, mut unknown) = (*last, vec![]);
                 for found in batch.drain(within.max(least).min(joined)..) {
-                    waiting.push(found, target.shown(found.distance), bounds(&found).0);
+                    match bounds(&found) {
+                        // To wait would make the bounds of all that wait as wide.
+                        (low, f64::INFINITY) if low < given => {}
+                        (_, f64::INFINITY) => unknown.push(found),
+                        (low, _) => waiting.push(found, target.shown(found.distance), low),
+                    }
                 }
+                batch.append(&mut unknown);
                 batch.extend(waiting.within(limit));
             }
             None => batch.extend(waiting.all()),
@@ -314,7 +326,7 @@ impl Search {
         }
         *highest = last;
         let mut next = waiting.floor(|distance| target.shown(distance));
-        if let Some(end) = batch.last().filter(|_| strict) {
+        if let Some(end) = batch.iter().rfind(|found| strict && bounds(found).1 < f64::INFINITY) {
             // The next batch starts about where this one ends.
             next = next.min(bounds(end).0);
         }
@@ -533,7 +545,11 @@ impl Search {
                 return Ok(());
             }
             let next = match self.frontier.take() {
-                None if !enough => self.frontier.take_any().or(self.origin(pages)?),
+                // The origin only once nothing else is left: it is asked for once.
+                None if !enough => match self.frontier.take_any() {
+                    None => self.origin(pages)?,
+                    any => any,
+                },
                 within => within,
             };
             let Some(number) = next else { return Ok(()) };

@@ -3,6 +3,7 @@
 use super::visited::Table;
 use crate::block::{Content, Layout, OwnForm};
 use crate::code::{Base, Query};
+use crate::direction;
 use crate::distance::norm;
 use crate::fault::{Fault, Result, state};
 use crate::metric::Metric;
@@ -16,6 +17,8 @@ const OFF: f64 = 1.0 / 2048.0 + 1e-6;
 /// rounded says nothing of the element of a vector that was rotated alike, so the sum of the products is of the order of
 /// their root mean square, which is 0.4 of the bound; and this is 15 times as much.
 const SEEN: f64 = 6.0;
+/// What is known of a cosine distance in any case; it may be NaN, which comes last.
+pub(crate) const NOTHING: (f64, f64) = (0.0, f64::INFINITY);
 /// What the rotation and sums in `f32` are off, with a wide margin.
 const SUM: f64 = 2e-6;
 /// What distances are off in any case: squares of smaller numbers are none in `f32`.
@@ -24,8 +27,6 @@ const TINY: f64 = 1e-20;
 const SHORT: f64 = 1e-18;
 /// As that, of a query, whose elements lose bits below 1e-38.
 const FAINT: f64 = 1e-36;
-/// Lengths of queries whose cosine SQL computes without overflows of squares in `f32`.
-const LENGTHS: std::ops::Range<f64> = 1e-12..1e12;
 
 /// A query, rotated, with its tables.
 #[derive(Debug)]
@@ -89,7 +90,7 @@ impl Target {
         }
         rotation.apply(&self.scaled, &mut self.rotated);
         self.ready();
-        if self.metric == Metric::Cosine && !LENGTHS.contains(&norm(vector)) {
+        if self.metric == Metric::Cosine && !direction::LENGTHS.contains(&norm(vector)) {
             self.length = f64::INFINITY;
         }
         Ok(())
@@ -170,6 +171,9 @@ impl Target {
         }
         let off = if own == OwnForm::F16 { OFF } else { 0.0 };
         let (distance, length) = (f64::from(distance), f64::from(norm_squared).sqrt());
+        if self.metric == Metric::Cosine && (direction::is_odd(length) || self.length.is_infinite()) {
+            return NOTHING;
+        }
         // Of longer ones, the largest number stands for the norm.
         if !distance.is_finite() || norm_squared >= f32::MAX || !self.length.is_finite() {
             return (f64::NEG_INFINITY, f64::INFINITY);

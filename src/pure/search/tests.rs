@@ -269,6 +269,60 @@ fn bounds_hold_for_regular_vectors() {
     }
 }
 
+/// Rows that SQL computes no cosine of: nothing is promised of them, and they are near those of the same direction.
+#[test]
+fn odd_lengths() {
+    let dim = 40;
+    let mut rows = Noise(3).clusters(300, dim);
+    let sizes = [1e-40, 1e-30, 1e-20, 1e20, 1e25];
+    for (i, size) in (0..100).zip(sizes.iter().cycle()) {
+        rows.push(rows[i].iter().map(|x| x * size).collect());
+    }
+    let mut index = index(Metric::Cosine, dim, rows, Options::default());
+    for i in 0..100 {
+        let query = index.rows[i].clone();
+        for (reach, order) in [
+            (Reach::All, Order::Once),
+            (Reach::Near(index.width(40, None)), Order::Once),
+            (Reach::Near(index.width(40, None)), Order::Strict),
+        ] {
+            let (hits, search) = index.reach(&query, reach, order).unwrap();
+            let odd = |hit: &Hit| row(hit.tid) >= 300;
+            for (at, hit) in hits.iter().enumerate() {
+                assert_eq!(search.bounds(hit) == (0.0, f64::INFINITY), odd(hit));
+                assert!(!(hit.certain && odd(hit)));
+                // It may be nearer than all that come before.
+                let late = order == Order::Once && hits[at..].iter().any(odd);
+                assert!(!late || !hit.certain && hit.floor <= 0.0);
+            }
+            // Few bits are left of the smallest.
+            assert!(i % 5 == 0 || hits[..5].iter().any(|hit| row(hit.tid) == 300 + i), "{i} {hits:?}");
+            let known = hits.iter().filter(|hit| !odd(hit));
+            assert!(known.is_sorted_by(|a, b| a.distance <= b.distance));
+        }
+    }
+}
+
+/// Candidates at no finite distance are candidates, and so are those that only the origin leads to.
+#[test]
+fn infinite_distances() {
+    for (metric, dim) in [(Metric::L2, 8), (Metric::InnerProduct, 8), (Metric::InnerProduct, 40)] {
+        let mut rows = Noise(3).clusters(600, dim);
+        for (i, row) in rows.iter_mut().enumerate() {
+            let size = [1.0, 1e-30, 1e20, 1e25, 1e-40, 1e17][i % 6];
+            row.iter_mut().for_each(|x| *x *= size);
+        }
+        let mut index = index(metric, dim, rows, Options::default());
+        for (query, size) in
+            Noise(9).clusters(20, dim).iter().zip([1.0, 1e15, 1e17, 1e20, 1e25].iter().cycle())
+        {
+            let query: Vec<f32> = query.iter().map(|x| x * size).collect();
+            let (hits, _) = index.search(&query, index.width(1000, None), Order::Once).unwrap();
+            assert_eq!(hits.len(), 600, "{metric:?} {dim} {size}");
+        }
+    }
+}
+
 /// All nodes of a graph, and of no other.
 #[test]
 fn sweeps() {

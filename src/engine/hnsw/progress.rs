@@ -1,0 +1,77 @@
+//! What a construction is at, for `pg_stat_progress_create_index`.
+//!
+//! In each of the steps, rows count from 0, through all keys. Pages count while they are written; how many there will be is a
+//! guess until the last graph is there.
+#![allow(unsafe_code)]
+
+use conifer_pure::graph::Phase;
+use pgrx::pg_sys;
+use pgrx::prelude::*;
+use std::ffi::{CStr, c_char};
+
+/// A step of a construction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(i64)]
+pub enum Step {
+    /// Rows are read from the table.
+    Load = 2,
+    /// Nodes are inserted.
+    Insert,
+    /// Free lanes are filled.
+    Fill,
+    /// Nodes that cannot be reached are linked.
+    Repair,
+    /// Blocks are made and written.
+    Write,
+}
+
+impl From<Phase> for Step {
+    fn from(phase: Phase) -> Self {
+        match phase {
+            Phase::Insert | Phase::Refine => Self::Insert,
+            Phase::Fill => Self::Fill,
+            Phase::Repair => Self::Repair,
+        }
+    }
+}
+
+/// The names of the steps.
+#[pg_guard]
+pub unsafe extern "C-unwind" fn ambuildphasename(step: i64) -> *mut c_char {
+    let name: &CStr = match step {
+        1 => c"initializing",
+        2 => c"loading tuples",
+        3 => c"building graph",
+        4 => c"filling lanes",
+        5 => c"linking",
+        6 => c"writing pages",
+        _ => return std::ptr::null_mut(),
+    };
+    name.as_ptr().cast_mut()
+}
+
+fn set(what: u32, value: i64) {
+    // SAFETY: writes to this backend's own entry.
+    unsafe { pg_sys::pgstat_progress_update_param(what as i32, value) }
+}
+
+/// It is at that step from now on.
+pub fn enter(step: Step) {
+    set(pg_sys::PROGRESS_CREATEIDX_SUBPHASE, step as i64);
+}
+
+/// So many rows are done.
+pub fn rows(done: i64) {
+    set(pg_sys::PROGRESS_CREATEIDX_TUPLES_DONE, done);
+}
+
+/// There are so many rows.
+pub fn all_rows(total: i64) {
+    set(pg_sys::PROGRESS_CREATEIDX_TUPLES_TOTAL, total);
+}
+
+/// So many pages are written, of so many.
+pub fn pages(done: u32, total: u32) {
+    set(pg_sys::PROGRESS_SCAN_BLOCKS_TOTAL, total.max(done).into());
+    set(pg_sys::PROGRESS_SCAN_BLOCKS_DONE, done.into());
+}
