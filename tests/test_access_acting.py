@@ -27,6 +27,16 @@ def use(session, key: str) -> None:
     session.execute("SELECT pc_use_key(%s)", [key])
 
 
+def test_last_used(world, pooled, key):
+    """A pooled session uses a key as a login does."""
+    used = "SELECT last_used_at > now() - interval '1 minute' FROM pc_describe_api_key(%s)"
+    assert world.db.execute(used, [key[0]]).fetchone() == (None,)
+    use(pooled, key[1])
+    rows(pooled, world)
+    pooled.commit()
+    assert world.db.execute(used, [key[0]]).fetchone() == (True,)
+
+
 def test_keys_that_are_none(world, pooled, key):
     """Malformed, truncated, foreign, over-long, empty keys, and a right id with another secret, all fail alike."""
     role, whole = key

@@ -218,7 +218,7 @@ def refused() -> list[Operation]:
     ]
 
 
-def administration(own_key: str, other_key: str, tool: str) -> list[Operation]:
+def administration(own_key: str, other_key: str, tool: str, viewer: str) -> list[Operation]:
     """Projects, keys, members, audit."""
     def op(name, sql, does, read=None):
         return Operation(name, sql, lambda who: oracle.admin(who, does), read)
@@ -254,6 +254,8 @@ def administration(own_key: str, other_key: str, tool: str) -> list[Operation]:
         op("grant_role", f"SELECT pc_grant_role('{tool}', 'ProjectOwner', 'own')", "members"),
         op("grant_role other", f"SELECT pc_grant_role('{tool}', 'ProjectViewer', 'other')", "members of other"),
         op("grant_role org", f"SELECT pc_grant_role('{tool}', 'OrgOwner')", "organisation"),
+        op("revoke_role", f"SELECT pc_revoke_role('{viewer}', 'ProjectViewer', 'own')", "members"),
+        op("security_report", "SELECT count(*) FROM pc_security_report()", "organisation"),
         op("set_default_role", "SELECT pc_set_default_role('ProjectViewer', 'own')", "organisation"),
         op("sync_roles", "SELECT pc_sync_roles()", "organisation"),
         op("audit", "SELECT count(*) FROM pc_audit()", "audit"),
@@ -335,7 +337,7 @@ def test_matrix(world, capsys):
         *functions(),
         *statements(world.tables),
         *refused(),
-        *administration(own_key, other_key, world.stranger),
+        *administration(own_key, other_key, world.stranger, world.people["ProjectViewer"]),
         *registry(world.tables),
     ]
     before = state(world)
