@@ -1,7 +1,7 @@
 //! Searches over packed graphs against all distances, and what may befall the blocks.
 
 use super::*;
-use crate::block::{BlockMut, Buffer, Layout, Options, Root, State, Tid};
+use crate::block::{BlockMut, BlockRef, Buffer, Layout, Options, Root, State, Tid};
 use crate::distance::norm;
 use crate::fault::{Result, state};
 use crate::graph::{Arena, Control, Fill, Folding, Metric, Params, build_arena};
@@ -313,6 +313,18 @@ fn infinite_distances() {
             row.iter_mut().for_each(|x| *x *= size);
         }
         let mut index = index(metric, dim, rows, Options::default());
+        // Nothing but the anchors is left: from where a search starts, the rest is out of reach.
+        let layout = *index.memory.layout();
+        for number in FIRST..index.memory.blocks() {
+            let bytes = index.memory.block_mut(number).unwrap();
+            let block = BlockRef::new(&layout, bytes).unwrap();
+            let node = block.header().state == State::Live && block.header().level == 0;
+            let lanes: Vec<usize> = block.neighbours().map(|(lane, _)| lane).collect();
+            let lanes: Vec<usize> =
+                lanes.into_iter().filter(|lane| node && !block.is_anchor(*lane)).collect();
+            let mut block = BlockMut::new(&layout, bytes).unwrap();
+            lanes.into_iter().for_each(|lane| block.clear_lane(lane));
+        }
         for (query, size) in
             Noise(9).clusters(20, dim).iter().zip([1.0, 1e15, 1e17, 1e20, 1e25].iter().cycle())
         {
