@@ -282,11 +282,11 @@ def test_no_room_for_the_file(session):
 
 @pytest.mark.parametrize(
     "rows, columns",
-    [(8_000, "v vector_l2_ops"), (14_000, "two, v vector_l2_ops"), (40_000, "id, v vector_l2_ops")],
+    [(20_000, "v vector_l2_ops"), (14_000, "two, v vector_l2_ops"), (40_000, "id, v vector_l2_ops")],
     ids=["plain", "large keys", "small keys"],
 )
 def test_progress(quiet, session, rows, columns):
-    """All steps are shown, and in each of them what is done grows from near 0 to what there is."""
+    """All steps are shown, and in each of them what is done grows from near 0 to what there is. Pages come by 512."""
     session.execute("DROP TABLE IF EXISTS many; CREATE TABLE many (id int, two int, v vector(8))")
     session.execute(f"INSERT INTO many SELECT i, i % 2, ARRAY[sin(i), cos(i), sin(i * 7), cos(i * 3), sin(i * 5), i % 5, i % 7, i % 11] FROM generate_series(1, {rows}) i")
     seen = []
