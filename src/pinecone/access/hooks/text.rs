@@ -30,7 +30,8 @@ pub unsafe extern "C-unwind" fn without_secrets(
             return text;
         }
         let own = pg_sys::debug_query_string;
-        let sent = text == own || !own.is_null() && CStr::from_ptr(text) == CStr::from_ptr(own);
+        // Which ends where they differ: what a trigger runs for each row is not to measure a client's megabytes.
+        let sent = text == own || !own.is_null() && libc::strcmp(text, own) == 0;
         let message = (own, pg_sys::GetCurrentStatementStartTimestamp());
         if !own.is_null() && MASKED != message {
             MASKED = message;
