@@ -21,7 +21,7 @@ use conifer_pure::block::{Layout, NONE, Root, Tid, corrupted};
 use conifer_pure::fault::{Fault, state};
 use conifer_pure::index::directory::{self, Found as Keyed};
 use conifer_pure::index::{Entry, Key, MANY, Meta};
-use conifer_pure::insert::{Found, Inserter, Parent, Seen, Tree, Verdict, level_for};
+use conifer_pure::insert::{Found, Inserter, Parent, Seen, Verdict, level_for};
 use pgrx::prelude::*;
 use std::cell::RefCell;
 
@@ -181,21 +181,16 @@ impl Insertion<'_> {
         let known = self.known;
         let layout = &known.meta.layout;
         let Some(root) = entry.root else { return Ok(Placed::Changed) };
-        let mut near = self.inserter.parents().to_vec().into_iter();
-        let mut tree = Tree::new(&root, rest, if rest { u64::MAX } else { WALK });
+        let mut parents = self.inserter.parents(&root, rest, if rest { u64::MAX } else { WALK });
         let mut number = alloc::propose(self.index, layout, &[]);
         let mut tried = false;
         loop {
-            let parent = match near.next() {
-                Some(parent) => parent,
-                None => match tree.next(&mut self.blocks, layout)? {
-                    Some(parent) => parent,
-                    // Behind the gate, a graph that was found has an origin, and leaves with room.
-                    None if rest && !tried => {
-                        return Err(corrupted(format_args!("graph {} cannot be entered", root.graph)));
-                    }
-                    None => return Ok(Placed::Nowhere),
-                },
+            let Some(parent) = parents.next(&mut self.blocks, layout)? else {
+                // Behind the gate, a graph that was found has an origin, and leaves with room.
+                if rest && !tried {
+                    return Err(corrupted(format_args!("graph {} cannot be entered", root.graph)));
+                }
+                return Ok(Placed::Nowhere);
             };
             tried = true;
             if let Some(placed) = self.cling(entry, &parent, &mut number)? {

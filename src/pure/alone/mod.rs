@@ -10,7 +10,7 @@ use crate::block::{
 use crate::check::{Checker, Finding};
 use crate::fault::Result;
 use crate::graph::Params;
-use crate::insert::{Found, Inserter, Tree, Verdict, level_for};
+use crate::insert::{Found, Inserter, Verdict, level_for};
 use crate::mend::{Adoption, Astray, Mender};
 use crate::rotation::Rotation;
 use crate::search::Memory;
@@ -167,13 +167,9 @@ impl Alone {
     /// Finds a parent for a new node and gives it the anchor.
     fn adopt(&mut self, number: u32) -> Result<u32> {
         let Some(root) = self.root else { return Ok(NONE) };
-        let mut near = self.inserter.parents().to_vec().into_iter();
-        let mut tree = Tree::new(&root, true, u64::MAX);
+        let mut parents = self.inserter.parents(&root, true, u64::MAX);
         loop {
-            let next = match near.next() {
-                Some(parent) => Some(parent),
-                None => tree.next(&mut self.memory, &self.layout)?,
-            };
+            let next = parents.next(&mut self.memory, &self.layout)?;
             let parent = next.ok_or_else(|| corrupted("no parent for a new node"))?;
             let bytes = self.memory.block_mut(parent.to.number)?;
             if let Verdict::Change(change) = self.inserter.adopt(bytes, &parent, number)? {

@@ -337,7 +337,7 @@ impl<'a, S: Space> Builder<'a, S> {
     fn choose(&self, node: u32, level: u8, scratch: &mut Scratch) -> Plan {
         let Scratch { chosen, candidates, .. } = scratch;
         let width = self.links.list(node, level).width();
-        select(self.space, candidates, width, self.is_full(level), chosen);
+        select(self.space, candidates, width, self.params.least(level), chosen);
         Plan { node, level, edges: chosen.clone() }
     }
 
@@ -354,11 +354,6 @@ impl<'a, S: Space> Builder<'a, S> {
         split(self.space, candidates, list.width(), chosen, around);
         list.set(chosen.iter().map(|c| c.node));
         list.fill(around.iter().rev().map(|(c, _)| c.node));
-    }
-
-    /// Whether lists are filled up while they grow. Those above level 0 are: nothing fills them later.
-    fn is_full(&self, level: u8) -> bool {
-        level > 0 || self.params.lists == Lists::Full
     }
 
     fn edges(&self, node: u32, level: u8) -> impl Iterator<Item = Candidate> {
@@ -379,7 +374,7 @@ impl<'a, S: Space> Builder<'a, S> {
         }
         candidates.extend(self.edges(to, level));
         candidates.sort_unstable_by(Candidate::order);
-        select(self.space, candidates, list.width(), self.is_full(level), chosen);
+        select(self.space, candidates, list.width(), self.params.least(level), chosen);
         list.set(chosen.iter().map(|c| c.node));
     }
 }

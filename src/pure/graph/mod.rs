@@ -16,7 +16,7 @@
 //! of the nodes before it. Nodes of higher levels come first, so the entry point never moves; within a level
 //! the order is shuffled, which makes that of the table irrelevant.
 //!
-//! Lists stay as short as the pruning leaves them ([`Lists::Short`]), with room for back-links. The lanes that
+//! Lists stay about as short as the pruning leaves them ([`Lists::Short`]), with room for back-links. The lanes that
 //! are free in the end get edges to nodes two hops away in directions that have no edge yet ([`Fill::Angle`]).
 //! On real embeddings that cuts the hops for recall 0.99 by a quarter, with twice the candidates to 0.4; on a
 //! set without structure it is neutral.
@@ -119,6 +119,15 @@ impl Params {
         }
     }
 
+    /// How far lists of a level are filled up while they grow. Those above level 0 are to the end: nothing fills them later.
+    pub(crate) fn least(&self, level: u8) -> usize {
+        match (level, self.lists) {
+            (0, Lists::Short) => self.lanes / 4,
+            (0, Lists::Full) => self.lanes,
+            _ => self.m,
+        }
+    }
+
     fn within_ranges(self) -> Self {
         Self {
             m: self.m.clamp(2, 255),
@@ -140,7 +149,11 @@ impl Default for Params {
 /// How lists of level 0 are kept during the construction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lists {
-    /// As the pruning leaves them.
+    /// As the pruning leaves them, but for the nearest of the pruned in the first quarter.
+    ///
+    /// Where lengths differ by orders of magnitude, the pruning leaves two or three edges, which no fill makes good:
+    /// the recall of 4,000 x 64 with log-normal lengths (σ 2) at ef 40 is 0.65 without that quarter, 0.97 with an eighth,
+    /// 0.99 with it and with half. On embeddings lists are longer anyway, and recall and pages the same.
     Short,
     /// Filled up with the nearest of the pruned, as pgvector does.
     Full,

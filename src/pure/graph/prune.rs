@@ -3,28 +3,26 @@
 use super::beam::Candidate;
 use super::rows::Space;
 
-/// Chooses at most `width` of `candidates`, which ascend. With `full`, free places go to the nearest of
-/// those left out.
+/// Chooses at most `width` of `candidates`, which ascend. Of places up to `least`, those that are free go to the nearest
+/// of those left out.
 ///
 /// A tie leaves out: of equal points one is enough, the others are linked to it.
 pub(crate) fn select(
     space: &impl Space,
     candidates: &[Candidate],
     width: usize,
-    full: bool,
+    least: usize,
     chosen: &mut Vec<Candidate>,
 ) {
     chosen.clear();
-    if full && candidates.len() <= width {
+    if candidates.len() <= least.min(width) {
         chosen.extend_from_slice(candidates);
         return;
     }
     let mut left = Vec::new();
     split(space, candidates, width, chosen, &mut left);
-    if full {
-        left.truncate(width - chosen.len());
-        chosen.extend(left.iter().map(|(c, _)| c));
-    }
+    left.truncate(least.min(width).saturating_sub(chosen.len()));
+    chosen.extend(left.iter().map(|(c, _)| c));
 }
 
 /// The choice itself, into two empty lists: those chosen, and those left out with the place of the one that rules

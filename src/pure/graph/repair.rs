@@ -1,4 +1,9 @@
-//! Every node can be reached: those that cannot are given an edge from the nearest node that can.
+//! Every node can be reached: those that cannot are given an edge from a near node that can.
+//!
+//! A node gives few of its lanes for that ([`FEW`]). Under the inner product, most nodes of data that lies far from the
+//! origin are in nobody's list, and near to all of them are the same few. With all their lanes given away, those would
+//! no longer be linked to each other, and a search finds nobody else: of 4,000 x 128 whose mean is 100 times their
+//! deviation, 3,800 are unreachable, and the recall at ef 10 is 0.80 so and 1.00 with few.
 
 use super::beam::{Beam, Candidate, Inside};
 use super::control::{Control, Stopped};
@@ -13,7 +18,14 @@ struct Reached {
     edges: Vec<bool>,
     /// The nodes in the order they were reached.
     order: Vec<u32>,
+    /// How many lanes each node has given to others.
+    given: Vec<u8>,
 }
+
+/// A node gives so many of its lanes to nodes that cannot be reached, unless nobody else has one.
+const FEW: u8 = 4;
+/// How far down the lanes that were given somebody is looked for who has given fewer.
+const DEPTH: usize = 64;
 
 impl Reached {
     /// Adds a node and whatever can be reached from it.
@@ -45,6 +57,34 @@ impl Reached {
         }
         (kept..used).chain((0..kept).rev()).find(|i| !self.edges[start + i])
     }
+
+    /// As [`spare`](Self::spare), with its node, if that has given few.
+    fn gives(&self, graph: &Graph, node: u32) -> Option<(u32, usize)> {
+        let lane = if self.given[node as usize] < FEW { self.spare(graph, node) } else { None };
+        Some((node, lane?))
+    }
+
+    /// A lane of one of those near a node, or of those below them that cling to their lanes as it would.
+    fn near(&self, space: &impl Space, graph: &Graph, node: u32, near: &[Candidate]) -> Option<(u32, usize)> {
+        if let Some(found) = near.iter().find_map(|c| self.gives(graph, c.node)) {
+            return Some(found);
+        }
+        // Euclidean distance, less the node's own share: the nearest by inner product would be the same ones again.
+        let far = |other: u32| 2.0 * space.between(node, other) - space.between(other, other);
+        let nearest = |a: &u32, b: &u32| far(*a).total_cmp(&far(*b));
+        let mut at = near.iter().map(|c| c.node).min_by(nearest)?;
+        for _ in 0..DEPTH {
+            let start = at as usize * graph.lanes;
+            let below = graph.neighbours(at, 0).iter().enumerate();
+            let below = below.filter(|(lane, _)| self.edges[start + lane]).map(|(_, other)| *other);
+            at = below.min_by(nearest)?;
+            let found = self.gives(graph, at);
+            if found.is_some() {
+                return found;
+            }
+        }
+        None
+    }
 }
 
 /// Links the unreachable nodes of level 0, each from one of the `ef` nearest that a search finds.
@@ -61,6 +101,7 @@ pub(super) fn repair(
         nodes: vec![false; graph.len()],
         edges: vec![false; graph.base().len()],
         order: Vec::with_capacity(graph.len()),
+        given: vec![0; graph.len()],
     };
     reached.grow(graph, entry, control);
     let mut beam = Beam::default();
@@ -82,7 +123,7 @@ pub(super) fn repair(
             Candidate { node: entry, distance: space.between(node, entry) }
         };
         let near = beam.search(graph, &target, &[start], ef, 0);
-        let mut found = near.iter().find_map(|c| Some((c.node, reached.spare(graph, c.node)?)));
+        let mut found = reached.near(space, graph, node, near);
         while found.is_none() && anywhere < reached.order.len() {
             let node = reached.order[anywhere];
             found = reached.spare(graph, node).map(|lane| (node, lane));
@@ -103,6 +144,7 @@ pub(super) fn repair(
         };
         graph.base.all_mut()[start + lane] = node;
         reached.edges[start + lane] = true;
+        reached.given[from as usize] = reached.given[from as usize].saturating_add(1);
         reached.grow(graph, node, control);
         control.advance();
     }

@@ -29,13 +29,17 @@ impl Choice {
         let Self { edges, kept, rest } = self;
         if level > 0 {
             // Above, all count as kept, as in a graph that was built.
-            select(near, candidates, width, true, edges);
+            select(near, candidates, width, params.least(level), edges);
             *kept = edges.len();
             return;
         }
         edges.clear();
         rest.clear();
         split(near, candidates, width, edges, rest);
+        if !full {
+            let more = params.least(level).saturating_sub(edges.len()).min(rest.len());
+            edges.extend(rest.drain(..more).map(|(c, _)| c));
+        }
         *kept = edges.len();
         if *kept == width || !full && params.fill == Fill::None {
             return;

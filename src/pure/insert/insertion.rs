@@ -1,10 +1,13 @@
 //! One new row, from the search to the last back-link.
 
+use super::below::Below;
 use super::choose::Choice;
 use super::find::{Finder, Reach};
-use super::link::{Change, FEW, Linker, Parent, Verdict, same};
+use super::link::{Change, Linker, Parent, Verdict, same};
 use super::near::{Near, Seen};
+use super::parents::Parents;
 use super::stored::Stored;
+use super::tree::Tree;
 use crate::block::{BlockMut, Header, Layout, Root, Tid};
 use crate::fault::Result;
 use crate::graph::{Candidate, Lists, Params};
@@ -50,7 +53,10 @@ pub struct Inserter {
     candidates: Vec<Candidate>,
     /// By level.
     plans: Vec<Plan>,
-    parents: Vec<Parent>,
+    /// Who was found, as parents: the neighbours first.
+    parents: Vec<Seen>,
+    /// Of those that were found, the nearest by what [`Below`] goes by.
+    below: Option<Seen>,
     /// Where the last search has entered level 0 from the one above.
     entered: Vec<u32>,
     far: bool,
@@ -75,6 +81,7 @@ impl Inserter {
             candidates: vec![],
             plans: vec![],
             parents: vec![],
+            below: None,
             entered: vec![],
             far: false,
             layout,
@@ -87,16 +94,20 @@ impl Inserter {
     /// As [`Stored::of`].
     pub fn start(&mut self, rotation: &Rotation, vector: &[f32]) -> Result<()> {
         self.vector = Stored::of(&self.layout, rotation, vector)?;
-        self.plans.iter_mut().for_each(Plan::clear);
-        self.parents.clear();
+        self.clear();
         Ok(())
     }
 
     /// As [`start`](Self::start), with the vector of a node that is there, for more levels of it.
     pub fn start_stored(&mut self, vector: &Stored) {
         self.vector.clone_from(vector);
+        self.clear();
+    }
+
+    fn clear(&mut self) {
         self.plans.iter_mut().for_each(Plan::clear);
         self.parents.clear();
+        self.below = None;
     }
 
     /// The vector as it will be stored.
@@ -122,8 +133,7 @@ impl Inserter {
     /// # Errors
     /// Corrupted blocks, and whatever comes from the pages.
     pub fn find(&mut self, pages: &mut impl Pages, root: Option<Root>, level: u8) -> Result<Found> {
-        self.plans.iter_mut().for_each(Plan::clear);
-        self.parents.clear();
+        self.clear();
         let Some(root) = root else { return Ok(Found::Place) };
         let Self { finder, vector, .. } = self;
         finder.start(vector, root.graph);
@@ -157,7 +167,7 @@ impl Inserter {
         while self.plans.len() <= at {
             self.plans.push(Plan::new(&self.layout));
         }
-        let Self { finder, vector, params, candidates, plans, parents, .. } = self;
+        let Self { finder, vector, params, candidates, plans, parents, below, .. } = self;
         finder.candidates(vector, candidates);
         let plan = &mut plans[at];
         std::mem::swap(&mut plan.near, &mut finder.near);
@@ -175,11 +185,11 @@ impl Inserter {
                 !self.entered.is_empty() && !nearest.into_iter().any(|number| self.entered.contains(&number));
             let kept = &choice.edges[..choice.kept];
             let rest = candidates.iter().filter(|c| !kept.contains(c));
+            *below = near.nearest(vector.decoded(), candidates).map(|node| near.seen[node as usize]);
             let near = kept.iter().chain(rest).map(|c| near.seen[c.node as usize]);
             // Of the dead, only the origin stays in any case.
             let dead = finder.dead.iter().copied().filter(|seen| seen.number == origin);
-            parents.extend(near.clone().map(|to| Parent { to, anchors: FEW, instead: None }));
-            parents.extend(near.chain(dead).map(|to| Parent { to, anchors: usize::MAX, instead: None }));
+            parents.extend(near.chain(dead));
         }
     }
 
@@ -188,11 +198,10 @@ impl Inserter {
         self.plans.get(usize::from(level)).map_or(&[], |plan| &plan.edges)
     }
 
-    /// Who can become its parent, the best first: the neighbours and others that were found, first if they have few
-    /// anchors, then in any case; then the origin, if it is dead. If none of them has room, a [`Tree`](super::Tree)
-    /// knows more.
-    pub fn parents(&self) -> &[Parent] {
-        &self.parents
+    /// Who can become its parent in the graph with that root. For `dead` and `most` see [`Tree::new`].
+    pub fn parents(&self, root: &Root, dead: bool, most: u64) -> Parents {
+        let below = Below::new(&self.layout, &self.vector, self.below);
+        Parents::new(self.parents.clone(), below, Tree::new(root, dead, most))
     }
 
     /// Makes the bytes of a block that of the new node on a level. Of the header that [`Stored::header`] makes, the

@@ -2,7 +2,8 @@
 //!
 //! - `stored`: a vector as a block holds it ([`Stored`]). `find`: the search. `near`: what it has found, with
 //!   vectors. `choose`: which of that become edges.
-//! - `link`: how an edge gets into a block that is there ([`Change`]). `tree`: parents where those have no room ([`Tree`]).
+//! - `link`: how an edge gets into a block that is there ([`Change`]). `below`: parents where those have many children
+//!   (`Below`). `tree`: parents where nobody near has room (`Tree`). `parents`: the order of all ([`Parents`]).
 //! - `insertion`: the order of events ([`Inserter`]).
 //!
 //! Nothing here writes pages. Whoever has them calls, for a new row:
@@ -10,7 +11,7 @@
 //! 1. [`Inserter::start`] with its vector, [`level_for`] with a random number, [`Inserter::find`]. If that finds
 //!    the [same](Found::Same) vector, the row goes into the chain of that node, and that is all. If it is to be on level 0
 //!    alone but is [far](Inserter::is_far), the search is made again for level 1.
-//! 2. For each of [`Inserter::parents`], and then of what a [`Tree`] gives, until one takes it: with its block and a new one locked,
+//! 2. For each of [`Inserter::parents`], until one takes it: with its block and a new one locked,
 //!    [`Inserter::adopt`]. A [`Change`] is carried out by [`Inserter::apply`], and the new block on level 0 is
 //!    [written](Inserter::write) with the parent in `down`, both at once. Only the first node of a graph has none.
 //! 3. For each level from 1 to its own, a new block is written, with the block below in `down`.
@@ -35,11 +36,13 @@
 //! An insertion reads 165 blocks, changes 13 others, and takes about 0.3 ms of a busy CPU. What a graph that has only
 //! grown loses is what lanes of old nodes are filled with: it was near when they came.
 
+mod below;
 mod choose;
 pub(crate) mod find;
 mod insertion;
 pub(crate) mod link;
 pub(crate) mod near;
+mod parents;
 mod stored;
 #[cfg(test)]
 mod tests;
@@ -51,5 +54,7 @@ pub(crate) use insertion::reach;
 pub use insertion::{Edge, Found, Inserter, level_for};
 pub use link::{Change, Parent, Verdict};
 pub use near::Seen;
+pub use parents::Parents;
 pub use stored::Stored;
-pub use tree::Tree;
+#[cfg(test)]
+pub(crate) use tree::Tree;

@@ -88,6 +88,17 @@ impl Near {
         out.extend(nodes.map(|node| Candidate { node, distance: self.distance(vector, node) }));
         out.sort_unstable_by(Candidate::order);
     }
+
+    /// The candidate that is nearest to a vector by the Euclidean distance where they are in the order of the inner
+    /// product; else the first.
+    pub(crate) fn nearest(&self, vector: &[f32], candidates: &[Candidate]) -> Option<u32> {
+        if self.metric != Metric::InnerProduct || self.plain.is_some() {
+            return candidates.first().map(|c| c.node);
+        }
+        let distance = |c: &&Candidate| self.kernels.l2_squared(vector, self.vector(c.node));
+        let nearest = candidates.iter().min_by(|a, b| distance(a).total_cmp(&distance(b)));
+        nearest.map(|c| c.node)
+    }
 }
 
 impl Space for Near {

@@ -93,7 +93,7 @@ fn refuses() {
     inserter.start(&rotation, &[1.0; 5]).unwrap();
     let mut none = Sample::built(Metric::Cosine, points(1, 5, 1), 0);
     assert_eq!(inserter.find(&mut none.index.memory, None, 3).unwrap(), Found::Place);
-    assert!(inserter.edges(0).is_empty() && inserter.parents().is_empty() && inserter.edges(9).is_empty());
+    assert!(inserter.edges(0).is_empty() && inserter.edges(9).is_empty());
 }
 
 #[test]
@@ -243,7 +243,10 @@ fn strangers_are_left_alone() {
     let mut inserter = Inserter::new(sample.layout, &params(Metric::L2));
     inserter.start(&sample.rotation, &sample.rows[170]).unwrap();
     inserter.find(&mut sample.index.memory, sample.index.root, 0).unwrap();
-    let (edge, parent) = (inserter.edges(0)[0], inserter.parents()[0]);
+    let root = sample.index.root.unwrap();
+    let mut parents = inserter.parents(&root, false, 0);
+    let parent = parents.next(&mut sample.index.memory, &sample.layout).unwrap().unwrap();
+    let edge = inserter.edges(0)[0];
     assert_eq!(edge.to, parent.to);
     let bytes = sample.index.memory.block_mut(edge.to.number).unwrap();
     assert!(matches!(inserter.link(bytes, &edge, 5000).unwrap(), Verdict::Change(_)));
@@ -266,7 +269,9 @@ fn stale_roots() {
     inserter.start(&sample.rotation, &sample.rows[170]).unwrap();
     let root = sample.index.root.unwrap();
     inserter.find(&mut sample.index.memory, Some(Root { graph: 9, ..root }), 0).unwrap();
-    assert!(inserter.edges(0).is_empty() && inserter.parents().is_empty());
+    let mut parents = inserter.parents(&root, false, 0);
+    assert!(parents.next(&mut sample.index.memory, &sample.layout).unwrap().is_none());
+    assert!(inserter.edges(0).is_empty());
     // The entry has become another node's block: the origin is there still.
     let entry = sample.index.memory.block_mut(root.entry).unwrap();
     entry[6] = State::Free as u8;

@@ -9,6 +9,7 @@ use super::visited::Visited;
 use super::waiting::Waiting;
 use crate::block::{BlockRef, ChainRef, Layout, NONE, Root, State, Tid, corrupted};
 use crate::fault::Result;
+use crate::metric::Metric;
 use crate::rotation::Rotation;
 use std::collections::HashSet;
 
@@ -48,10 +49,14 @@ impl Width {
     /// reached late, by the number of hops.
     pub fn of(layout: &Layout, ef: usize, rows: Option<usize>) -> Self {
         let ef = ef.max(rows.unwrap_or(0) * 3 / 2).max(1);
+        // Graphs of inner products are no better than pgvector's.
+        let product = layout.metric() == Metric::InnerProduct;
         match layout.shape() {
             Some(shape) if shape.bits() == 1 => {
-                Self { nodes: (ef * 3).div_ceil(5) + 2, least: ef, hops: 5 * ef + 40 }
+                let nodes = if product { ef } else { (ef * 3).div_ceil(5) };
+                Self { nodes: nodes + 2, least: ef, hops: 5 * ef + 40 }
             }
+            Some(_) if product => Self { nodes: (ef * 3).div_ceil(2), least: ef, hops: usize::MAX },
             // Estimates are next to exact.
             Some(_) => Self { nodes: ef, least: ef, hops: usize::MAX },
             // They are distances; some more makes up for graphs that are no better than pgvector's.

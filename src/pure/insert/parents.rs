@@ -1,0 +1,45 @@
+//! Who can become the parent of a new node, the best first.
+
+use super::below::Below;
+use super::link::{FEW, Parent};
+use super::near::Seen;
+use super::tree::Tree;
+use crate::block::Layout;
+use crate::fault::Result;
+use crate::search::Pages;
+
+/// Nodes that a search has found, if they have few anchors; then those of few anchors below them; then the found ones in
+/// any case; and then whoever has room.
+#[derive(Debug)]
+pub struct Parents {
+    found: Vec<Seen>,
+    few: usize,
+    below: Below,
+    any: usize,
+    tree: Tree,
+}
+
+impl Parents {
+    pub(super) fn new(found: Vec<Seen>, below: Below, tree: Tree) -> Self {
+        Self { found, few: 0, below, any: 0, tree }
+    }
+
+    /// The next one, as if the last had refused; none if there are no more.
+    ///
+    /// # Errors
+    /// Corrupted blocks, and whatever comes from the pages.
+    pub fn next(&mut self, pages: &mut impl Pages, layout: &Layout) -> Result<Option<Parent>> {
+        if let Some(to) = self.found.get(self.few) {
+            self.few += 1;
+            return Ok(Some(Parent { to: *to, anchors: FEW, instead: None }));
+        }
+        if let Some(parent) = self.below.next(pages, layout)? {
+            return Ok(Some(parent));
+        }
+        if let Some(to) = self.found.get(self.any) {
+            self.any += 1;
+            return Ok(Some(Parent { to: *to, anchors: usize::MAX, instead: None }));
+        }
+        self.tree.next(pages, layout)
+    }
+}
