@@ -67,8 +67,12 @@ class Cluster:
         _dev_cluster("resume", self.name)
 
     def connect(self, dbname: str, **options) -> psycopg.Connection:
-        """Open a session; every statement is its own transaction unless `autocommit=False`."""
+        """Open a session; every statement is its own transaction unless `autocommit=False`.
+
+        Nothing is prepared unless a test says so: a plan that is kept does not heed a `SET enable_…` that comes later.
+        """
         options.setdefault("autocommit", True)
+        options.setdefault("prepare_threshold", 1 << 30)
         options.setdefault("user", self.env["PGUSER"])
         return psycopg.connect(host=self.env["PGHOST"], port=self.env["PGPORT"], dbname=dbname, **options)
 

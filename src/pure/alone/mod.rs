@@ -52,6 +52,8 @@ pub struct Effort {
     pub tried: u64,
     /// Nodes that got another parent because no search came to them.
     pub hung: u64,
+    /// Nodes that got a block on level 1 for that.
+    pub raised: u64,
     /// Blocks whose lanes were mended, and those that were read for it.
     pub mended: u64,
     /// As `mended`.
@@ -150,17 +152,22 @@ impl Alone {
         self.link(0, number, parent)?;
         let mut down = number;
         for level in 1..=level {
-            let (number, version) = self.allocate()?;
-            let header = self.inserter.header(self.graph, level, version, Tid::default(), down);
-            self.inserter.write(&header, self.memory.block_mut(number)?)?;
-            self.link(level, number, NONE)?;
-            down = number;
+            down = self.raise(level, down)?;
         }
         match &mut self.root {
             None => self.root = Some(Root { entry: down, level, origin: number, graph: self.graph }),
             Some(root) if level > root.level => (root.entry, root.level) = (down, level),
             Some(_) => {}
         }
+        Ok(number)
+    }
+
+    /// Gives the inserter's node a block on a level, above the block `down`.
+    fn raise(&mut self, level: u8, down: u32) -> Result<u32> {
+        let (number, version) = self.allocate()?;
+        let header = self.inserter.header(self.graph, level, version, Tid::default(), down);
+        self.inserter.write(&header, self.memory.block_mut(number)?)?;
+        self.link(level, number, NONE)?;
         Ok(number)
     }
 
@@ -262,8 +269,23 @@ impl Alone {
             }
         }
         let mut astray = Astray::new(self.layout);
+        let mut raised = HashSet::new();
         for number in self.numbers().filter(|number| !gone(*number)) {
-            if astray.is(&mut self.memory, root, number)? {
+            let header = self.header(number)?;
+            if matches!(header.state, State::Live | State::Dead) && header.level > 0 {
+                raised.insert(header.down);
+            }
+        }
+        for number in self.numbers().filter(|number| !gone(*number)) {
+            let mut is_astray = astray.is(&mut self.memory, root, number)?;
+            if is_astray && root.level > 0 && !raised.contains(&number) {
+                self.inserter.start_stored(astray.vector());
+                self.inserter.find(&mut self.memory, Some(root), 1)?;
+                self.raise(1, number)?;
+                self.effort.raised += 1;
+                is_astray = astray.is(&mut self.memory, root, number)?;
+            }
+            if is_astray {
                 self.hang(&mut adoption, number, astray.ends(), &gone)?;
             }
         }

@@ -194,6 +194,21 @@ impl Bench {
             self.recall("75 % killed and mended", &mut index, &left);
             self.shape(&mut index);
         }
+        if self.wants("thirds") {
+            let mut index = self.build(&all, 2 * n);
+            self.recall("built", &mut index, &all);
+            for third in 0..3 {
+                let goes = |row: u32| row % 3 == third;
+                index.kill(|tid| goes(tid.block)).unwrap();
+                self.mend(&mut index);
+                let left: Vec<u32> = all.iter().copied().filter(|row| !goes(*row)).collect();
+                self.recall("a third killed and mended", &mut index, &left);
+                let gone: Vec<u32> = all.iter().copied().filter(|row| goes(*row)).collect();
+                self.insert(&mut index, &gone);
+                self.recall("and inserted again", &mut index, &all);
+            }
+            self.shape(&mut index);
+        }
         if self.wants("cycles") {
             // A fifth of the rows is away at any time.
             let (mut there, mut away): (Vec<u32>, Vec<u32>) =

@@ -2,7 +2,7 @@
 
 use super::near::Near;
 use crate::graph::fill::angles;
-use crate::graph::prune::{select, split};
+use crate::graph::prune::split;
 use crate::graph::{Candidate, Fill, Lists, Params};
 
 /// Chooses by the rules of the build; keeps its memory.
@@ -27,15 +27,20 @@ impl Choice {
         let full = params.lists == Lists::Full;
         let width = if level > 0 { params.m } else { params.lanes };
         let Self { edges, kept, rest } = self;
-        if level > 0 {
-            // Above, all count as kept, as in a graph that was built.
-            select(near, candidates, width, params.least(level), edges);
-            *kept = edges.len();
-            return;
-        }
         edges.clear();
         rest.clear();
         split(near, candidates, width, edges, rest);
+        if level > 0 {
+            // Above, all count as kept, as in a graph that was built.
+            if params.fill == Fill::Angle && rest.len() > width - edges.len() {
+                angles(near, rest, width, edges);
+            } else {
+                rest.truncate(width - edges.len());
+                edges.extend(rest.iter().map(|(c, _)| *c));
+            }
+            *kept = edges.len();
+            return;
+        }
         if !full {
             let more = params.least(level).saturating_sub(edges.len()).min(rest.len());
             edges.extend(rest.drain(..more).map(|(c, _)| c));

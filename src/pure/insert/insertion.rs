@@ -247,10 +247,14 @@ impl Inserter {
     }
 
     fn decide(&mut self, bytes: &[u8], seen: &Seen, number: u32, anchors: Option<usize>) -> Result<Verdict> {
-        let Self { layout, linker, finder, params, .. } = self;
+        let Self { layout, linker, finder, params, plans, .. } = self;
         let Some(block) = same(layout, bytes, seen)? else { return Ok(Verdict::Gone) };
-        let width = if seen.level > 0 { params.m } else { layout.lanes() };
-        linker.decide(&block, finder.target(), number, width, anchors, &|_| false)
+        if seen.level > 0
+            && let Some(plan) = plans.get(usize::from(seen.level))
+        {
+            return linker.decide_above(&block, finder.target(), number, params.m, &plan.near, &|_| false);
+        }
+        linker.decide(&block, finder.target(), number, layout.lanes(), anchors, &|_| false)
     }
 
     /// Writes a change into the bytes it was made for, which must not have changed since.

@@ -1,4 +1,4 @@
-//! What becomes of a block when an edge to another node is to go into it.
+//! What becomes of a block on level 0 when an edge to another node is to go into it.
 //!
 //! Lanes before `kept` hold the edges that pruning has kept, those behind fill. A new edge is one that is kept.
 //! It takes an empty lane. If there is none, a lane that fills gives way: the first, as the least useful stands
@@ -95,8 +95,8 @@ pub(crate) struct Linker {
     node: Vec<f32>,
     here: Target,
     /// Distances of the neighbours from the node, and from the new one.
-    near: Vec<f32>,
-    new: Vec<f32>,
+    pub(super) near: Vec<f32>,
+    pub(super) new: Vec<f32>,
 }
 
 /// What was seen, if the block is still that.
@@ -180,7 +180,7 @@ impl Linker {
     }
 
     /// Estimates the distances of all neighbours.
-    fn measure(&mut self, block: &BlockRef<'_>, target: &Target) -> Result<()> {
+    pub(super) fn measure(&mut self, block: &BlockRef<'_>, target: &Target) -> Result<()> {
         let Self { here, node, near, new, .. } = self;
         block.own().decode(node);
         here.set_stored(node);

@@ -2,7 +2,7 @@
 //!
 //! - `stored`: a vector as a block holds it ([`Stored`]). `find`: the search. `near`: what it has found, with
 //!   vectors. `choose`: which of that become edges.
-//! - `link`: how an edge gets into a block that is there ([`Change`]). `below`: parents where those have many children
+//! - `link`: how an edge gets into a block that is there ([`Change`]); `above`, into one above level 0. `below`: parents where those have many children
 //!   (`Below`). `tree`: parents where nobody near has room (`Tree`). `parents`: the order of all ([`Parents`]).
 //! - `insertion`: the order of events ([`Inserter`]).
 //!
@@ -36,6 +36,7 @@
 //! An insertion reads 165 blocks, changes 13 others, and takes about 0.3 ms of a busy CPU. What a graph that has only
 //! grown loses is what lanes of old nodes are filled with: it was near when they came.
 
+mod above;
 mod below;
 mod choose;
 pub(crate) mod find;

@@ -4,57 +4,86 @@
 //! finds edges near the nodes that are left, which are of their own clusters: the anchors still lead to each of them, but by
 //! ways that no search takes. Whoever is not found goes onto level 1, so that its cluster is entered there. If that does not
 //! help, it gets an anchor from where the search for it ends.
+//!
+//! The search is as narrow as those of `hnsw.ef_search` 10. What a wider one comes to, users of the default may still miss.
 
 use crate::block::{BlockRef, Layout, Root, State};
 use crate::fault::Result;
-use crate::insert::find::Reach;
-use crate::insert::{Finder, Stored};
-use crate::search::Pages;
+use crate::insert::Stored;
+use crate::insert::link::inner_distances;
+use crate::search::target::Target;
+use crate::search::{Order, Pages, Reach, Search, Width};
 
 /// Looks for nodes as searches do; keeps its memory.
 #[derive(Debug)]
 pub struct Astray {
     layout: Layout,
     vector: Stored,
-    finder: Finder,
+    target: Target,
+    estimates: Vec<f32>,
+    /// The node's nearest neighbours, by what its lanes say.
+    near: Vec<(f32, u32)>,
+    search: Search,
     /// What the last search has found instead, by distance, the nearest last.
     ends: Vec<(f32, u32)>,
 }
 
-/// Width of the searches that have to come to a node: less than the default of `hnsw.ef_search`.
-const WIDTH: usize = 32;
+/// The `hnsw.ef_search` of a search that has to come to a node.
+const EF: usize = 10;
+/// So many of its neighbours are as good: then the search has come to the right place, and where vectors tell each other
+/// badly apart nobody can ask for more.
+const NEAR: usize = 8;
 
 impl Astray {
     /// For the blocks of a layout.
     pub fn new(layout: Layout) -> Self {
-        Self { vector: Stored::default(), finder: Finder::new(layout), ends: vec![], layout }
+        Self {
+            vector: Stored::default(),
+            target: Target::new(&layout),
+            estimates: vec![],
+            near: vec![],
+            search: Search::new(layout),
+            ends: vec![],
+            layout,
+        }
     }
 
-    /// Whether a node on level 0 cannot be found by its vector. False if the block is no living one.
+    /// Whether a search for the vector of a node on level 0 comes neither to it nor to any of its nearest neighbours.
+    /// False if the block is no living one.
     ///
     /// # Errors
     /// Corrupted blocks, and whatever comes from the pages.
     pub fn is(&mut self, pages: &mut impl Pages, root: Root, number: u32) -> Result<bool> {
-        let Self { layout, vector, finder, ends } = self;
+        let Self { layout, vector, target, estimates, near, search, ends } = self;
         ends.clear();
+        near.clear();
         let there = pages.read(number, |bytes| -> Result<bool> {
             let block = BlockRef::new(layout, bytes)?;
             let header = block.header();
+            if header.state != State::Live || header.level > 0 || header.graph != root.graph {
+                return Ok(false);
+            }
             vector.copy(layout, header, &block.own());
-            Ok(header.state == State::Live && header.level == 0 && header.graph == root.graph)
+            target.set_stored(vector.decoded());
+            inner_distances(&block, target, estimates)?;
+            near.extend(block.neighbours().map(|(lane, other)| (estimates[lane], other)));
+            Ok(true)
         })??;
         if !there {
             return Ok(false);
         }
-        finder.start(vector, root.graph);
-        finder.descend(pages, vector, root, 0)?;
-        finder.level(pages, vector, 0, Reach { pool: WIDTH, least: 0, most: usize::MAX })?;
-        if finder.near.seen.iter().any(|seen| seen.number == number) {
-            return Ok(false);
+        near.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+        near.truncate(NEAR);
+        let width = Width::of(layout, EF, None);
+        search.start_stored(vector.decoded(), root, Reach::Near(width), Order::Once);
+        while let Some(hit) = search.next(pages)? {
+            if hit.number == number || near.iter().any(|(_, other)| *other == hit.number) {
+                return Ok(false);
+            }
+            ends.push((hit.distance, hit.number));
         }
-        let mut found = vec![];
-        finder.candidates(vector, &mut found);
-        ends.extend(found.iter().rev().map(|c| (c.distance, finder.near.seen[c.node as usize].number)));
+        ends.dedup_by_key(|end| end.1);
+        ends.reverse();
         Ok(true)
     }
 

@@ -177,12 +177,14 @@ impl Mender {
     /// # Errors
     /// Corrupted bytes.
     pub fn link(&mut self, bytes: &[u8], edge: &Edge, doomed: &impl Fn(u32) -> bool) -> Result<Verdict> {
-        let Self { layout, linker, finder, params, seen: Some(seen), .. } = self else {
+        let Self { layout, linker, finder, params, near, seen: Some(seen), .. } = self else {
             return Ok(Verdict::Gone);
         };
         let Some(block) = same(layout, bytes, &edge.to)? else { return Ok(Verdict::Gone) };
-        let width = if seen.level > 0 { params.m } else { layout.lanes() };
-        linker.decide(&block, finder.target(), seen.number, width, None, doomed)
+        if seen.level > 0 {
+            return linker.decide_above(&block, finder.target(), seen.number, params.m, near, doomed);
+        }
+        linker.decide(&block, finder.target(), seen.number, layout.lanes(), None, doomed)
     }
 
     /// Writes a change into the bytes it was made for, which must not have changed since.

@@ -237,6 +237,17 @@ impl Search {
         order: Order,
     ) -> Result<()> {
         self.target.set(rotation, vector)?;
+        self.restart(root, reach, order);
+        Ok(())
+    }
+
+    /// As [`start`](Self::start), with a stored vector, decoded.
+    pub(crate) fn start_stored(&mut self, rotated: &[f32], root: Root, reach: Reach, order: Order) {
+        self.target.set_stored(rotated);
+        self.restart(Some(root), reach, order);
+    }
+
+    fn restart(&mut self, root: Option<Root>, reach: Reach, order: Order) {
         (self.root, self.order, self.all) = (root, order, reach == Reach::All);
         self.hop.blind = self.all;
         if let Reach::Near(width) = reach {
@@ -252,7 +263,6 @@ impl Search {
         (self.given, self.last, self.highest) = (0, f64::NEG_INFINITY, f64::NEG_INFINITY);
         (self.farthest, self.effort) = (f32::NEG_INFINITY, Effort::default());
         self.limit = Limit::default();
-        Ok(())
     }
 
     /// Limits the search that was started last.
