@@ -52,6 +52,33 @@ def spies(session) -> None:
         session.execute(f"CREATE VIEW evil.{table} AS SELECT 'mine' AS project_id, evil.now() AS name")
 
 
+def calls(world, key) -> list[str]:
+    """Every kind of statement that people and keys make."""
+    return [
+        "SELECT * FROM public.pc_query('a', public.vector_in('[1,1]', 0, -1), namespace => 'n1', include_values => true)",
+        "SELECT * FROM public.pc_query('a', id => 'n1-1', namespace => 'n1')",
+        "SELECT * FROM public.pc_fetch('a', '{n1-1}', namespace => 'n1')",
+        "SELECT * FROM public.pc_list('a', namespace => 'n1', prefix => 'n')",
+        "SELECT public.pc_describe_index_stats('a')",
+        """SELECT public.pc_upsert('a', '[{"id": "n1-1", "values": [1, 1]}]', 'n1')""",
+        "SELECT public.pc_delete('a', '{none}', namespace => 'n1')",
+        "SELECT public.pc_delete('a', delete_all => true, namespace => 'n9')",
+        "SELECT public.pc_list_indexes()", "SELECT public.pc_has_index('a')", "SELECT public.pc_describe_index('a')",
+        "SELECT public.pc_create_index('fresh', 2)", "SELECT public.pc_configure_index('fresh', tags => '{}')",
+        "SELECT public.pc_delete_index('fresh')", "SELECT public.pc_whoami()", "SELECT public.pc_list_projects()",
+        "SELECT public.pc_describe_project('own')", "SELECT public.pc_create_project('fresh')",
+        "SELECT public.pc_delete_project('fresh')", "SELECT public.pc_list_members()", "SELECT public.pc_list_api_keys()",
+        "SELECT public.pc_create_api_key('fresh', indexes => '{a}')",
+        f"SELECT public.pc_update_api_key('{key[0]}', name => 'spied on')", f"SELECT public.pc_describe_api_key('{key[0]}')",
+        f"SELECT public.pc_rotate_api_key('{key[0]}')",
+        f"SELECT public.pc_grant_role('{world.stranger}', 'ProjectViewer', 'own')",
+        f"SELECT public.pc_revoke_role('{world.stranger}', 'ProjectViewer', 'own')",
+        "SELECT public.pc_set_default_role(NULL)", "SELECT public.pc_sync_roles()", "SELECT public.pc_audit()",
+        "SELECT public.pc_security_report()",
+        f"SELECT namespace FROM {world.tables['a']}", "SELECT name FROM pc.index_reg", "SELECT name FROM pc.index_description",
+    ]
+
+
 def test_names_in_a_hostile_search_path(world, mallory):
     """With her operators, functions and views before the server's, no statement of ours runs any."""
     spies(mallory)
@@ -63,30 +90,7 @@ def test_names_in_a_hostile_search_path(world, mallory):
         for session in (one, pooled, owner, viewer):
             if session is not pooled:
                 session.execute("SET search_path = evil, pg_catalog, public; SET conifer.project = 'own'")
-            calls = [
-                "SELECT * FROM public.pc_query('a', public.vector_in('[1,1]', 0, -1), namespace => 'n1', include_values => true)",
-                "SELECT * FROM public.pc_query('a', id => 'n1-1', namespace => 'n1')",
-                "SELECT * FROM public.pc_fetch('a', '{n1-1}', namespace => 'n1')",
-                "SELECT * FROM public.pc_list('a', namespace => 'n1', prefix => 'n')",
-                "SELECT public.pc_describe_index_stats('a')",
-                """SELECT public.pc_upsert('a', '[{"id": "n1-1", "values": [1, 1]}]', 'n1')""",
-                "SELECT public.pc_delete('a', '{none}', namespace => 'n1')",
-                "SELECT public.pc_delete('a', delete_all => true, namespace => 'n9')",
-                "SELECT public.pc_list_indexes()", "SELECT public.pc_has_index('a')", "SELECT public.pc_describe_index('a')",
-                "SELECT public.pc_create_index('fresh', 2)", "SELECT public.pc_configure_index('fresh', tags => '{}')",
-                "SELECT public.pc_delete_index('fresh')", "SELECT public.pc_whoami()", "SELECT public.pc_list_projects()",
-                "SELECT public.pc_describe_project('own')", "SELECT public.pc_create_project('fresh')",
-                "SELECT public.pc_delete_project('fresh')", "SELECT public.pc_list_members()", "SELECT public.pc_list_api_keys()",
-                "SELECT public.pc_create_api_key('fresh', indexes => '{a}')",
-                f"SELECT public.pc_update_api_key('{key[0]}', name => 'spied on')", f"SELECT public.pc_describe_api_key('{key[0]}')",
-                f"SELECT public.pc_rotate_api_key('{key[0]}')",
-                f"SELECT public.pc_grant_role('{world.stranger}', 'ProjectViewer', 'own')",
-                f"SELECT public.pc_revoke_role('{world.stranger}', 'ProjectViewer', 'own')",
-                "SELECT public.pc_set_default_role(NULL)", "SELECT public.pc_sync_roles()", "SELECT public.pc_audit()",
-                "SELECT public.pc_security_report()",
-                f"SELECT namespace FROM {world.tables['a']}", "SELECT name FROM pc.index_reg", "SELECT name FROM pc.index_description",
-            ]
-            for call in calls:
+            for call in calls(world, key):
                 if session is pooled:
                     session.execute("SELECT public.pc_use_key(%s)", [key[1]])
                 said = state(session, call)
@@ -95,6 +99,33 @@ def test_names_in_a_hostile_search_path(world, mallory):
                     assert said is None, call
                 session.execute("ROLLBACK") if session is pooled else None
     assert world.db.execute("SELECT DISTINCT who, what FROM evil.seen").fetchall() == []
+
+
+def test_temporary_tables_in_front(world):
+    """Temporary relations come before all others unless a path names them last: views of the names of ours and the
+    server's, which tell who reads them, are read by nobody and change no answer."""
+    world.db.execute("CREATE SCHEMA evil; CREATE TABLE evil.seen (who text, what text)")
+    world.db.execute("GRANT ALL ON evil.seen TO PUBLIC; GRANT USAGE ON SCHEMA evil TO PUBLIC")
+    names = [row[0] for row in world.db.execute("""SELECT DISTINCT relname FROM pg_class
+        WHERE relnamespace::regnamespace::text IN ('pc', 'pc_auth', 'pg_catalog') AND relkind IN ('r', 'v')""")]
+    key = world.key("behind", namespaces='{"a": ["n1"]}')
+    try:
+        with world.login(key[0]) as one, world.login(world.people["OrgOwner"]) as owner:
+            for session in (one, owner):
+                session.execute("SET conifer.project = 'own'")
+                before = [state(session, call) for call in calls(world, key)]
+                session.execute("""CREATE FUNCTION pg_temp.tell(what text) RETURNS text LANGUAGE plpgsql AS $$
+                    BEGIN INSERT INTO evil.seen VALUES (current_user, what); RETURN what; END $$""")
+                for relation in names:
+                    session.execute(f"""CREATE TEMP VIEW "{relation}" AS SELECT pg_temp.tell('{relation}') AS name""")
+                session.execute("SELECT * FROM api_key")
+                assert session.execute("DELETE FROM evil.seen RETURNING what").fetchall() == [("api_key",)]
+                after = [state(session, call) for call in calls(world, key)]
+                different = [at for at in zip(calls(world, key), before, after) if at[1] != at[2]]
+                assert different == [], (session.info.user, different)
+                assert session.execute("SELECT DISTINCT who, what FROM evil.seen").fetchall() == []
+    finally:
+        world.db.execute("DROP SCHEMA evil CASCADE")
 
 
 DEEDS = {

@@ -178,6 +178,35 @@ fn far_clusters_are_joined() {
     }
 }
 
+/// Near to all are the same few by the inner product. They must find each other, whoever else hangs on them.
+#[test]
+fn data_far_from_its_centre() {
+    let mut noise = Noise(6);
+    let mut points = noise.gaussian(2020, 64);
+    points.iter_mut().flatten().for_each(|x| *x += 10.0);
+    let queries = points.split_off(2000);
+    let arena = arena(Metric::InnerProduct, &points);
+    let graph = built(&arena, &Params::for_options(Metric::InnerProduct, 16, 64));
+    let recall = recall(&graph, &arena, &queries, 20);
+    assert!(recall >= 0.99, "{recall}");
+}
+
+/// Pruning leaves few edges where lengths differ by orders of magnitude.
+#[test]
+fn all_lengths() {
+    let mut noise = Noise(7);
+    let mut points = noise.gaussian(2020, 32);
+    for point in &mut points {
+        let length = (2.0 * noise.normal()).exp();
+        point.iter_mut().for_each(|x| *x *= length);
+    }
+    let queries = points.split_off(2000);
+    let arena = arena(Metric::L2, &points);
+    let graph = built(&arena, &Params::default());
+    let recall = recall(&graph, &arena, &queries, 40);
+    assert!(recall >= 0.9, "{recall}");
+}
+
 #[test]
 fn equal_vectors() {
     let arena = arena(Metric::L2, &vec![vec![0.5; 3]; 10_000]);

@@ -1,6 +1,7 @@
 //! Rows added to graphs that were built, to others that were added, and to none.
 
 use super::link::{FEW, Linker};
+use super::near::Near;
 use super::*;
 use crate::alone::samples::{METRICS, Sample, params, points, tid};
 use crate::block::{ANCHOR, BlockMut, BlockRef, Buffer, Layout, NONE, Options, Root, State, Tid};
@@ -217,6 +218,71 @@ fn one_is_given_up_for_another() {
     let few = &all[..=FEW];
     assert_eq!(Case::new(Lists::Short, 32, 32, few).link(40, 9.0, Some(FEW)), None);
     assert!(Case::new(Lists::Short, 32, 32, &few[1..]).link(40, 9.0, Some(FEW)).is_some());
+}
+
+/// Above level 0, that goes which another is near to, not the farthest.
+#[test]
+fn ways_to_far_nodes_stay() {
+    let rotation = Rotation::new(64, 1);
+    let above = |axis: usize, length: f32, known: bool| {
+        let mut case = Case::new(Lists::Short, 32, 32, &[]);
+        let at = |axis: usize, length: f32| {
+            let mut x = vec![0.0; 64];
+            x[axis] = length;
+            Stored::of(&case.layout, &rotation, &x).unwrap()
+        };
+        // 120 lies behind 115.
+        case.vectors[20] = at(15, 28.0);
+        let (node, new) = (at(0, 0.0), at(axis, length));
+        let mut block = BlockMut::new(&case.layout, case.buffer.bytes_mut()).unwrap();
+        block.encode_lane(20, 120, &mut case.linker.coder, node.decoded(), case.vectors[20].decoded());
+        let mut near = Near::new(&case.layout);
+        let mut buffer = Buffer::new(case.layout.block_bytes());
+        for (number, vector) in (100..).zip(&case.vectors).filter(|(number, _)| known || *number != 120) {
+            let seen = Seen { number, version: 1, level: 1, graph: 1, dead: false };
+            let mut block = BlockMut::new(&case.layout, buffer.bytes_mut()).unwrap();
+            block.format(&vector.header(1, 1, 1, Tid::default(), NONE), vector.bytes());
+            near.push(seen, &BlockRef::new(&case.layout, buffer.bytes()).unwrap().own());
+        }
+        let mut target = Target::new(&case.layout);
+        target.set_stored(new.decoded());
+        let block = BlockRef::new(&case.layout, case.buffer.bytes()).unwrap();
+        match case.linker.decide_above(&block, &target, 999, 32, &near, &|_| false).unwrap() {
+            Verdict::Change(change) => Some(change.lane),
+            _ => None,
+        }
+    };
+    assert_eq!(above(40, 20.0, true), Some(20));
+    assert_eq!(above(40, 50.0, true), Some(20));
+    // Of which nothing is known, nothing is said to be near; then the farthest goes.
+    assert_eq!(above(40, 20.0, false), Some(31));
+    assert_eq!(above(40, 50.0, false), None);
+    // 110 lies behind the new node, but 120 is farther.
+    assert_eq!(above(10, 9.0, false), Some(10));
+    assert_eq!(above(10, 9.0, true), Some(20));
+    // The new node lies behind 131, and farther than 120; or nearer than that.
+    assert_eq!(above(31, 40.0, true), None);
+    assert_eq!(above(24, 27.5, true), Some(20));
+}
+
+/// Where all cling to the same few, those keep most of their lanes for each other.
+#[test]
+fn few_anchors_each() {
+    let mut seed = points(600, 64, 9);
+    // The mean is about ten times the deviation.
+    seed.iter_mut().flatten().for_each(|x| *x += 10.0);
+    let mut sample = Sample::built(Metric::InnerProduct, seed, 1);
+    sample.insert(1..600);
+    sample.check();
+    let mut anchors = std::collections::HashMap::<u32, usize>::new();
+    for number in sample.index.numbers().collect::<Vec<_>>() {
+        let header = sample.index.header(number).unwrap();
+        if header.level == 0 && header.state == State::Live && header.down != NONE {
+            *anchors.entry(header.down).or_default() += 1;
+        }
+    }
+    let most = anchors.values().max().unwrap();
+    assert!(*most <= FEW + 1, "{most} anchors");
 }
 
 /// A neighbour that becomes a child keeps its lane.
