@@ -127,13 +127,9 @@ impl Alone {
 
     /// Adds a row; returns its node's block.
     pub fn insert(&mut self, vector: &[f32], tid: Tid) -> Result<u32> {
-        let mut level = level_for(self.uniform(), self.params.step);
+        let level = level_for(self.uniform(), self.params.step);
         self.inserter.start(&self.rotation, vector)?;
-        let mut found = self.inserter.find(&mut self.memory, self.root, level)?;
-        if level == 0 && self.inserter.is_far() {
-            level = 1;
-            found = self.inserter.find(&mut self.memory, self.root, level)?;
-        }
+        let found = self.inserter.find(&mut self.memory, self.root, level)?;
         if let Found::Same(same) = found {
             let next = self.header(same.number)?.chain;
             let (number, version) = self.allocate()?;

@@ -130,10 +130,12 @@ impl Bench {
 
     /// How nodes of level 0 look in the mean.
     fn shape(&self, index: &mut Alone) {
-        let (mut nodes, mut used, mut kept, mut depth) = (0, 0, 0, 0);
+        let (mut nodes, mut above, mut used, mut kept, mut depth) = (0, 0, 0, 0, 0);
         let (mut anchors, mut most) = (std::collections::HashMap::<u32, usize>::new(), 0);
         for number in index.numbers().collect::<Vec<_>>() {
             let mut header = index.header(number).unwrap();
+            let node = matches!(header.state, State::Live | State::Dead);
+            above += usize::from(node && header.level > 0);
             if header.level == 0 && header.state == State::Live {
                 nodes += 1;
                 used += usize::from(header.used);
@@ -150,7 +152,7 @@ impl Bench {
         }
         let n = f64::from(nodes);
         println!(
-            "  {nodes} nodes, {:.1} of {:.1} lanes kept; {} parents, {} with more than 16 anchors; {:.1} deep, at most {most}",
+            "  {nodes} nodes, {above} blocks above, {:.1} of {:.1} lanes kept; {} parents, {} with more than 16 anchors; {:.1} deep, at most {most}",
             kept as f64 / n,
             used as f64 / n,
             anchors.len(),

@@ -97,11 +97,6 @@ impl Finder {
         Ok(())
     }
 
-    /// Blocks that the search of the next level begins with.
-    pub(crate) fn entries(&self) -> impl Iterator<Item = u32> {
-        self.down.iter().map(|guess| guess.number)
-    }
-
     /// Looks around on a level, from where the search of the one above has ended.
     pub(crate) fn level(
         &mut self,

@@ -57,13 +57,7 @@ pub struct Inserter {
     parents: Vec<Seen>,
     /// Of those that were found, the nearest by what [`Below`] goes by.
     below: Option<Seen>,
-    /// Where the last search has entered level 0 from the one above.
-    entered: Vec<u32>,
-    far: bool,
 }
-
-/// Of the nearest nodes of a new one, so many are looked at for one on level 1.
-const COVER: usize = 64;
 
 impl Inserter {
     /// For the blocks of a layout, by the parameters of the build: those of
@@ -82,8 +76,6 @@ impl Inserter {
             plans: vec![],
             parents: vec![],
             below: None,
-            entered: vec![],
-            far: false,
             layout,
         }
     }
@@ -115,13 +107,6 @@ impl Inserter {
         &self.vector
     }
 
-    /// Whether the last search has entered level 0 far from the new node, which should be on level 1 then whatever
-    /// [`level_for`] says: nodes that lie apart from all others would be found less and less as those die that they were
-    /// found by. Where levels are many, chance is enough.
-    pub fn is_far(&self) -> bool {
-        self.far && self.params.step > COVER
-    }
-
     /// Blocks that the last search has read.
     pub fn reads(&self) -> u64 {
         self.finder.reads
@@ -139,14 +124,9 @@ impl Inserter {
         finder.start(vector, root.graph);
         let top = level.min(root.level);
         finder.descend(pages, vector, root, top)?;
-        self.far = false;
         for level in (0..=top).rev() {
             let Self { layout, finder, vector, params, .. } = self;
             let reach = reach(layout, params, level);
-            self.entered.clear();
-            if level < root.level {
-                self.entered.extend(finder.entries());
-            }
             finder.level(pages, vector, level, reach)?;
             if level == 0 && finder.near.seen.is_empty() {
                 finder.from(pages, vector, root.origin, reach)?;
@@ -180,9 +160,6 @@ impl Inserter {
         };
         edges.extend(choice.edges.iter().enumerate().map(edge));
         if level == 0 {
-            let nearest = candidates.iter().take(COVER).map(|c| near.seen[c.node as usize].number);
-            self.far =
-                !self.entered.is_empty() && !nearest.into_iter().any(|number| self.entered.contains(&number));
             let kept = &choice.edges[..choice.kept];
             let rest = candidates.iter().filter(|c| !kept.contains(c));
             *below = near.nearest(vector.decoded(), candidates).map(|node| near.seen[node as usize]);
