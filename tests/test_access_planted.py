@@ -111,7 +111,8 @@ def test_temporary_tables_in_front(world):
     key = world.key("behind", namespaces='{"a": ["n1"]}')
     try:
         with world.login(key[0]) as one, world.login(world.people["OrgOwner"]) as owner:
-            for session in (one, owner):
+            assert state(one, "CREATE FUNCTION pg_temp.tell() RETURNS int LANGUAGE sql AS 'SELECT 1'") == "42501"
+            for session in (owner,):
                 session.execute("SET conifer.project = 'own'")
                 before = [state(session, call) for call in calls(world, key)]
                 session.execute("""CREATE FUNCTION pg_temp.tell(what text) RETURNS text LANGUAGE plpgsql AS $$
