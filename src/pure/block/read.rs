@@ -146,6 +146,11 @@ impl<'a> BlockRef<'a> {
         (0..self.used()).filter_map(|lane| Some((lane, self.neighbour(lane)?)))
     }
 
+    /// The nodes that have an anchor here.
+    pub fn children(&self) -> impl Iterator<Item = u32> + '_ {
+        self.neighbours().filter(|(lane, _)| self.is_anchor(*lane)).map(|(_, child)| child)
+    }
+
     fn check_own(&self) -> Result<()> {
         let mut own = vec![0.0; self.own.len()];
         self.own.decode(&mut own);

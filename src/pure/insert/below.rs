@@ -72,9 +72,7 @@ impl Below {
         children.clear();
         pages.read(from.number, |bytes| -> Result<()> {
             let block = BlockRef::new(layout, bytes)?;
-            children.extend(
-                block.neighbours().filter(|(lane, _)| block.is_anchor(*lane)).map(|(_, child)| child),
-            );
+            children.extend(block.children());
             Ok(())
         })?
     }
@@ -103,7 +101,7 @@ impl Below {
                 Some(plain) => plain.distance(vector, child),
                 None => kernels.l2_squared(vector, child),
             };
-            let few = block.neighbours().filter(|(lane, _)| block.is_anchor(*lane)).count() <= FEW;
+            let few = block.children().count() <= FEW;
             let dead = header.state == State::Dead;
             let seen = Seen { number, version: header.version, level: 0, graph: from.graph, dead };
             Ok(Some((if distance.is_nan() { f32::INFINITY } else { distance }, seen, few)))

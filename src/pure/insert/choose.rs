@@ -8,10 +8,10 @@ use crate::graph::{Candidate, Fill, Lists, Params};
 /// Chooses by the rules of the build; keeps its memory.
 #[derive(Debug, Default)]
 pub(crate) struct Choice {
-    /// Those chosen: first those that the pruning keeps, ascending, then those that fill, the first to give way
-    /// in front.
+    /// Those chosen: first those that the pruning keeps, ascending; then the nearest others, if it keeps fewer than a
+    /// list has at least; then those that fill, the first to give way in front.
     pub(crate) edges: Vec<Candidate>,
-    /// How many were kept.
+    /// How many are not there to fill.
     pub(crate) kept: usize,
     rest: Vec<(Candidate, u8)>,
 }

@@ -134,7 +134,7 @@ impl Linker {
     ) -> Result<Verdict> {
         let (kept, used) = (usize::from(block.header().kept), block.used());
         let anchor = anchors.is_some();
-        let full = |most| (0..used).filter(|lane| block.is_anchor(*lane)).count() > most;
+        let full = |most| block.children().count() > most;
         if anchors.is_some_and(full) {
             return Ok(Verdict::Stay);
         }

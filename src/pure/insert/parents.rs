@@ -1,7 +1,7 @@
 //! Who can become the parent of a new node, the best first.
 
 use super::below::Below;
-use super::link::{FEW, Parent};
+use super::link::{FEW, Parent, same};
 use super::near::Seen;
 use super::tree::Tree;
 use crate::block::Layout;
@@ -19,6 +19,11 @@ pub struct Parents {
     tree: Tree,
 }
 
+/// Whether a node is what it was and has few anchors.
+fn takes(layout: &Layout, bytes: &[u8], to: &Seen) -> Result<bool> {
+    Ok(same(layout, bytes, to)?.is_some_and(|block| block.children().count() <= FEW))
+}
+
 impl Parents {
     pub(super) fn new(found: Vec<Seen>, below: Below, tree: Tree) -> Self {
         Self { found, few: 0, below, any: 0, tree }
@@ -29,9 +34,12 @@ impl Parents {
     /// # Errors
     /// Corrupted blocks, and whatever comes from the pages.
     pub fn next(&mut self, pages: &mut impl Pages, layout: &Layout) -> Result<Option<Parent>> {
-        if let Some(to) = self.found.get(self.few) {
+        while let Some(to) = self.found.get(self.few).copied() {
             self.few += 1;
-            return Ok(Some(Parent { to: *to, anchors: FEW, instead: None }));
+            // Most often the first takes it. After that, none is locked in vain.
+            if self.few == 1 || pages.read(to.number, |bytes| takes(layout, bytes, &to))?? {
+                return Ok(Some(Parent { to, anchors: FEW, instead: None }));
+            }
         }
         if let Some(parent) = self.below.next(pages, layout)? {
             return Ok(Some(parent));

@@ -57,9 +57,8 @@ impl Tree {
                 if !node || (header.graph, header.level, header.down) != (*graph, 0, parent) {
                     return Ok(None);
                 }
-                let children = block.neighbours().filter(|(lane, _)| block.is_anchor(*lane));
                 let before = open.len();
-                open.extend(children.map(|(_, child)| (child, number)));
+                open.extend(block.children().map(|child| (child, number)));
                 let is_dead = header.state == State::Dead;
                 let can = !is_dead || *dead || parent == NONE;
                 let to = Seen { number, version: header.version, level: 0, graph: *graph, dead: is_dead };

@@ -194,8 +194,7 @@ impl Adoption {
             pages.read(number, |bytes| -> Result<()> {
                 let block = BlockRef::new(layout, bytes)?;
                 if (block.header().graph, block.header().level) == (child.graph, 0) {
-                    let anchors = block.neighbours().filter(|(lane, _)| block.is_anchor(*lane));
-                    let others = anchors.map(|(_, other)| other).filter(|other| *other != child.number);
+                    let others = block.children().filter(|other| *other != child.number);
                     wide.extend(others.map(|other| (other, Some(number))));
                 }
                 Ok(())
