@@ -57,21 +57,19 @@ impl Astray {
         let Self { layout, vector, target, estimates, near, search, ends } = self;
         ends.clear();
         near.clear();
-        let there = pages.read(number, |bytes| -> Result<bool> {
+        let there = pages.read(number, |bytes| -> Result<Option<f32>> {
             let block = BlockRef::new(layout, bytes)?;
             let header = block.header();
             if header.state != State::Live || header.level > 0 || header.graph != root.graph {
-                return Ok(false);
+                return Ok(None);
             }
             vector.copy(layout, header, &block.own());
             target.set_stored(vector.decoded());
             inner_distances(&block, target, estimates)?;
             near.extend(block.neighbours().map(|(lane, other)| (estimates[lane], other)));
-            Ok(true)
+            Ok(Some(target.distance(&block.own())))
         })??;
-        if !there {
-            return Ok(false);
-        }
+        let Some(own) = there else { return Ok(false) };
         near.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
         near.truncate(NEAR);
         let width = Width::of(layout, EF, None);
@@ -84,7 +82,10 @@ impl Astray {
         }
         ends.dedup_by_key(|end| end.1);
         ends.reverse();
-        Ok(true)
+        // Under the inner product others may be nearer to it than it is itself, and than whoever it knows: then the search
+        // is right, and there is nothing to learn from it.
+        let nearest = near.first().map_or(own, |near| near.0.min(own));
+        Ok(ends.last().is_none_or(|end| nearest < end.0))
     }
 
     /// The vector that the last search was for.

@@ -7,7 +7,7 @@ use crate::fault::state;
 use crate::graph::Metric;
 use crate::insert::{Inserter, Tree, Verdict};
 use crate::plain::{Form, Plain};
-use crate::search::Pages;
+use crate::search::{Pages, Reach, Width};
 use proptest::prelude::*;
 use std::collections::HashSet;
 use std::sync::{Mutex, OnceLock};
@@ -80,6 +80,35 @@ fn lives_on() {
             let after = sample.recall(30);
             assert!(after >= before - 0.05, "{metric:?} {dim}: {before}, then {after}");
         }
+    }
+}
+
+/// Under the inner product, all others may be nearer to a node than it is itself: that no search for its vector comes to it is
+/// no loss, and no reason to give the lanes of those that it comes to away for anchors.
+#[test]
+fn the_long_are_no_place_for_the_short() {
+    let mut rows = points(800, 16, 3);
+    for (at, row) in rows.iter_mut().enumerate() {
+        row.iter_mut().for_each(|x| *x = 0.3 * *x + at as f32 / 50.0);
+    }
+    let mut sample = Sample::built(Metric::InnerProduct, rows, 400);
+    for round in 0..10 {
+        let end = 40 * round + 40;
+        sample.kill(|row| row < end);
+        sample.index.mend().unwrap();
+        clean(&mut sample);
+        sample.insert(360 + end..400 + end);
+    }
+    let effort = sample.index.effort;
+    assert!(effort.raised + effort.hung < 40, "{} raised, {} hung", effort.raised, effort.hung);
+    for row in (400..800).step_by(25) {
+        let query = sample.rows[row].clone();
+        let found = sample.search(&query, Reach::Near(Width::of(&sample.layout, 10, None)));
+        let mut all = sample.there.clone();
+        let product = |row: usize| query.iter().zip(&sample.rows[row]).map(|(a, b)| a * b).sum::<f32>();
+        all.sort_by(|a, b| product(*b).total_cmp(&product(*a)));
+        let right = found.iter().take(10).filter(|row| all[..10].contains(row)).count();
+        assert!(right > 7, "{row}: {right}");
     }
 }
 
