@@ -113,7 +113,7 @@ impl Insertion<'_> {
 
     fn run(&mut self, vector: &[f32]) -> Result<()> {
         self.inserter.start(&self.known.rotation, vector)?;
-        let level = level_for(uniform(), self.known.meta.params().step);
+        let mut level = level_for(uniform(), self.known.meta.params().step);
         let mut gate = Gate::enter(self.index);
         let mut rest = None;
         for _ in 0..ATTEMPTS {
@@ -131,6 +131,7 @@ impl Insertion<'_> {
                         return Ok(());
                     }
                 }
+                Found::Place if level == 0 && self.inserter.is_far() => level = 1,
                 Found::Place => match self.base(&entry, rest.is_some())? {
                     Placed::At(base, parent) => return self.rest(&entry, level, base, parent),
                     Placed::Changed => {}

@@ -127,9 +127,13 @@ impl Alone {
 
     /// Adds a row; returns its node's block.
     pub fn insert(&mut self, vector: &[f32], tid: Tid) -> Result<u32> {
-        let level = level_for(self.uniform(), self.params.step);
+        let mut level = level_for(self.uniform(), self.params.step);
         self.inserter.start(&self.rotation, vector)?;
-        let found = self.inserter.find(&mut self.memory, self.root, level)?;
+        let mut found = self.inserter.find(&mut self.memory, self.root, level)?;
+        if found == Found::Place && level == 0 && self.inserter.is_far() {
+            level = 1;
+            found = self.inserter.find(&mut self.memory, self.root, level)?;
+        }
         if let Found::Same(same) = found {
             let next = self.header(same.number)?.chain;
             let (number, version) = self.allocate()?;

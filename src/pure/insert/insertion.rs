@@ -11,6 +11,7 @@ use super::tree::Tree;
 use crate::block::{BlockMut, Header, Layout, Root, Tid};
 use crate::fault::Result;
 use crate::graph::{Candidate, Lists, Params};
+use crate::metric::Metric;
 use crate::rotation::Rotation;
 use crate::search::Pages;
 
@@ -57,7 +58,14 @@ pub struct Inserter {
     parents: Vec<Seen>,
     /// Of those that were found, the nearest by what [`Below`] goes by.
     below: Option<Seen>,
+    /// Whether the last search has entered level 0 far away.
+    far: bool,
 }
+
+/// A new node is far from level 1 if nobody there is near by the side of that many of its neighbours on level 0.
+const COVER: usize = 32;
+/// So many times as far, as squared distances go.
+const FAR: f32 = 4.0;
 
 impl Inserter {
     /// For the blocks of a layout, by the parameters of the build: those of
@@ -76,6 +84,7 @@ impl Inserter {
             plans: vec![],
             parents: vec![],
             below: None,
+            far: false,
             layout,
         }
     }
@@ -107,6 +116,13 @@ impl Inserter {
         &self.vector
     }
 
+    /// Whether the last search, for level 0 alone, has entered it much farther from the new node than its neighbours are.
+    /// Then the node belongs on level 1, whatever [`level_for`] says: a cluster that came as a whole and has nobody there
+    /// would be found less and less as those that came after it take the lanes that led to it.
+    pub fn is_far(&self) -> bool {
+        self.far
+    }
+
     /// Blocks that the last search has read.
     pub fn reads(&self) -> u64 {
         self.finder.reads
@@ -124,6 +140,8 @@ impl Inserter {
         finder.start(vector, root.graph);
         let top = level.min(root.level);
         finder.descend(pages, vector, root, top)?;
+        let entered = finder.near.reach(vector.decoded(), 1).filter(|_| top == 0 && root.level > 0);
+        self.far = false;
         for level in (0..=top).rev() {
             let Self { layout, finder, vector, params, .. } = self;
             let reach = reach(layout, params, level);
@@ -137,6 +155,13 @@ impl Inserter {
                 return Ok(Found::Same(same));
             }
             self.plan(level, root.origin);
+        }
+        if let (Some(entered), Some(Plan { near, .. })) = (entered, self.plans.first()) {
+            let around = match self.layout.metric() {
+                Metric::InnerProduct => near.reach(self.vector.decoded(), COVER),
+                _ => self.candidates.get(COVER - 1).map(|c| c.distance),
+            };
+            self.far = around.is_some_and(|around| entered > FAR * around);
         }
         Ok(Found::Place)
     }

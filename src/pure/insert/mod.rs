@@ -10,6 +10,7 @@
 //!
 //! 1. [`Inserter::start`] with its vector, [`level_for`] with a random number, [`Inserter::find`]. If that finds
 //!    the [same](Found::Same) vector, the row goes into the chain of that node, and that is all.
+//!    If it is to be on level 0 alone but is [far](Inserter::is_far), the search is made again for level 1.
 //! 2. For each of [`Inserter::parents`], until one takes it: with its block and a new one locked,
 //!    [`Inserter::adopt`]. A [`Change`] is carried out by [`Inserter::apply`], and the new block on level 0 is
 //!    [written](Inserter::write) with the parent in `down`, both at once. Only the first node of a graph has none.

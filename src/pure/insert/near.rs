@@ -89,6 +89,17 @@ impl Near {
         out.sort_unstable_by(Candidate::order);
     }
 
+    /// Squared Euclidean distance from a vector to so many of them; none if there are fewer, and for plain values, whose
+    /// distances are all kinds.
+    pub(crate) fn reach(&self, vector: &[f32], nodes: usize) -> Option<f32> {
+        if self.plain.is_some() || self.seen.len() < nodes {
+            return None;
+        }
+        let distance = |node: u32| self.kernels.l2_squared(vector, self.vector(node));
+        let mut all: Vec<f32> = (0..self.seen.len() as u32).map(distance).collect();
+        Some(*all.select_nth_unstable_by(nodes.checked_sub(1)?, f32::total_cmp).1)
+    }
+
     /// The candidate that is nearest to a vector by the Euclidean distance where they are in the order of the inner
     /// product; else the first.
     pub(crate) fn nearest(&self, vector: &[f32], candidates: &[Candidate]) -> Option<u32> {

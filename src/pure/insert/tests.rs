@@ -3,13 +3,14 @@
 use super::link::{FEW, Linker};
 use super::near::Near;
 use super::*;
+use crate::alone::Alone;
 use crate::alone::samples::{METRICS, Sample, params, points, tid};
 use crate::block::{ANCHOR, BlockMut, BlockRef, Buffer, Layout, NONE, Options, Root, State, Tid};
 use crate::fault::state;
 use crate::graph::{Lists, Metric, Params};
 use crate::rotation::Rotation;
 use crate::search::target::Target;
-use crate::search::{Pages, Reach};
+use crate::search::{Order, Pages, Reach, Search, Width};
 use proptest::prelude::*;
 use std::sync::OnceLock;
 
@@ -33,6 +34,43 @@ fn grows() {
                 assert!(reads / nodes < 90, "{reads} for {nodes}");
             }
         }
+    }
+}
+
+/// Clusters that lie apart and come one after the other are found: each has somebody on level 1, and few more are there
+/// than by chance.
+#[test]
+fn clusters_come_in_a_row() {
+    let (clusters, each, dim) = (30, 60, 16);
+    let n = clusters * each;
+    let (centers, around) = (points(10 * clusters, dim, 5), points(n, dim, 7));
+    let row = |i: usize| centers[10 * (i / each)].iter().zip(&around[i]).map(|(c, x)| 3.0 * c + 0.02 * x);
+    let mut rows: Vec<Vec<f32>> = (0..n).map(|i| row(i).collect()).collect();
+    for row in &mut rows {
+        // The longest would be nearest to everyone under the inner product.
+        let length = row.iter().map(|x| x * x).sum::<f32>().sqrt();
+        row.iter_mut().for_each(|x| *x /= length);
+    }
+    for metric in METRICS {
+        let layout = Layout::choose(dim, metric, Options::default()).unwrap();
+        let (rotation, params) = (Rotation::new(dim, 1), Params::for_options(metric, 16, 64));
+        let mut index = Alone::new(layout, rotation.clone(), &params, 2 * n as u32);
+        for (i, row) in rows.iter().enumerate() {
+            index.insert(row, tid(i)).unwrap();
+        }
+        assert_eq!(index.check().unwrap(), []);
+        let above = index.numbers().collect::<Vec<_>>();
+        let above = above.into_iter().filter(|number| index.header(*number).unwrap().level > 0).count();
+        assert!(above < 3 * n / params.step + clusters, "{metric:?}: {above}");
+        let mut search = Search::new(layout);
+        let mut lost = 0;
+        for i in (0..n).step_by(7) {
+            let reach = Reach::Near(Width::of(&layout, 10, None));
+            search.start(&rotation, &rows[i], index.root, reach, Order::Once).unwrap();
+            let hit = search.next(&mut index.memory).unwrap().unwrap();
+            lost += usize::from(hit.tid.block as usize / each != i / each);
+        }
+        assert!(lost == 0, "{metric:?}: {lost}");
     }
 }
 
