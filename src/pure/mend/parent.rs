@@ -14,7 +14,7 @@ use crate::insert::link::{FEW, Linker, inner_distances, same};
 use crate::insert::{Change, Parent, Seen, Stored, Verdict};
 use crate::search::Pages;
 use crate::search::target::Target;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 /// Looks for parents; keeps its memory from one node to the next.
 #[derive(Debug)]
@@ -30,6 +30,9 @@ pub struct Adoption {
     neighbours: Vec<(f32, u32)>,
     /// Those that were, and are no descendants, with their depths.
     again: Vec<(u32, Seen)>,
+    /// The depths of nodes on the ways from these, none for those that cannot be the parent; and the last way.
+    depths: HashMap<u32, Option<u32>>,
+    way: Vec<u32>,
     /// Where the way up goes on, and where it came from.
     up: u32,
     below: u32,
@@ -85,6 +88,8 @@ impl Adoption {
             seen: None,
             neighbours: vec![],
             again: vec![],
+            depths: HashMap::new(),
+            way: vec![],
             up: NONE,
             below: NONE,
             wide: VecDeque::new(),
@@ -104,6 +109,7 @@ impl Adoption {
         self.wide.clear();
         neighbours.clear();
         self.again.clear();
+        self.depths.clear();
         let block = BlockRef::new(layout, bytes)?;
         let header = block.header();
         let node = matches!(header.state, State::Live | State::Dead) && header.level == 0;
@@ -132,6 +138,7 @@ impl Adoption {
         (self.seen, self.child, self.up, self.steps, self.last) = (None, number, NONE, 0, None);
         self.wide.clear();
         self.again.clear();
+        self.depths.clear();
         let block = BlockRef::new(layout, bytes)?;
         let header = block.header();
         if header.state != State::Live || header.level > 0 || header.down == NONE {
@@ -208,22 +215,38 @@ impl Adoption {
         Ok(self.last.take())
     }
 
-    /// How many nodes are above one; none if the child is among them.
-    fn depth(&self, pages: &mut impl Pages, from: Look, child: Seen) -> Result<Option<u32>> {
-        let (mut at, mut depth) = (from, 0);
-        while at.down != NONE {
-            if at.down == child.number {
-                return Ok(None);
+    /// How many nodes are above one; none if the child is among them, or if they are so many that nobody should go that way
+    /// for each neighbour of each child: rows that come in order can make a tree that is a list.
+    fn depth(&mut self, pages: &mut impl Pages, from: Look, child: Seen) -> Result<Option<u32>> {
+        self.way.clear();
+        let mut at = from;
+        let known = loop {
+            if at.seen.number == child.number {
+                break None;
+            }
+            if let Some(known) = self.depths.get(&at.seen.number) {
+                break *known;
+            }
+            self.way.push(at.seen.number);
+            if at.down == NONE {
+                // One less than the depth of the origin.
+                break Some(u32::MAX);
+            }
+            if self.way.len() > LONGEST as usize {
+                break None;
             }
             match look(&self.layout, pages, at.down, child.graph)? {
                 Some(next) => at = next,
                 // Not a way to the origin: nobody knows.
-                None => return Ok(None),
+                None => break None,
             }
-            depth += 1;
-            circle(pages, depth, child.number)?;
-        }
-        Ok((at.seen.number != child.number).then_some(depth))
+        };
+        let Self { way, depths, .. } = self;
+        let all = (1..)
+            .zip(way.iter().rev())
+            .map(|(more, number)| (*number, known.map(|depth| depth.wrapping_add(more))));
+        depths.extend(all);
+        Ok(depths.get(&from.seen.number).copied().flatten())
     }
 
     /// What a block's bytes must become so that it is the parent. [`Verdict::Stay`]: it cannot be.
@@ -286,7 +309,7 @@ impl Adoption {
 /// otherwise make it longer and longer.
 const DEEP: u32 = 24;
 
-/// Steps up to which nobody asks how many blocks there are.
+/// Steps up to which nobody asks how many blocks there are, and most of a way up from a neighbour.
 const LONGEST: u32 = 1000;
 
 /// An error after more steps than there are blocks.

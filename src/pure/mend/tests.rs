@@ -3,11 +3,11 @@
 use super::*;
 use crate::alone::samples::{METRICS, Sample, params, points};
 use crate::block::{BlockRef, Header, Layout, Options, State};
-use crate::fault::state;
+use crate::fault::{Result, state};
 use crate::graph::Metric;
 use crate::insert::{Inserter, Tree, Verdict};
 use crate::plain::{Form, Plain};
-use crate::search::{Pages, Reach, Width};
+use crate::search::{Memory, Pages, Reach, Width};
 use proptest::prelude::*;
 use std::collections::HashSet;
 use std::sync::{Mutex, OnceLock};
@@ -257,6 +257,54 @@ proptest! {
         }
         let _ = sample.index.check().unwrap();
     }
+}
+
+/// Memory that counts.
+struct Counted<'a>(&'a mut Memory, u64);
+
+impl Pages for Counted<'_> {
+    fn blocks(&self) -> u32 {
+        self.0.blocks()
+    }
+
+    fn read<R>(&mut self, number: u32, look: impl FnOnce(&[u8]) -> R) -> Result<R> {
+        self.1 += 1;
+        self.0.read(number, look)
+    }
+}
+
+/// Rows in the order of their only coordinate make a tree that is a list. Nobody goes up all of it for each neighbour.
+#[test]
+fn lists_of_parents_are_not_gone_up() {
+    let n = 6000;
+    let mut sample = Sample::built(Metric::L2, (0..n).map(|i| vec![i as f32]).collect(), 0);
+    sample.insert(0..n);
+    sample.kill(|row| row % 500 == 499);
+    let (layout, doomed) = (sample.layout, sample.index.doomed().unwrap());
+    let gone = |number| doomed.contains(&number);
+    let mut adoption = Adoption::new(layout);
+    let (mut adopted, mut deepest) = (0, 0);
+    for number in sample.index.numbers().filter(|number| !gone(*number)).collect::<Vec<_>>().into_iter().rev()
+    {
+        let bytes = sample.index.memory.block_mut(number).unwrap();
+        if !adoption.start(number, bytes, &gone).unwrap() {
+            continue;
+        }
+        let mut pages = Counted(&mut sample.index.memory, 0);
+        let mut parents = HashSet::new();
+        while let Some(parent) = adoption.next(&mut pages, &gone).unwrap() {
+            if parent.instead.is_some() || parents.len() > 20 {
+                break;
+            }
+            parents.insert(parent.to.number);
+        }
+        assert!(!parents.is_empty());
+        adopted += 1;
+        deepest = deepest.max(pages.1);
+    }
+    assert!(adopted > 8 && deepest < 3000, "{adopted}: {deepest}");
+    sample.index.mend().unwrap();
+    clean(&mut sample);
 }
 
 /// A circle of parents is an error and not a loop.
