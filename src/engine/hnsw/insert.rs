@@ -22,6 +22,7 @@ use conifer_pure::fault::{Fault, state};
 use conifer_pure::index::directory::{self, Found as Keyed};
 use conifer_pure::index::{Entry, Key, MANY, Meta};
 use conifer_pure::insert::{Found, Inserter, Parent, Seen, Verdict, level_for};
+use conifer_pure::search::Pages;
 use pgrx::prelude::*;
 use std::cell::RefCell;
 
@@ -266,6 +267,20 @@ impl Insertion<'_> {
             let mut change = held.change();
             roots::set(change.root(page), at, &Entry { root: Some(higher), ..found });
             change.finish()?;
+            // Level 1 has come to be. Whoever is near the origin is to be found by it.
+            if now.level == 0 && now.entry == now.origin {
+                self.lift(higher)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts the origin onto level 1, if it is alive. Of all others, whoever has no block there may die meanwhile and be gone.
+    fn lift(&mut self, root: Root) -> Result<()> {
+        let layout = &self.known.meta.layout;
+        let Self { inserter, blocks, .. } = self;
+        if blocks.read(root.origin, |bytes| inserter.start_again(bytes, root.graph))?? {
+            upper::raise(self.index, layout, inserter, blocks, root, root.origin)?;
         }
         Ok(())
     }

@@ -1,10 +1,11 @@
 //! What a node has besides its block on level 0: blocks above, and edges back to it.
 
 use super::alloc;
+use super::blocks::Blocks;
 use super::buffer::Index;
 use super::log::Held;
 use conifer_pure::Result;
-use conifer_pure::block::{BlockRef, Layout, Tid};
+use conifer_pure::block::{BlockRef, Layout, Root, Tid};
 use conifer_pure::insert::{Inserter, Seen, Verdict};
 
 /// Writes the block of the inserter's node on a level above 0; `down` is the one below. Returns its number.
@@ -30,6 +31,20 @@ pub fn add(
         change.finish()?;
         return Ok(number);
     }
+}
+
+/// Puts a node of level 0, which is the inserter's, onto level 1.
+pub fn raise(
+    index: Index,
+    layout: &Layout,
+    inserter: &mut Inserter,
+    blocks: &mut Blocks,
+    root: Root,
+    number: u32,
+) -> Result<()> {
+    inserter.find(blocks, Some(root), 1)?;
+    let new = add(index, layout, inserter, root.graph, 1, number)?;
+    link(index, layout, inserter, 1, new, None)
 }
 
 /// Gives the node's edges on a level edges back to its block there, but the one to its parent, which has one.

@@ -410,9 +410,7 @@ impl Vacuum {
             let mut is_astray = astray.is(&mut self.blocks, *root, number)?;
             if is_astray && root.level > 0 && !raised.contains(&number) {
                 inserter.start_stored(astray.vector());
-                inserter.find(&mut self.blocks, Some(*root), 1)?;
-                let new = upper::add(self.index, layout, &mut inserter, graph, 1, number)?;
-                upper::link(self.index, layout, &mut inserter, 1, new, None)?;
+                upper::raise(self.index, layout, &mut inserter, &mut self.blocks, *root, number)?;
                 is_astray = astray.is(&mut self.blocks, *root, number)?;
             }
             if is_astray {

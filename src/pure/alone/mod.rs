@@ -156,10 +156,26 @@ impl Alone {
         }
         match &mut self.root {
             None => self.root = Some(Root { entry: down, level, origin: number, graph: self.graph }),
-            Some(root) if level > root.level => (root.entry, root.level) = (down, level),
+            Some(root) if level > root.level => {
+                let former = std::mem::replace(root, Root { entry: down, level, ..*root });
+                self.lift(former)?;
+            }
             Some(_) => {}
         }
         Ok(number)
+    }
+
+    /// Puts the origin onto level 1 when that comes to be, if it was what the graph was entered by.
+    fn lift(&mut self, former: Root) -> Result<()> {
+        let Root { entry, origin, .. } = former;
+        if former.level == 0
+            && entry == origin
+            && self.inserter.start_again(self.memory.block_mut(origin)?, former.graph)?
+        {
+            self.inserter.find(&mut self.memory, self.root, 1)?;
+            self.raise(1, origin)?;
+        }
+        Ok(())
     }
 
     /// Gives the inserter's node a block on a level, above the block `down`.

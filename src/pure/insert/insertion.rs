@@ -8,7 +8,7 @@ use super::near::{Near, Seen};
 use super::parents::Parents;
 use super::stored::Stored;
 use super::tree::Tree;
-use crate::block::{BlockMut, Header, Layout, Root, Tid};
+use crate::block::{BlockMut, BlockRef, Header, Layout, Root, State, Tid};
 use crate::fault::Result;
 use crate::graph::{Candidate, Lists, Params};
 use crate::metric::Metric;
@@ -89,6 +89,21 @@ impl Inserter {
         }
     }
 
+    /// Takes the vector of a living node on level 0, for more levels of it; false if the block is none of that graph.
+    ///
+    /// # Errors
+    /// Corrupted bytes.
+    pub fn start_again(&mut self, bytes: &[u8], graph: u32) -> Result<bool> {
+        let block = BlockRef::new(&self.layout, bytes)?;
+        let header = block.header();
+        let there = (header.state, header.level, header.graph) == (State::Live, 0, graph);
+        if there {
+            self.vector.copy(&self.layout, header, &block.own());
+            self.clear();
+        }
+        Ok(there)
+    }
+
     /// Takes another vector. It is that of [`find`](Self::find), and of all that comes after, until the next.
     ///
     /// # Errors
@@ -140,7 +155,7 @@ impl Inserter {
         finder.start(vector, root.graph);
         let top = level.min(root.level);
         finder.descend(pages, vector, root, top)?;
-        let entered = finder.near.reach(vector.decoded(), 1).filter(|_| top == 0 && root.level > 0);
+        let mut entered = finder.near.reach(vector.decoded(), 1).filter(|_| top == 0 && root.level > 0);
         self.far = false;
         for level in (0..=top).rev() {
             let Self { layout, finder, vector, params, .. } = self;
@@ -156,7 +171,11 @@ impl Inserter {
             }
             self.plan(level, root.origin);
         }
-        if let (Some(entered), Some(Plan { near, .. })) = (entered, self.plans.first()) {
+        let base = self.plans.first().map(|plan| &plan.near);
+        if root.level == 0 {
+            entered = base.and_then(|near| near.far(self.vector.decoded(), root.entry));
+        }
+        if let (Some(entered), Some(near)) = (entered, base) {
             let around = match self.layout.metric() {
                 Metric::InnerProduct => near.reach(self.vector.decoded(), COVER),
                 _ => self.candidates.get(COVER - 1).map(|c| c.distance),

@@ -100,6 +100,12 @@ impl Near {
         Some(*all.select_nth_unstable_by(nodes.checked_sub(1)?, f32::total_cmp).1)
     }
 
+    /// Squared Euclidean distance from a vector to one of them; none if it is not among them, and for plain values.
+    pub(crate) fn far(&self, vector: &[f32], number: u32) -> Option<f32> {
+        let node = self.seen.iter().position(|seen| seen.number == number)?;
+        self.plain.is_none().then(|| self.kernels.l2_squared(vector, self.vector(node as u32)))
+    }
+
     /// The candidate that is nearest to a vector by the Euclidean distance where they are in the order of the inner
     /// product; else the first.
     pub(crate) fn nearest(&self, vector: &[f32], candidates: &[Candidate]) -> Option<u32> {

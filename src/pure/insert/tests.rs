@@ -5,7 +5,7 @@ use super::near::Near;
 use super::*;
 use crate::alone::Alone;
 use crate::alone::samples::{METRICS, Sample, params, points, tid};
-use crate::block::{ANCHOR, BlockMut, BlockRef, Buffer, Layout, NONE, Options, Root, State, Tid};
+use crate::block::{ANCHOR, BlockMut, BlockRef, Buffer, Header, Layout, NONE, Options, Root, State, Tid};
 use crate::fault::state;
 use crate::graph::{Lists, Metric, Params};
 use crate::rotation::Rotation;
@@ -59,9 +59,15 @@ fn clusters_come_in_a_row() {
             index.insert(row, tid(i)).unwrap();
         }
         assert_eq!(index.check().unwrap(), []);
-        let above = index.numbers().collect::<Vec<_>>();
-        let above = above.into_iter().filter(|number| index.header(*number).unwrap().level > 0).count();
+        let all: Vec<Header> =
+            index.numbers().collect::<Vec<_>>().into_iter().map(|n| index.header(n).unwrap()).collect();
+        let above = all.iter().filter(|header| header.level > 0).count();
         assert!(above < 3 * n / params.step + clusters, "{metric:?}: {above}");
+        let origin = index.root.unwrap().origin;
+        assert!(
+            all.iter().any(|header| (header.level, header.down) == (1, origin)),
+            "{metric:?}: the first cluster"
+        );
         let mut search = Search::new(layout);
         let mut lost = 0;
         for i in (0..n).step_by(7) {
