@@ -14,12 +14,12 @@ KINDS = {
 }
 
 
-def clustered(chance, count):
-    """Points around centres that are the same for all."""
+def clustered(chance, count, in_a_row=False):
+    """Points around centres that are the same for all, drawn at random or one cluster after the other."""
     centres = random.Random(7)
     centres = [[centres.gauss(0, 1) for _ in range(DIM)] for _ in range(CLUSTERS)]
-    for _ in range(count):
-        centre = chance.choice(centres)
+    for i in range(count):
+        centre = centres[i * CLUSTERS // count] if in_a_row else chance.choice(centres)
         yield "[" + ",".join(f"{x + chance.gauss(0, 0.2):.4f}" for x in centre) + "]"
 
 
@@ -79,3 +79,14 @@ def test_a_third_goes_and_comes_back(db, table, name):
         fill(db, [point for point in points if point[0] % 3 == part])
     check(db, "t_v")
     assert recall(db, KINDS[name], queries, 80) >= 0.975
+
+
+@pytest.mark.parametrize("name", ["vector_l2_ops", "vector_cosine_ops"])
+def test_clusters_come_in_a_row(db, name):
+    """Into an index that is there. What has come first is found, also before there was a level 1."""
+    chance = random.Random(12)
+    db.execute(f"CREATE TABLE t (i int, v vector({DIM})); CREATE INDEX t_v ON t USING hnsw (v {name})")
+    fill(db, enumerate(clustered(chance, ROWS // 2, in_a_row=True)))
+    check(db, "t_v")
+    queries = list(clustered(chance, QUERIES))
+    assert recall(db, KINDS[name], queries, 40) >= 0.98
