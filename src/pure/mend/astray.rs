@@ -74,13 +74,12 @@ impl Astray {
         near.truncate(NEAR);
         let width = Width::of(layout, EF, None);
         search.start_stored(vector.decoded(), root, Reach::Near(width), Order::Once);
-        while let Some(hit) = search.next(pages)? {
+        while let Some(hit) = search.next_node(pages)? {
             if hit.number == number || near.iter().any(|(_, other)| *other == hit.number) {
                 return Ok(false);
             }
             ends.push((hit.distance, hit.number));
         }
-        ends.dedup_by_key(|end| end.1);
         ends.reverse();
         // Under the inner product others may be nearer to it than it is itself, and than whoever it knows: then the search
         // is right, and there is nothing to learn from it.

@@ -7,7 +7,7 @@ use crate::fault::{Result, state};
 use crate::graph::Metric;
 use crate::insert::{Inserter, Tree, Verdict};
 use crate::plain::{Form, Plain};
-use crate::search::{Memory, Pages, Reach, Width};
+use crate::search::{Memory, Order, Pages, Reach, Search, Width};
 use proptest::prelude::*;
 use std::collections::HashSet;
 use std::sync::{Mutex, OnceLock};
@@ -271,6 +271,24 @@ impl Pages for Counted<'_> {
         self.1 += 1;
         self.0.read(number, look)
     }
+}
+
+/// A node that many rows have is one node to whoever looks for nodes: its rows are not read.
+#[test]
+fn rows_are_not_read_for_nodes() {
+    let mut rows = points(300, 16, 3);
+    rows.extend(vec![rows[0].clone(); 3000]);
+    let mut sample = Sample::built(Metric::L2, rows, 300);
+    sample.insert(300..3300);
+    let mut search = Search::new(sample.layout);
+    let reach = Reach::Near(Width::of(&sample.layout, 10, None));
+    let query = sample.rows[0].clone();
+    search.start(&sample.rotation, &query, sample.index.root, reach, Order::Once).unwrap();
+    let mut nodes = HashSet::new();
+    while let Some(hit) = search.next_node(&mut sample.index.memory).unwrap() {
+        assert!(nodes.insert(hit.number));
+    }
+    assert!(nodes.len() > 9 && search.effort.chains == 0, "{} {:?}", nodes.len(), search.effort);
 }
 
 /// Rows in the order of their only coordinate make a tree that is a list. Nobody goes up all of it for each neighbour.

@@ -367,6 +367,15 @@ impl Search {
     /// # Errors
     /// Corrupted blocks, and whatever comes from the pages. The search is over then.
     pub fn next(&mut self, pages: &mut impl Pages) -> Result<Option<Hit>> {
+        self.hit(pages, true)
+    }
+
+    /// As [`next`](Self::next), but each node once, whatever rows it has; the place of the row means nothing.
+    pub(crate) fn next_node(&mut self, pages: &mut impl Pages) -> Result<Option<Hit>> {
+        self.hit(pages, false)
+    }
+
+    fn hit(&mut self, pages: &mut impl Pages, all_rows: bool) -> Result<Option<Hit>> {
         loop {
             if let Some(tid) = self.rows.pop() {
                 let Found { distance, number, version, certain, floor, norm, .. } =
@@ -375,8 +384,10 @@ impl Search {
             }
             if let Some(found) = self.batch.get(self.given).copied() {
                 self.given += 1;
-                if self.keeps(&found) {
-                    self.unfold(pages, found)?;
+                match self.keeps(&found) {
+                    true if all_rows => self.unfold(pages, found)?,
+                    true => self.rows.push(found.tid),
+                    false => {}
                 }
                 continue;
             }
