@@ -133,7 +133,9 @@ def compare(peers, kind, metric, data, dim, rows, slack):
     chosen by angles. Elsewhere the graph is as pgvector's, and a search looks farther to find more."""
     fewer = metric in ("l2", "cosine") and kind in ("vector", "halfvec")
     rng = np.random.default_rng(12)
-    vectors, queries = data(rng, rows, dim), [text(x, kind) for x in data(rng, 60, dim)]
+    # By few dimensions and the inner product a query near a plane of coordinates finds half of its rows or all: pgvector's
+    # recall of 60 queries varies by 0.02 from one table to the next.
+    vectors, queries = data(rng, rows, dim), [text(x, kind) for x in data(rng, 60 if dim > 3 else 240, dim)]
     column = f"{kind}({SPARSE * dim if kind == 'sparsevec' else dim})"
     wrong = []
     for stage in STAGES:
