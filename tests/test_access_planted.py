@@ -112,19 +112,18 @@ def test_temporary_tables_in_front(world):
     try:
         with world.login(key[0]) as one, world.login(world.people["OrgOwner"]) as owner:
             assert state(one, "CREATE FUNCTION pg_temp.tell() RETURNS int LANGUAGE sql AS 'SELECT 1'") == "42501"
-            for session in (owner,):
-                session.execute("SET conifer.project = 'own'")
-                before = [state(session, call) for call in calls(world, key)]
-                session.execute("""CREATE FUNCTION pg_temp.tell(what text) RETURNS text LANGUAGE plpgsql AS $$
-                    BEGIN INSERT INTO evil.seen VALUES (current_user, what); RETURN what; END $$""")
-                for relation in names:
-                    session.execute(f"""CREATE TEMP VIEW "{relation}" AS SELECT pg_temp.tell('{relation}') AS name""")
-                session.execute("SELECT * FROM api_key")
-                assert session.execute("DELETE FROM evil.seen RETURNING what").fetchall() == [("api_key",)]
-                after = [state(session, call) for call in calls(world, key)]
-                different = [at for at in zip(calls(world, key), before, after) if at[1] != at[2]]
-                assert different == [], (session.info.user, different)
-                assert session.execute("SELECT DISTINCT who, what FROM evil.seen").fetchall() == []
+            owner.execute("SET conifer.project = 'own'")
+            before = [state(owner, call) for call in calls(world, key)]
+            owner.execute("""CREATE FUNCTION pg_temp.tell(what text) RETURNS text LANGUAGE plpgsql AS $$
+                BEGIN INSERT INTO evil.seen VALUES (current_user, what); RETURN what; END $$""")
+            for relation in names:
+                owner.execute(f"""CREATE TEMP VIEW "{relation}" AS SELECT pg_temp.tell('{relation}') AS name""")
+            owner.execute("SELECT * FROM api_key")
+            assert owner.execute("DELETE FROM evil.seen RETURNING what").fetchall() == [("api_key",)]
+            after = [state(owner, call) for call in calls(world, key)]
+            different = [at for at in zip(calls(world, key), before, after) if at[1] != at[2]]
+            assert different == [], (owner.info.user, different)
+            assert owner.execute("SELECT DISTINCT who, what FROM evil.seen").fetchall() == []
     finally:
         world.db.execute("DROP SCHEMA evil CASCADE")
 

@@ -575,8 +575,7 @@ impl Vacuum {
             for number in own {
                 empty &= self.blocks.read(number, |bytes| -> Result<bool> {
                     let block = BlockRef::new(layout, bytes)?;
-                    let children = block.neighbours().filter(|(lane, _)| block.is_anchor(*lane));
-                    let alone = children.map(|(_, child)| child).all(|child| own.contains(&child));
+                    let alone = block.children().all(|child| own.contains(&child));
                     Ok(alone && block.header().state == State::Dead && block.header().graph == root.graph)
                 })??;
             }
