@@ -77,6 +77,10 @@ impl Edges for Links<'_> {
     fn gather(&self, node: u32, level: u8, take: impl FnMut(u32)) {
         self.list(node, level).iter().for_each(take);
     }
+    #[inline]
+    fn prefetch(&self, node: u32) {
+        self.list(node, 0).prefetch();
+    }
 }
 
 /// The marks and lists that searches need, to be used again for the next one.
@@ -92,6 +96,8 @@ pub struct Beam {
     pub effort: Effort,
 }
 
+/// How many distances before its own a row is asked for: the cache has no room for those of all neighbours.
+const SOON: usize = 4;
 const EXPANDED: u32 = 1 << 31;
 
 impl Beam {
@@ -151,12 +157,15 @@ impl Beam {
                 let seen = &mut self.seen[other as usize];
                 if *seen != self.epoch {
                     *seen = self.epoch;
-                    target.prefetch(other);
                     near.push(other);
                 }
             });
+            near.iter().take(SOON).for_each(|node| target.prefetch(*node));
             self.effort.distances += near.len() as u64;
-            for &node in &near {
+            for (i, &node) in near.iter().enumerate() {
+                if let Some(soon) = near.get(i + SOON) {
+                    target.prefetch(*soon);
+                }
                 let place = self.offer(ef, Candidate { distance: target.distance(node), node });
                 next = next.min(place);
             }
@@ -207,15 +216,20 @@ impl Beam {
             near.push(other);
         });
         out.clear();
+        near.iter().for_each(|hop| edges.prefetch(*hop));
         for (via, hop) in near.iter().enumerate() {
             edges.gather(*hop, 0, |other| {
                 if std::mem::replace(&mut self.seen[other as usize], self.epoch) != self.epoch {
-                    target.prefetch(other);
                     out.push((Candidate { distance: 0.0, node: other }, via as u8));
                 }
             });
         }
-        for (c, _) in out.iter_mut() {
+        out.iter().take(SOON).for_each(|(c, _)| target.prefetch(c.node));
+        for i in 0..out.len() {
+            if let Some((soon, _)) = out.get(i + SOON) {
+                target.prefetch(soon.node);
+            }
+            let c = &mut out[i].0;
             c.distance = target.distance(c.node);
         }
         self.near = near;

@@ -4,6 +4,7 @@
 //! threads at the same list, or one that writes while others read; the barriers of its fork and join order
 //! the accesses.
 
+use crate::prefetch::{AHEAD, prefetch};
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
 
 /// An empty lane.
@@ -47,6 +48,12 @@ impl List<'_> {
     /// Room in the list.
     pub(super) fn width(self) -> usize {
         self.lanes.len()
+    }
+
+    /// A hint that the list is read soon.
+    pub(super) fn prefetch(self) {
+        prefetch(self.lanes, AHEAD);
+        prefetch(std::slice::from_ref(self.count), 1);
     }
 
     pub(super) fn len(self) -> usize {

@@ -27,6 +27,7 @@ mod build;
 mod control;
 mod duplicates;
 pub(crate) mod fill;
+mod gap;
 mod links;
 mod memory;
 mod order;

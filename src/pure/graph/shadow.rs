@@ -1,8 +1,8 @@
 //! Vectors in bytes: a quarter of the memory to go through, which is what a construction spends its time on.
-#![allow(unsafe_code)]
 
 use super::Metric;
 use super::control::Control;
+use super::gap::{Gap, Sums};
 use super::memory::{Heap, Memory, Room};
 use super::rows::{Arena, Space};
 use crate::prefetch::{AHEAD, prefetch};
@@ -17,11 +17,10 @@ pub struct Shadow {
     codes: Room,
     /// Squared size of a step.
     unit: f32,
-    kernel: Kernel,
+    gap: Gap,
+    /// What the gap wants to know of each row, if anything.
+    sums: Vec<Sums>,
 }
-
-/// A function from [`kernel`], so the CPU can run it.
-type Kernel = unsafe fn(&[u8], &[u8]) -> u32;
 
 /// Rows that are looked at to choose the steps.
 const SAMPLE: usize = 1024;
@@ -84,7 +83,13 @@ impl Shadow {
                 *code = ((x - *m as f32) / step + 128.0) as u8;
             }
         });
-        Self { stride, len: arena.len(), codes: room, unit: step * step, kernel: kernel() }
+        let gap = Gap::best(stride);
+        let sums = if gap.wants_sums() {
+            room.bytes().par_chunks_exact(stride).take(arena.len()).map(Sums::of).collect()
+        } else {
+            vec![]
+        };
+        Self { stride, len: arena.len(), codes: room, unit: step * step, gap, sums }
     }
 
     /// How much the ratio of the distance here to the one in the arena varies, in parts of its mean, for pairs
@@ -130,48 +135,13 @@ impl Space for Shadow {
 
     #[inline]
     fn between(&self, a: u32, b: u32) -> f32 {
-        // SAFETY: kernel() chose it for this CPU.
-        self.unit * unsafe { (self.kernel)(self.row(a), self.row(b)) } as f32
+        let sums = |node| self.sums.get(node as usize).copied().unwrap_or_default();
+        self.unit * self.gap.between((self.row(a), sums(a)), (self.row(b), sums(b))) as f32
     }
 
     #[inline]
     fn prefetch(&self, node: u32) {
         prefetch(self.row(node), AHEAD);
+        prefetch(self.sums.get(node as usize..).unwrap_or(&[]), 1);
     }
-}
-
-fn kernel() -> Kernel {
-    #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2") {
-        return avx2;
-    }
-    plain
-}
-
-/// Σ (a − b)² over pairs of bytes; the sum of 16,001 coordinates fits.
-fn plain(a: &[u8], b: &[u8]) -> u32 {
-    a.iter().zip(b).map(|(x, y)| u32::from(x.abs_diff(*y)).pow(2)).sum()
-}
-
-/// As [`plain`], for slices of a multiple of 32 bytes.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn avx2(a: &[u8], b: &[u8]) -> u32 {
-    use std::arch::x86_64::*;
-    let zero = _mm256_setzero_si256();
-    let (mut low, mut high) = (zero, zero);
-    for (a, b) in a.as_chunks::<32>().0.iter().zip(b.as_chunks::<32>().0) {
-        // SAFETY: both are 32 bytes long.
-        let (a, b) =
-            unsafe { (_mm256_loadu_si256(a.as_ptr().cast()), _mm256_loadu_si256(b.as_ptr().cast())) };
-        let gap = _mm256_or_si256(_mm256_subs_epu8(a, b), _mm256_subs_epu8(b, a));
-        let (l, h) = (_mm256_unpacklo_epi8(gap, zero), _mm256_unpackhi_epi8(gap, zero));
-        low = _mm256_add_epi32(low, _mm256_madd_epi16(l, l));
-        high = _mm256_add_epi32(high, _mm256_madd_epi16(h, h));
-    }
-    let sum = _mm256_add_epi32(low, high);
-    let sum = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256::<1>(sum));
-    let sum = _mm_add_epi32(sum, _mm_shuffle_epi32::<0b01_00_11_10>(sum));
-    let sum = _mm_add_epi32(sum, _mm_shuffle_epi32::<0b10_11_00_01>(sum));
-    _mm_cvtsi128_si32(sum) as u32
 }

@@ -142,6 +142,25 @@ fn shadow_builds_as_good_a_graph() {
 }
 
 #[test]
+fn every_way_to_compute_a_gap_is_exact() {
+    use super::gap::{Gap, Sums};
+    let mut noise = Noise(5);
+    for bytes in [32, 64, 96, 128, 832, 16_064] {
+        let mut row = |low: f32, high: f32| -> Vec<u8> {
+            (0..bytes).map(|_| (low + (high - low) * noise.uniform()) as u8).collect()
+        };
+        let rows = [row(0.0, 255.9), row(0.0, 255.9), row(120.0, 136.0), vec![0; bytes], vec![255; bytes]];
+        for gap in Gap::all(bytes) {
+            for (a, b) in rows.iter().flat_map(|a| rows.iter().map(move |b| (a, b))) {
+                let exact: i64 = a.iter().zip(b).map(|(x, y)| (i64::from(*x) - i64::from(*y)).pow(2)).sum();
+                let found = gap.between((a, Sums::of(a)), (b, Sums::of(b)));
+                assert_eq!(i64::from(found), exact, "{gap:?}, {bytes} bytes");
+            }
+        }
+    }
+}
+
+#[test]
 fn shadow_is_refused_where_it_is_coarse() {
     // Two clumps, each a millionth of the distance between them wide.
     let mut rows = Noise(4).gaussian(600, 8);

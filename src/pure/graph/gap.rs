@@ -1,0 +1,127 @@
+//! The squared Euclidean distance between rows of bytes, exact.
+#![allow(unsafe_code)]
+
+/// A way to compute it that this CPU has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Gap {
+    /// For rows of any length.
+    Plain,
+    /// For multiples of 32 bytes.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    /// For multiples of 64 bytes. An instruction multiplies 64 pairs and adds up, so the distance is made from the
+    /// product and from sums that each row has of its own.
+    #[cfg(target_arch = "x86_64")]
+    Vnni,
+}
+
+/// Sums over a row, modulo 2³².
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Sums {
+    /// Of the squares.
+    squares: u32,
+    /// The same less 256 times the sum of the bytes.
+    less: u32,
+}
+
+impl Sums {
+    /// Of a row of at most 2¹⁶ bytes.
+    pub(super) fn of(row: &[u8]) -> Self {
+        let squares = row.iter().map(|x| u32::from(*x).pow(2)).sum();
+        let sum: u32 = row.iter().map(|x| u32::from(*x)).sum();
+        Self { squares, less: u32::wrapping_sub(squares, 256 * sum) }
+    }
+}
+
+impl Gap {
+    /// The fastest for rows of so many bytes.
+    pub(super) fn best(bytes: usize) -> Self {
+        *Self::all(bytes).last().unwrap_or(&Self::Plain)
+    }
+
+    /// All for rows of so many bytes, the fastest last.
+    pub(super) fn all(bytes: usize) -> Vec<Self> {
+        let mut all = vec![Self::Plain];
+        #[cfg(target_arch = "x86_64")]
+        {
+            if bytes.is_multiple_of(32) && is_x86_feature_detected!("avx2") {
+                all.push(Self::Avx2);
+            }
+            let vnni = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vnni");
+            if bytes.is_multiple_of(64) && vnni {
+                all.push(Self::Vnni);
+            }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = bytes;
+        all
+    }
+
+    /// Whether the sums of the rows matter.
+    pub(super) fn wants_sums(self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        return self == Self::Vnni;
+        #[cfg(not(target_arch = "x86_64"))]
+        false
+    }
+
+    /// Σ (a − b)² over the bytes of two rows of a length that [`all`](Self::all) was asked for, 2¹⁶ at most.
+    #[inline]
+    pub(super) fn between(self, (a, of_a): (&[u8], Sums), (b, of_b): (&[u8], Sums)) -> u32 {
+        match self {
+            Self::Plain => plain(a, b),
+            // SAFETY: only `all` makes it, if the CPU has it.
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => unsafe { avx2(a, b) },
+            #[cfg(target_arch = "x86_64")]
+            Self::Vnni => {
+                // SAFETY: as above.
+                let product = unsafe { product(a, b) };
+                // Σ a² + Σ b² − 2 Σ a b = (Σ a² − 256 Σ a) + Σ b² − 2 Σ a (b − 128).
+                of_a.less.wrapping_add(of_b.squares).wrapping_sub(product.wrapping_mul(2))
+            }
+        }
+    }
+}
+
+fn plain(a: &[u8], b: &[u8]) -> u32 {
+    a.iter().zip(b).map(|(x, y)| u32::from(x.abs_diff(*y)).pow(2)).sum()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn avx2(a: &[u8], b: &[u8]) -> u32 {
+    use std::arch::x86_64::*;
+    let zero = _mm256_setzero_si256();
+    let (mut low, mut high) = (zero, zero);
+    for (a, b) in a.as_chunks::<32>().0.iter().zip(b.as_chunks::<32>().0) {
+        // SAFETY: both are 32 bytes long.
+        let (a, b) =
+            unsafe { (_mm256_loadu_si256(a.as_ptr().cast()), _mm256_loadu_si256(b.as_ptr().cast())) };
+        let gap = _mm256_or_si256(_mm256_subs_epu8(a, b), _mm256_subs_epu8(b, a));
+        let (l, h) = (_mm256_unpacklo_epi8(gap, zero), _mm256_unpackhi_epi8(gap, zero));
+        low = _mm256_add_epi32(low, _mm256_madd_epi16(l, l));
+        high = _mm256_add_epi32(high, _mm256_madd_epi16(h, h));
+    }
+    let sum = _mm256_add_epi32(low, high);
+    let sum = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256::<1>(sum));
+    let sum = _mm_add_epi32(sum, _mm_shuffle_epi32::<0b01_00_11_10>(sum));
+    let sum = _mm_add_epi32(sum, _mm_shuffle_epi32::<0b10_11_00_01>(sum));
+    _mm_cvtsi128_si32(sum) as u32
+}
+
+/// Σ a (b − 128), modulo 2³².
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vnni")]
+fn product(a: &[u8], b: &[u8]) -> u32 {
+    use std::arch::x86_64::*;
+    let flip = _mm512_set1_epi8(-128);
+    let mut sum = _mm512_setzero_si512();
+    for (a, b) in a.as_chunks::<64>().0.iter().zip(b.as_chunks::<64>().0) {
+        // SAFETY: both are 64 bytes long.
+        let (a, b) =
+            unsafe { (_mm512_loadu_si512(a.as_ptr().cast()), _mm512_loadu_si512(b.as_ptr().cast())) };
+        sum = _mm512_dpbusd_epi32(sum, a, _mm512_xor_si512(b, flip));
+    }
+    _mm512_reduce_add_epi32(sum) as u32
+}
