@@ -11,6 +11,7 @@ how the server is set, for both alike, and bench/side.py how a session is. What 
   worker beside the backend; tables have parallel_workers set, or the planner would give none to heaps so small.
 - One client, prepared statement, binary parameter, Unix socket, for queries per second. Execution time (of the
   index scan) and buffers are from EXPLAIN (ANALYZE, BUFFERS).
+- COPY reads a file. Distances are summed up over one table, by the functions of both libraries.
 - Indexes have m = 16 and ef_construction = 64, the defaults, unless told otherwise.
 
 Recall is against exact answers, by distance. A value at a recall lies on the curve between two widths; where the
@@ -113,6 +114,7 @@ def measured(a_set, arguments):
 
     server = Server(arguments.major, max(LEAST, ROOM * a_set.rows.nbytes))
     scratch = Path(tempfile.mkdtemp(prefix="conifer-bench-"))
+    scratch.chmod(0o755)  # the server reads files there
     sides = []
     try:
         for database, extension in (("ours", arguments.ours), ("theirs", "vector")):
