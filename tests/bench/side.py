@@ -83,6 +83,9 @@ class Side:
                 f"CREATE TABLE {table} (id int4 PRIMARY KEY, v vector({a_set.dim})) WITH (parallel_workers = 8)"
             )
         self._copy("items", self._parts())
+        self._copies = 1 if a_set.small else -(-COPY_BYTES // a_set.rows[: a_set.count].nbytes)
+        with open(self._scratch / "copy", "wb") as file:
+            file.writelines(_stream(list(self._parts()) * self._copies))
         self._sql.execute("VACUUM ANALYZE items")
         self._vectors_file("queries", a_set.queries)
         self._vectors_file("rows", a_set.rows)
@@ -92,17 +95,13 @@ class Side:
     def copy(self):
         """Copy the rows in from a file in binary form, by one process. Returns how many per second, at its fastest: most of
         it is the kernel's work on new pages of files, which varies."""
-        repeats = -(-COPY_BYTES // self._set.rows[: self._set.count].nbytes)
-        file = self._scratch / "copy"
-        with open(file, "wb") as out:
-            out.writelines(_stream(list(self._parts()) * repeats))
         times = []
         for _ in range(COPIES):
             self._sql.execute("TRUNCATE copied")
             begin = time.perf_counter()
-            self._sql.execute(f"COPY copied FROM '{file}' (FORMAT binary)")
+            self._sql.execute(f"COPY copied FROM '{self._scratch / 'copy'}' (FORMAT binary)")
             times.append(time.perf_counter() - begin)
-        return repeats * self._set.count / min(times)
+        return self._copies * self._set.count / min(times)
 
     def scan(self, place):
         """Add up the distances of all rows of `place`, ours or the other side, to a query, by one process. Returns how many

@@ -41,7 +41,7 @@ impl Shadow {
         Self::in_room(arena, room, control)
     }
 
-    /// Bytes that the shadow of an arena takes.
+    /// Bytes that the codes for an arena take; the sums, if any, are few beside them.
     pub fn size(arena: &Arena) -> usize {
         arena.len() * Self::stride(arena.dim())
     }
