@@ -47,6 +47,8 @@ pub mod state {
     pub const PROTOCOL_VIOLATION: &str = "08P01";
     /// `disk_full`
     pub const DISK_FULL: &str = "53100";
+    /// `out_of_memory`
+    pub const OUT_OF_MEMORY: &str = "53200";
     /// `insufficient_resources`
     pub const INSUFFICIENT_RESOURCES: &str = "53000";
     /// `query_canceled`

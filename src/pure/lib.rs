@@ -2,6 +2,8 @@
 //! record rules. They can be tested, fuzzed and benchmarked without a server.
 
 pub mod access;
+pub mod allocation;
+mod allocator;
 pub mod alone;
 pub mod bit;
 pub mod block;
