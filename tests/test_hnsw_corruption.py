@@ -37,7 +37,7 @@ WORK = [
 ]
 # What may be said of such pages beside XX001: of the first one, that it is of another format; of a vector that is another one
 # now, which nothing but a checksum could tell, by the server that compares it with the table's.
-OTHER = {"0A000": "index has format", "XX000": "index returned tuples in wrong order"}
+OTHER = {"0A000": "index has format"}
 
 
 def spoil(source: random.Random, content: bytearray) -> str:

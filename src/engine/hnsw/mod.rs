@@ -7,7 +7,8 @@
 //! - `key`: the leading columns. `roots`: from a key to its graph.
 //! - `value`: the indexed column. `blocks`: blocks as the pure parts read them. `threads`: work beside the backend.
 //! - `build`, with the `rows` of the table, the `fresh` pages and its `progress`; `insert`, with `alloc` for free
-//!   blocks and `chain` for rows with equal vectors; `scan`, `vacuum`, `cost`: a file for each thing the server asks.
+//!   blocks and `chain` for rows with equal vectors; `scan`, with the `exact` distances of rows, `vacuum`, `cost`: a file for
+//!   each thing the server asks.
 //! - `report`: what an operator asks; `check`, with the `damage` that the server finds: whether all is well. `recall`: how good an index is, by statements that use it `alone`.
 //! - `junk`: distances that nobody reads are not computed.
 //! - `support`: functions that nobody calls.
@@ -22,6 +23,7 @@ mod check;
 mod class;
 mod cost;
 mod damage;
+mod exact;
 mod fresh;
 mod gate;
 mod handler;

@@ -1,12 +1,13 @@
 //! Scans: `ORDER BY column <-> query`, with the key's columns given.
 //!
-//! Own vectors are rounded, so two rows at nearly the same distance may come in the wrong order. Of those the executor
-//! is told a bound instead of a distance, and puts them right with the table's vectors (`xs_recheckorderby`).
+//! Own vectors are rounded, so the search knows of rows at nearly the same distance only bounds. Those rows are compared by
+//! the table's vectors before they are given out (`exact.rs`, and [`Reorder`]).
 #![allow(unsafe_code)]
 
 use super::alone;
 use super::blocks::Blocks;
 use super::buffer::Index;
+use super::exact::Exact;
 use super::key::{Asked, of_conditions};
 use super::known::Known;
 use super::method::Method;
@@ -18,7 +19,7 @@ use crate::raise::{OrRaise, raise};
 use conifer_pure::block::{Layout, corrupted};
 use conifer_pure::fault::{Fault, state};
 use conifer_pure::index::{Entry, Key, MANY};
-use conifer_pure::search::{Hit, Limit, Order, Pages, Reach, Search, Width};
+use conifer_pure::search::{Known as Bound, Limit, Order, Pages, Reach, Reorder, Search, Width};
 use pgrx::prelude::*;
 use pgrx::{PgMemoryContexts, pg_sys};
 use std::cell::RefCell;
@@ -32,6 +33,8 @@ struct Scan {
     known: Rc<Known>,
     blocks: Blocks,
     search: Option<Search>,
+    reorder: Reorder,
+    exact: Exact,
     /// The search has been started.
     started: bool,
     /// Pages of the table, as far as that was asked.
@@ -80,6 +83,9 @@ pub unsafe extern "C-unwind" fn ambeginscan(
     let new = Scan {
         blocks: Blocks::new(index, known.meta.layout),
         search: Some(search_for(known.meta.layout)),
+        reorder: Reorder::default(),
+        // SAFETY: a variable of this process.
+        exact: Exact::new(unsafe { pg_sys::CurrentMemoryContext }),
         known,
         started: false,
         table: 0,
@@ -123,6 +129,7 @@ pub unsafe extern "C-unwind" fn amendscan(scan: pg_sys::IndexScanDesc) {
     // SAFETY: made in ambeginscan; dropping the search here lets the next scan have it.
     unsafe {
         let scan = &mut *(*scan).opaque.cast::<Scan>();
+        scan.exact.close();
         let (layout, search) = (scan.known.meta.layout, scan.search.take());
         if let Some(search) = search {
             keep(layout, search);
@@ -142,34 +149,44 @@ pub unsafe extern "C-unwind" fn amgettuple(
         state.started = true;
         start(scan, state);
     }
-    let Scan { search: Some(search), blocks, table, .. } = state else { return false };
-    let Some(hit) = search.next(blocks).or_raise() else { return false };
-    if hit.tid.block >= *table {
-        *table = Index(scan.heapRelation).pages();
+    let Scan { search: Some(search), reorder, exact, blocks, table, ordered, .. } = state else {
+        return false;
+    };
+    let heap = Index(scan.heapRelation);
+    let more = || {
+        let Some(hit) = search.next(blocks)? else { return Ok(None) };
         if hit.tid.block >= *table {
-            // The server would complain of the table's files, or add a page.
-            raise(corrupted(format_args!("{} is of a row on page {}", hit.number, hit.tid.block)));
+            *table = heap.pages();
+            if hit.tid.block >= *table {
+                // The server would complain of the table's files, or add a page.
+                return Err(corrupted(format_args!("{} is of a row on page {}", hit.number, hit.tid.block)));
+            }
         }
-    }
+        let known = match (*ordered, hit.certain) {
+            (false, _) => Bound::Distance(0.0),
+            (true, true) => Bound::Distance(search.shown(hit.distance)),
+            (true, false) => Bound::Floor(hit.floor),
+        };
+        Ok(Some((hit.tid, known)))
+    };
+    // SAFETY: the scan was started; only an order that means something leaves bounds.
+    let look = |tid| Ok(unsafe { exact.distance(scan, tid) });
+    let next = reorder.next(more, look).or_raise();
+    exact.release();
+    let Some((tid, distance)) = next else { return false };
     // SAFETY: room for one distance was made in ambeginscan.
     unsafe {
-        pgrx::itemptr::item_pointer_set_all(&mut scan.xs_heaptid, hit.tid.block, hit.tid.offset);
-        scan.xs_recheck = false;
-        let (certain, distance) = if state.ordered { told(search, &hit) } else { (true, 0.0) };
-        scan.xs_recheckorderby = !certain;
+        pgrx::itemptr::item_pointer_set_all(&mut scan.xs_heaptid, tid.block, tid.offset);
+        (scan.xs_recheck, scan.xs_recheckorderby) = (false, false);
         *scan.xs_orderbynulls = !state.ordered;
         *scan.xs_orderbyvals = pg_sys::Datum::from(distance.to_bits());
     }
     true
 }
 
-/// What the executor is told of a row's distance: the distance, or that it must look itself and a bound.
-fn told(search: &Search, hit: &Hit) -> (bool, f64) {
-    if hit.certain { (true, search.shown(hit.distance)) } else { (false, hit.floor) }
-}
-
 fn start(scan: &mut pg_sys::IndexScanDescData, state: &mut Scan) {
     let index = Index(scan.indexRelation);
+    state.reorder.clear();
     count(scan);
     // SAFETY: the relation is open.
     alone::note(unsafe { (*scan.indexRelation).rd_id });

@@ -4,7 +4,7 @@
 //! - `frontier`: candidates of the lowest level, and when to stop. `pool`: those of the levels above. `visited`: who has
 //!   been read.
 //! - `target`: the query as blocks are compared with it. `hop`: what is taken from a block.
-//! - `scan`: the order of events ([`Search`]); `waiting`: what it keeps for later. `lists`: how far to look where `ivfflat` is asked.
+//! - `scan`: the order of events ([`Search`]); `waiting`: what it keeps for later. `reorder`: rows put into exact order. `lists`: how far to look where `ivfflat` is asked.
 //!
 //! As in SymphonyQG (Gou, Gao, Xu and Long, SIGMOD 2025), candidates are in the order of the distance that the codes of
 //! their neighbours estimate. The first that was not read is read: that gives its exact distance, with which it enters the
@@ -42,6 +42,7 @@ mod lists;
 mod memory;
 mod pages;
 pub(crate) mod pool;
+mod reorder;
 mod scan;
 pub(crate) mod target;
 #[cfg(test)]
@@ -52,4 +53,5 @@ mod waiting;
 pub use lists::Lists;
 pub use memory::Memory;
 pub use pages::{Pages, gather};
+pub use reorder::{Known, Reorder};
 pub use scan::{Effort, Hit, Limit, Order, Reach, Search, Width};
