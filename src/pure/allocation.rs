@@ -11,7 +11,8 @@
 use crate::allocator;
 use crate::fault::{Fault, Result, state};
 use std::alloc::Layout;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
+use std::hash::Hash;
 
 /// The refusal of so many bytes, in the server's words.
 pub fn out_of_memory(bytes: usize) -> Fault {
@@ -81,6 +82,20 @@ impl<T> Reserve for VecDeque<T> {
             return Ok(());
         }
         self.try_reserve(more).map_err(|_| out_of_memory((self.len() + more) * size_of::<T>()))
+    }
+}
+
+impl<K: Hash + Eq, V> Reserve for HashMap<K, V> {
+    #[inline]
+    fn room_for(&mut self, more: usize) -> Result<()> {
+        self.try_reserve(more).map_err(|_| out_of_memory((self.len() + more) * size_of::<(K, V)>()))
+    }
+}
+
+impl<K: Hash + Eq> Reserve for HashSet<K> {
+    #[inline]
+    fn room_for(&mut self, more: usize) -> Result<()> {
+        self.try_reserve(more).map_err(|_| out_of_memory((self.len() + more) * size_of::<K>()))
     }
 }
 
@@ -159,6 +174,8 @@ mod tests {
             vec![1u8].room_for(ALL).unwrap_err(),
             BinaryHeap::from([1u8]).room_for(ALL).unwrap_err(),
             VecDeque::from([1u8]).room_for(ALL).unwrap_err(),
+            HashMap::from([(1u8, 1u8)]).room_for(ALL).unwrap_err(),
+            HashSet::from([1u8]).room_for(ALL).unwrap_err(),
         ];
         for fault in refused {
             assert_eq!((fault.state, fault.message.as_str()), ("53200", "out of memory"));

@@ -2,9 +2,10 @@
 
 use super::buffer::{Index, Mode, Page};
 use super::page::{self, Kind};
-use conifer_pure::Result;
+use crate::raise::OrRaise;
 use conifer_pure::block::{Buffer, Layout, corrupted};
 use conifer_pure::search::{Pages, gather};
+use conifer_pure::{Result, allocation};
 use std::cell::Cell;
 
 /// The blocks of an index.
@@ -20,7 +21,7 @@ pub struct Blocks {
 impl Blocks {
     /// Those of an index.
     pub fn new(index: Index, layout: Layout) -> Self {
-        let whole = Buffer::new(if layout.unit_pages() > 1 { layout.block_bytes() } else { 0 });
+        let whole = Buffer::new(if layout.unit_pages() > 1 { layout.block_bytes() } else { 0 }).or_raise();
         Self { index, layout, bound: Cell::new(0), whole }
     }
 }
@@ -39,6 +40,7 @@ impl Pages for Blocks {
     #[inline]
     fn read<R>(&mut self, number: u32, look: impl FnOnce(&[u8]) -> R) -> Result<R> {
         pgrx::check_for_interrupts!();
+        allocation::check()?;
         // The server would complain of its files.
         if !self.has(number) {
             return Err(corrupted(format_args!("link to {number} of {}", self.blocks())));

@@ -11,6 +11,7 @@ use super::rows::Built;
 use super::scan::SMALL;
 use super::threads;
 use crate::raise::{OrRaise, raise};
+use conifer_pure::allocation::{Reserve, collected};
 use conifer_pure::block::{Buffer, Layout, ROOM};
 use conifer_pure::fault::{Fault, state};
 use conifer_pure::graph::{Control, Memory};
@@ -102,6 +103,7 @@ impl<'a> Fresh<'a> {
         let site = Site { layout, first: self.next, graph: self.graphs };
         let rows = Rows { members: &members, tids: &tids };
         let draft = Draft::new_in(&graph, &layout, memory).or_raise();
+        self.keys.room_for(1).or_raise();
         let pack = || Packer::new(site, rotation, &arena, draft, rows, pool, control);
         let packer = threads::wait(control, || {}, pack).unwrap_or_else(|why| threads::failed(why));
         // The packer has all that it needs.
@@ -122,7 +124,7 @@ impl<'a> Fresh<'a> {
         let mut from = first;
         while from <= last {
             let count = together.min((last + 1 - from) as usize);
-            let mut pages = Buffer::new(count * ROOM);
+            let mut pages = Buffer::new(count * ROOM).or_raise();
             if let Some(started) = self.started.take() {
                 pages.bytes_mut()[..ROOM].copy_from_slice(&started);
             }
@@ -169,10 +171,9 @@ impl<'a> Fresh<'a> {
         let last = self.started.is_some().then(|| self.layout().place(self.next).or_raise().page);
         self.end_page();
         let salt = self.meta.salt;
-        let mut hashed: Vec<(u64, Key, Entry)> = std::mem::take(&mut self.keys)
-            .into_iter()
-            .map(|(key, entry)| (roots::hash(key.bytes(), salt), key, entry))
-            .collect();
+        let keys = std::mem::take(&mut self.keys).into_iter();
+        let mut hashed: Vec<(u64, Key, Entry)> =
+            collected(keys.map(|(key, entry)| (roots::hash(key.bytes(), salt), key, entry))).or_raise();
         let single = match (self.meta.directory, hashed.first()) {
             (0, Some((.., entry))) => Some(*entry),
             _ => None,

@@ -140,7 +140,7 @@ impl Rows {
         match kept {
             Kept::One(folding) => {
                 begin(before, &mut report);
-                let folded = folding.finish();
+                let folded = folding.finish().or_raise();
                 let rooms = Rooms::new(&folded.0, params, &mut memory).or_raise();
                 let work = || built(Key::new(), folded, tids, rooms);
                 let report = || told(control, before, &mut report);
@@ -163,7 +163,7 @@ impl Rows {
                         pgrx::check_for_interrupts!();
                         folding.copy_in(arena.vector(*row), &mut memory).or_raise();
                     }
-                    let folded = folding.finish();
+                    let folded = folding.finish().or_raise();
                     let rooms = Rooms::new(&folded.0, params, &mut memory).or_raise();
                     let work = || built(key, folded, tids_of(&rows), rooms);
                     let report = || told(control, before, &mut report);
@@ -177,12 +177,10 @@ impl Rows {
                 let group = |(key, rows): (Key, Vec<u32>)| {
                     let mut folding = Folding::new(Arena::like(&arena, rows.len()));
                     let found = rows.iter().try_for_each(|row| folding.copy(arena.vector(*row)).map(drop));
-                    let folded = folding.finish();
-                    let rooms = found.and_then(|()| Rooms::new(&folded.0, params, &mut Heap));
-                    let built = match rooms {
-                        Ok(rooms) => Ok(built(key, folded, tids_of(&rows), rooms)?),
-                        Err(fault) => Err(fault),
-                    };
+                    found?;
+                    let folded = folding.finish()?;
+                    let rooms = Rooms::new(&folded.0, params, &mut Heap)?;
+                    let built = built(key, folded, tids_of(&rows), rooms)?;
                     finished.fetch_add(rows.len() as u64, Relaxed);
                     Ok(built)
                 };
@@ -204,7 +202,7 @@ impl Rows {
                     let built = threads::wait(control, &mut report, work);
                     report();
                     for built in built.unwrap_or_else(|why| threads::stopped(why)) {
-                        take(built.or_raise(), &mut Heap);
+                        take(built, &mut Heap);
                     }
                 }
             }

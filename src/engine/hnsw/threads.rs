@@ -1,7 +1,8 @@
 //! Threads for work that calls nothing of Postgres.
 #![allow(unsafe_code)]
 
-use crate::raise::raise;
+use crate::raise::{OrRaise, raise};
+use conifer_pure::allocation::{self, headroom};
 use conifer_pure::fault::{Fault, state};
 use conifer_pure::graph::{Control, Stopped};
 use conifer_pure::pack::Failed;
@@ -10,9 +11,14 @@ use std::time::Duration;
 
 /// How often the backend looks whether it shall stop.
 const TICK: Duration = Duration::from_millis(50);
+/// Bytes that a thread needs to start: its stack, and what the C library and Rust keep for it.
+const THREAD: usize = 3 << 20;
 
 /// A pool of `n` threads that no signal of the backend's ever runs on.
+///
+/// Raises `53200` if there is no memory for them.
 pub fn pool(n: usize) -> rayon::ThreadPool {
+    headroom(n * THREAD).or_raise();
     let built = with_signals_blocked(|| {
         rayon::ThreadPoolBuilder::new()
             .num_threads(n)
@@ -21,9 +27,13 @@ pub fn pool(n: usize) -> rayon::ThreadPool {
             .panic_handler(|_| {})
             .build()
     });
-    built.unwrap_or_else(|error| {
+    let pool = built.unwrap_or_else(|error| {
         raise(Fault::new(state::INSUFFICIENT_RESOURCES, format!("could not start threads: {error}")))
-    })
+    });
+    // What a thread has for itself, it gets when it starts, and would end the process if there was none. So all start
+    // before anybody takes memory.
+    pool.broadcast(|_| ());
+    pool
 }
 
 /// Cancels the work if the backend leaves early.
@@ -40,6 +50,7 @@ impl Drop for Cancel<'_> {
 /// Runs `work` on a thread of its own while the backend reports progress and looks for interrupts, and ends with
 /// it, whatever happens.
 pub fn wait<R: Send>(control: &Control, mut report: impl FnMut(), work: impl FnOnce() -> R + Send) -> R {
+    headroom(THREAD).or_raise();
     let (send, done) = mpsc::channel();
     std::thread::scope(|scope| {
         let _cancel = Cancel(control);
@@ -83,6 +94,11 @@ pub fn stopped(why: Stopped) -> ! {
     match why {
         Stopped::Cancelled => {
             raise(Fault::new(state::QUERY_CANCELED, "construction of the index was cancelled"))
+        }
+        Stopped::Refused(fault) => {
+            // The statement ends with it.
+            let _ = allocation::check();
+            raise(fault)
         }
         Stopped::Panicked(text) => {
             raise(Fault::new(state::INTERNAL_ERROR, format!("construction of the index failed: {text}")))

@@ -78,7 +78,8 @@ impl Alone {
         room: u32,
     ) -> Self {
         let units = (room as usize + 1).div_ceil(layout.per_page()) + 1;
-        let mut buffer = Buffer::new(pages.len() + units * layout.unit_pages() * ROOM);
+        let mut buffer =
+            Buffer::new(pages.len() + units * layout.unit_pages() * ROOM).expect("memory for the pages");
         buffer.bytes_mut()[..pages.len()].copy_from_slice(pages);
         let blocks = end + room * layout.step();
         Self {

@@ -71,14 +71,14 @@ impl Sample {
             for row in &there {
                 fold.push(&rows[*row]).unwrap();
             }
-            let (arena, members) = fold.finish();
+            let (arena, members) = fold.finish().expect("memory");
             let tids: Vec<_> = there.iter().map(|row| tid(*row)).collect();
             let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
             let control = Control::default();
             let graph = build_arena(&arena, &params, &pool, &control).unwrap();
             let packed = Rows { members: &members, tids: &tids };
             let site = Site { layout, first: 0, graph: 1 };
-            let draft = Draft::new(&graph, &layout);
+            let draft = Draft::new(&graph, &layout).expect("memory");
             let packer = Packer::new(site, &rotation, &arena, draft, packed, &pool, &control).unwrap();
             let pages = packer.pages(&pool, &control).unwrap();
             let root = packer.root();

@@ -102,7 +102,7 @@ fn table(set: &Set, threads: usize) {
     for row in set.base.chunks_exact(set.dim) {
         fold.push(row).unwrap();
     }
-    let (arena, _) = fold.finish();
+    let (arena, _) = fold.finish().unwrap();
     let truth = |query: &[f32]| {
         let query = arena.query(query);
         let mut all: Vec<f32> = (0..arena.len() as u32).map(|i| arena.distance(&query, i)).collect();

@@ -52,11 +52,11 @@ impl Bench {
         for row in rows {
             fold.push(&self.rows[*row as usize]).unwrap();
         }
-        let (arena, members) = fold.finish();
+        let (arena, members) = fold.finish().unwrap();
         let tids: Vec<Tid> = rows.iter().map(|row| Tid { block: *row, offset: 1 }).collect();
         let graph = build_arena(&arena, &self.params, &self.pool, &control).unwrap();
         let packed = Rows { members: &members, tids: &tids };
-        let draft = Draft::new(&graph, &self.layout);
+        let draft = Draft::new(&graph, &self.layout).unwrap();
         let packer = Packer::new(site, &self.rotation, &arena, draft, packed, &self.pool, &control).unwrap();
         let pages = packer.pages(&self.pool, &control).unwrap();
         let packed = (pages.bytes(), packer.end());
@@ -245,7 +245,7 @@ fn table(set: &Set, threads: usize) {
             rows.push(row.to_vec());
         }
     }
-    let (arena, _) = fold.finish();
+    let (arena, _) = fold.finish().unwrap();
     let queries: Vec<Vec<f32>> = set.queries.chunks_exact(set.dim).map(<[f32]>::to_vec).collect();
     println!("\n{}: {} x {}, {:?}, {} queries", set.name, rows.len(), set.dim, set.metric, queries.len());
     println!("{:<28}{}", "", EFS.map(|ef| format!("  ef {ef:<8}")).concat());

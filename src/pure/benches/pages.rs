@@ -71,7 +71,7 @@ fn ours(
         Site { layout, first: 0, graph: 0 },
         &rotation,
         arena,
-        Draft::new(graph, &layout),
+        Draft::new(graph, &layout).unwrap(),
         rows,
         pool,
         &control,
@@ -173,7 +173,7 @@ fn theirs(arena: &Arena, asked: &[Asked], pool: &rayon::ThreadPool) -> Vec<Point
 fn table(set: &Set, threads: usize) {
     let mut fold = Folding::new(Arena::new(set.metric, set.dim));
     let node_of: Vec<u32> = set.base.chunks_exact(set.dim).map(|row| fold.push(row).unwrap()).collect();
-    let (arena, members) = fold.finish();
+    let (arena, members) = fold.finish().unwrap();
     let truth = |query: &[f32]| {
         let scaled = arena.query(query);
         let mut all: Vec<f32> = (0..arena.len() as u32).map(|i| arena.distance(&scaled, i)).collect();

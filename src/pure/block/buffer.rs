@@ -1,5 +1,8 @@
 //! Memory for pages and blocks outside of Postgres.
 
+use crate::allocation;
+use crate::fault::Result;
+
 /// Bytes on cache lines of their own, so that any number in them is aligned.
 #[derive(Debug)]
 pub struct Buffer {
@@ -12,10 +15,13 @@ const LINE: usize = 64;
 
 impl Buffer {
     /// `len` zeros.
-    pub fn new(len: usize) -> Self {
-        let bytes = vec![0; len + LINE];
+    ///
+    /// # Errors
+    /// `53200` if there is no memory.
+    pub fn new(len: usize) -> Result<Self> {
+        let bytes = allocation::zeros(len + LINE)?;
         let start = bytes.as_ptr().align_offset(LINE).min(LINE);
-        Self { bytes, start, len }
+        Ok(Self { bytes, start, len })
     }
 
     /// The bytes.

@@ -153,7 +153,7 @@ proptest! {
         let (scale, norm) = store(&layout, &vectors[0], &mut own);
         let mut node = vec![0.0; layout.padded()];
         load(&layout, scale, &own, &mut node);
-        let mut buffer = Buffer::new(layout.block_bytes() + 8);
+        let mut buffer = Buffer::new(layout.block_bytes() + 8).unwrap();
         buffer.bytes_mut().fill(0xaa);
         let mut block = BlockMut::new(&layout, buffer.bytes_mut()).unwrap();
         block.format(&Header { scale, norm, graph: 1, down: 2, chain: NONE, ..header }, &own);
@@ -204,7 +204,7 @@ proptest! {
     #[test]
     fn no_bytes_panic(seed in any::<u64>(), state in 0..5u8, used in 0..40u8, shift in 0..9usize, cut in any::<bool>()) {
         let layout = layout(20);
-        let mut buffer = Buffer::new(layout.block_bytes() + 16);
+        let mut buffer = Buffer::new(layout.block_bytes() + 16).unwrap();
         let mut word = seed;
         for byte in buffer.bytes_mut() {
             word = word.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -233,7 +233,7 @@ proptest! {
 #[test]
 fn chains_come_back() {
     let layout = layout(384);
-    let mut buffer = Buffer::new(layout.block_bytes());
+    let mut buffer = Buffer::new(layout.block_bytes()).unwrap();
     let tids = |n: usize| (0..n).map(|i| Tid { block: i as u32 * 7, offset: i as u16 + 1 });
     let most = layout.chain_room();
     assert_eq!(most, 448);

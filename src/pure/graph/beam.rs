@@ -2,6 +2,8 @@
 
 use super::links::Links;
 use super::rows::{Rows, Space};
+use crate::allocation::Reserve;
+use crate::fault::Result;
 
 /// A node and its distance to what is being looked for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -101,6 +103,14 @@ const SOON: usize = 4;
 const EXPANDED: u32 = 1 << 31;
 
 impl Beam {
+    /// Makes room for searches of so many nodes.
+    ///
+    /// # Errors
+    /// `53200` if there is none.
+    pub fn room_for(&mut self, nodes: usize) -> Result<()> {
+        self.seen.room_for(nodes.saturating_sub(self.seen.len()))
+    }
+
     /// Forgets whom earlier searches have met.
     fn start(&mut self, nodes: usize) {
         self.epoch = self.epoch.wrapping_add(1);

@@ -9,6 +9,7 @@ use super::result::Graph;
 use super::rows::{Arena, Space};
 use super::shadow::Shadow;
 use super::{Fill, Lists, Params, fill, repair};
+use crate::allocation::{self, collected, headroom};
 use crate::fault;
 use rayon::prelude::*;
 use std::any::Any;
@@ -28,7 +29,8 @@ const MAX_LEVEL: f64 = 15.0;
 /// a thread of its own.
 ///
 /// # Errors
-/// [`Stopped::Cancelled`] soon after [`Control::cancel`]; [`Stopped::Panicked`] instead of a panic.
+/// [`Stopped::Cancelled`] soon after [`Control::cancel`]; [`Stopped::Panicked`] instead of a panic; [`Stopped::Refused`]
+/// if there is no memory.
 pub fn build(
     space: &impl Space,
     params: &Params,
@@ -47,7 +49,10 @@ fn build_on(
     lanes: Option<Words>,
 ) -> Result<Graph, Stopped> {
     let params = params.within_ranges();
-    let base = lanes.unwrap_or_else(|| Words::new(space.len() * params.lanes));
+    let base = match lanes {
+        Some(lanes) => lanes,
+        None => Words::new(space.len() * params.lanes)?,
+    };
     guarded(pool, || run(space, &params, control, base))
 }
 
@@ -99,7 +104,7 @@ pub fn build_arena_in(
         Some(room) => Shadow::in_room(arena, room, control),
         None => Shadow::of(arena, control),
     };
-    match guarded(pool, || Ok(shadow()))? {
+    match guarded(pool, || Ok(shadow()?))? {
         Some(shadow) => build_on(&shadow, params, pool, control, lanes),
         None => build_on(arena, params, pool, control, lanes),
     }
@@ -186,41 +191,64 @@ fn mix(seed: u64, node: u32) -> u64 {
 }
 
 /// The highest level that each node is to be on.
-fn levels(nodes: u32, params: &Params) -> Vec<u8> {
+fn levels(nodes: u32, params: &Params) -> fault::Result<Vec<u8>> {
     let scale = 1.0 / (params.step as f64).ln();
     let level = |node| {
         // In (0, 1].
         let uniform = ((mix(params.seed, node) >> 11) + 1) as f64 / (1u64 << 53) as f64;
         (-uniform.ln() * scale).min(MAX_LEVEL) as u8
     };
-    (0..nodes).map(level).collect()
+    collected((0..nodes).map(level))
 }
 
 /// Builds a graph, its lists of level 0 in `base`.
 fn run(space: &impl Space, params: &Params, control: &Control, mut base: Words) -> Result<Graph, Stopped> {
-    let levels = levels(space.len() as u32, params);
-    let mut order: Vec<u32> = (0..space.len() as u32).collect();
+    let levels = levels(space.len() as u32, params)?;
+    let mut order: Vec<u32> = collected(0..space.len() as u32)?;
     order
         .par_sort_unstable_by_key(|node| (u8::MAX - levels[*node as usize], mix(!params.seed, *node), *node));
     let entry = order.first().copied();
     let lists: usize = levels.iter().map(|level| usize::from(*level)).sum();
-    let mut upper = Words::new(lists * params.m);
-    let links = Links::new(levels, (params.lanes, base.cells()), (params.m, upper.cells()));
-    let builder = Builder { space, params, control, links, order, idle: Mutex::default() };
-    let (levels, kept, first) = builder.run()?.into_parts();
+    let mut upper = Words::new(lists * params.m)?;
+    let links = Links::new(levels, (params.lanes, base.cells()), (params.m, upper.cells()))?;
+    let idle = Mutex::new(idle(space.len())?);
+    let builder = Builder { space, params, control, links, order, idle };
+    let (levels, kept, first) = builder.run()?.into_parts()?;
     control.enter(Phase::Repair);
     let mut graph = Graph { entry, levels, lanes: params.lanes, m: params.m, base, kept, upper, first };
     repair::repair(space, &mut graph, params.ef_construction, control)?;
     Ok(graph)
 }
 
+/// A scratch for each thread of the current pool, and some more: rayon may ask for another one while a thread waits.
+fn idle(nodes: usize) -> fault::Result<Vec<Scratch>> {
+    let mut idle = vec![];
+    for _ in 0..rayon::current_num_threads() + 1 {
+        let mut scratch = Scratch::default();
+        scratch.beam.room_for(nodes)?;
+        idle.push(scratch);
+    }
+    Ok(idle)
+}
+
+/// Bytes of a batch that are no part of its lists: what threads keep, and rayon.
+const BESIDE: usize = 1 << 20;
+
 impl<'a, S: Space> Builder<'a, S> {
+    /// Looks whether there is memory for the plans of so many nodes, which are many small pieces.
+    fn headroom(&self, nodes: usize) -> Result<(), Stopped> {
+        // Each edge is in a plan, a list of back-links, and what a growing vector leaves free.
+        let edges = nodes * self.params.lanes.max(self.params.m);
+        Ok(headroom(BESIDE + edges * 2 * (size_of::<Candidate>() + size_of::<Back>()))?)
+    }
+
     fn scratch(&self) -> Loan<'_> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         Loan(&self.idle, idle.unwrap_or_default())
     }
 
     fn check(&self) -> Result<(), Stopped> {
+        allocation::check()?;
         if self.control.is_cancelled() { Err(Stopped::Cancelled) } else { Ok(()) }
     }
 
@@ -273,11 +301,12 @@ impl<'a, S: Space> Builder<'a, S> {
         batch: &[u32],
         plan: impl Fn(u32, &mut Scratch) -> Vec<Plan> + Sync,
     ) -> Result<(), Stopped> {
+        self.headroom(batch.len())?;
         let plan = |scratch: &mut Loan<'_>, node: &u32| {
             self.check()?;
             let plan = plan(*node, scratch);
             self.control.advance();
-            Ok(plan)
+            Ok::<_, Stopped>(plan)
         };
         let plans = batch.par_iter().with_max_len(4).map_init(|| self.scratch(), plan);
         let plans: Vec<Vec<Plan>> = plans.collect::<Result<_, _>>()?;

@@ -1,5 +1,6 @@
 //! What passes between a running construction and whoever waits for it.
 
+use crate::fault::Fault;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 
 /// Shared with a construction: it counts what it has done and looks whether it shall stop.
@@ -66,4 +67,12 @@ pub enum Stopped {
     Cancelled,
     /// A worker panicked, with this message: a bug here or in the space.
     Panicked(String),
+    /// Something was refused, as memory.
+    Refused(Fault),
+}
+
+impl From<Fault> for Stopped {
+    fn from(fault: Fault) -> Self {
+        Self::Refused(fault)
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::memory::{Heap, Memory};
 use super::rows::{Arena, Space};
+use crate::allocation::{Reserve, collected, filled};
 use crate::fault::Result;
 
 /// An arena that stores each distinct vector once.
@@ -51,7 +52,7 @@ impl Folding {
     /// As [`Arena::push_in`].
     pub fn push_in(&mut self, vector: &[f32], memory: &mut impl Memory) -> Result<u32> {
         let new = self.arena.push_in(vector, memory)?;
-        Ok(self.fold(new))
+        self.fold(new)
     }
 
     /// Adds a row as another arena like its own has it.
@@ -68,13 +69,14 @@ impl Folding {
     /// As [`Arena::copy_in`].
     pub fn copy_in(&mut self, row: &[f32], memory: &mut impl Memory) -> Result<u32> {
         let new = self.arena.copy_in(row, memory)?;
-        Ok(self.fold(new))
+        self.fold(new)
     }
 
     /// The node of the row that came last.
-    fn fold(&mut self, new: u32) -> u32 {
+    fn fold(&mut self, new: u32) -> Result<u32> {
+        self.node_of.room_for(1)?;
         if self.arena.len() * 4 > self.slots.len() * 3 {
-            self.grow();
+            self.grow()?;
         }
         let hash = hash(self.arena.row(new));
         let at = self.find(hash, |node| same(self.arena.row(node), self.arena.row(new)));
@@ -89,7 +91,7 @@ impl Folding {
             }
         };
         self.node_of.push(node);
-        node
+        Ok(node)
     }
 
     /// Distinct vectors so far.
@@ -98,22 +100,25 @@ impl Folding {
     }
 
     /// The arena and the members of its nodes.
-    pub fn finish(self) -> (Arena, Members) {
-        let mut starts = vec![0u32; self.arena.len() + 1];
+    ///
+    /// # Errors
+    /// `53200` if there is no memory.
+    pub fn finish(self) -> Result<(Arena, Members)> {
+        let mut starts = filled(0u32, self.arena.len() + 1)?;
         for node in &self.node_of {
             starts[*node as usize + 1] += 1;
         }
         for i in 1..starts.len() {
             starts[i] += starts[i - 1];
         }
-        let mut next = starts.clone();
-        let mut rows = vec![0; self.node_of.len()];
+        let mut next = collected(starts.iter().copied())?;
+        let mut rows = filled(0, self.node_of.len())?;
         for (row, node) in self.node_of.iter().enumerate() {
             let at = &mut next[*node as usize];
             rows[*at as usize] = row as u32;
             *at += 1;
         }
-        (self.arena, Members { starts, rows })
+        Ok((self.arena, Members { starts, rows }))
     }
 
     /// The slot of an equal row, or the free one where it would be.
@@ -129,14 +134,15 @@ impl Folding {
         }
     }
 
-    fn grow(&mut self) {
-        let double = vec![(0, FREE); self.slots.len() * 2];
+    fn grow(&mut self) -> Result<()> {
+        let double = filled((0, FREE), self.slots.len() * 2)?;
         for (hash, node) in std::mem::replace(&mut self.slots, double) {
             if node != FREE {
                 let at = self.find(hash, |_| false);
                 self.slots[at] = (hash, node);
             }
         }
+        Ok(())
     }
 }
 

@@ -4,6 +4,8 @@
 //! threads at the same list, or one that writes while others read; the barriers of its fork and join order
 //! the accesses.
 
+use crate::allocation::collected;
+use crate::fault::Result;
 use crate::prefetch::{AHEAD, prefetch};
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
 
@@ -29,11 +31,10 @@ pub(super) struct Lists<'a> {
 }
 
 impl<'a> Lists<'a> {
-    fn new(width: usize, lanes: &'a [AtomicU32]) -> Self {
+    fn new(width: usize, lanes: &'a [AtomicU32]) -> Result<Self> {
         lanes.iter().for_each(|lane| lane.store(NONE, Relaxed));
-        let mut counts = Vec::new();
-        counts.resize_with(lanes.len() / width, AtomicU8::default);
-        Self { width, lanes, counts }
+        let counts = collected((0..lanes.len() / width).map(|_| AtomicU8::default()))?;
+        Ok(Self { width, lanes, counts })
     }
 }
 
@@ -98,14 +99,15 @@ impl<'a> Links<'a> {
         levels: Vec<u8>,
         (lanes, base): (usize, &'a [AtomicU32]),
         (m, upper): (usize, &'a [AtomicU32]),
-    ) -> Self {
-        let before = |lists: &mut u32, level: &u8| {
-            let first = *lists;
-            *lists += u32::from(*level);
-            Some(first)
+    ) -> Result<Self> {
+        let mut lists = 0;
+        let before = |level: &u8| {
+            let first = lists;
+            lists += u32::from(*level);
+            first
         };
-        let first = levels.iter().scan(0, before).collect();
-        Self { base: Lists::new(lanes, base), upper: Lists::new(m, upper), first, levels }
+        let first = collected(levels.iter().map(before))?;
+        Ok(Self { base: Lists::new(lanes, base)?, upper: Lists::new(m, upper)?, first, levels })
     }
 
     #[inline]
@@ -118,8 +120,8 @@ impl<'a> Links<'a> {
     }
 
     /// Of each node, its level, the length of its list on level 0, and the number of its first list above.
-    pub(super) fn into_parts(self) -> (Vec<u8>, Vec<u8>, Vec<u32>) {
-        let counts = self.base.counts.into_iter().map(AtomicU8::into_inner).collect();
-        (self.levels, counts, self.first)
+    pub(super) fn into_parts(self) -> Result<(Vec<u8>, Vec<u8>, Vec<u32>)> {
+        let counts = collected(self.base.counts.into_iter().map(AtomicU8::into_inner))?;
+        Ok((self.levels, counts, self.first))
     }
 }

@@ -57,7 +57,7 @@ pub struct Heap;
 
 impl Memory for Heap {
     fn room(&mut self, bytes: usize) -> Result<Room> {
-        Ok(Room::Heap(Buffer::new(bytes)))
+        Buffer::new(bytes).map(Room::Heap)
     }
 }
 
@@ -67,8 +67,11 @@ pub struct Words(Room);
 
 impl Words {
     /// So many zeros in the heap.
-    pub fn new(len: usize) -> Self {
-        Self(Room::Heap(Buffer::new(len * size_of::<u32>())))
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn new(len: usize) -> Result<Self> {
+        Self::new_in(len, &mut Heap)
     }
 
     /// So many zeros in somebody's memory.

@@ -9,6 +9,7 @@ use super::beam::{Beam, Candidate, Inside};
 use super::control::{Control, Stopped};
 use super::result::Graph;
 use super::rows::Space;
+use crate::allocation::{filled, with_room};
 
 /// A spanning tree from the entry point on level 0, growing.
 struct Reached {
@@ -29,6 +30,8 @@ const DEPTH: usize = 64;
 
 impl Reached {
     /// Adds a node and whatever can be reached from it.
+    ///
+    /// There is room in `order` for all nodes.
     fn grow(&mut self, graph: &Graph, from: u32, control: &Control) {
         let mut at = self.order.len();
         self.nodes[from as usize] = true;
@@ -98,13 +101,14 @@ pub(super) fn repair(
 ) -> Result<(), Stopped> {
     let Some(entry) = graph.entry else { return Ok(()) };
     let mut reached = Reached {
-        nodes: vec![false; graph.len()],
-        edges: vec![false; graph.base().len()],
-        order: Vec::with_capacity(graph.len()),
-        given: vec![0; graph.len()],
+        nodes: filled(false, graph.len())?,
+        edges: filled(false, graph.base().len())?,
+        order: with_room(graph.len())?,
+        given: filled(0, graph.len())?,
     };
     reached.grow(graph, entry, control);
     let mut beam = Beam::default();
+    beam.room_for(graph.len())?;
     // Where to look on for a spare lane when none of the near nodes has one.
     let mut anywhere = 0;
     for node in 0..graph.len() as u32 {

@@ -3,6 +3,7 @@
 use super::Metric;
 use super::memory::{Heap, Memory, Room};
 use super::varied::Varied;
+use crate::allocation::push;
 use crate::direction;
 use crate::distance::{Kernels, kernels};
 use crate::fault::{Fault, Result, state};
@@ -162,7 +163,7 @@ impl Arena {
             return Ok(node);
         }
         if self.len >> self.shift == self.chunks.len() {
-            self.chunks.push(memory.room((self.stride << self.shift) * size_of::<f32>())?);
+            push(&mut self.chunks, memory.room((self.stride << self.shift) * size_of::<f32>())?)?;
         }
         let at = (self.len & ((1 << self.shift) - 1)) * self.stride * size_of::<f32>();
         if let Some(chunk) = self.chunks.last_mut() {

@@ -5,6 +5,8 @@ use super::control::Control;
 use super::gap::{Gap, Sums};
 use super::memory::{Heap, Memory, Room};
 use super::rows::{Arena, Space};
+use crate::allocation::{filled, with_room};
+use crate::fault::Result;
 use crate::prefetch::{AHEAD, prefetch};
 use rayon::prelude::*;
 
@@ -36,8 +38,11 @@ impl Shadow {
     /// The shadow of an arena, or none if the codes tell near rows badly apart: if the rows lie in clumps
     /// much smaller than the distances between those, say, or if few coordinates are much larger than the
     /// others. None, too, for the inner product, for plain values and if cancelled. Runs on the current pool of rayon.
-    pub fn of(arena: &Arena, control: &Control) -> Option<Self> {
-        let room = Heap.room(Self::size(arena)).ok()?;
+    ///
+    /// # Errors
+    /// `53200` if there is no memory.
+    pub fn of(arena: &Arena, control: &Control) -> Result<Option<Self>> {
+        let room = Heap.room(Self::size(arena))?;
         Self::in_room(arena, room, control)
     }
 
@@ -51,26 +56,29 @@ impl Shadow {
     }
 
     /// As [`of`](Self::of), in room for [`size`](Self::size) bytes.
-    pub fn in_room(arena: &Arena, room: Room, control: &Control) -> Option<Self> {
+    ///
+    /// # Errors
+    /// As [`of`](Self::of).
+    pub fn in_room(arena: &Arena, room: Room, control: &Control) -> Result<Option<Self>> {
         if arena.is_empty() || arena.is_plain() || arena.metric() == Metric::InnerProduct {
-            return None;
+            return Ok(None);
         }
-        let shadow = Self::any(arena, room, control);
-        (shadow.error(arena, control) <= GOOD && !control.is_cancelled()).then_some(shadow)
+        let shadow = Self::any(arena, room, control)?;
+        Ok((shadow.error(arena, control)? <= GOOD && !control.is_cancelled()).then_some(shadow))
     }
 
-    fn any(arena: &Arena, mut room: Room, control: &Control) -> Self {
+    fn any(arena: &Arena, mut room: Room, control: &Control) -> Result<Self> {
         let width = arena.dim();
         let sample: Vec<u32> = spread(arena.len(), SAMPLE).collect();
-        let mut mean = vec![0f64; width];
+        let mut mean = filled(0f64, width)?;
         for row in &sample {
             mean.iter_mut().zip(arena.row(*row)).for_each(|(m, x)| *m += f64::from(*x));
         }
         mean.iter_mut().for_each(|m| *m /= sample.len() as f64);
-        let mut reach: Vec<f32> = sample
-            .iter()
-            .flat_map(|row| mean.iter().zip(arena.row(*row)).map(|(m, x)| (x - *m as f32).abs()))
-            .collect();
+        let mut reach: Vec<f32> = with_room(sample.len() * width)?;
+        for row in &sample {
+            reach.extend(mean.iter().zip(arena.row(*row)).map(|(m, x)| (x - *m as f32).abs()));
+        }
         let place = reach.len() - 1 - reach.len() * BEYOND / 1000;
         let reach = *reach.select_nth_unstable_by(place, f32::total_cmp).1;
         let step = if reach > 0.0 { reach / 127.0 } else { 1.0 };
@@ -84,37 +92,36 @@ impl Shadow {
             }
         });
         let gap = Gap::best(stride);
-        let sums = if gap.wants_sums() {
-            room.bytes().par_chunks_exact(stride).take(arena.len()).map(Sums::of).collect()
-        } else {
-            vec![]
-        };
-        Self { stride, len: arena.len(), codes: room, unit: step * step, gap, sums }
+        let mut sums = filled(Sums::default(), if gap.wants_sums() { arena.len() } else { 0 })?;
+        let rows = room.bytes().par_chunks_exact(stride).with_min_len(64);
+        sums.par_iter_mut().zip(rows).for_each(|(sums, row)| *sums = Sums::of(row));
+        Ok(Self { stride, len: arena.len(), codes: room, unit: step * step, gap, sums })
     }
 
     /// How much the ratio of the distance here to the one in the arena varies, in parts of its mean, for pairs
     /// of near rows.
-    fn error(&self, arena: &Arena, control: &Control) -> f64 {
+    fn error(&self, arena: &Arena, control: &Control) -> Result<f64> {
         let probes: Vec<u32> = spread(arena.len(), PROBES).collect();
-        let near = |probe: &u32| {
+        let near = |probe: &u32| -> Result<Vec<f64>> {
             // All rows, as a sample would not hold the nearest.
-            let all = (0..arena.len() as u32).take_while(|_| !control.is_cancelled());
-            let mut all: Vec<(f32, u32)> = all.map(|i| (self.between(*probe, i), i)).collect();
+            let rows = (0..arena.len() as u32).take_while(|_| !control.is_cancelled());
+            let mut all: Vec<(f32, u32)> = with_room(arena.len())?;
+            all.extend(rows.map(|i| (self.between(*probe, i), i)));
             if all.len() > NEAR {
                 all.select_nth_unstable_by(NEAR, |a, b| a.0.total_cmp(&b.0));
                 all.truncate(NEAR);
             }
             let distances = all.into_iter().map(|(here, i)| (here, arena.between(*probe, i)));
             let ratios = distances.filter(|(_, there)| *there > 0.0);
-            ratios.map(|(here, there)| f64::from(here / there)).collect::<Vec<f64>>()
+            Ok(ratios.map(|(here, there)| f64::from(here / there)).collect())
         };
-        let ratios: Vec<f64> = probes.par_iter().flat_map_iter(near).collect();
+        let ratios: Vec<f64> = probes.par_iter().map(near).collect::<Result<Vec<_>>>()?.concat();
         if ratios.is_empty() {
-            return 0.0;
+            return Ok(0.0);
         }
         let mean = ratios.iter().sum::<f64>() / ratios.len() as f64;
         let variance = ratios.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / ratios.len() as f64;
-        if mean > 0.0 { variance.sqrt() / mean } else { f64::INFINITY }
+        Ok(if mean > 0.0 { variance.sqrt() / mean } else { f64::INFINITY })
     }
 
     #[inline]

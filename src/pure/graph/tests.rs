@@ -52,7 +52,7 @@ fn built(space: &impl Space, params: &Params) -> Graph {
 }
 
 fn shadow(arena: &Arena) -> Option<Shadow> {
-    Shadow::of(arena, &Control::default())
+    Shadow::of(arena, &Control::default()).unwrap()
 }
 
 /// Everything that a graph promises.
@@ -130,7 +130,7 @@ fn shadow_builds_as_good_a_graph() {
     let mut noise = Noise(3);
     let rows = noise.gaussian(1000, 40);
     let arena = arena(Metric::L2, &rows);
-    let shadow = Shadow::of(&arena, &Control::default()).unwrap();
+    let shadow = Shadow::of(&arena, &Control::default()).unwrap().unwrap();
     let queries = noise.gaussian(50, 40);
     let exact = recall(&built(&arena, &quick()), &arena, &queries, 40);
     let coarse = recall(&built(&shadow, &quick()), &arena, &queries, 40);
@@ -245,7 +245,7 @@ fn equal_vectors_fold() {
     assert!(fold.push(&[0.0, 0.0]).is_err());
     assert!(fold.push(&[1.0]).is_err());
     assert_eq!(fold.nodes(), 3);
-    let (arena, members) = fold.finish();
+    let (arena, members) = fold.finish().unwrap();
     assert_eq!(arena.len(), 3);
     assert_eq!(members.of(0)[..4], [0, 1, 4, 5]);
     assert_eq!([members.of(0).len(), members.of(1).len(), members.of(2).len()], [5000, 2500, 2500]);
@@ -285,9 +285,9 @@ fn order_keeps_the_graph() {
     let params = Params { m: 4, step: 4, ..quick() };
     let graph = built(&arena, &params);
     for page in [0, 1, 3] {
-        let order = graph.locality_order(page);
+        let order = graph.locality_order(page).unwrap();
         assert_eq!(order.iter().collect::<HashSet<_>>().len(), 600);
-        let new = graph.renumbered(&order);
+        let new = graph.renumbered(&order).unwrap();
         check(&new, &params);
         for (i, node) in order.iter().enumerate() {
             assert_eq!(new.levels()[i], graph.levels()[*node as usize]);
@@ -307,7 +307,7 @@ fn order_keeps_the_graph() {
             .count()
     };
     let given: Vec<u32> = (0..600).collect();
-    assert!(together(&graph.locality_order(3)) > 2 * together(&given));
+    assert!(together(&graph.locality_order(3).unwrap()) > 2 * together(&given));
 }
 
 /// A space that hinders: slow, or with a fault after so many distances.

@@ -1,6 +1,7 @@
 //! Rows that are not as long as each other.
 
 use super::memory::{Memory, Room};
+use crate::allocation::{Reserve, push};
 use crate::fault::Result;
 use crate::own::f32s;
 
@@ -26,10 +27,11 @@ impl Varied {
     /// Adds a row.
     pub(super) fn push(&mut self, row: &[f32], memory: &mut impl Memory) -> Result<()> {
         let word = size_of::<f32>();
+        self.places.room_for(1)?;
         let mut start = self.places.last().map_or(0, |last| (last.start + last.len) as usize);
         let room = self.chunks.last().map_or(0, |chunk| chunk.bytes().len() / word);
         if start + row.len() > room {
-            self.chunks.push(memory.room(CHUNK.max(row.len()) * word)?);
+            push(&mut self.chunks, memory.room(CHUNK.max(row.len()) * word)?)?;
             start = 0;
         }
         let Some(chunk) = self.chunks.last_mut() else { return Ok(()) };

@@ -5,6 +5,7 @@
 
 use super::near::{Near, Seen};
 use super::stored::Stored;
+use crate::allocation::{Reserve, push};
 use crate::block::{BlockRef, Layout, NONE, Root, State, corrupted};
 use crate::fault::Result;
 use crate::graph::Candidate;
@@ -108,7 +109,7 @@ impl Finder {
         self.clear();
         self.pool.start(reach.pool.max(1));
         for guess in std::mem::take(&mut self.down) {
-            self.target.meet(guess.number, guess.distance);
+            self.target.meet(guess.number, guess.distance)?;
             self.offer(pages, guess)?;
         }
         self.walk(pages, vector, level, reach)
@@ -137,19 +138,22 @@ impl Finder {
         level: u8,
         reach: Reach,
     ) -> Result<()> {
-        self.skip(number);
+        self.skip(number)?;
         self.pool.start(reach.pool.max(1));
         for lane in lanes {
-            self.target.meet(lane.number, lane.distance);
+            self.target.meet(lane.number, lane.distance)?;
             self.offer(pages, *lane)?;
         }
         self.walk(pages, vector, level, reach)
     }
 
     /// Leaves a block out of the search.
-    pub(crate) fn skip(&mut self, number: u32) {
-        self.visited.insert(number, ());
-        self.target.meet(number, f32::INFINITY);
+    ///
+    /// # Errors
+    /// `53200` if there is no memory.
+    pub(crate) fn skip(&mut self, number: u32) -> Result<()> {
+        self.visited.insert(number, ())?;
+        self.target.meet(number, f32::INFINITY)
     }
 
     /// The vector as blocks are compared with it.
@@ -177,7 +181,7 @@ impl Finder {
                 if self.reads >= end {
                     return Ok(());
                 }
-                if self.visited.insert(number, ()) {
+                if self.visited.insert(number, ())? {
                     self.read(pages, vector, number, level)?;
                 }
             }
@@ -217,10 +221,10 @@ impl Finder {
                 dead: header.state == State::Dead,
             };
             if seen.dead {
-                dead.push(seen);
+                push(dead, seen)?;
             } else {
                 let own = BlockRef::new(layout, bytes)?.own();
-                near.push(seen, &own);
+                near.push(seen, &own)?;
                 if level == 0 && same.is_none() && vector.is(&header, &own) {
                     *same = Some(seen);
                 }
@@ -270,6 +274,7 @@ fn offer(
         return Err(corrupted(format_args!("link to {} of {}", guess.number, pages.blocks())));
     }
     if !visited.contains(guess.number) {
+        spare.room_for(1)?;
         spare.extend(pool.offer(guess));
     }
     Ok(())

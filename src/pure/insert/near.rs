@@ -1,7 +1,9 @@
 //! Nodes that a search has found, with their vectors.
 
+use crate::allocation::Reserve;
 use crate::block::Layout;
 use crate::distance::{Kernels, kernels};
+use crate::fault::Result;
 use crate::graph::{Candidate, Metric, Space};
 use crate::own::Own;
 use crate::plain::Plain;
@@ -50,14 +52,19 @@ impl Near {
     }
 
     /// Keeps a node; its number here.
-    pub(crate) fn push(&mut self, seen: Seen, own: &Own<'_>) -> u32 {
+    ///
+    /// # Errors
+    /// `53200` if there is no memory.
+    pub(crate) fn push(&mut self, seen: Seen, own: &Own<'_>) -> Result<u32> {
         let at = self.seen.len() * self.dim;
+        self.seen.room_for(1)?;
         if self.vectors.len() < at + self.dim {
+            self.vectors.room_for(at + self.dim - self.vectors.len())?;
             self.vectors.resize(at + self.dim, 0.0);
         }
         own.decode(&mut self.vectors[at..at + self.dim]);
         self.seen.push(seen);
-        (self.seen.len() - 1) as u32
+        Ok((self.seen.len() - 1) as u32)
     }
 
     #[inline]

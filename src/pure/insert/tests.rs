@@ -174,7 +174,7 @@ impl Case {
         };
         let node = at(0, 0.0);
         let vectors: Vec<Stored> = (0..32).map(|i| at(i, i as f32 + 1.0)).collect();
-        let mut buffer = Buffer::new(layout.block_bytes());
+        let mut buffer = Buffer::new(layout.block_bytes()).unwrap();
         let mut linker = Linker::new(layout, lists);
         let mut block = BlockMut::new(&layout, buffer.bytes_mut()).unwrap();
         block.format(&node.header(1, 0, 7, Tid { block: 1, offset: 1 }, NONE), node.bytes());
@@ -281,12 +281,12 @@ fn ways_to_far_nodes_stay() {
         let mut block = BlockMut::new(&case.layout, case.buffer.bytes_mut()).unwrap();
         block.encode_lane(20, 120, &mut case.linker.coder, node.decoded(), case.vectors[20].decoded());
         let mut near = Near::new(&case.layout);
-        let mut buffer = Buffer::new(case.layout.block_bytes());
+        let mut buffer = Buffer::new(case.layout.block_bytes()).unwrap();
         for (number, vector) in (100..).zip(&case.vectors).filter(|(number, _)| known || *number != 120) {
             let seen = Seen { number, version: 1, level: 1, graph: 1, dead: false };
             let mut block = BlockMut::new(&case.layout, buffer.bytes_mut()).unwrap();
             block.format(&vector.header(1, 1, 1, Tid::default(), NONE), vector.bytes());
-            near.push(seen, &BlockRef::new(&case.layout, buffer.bytes()).unwrap().own());
+            near.push(seen, &BlockRef::new(&case.layout, buffer.bytes()).unwrap().own()).unwrap();
         }
         let mut target = Target::new(&case.layout);
         target.set_stored(new.decoded());

@@ -2,6 +2,7 @@
 
 use super::link::Parent;
 use super::near::Seen;
+use crate::allocation::Reserve;
 use crate::block::{BlockRef, Layout, NONE, Root, State, corrupted};
 use crate::fault::Result;
 use crate::search::Pages;
@@ -44,7 +45,7 @@ impl Tree {
             if !pages.has(number) {
                 return Err(corrupted(format_args!("link to {number} of {}", pages.blocks())));
             }
-            if !self.met.insert(number, ()) {
+            if !self.met.insert(number, ())? {
                 continue;
             }
             self.left -= 1;
@@ -58,6 +59,7 @@ impl Tree {
                     return Ok(None);
                 }
                 let before = open.len();
+                open.room_for(layout.lanes())?;
                 open.extend(block.children().map(|child| (child, number)));
                 let is_dead = header.state == State::Dead;
                 let can = !is_dead || *dead || parent == NONE;

@@ -96,7 +96,7 @@ impl Mender {
         finder.around(pages, vector, number, guesses, level, reach)?;
         if finder.near.seen.len() < reach.least && level <= root.level {
             finder.start(vector, root.graph);
-            finder.skip(number);
+            finder.skip(number)?;
             finder.descend(pages, vector, root, level)?;
             finder.level(pages, vector, level, reach)?;
         }

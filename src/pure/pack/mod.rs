@@ -8,12 +8,13 @@
 #[cfg(test)]
 mod tests;
 
+use crate::allocation::{self, Reserve, filled, headroom, push};
 use crate::block::write::{load, store};
 use crate::block::{
     ANCHOR, BlockMut, Buffer, ChainMut, Coder, Header, Layout, MOST_BLOCKS, NONE, ROOM, Root, State, Tid,
 };
 use crate::fault::{self, Fault, state};
-use crate::graph::{Arena, Control, Graph, Members, Memory, Room, Space, Stopped, Words, guarded};
+use crate::graph::{Arena, Control, Graph, Heap, Members, Memory, Room, Space, Stopped, Words, guarded};
 use crate::plain::fit;
 use crate::rotation::Rotation;
 use rayon::prelude::*;
@@ -72,9 +73,11 @@ pub struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     /// Of a graph that goes into blocks of that layout, with room in the heap.
-    pub fn new(graph: &'a Graph, layout: &Layout) -> Self {
-        let own = Buffer::new(graph.len() * layout.own_bytes());
-        Self { graph, base: Words::new(graph.base().len()), own: Room::Heap(own) }
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn new(graph: &'a Graph, layout: &Layout) -> fault::Result<Self> {
+        Self::new_in(graph, layout, &mut Heap)
     }
 
     /// As [`new`](Self::new), with room in somebody's memory.
@@ -125,7 +128,7 @@ impl<'a> Packer<'a> {
     /// was built on; it is not needed afterwards.
     ///
     /// # Errors
-    /// A layout with too few lanes or another number of dimensions; too many blocks; [`Control::cancel`].
+    /// A layout with too few lanes or another number of dimensions; too many blocks; no memory; [`Control::cancel`].
     pub fn new(
         site: Site,
         rotation: &Rotation,
@@ -148,17 +151,17 @@ impl<'a> Packer<'a> {
         if graph.lanes().max(graph.m()) > layout.lanes() {
             return Err(refused(format!("{} lanes are too few for the graph", layout.lanes())));
         }
-        let order = graph.locality_order(layout.per_page());
+        let order = graph.locality_order(layout.per_page())?;
         if order.len() != graph.len() {
             return Err(refused("nodes of the graph cannot be reached".into()));
         }
-        let graph = graph.renumbered_in(&order, base);
+        let graph = graph.renumbered_in(&order, base)?;
         let numbers = guarded(pool, || vectors(&layout, rotation, arena, &order, own.bytes_mut(), control))?;
         let mut new = Self {
             layout,
             site,
             rows,
-            parents: parents(&graph),
+            parents: parents(&graph)?,
             graph,
             order,
             own,
@@ -168,22 +171,28 @@ impl<'a> Packer<'a> {
             chains: vec![],
             chain_of: vec![],
         };
-        new.number();
+        new.number()?;
         new.settle(site.first)?;
         Ok(new)
     }
 
     /// Gives numbers to the blocks behind those of level 0.
-    fn number(&mut self) {
+    fn number(&mut self) -> fault::Result<()> {
+        let Self { upper, upper_node, chains, chain_of, .. } = self;
+        upper.room_for(self.graph.len())?;
         for (node, level) in (0..).zip(self.graph.levels()) {
-            self.upper.push(self.upper_node.len() as u32);
-            self.upper_node.extend(std::iter::repeat_n(node, usize::from(*level)));
+            upper.push(upper_node.len() as u32);
+            upper_node.room_for(usize::from(*level))?;
+            upper_node.extend(std::iter::repeat_n(node, usize::from(*level)));
             let rows = self.rows.members.of(self.order[node as usize]).len() as u32;
             if rows > 1 {
-                self.chain_of.push((node, self.chains.len() as u32));
-                self.chains.extend((1..rows).step_by(self.layout.chain_room()).map(|first| (node, first)));
+                push(chain_of, (node, chains.len() as u32))?;
+                let firsts = (1..rows).step_by(self.layout.chain_room());
+                chains.room_for(firsts.len())?;
+                chains.extend(firsts.map(|first| (node, first)));
             }
         }
+        Ok(())
     }
 
     /// Puts the graph elsewhere.
@@ -239,6 +248,11 @@ impl<'a> Packer<'a> {
         })
     }
 
+    /// What a thread that makes blocks needs beside them, about: two vectors, and a few times a code for the coder.
+    fn scratch_bytes(&self) -> usize {
+        (1 << 16) + 8 * self.layout.padded() * size_of::<f32>()
+    }
+
     fn own(&self, node: u32) -> &[u8] {
         let bytes = self.layout.own_bytes();
         &self.own.bytes()[node as usize * bytes..][..bytes]
@@ -272,12 +286,14 @@ impl<'a> Packer<'a> {
     ) -> Result<(), Failed> {
         let unit = self.layout.unit_pages() * ROOM;
         assert!(out.len().is_multiple_of(unit), "room for whole units");
+        headroom(rayon::current_num_threads().max(pool.current_num_threads()) * self.scratch_bytes())?;
         let scratch = || Scratch {
             coder: Coder::new(&self.layout),
             node: vec![0.0; self.layout.padded()],
             neighbour: vec![0.0; self.layout.padded()],
         };
         let write = |scratch: &mut Scratch, (i, bytes): (usize, &mut [u8])| {
+            allocation::check()?;
             if control.is_cancelled() {
                 return Err(Failed::Stopped(Stopped::Cancelled));
             }
@@ -292,7 +308,7 @@ impl<'a> Packer<'a> {
     /// As [`write`](Self::write).
     pub fn pages(&self, pool: &rayon::ThreadPool, control: &Control) -> Result<Buffer, Failed> {
         let last = self.layout.place(self.number_of(self.blocks().saturating_sub(1)))?.page as usize;
-        let mut pages = Buffer::new((last + self.layout.unit_pages()) * ROOM);
+        let mut pages = Buffer::new((last + self.layout.unit_pages()) * ROOM)?;
         let first = self.layout.place(self.site.first)?.page;
         self.write(first, &mut pages.bytes_mut()[first as usize * ROOM..], pool, control)?;
         Ok(pages)
@@ -378,19 +394,20 @@ impl<'a> Packer<'a> {
 }
 
 /// For each node the one from which a walk from the entry point, breadth first, reaches it.
-fn parents(graph: &Graph) -> Vec<u32> {
-    let mut parents = vec![NONE; graph.len()];
-    let Some(entry) = graph.entry() else { return parents };
+fn parents(graph: &Graph) -> fault::Result<Vec<u32>> {
+    let mut parents = filled(NONE, graph.len())?;
+    let Some(entry) = graph.entry() else { return Ok(parents) };
     let mut queue = VecDeque::from([entry]);
     while let Some(node) = queue.pop_front() {
         for other in graph.neighbours(node, 0) {
             if *other != entry && parents[*other as usize] == NONE {
                 parents[*other as usize] = node;
+                queue.room_for(1)?;
                 queue.push_back(*other);
             }
         }
     }
-    parents
+    Ok(parents)
 }
 
 /// Makes the stored vectors of all nodes; returns their scales and norms.
@@ -403,23 +420,24 @@ fn vectors(
     control: &Control,
 ) -> Result<Vec<(f32, f32)>, Stopped> {
     let bytes = layout.own_bytes();
-    order
-        .par_iter()
-        .zip(own.par_chunks_exact_mut(bytes))
-        .map_init(
-            || vec![0.0; layout.padded()],
-            |rotated, (node, own)| {
-                if control.is_cancelled() {
-                    return Err(Stopped::Cancelled);
-                }
-                if let Some(plain) = layout.plain() {
-                    let (words, left) = fit(plain, arena.vector(*node), layout.padded());
-                    let (scale, _) = store(layout, &words, own);
-                    return Ok((scale, left));
-                }
-                rotation.apply(arena.vector(*node), rotated);
-                Ok(store(layout, rotated, own))
-            },
-        )
-        .collect()
+    let mut numbers = filled((0.0, 0.0), order.len())?;
+    order.par_iter().zip(own.par_chunks_exact_mut(bytes)).zip(&mut numbers).try_for_each_init(
+        || vec![0.0; layout.padded()],
+        |rotated, ((node, own), numbers)| {
+            allocation::check()?;
+            if control.is_cancelled() {
+                return Err(Stopped::Cancelled);
+            }
+            if let Some(plain) = layout.plain() {
+                let (words, left) = fit(plain, arena.vector(*node), layout.padded());
+                let (scale, _) = store(layout, &words, own);
+                *numbers = (scale, left);
+                return Ok(());
+            }
+            rotation.apply(arena.vector(*node), rotated);
+            *numbers = store(layout, rotated, own);
+            Ok::<_, Stopped>(())
+        },
+    )?;
+    Ok(numbers)
 }

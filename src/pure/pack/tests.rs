@@ -26,7 +26,7 @@ fn arena(metric: Metric, dim: usize, n: usize) -> (Arena, Members, Vec<Tid>) {
             .collect();
         fold.push(&row).unwrap();
     }
-    let (arena, members) = fold.finish();
+    let (arena, members) = fold.finish().unwrap();
     (arena, members, (0..n as u32).map(|i| Tid { block: i, offset: 1 }).collect())
 }
 
@@ -45,22 +45,23 @@ fn blocks_hold_the_graph() {
         let rows = Rows { members: &members, tids: &tids };
         let site = Site { layout, first: 10, graph: 5 };
         let packer =
-            Packer::new(site, &rotation, &arena, Draft::new(&graph, &layout), rows, &pool, &control).unwrap();
+            Packer::new(site, &rotation, &arena, Draft::new(&graph, &layout).unwrap(), rows, &pool, &control)
+                .unwrap();
         let mut memory = Memory::new(layout, packer.pages(&pool, &control).unwrap(), packer.end());
         // In pieces, it is the same, and what lies around stays.
         let unit = layout.unit_pages() * ROOM;
-        let mut piece = Buffer::new(2 * unit);
+        let mut piece = Buffer::new(2 * unit).unwrap();
         let from = layout.place(site.first).unwrap().page + 3 * layout.unit_pages() as u32;
         packer.write(from, piece.bytes_mut(), &pool, &control).unwrap();
         assert_eq!(piece.bytes(), &memory.bytes()[from as usize * ROOM..][..2 * unit]);
-        let mut piece = Buffer::new(unit);
+        let mut piece = Buffer::new(unit).unwrap();
         piece.bytes_mut().fill(7);
         packer.write(layout.place(site.first).unwrap().page, piece.bytes_mut(), &pool, &control).unwrap();
         let before = layout.place(site.first).unwrap().offset;
         assert!(piece.bytes()[..before].iter().all(|byte| *byte == 7) && piece.bytes()[before] != 7);
 
-        let order = graph.locality_order(layout.per_page());
-        let graph = graph.renumbered(&order);
+        let order = graph.locality_order(layout.per_page()).unwrap();
+        let graph = graph.renumbered(&order).unwrap();
         let mut encoder = Coder::new(&layout);
         let (mut seen, mut own, mut other) = (0, vec![0.0; layout.padded()], vec![0.0; layout.padded()]);
         let mut parents = HashMap::new();
@@ -134,7 +135,7 @@ fn refuses_and_stops() {
             Site { layout, first: 0, graph: 0 },
             &Rotation::new(dim, 1),
             &arena,
-            Draft::new(&graph, &layout),
+            Draft::new(&graph, &layout).unwrap(),
             rows,
             &pool,
             control,

@@ -1,6 +1,8 @@
 //! Candidates of level 0, and how far they are worth reading.
 
 use super::pool::Candidate;
+use crate::allocation::Reserve;
+use crate::fault::Result;
 use std::collections::BinaryHeap;
 
 /// Candidates, the nearest first, and the distances of the nearest nodes that were read.
@@ -51,10 +53,31 @@ impl Frontier {
 
     /// From now on, nodes that were read do not count, and candidates beyond the limit do, but for those that are not
     /// to be kept.
-    pub(crate) fn next(&mut self, mut keep: impl FnMut(u32) -> bool) {
+    ///
+    /// # Errors
+    /// `53200` if there is no memory.
+    pub(crate) fn next(&mut self, mut keep: impl FnMut(u32) -> bool) -> Result<()> {
         self.nearest.clear();
         self.open.retain(|open| keep(open.0.number));
-        self.open.extend(self.beyond.drain(..).filter(|candidate| keep(candidate.number)).map(Open));
+        self.beyond.retain(|candidate| keep(candidate.number));
+        self.open_all()
+    }
+
+    /// Takes all that were beyond the limit in.
+    fn open_all(&mut self) -> Result<()> {
+        self.open.room_for(self.beyond.len())?;
+        self.open.extend(self.beyond.drain(..).map(Open));
+        Ok(())
+    }
+
+    /// Makes room for so many candidates to be offered.
+    ///
+    /// # Errors
+    /// `53200` if there is none.
+    #[inline]
+    pub(crate) fn room_for(&mut self, more: usize) -> Result<()> {
+        self.open.room_for(more)?;
+        self.beyond.room_for(more)
     }
 
     #[inline]
@@ -73,20 +96,22 @@ impl Frontier {
 
     /// A node was read at that distance, whose neighbours' estimates are so far off.
     #[inline]
-    pub(crate) fn found(&mut self, distance: f32, off: f32) {
+    pub(crate) fn found(&mut self, distance: f32, off: f32) -> Result<()> {
         let off = if off.is_finite() { off } else { 0.0 };
         self.off = if self.nearest.is_empty() { off } else { self.off + PART * (off - self.off) };
         if self.nearest.len() >= self.most {
             if self.nearest.last().is_some_and(|last| distance >= *last) {
-                return;
+                return Ok(());
             }
             self.nearest.pop();
         }
         let place = self.nearest.partition_point(|d| *d <= distance);
+        self.nearest.room_for(1)?;
         self.nearest.insert(place, distance);
+        Ok(())
     }
 
-    /// Takes a candidate in. Its distance is not NaN.
+    /// Takes a candidate in, for which there is [room](Self::room_for). Its distance is not NaN.
     #[inline]
     pub(crate) fn offer(&mut self, new: Candidate) {
         if new.distance < self.limit() {
@@ -107,9 +132,12 @@ impl Frontier {
     }
 
     /// Takes the nearest out.
-    pub(crate) fn take_any(&mut self) -> Option<u32> {
-        self.open.extend(self.beyond.drain(..).map(Open));
-        self.open.pop().map(|open| open.0.number)
+    ///
+    /// # Errors
+    /// `53200` if there is no memory.
+    pub(crate) fn take_any(&mut self) -> Result<Option<u32>> {
+        self.open_all()?;
+        Ok(self.open.pop().map(|open| open.0.number))
     }
 
     pub(crate) fn bytes(&self) -> usize {

@@ -124,7 +124,7 @@ impl Hop {
                 Ok(ours.then(|| target.distance(&block.own())))
             })??;
             reads += 1;
-            target.meet(*number, distance.unwrap_or(f32::INFINITY));
+            target.meet(*number, distance.unwrap_or(f32::INFINITY))?;
             match distance {
                 Some(distance) => *estimate = distance,
                 None => *number = NONE,

@@ -20,6 +20,7 @@ impl Memory {
     /// `pages` holds the [`ROOM`]s of all pages one after the other.
     pub fn new(layout: Layout, pages: Buffer, blocks: u32) -> Self {
         let whole = Buffer::new(if layout.unit_pages() > 1 { layout.block_bytes() } else { 0 });
+        let whole = whole.expect("memory for a block");
         Self { layout, pages, blocks, whole, reads: 0 }
     }
 

@@ -7,6 +7,7 @@ use super::pool::{Candidate, Pool};
 use super::target::Target;
 use super::visited::Visited;
 use super::waiting::Waiting;
+use crate::allocation::{Reserve, push};
 use crate::block::{BlockRef, ChainRef, Layout, NONE, Root, State, Tid, corrupted};
 use crate::fault::Result;
 use crate::metric::Metric;
@@ -307,7 +308,7 @@ impl Search {
     /// Orders the batch, and notes which certainly are in the right order. With a limit, those beyond it wait, but for
     /// the first `least` and those of whose distance nothing is known, and those within it who have waited join the
     /// batch; with none, all do.
-    fn sort(&mut self, within: Option<f32>, least: usize) {
+    fn sort(&mut self, within: Option<f32>, least: usize) -> Result<()> {
         let Self { batch, waiting, target, layout, order, last, highest, .. } = self;
         let bounds = |found: &Found| target.bounds(layout.own(), found.distance, found.norm);
         batch.sort_unstable_by(Found::order);
@@ -320,14 +321,18 @@ impl Search {
                     match bounds(&found) {
                         // To wait would make the bounds of all that wait as wide.
                         (low, f64::INFINITY) if low < given => {}
-                        (_, f64::INFINITY) => unknown.push(found),
-                        (low, _) => waiting.push(found, target.shown(found.distance), low),
+                        (_, f64::INFINITY) => push(&mut unknown, found)?,
+                        (low, _) => waiting.push(found, target.shown(found.distance), low)?,
                     }
                 }
+                batch.room_for(unknown.len())?;
                 batch.append(&mut unknown);
-                batch.extend(waiting.within(limit));
+                waiting.within(limit).try_for_each(|found| push(batch, found))?;
             }
-            None => batch.extend(waiting.all()),
+            None => {
+                batch.room_for(waiting.len())?;
+                batch.extend(waiting.all());
+            }
         }
         batch.sort_unstable_by(Found::order);
         let strict = *order == Order::Strict;
@@ -351,6 +356,7 @@ impl Search {
             next = next.min(low);
             found.floor = next;
         }
+        Ok(())
     }
 
     /// Bytes that grow while a search goes on.
@@ -386,7 +392,7 @@ impl Search {
                 self.given += 1;
                 match self.keeps(&found) {
                     true if all_rows => self.unfold(pages, found)?,
-                    true => self.rows.push(found.tid),
+                    true => push(&mut self.rows, found.tid)?,
                     false => {}
                 }
                 continue;
@@ -406,7 +412,7 @@ impl Search {
             } else {
                 if !self.is_over() {
                     let Self { frontier, visited, .. } = self;
-                    frontier.next(|number| !visited.contains(number));
+                    frontier.next(|number| !visited.contains(number))?;
                     self.walk(pages, true)?;
                 }
                 if self.batch.is_empty() && self.waiting.is_empty() {
@@ -414,7 +420,7 @@ impl Search {
                 }
             }
             let more = self.order == Order::Strict && !self.all && !self.batch.is_empty();
-            self.sort(more.then(|| self.frontier.reach()), least);
+            self.sort(more.then(|| self.frontier.reach()), least)?;
             if self.batch.is_empty() && self.order == Order::Once {
                 return Ok(None);
             }
@@ -433,6 +439,7 @@ impl Search {
             if !pages.has(next) {
                 return Err(corrupted(format_args!("link to {next} of {}", pages.blocks())));
             }
+            met.room_for(1)?;
             let new = met.insert(next);
             again += usize::from(!new);
             if again > met.len() {
@@ -444,6 +451,7 @@ impl Search {
                 let ours = |chain: &ChainRef<'_>| (chain.graph, chain.owner) == (*graph, found.number);
                 let chain = ChainRef::new(layout, bytes)?.filter(ours);
                 if let Some(chain) = chain.as_ref().filter(|_| new) {
+                    rows.room_for(layout.chain_room())?;
                     rows.extend(chain.tids().filter(|tid| tid.is_some()));
                 }
                 Ok(chain.map(|chain| chain.next))
@@ -461,7 +469,9 @@ impl Search {
                 }
             };
         }
-        self.rows.extend(Some(found.tid).filter(|tid| tid.is_some()));
+        if found.tid.is_some() {
+            push(&mut self.rows, found.tid)?;
+        }
         Ok(())
     }
 
@@ -480,7 +490,7 @@ impl Search {
         if !pages.has(number) {
             return Err(corrupted(format_args!("link to {number} of {}", pages.blocks())));
         }
-        Ok(self.visited.insert(number, ()))
+        self.visited.insert(number, ())
     }
 
     /// Looks at all nodes that can be reached, in no order.
@@ -491,7 +501,7 @@ impl Search {
             if !self.read(pages, next, Some(0))? {
                 continue;
             }
-            self.found(next, true);
+            self.found(next, true)?;
             for (number, _) in self.hop.lanes() {
                 if number == NONE {
                     continue;
@@ -499,8 +509,8 @@ impl Search {
                 if !pages.has(number) {
                     return Err(corrupted(format_args!("lane to {number} of {}", pages.blocks())));
                 }
-                if self.visited.insert(number, ()) {
-                    open.push(number);
+                if self.visited.insert(number, ())? {
+                    push(&mut open, number)?;
                 }
             }
         }
@@ -513,7 +523,7 @@ impl Search {
         let entry = root.entry;
         // What the entry point's level is, its block says.
         self.meet(pages, entry)?;
-        self.target.meet(entry, f32::INFINITY);
+        self.target.meet(entry, f32::INFINITY)?;
         if !self.read(pages, entry, None)? {
             return Ok(());
         }
@@ -528,11 +538,12 @@ impl Search {
             // From the nearest four it would be the same number of pages for the same recall.
             if let Some(best) = self.batch.iter().find(|found| found.chain != NONE) {
                 let (distance, number) = (best.distance, best.chain);
-                self.target.meet(number, distance);
+                self.target.meet(number, distance)?;
                 let candidate = Candidate { distance, number };
                 if level > 0 {
                     self.pool.offer(candidate);
                 } else {
+                    self.frontier.room_for(1)?;
                     self.frontier.offer(candidate);
                 }
             }
@@ -572,7 +583,7 @@ impl Search {
             }
             let next = match self.frontier.take() {
                 // The origin only once nothing else is left: it is asked for once.
-                None if !enough => match self.frontier.take_any() {
+                None if !enough => match self.frontier.take_any()? {
                     None => self.origin(pages)?,
                     any => any,
                 },
@@ -598,10 +609,13 @@ impl Search {
     #[inline]
     fn take(&mut self, pages: &mut impl Pages, number: u32, level: u8) -> Result<()> {
         let lowest = level == 0;
-        self.found(number, lowest);
+        self.found(number, lowest)?;
         let Self { layout, target, hop, effort, .. } = self;
         *(if lowest { &mut effort.hops } else { &mut effort.upper }) += hop.measure(layout, target, pages)?;
         let Self { hop, pool, frontier, visited, .. } = self;
+        if lowest {
+            frontier.room_for(hop.header.used.into())?;
+        }
         for (number, estimate) in hop.lanes() {
             // NaN comes from infinities.
             let distance = if estimate.is_nan() { f32::INFINITY } else { estimate };
@@ -625,14 +639,15 @@ impl Search {
 
     /// Takes the node that was just read into the batch.
     #[inline]
-    fn found(&mut self, number: u32, lowest: bool) {
+    fn found(&mut self, number: u32, lowest: bool) -> Result<()> {
         let header = self.hop.header;
         // On the levels above, dead or not does not matter.
         if !lowest || header.state == State::Live {
             if lowest {
-                self.frontier.found(self.hop.distance, self.hop.off);
+                self.frontier.found(self.hop.distance, self.hop.off)?;
                 self.effort.nodes += 1;
             }
+            self.batch.room_for(1)?;
             self.batch.push(Found {
                 distance: self.hop.distance,
                 number,
@@ -644,6 +659,7 @@ impl Search {
                 floor: f64::NEG_INFINITY,
             });
         }
+        Ok(())
     }
 
     /// The graph's origin, if it was not read: the walk has started near the query, from where some nodes may be

@@ -123,10 +123,14 @@ impl Target {
     }
 
     /// Notes the distance of a block that was looked at. Only without codes is anything noted.
-    pub(crate) fn meet(&mut self, number: u32, distance: f32) {
+    ///
+    /// # Errors
+    /// `53200` if there is no memory.
+    pub(crate) fn meet(&mut self, number: u32, distance: f32) -> Result<()> {
         if let Compare::Distances(_, met) = &mut self.compare {
-            met.insert(number, distance);
+            met.insert(number, distance)?;
         }
+        Ok(())
     }
 
     /// Whether a distance was noted.

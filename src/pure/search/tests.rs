@@ -63,7 +63,7 @@ fn index(metric: Metric, dim: usize, rows: Vec<Vec<f32>>, options: Options) -> I
     for row in &rows {
         fold.push(row).unwrap();
     }
-    let (arena, members) = fold.finish();
+    let (arena, members) = fold.finish().unwrap();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
     let params = Params {
         ef_construction: 24,
@@ -80,7 +80,7 @@ fn index(metric: Metric, dim: usize, rows: Vec<Vec<f32>>, options: Options) -> I
         Site { layout, first: FIRST, graph: 3 },
         &rotation,
         &arena,
-        Draft::new(&graph, &layout),
+        Draft::new(&graph, &layout).unwrap(),
         packed,
         &pool,
         &control,
@@ -97,7 +97,7 @@ fn made(metric: Metric, dim: usize, n: usize) -> Index {
 impl Index {
     /// The same pages, to be spoilt.
     fn copy(&self) -> Self {
-        let mut pages = Buffer::new(self.memory.bytes().len());
+        let mut pages = Buffer::new(self.memory.bytes().len()).unwrap();
         pages.bytes_mut().copy_from_slice(self.memory.bytes());
         let (layout, rows) = (*self.memory.layout(), self.rows[..1].to_vec());
         let memory = Memory::new(layout, pages, self.memory.blocks());

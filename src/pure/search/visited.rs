@@ -1,5 +1,8 @@
 //! Which blocks a search has read, and what is known of them.
 
+use crate::allocation::filled;
+use crate::fault::Result;
+
 /// Numbers with something for each.
 #[derive(Debug)]
 pub(crate) struct Table<V> {
@@ -52,24 +55,35 @@ impl<V: Copy + Default> Table<V> {
         (found == number).then_some(value)
     }
 
-    /// Whether it was not in yet. `number` is no [`NONE`](crate::block::NONE).
-    pub(crate) fn insert(&mut self, number: u32, value: V) -> bool {
-        let at = self.find(number);
+    /// Puts a number in. False: it was in. `number` is no [`NONE`](crate::block::NONE).
+    ///
+    /// # Errors
+    /// `53200` if there is no memory; the table stays as it was.
+    #[inline]
+    pub(crate) fn insert(&mut self, number: u32, value: V) -> Result<bool> {
+        let mut at = self.find(number);
         if self.slots[at].0 == number {
-            return false;
+            return Ok(false);
+        }
+        if (self.len + 1) * 2 > self.slots.len() {
+            self.grow()?;
+            at = self.find(number);
         }
         self.slots[at] = (number, value);
         self.len += 1;
-        if self.len * 2 > self.slots.len() {
-            let double = vec![(FREE, V::default()); self.slots.len() * 2];
-            for (number, value) in std::mem::replace(&mut self.slots, double) {
-                if number != FREE {
-                    let at = self.find(number);
-                    self.slots[at] = (number, value);
-                }
+        Ok(true)
+    }
+
+    #[cold]
+    fn grow(&mut self) -> Result<()> {
+        let double = filled((FREE, V::default()), self.slots.len() * 2)?;
+        for (number, value) in std::mem::replace(&mut self.slots, double) {
+            if number != FREE {
+                let at = self.find(number);
+                self.slots[at] = (number, value);
             }
         }
-        true
+        Ok(())
     }
 
     pub(crate) fn bytes(&self) -> usize {

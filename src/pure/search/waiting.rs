@@ -1,6 +1,8 @@
 //! Nodes that were read but are farther out than the batch goes.
 
 use super::scan::Found;
+use crate::allocation::Reserve;
+use crate::fault::Result;
 use std::collections::BinaryHeap;
 
 /// Nodes, the nearest first.
@@ -50,9 +52,14 @@ impl Waiting {
     }
 
     /// A node that SQL shows at `shown`, or nearer: at `low` at least.
-    pub(super) fn push(&mut self, found: Found, shown: f64, low: f64) {
+    ///
+    /// # Errors
+    /// `53200` if there is no memory.
+    pub(super) fn push(&mut self, found: Found, shown: f64, low: f64) -> Result<()> {
+        self.heap.room_for(1)?;
         self.slack = self.slack.max(shown - low);
         self.heap.push(Nearest(found));
+        Ok(())
     }
 
     /// Takes out those that are no farther.
@@ -74,6 +81,11 @@ impl Waiting {
             let floor = shown(next.0.distance) - self.slack;
             if floor.is_nan() { f64::NEG_INFINITY } else { floor }
         })
+    }
+
+    /// Nodes that wait.
+    pub(super) fn len(&self) -> usize {
+        self.heap.len()
     }
 
     pub(super) fn bytes(&self) -> usize {
