@@ -282,7 +282,7 @@ def test_no_room_for_the_file(session):
 
 @pytest.mark.parametrize(
     "rows, columns",
-    [(20_000, "v vector_l2_ops"), (14_000, "two, v vector_l2_ops"), (40_000, "id, v vector_l2_ops")],
+    [(20_000, "v vector_l2_ops"), (14_000, "two, v vector_l2_ops"), (150_000, "id, v vector_l2_ops")],
     ids=["plain", "large keys", "small keys"],
 )
 def test_progress(quiet, session, rows, columns):

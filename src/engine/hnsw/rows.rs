@@ -4,9 +4,11 @@ use super::spill::Spill;
 use super::threads;
 use crate::raise::OrRaise;
 use conifer_pure::Result;
+use conifer_pure::allocation::{self, Reserve, collected, headroom, push, with_room};
 use conifer_pure::block::{Layout, Tid};
 use conifer_pure::graph::{
-    Arena, Control, Folding, Graph, Heap, Members, Memory, Params, Phase, Rooms, Stopped, build_arena_in,
+    Arena, Control, Folding, Graph, Groups, Heap, Members, Memory, Params, Phase, Rooms, Stopped,
+    build_arena_in,
 };
 use conifer_pure::index::Key;
 use conifer_pure::plain::Sizes;
@@ -93,25 +95,30 @@ impl Rows {
     /// Adds a row.
     ///
     /// # Errors
-    /// Another number of dimensions, a zero vector under the cosine, or too many rows.
+    /// Another number of dimensions, a zero vector under the cosine, too many rows, or `53200`.
     pub fn push(&mut self, key: &Key, vector: &[f32], tid: Tid) -> Result<()> {
         self.sizes.add(vector.len());
+        self.tids.room_for(1)?;
         match &mut self.kept {
             Kept::One(folding) => {
                 folding.push_in(vector, &mut self.memory)?;
             }
             Kept::Keyed { arena, keys, key_of } => {
                 arena.push_in(vector, &mut self.memory)?;
-                let next = keys.len() as u32;
                 let number = match keys.get(key) {
                     Some(number) => *number,
-                    None => *keys.entry(key.clone()).or_insert(next),
+                    None => {
+                        let next = keys.len() as u32;
+                        keys.room_for(1)?;
+                        keys.insert(key.clone(), next);
+                        next
+                    }
                 };
-                key_of.push(number);
+                push(key_of, number)?;
             }
         }
         self.tids.push(tid);
-        Ok(())
+        allocation::check()
     }
 
     /// Builds the graph of each key and gives it to `take`, with memory for what is made of it. `report` is called from
@@ -148,24 +155,31 @@ impl Rows {
                 take(built.unwrap_or_else(|why| threads::stopped(why)), &mut memory);
             }
             Kept::Keyed { arena, keys, key_of } => {
-                let mut groups: Vec<(Key, Vec<u32>)> = vec![Default::default(); keys.len()];
-                keys.into_iter().for_each(|(key, number)| groups[number as usize].0 = key);
-                (0..).zip(&key_of).for_each(|(row, key)| groups[*key as usize].1.push(row));
-                let tids_of = |rows: &[u32]| rows.iter().map(|row| tids[*row as usize]).collect();
-                let together = memory.limit() / (FOR_ROW + FOR_WORD * sizes.words());
-                let together = together.clamp(1, TOGETHER);
-                let (many, mut few): (Vec<_>, Vec<_>) =
-                    groups.into_iter().partition(|(_, rows)| rows.len() >= FEW.min(together));
-                for (key, rows) in many {
+                let groups = Groups::of(&key_of, keys.len()).or_raise();
+                drop(key_of);
+                let tids_of = |rows: &[u32]| collected(rows.iter().map(|row| tids[*row as usize]));
+                let row_bytes = FOR_ROW + FOR_WORD * sizes.words();
+                let together = (memory.limit() / row_bytes).clamp(1, TOGETHER);
+                let (mut many, mut few) = (vec![], with_room(keys.len()).or_raise());
+                for (key, number) in keys {
+                    let small = groups.rows(number).len() < FEW.min(together);
+                    let list = if small { &mut few } else { &mut many };
+                    push(list, (number, key)).or_raise();
+                }
+                // An index that is made twice is the same.
+                many.sort_unstable();
+                few.sort_unstable();
+                for (number, key) in many {
+                    let rows = groups.rows(number);
                     begin(before, &mut report);
                     let mut folding = Folding::new(Arena::like(&arena, rows.len()));
-                    for row in &rows {
+                    for row in rows {
                         pgrx::check_for_interrupts!();
                         folding.copy_in(arena.vector(*row), &mut memory).or_raise();
                     }
                     let folded = folding.finish().or_raise();
                     let rooms = Rooms::new(&folded.0, params, &mut memory).or_raise();
-                    let work = || built(key, folded, tids_of(&rows), rooms);
+                    let work = || built(key, folded, tids_of(rows)?, rooms);
                     let report = || told(control, before, &mut report);
                     let built = threads::wait(control, report, work);
                     before += rows.len() as u64;
@@ -174,22 +188,26 @@ impl Rows {
                 // Each of their constructions counts for itself, so their rows count when they are done.
                 let finished = AtomicU64::new(before);
                 // So many of these at a time are small enough for the heap.
-                let group = |(key, rows): (Key, Vec<u32>)| {
+                let group = |(number, key): (u32, Key)| {
+                    let rows = groups.rows(number);
                     let mut folding = Folding::new(Arena::like(&arena, rows.len()));
                     let found = rows.iter().try_for_each(|row| folding.copy(arena.vector(*row)).map(drop));
                     found?;
                     let folded = folding.finish()?;
                     let rooms = Rooms::new(&folded.0, params, &mut Heap)?;
-                    let built = built(key, folded, tids_of(&rows), rooms)?;
+                    let built = built(key, folded, tids_of(rows)?, rooms)?;
                     finished.fetch_add(rows.len() as u64, Relaxed);
+                    allocation::check()?;
                     Ok(built)
                 };
                 while !few.is_empty() {
                     let mut rows = 0;
-                    let from = few.iter().rposition(|(_, of)| {
-                        rows += of.len();
+                    let from = few.iter().rposition(|(number, _)| {
+                        rows += groups.rows(*number).len();
                         rows > together
                     });
+                    // Their constructions are many and small.
+                    headroom(rows.min(together) * row_bytes).or_raise();
                     let some = few.split_off(from.map_or(0, |at| at.min(few.len() - 1)));
                     let work = || {
                         let all = || {

@@ -1,7 +1,7 @@
 //! The graph of the index, built in memory: HNSW with lists that are chosen for few hops.
 //!
 //! - `rows`: the vectors, and what the construction asks of them ([`Space`]); [`Arena`] keeps them as `f32`.
-//! - `duplicates`: equal vectors become one node.
+//! - `duplicates`: equal vectors become one node. `groups`: rows of one key together.
 //! - `shadow`: the vectors in bytes. A construction is a walk through memory, so that it halves the time.
 //! - `links`: the lists while they grow. `beam`: the search. `prune`: the choice of edges.
 //! - `build`: the order of events. `fill`: edges for lanes that are still free. `repair`: nobody unreachable.
@@ -28,6 +28,7 @@ mod control;
 mod duplicates;
 pub(crate) mod fill;
 mod gap;
+mod groups;
 mod links;
 mod memory;
 mod order;
@@ -46,6 +47,7 @@ pub(crate) use build::guarded;
 pub use build::{Rooms, build, build_arena, build_arena_in};
 pub use control::{Control, Phase, Stopped};
 pub use duplicates::{Folding, Members};
+pub use groups::Groups;
 pub use links::NONE;
 pub use memory::{Heap, Memory, Region, Room, Words};
 pub use result::Graph;
