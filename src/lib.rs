@@ -13,8 +13,16 @@ mod raise;
 #[pgrx::pg_guard]
 #[allow(unsafe_code)] // a name that the server looks for
 pub extern "C-unwind" fn _PG_init() {
+    touch_stack();
     engine::hnsw::init();
     pinecone::init();
+}
+
+/// Has the stack mapped as far as statements need it: where memory is short later, it could not grow, which ends a process
+/// without a word.
+#[inline(never)]
+fn touch_stack() {
+    std::hint::black_box([0u8; 1 << 18].as_mut_slice());
 }
 
 // The SQL is written by hand, in two parts that can be installed apart: the engine knows nothing of

@@ -28,6 +28,14 @@ pub fn check() -> Result<()> {
     if allocator::is_short() { Err(ended()) } else { Ok(()) }
 }
 
+/// A statement begins: it does not end for what an earlier one ran short of, if there is memory again.
+#[inline]
+pub fn begin() {
+    if allocator::is_short() && headroom(1 << 20).is_ok() {
+        allocator::forget_shortage();
+    }
+}
+
 #[cold]
 fn ended() -> Fault {
     allocator::forget_shortage();

@@ -1,5 +1,6 @@
 //! What the engine's types have in common: a name, a limit, and the refusals that tell them.
 
+use crate::allocation::headroom;
 use crate::fault::{Fault, Result, state};
 
 /// A type of the engine.
@@ -73,6 +74,10 @@ impl Kind {
     /// The whole `text` cannot be read.
     #[cold]
     pub(crate) fn malformed(&self, text: &[u8]) -> Fault {
+        // For this copy, the server's, and the longer ones of texts that are no UTF-8.
+        if let Err(refused) = headroom(4 * text.len()) {
+            return refused;
+        }
         let message = format!("invalid input syntax for type {}: \"{}\"", self.name, printable(text));
         Fault::new(state::INVALID_TEXT_REPRESENTATION, message)
     }

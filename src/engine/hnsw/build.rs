@@ -13,6 +13,7 @@ use super::rows::Rows;
 use super::threads;
 use super::value;
 use crate::raise::{OrRaise, raise};
+use conifer_pure::allocation;
 use conifer_pure::block::{self, Layout, Tid};
 use conifer_pure::fault::{Fault, state};
 use conifer_pure::graph::{Control, Metric, Params, Phase};
@@ -132,6 +133,7 @@ pub unsafe extern "C-unwind" fn ambuild(
     relation: pg_sys::Relation,
     info: *mut pg_sys::IndexInfo,
 ) -> *mut pg_sys::IndexBuildResult {
+    allocation::begin();
     let index = Index(relation);
     if index.pages() != 0 {
         let message = format!("index \"{}\" already contains data", index.name());

@@ -17,6 +17,7 @@ use super::upper::{self, version};
 use super::value;
 use crate::raise::{OrRaise, raise};
 use conifer_pure::Result;
+use conifer_pure::allocation;
 use conifer_pure::block::{Layout, NONE, Root, Tid, corrupted};
 use conifer_pure::fault::{Fault, state};
 use conifer_pure::index::directory::{self, Found as Keyed};
@@ -47,6 +48,7 @@ pub unsafe extern "C-unwind" fn aminsert(
     _unchanged: bool,
     _info: *mut pg_sys::IndexInfo,
 ) -> bool {
+    allocation::begin();
     let index = Index(relation);
     let known = Known::of(index);
     let last = known.columns.key.len();

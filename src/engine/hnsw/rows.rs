@@ -20,9 +20,10 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 const FEW: usize = 4096;
 /// Rows of such keys that are built together, if memory allows.
 const TOGETHER: usize = 1 << 15;
-/// Bytes that a row takes while its graph is built: for each word, and else.
+/// Bytes that a row takes while its graph is built: for each word, and else. A key takes some as well.
 const FOR_WORD: usize = 8;
 const FOR_ROW: usize = 512;
+const FOR_KEY: usize = 2048;
 
 /// Vectors in memory, and where they come from.
 pub struct Rows {
@@ -198,28 +199,36 @@ impl Rows {
                     let built = built(key, folded, tids_of(rows)?, rooms)?;
                     finished.fetch_add(rows.len() as u64, Relaxed);
                     allocation::check()?;
-                    Ok(built)
+                    Ok::<_, Stopped>(built)
                 };
                 while !few.is_empty() {
-                    let mut rows = 0;
-                    let from = few.iter().rposition(|(number, _)| {
-                        rows += groups.rows(*number).len();
-                        rows > together
-                    });
+                    let (mut from, mut bytes) = (few.len(), 0);
+                    while let Some((number, _)) = few[..from].last() {
+                        let more = FOR_KEY + groups.rows(*number).len() * row_bytes;
+                        if bytes > 0 && bytes + more > together * row_bytes {
+                            break;
+                        }
+                        (from, bytes) = (from - 1, bytes + more);
+                    }
                     // Their constructions are many and small.
-                    headroom(rows.min(together) * row_bytes).or_raise();
-                    let some = few.split_off(from.map_or(0, |at| at.min(few.len() - 1)));
+                    headroom(bytes).or_raise();
+                    let mut some = with_room(few.len() - from).or_raise();
+                    some.extend(few.drain(from..));
+                    let mut made = with_room(some.len()).or_raise();
+                    made.resize_with(some.len(), || None);
                     let work = || {
-                        let all = || {
-                            some.into_par_iter().map(group).collect::<std::result::Result<Vec<_>, Stopped>>()
+                        let each = |(of, made): (_, &mut Option<Built>)| {
+                            *made = Some(group(of)?);
+                            Ok::<_, Stopped>(())
                         };
-                        pool.install(all)
+                        pool.install(|| some.into_par_iter().zip(&mut made).try_for_each(each))?;
+                        Ok::<_, Stopped>(made)
                     };
                     let mut report = || report(Phase::Insert, finished.load(Relaxed));
                     report();
                     let built = threads::wait(control, &mut report, work);
                     report();
-                    for built in built.unwrap_or_else(|why| threads::stopped(why)) {
+                    for built in built.unwrap_or_else(|why| threads::stopped(why)).into_iter().flatten() {
                         take(built, &mut Heap);
                     }
                 }

@@ -16,6 +16,7 @@ use super::roots;
 use super::settings::{IterativeScan, Settings};
 use super::value;
 use crate::raise::{OrRaise, raise};
+use conifer_pure::allocation;
 use conifer_pure::block::{Layout, corrupted};
 use conifer_pure::fault::{Fault, state};
 use conifer_pure::index::{Entry, Key, MANY};
@@ -78,6 +79,7 @@ pub unsafe extern "C-unwind" fn ambeginscan(
     conditions: i32,
     orders: i32,
 ) -> pg_sys::IndexScanDesc {
+    allocation::begin();
     let index = Index(relation);
     let known = Known::of(index);
     let new = Scan {

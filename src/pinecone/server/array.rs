@@ -1,6 +1,8 @@
 //! Arrays that pass through without being taken apart.
 #![allow(unsafe_code)]
 
+use crate::raise::OrRaise;
+use conifer_pure::allocation::headroom;
 use pgrx::callconv::{Arg, ArgAbi};
 use pgrx::pgrx_sql_entity_graph::metadata::{
     ArgumentError, ReturnsError, ReturnsRef, SqlMappingRef, SqlTranslatable, TypeOrigin,
@@ -69,6 +71,19 @@ impl RawArray {
             );
             (0..count as usize).all(|i| *nulls.add(i))
         }
+    }
+
+    /// The elements of an array of texts.
+    ///
+    /// # Errors
+    /// Raises 53200 if there is no memory for them.
+    pub fn texts(&self) -> Vec<Option<String>> {
+        // SAFETY: a detoasted array, which is one of texts wherever this is called.
+        let (size, array) = unsafe { (pgrx::varsize(self.0.cast()), self.datum()) };
+        // For the characters, and for each element a string, its allocation, and places in lists of what they are read as.
+        headroom(2 * size + 128 * self.len()).or_raise();
+        // SAFETY: as above.
+        unsafe { Vec::from_datum(array, false) }.unwrap_or_default()
     }
 
     /// The array itself.

@@ -9,7 +9,7 @@ use pgrx::pgrx_sql_entity_graph::metadata::{
     ArgumentError, ReturnsError, ReturnsRef, SqlMappingRef, SqlTranslatable, TypeOrigin,
 };
 use pgrx::prelude::*;
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 
 /// A `jsonb` value.
 pub struct Json(pg_sys::Datum);
@@ -34,9 +34,11 @@ impl Json {
     /// # Errors
     /// Raises jsonb's own errors.
     pub fn parse(text: &str) -> Self {
-        let text = CString::new(text).expect("text of a jsonb holds no NUL");
-        // SAFETY: jsonb_in takes one C string and copies what it needs of it.
-        let datum = unsafe { direct_function_call_as_datum(pg_sys::jsonb_in, &[Some(text.as_ptr().into())]) };
+        // SAFETY: a copy in the server's memory, which jsonb_in takes what it needs of.
+        let datum = unsafe {
+            let text = pg_sys::pnstrdup(text.as_ptr().cast(), text.len());
+            direct_function_call_as_datum(pg_sys::jsonb_in, &[Some(text.into())])
+        };
         Self(datum.expect("jsonb_in does not return null"))
     }
 

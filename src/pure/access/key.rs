@@ -60,34 +60,38 @@ pub fn same(a: &[u8], b: &[u8]) -> bool {
 
 /// Whether there is anything in a text that `mask` would strike out.
 pub fn has_secret(text: &[u8]) -> bool {
-    secrets(text).next().is_some()
+    (0..text.len()).any(|at| secret(text, at).is_some())
 }
 
 /// Strikes out the secrets of all keys in a text, and what the server checks passwords against, in their place: what
-/// counts the text's characters still finds what it looks for. True if there are any.
+/// counts the text's characters still finds what it looks for. True if there are any. Takes no memory.
 pub fn mask(text: &mut [u8]) -> bool {
-    // All are found before any is struck out: one may begin within another.
-    let found: Vec<Range<usize>> = secrets(text).collect();
-    found.iter().for_each(|secret| text[secret.clone()].fill(b'*'));
-    !found.is_empty()
+    let mut any = false;
+    // One may begin within another: that is cut off where the other's is struck out, and known all the same.
+    for at in (0..text.len()).rev() {
+        if let Some(secret) = secret(text, at) {
+            text[secret].fill(b'*');
+            any = true;
+        }
+    }
+    any
 }
 
-/// Where secrets lie. One that is cut off goes as far as it goes.
-fn secrets(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
-    let firsts = [PREFIX.as_bytes()[0], VERIFIER[0]];
-    let starts = text.iter().enumerate().filter(move |(_, c)| firsts.contains(c)).map(|(at, _)| at);
-    starts.filter_map(|at| {
-        let from = &text[at..];
-        let secret = match form(from) {
-            Some(len) => ROLE_LEN + 1..len,
-            None => {
-                let verifier = from.strip_prefix(VERIFIER)?;
-                let len = verifier.iter().take_while(|c| is_verifying(**c)).count();
-                VERIFIER.len()..VERIFIER.len() + len
-            }
-        };
-        (!secret.is_empty()).then_some(at + secret.start..at + secret.end)
-    })
+/// Where the secret lies that belongs to what begins there. One that is cut off goes as far as it goes.
+fn secret(text: &[u8], at: usize) -> Option<Range<usize>> {
+    let from = &text[at..];
+    if from[0] != PREFIX.as_bytes()[0] && from[0] != VERIFIER[0] {
+        return None;
+    }
+    let secret = match form(from) {
+        Some(len) => ROLE_LEN + 1..len,
+        None => {
+            let verifier = from.strip_prefix(VERIFIER)?;
+            let len = verifier.iter().take_while(|c| is_verifying(**c)).count();
+            VERIFIER.len()..VERIFIER.len() + len
+        }
+    };
+    (!secret.is_empty()).then_some(at + secret.start..at + secret.end)
 }
 
 /// What a verifier begins with.

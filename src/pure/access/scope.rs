@@ -1,5 +1,6 @@
 //! The indexes and namespaces that a key is limited to.
 
+use crate::allocation::headroom;
 use crate::fault::state::INVALID_PARAMETER_VALUE;
 use crate::fault::{Fault, Result, quoted};
 use crate::record::namespace;
@@ -58,6 +59,8 @@ pub const MAX_NAMESPACES: usize = 1000;
 /// 22023 for JSON of another shape, a name that is none, an empty list or too many names.
 pub fn parse(json: &str) -> Result<BTreeMap<String, BTreeSet<String>>> {
     let invalid = |message: String| Fault::new(INVALID_PARAMETER_VALUE, message);
+    // A name of one byte is four of the text, and then a string, its allocation, and a place in a list that grows.
+    headroom(32 * json.len())?;
     let lists: BTreeMap<String, Vec<String>> = serde_json::from_str(json).map_err(|_| {
         invalid("namespaces must be an object of arrays of strings".into())
             .hint("Write {\"index\": [\"namespace\", ...]}.")

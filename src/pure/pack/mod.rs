@@ -286,7 +286,7 @@ impl<'a> Packer<'a> {
     ) -> Result<(), Failed> {
         let unit = self.layout.unit_pages() * ROOM;
         assert!(out.len().is_multiple_of(unit), "room for whole units");
-        headroom(rayon::current_num_threads().max(pool.current_num_threads()) * self.scratch_bytes())?;
+        headroom(pool.current_num_threads() * self.scratch_bytes())?;
         let scratch = || Scratch {
             coder: Coder::new(&self.layout),
             node: vec![0.0; self.layout.padded()],

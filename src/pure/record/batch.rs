@@ -1,5 +1,6 @@
 //! The `vectors` argument of an upsert: JSON records, read without a tree in between.
 
+use crate::allocation::headroom;
 use crate::fault::{Fault, Result, quoted, state};
 use crate::record::id;
 use crate::record::index::sparse_refusal;
@@ -70,6 +71,8 @@ impl Shape {
 /// 22023 for anything that is no array of records, or too many; 22000 in pgvector's words for a wrong
 /// number of elements; 0A000 for sparse values. DETAIL names the record.
 pub fn parse(json: &str, shape: Shape) -> Result<impl Iterator<Item = Result<Record<'_>>>> {
+    // Beside the records, the parser keeps a byte for each bracket that is open.
+    headroom(3 * json.len())?;
     let Items(items) = serde_json::from_str(json).map_err(|_| {
         Fault::new(state::INVALID_PARAMETER_VALUE, "vectors must be a JSON array of records")
             .hint(r#"Write [{"id": "a", "values": [0.1, 0.2], "metadata": {"k": "v"}}, ...]."#)
@@ -92,7 +95,7 @@ impl<'de> Deserialize<'de> for Items<'de> {
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> std::result::Result<Self::Value, A::Error> {
                 let mut items = Vec::new();
                 while let Some(item) = seq.next_element()? {
-                    // memory must not grow with the input: running out of it cannot be reported
+                    // A refusal needs no more, so memory does not grow with the input.
                     if items.len() <= MAX_RECORDS {
                         items.push(item);
                     }
@@ -128,6 +131,8 @@ fn record(json: &str, position: usize, shape: Shape) -> Result<Record<'_>> {
             format!("record {position} of vectors is malformed: {reason}"),
         )
     };
+    // For strings with escapes, which are copied as they grow, and a refusal that names a field.
+    headroom(8 * json.len())?;
     // serde would take an array for the fields in their order
     if !json.starts_with('{') {
         return Err(malformed("expected an object"));

@@ -31,13 +31,12 @@ pub fn check(id: &str) -> Result<()> {
 /// The least string above every id that starts with `prefix` in byte order, or `None` for the empty
 /// prefix, which has no upper bound.
 pub fn prefix_end(prefix: &str) -> Option<String> {
+    // Nothing lies above the last code point; the gap of the surrogates is skipped.
+    let prefix = prefix.trim_end_matches(char::MAX);
     let last = prefix.chars().next_back()?;
+    let next = (last as u32 + 1..=char::MAX as u32).find_map(char::from_u32)?;
     let mut end = prefix[..prefix.len() - last.len_utf8()].to_owned();
-    // the gap of the surrogates is skipped; nothing lies above the last code point
-    match (last as u32 + 1..=char::MAX as u32).find_map(char::from_u32) {
-        Some(next) => end.push(next),
-        None => return prefix_end(&end),
-    }
+    end.push(next);
     Some(end)
 }
 
@@ -71,6 +70,8 @@ mod tests {
         assert_eq!(prefix_end("\u{d7ff}").as_deref(), Some("\u{e000}"));
         assert_eq!(prefix_end("a\u{10ffff}").as_deref(), Some("b"));
         assert_eq!(prefix_end("\u{10ffff}"), None);
+        // Long enough for any stack.
+        assert_eq!(prefix_end(&format!("a{}", "\u{10ffff}".repeat(1 << 22))).as_deref(), Some("b"));
     }
 
     proptest! {

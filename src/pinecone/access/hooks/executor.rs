@@ -5,7 +5,7 @@
 //! be dropped.
 #![allow(unsafe_code)]
 
-use super::text;
+use super::{spare, text};
 use crate::pinecone::access::{audit, identity};
 use pgrx::prelude::*;
 
@@ -51,10 +51,13 @@ unsafe extern "C-unwind" fn run(
     // SAFETY: passes on what the server passed.
     unsafe {
         before(query);
+        let mut callback = spare::callback();
+        spare::begin(&raw mut callback);
         match NEXT {
             Some(next) => next(query, direction, count, once),
             None => standard_ExecutorRun(query, direction, count, once),
         }
+        spare::end(&raw mut callback);
     }
 }
 
@@ -67,10 +70,13 @@ unsafe extern "C-unwind" fn run(
     // SAFETY: passes on what the server passed.
     unsafe {
         before(query);
+        let mut callback = spare::callback();
+        spare::begin(&raw mut callback);
         match NEXT {
             Some(next) => next(query, direction, count),
             None => standard_ExecutorRun(query, direction, count),
         }
+        spare::end(&raw mut callback);
     }
 }
 

@@ -1,9 +1,10 @@
 //! No secret reaches the server's log, a client's error or the view of activities, whatever is logged.
 #![allow(unsafe_code)]
 
-use conifer_pure::access::key::mask;
+use super::text::mask_in_place;
+use conifer_pure::access::key::has_secret;
 use pgrx::prelude::*;
-use std::ffi::{CStr, CString, c_char};
+use std::ffi::{CStr, c_char};
 
 static mut NEXT: pg_sys::emit_log_hook_type = None;
 
@@ -19,50 +20,59 @@ pub fn init() {
 /// Strikes the secrets out of what `pg_stat_activity` shows of this session.
 pub fn hide_activity() {
     // SAFETY: the text of the statement under way, or null.
-    unsafe {
-        if let Some(text) = hidden(pg_sys::debug_query_string) {
-            pg_sys::pgstat_report_activity(pg_sys::BackendState::STATE_RUNNING, text.as_ptr());
-        }
-    }
+    unsafe { hide(pg_sys::debug_query_string) };
 }
 
+/// Shows a text without its secrets as what this session is at, for as long as that statement is the last one; true if it
+/// has any.
+///
 /// # Safety
 /// `text` is a C string or null.
-unsafe fn hidden(text: *const c_char) -> Option<CString> {
+unsafe fn hide(text: *const c_char) -> bool {
     if text.is_null() {
-        return None;
+        return false;
     }
-    // SAFETY: as the caller says.
-    let mut text = unsafe { CStr::from_ptr(text) }.to_bytes().to_vec();
-    if mask(&mut text) { CString::new(text).ok() } else { None }
+    // SAFETY: as the caller says. What is shown is copied; no more of it than is shown, as a text may be long and memory
+    // short.
+    unsafe {
+        let text = CStr::from_ptr(text).to_bytes();
+        if !has_secret(text) {
+            return false;
+        }
+        let len = text.len().min(pg_sys::pgstat_track_activity_query_size.max(0) as usize);
+        let flags = pg_sys::MCXT_ALLOC_NO_OOM as i32;
+        let copy = pg_sys::palloc_extended(len + 1, flags).cast::<u8>();
+        if copy.is_null() {
+            pg_sys::pgstat_report_activity(pg_sys::BackendState::STATE_RUNNING, c"<hidden>".as_ptr());
+            return true;
+        }
+        copy.copy_from_nonoverlapping(text.as_ptr(), len);
+        copy.add(len).write(0);
+        mask_in_place(copy.cast());
+        pg_sys::pgstat_report_activity(pg_sys::BackendState::STATE_RUNNING, copy.cast());
+        pg_sys::pfree(copy.cast());
+        true
+    }
 }
 
-// Raises nothing, as it runs while an error is on its way; a panic could only come from an allocation that fails.
+// Raises nothing, as it runs while an error is on its way, and takes no memory that it must have.
 unsafe extern "C-unwind" fn emit(error: *mut pg_sys::ErrorData) {
-    // SAFETY: the server's error data; texts in it live in its own memory context, where the new ones go, too.
+    // SAFETY: the server's error data; texts in it are copies of its own, which it frees.
     unsafe {
         let data = &mut *error;
-        let context = data.assoc_context;
-        let texts = [
-            &mut data.message,
-            &mut data.detail,
-            &mut data.detail_log,
-            &mut data.hint,
-            &mut data.context,
-            &mut data.internalquery,
-        ];
-        for text in texts {
-            if let Some(masked) = hidden(*text) {
-                *text = pg_sys::MemoryContextStrdup(context, masked.as_ptr());
+        for text in [data.message, data.detail, data.detail_log, data.hint, data.context, data.internalquery]
+        {
+            if !text.is_null() {
+                mask_in_place(text);
             }
         }
-        if let Some(text) = hidden(pg_sys::debug_query_string) {
-            data.hide_stmt = true;
-            // It stays to be seen until the session's next statement.
-            if data.elevel >= PgLogLevel::ERROR as i32 {
-                pg_sys::pgstat_report_activity(pg_sys::BackendState::STATE_RUNNING, text.as_ptr());
-            }
-        }
+        let statement = pg_sys::debug_query_string;
+        // What is shown stays to be seen until the session's next statement.
+        data.hide_stmt |= if data.elevel >= PgLogLevel::ERROR as i32 {
+            hide(statement)
+        } else {
+            !statement.is_null() && has_secret(CStr::from_ptr(statement).to_bytes())
+        };
         if let Some(next) = NEXT {
             next(error);
         }

@@ -4,6 +4,7 @@
 pub mod executor;
 pub mod functions;
 pub mod log;
+mod spare;
 mod text;
 pub mod utility;
 

@@ -64,7 +64,7 @@ pub unsafe extern "C-unwind" fn without_secrets(
 ///
 /// # Safety
 /// `text` is a C string in memory that may be changed.
-unsafe fn mask_in_place(text: *const c_char) -> bool {
+pub(super) unsafe fn mask_in_place(text: *const c_char) -> bool {
     // SAFETY: as the caller says.
     unsafe {
         let len = CStr::from_ptr(text).count_bytes();

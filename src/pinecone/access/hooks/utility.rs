@@ -7,7 +7,7 @@
 //! (`text.rs`).
 #![allow(unsafe_code)]
 
-use super::{Held, held, text};
+use super::{Held, held, spare, text};
 use crate::pinecone::access::audit::{Event, refused};
 use crate::pinecone::access::{acting, identity};
 use conifer_pure::Fault;
@@ -59,7 +59,10 @@ unsafe extern "C-unwind" fn process(
         let shown = text::without_secrets(text, (*statement).stmt_location, (*statement).stmt_len);
         judge_statement(statement);
         let next = NEXT.unwrap_or(standard_ProcessUtility);
+        let mut callback = spare::callback();
+        spare::begin(&raw mut callback);
         next(statement, shown, read_only, context, params, environment, receiver, completion);
+        spare::end(&raw mut callback);
         if shown != text {
             pg_sys::pfree(shown.cast_mut().cast());
         }

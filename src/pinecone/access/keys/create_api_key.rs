@@ -3,6 +3,7 @@
 
 use super::{New, check_end, check_name, insert, keeper, scope};
 use crate::pinecone::access::audit::{Event, done};
+use crate::pinecone::server::array::RawArray;
 use crate::pinecone::server::json::Json;
 use crate::pinecone::server::result::return_rows;
 use crate::pinecone::server::statement::{Mode, Param};
@@ -20,15 +21,16 @@ fn pc_create_api_key(
     general: Option<&str>,
     control_plane: Option<&str>,
     data_plane: Option<&str>,
-    roles: Option<Vec<Option<String>>>,
+    roles: Option<RawArray>,
     project: Option<&str>,
-    indexes: Option<Vec<Option<String>>>,
+    indexes: Option<RawArray>,
     namespaces: Option<Json>,
     expires_at: Option<TimestampWithTimeZone>,
     fcinfo: pg_sys::FunctionCallInfo,
 ) {
     let who = keeper("create_api_key", name.unwrap_or_default(), project, false);
     let name = check_name(name);
+    let roles = roles.map(|roles| roles.texts());
     let roles = roles.as_ref().map(|roles| roles.iter().flatten().map(String::as_str).collect());
     let wish = Wish { general, control_plane, data_plane, roles };
     let levels = wish.levels().or_raise().unwrap_or(Levels::ALL);

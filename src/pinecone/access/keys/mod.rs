@@ -14,6 +14,7 @@ use super::identity::principal_in;
 use super::roles;
 use super::secret::Secret;
 use crate::pinecone::registry::{Index, name_of, not_found};
+use crate::pinecone::server::array::RawArray;
 use crate::pinecone::server::json::Json;
 use crate::pinecone::server::statement::{Mode, Param, run};
 use crate::raise::{OrRaise, raise};
@@ -82,7 +83,8 @@ fn keeper_of(action: &'static str, key: Option<&str>, reads: bool) -> (Rc<Princi
 
 /// Raises 42704. What was asked for may be a whole key by mistake: its secret is not repeated.
 fn unknown(key: &str) -> ! {
-    let mut shown = key.as_bytes().to_vec();
+    // More than is quoted, however long it is.
+    let mut shown = key.as_bytes()[..key.len().min(512)].to_vec();
     conifer_pure::access::key::mask(&mut shown);
     let shown = String::from_utf8_lossy(&shown);
     raise(
@@ -125,12 +127,16 @@ fn now() -> i64 {
 ///
 /// # Errors
 /// Raises 42P01 for an index that the project has not, 22023 for what is no scope.
-fn scope(who: &Principal, indexes: Option<Vec<Option<String>>>, namespaces: Option<Json>) -> Option<Scope> {
+fn scope(who: &Principal, indexes: Option<RawArray>, namespaces: Option<Json>) -> Option<Scope> {
     if indexes.is_none() && namespaces.is_none() {
         return None;
     }
-    let named: Vec<String> =
-        indexes.unwrap_or_default().into_iter().map(|name| name_of(name.as_deref()).to_owned()).collect();
+    let named: Vec<String> = indexes
+        .map(|all| all.texts())
+        .unwrap_or_default()
+        .into_iter()
+        .map(|name| name_of(name.as_deref()).to_owned())
+        .collect();
     let limited = namespaces.map_or_else(BTreeMap::new, |json| parse(json.text()).or_raise());
     if named.iter().any(|name| name == "*") {
         if named.len() > 1 || !limited.is_empty() {

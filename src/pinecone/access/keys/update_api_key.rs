@@ -6,6 +6,7 @@ use super::{check_end, check_name, keeper_of, prepare, scope, write_scope};
 use crate::pinecone::access::audit::{Event, done};
 use crate::pinecone::access::elevate::as_owner;
 use crate::pinecone::access::identity::read_scope;
+use crate::pinecone::server::array::RawArray;
 use crate::pinecone::server::json::Json;
 use crate::pinecone::server::statement::{Mode, Param, run};
 use crate::raise::{OrRaise, raise};
@@ -25,14 +26,15 @@ fn pc_update_api_key(
     general: Option<&str>,
     control_plane: Option<&str>,
     data_plane: Option<&str>,
-    roles: Option<Vec<Option<String>>>,
-    indexes: Option<Vec<Option<String>>>,
+    roles: Option<RawArray>,
+    indexes: Option<RawArray>,
     namespaces: Option<Json>,
     expires_at: Option<TimestampWithTimeZone>,
     fcinfo: pg_sys::FunctionCallInfo,
 ) {
     let (who, key) = keeper_of("update_api_key", key, false);
     let name = name.map(|name| check_name(Some(name)));
+    let roles = roles.map(|roles| roles.texts());
     let roles = roles.as_ref().map(|roles| roles.iter().flatten().map(String::as_str).collect());
     let levels = Wish { general, control_plane, data_plane, roles }.levels().or_raise();
     let expires = check_end(expires_at);

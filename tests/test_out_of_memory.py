@@ -1,0 +1,196 @@
+"""Memory that a backend is refused ends its statement with SQLSTATE 53200, and nothing else.
+
+A backend gets a limit of address space a little above what it has, then more and more until the statement goes through. At no
+step does the server restart: it would end the session that looks on.
+"""
+
+import json
+import os
+import random
+import resource
+import subprocess
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from cluster import Cluster
+from graphs import SOAK, check, vector
+
+OUT_OF_MEMORY, NO_THREAD = "53200", "53000"
+DIM, ROWS = 64, 3_000
+LIST = f"ARRAY(SELECT random() FROM generate_series(1, {DIM}) WHERE i > 0)"
+MEMORY = "SET maintenance_work_mem = '64MB'; SET max_parallel_maintenance_workers = 1"
+FIRST, MORE = (16 << 10, 1.02) if SOAK else (64 << 10, 1.2)
+"""Bytes of the first steps, and by what factor steps grow where this is more."""
+
+
+@pytest.fixture(scope="module")
+def small():
+    """A server with a table that has indexes, one without, and an index of the Pinecone layer."""
+    server = Cluster(15, "memory", {"autovacuum": "off"})
+    try:
+        with server.connect("postgres") as session:
+            session.execute("CREATE EXTENSION conifer")
+            session.execute(
+                f"CREATE TABLE source AS SELECT i AS id, i % 3 AS tenant, {LIST}::vector({DIM}) AS v FROM generate_series(1, {ROWS}) i;"
+                "CREATE TABLE t AS SELECT * FROM source; CREATE INDEX t_v ON t USING hnsw (v vector_cosine_ops);"
+                "CREATE TABLE b AS SELECT id, tenant, v, v::halfvec AS h, binary_quantize(v) AS b, v::sparsevec AS s FROM source;"
+                f"ALTER TABLE b ALTER h TYPE halfvec({DIM}), ALTER s TYPE sparsevec({DIM}), ALTER b TYPE bit({DIM})"
+            )
+            session.execute("SELECT pc_create_index('docs', %s)", [DIM])
+            session.execute("SELECT pc_upsert('docs', %s)", [records(random.Random(2), 500)])
+        yield server
+    finally:
+        server.destroy()
+
+
+def records(source, n, more=None):
+    """`n` records as JSON."""
+    return json.dumps([{"id": f"r{i}", "values": [source.random() for _ in range(DIM)], "metadata": {"n": i}} | (more or {}) for i in range(n)])
+
+
+def size(backend) -> int:
+    """Bytes of a process's address space."""
+    return int(Path(f"/proc/{backend}/statm").read_text().split()[0]) * resource.getpagesize()
+
+
+def limit(backend, size) -> None:
+    """Let a process map no more; None takes the limit away."""
+    # Root may not be allowed to, but the servers' user is.
+    user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"] if os.geteuid() == 0 else []
+    subprocess.run([*user, "prlimit", f"--pid={backend}", f"--as={size or 'unlimited'}:"], check=True, cwd="/")
+
+
+def climb(server, statement, params=None, before="", states=(OUT_OF_MEMORY,)) -> tuple[int, int]:
+    """Run a statement with little memory, and with more until it succeeds; returns how often it failed, and with how much it
+    went through. `before` is what each session starts with."""
+    failures, room = 0, 0
+    with server.connect("postgres") as onlooker:
+        while True:
+            with server.connect("postgres", client_encoding="utf8") as session:
+                session.execute(f"{MEMORY}; SET jit = off; SET enable_seqscan = off")
+                session.execute(f"SELECT id FROM t ORDER BY v <=> '{vector(random.Random(1), DIM)}' LIMIT 1")
+                session.execute("SELECT pc_fetch('docs', ARRAY['r1']); DO $$ BEGIN END $$")
+                if before:
+                    session.execute(before)
+                backend = session.info.backend_pid
+                limit(backend, size(backend) + room)
+                try:
+                    session.execute(statement, params)
+                    failed = None
+                except psycopg.Error as error:
+                    failed = error
+                assert failed is None or failed.sqlstate in states, (room, failed)
+                limit(backend, None)
+                # The session goes on, and so do all others.
+                assert session.execute(f"SELECT count(*) FROM (SELECT FROM t ORDER BY v <=> '{vector(random.Random(1), DIM)}' LIMIT 1) x").fetchone() == (1,)
+                assert onlooker.execute("SELECT 1").fetchone() == (1,)
+                if failed is None:
+                    return failures, room
+            failures += 1
+            room = max(room + FIRST, int(room * MORE)) & -resource.getpagesize()
+            assert room < 1 << 30, failed
+
+
+BUILDS = {
+    "vector": "hnsw (v vector_cosine_ops)",
+    "halfvec": "hnsw (h halfvec_l2_ops)",
+    "sparsevec": "hnsw (s sparsevec_ip_ops)",
+    "bit": "hnsw (b bit_hamming_ops)",
+    "l1": "hnsw (v vector_l1_ops)",
+    "few keys": "hnsw (tenant, v vector_l2_ops)",
+    "many keys": "hnsw (id, v vector_l2_ops)",
+    "ivfflat": "ivfflat (v vector_ip_ops) WITH (lists = 10)",
+}
+
+
+@pytest.mark.parametrize("what", BUILDS)
+def test_build(small, what):
+    with small.connect("postgres") as session:
+        session.execute("DROP INDEX IF EXISTS b_index")
+        failures, _ = climb(small, f"CREATE INDEX b_index ON b USING {BUILDS[what]}", states=(OUT_OF_MEMORY, NO_THREAD))
+        assert failures > 3
+        check(session, "b_index")
+        session.execute("DROP INDEX b_index")
+
+
+def test_search(small):
+    query = f"SELECT id FROM t ORDER BY v <=> '{vector(random.Random(3), DIM)}' LIMIT {{}}"
+    wide = "SET hnsw.ef_search = 1000; SET hnsw.iterative_scan = {}; SET hnsw.scan_mem_multiplier = 1000"
+    for mode in ("off", "relaxed_order", "strict_order"):
+        failures, _ = climb(small, query.format(2 * ROWS), before=wide.format(mode))
+        assert failures > 0
+
+
+def test_insert(small):
+    climb(small, f"INSERT INTO t SELECT i, 0, {LIST}::vector FROM generate_series(1, 200) i")
+    climb(small, f"UPDATE t SET v = {LIST.replace('i >', 't.id >')}::vector WHERE id < 100")
+    with small.connect("postgres") as session:
+        check(session, "t_v")
+
+
+def test_vacuum(small):
+    with small.connect("postgres") as session:
+        session.execute("DROP TABLE IF EXISTS gone; CREATE TABLE gone AS SELECT * FROM source; CREATE INDEX gone_v ON gone USING hnsw (v vector_l2_ops)")
+        session.execute("DELETE FROM gone WHERE id % 3 > 0")
+        climb(small, "VACUUM gone")
+        check(session, "gone_v")
+        assert session.execute("SELECT count(*) FROM gone").fetchone() == (ROWS // 3,)
+
+
+def test_check(small):
+    climb(small, "SELECT * FROM hnsw_check('t_v')")
+
+
+def test_records(small):
+    source = random.Random(4)
+    for more in ({}, {"metadata": {"long": "\u00e4\n" * 5_000}}):
+        climb(small, "SELECT pc_upsert('docs', %s)", [records(source, 100, more)])
+    for given in ("vector => %s::vector", "vector => %s::vector, include_values => true, include_metadata => true, top_k => 400"):
+        climb(small, f"SELECT * FROM pc_query('docs', {given})", [vector(source, DIM)])
+    climb(small, "SELECT * FROM pc_list('docs')")
+    climb(small, "SELECT * FROM pc_fetch('docs', ARRAY(SELECT 'r' || i FROM generate_series(1, 300) i))")
+    climb(small, "SELECT pc_delete('docs', ARRAY(SELECT 'r' || i FROM generate_series(400, 450) i))")
+
+
+@pytest.mark.parametrize(
+    "statement, state",
+    [
+        ("SELECT ('[1,' || repeat('x', 20000000))::vector", "22P02"),
+        ("SELECT pc_upsert('docs', jsonb_build_array(jsonb_build_object('id', repeat(E'\\n', 3000000))))", "22023"),
+        ("SELECT pc_upsert('docs', jsonb_build_array(jsonb_build_object(repeat(E'\\n', 3000000), 1)))", "22023"),
+        ("SELECT pc_create_api_key('k', roles => array_fill('a'::text, ARRAY[300000]))", "22023"),
+        ("SELECT pc_create_api_key('k', indexes => array_fill(null::text, ARRAY[3000000]))", "22004"),
+        ("SELECT pc_create_api_key('k', namespaces => jsonb_build_object('docs', array_fill('a'::text, ARRAY[300000])))", "22023"),
+        ("SELECT pc_describe_api_key('cfk_' || repeat('x', 30000000))", "42704"),
+    ],
+)
+def test_long_input(small, statement, state):
+    """What a user can make as long as values may be is refused for what it is, or for want of memory."""
+    climb(small, f"DO $do$ BEGIN PERFORM {statement.removeprefix('SELECT')}; EXCEPTION WHEN sqlstate '{state}' THEN NULL; END $do$")
+
+
+def test_library(small):
+    """A session that uses the library for the first time."""
+    room, failures = 0, 0
+    while True:
+        with small.connect("postgres") as session:
+            backend = session.info.backend_pid
+            limit(backend, size(backend) + room)
+            try:
+                session.execute("SELECT '[1,2]'::vector <-> '[1,3]'")
+                break
+            except psycopg.Error as error:
+                assert error.sqlstate in (OUT_OF_MEMORY, "58P01", "XX000"), error  # the loader's own refusal
+            limit(backend, None)
+            assert session.execute("SELECT '[1,2]'::vector <-> '[1,3]'").fetchone() == (1.0,)
+        failures += 1
+        room += 256 << 10
+    assert failures > 0
+
+
+def test_long_prefix(small):
+    """Nothing recurses by a text's length."""
+    with small.connect("postgres") as session:
+        assert session.execute("SELECT * FROM pc_list('docs', prefix => repeat(U&'\\+10FFFF', 5000000))").fetchall() == []
