@@ -35,8 +35,7 @@ WORK = [
     "VACUUM (INDEX_CLEANUP ON) {t}",
     "SELECT id FROM {t} {where} ORDER BY v {op} '{other}' LIMIT 50",
 ]
-# What may be said of such pages beside XX001: of the first one, that it is of another format; of a vector that is another one
-# now, which nothing but a checksum could tell, by the server that compares it with the table's.
+# What may be said of such pages beside XX001: of the first one, that it is of another format.
 OTHER = {"0A000": "index has format"}
 
 

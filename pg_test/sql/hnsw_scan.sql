@@ -176,3 +176,18 @@ SELECT v FROM line ORDER BY v <-> '[41.3]' LIMIT 4;
 SELECT v FROM line ORDER BY v <#> '[41.3]' LIMIT 2;
 SELECT count(*), count(*) FILTER (WHERE v > '[0]') FROM (SELECT v FROM line ORDER BY v <=> '[0.1]' LIMIT 500) s;
 SELECT nodes, tuples FROM hnsw_stats('line_c');
+-- a scan that does not go on gives hnsw.ef_search rows at least, however it is drained, and not all
+CREATE FUNCTION drained(ef int, OUT enough boolean, OUT ended boolean) LANGUAGE plpgsql AS $$ DECLARE n int; BEGIN
+    PERFORM set_config('hnsw.ef_search', ef::text, true);
+    SELECT count(*) INTO n FROM (SELECT v FROM line ORDER BY v <-> '[41.3]') s;
+    enough := n >= ef;
+    ended := n < 2 * ef + 40;
+END $$;
+SELECT ef, drained.* FROM unnest(ARRAY[1, 10, 40, 100, 400]) ef, drained(ef);
+-- of rows with equal vectors all that a node has, and of a graph of up to 256 nodes all rows
+SELECT count(*) FROM (SELECT id FROM same ORDER BY v <-> '[1,1]') s;
+CREATE TABLE few AS SELECT v FROM line LIMIT 256;
+CREATE INDEX few_v ON few USING hnsw (v vector_l2_ops);
+SET hnsw.ef_search = 1;
+SELECT count(*) FROM (SELECT v FROM few ORDER BY v <-> '[41.3]') s;
+RESET hnsw.ef_search;
