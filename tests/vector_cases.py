@@ -211,7 +211,7 @@ def aggregates() -> list[str]:
             rows = ", ".join(f"({i % 3}, {vector(numbers(chance, dim))})" for i in range(20))
             cases += [f"SELECT g, {f}(v) FROM (VALUES {rows}) t(g, v) GROUP BY g ORDER BY g"]
             cases += [f"SELECT g, {f}(v) OVER (PARTITION BY g ORDER BY v ROWS 2 PRECEDING) FROM (VALUES {rows}) t(g, v) ORDER BY g, v"]
-    states = ["{0}", "{1,2}", "{2,4,6}", "{0,1}", "{0,1,2}", "{}", "{NULL}", "{{1,2}}", "{1}", "{1,NULL}", "{1,1e308}", "{-1,1}", "{NaN,1}", "{1,NaN}", "{1e-300,1e300}", "{1,65519}", "{1,65520}", "{2,1e5,2e5}", "{1,1,-2e6}", "{1,1e39}"]
+    states = ["{0}", "{1,2}", "{2,4,6}", "{0,1}", "{0,1,2}", "{}", "{NULL}", "{{1,2}}", "{1}", "{1,NULL}", "{1,1e308}", "{-1,1}", "{NaN,1}", "{1,NaN}", "{1e-300,1e300}", "{1,65519}", "{1,65520}", "{2,1e5,2e5}", "{1,1,-2e6}", "{1,1e39}", "[0:0]={0}", "[5:6]={1,2}", "{{0}}", "{0,NULL}", "{0,Infinity}", "{Infinity,1}", "{NaN}"]
     cases += [f"SELECT vector_accum('{s}', '{v}')" for s in states for v in ("[1]", "[1,2]")]
     cases += [f"SELECT vector_combine('{s}', '{t}')" for s in states for t in states]
     cases += [f"SELECT vector_avg('{s}')" for s in states]

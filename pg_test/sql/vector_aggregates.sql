@@ -57,3 +57,24 @@ SELECT vector_avg('{1,NULL}');
 SELECT vector_avg('{1,1e39}');
 SELECT vector_avg('{NaN,1}');
 SELECT vector_avg(array_fill(1::float8, ARRAY[16002]));
+
+-- states that no aggregate makes: too long, with other bounds, of no vectors but with sums
+SELECT array_length(vector_combine(array_fill(1::float8, ARRAY[16001]), array_fill(1::float8, ARRAY[16001])), 1);
+SELECT vector_combine(f, f) FROM (VALUES (array_fill(1::float8, ARRAY[16002]))) t(f);
+SELECT halfvec_combine(array_fill(1::float8, ARRAY[16002]), array_fill(1::float8, ARRAY[16002]));
+SELECT vector_combine(array_fill(1::float8, ARRAY[16002]), '{0}');
+SELECT vector_combine('{0}', array_fill(0::float8, ARRAY[16002]));
+SELECT vector_combine('{0,1}', array_fill(0::float8, ARRAY[16002]));
+SELECT vector_combine(array_fill(1::float8, ARRAY[16002]), '{1,2}');
+SELECT vector_combine('{1,2}', array_fill(1::float8, ARRAY[16002]));
+SELECT vector_accum(array_fill(1::float8, ARRAY[16002]), '[1]');
+SELECT halfvec_avg(array_fill(1::float8, ARRAY[16002]));
+SELECT vector_combine('[0:1]={1,2}', '[-5:-4]={1,2}'), vector_accum('[5:6]={1,2}', '[1]'), vector_avg('[2147483640:2147483641]={2,4}');
+SELECT vector_combine('{0,5}', '{0}'), vector_combine('{0,5}', '{0,6,7}'), vector_combine('{-0.0,5}', '{1,6,7}'), vector_accum('{0,1}', '[2]');
+SELECT vector_combine('{1,Infinity}', '{0}'), vector_combine('{1,NaN}', '{1,2}'), vector_combine('{Infinity,1}', '{1,2}');
+SELECT vector_combine('{1,Infinity}', '{1,2}');
+SELECT vector_avg('{0,1}'), vector_avg('{-1,1}'), vector_avg('{Infinity,1}');
+SELECT halfvec_accum('{}', '[1]');
+SELECT halfvec_accum('{{0}}', '[1]');
+SELECT halfvec_combine('{NULL}', '{1,2}');
+SELECT halfvec_avg('{1,65520}');

@@ -60,13 +60,15 @@ fn halfvec_accum(old: Array<f64>, v: HalfVec, fcinfo: pg_sys::FunctionCallInfo) 
 #[pg_extern(sql = false)]
 fn vector_combine(a: Array<f64>, b: Array<f64>) -> Array<f64> {
     let (left, right) = (numbers(&a, "vector_combine"), numbers(&b, "vector_combine"));
-    if left[0] == 0.0 {
-        return Array::from_slice(right);
+    // A state of no vectors gives way to the other one, whatever else is in it.
+    if left[0] == 0.0 || right[0] == 0.0 {
+        let kept = if left[0] == 0.0 { right } else { left };
+        state::check_dims(kept).or_raise();
+        return Array::from_slice(kept);
     }
     let mut sum = Array::from_slice(left);
-    if right[0] != 0.0 {
-        state::combine(sum.elements_mut(), right).or_raise();
-    }
+    state::combine(sum.elements_mut(), right).or_raise();
+    state::check_dims(left).or_raise();
     sum
 }
 

@@ -2,7 +2,7 @@
 //! vector.
 
 use super::arith::overflow;
-use super::limits::unexpected_dim;
+use super::limits::{MAX_DIM, unexpected_dim};
 use crate::element::Element;
 use crate::fault::Result;
 
@@ -30,6 +30,14 @@ pub fn start<T: Element>(state: &mut [f64], n: f64, x: &[T]) {
         *first = n + 1.0;
         sums.iter_mut().zip(x).for_each(|(sum, &x)| *sum = f64::from(x.to_f32()));
     }
+}
+
+/// Refuses what no aggregate makes, as no vector is so long: SQL can pass any array for a state.
+///
+/// # Errors
+/// `54000`
+pub fn check_dims(state: &[f64]) -> Result<()> {
+    if dims(state) > MAX_DIM { Err(f32::KIND.too_many_dimensions()) } else { Ok(()) }
 }
 
 /// Adds the state `other`, of the same dimensions, to `state`.
@@ -116,5 +124,7 @@ mod tests {
             "infinite value not allowed in vector"
         );
         assert_eq!(mean::<f32>(&vec![1.0; 16_002], &mut [], finite).unwrap_err().state, "54000");
+        assert_eq!(check_dims(&vec![1.0; 16_002]).unwrap_err().state, "54000");
+        assert!(check_dims(&vec![1.0; 16_001]).is_ok() && check_dims(&[0.0]).is_ok());
     }
 }
