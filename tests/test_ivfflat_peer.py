@@ -112,6 +112,7 @@ def rows():
         yield f"SELECT round(({order})::numeric, 5) FROM {name} WHERE id < 20 ORDER BY {order} LIMIT 100"
         yield f"TRUNCATE {name}"
         yield f"SELECT id FROM {name} ORDER BY {order} LIMIT 5"
+        yield f"SELECT id FROM {name} ORDER BY v {operator} " + ("'11'::bit(2)" if kind == "bit" else "'[1,2]'") + " LIMIT 6"
     # CREATE INDEX CONCURRENTLY of before, and a cursor
     yield "BEGIN"
     yield "DECLARE c SCROLL CURSOR FOR SELECT id FROM vector_l2_ops ORDER BY v <-> '[1,1,1]' LIMIT 3"

@@ -203,10 +203,6 @@ fn start(scan: &mut pg_sys::IndexScanDescData, state: &mut Scan) {
         let message = format!("non-MVCC snapshots are not supported with {}", Method::of(index).name());
         raise(Fault::new(state::FEATURE_NOT_SUPPORTED, message));
     }
-    let Some(entry) = graph(index, scan, &state.known) else {
-        state.search = None;
-        return;
-    };
     // SAFETY: there is one order.
     let order = unsafe { &*scan.orderByData };
     let layout = &state.known.meta.layout;
@@ -214,14 +210,19 @@ fn start(scan: &mut pg_sys::IndexScanDescData, state: &mut Scan) {
     let class = state.known.columns.class;
     // SAFETY: the operator takes the column's type on its right side.
     let query = (!null).then(|| unsafe { value::query(class.element, class.metric, order.sk_argument) });
+    let found = graph(index, scan, &state.known);
     if let Some(query) = query.as_ref().filter(|query| query.dim != layout.dim()) {
-        // pgvector compares the query with the rows, or what lists are about with the query.
-        let (a, b) = match Method::of(index) {
-            Method::Hnsw => (query.dim, layout.dim()),
-            Method::Ivfflat => (layout.dim(), query.dim),
-        };
-        raise(value::other_dimensions(class.element, a, b));
+        // pgvector compares the query with the rows, or what lists are about with the query: those are always there.
+        match Method::of(index) {
+            Method::Hnsw if found.is_none() => {}
+            Method::Hnsw => raise(value::other_dimensions(class.element, query.dim, layout.dim())),
+            Method::Ivfflat => raise(value::other_dimensions(class.element, layout.dim(), query.dim)),
+        }
     }
+    let Some(entry) = found else {
+        state.search = None;
+        return;
+    };
     let query = query.and_then(|query| query.elements);
     state.ordered = query.is_some();
     let query = query.unwrap_or_else(|| value::nothing(layout));
