@@ -3,6 +3,7 @@
 
 use super::buffer::Index;
 use super::class::{Class, Columns};
+use super::dims;
 use super::fresh::Fresh;
 use super::key;
 use super::known::Known;
@@ -19,8 +20,8 @@ use conifer_pure::fault::{Fault, state};
 use conifer_pure::graph::{Control, Metric, Params, Phase};
 use conifer_pure::index::{Element, Meta};
 use conifer_pure::plain::{Plain, Sizes};
+use pgrx::pg_sys;
 use pgrx::prelude::*;
-use pgrx::{PgTupleDesc, pg_sys};
 use std::ffi::c_void;
 
 /// What the index will be.
@@ -32,19 +33,16 @@ fn meta(index: Index, columns: &Columns) -> Meta {
         let message = "ef_construction must be greater than or equal to 2 * m";
         raise(Fault::new(state::INVALID_PARAMETER_VALUE, message));
     }
-    // SAFETY: the relation is open.
-    let descriptor = unsafe { PgTupleDesc::from_pg_unchecked((*index.0).rd_att) };
-    let column = descriptor.get(columns.key.len());
+    let column = dims::of(index, columns.key.len(), columns.class);
     // The operators take it for a bit, but its length is no promise.
-    if column.is_some_and(|column| column.atttypid == pg_sys::VARBITOID) {
+    if column.base == pg_sys::VARBITOID {
         let message = format!("type not supported for {} index", Method::of(index).name());
         raise(Fault::new(state::FEATURE_NOT_SUPPORTED, message));
     }
-    let dim = column.map_or(-1, |column| column.atttypmod);
-    if dim < 1 {
-        raise(Fault::new(state::INVALID_PARAMETER_VALUE, "column does not have dimensions"));
-    }
-    let layout = layout(Method::of(index), columns.class, dim as usize, &options);
+    let Some(dim) = column.dims else {
+        raise(Fault::new(state::INVALID_PARAMETER_VALUE, "column does not have dimensions"))
+    };
+    let layout = layout(Method::of(index), columns.class, dim, &options);
     let mut random = [0u8; 16];
     // SAFETY: fills these bytes.
     if !unsafe { pg_sys::pg_strong_random(random.as_mut_ptr().cast(), random.len()) } {

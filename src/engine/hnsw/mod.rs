@@ -1,7 +1,7 @@
 //! The access method `hnsw`, also called `ivfflat`. `README.md` beside this file is its design: layout, locks, log, vacuum.
 //!
 //! - `handler`: what the server is told. `method`: that it has two names. `class`: operator classes.
-//! - `options`, `settings`: what users can choose. `setting`: one that pgvector's library may have defined.
+//! - `dims`: how many dimensions a column has. `options`, `settings`: what users can choose. `setting`: one that pgvector's library may have defined.
 //! - `page`, `buffer`, `log`: pages, their locks, and changes that reach the log. `gate`: locks that no page is held for.
 //! - `known`: what an index is.
 //! - `key`: the leading columns. `roots`: from a key to its graph.
@@ -23,6 +23,7 @@ mod check;
 mod class;
 mod cost;
 mod damage;
+mod dims;
 mod exact;
 mod fresh;
 mod gate;
