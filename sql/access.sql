@@ -49,6 +49,10 @@ GRANT USAGE ON SCHEMA pc, pc_data TO conifer_keys, conifer_people, conifer_gatew
 -- ---------------------------------------------------------------------------------------------
 -- Catalogs. Only conifer_owner and superusers read them. Rows made by users are carried by pg_dump; the default
 -- project is made by the script itself and so must not be dumped a second time.
+--
+-- There are no foreign keys among them: a dump holds no order for the rows of an extension's tables, so a parallel restore,
+-- and a subscription's first copy, write children before their parents. The functions hold the parents of what they write
+-- (src/pinecone/access/parents.rs), and triggers take the children of a row along (cascade.rs).
 
 CREATE TABLE pc_auth.project (
     project_id uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
@@ -61,7 +65,7 @@ INSERT INTO pc_auth.project (project_id, name) VALUES ('00000000-0000-0000-0000-
 -- the first key or person needs them. The names are random, for roles belong to the cluster and projects to a database.
 CREATE TABLE pc_auth.group_role (
     role_name name PRIMARY KEY CHECK (role_name ~ '^cf[pi]_[0-9a-hjkmnp-tv-z]{16}$'),
-    project_id uuid NOT NULL REFERENCES pc_auth.project ON DELETE CASCADE,
+    project_id uuid NOT NULL,
     index_id integer,
     level "char" NOT NULL CHECK (level IN ('r', 'w')),
     UNIQUE NULLS NOT DISTINCT (project_id, index_id, level)
@@ -69,7 +73,7 @@ CREATE TABLE pc_auth.group_role (
 
 CREATE TABLE pc_auth.api_key (
     key_id text COLLATE "C" PRIMARY KEY CHECK (key_id ~ '^cfk_[0-9a-hjkmnp-tv-z]{16}$'),
-    project_id uuid NOT NULL REFERENCES pc_auth.project ON DELETE CASCADE,
+    project_id uuid NOT NULL,
     name text NOT NULL CHECK (pg_catalog.char_length(name) BETWEEN 1 AND 80),
     control_plane "char" NOT NULL CHECK (control_plane IN ('n', 'r', 'w')),
     data_plane "char" NOT NULL CHECK (data_plane IN ('n', 'r', 'w')),
@@ -87,7 +91,7 @@ CREATE INDEX ON pc_auth.api_key (project_id, created_at);
 
 -- By number: an index that is dropped and made again under the same name is out of the scope.
 CREATE TABLE pc_auth.key_scope (
-    key_id text COLLATE "C" NOT NULL REFERENCES pc_auth.api_key ON DELETE CASCADE,
+    key_id text COLLATE "C" NOT NULL,
     index_id integer NOT NULL,
     namespaces text[] COLLATE "C",
     PRIMARY KEY (key_id, index_id)
@@ -109,7 +113,7 @@ CREATE TABLE pc_auth.member (
     role text COLLATE "C" NOT NULL CHECK (role IN (
         'OrgOwner', 'OrgManager', 'OrgMember', 'OrgBillingAdmin', 'ProjectOwner', 'ProjectManager', 'ProjectMember',
         'ProjectEditor', 'ProjectViewer', 'ControlPlaneEditor', 'ControlPlaneViewer', 'DataPlaneEditor', 'DataPlaneViewer')),
-    project_id uuid REFERENCES pc_auth.project ON DELETE CASCADE,
+    project_id uuid,
     granted_by name NOT NULL,
     granted_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     UNIQUE NULLS NOT DISTINCT (member, role, project_id),
@@ -120,7 +124,7 @@ CREATE TABLE pc_auth.member (
 CREATE TABLE pc_auth.organisation (
     one boolean PRIMARY KEY DEFAULT true CHECK (one),
     default_role text COLLATE "C",
-    default_project uuid REFERENCES pc_auth.project ON DELETE SET NULL
+    default_project uuid
 );
 
 CREATE SEQUENCE pc_auth.audit_seq;
@@ -180,10 +184,24 @@ CREATE FUNCTION pc_auth.follow_project() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'follow_project_wrapper';
 CREATE FUNCTION pc_auth.follow_organisation() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'follow_organisation_wrapper';
+CREATE FUNCTION pc_auth.follow_index() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'follow_index_wrapper';
+CREATE FUNCTION pc_auth.cascade_project() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'cascade_project_wrapper';
+CREATE FUNCTION pc_auth.cascade_key() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'cascade_key_wrapper';
+CREATE FUNCTION pc_auth.cascade_index() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'cascade_index_wrapper';
+CREATE FUNCTION pc_auth.keep_number() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'keep_number_wrapper';
+CREATE FUNCTION pc_auth.adopt_default() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'adopt_default_wrapper';
 CREATE FUNCTION pc_auth.freeze_audit() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'freeze_audit_wrapper';
 REVOKE EXECUTE ON FUNCTION pc_auth.follow_key(), pc_auth.follow_scope(), pc_auth.follow_group(), pc_auth.follow_member(),
-    pc_auth.follow_project(), pc_auth.follow_organisation(), pc_auth.freeze_audit() FROM PUBLIC;
+    pc_auth.follow_project(), pc_auth.follow_organisation(), pc_auth.follow_index(), pc_auth.cascade_project(),
+    pc_auth.cascade_key(), pc_auth.cascade_index(), pc_auth.keep_number(), pc_auth.adopt_default(),
+    pc_auth.freeze_audit() FROM PUBLIC;
 
 CREATE TRIGGER follow AFTER INSERT OR UPDATE OR DELETE ON pc_auth.api_key
     FOR EACH ROW EXECUTE FUNCTION pc_auth.follow_key();
@@ -209,6 +227,22 @@ ALTER TABLE pc_auth.group_role ENABLE ALWAYS TRIGGER follow;
 ALTER TABLE pc_auth.member ENABLE ALWAYS TRIGGER follow;
 ALTER TABLE pc_auth.project ENABLE ALWAYS TRIGGER follow;
 ALTER TABLE pc_auth.organisation ENABLE ALWAYS TRIGGER follow;
+
+-- As foreign keys' actions, these leave a subscriber alone, which is sent what the publisher's did.
+CREATE TRIGGER cascade AFTER DELETE ON pc_auth.project
+    FOR EACH ROW EXECUTE FUNCTION pc_auth.cascade_project();
+CREATE TRIGGER cascade AFTER DELETE ON pc_auth.api_key
+    FOR EACH ROW EXECUTE FUNCTION pc_auth.cascade_key();
+CREATE TRIGGER keep_number BEFORE UPDATE OF project_id ON pc_auth.project
+    FOR EACH ROW WHEN (OLD.project_id <> NEW.project_id) EXECUTE FUNCTION pc_auth.keep_number();
+CREATE TRIGGER keep_number BEFORE UPDATE OF key_id ON pc_auth.api_key
+    FOR EACH ROW WHEN (OLD.key_id <> NEW.key_id) EXECUTE FUNCTION pc_auth.keep_number();
+
+-- Every database has the default project: a subscription that copies it takes it over instead of failing over and over.
+CREATE TRIGGER adopt BEFORE INSERT ON pc_auth.project
+    FOR EACH ROW WHEN (NEW.project_id = '00000000-0000-0000-0000-000000000000')
+    EXECUTE FUNCTION pc_auth.adopt_default();
+ALTER TABLE pc_auth.project ENABLE ALWAYS TRIGGER adopt;
 
 -- Before DROP EXTENSION conifer: the roles of keys and groups go with it.
 CREATE FUNCTION pc_auth.before_drop() RETURNS event_trigger

@@ -8,7 +8,7 @@
 CREATE SEQUENCE pc.index_id_seq AS integer;
 CREATE TABLE pc.index_reg (
     index_id integer PRIMARY KEY DEFAULT pg_catalog.nextval('pc.index_id_seq'),
-    project_id uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000' REFERENCES pc_auth.project,
+    project_id uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
     name text COLLATE "C" NOT NULL,
     vector_type text NOT NULL CHECK (vector_type IN ('dense', 'sparse')),
     dimension integer CHECK (dimension BETWEEN 1 AND 16000),
@@ -24,9 +24,14 @@ CREATE TABLE pc.index_reg (
     CHECK ((dimension IS NOT NULL) = (vector_type = 'dense'))
 );
 ALTER SEQUENCE pc.index_id_seq OWNED BY pc.index_reg.index_id;
-ALTER TABLE pc_auth.group_role ADD FOREIGN KEY (index_id) REFERENCES pc.index_reg ON DELETE CASCADE;
-ALTER TABLE pc_auth.key_scope ADD FOREIGN KEY (index_id) REFERENCES pc.index_reg ON DELETE CASCADE;
 ALTER TABLE pc.index_reg OWNER TO conifer_owner;
+CREATE TRIGGER follow AFTER INSERT ON pc.index_reg
+    FOR EACH ROW EXECUTE FUNCTION pc_auth.follow_index();
+ALTER TABLE pc.index_reg ENABLE ALWAYS TRIGGER follow;
+CREATE TRIGGER cascade AFTER DELETE ON pc.index_reg
+    FOR EACH ROW EXECUTE FUNCTION pc_auth.cascade_index();
+CREATE TRIGGER keep_number BEFORE UPDATE OF index_id ON pc.index_reg
+    FOR EACH ROW WHEN (OLD.index_id <> NEW.index_id) EXECUTE FUNCTION pc_auth.keep_number();
 ALTER TABLE pc.index_reg ENABLE ROW LEVEL SECURITY;
 CREATE POLICY describe ON pc.index_reg FOR SELECT USING (pc_auth.describes(project_id, index_id));
 SELECT pg_catalog.pg_extension_config_dump('pc.index_reg', '');

@@ -1,4 +1,6 @@
-//! Triggers on the tables of `pc_auth`: roles follow rows, and all sessions are told.
+//! Triggers on the tables of `pc_auth` and the registry: roles follow rows, and all sessions are told.
+//!
+//! Rows that come in wait for their turn before anything else is locked or looked at (`roles.rs`).
 #![allow(unsafe_code)]
 
 use super::elevate::{OWNER, role_named};
@@ -15,9 +17,12 @@ use std::ffi::{CStr, CString};
 ///
 /// # Errors
 /// Raises 42501 for any table but ours: what a trigger here does is more than another table's owner may.
-fn values(fcinfo: pg_sys::FunctionCallInfo, column: &str) -> Vec<String> {
+pub fn values(fcinfo: pg_sys::FunctionCallInfo, column: &str) -> Vec<String> {
     let refuse = || {
-        raise(Fault::new(INSUFFICIENT_PRIVILEGE, "this function serves the triggers of schema pc_auth only"))
+        raise(Fault::new(
+            INSUFFICIENT_PRIVILEGE,
+            "this function serves the triggers of schemas pc and pc_auth only",
+        ))
     };
     let column = CString::new(column).expect("a column's name holds no NUL");
     // SAFETY: a trigger's context is its TriggerData, with an open table and tuples of its descriptor; an UPDATE has the
@@ -29,8 +34,8 @@ fn values(fcinfo: pg_sys::FunctionCallInfo, column: &str) -> Vec<String> {
         }
         let data = &*context.cast::<pg_sys::TriggerData>();
         let relation = &*(*data.tg_relation).rd_rel;
-        let schema = pg_sys::get_namespace_oid(c"pc_auth".as_ptr(), true);
-        if relation.relnamespace != schema || relation.relowner != role_named(OWNER) {
+        let ours = [c"pc_auth", c"pc"].map(|name| pg_sys::get_namespace_oid(name.as_ptr(), true));
+        if !ours.contains(&relation.relnamespace) || relation.relowner != role_named(OWNER) {
             refuse();
         }
         let descriptor = (*data.tg_relation).rd_att;
@@ -50,9 +55,20 @@ fn values(fcinfo: pg_sys::FunctionCallInfo, column: &str) -> Vec<String> {
     }
 }
 
+/// As [`values`], in turn if the row is a new one.
+fn in_turn(fcinfo: pg_sys::FunctionCallInfo, column: &str) -> Vec<String> {
+    let texts = values(fcinfo, column);
+    // SAFETY: `values` has found that this is a trigger's call.
+    let event = unsafe { (*(*fcinfo).context.cast::<pg_sys::TriggerData>()).tg_event };
+    if event & pg_sys::TRIGGER_EVENT_OPMASK == pg_sys::TRIGGER_EVENT_INSERT {
+        roles::enter();
+    }
+    texts
+}
+
 #[pg_extern(sql = false)]
 fn follow_key(fcinfo: pg_sys::FunctionCallInfo) {
-    for key in values(fcinfo, "key_id").iter().filter(|key| is_role(key)) {
+    for key in in_turn(fcinfo, "key_id").iter().filter(|key| is_role(key)) {
         roles::sync_key(key, Groups::Find);
     }
     identity::changed();
@@ -60,7 +76,7 @@ fn follow_key(fcinfo: pg_sys::FunctionCallInfo) {
 
 #[pg_extern(sql = false)]
 fn follow_scope(fcinfo: pg_sys::FunctionCallInfo) {
-    for key in values(fcinfo, "key_id").iter().filter(|key| is_role(key)) {
+    for key in in_turn(fcinfo, "key_id").iter().filter(|key| is_role(key)) {
         roles::sync_key(key, Groups::Find);
     }
     identity::changed();
@@ -68,14 +84,14 @@ fn follow_scope(fcinfo: pg_sys::FunctionCallInfo) {
 
 #[pg_extern(sql = false)]
 fn follow_group(fcinfo: pg_sys::FunctionCallInfo) {
-    for group in values(fcinfo, "role_name") {
+    for group in in_turn(fcinfo, "role_name") {
         roles::sync_group(&group);
     }
 }
 
 #[pg_extern(sql = false)]
 fn follow_member(fcinfo: pg_sys::FunctionCallInfo) {
-    for member in values(fcinfo, "member") {
+    for member in in_turn(fcinfo, "member") {
         roles::sync_member(&member, Groups::Find);
     }
     identity::changed();
@@ -83,16 +99,28 @@ fn follow_member(fcinfo: pg_sys::FunctionCallInfo) {
 
 #[pg_extern(sql = false)]
 fn follow_organisation(fcinfo: pg_sys::FunctionCallInfo) {
-    values(fcinfo, "one");
+    in_turn(fcinfo, "one");
     roles::sync_default(Groups::Find);
     identity::changed();
 }
 
 #[pg_extern(sql = false)]
 fn follow_project(fcinfo: pg_sys::FunctionCallInfo) {
-    values(fcinfo, "project_id");
+    in_turn(fcinfo, "project_id");
     roles::sync_owners(Groups::Find);
     identity::changed();
+}
+
+/// A table that is there before its row, as in a restore, is opened to those who may use it. `pc_create_index` makes the
+/// table after the row and does the same itself.
+#[pg_extern(sql = false)]
+fn follow_index(fcinfo: pg_sys::FunctionCallInfo) {
+    for index in values(fcinfo, "index_id").iter().filter_map(|index| index.parse().ok()) {
+        if roles::table_of(index).is_some() {
+            roles::enter();
+            roles::sync_index(index);
+        }
+    }
 }
 
 #[pg_extern(sql = false)]

@@ -290,10 +290,11 @@ fn read(asked: &Asked) -> Standing {
     Standing::Nobody { name, project: None }
 }
 
+/// A key whose project is not there, as in a restore that has not come that far, is none.
 fn read_key(key: &str) -> Option<Standing> {
     let sql = "SELECT project_id, control_plane::pg_catalog.text, data_plane::pg_catalog.text, scoped, \
                       expires_at, revoked_at IS NOT NULL \
-                 FROM pc_auth.api_key WHERE key_id OPERATOR(pg_catalog.=) $1";
+                 FROM pc_auth.api_key JOIN pc_auth.project USING (project_id) WHERE key_id OPERATOR(pg_catalog.=) $1";
     let (mut principal, scoped, revoked) = run(Mode::Read, sql, &[Param::text(key)], |rows| {
         (rows.count > 0).then(|| {
             let level = |column| Level::from_letter(&rows.get::<String>(0, column).unwrap_or_default());
@@ -353,6 +354,7 @@ fn read_person(role: pg_sys::Oid, name: &str, wanted: Option<&CStr>) -> Standing
     // By number: a role that was dropped and made again under the same name is another one.
     let sql = "SELECT m.role, m.project_id FROM pc_auth.member m JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) m.role_oid \
                 WHERE pg_catalog.pg_has_role($1, r.oid, 'USAGE') \
+                  AND (m.project_id IS NULL OR EXISTS (SELECT FROM pc_auth.project p WHERE p.project_id OPERATOR(pg_catalog.=) m.project_id)) \
                   AND EXISTS (SELECT FROM pg_catalog.pg_auth_members g \
                                WHERE g.member OPERATOR(pg_catalog.=) r.oid AND g.roleid OPERATOR(pg_catalog.=) $2)";
     let group = role_named(PEOPLE);

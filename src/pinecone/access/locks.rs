@@ -14,8 +14,8 @@ pub enum Purpose {
     Acting = 1,
     /// A role is made, changed or dropped.
     Role = 2,
-    /// Groups are joined, by many at once, or made, by one.
-    Groups = 3,
+    /// Roles are made to agree with rows, by one at a time.
+    Tables = 3,
 }
 
 /// Holds a name as others may, too.
@@ -31,6 +31,21 @@ pub fn exclude(purpose: Purpose, name: &str) {
 fn lock(purpose: Purpose, name: &str, mode: u32) {
     // SAFETY: within a transaction, which releases it.
     unsafe { pg_sys::LockDatabaseObject(identity::table(), number(name), purpose as u16, mode as i32) }
+}
+
+/// Keeps others from altering a table until the transaction ends. `false` if somebody is at it for longer.
+///
+/// It does not wait in the queue: whoever is dropping the table may in turn be waiting for a lock that we hold.
+pub fn steady(table: pg_sys::Oid) -> bool {
+    for _ in 0..50 {
+        // SAFETY: within a transaction, which releases it. A table that is gone meanwhile may be locked all the same.
+        if unsafe { pg_sys::ConditionalLockRelationOid(table, pg_sys::AccessShareLock as i32) } {
+            return true;
+        }
+        pgrx::check_for_interrupts!();
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    false
 }
 
 /// The number of a name, as `pg_locks` shows it in `objid`: FNV-1a. Two names may share one.

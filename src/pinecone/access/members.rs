@@ -4,6 +4,7 @@
 use super::audit::{Event, done, judged};
 use super::elevate::as_owner;
 use super::identity::principal_in;
+use super::parents;
 use super::roles::{self, Groups};
 use crate::pinecone::server::result::return_rows;
 use crate::pinecone::server::statement::{Mode, Param, run};
@@ -47,8 +48,14 @@ fn pc_grant_role(member: Option<&CStr>, role: Option<&str>, project: Option<&str
         );
     }
     match (Role::from_name(&role), on) {
-        (Ok(Role::Project(role)), Some(project)) => roles::prepare(project, None, role.levels().data),
+        (Ok(Role::Project(role)), Some(project)) => {
+            parents::require(project, &[]);
+            roles::prepare(project, None, role.levels().data);
+        }
         (Ok(Role::Org(OrgRole::Owner)), _) => {
+            // A project that is being deleted is waited for here, one that is being made by `enter`.
+            roles::projects().into_iter().for_each(|project| drop(parents::hold_project(project)));
+            roles::enter();
             roles::projects().into_iter().for_each(|project| roles::prepare(project, None, Level::ReadWrite));
         }
         _ => {}
@@ -98,6 +105,7 @@ fn pc_list_members(project: Option<&str>, fcinfo: pg_sys::FunctionCallInfo) {
 fn pc_set_default_role(role: Option<&str>, project: Option<&str>) {
     let who = principal_in(project);
     allow(&who, "set_default_role", role.unwrap_or_default(), who.admin.organisation);
+    parents::require(Uuid::from_bytes(who.project), &[]);
     match role.map(|role| Role::from_name(role).or_raise()) {
         Some(Role::Project(role)) => roles::prepare(Uuid::from_bytes(who.project), None, role.levels().data),
         None | Some(Role::Org(OrgRole::Member)) => {}

@@ -3,13 +3,14 @@
 //! - [`identity`]: who acts; [`acting`]: the key of a pooled session.
 //! - [`guard`]: what every function of the API asks before it does anything.
 //! - `policy`: what the row-level policies ask.
-//! - `roles`, `follow`: roles are derived from rows.
+//! - `roles`, `follow`: roles are derived from rows; `parents`, `cascade`: what foreign keys would do.
 //! - `keys/`, `projects`, `members`, `audit`, `report/`: the functions.
 //! - `hooks/`: what only a library can do.
 //! - [`elevate`]: the one place that does more than the session may.
 
 mod acting;
 pub mod audit;
+mod cascade;
 mod drop;
 pub mod elevate;
 mod follow;
@@ -20,6 +21,7 @@ mod keys;
 mod last_used;
 mod locks;
 mod members;
+pub mod parents;
 pub mod policy;
 mod projects;
 mod report;

@@ -33,7 +33,7 @@ fn pc_create_project(name: Option<&str>, fcinfo: pg_sys::FunctionCallInfo) {
     if !(1..=512).contains(&name.chars().count()) {
         raise(Fault::new(INVALID_PARAMETER_VALUE, "project name must have 1 to 512 characters"));
     }
-    roles::enter(true);
+    roles::enter();
     let sql = "INSERT INTO pc_auth.project (name) VALUES ($1) ON CONFLICT (name) DO NOTHING";
     if as_owner(|| run(Mode::Write, sql, &[Param::text(name)], |rows| rows.count)) == 0 {
         raise(Fault::new(DUPLICATE_OBJECT, format!("project {} already exists", quoted(name))));

@@ -4,15 +4,17 @@
 //! subscription leaves the same roles as the functions do. All statements here are on roles that are named by us, or by
 //! rows that only `conifer_owner` and superusers write.
 //!
-//! Rows of keys and of groups may come in by several transactions at once, as a parallel restore or a subscription's first copy
-//! writes them, and none sees the other's before they commit. So whoever joins groups holds a lock in share mode until the
-//! end of their transaction, and whoever makes a group holds it alone; the functions make groups first.
+//! Rows of all tables may come in by several transactions at once and in any order, as a parallel restore or a subscription's
+//! first copy writes them, and none sees the others' before they commit. So whoever writes a row waits for its turn
+//! (`enter`) before it looks at the other tables, and whoever comes last sees all there is: each of them makes all that
+//! depends on its row and on what is there already. What is read here is what is committed by now, also in a transaction
+//! whose snapshot is older.
 
 use super::elevate::{as_owner, as_superuser};
 use super::locks::{self, Purpose};
-use super::secret;
+use super::{parents, secret};
 use crate::pinecone::registry::table;
-use crate::pinecone::server::statement::{Mode, Param, run, run_once};
+use crate::pinecone::server::statement::{Mode, Param, run, run_now, run_once};
 use conifer_pure::access::level::Level;
 use conifer_pure::access::role::{OrgRole, Role};
 use pgrx::prelude::*;
@@ -31,9 +33,9 @@ pub enum Groups {
 
 /// Makes the login role of a key agree with its row. Returns whether anything was to do.
 pub fn sync_key(key: &str, make: Groups) -> bool {
-    // A revocation waits for nobody who is making groups.
+    // A revocation waits for nobody's turn.
     if valid(key).is_some() {
-        enter(false);
+        enter();
     }
     locks::exclude(Purpose::Role, key);
     let row = valid(key);
@@ -75,7 +77,7 @@ fn valid(key: &str) -> Option<(Option<Uuid>, Level, bool, Option<TimestampWithTi
     let sql = "SELECT project_id, data_plane::pg_catalog.text, scoped, expires_at, verifier FROM pc_auth.api_key \
                 WHERE key_id OPERATOR(pg_catalog.=) $1 AND revoked_at IS NULL";
     as_owner(|| {
-        run(Mode::Write, sql, &[Param::text(key)], |rows| {
+        run_now(sql, &[Param::text(key)], |rows| {
             (rows.count > 0).then(|| {
                 let text = |column| rows.get::<String>(0, column).unwrap_or_default();
                 (
@@ -92,7 +94,7 @@ fn valid(key: &str) -> Option<(Option<Uuid>, Level, bool, Option<TimestampWithTi
 
 /// Makes the memberships of an ordinary role agree with the roles that it was given.
 pub fn sync_member(member: &str, make: Groups) -> bool {
-    enter(false);
+    enter();
     locks::exclude(Purpose::Role, member);
     if !exists(member) {
         return false;
@@ -101,7 +103,7 @@ pub fn sync_member(member: &str, make: Groups) -> bool {
     let sql = "SELECT m.role, m.project_id FROM pc_auth.member m JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) m.role_oid \
                 WHERE m.member OPERATOR(pg_catalog.=) $1 AND r.rolname OPERATOR(pg_catalog.=) $1";
     let given: Vec<(String, Option<Uuid>)> = as_owner(|| {
-        run(Mode::Write, sql, &[Param::name(member)], |rows| {
+        run_now(sql, &[Param::name(member)], |rows| {
             (0..rows.count as usize)
                 .map(|row| (rows.get(row, 0).unwrap_or_default(), rows.get(row, 1)))
                 .collect()
@@ -132,9 +134,7 @@ pub fn sync_owners(make: Groups) {
     let sql =
         "SELECT member::pg_catalog.text FROM pc_auth.member WHERE role OPERATOR(pg_catalog.=) 'OrgOwner'";
     let owners: Vec<String> = as_owner(|| {
-        run(Mode::Write, sql, &[], |rows| {
-            (0..rows.count as usize).filter_map(|row| rows.get(row, 0)).collect()
-        })
+        run_now(sql, &[], |rows| (0..rows.count as usize).filter_map(|row| rows.get(row, 0)).collect())
     });
     for owner in owners {
         sync_member(&owner, make);
@@ -143,10 +143,10 @@ pub fn sync_owners(make: Groups) {
 
 /// Gives the default role's privileges on tables to everybody who belongs here; the policies judge each of them.
 pub fn sync_default(make: Groups) -> bool {
-    enter(false);
+    enter();
     let sql = "SELECT default_role, default_project FROM pc_auth.organisation WHERE default_role IS NOT NULL";
     let default: Option<(String, Option<Uuid>)> = as_owner(|| {
-        run(Mode::Write, sql, &[], |rows| {
+        run_now(sql, &[], |rows| {
             (rows.count > 0).then(|| (rows.get(0, 0).unwrap_or_default(), rows.get(0, 1)))
         })
     });
@@ -162,11 +162,11 @@ pub fn sync_default(make: Groups) -> bool {
 
 /// Makes a group's role, if its row is there, with its privileges and members; drops it if not.
 pub fn sync_group(name: &str) -> bool {
-    enter(true);
+    enter();
     let sql = "SELECT project_id, index_id, level::pg_catalog.text FROM pc_auth.group_role \
                 WHERE role_name OPERATOR(pg_catalog.=) $1";
     let row = as_owner(|| {
-        run(Mode::Write, sql, &[Param::name(name)], |rows| {
+        run_now(sql, &[Param::name(name)], |rows| {
             (rows.count > 0).then(|| {
                 let level = Level::from_letter(&rows.get::<String>(0, 2).unwrap_or_default());
                 (rows.get::<Uuid>(0, 0), rows.get::<i32>(0, 1), level)
@@ -198,9 +198,7 @@ pub fn sync_group(name: &str) -> bool {
     let params =
         [Param::uuid(project), Param::int(index), Param::text(level.letter()), Param::text(&*quoted)];
     let keys: Vec<String> = as_owner(|| {
-        run(Mode::Write, sql, &params, |rows| {
-            (0..rows.count as usize).filter_map(|row| rows.get(row, 0)).collect()
-        })
+        run_now(sql, &params, |rows| (0..rows.count as usize).filter_map(|row| rows.get(row, 0)).collect())
     });
     for key in keys {
         add(name, &key);
@@ -208,9 +206,7 @@ pub fn sync_group(name: &str) -> bool {
     }
     let sql = "SELECT DISTINCT member::pg_catalog.text FROM pc_auth.member";
     let members: Vec<String> = as_owner(|| {
-        run(Mode::Write, sql, &[], |rows| {
-            (0..rows.count as usize).filter_map(|row| rows.get(row, 0)).collect()
-        })
+        run_now(sql, &[], |rows| (0..rows.count as usize).filter_map(|row| rows.get(row, 0)).collect())
     });
     for member in members {
         changed |= sync_member(&member, Groups::Find);
@@ -224,18 +220,30 @@ pub fn open_schema(schema: &str) {
     let roles = "conifer_owner, conifer_keys, conifer_people, conifer_gateway";
     let sql = "SELECT FROM pg_catalog.unnest(pg_catalog.string_to_array($1, ', ')) AS r (role) \
                 WHERE NOT pg_catalog.has_schema_privilege(r.role::pg_catalog.name, $2::pg_catalog.regnamespace, 'USAGE')";
-    if run(Mode::Write, sql, &[Param::text(roles), Param::text(schema)], |rows| rows.count) > 0 {
+    if run_now(sql, &[Param::text(roles), Param::text(schema)], |rows| rows.count) > 0 {
         as_superuser(|| run_once(&format!("GRANT USAGE ON SCHEMA {schema} TO {roles}")));
     }
 }
 
-/// Gives the groups of an index's project, and pooled sessions, their privileges on its new table.
+/// Opens the table of an index, if its row is there.
+pub fn sync_index(index: i32) {
+    let sql = "SELECT project_id FROM pc.index_reg WHERE index_id OPERATOR(pg_catalog.=) $1";
+    let project = as_owner(|| {
+        run_now(sql, &[Param::int(index)], |rows| (rows.count > 0).then(|| rows.get(0, 0)).flatten())
+    });
+    if let Some(project) = project {
+        admit(project, index);
+    }
+}
+
+/// Gives the groups of an index and of its project, and pooled sessions, their privileges on its table.
 pub fn admit(project: Uuid, index: i32) {
     grant(index, "conifer_gateway", Level::ReadWrite);
-    let sql = "SELECT role_name::pg_catalog.text, level::pg_catalog.text FROM pc_auth.group_role \
-                WHERE project_id OPERATOR(pg_catalog.=) $1 AND index_id IS NULL";
+    let sql = "SELECT g.role_name::pg_catalog.text, g.level::pg_catalog.text FROM pc_auth.group_role g \
+                 JOIN pg_catalog.pg_roles r ON r.rolname OPERATOR(pg_catalog.=) g.role_name \
+                WHERE g.project_id OPERATOR(pg_catalog.=) $1 AND g.index_id IS NULL OR g.index_id OPERATOR(pg_catalog.=) $2";
     let groups: Vec<(String, String)> = as_owner(|| {
-        run(Mode::Write, sql, &[Param::uuid(project)], |rows| {
+        run_now(sql, &[Param::uuid(project), Param::int(index)], |rows| {
             (0..rows.count as usize).filter_map(|row| Some((rows.get(row, 0)?, rows.get(row, 1)?))).collect()
         })
     });
@@ -256,7 +264,7 @@ pub fn drop_role(name: &str) -> bool {
         let sql = "SELECT FROM pg_catalog.pg_shdepend \
                     WHERE refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_authid'::pg_catalog.regclass \
                       AND refobjid OPERATOR(pg_catalog.=) $1::pg_catalog.regrole";
-        if run(Mode::Write, sql, &[Param::text(&*role)], |rows| rows.count) == 0 {
+        if run_now(sql, &[Param::text(&*role)], |rows| rows.count) == 0 {
             run_once(&format!("DROP ROLE {role}"));
         } else {
             run_once(&format!("ALTER ROLE {role} NOLOGIN PASSWORD NULL"));
@@ -269,41 +277,49 @@ pub fn drop_role(name: &str) -> bool {
 /// Whether there is a role of that name.
 pub fn exists(name: &str) -> bool {
     let sql = "SELECT FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) $1";
-    run(Mode::Write, sql, &[Param::name(name)], |rows| rows.count > 0)
+    run_now(sql, &[Param::name(name)], |rows| rows.count > 0)
 }
 
 /// The projects there are.
 pub fn projects() -> Vec<Uuid> {
     as_owner(|| {
-        run(Mode::Write, "SELECT project_id FROM pc_auth.project", &[], |rows| {
+        run_now("SELECT project_id FROM pc_auth.project", &[], |rows| {
             (0..rows.count as usize).filter_map(|row| rows.get(row, 0)).collect()
         })
     })
 }
 
-/// The group with a level on a project, or on an index for keys that are limited to some.
+/// The group with a level on a project, or on an index for keys that are limited to some. A row whose role is not there has
+/// come in by a statement that makes the role in its turn, with its members.
 fn group(project: Uuid, index: Option<i32>, level: Level, make: Groups) -> Option<String> {
-    let sql = "SELECT role_name::pg_catalog.text FROM pc_auth.group_role \
-                WHERE project_id OPERATOR(pg_catalog.=) $1 AND index_id IS NOT DISTINCT FROM $2 \
-                  AND level::pg_catalog.text OPERATOR(pg_catalog.=) $3";
-    let find = || {
-        let params = [Param::uuid(project), Param::int(index), Param::text(level.letter())];
-        run(Mode::Write, sql, &params, |rows| (rows.count > 0).then(|| rows.get::<String>(0, 0)).flatten())
-    };
-    as_owner(|| {
-        let found = find();
-        if found.is_some() || make == Groups::Find {
-            return found;
-        }
-        enter(true);
-        find().or_else(|| {
+    let sql = "SELECT g.role_name::pg_catalog.text, \
+                      EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) g.role_name) \
+                 FROM pc_auth.group_role g \
+                WHERE g.project_id OPERATOR(pg_catalog.=) $1 AND g.index_id IS NOT DISTINCT FROM $2 \
+                  AND g.level::pg_catalog.text OPERATOR(pg_catalog.=) $3";
+    if make == Groups::Make {
+        enter();
+    }
+    let params = [Param::uuid(project), Param::int(index), Param::text(level.letter())];
+    let found: Option<(Option<String>, bool)> = as_owner(|| {
+        run_now(sql, &params, |rows| (rows.count > 0).then(|| (rows.get(0, 0), rows.get(0, 1) == Some(true))))
+    });
+    match (found, make) {
+        (Some((name, true)), _) => name,
+        (_, Groups::Find) => None,
+        (Some((name, false)), Groups::Make) => name.inspect(|name| drop(sync_group(name))),
+        (None, Groups::Make) => {
+            if !parents::hold_project(project) || !index.is_none_or(parents::hold_index) {
+                return None;
+            }
             let name = secret::group_name(index.is_some());
             let sql = "INSERT INTO pc_auth.group_role (role_name, project_id, index_id, level) VALUES ($1, $2, $3, $4)";
             let level = Param::of(pg_sys::CHAROID, (level.letter().as_bytes()[0] as i8).into_datum());
-            run(Mode::Write, sql, &[Param::name(&name), Param::uuid(project), Param::int(index), level], |_| ());
+            let params = [Param::name(&name), Param::uuid(project), Param::int(index), level];
+            as_owner(|| run(Mode::Write, sql, &params, |_| ()));
             Some(name)
-        })
-    })
+        }
+    }
 }
 
 /// Puts a role into groups, and out of all others of ours.
@@ -315,7 +331,7 @@ fn join(member: &str, groups: &BTreeSet<String>) -> bool {
                        OR g.rolname OPERATOR(pg_catalog.=) ANY ('{conifer_keys,conifer_people}'))";
     let quoted = quote_identifier(member);
     let mut has: BTreeSet<String> = as_owner(|| {
-        run(Mode::Write, sql, &[Param::text(&*quoted)], |rows| {
+        run_now(sql, &[Param::text(&*quoted)], |rows| {
             (0..rows.count as usize).filter_map(|row| rows.get(row, 0)).collect()
         })
     });
@@ -339,7 +355,7 @@ fn belongs_elsewhere(quoted: &str) -> bool {
                 WHERE m.member OPERATOR(pg_catalog.=) $1::pg_catalog.regrole \
                   AND g.rolname OPERATOR(pg_catalog.~) '^cf[pi]_[0-9a-hjkmnp-tv-z]{16}$' \
                   AND NOT EXISTS (SELECT FROM pc_auth.group_role o WHERE o.role_name OPERATOR(pg_catalog.=) g.rolname)";
-    as_owner(|| run(Mode::Write, sql, &[Param::text(quoted)], |rows| rows.count > 0))
+    as_owner(|| run_now(sql, &[Param::text(quoted)], |rows| rows.count > 0))
 }
 
 /// Puts a role into a group, for its privileges and not to become it, where the server tells these apart.
@@ -356,19 +372,29 @@ fn grant(index: i32, role: &str, level: Level) {
         Level::ReadOnly => "SELECT",
         Level::ReadWrite => "SELECT, INSERT, UPDATE, DELETE",
     };
+    let Some(oid) = table_of(index) else { return };
+    // A restore that is adding policies to the table meanwhile would fail, or we: both write its row of `pg_class`.
+    locks::steady(oid);
     let table = table(index);
-    let sql = "SELECT pg_catalog.to_regclass($1) IS NOT NULL";
+    as_owner(|| run_once(&format!("GRANT {privileges} ON {table} TO {}", quote_identifier(role))));
+}
+
+/// The table of an index, if it is there, and ours to grant on.
+pub fn table_of(index: i32) -> Option<pg_sys::Oid> {
+    let sql = "SELECT oid FROM pg_catalog.pg_class \
+                WHERE oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1)::pg_catalog.oid \
+                  AND relowner OPERATOR(pg_catalog.=) 'conifer_owner'::pg_catalog.regrole::pg_catalog.oid";
     as_owner(|| {
-        if run(Mode::Write, sql, &[Param::text(&*table)], |rows| rows.get::<bool>(0, 0)) == Some(true) {
-            run_once(&format!("GRANT {privileges} ON {table} TO {}", quote_identifier(role)));
-        }
-    });
+        run_now(sql, &[Param::text(&*table(index))], |rows| {
+            (rows.count > 0).then(|| rows.get(0, 0)).flatten()
+        })
+    })
 }
 
 fn scope(key: &str) -> Vec<Option<i32>> {
     let sql = "SELECT index_id FROM pc_auth.key_scope WHERE key_id OPERATOR(pg_catalog.=) $1";
     as_owner(|| {
-        run(Mode::Write, sql, &[Param::text(key)], |rows| {
+        run_now(sql, &[Param::text(key)], |rows| {
             (0..rows.count as usize).map(|row| rows.get(row, 0)).collect()
         })
     })
@@ -377,7 +403,7 @@ fn scope(key: &str) -> Vec<Option<i32>> {
 fn indexes(project: Uuid) -> Vec<i32> {
     let sql = "SELECT index_id FROM pc.index_reg WHERE project_id OPERATOR(pg_catalog.=) $1";
     as_owner(|| {
-        run(Mode::Write, sql, &[Param::uuid(project)], |rows| {
+        run_now(sql, &[Param::uuid(project)], |rows| {
             (0..rows.count as usize).filter_map(|row| rows.get(row, 0)).collect()
         })
     })
@@ -395,19 +421,21 @@ fn agrees(key: &str, verifier: &str, expires: Option<TimestampWithTimeZone>) -> 
                   AND NOT (rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls)";
     let expires = Param::of(pg_sys::TIMESTAMPTZOID, expires.and_then(IntoDatum::into_datum));
     let params = [Param::name(key), Param::text(verifier), expires];
-    as_superuser(|| run(Mode::Write, sql, &params, |rows| rows.count > 0))
+    as_superuser(|| run_now(sql, &params, |rows| rows.count > 0))
 }
 
 /// The libraries that the server loads into every session, and ours.
 fn preload() -> String {
     let sql = "SELECT COALESCE(NULLIF(reset_val, '') || ', ', '') || 'conifer' \
                  FROM pg_catalog.pg_settings WHERE name OPERATOR(pg_catalog.=) 'session_preload_libraries'";
-    let all = run(Mode::Write, sql, &[], |rows| rows.get::<String>(0, 0)).unwrap_or_else(|| "conifer".into());
+    let all = run_now(sql, &[], |rows| rows.get::<String>(0, 0)).unwrap_or_else(|| "conifer".into());
     all.split(',').map(|library| quote_literal(library.trim())).collect::<Vec<_>>().join(", ")
 }
 
-/// Makes the groups that a key will be in, before its row is written.
+/// Makes the groups that somebody will be in, before the row is written that says so. Whoever calls this holds the
+/// project already (`parents.rs`): it does not wait for others while others wait for it.
 pub fn prepare(project: Uuid, indexes: Option<&[i32]>, data: Level) {
+    enter();
     if data > Level::None {
         match indexes {
             None => drop(group(project, None, data, Groups::Make)),
@@ -418,11 +446,7 @@ pub fn prepare(project: Uuid, indexes: Option<&[i32]>, data: Level) {
     }
 }
 
-/// Until the transaction ends, keeps apart those who join groups and those who make them.
-pub fn enter(alone: bool) {
-    if alone {
-        locks::exclude(Purpose::Groups, "");
-    } else {
-        locks::share(Purpose::Groups, "");
-    }
+/// Waits for its turn, and keeps it until the transaction ends.
+pub fn enter() {
+    locks::exclude(Purpose::Tables, "");
 }

@@ -23,9 +23,13 @@ fn pc_sync_roles(fcinfo: pg_sys::FunctionCallInfo) -> i64 {
             })
         })
     };
-    roles::enter(true);
+    roles::enter();
     roles::open_schema(&schema_of(fcinfo));
     roles::open_schema(&Home::find().quoted);
+    for index in texts("SELECT index_id::pg_catalog.text FROM pc.index_reg") {
+        pgrx::check_for_interrupts!();
+        index.parse().into_iter().for_each(roles::sync_index);
+    }
     let mut changed = 0;
     // Of roles that were not there when their rows came.
     let sql = "UPDATE pc_auth.member SET member = member \

@@ -4,7 +4,7 @@
 use super::describe_index::return_description;
 use crate::pinecone::access::audit::{Event, done};
 use crate::pinecone::access::elevate::as_owner;
-use crate::pinecone::access::{guard, policy, roles};
+use crate::pinecone::access::{guard, parents, policy, roles};
 use crate::pinecone::registry::{name_of, table};
 use crate::pinecone::server::encoding;
 use crate::pinecone::server::json::Json;
@@ -62,6 +62,7 @@ fn pc_create_index(
                ON CONFLICT (project_id, name) DO NOTHING";
     let id = as_owner(free_number);
     let project = Uuid::from_bytes(who.project);
+    parents::require(project, &[]);
     let home = Home::find().quoted;
     let params = [
         Param::int(id),

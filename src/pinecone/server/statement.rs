@@ -149,6 +149,23 @@ pub fn run<R>(mode: Mode, sql: &str, params: &[Param], take: impl FnOnce(Rows) -
     })
 }
 
+/// What a query finds of all that is committed by now, however old the transaction's snapshot is, and of what this transaction
+/// did. It is for transactions that write.
+///
+/// # Errors
+/// Raises whatever the query raises.
+pub fn run_now<R>(sql: &str, params: &[Param], take: impl FnOnce(Rows) -> R) -> R {
+    // SAFETY: within a transaction, not in parallel mode. What is pushed is popped, or goes with the transaction that an
+    // error ends.
+    unsafe {
+        pg_sys::CommandCounterIncrement();
+        pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot());
+        let result = run(Mode::Read, sql, params, take);
+        pg_sys::PopActiveSnapshot();
+        result
+    }
+}
+
 /// Runs a command that is not worth a kept plan, such as DDL.
 ///
 /// # Errors

@@ -11,8 +11,8 @@ mod whoami;
 use super::audit::{Event, judged};
 use super::elevate::as_owner;
 use super::identity::principal_in;
-use super::roles;
 use super::secret::Secret;
+use super::{parents, roles};
 use crate::pinecone::registry::{Index, name_of, not_found};
 use crate::pinecone::server::array::RawArray;
 use crate::pinecone::server::json::Json;
@@ -147,6 +147,7 @@ fn scope(who: &Principal, indexes: Option<RawArray>, namespaces: Option<Json>) -
     let find = |name: &str| Index::find(name, who.project, Mode::Write).unwrap_or_else(|| not_found(name)).id;
     let mut all: BTreeMap<i32, Names> = named.iter().map(|name| (find(name), Names::All)).collect();
     all.extend(limited.into_iter().map(|(name, names)| (find(&name), Names::These(names))));
+    parents::require(Uuid::from_bytes(who.project), &all.keys().copied().collect::<Vec<_>>());
     if all.is_empty() {
         raise(
             Fault::new(INVALID_PARAMETER_VALUE, "indexes must name an index")
@@ -168,6 +169,7 @@ struct New<'a> {
 
 /// Writes a new key.
 fn insert(new: &New<'_>) -> Secret {
+    parents::require(new.project, &[]);
     prepare(new.project, new.scope, new.levels.data);
     let secret = Secret::draw();
     let sql = "INSERT INTO pc_auth.api_key (key_id, project_id, name, control_plane, data_plane, scoped, secret_hash, verifier, \

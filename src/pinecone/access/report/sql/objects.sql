@@ -30,6 +30,19 @@ SELECT 'objects', 'index tables under policies', 'ok', pg_catalog.count(*)::text
   FROM pc.index_reg i JOIN pg_catalog.pg_class c ON c.relname = ('i_' || i.index_id)::name AND c.relnamespace = 'pc_data'::regnamespace
  WHERE c.relrowsecurity AND c.relforcerowsecurity
 UNION ALL
+SELECT 'objects', 'rows whose project, key or index is not there', CASE WHEN pg_catalog.count(*) = 0 THEN 'ok' ELSE 'warn' END,
+       COALESCE(pg_catalog.left(pg_catalog.string_agg(o.what, ', '), 1000), 'none'),
+       CASE WHEN pg_catalog.count(*) > 0 THEN 'a restore or a subscription is under way or was cut off: they give nothing; restore what is missing, or delete them' END
+  FROM (
+       SELECT 'index ' || name, project_id, NULL, NULL FROM pc.index_reg
+       UNION ALL SELECT 'group ' || role_name, project_id, NULL, index_id FROM pc_auth.group_role
+       UNION ALL SELECT 'key ' || key_id, project_id, NULL, NULL FROM pc_auth.api_key
+       UNION ALL SELECT 'scope of ' || key_id, NULL, key_id, index_id FROM pc_auth.key_scope
+       UNION ALL SELECT 'member ' || member, project_id, NULL, NULL FROM pc_auth.member) AS o (what, project_id, key_id, index_id)
+ WHERE (o.project_id IS NOT NULL AND NOT EXISTS (SELECT FROM pc_auth.project p WHERE p.project_id = o.project_id))
+    OR (o.key_id IS NOT NULL AND NOT EXISTS (SELECT FROM pc_auth.api_key k WHERE k.key_id = o.key_id))
+    OR (o.index_id IS NOT NULL AND NOT EXISTS (SELECT FROM pc.index_reg i WHERE i.index_id = o.index_id))
+UNION ALL
 SELECT 'objects', 'SECURITY DEFINER functions without a pinned search_path', CASE WHEN pg_catalog.count(*) = 0 THEN 'ok' ELSE 'warn' END,
        COALESCE(pg_catalog.left(pg_catalog.string_agg(p.oid::regprocedure::text, ', '), 1000), 'none'),
        CASE WHEN pg_catalog.count(*) > 0 THEN 'ALTER FUNCTION ... SET search_path = pg_catalog, pg_temp' END

@@ -1,0 +1,36 @@
+//! The rows that others belong to, held as a foreign key would hold them.
+//!
+//! The tables have no foreign keys (sql/access.sql says why), so whoever writes a row in a function locks what it belongs to:
+//! it stays until the transaction ends. What triggers find missing is yet to come, or gone, and raises nothing.
+
+use super::elevate::as_owner;
+use crate::pinecone::server::statement::{Mode, Param, run};
+use crate::raise::raise;
+use conifer_pure::Fault;
+use conifer_pure::fault::state::{UNDEFINED_OBJECT, UNDEFINED_TABLE};
+use pgrx::Uuid;
+
+/// Holds a project. `false` if there is none.
+pub fn hold_project(project: Uuid) -> bool {
+    let sql = "SELECT FROM pc_auth.project WHERE project_id OPERATOR(pg_catalog.=) $1 FOR KEY SHARE";
+    as_owner(|| run(Mode::Write, sql, &[Param::uuid(project)], |rows| rows.count > 0))
+}
+
+/// Holds an index. `false` if there is none.
+pub fn hold_index(index: i32) -> bool {
+    let sql = "SELECT FROM pc.index_reg WHERE index_id OPERATOR(pg_catalog.=) $1 FOR KEY SHARE";
+    as_owner(|| run(Mode::Write, sql, &[Param::int(index)], |rows| rows.count > 0))
+}
+
+/// Holds a project and some of its indexes.
+///
+/// # Errors
+/// Raises 42704 or 42P01 for one that somebody has deleted meanwhile.
+pub fn require(project: Uuid, indexes: &[i32]) {
+    if !hold_project(project) {
+        raise(Fault::new(UNDEFINED_OBJECT, "the project was deleted meanwhile"));
+    }
+    if !indexes.iter().all(|index| hold_index(*index)) {
+        raise(Fault::new(UNDEFINED_TABLE, "an index was deleted meanwhile"));
+    }
+}
