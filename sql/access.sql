@@ -106,6 +106,9 @@ CREATE TABLE pc_auth.key_use (
 CREATE FUNCTION pc_auth.role_number(name name) RETURNS oid
     LANGUAGE c IMMUTABLE STRICT AS 'MODULE_PATHNAME', 'role_number_wrapper';
 CREATE TABLE pc_auth.member (
+    -- What a subscriber knows the row by: an organisation's role has no project, and a column that is computed cannot be part
+    -- of a replica identity.
+    grant_id uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
     member name NOT NULL,
     -- Of the role that the name meant when the row came in: not of one that is made later under the same name. No dump
     -- carries it.
@@ -209,8 +212,6 @@ CREATE TRIGGER follow AFTER INSERT OR UPDATE OR DELETE ON pc_auth.key_scope
     FOR EACH ROW EXECUTE FUNCTION pc_auth.follow_scope();
 CREATE TRIGGER follow AFTER INSERT OR UPDATE OR DELETE ON pc_auth.group_role
     FOR EACH ROW EXECUTE FUNCTION pc_auth.follow_group();
--- It has no primary key, for an organisation's roles have no project; without this a publisher could not take a role back.
-ALTER TABLE pc_auth.member REPLICA IDENTITY FULL;
 CREATE TRIGGER follow AFTER INSERT OR UPDATE OR DELETE ON pc_auth.member
     FOR EACH ROW EXECUTE FUNCTION pc_auth.follow_member();
 CREATE TRIGGER follow AFTER INSERT OR UPDATE OR DELETE ON pc_auth.project

@@ -148,7 +148,6 @@ def test_data_plane_on_request(cluster, shop):
 
 FAULTS = [
     ("ALTER TABLE pc_data.i_1 DISABLE ROW LEVEL SECURITY", "row security is off"),
-    ("ALTER TABLE pc_data.i_1 NO FORCE ROW LEVEL SECURITY", "row security is not forced"),
     ("ALTER TABLE pc_data.i_1 OWNER TO postgres", "owned by postgres"),
     ("DROP POLICY reading ON pc_data.i_1", "policies are missing or were changed"),
     ("ALTER POLICY deleting ON pc_data.i_1 USING (true)", "policies are missing or were changed"),

@@ -109,34 +109,6 @@ def test_standby(clusters):
         assert other.execute(query).fetchall() == [("x",)]
 
 
-def test_logical_replication(clusters):
-    """A subscriber that gets the rows gets the roles."""
-    publisher, subscriber = clusters("moves-publisher", {"wal_level": "logical"}), clusters("moves-subscriber")
-    tables = "pc_auth.project, pc_auth.group_role, pc_auth.api_key, pc_auth.key_scope, pc_auth.member, pc.index_reg"
-    for cluster in (publisher, subscriber):
-        cluster.create_database("shop")
-        with cluster.connect("shop") as session:
-            session.execute("CREATE EXTENSION conifer")
-    with subscriber.connect("shop") as there, publisher.connect("shop") as here:
-        there.execute("DELETE FROM pc_auth.project; CREATE ROLE ann LOGIN; CREATE ROLE bob LOGIN")
-        here.execute(f"CREATE PUBLICATION access FOR TABLE {tables}")
-        address = f"host={publisher.env['PGHOST']} port={publisher.env['PGPORT']} user=postgres dbname=shop"
-        there.execute(f"CREATE SUBSCRIPTION access CONNECTION '{address}' PUBLICATION access")
-        keys = fill(here)
-        wanted = here.execute(PASSWORDS).fetchall()
-        until(lambda: there.execute(PASSWORDS).fetchall() == wanted)
-        until(lambda: there.execute(MEMBERS).fetchall() == here.execute(MEMBERS).fetchall())
-        with subscriber.connect("shop", user=keys["space"]) as session:
-            assert session.execute("SELECT scoped FROM pc_whoami()").fetchone() == (True,)
-        here.execute("SELECT pc_revoke_api_key(%s)", [keys["space"]])
-        until(lambda: there.execute("SELECT FROM pg_roles WHERE rolname = %s", [keys["space"]]).fetchall() == [])
-        # a role that is taken from a person is taken there, too
-        here.execute("SELECT pc_revoke_role('bob', 'DataPlaneViewer', 'other')")
-        until(lambda: there.execute("SELECT FROM pc_auth.member WHERE member = 'bob'").fetchall() == [])
-        until(lambda: not there.execute("SELECT pg_has_role('bob', 'conifer_people', 'MEMBER')").fetchone()[0])
-        there.execute("DROP SUBSCRIPTION access")
-
-
 def test_nothing_is_left(clusters):
     cluster = clusters("moves-drop")
     for name in ("shop", "second"):

@@ -294,7 +294,8 @@ fn read(asked: &Asked) -> Standing {
 fn read_key(key: &str) -> Option<Standing> {
     let sql = "SELECT project_id, control_plane::pg_catalog.text, data_plane::pg_catalog.text, scoped, \
                       expires_at, revoked_at IS NOT NULL \
-                 FROM pc_auth.api_key JOIN pc_auth.project USING (project_id) WHERE key_id OPERATOR(pg_catalog.=) $1";
+                 FROM pc_auth.api_key k WHERE k.key_id OPERATOR(pg_catalog.=) $1 \
+                  AND EXISTS (SELECT FROM pc_auth.project p WHERE p.project_id OPERATOR(pg_catalog.=) k.project_id)";
     let (mut principal, scoped, revoked) = run(Mode::Read, sql, &[Param::text(key)], |rows| {
         (rows.count > 0).then(|| {
             let level = |column| Level::from_letter(&rows.get::<String>(0, column).unwrap_or_default());

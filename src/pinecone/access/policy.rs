@@ -11,8 +11,9 @@ use conifer_pure::access::scope::Names;
 use pgrx::Uuid;
 use pgrx::prelude::*;
 
-/// Puts the policies on the table of an index, as its owner: from then on nobody but superusers reads or writes it by
-/// other rules.
+/// Puts the policies on the table of an index, as its owner: from then on nobody but superusers and the owner, whom nobody
+/// can become, reads or writes it by other rules. They are not forced upon the owner: a subscription applies its rows as the
+/// owner, from PostgreSQL 16 on, and refuses tables with policies that hold for it.
 pub fn protect(project: Uuid, index: i32) {
     let table = table(index);
     let may = |all: &str, some: &str| {
@@ -24,7 +25,7 @@ pub fn protect(project: Uuid, index: i32) {
     };
     let (read, write) = (may("reads_all", "readable"), may("writes_all", "writable"));
     for statement in [
-        format!("ALTER TABLE {table} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY"),
+        format!("ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"),
         format!("CREATE POLICY reading ON {table} FOR SELECT USING ({read})"),
         format!("CREATE POLICY inserting ON {table} FOR INSERT WITH CHECK ({write})"),
         format!("CREATE POLICY updating ON {table} FOR UPDATE USING ({write}) WITH CHECK ({write})"),

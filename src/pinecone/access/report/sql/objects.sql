@@ -10,7 +10,6 @@ SELECT 'objects', 'roles with BYPASSRLS', CASE WHEN pg_catalog.count(*) = 0 THEN
 UNION ALL
 SELECT 'objects', 'table ' || c.oid::regclass, 'fail',
        pg_catalog.concat_ws(', ', CASE WHEN NOT c.relrowsecurity THEN 'row security is off' END,
-                            CASE WHEN NOT c.relforcerowsecurity THEN 'row security is not forced' END,
                             CASE WHEN c.relowner <> 'conifer_owner'::regrole THEN 'owned by ' || c.relowner::regrole END,
                             CASE WHEN p.ours <> 4 THEN 'policies are missing or were changed' END,
                             CASE WHEN p.others > 0 THEN p.others || ' permissive policies of others' END),
@@ -24,11 +23,11 @@ SELECT 'objects', 'table ' || c.oid::regclass, 'fail',
                     LIKE '%pc_auth.%(''' || i.project_id || '''::uuid, ' || i.index_id || ')%') AS ours,
               pg_catalog.count(*) FILTER (WHERE p.polpermissive AND p.polname NOT IN ('reading', 'inserting', 'updating', 'deleting')) AS others
          FROM pg_catalog.pg_policy p WHERE p.polrelid = c.oid) AS p
- WHERE NOT c.relrowsecurity OR NOT c.relforcerowsecurity OR c.relowner <> 'conifer_owner'::regrole OR p.ours <> 4 OR p.others > 0
+ WHERE NOT c.relrowsecurity OR c.relowner <> 'conifer_owner'::regrole OR p.ours <> 4 OR p.others > 0
 UNION ALL
 SELECT 'objects', 'index tables under policies', 'ok', pg_catalog.count(*)::text, NULL
   FROM pc.index_reg i JOIN pg_catalog.pg_class c ON c.relname = ('i_' || i.index_id)::name AND c.relnamespace = 'pc_data'::regnamespace
- WHERE c.relrowsecurity AND c.relforcerowsecurity
+ WHERE c.relrowsecurity
 UNION ALL
 SELECT 'objects', 'rows whose project, key or index is not there', CASE WHEN pg_catalog.count(*) = 0 THEN 'ok' ELSE 'warn' END,
        COALESCE(pg_catalog.left(pg_catalog.string_agg(o.what, ', '), 1000), 'none'),
