@@ -1091,6 +1091,58 @@ CREATE OPERATOR CLASS bool_ops
     DEFAULT FOR TYPE bool USING hnsw AS
     OPERATOR 1 pg_catalog.= (bool, bool);
 
+CREATE OPERATOR CLASS oid_ops
+    DEFAULT FOR TYPE oid USING hnsw AS
+    OPERATOR 1 pg_catalog.= (oid, oid);
+
+CREATE OPERATOR CLASS char_ops
+    DEFAULT FOR TYPE "char" USING hnsw AS
+    OPERATOR 1 pg_catalog.= ("char", "char");
+
+CREATE OPERATOR CLASS name_ops
+    DEFAULT FOR TYPE name USING hnsw AS
+    OPERATOR 1 pg_catalog.= (name, name);
+
+CREATE OPERATOR CLASS bytea_ops
+    DEFAULT FOR TYPE bytea USING hnsw AS
+    OPERATOR 1 pg_catalog.= (bytea, bytea);
+
+CREATE OPERATOR CLASS enum_ops
+    DEFAULT FOR TYPE anyenum USING hnsw AS
+    OPERATOR 1 pg_catalog.= (anyenum, anyenum);
+
+CREATE OPERATOR CLASS date_ops
+    DEFAULT FOR TYPE date USING hnsw AS
+    OPERATOR 1 pg_catalog.= (date, date);
+
+CREATE OPERATOR CLASS time_ops
+    DEFAULT FOR TYPE time USING hnsw AS
+    OPERATOR 1 pg_catalog.= (time, time);
+
+CREATE OPERATOR CLASS timestamp_ops
+    DEFAULT FOR TYPE timestamp USING hnsw AS
+    OPERATOR 1 pg_catalog.= (timestamp, timestamp);
+
+CREATE OPERATOR CLASS timestamptz_ops
+    DEFAULT FOR TYPE timestamptz USING hnsw AS
+    OPERATOR 1 pg_catalog.= (timestamptz, timestamptz);
+
+CREATE OPERATOR CLASS inet_ops
+    DEFAULT FOR TYPE inet USING hnsw AS
+    OPERATOR 1 pg_catalog.= (inet, inet);
+
+-- equal values of these may have different bytes: function 4 makes them the same
+
+CREATE OPERATOR CLASS numeric_ops
+    DEFAULT FOR TYPE numeric USING hnsw AS
+    OPERATOR 1 pg_catalog.= (numeric, numeric),
+    FUNCTION 4 pg_catalog.trim_scale(numeric);
+
+CREATE OPERATOR CLASS bpchar_ops
+    DEFAULT FOR TYPE bpchar USING hnsw AS
+    OPERATOR 1 pg_catalog.= (bpchar, bpchar),
+    FUNCTION 4 pg_catalog.text(bpchar);
+
 -- for operators
 
 CREATE FUNCTION hnsw_check(index regclass)

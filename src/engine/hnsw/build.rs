@@ -86,7 +86,6 @@ const SEED: u64 = 0x636f_6e69_6665_7231;
 /// What the heap scan fills.
 struct Load<'a> {
     columns: &'a Columns,
-    types: Vec<pg_sys::Oid>,
     rows: Rows,
     loaded: i64,
     memory: pg_sys::MemoryContext,
@@ -94,7 +93,7 @@ struct Load<'a> {
 
 #[pg_guard]
 unsafe extern "C-unwind" fn load(
-    _index: pg_sys::Relation,
+    index: pg_sys::Relation,
     tid: pg_sys::ItemPointer,
     values: *mut pg_sys::Datum,
     nulls: *mut bool,
@@ -109,15 +108,14 @@ unsafe extern "C-unwind" fn load(
             return;
         }
         let before = pg_sys::MemoryContextSwitchTo(load.memory);
-        if let Some(key) = key::of_row(&load.columns.key, &load.types, values, nulls) {
-            let class = load.columns.class;
-            let value = value::of(class.element, class.metric, *values.add(last));
-            let (block, offset) = pgrx::itemptr::item_pointer_get_both(*tid);
-            if let Some(elements) = value.elements {
-                load.rows.push(&key, &elements, Tid { block, offset }).or_raise();
-                load.loaded += 1;
-                progress::rows(load.loaded);
-            }
+        let key = key::of_row(Index(index), &load.columns.key, values, nulls);
+        let class = load.columns.class;
+        let value = value::of(class.element, class.metric, *values.add(last));
+        let (block, offset) = pgrx::itemptr::item_pointer_get_both(*tid);
+        if let Some(elements) = value.elements {
+            load.rows.push(&key, &elements, Tid { block, offset }).or_raise();
+            load.loaded += 1;
+            progress::rows(load.loaded);
         }
         pg_sys::MemoryContextSwitchTo(before);
         pg_sys::MemoryContextReset(load.memory);
@@ -150,9 +148,8 @@ pub unsafe extern "C-unwind" fn ambuild(
             pg_sys::ALLOCSET_DEFAULT_INITSIZE as usize,
             pg_sys::ALLOCSET_DEFAULT_MAXSIZE as usize,
         );
-        let types = std::slice::from_raw_parts((*relation).rd_opcintype, columns.key.len() + 1).to_vec();
         let rows = Rows::new(&meta.layout, !columns.key.is_empty());
-        let mut state = Load { columns: &columns, types, rows, loaded: 0, memory };
+        let mut state = Load { columns: &columns, rows, loaded: 0, memory };
         progress::enter(Step::Load);
         let heap_rows = if heap.is_null() {
             0.0

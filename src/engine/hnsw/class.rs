@@ -2,11 +2,12 @@
 #![allow(unsafe_code)]
 
 use super::buffer::Index;
+use super::leading::Leading;
 use super::method::Method;
-use crate::raise::raise;
+use crate::raise::{OrRaise, raise};
 use conifer_pure::fault::{Fault, state};
 use conifer_pure::graph::Metric;
-use conifer_pure::index::{Column, Element};
+use conifer_pure::index::Element;
 use pgrx::pg_sys;
 
 unsafe extern "C-unwind" {
@@ -40,8 +41,8 @@ pub struct Class {
 /// The columns of an index: those of the key, and the vector.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Columns {
-    /// Kinds of the leading columns.
-    pub key: Vec<Column>,
+    /// The leading ones.
+    pub key: Vec<Leading>,
     /// Of the last one.
     pub class: Class,
 }
@@ -52,36 +53,18 @@ impl Columns {
     /// Raises `0A000` for columns that are no key, a vector that is not the last column, or an operator class that is
     /// not ours.
     pub fn of(index: Index) -> Self {
-        // SAFETY: the relation is open; there are as many entries as columns.
-        let (types, collations) = unsafe {
-            let n = (*(*index.0).rd_index).indnkeyatts as usize;
-            (
-                std::slice::from_raw_parts((*index.0).rd_opcintype, n),
-                std::slice::from_raw_parts((*index.0).rd_indcollation, n),
-            )
-        };
-        let last = types.len() - 1;
+        // SAFETY: the relation is open.
+        let last = unsafe { (*(*index.0).rd_index).indnkeyatts } as usize - 1;
         let mut key = vec![];
-        for (i, (kind, collation)) in types.iter().zip(collations).take(last).enumerate() {
-            key.push(column(*kind).unwrap_or_else(|| {
-                let text = if class(index, i + 1).is_some() {
-                    "vector must be the last column of an hnsw index"
-                } else {
-                    "column cannot be part of the key of an hnsw index"
-                };
-                raise(Fault::new(state::FEATURE_NOT_SUPPORTED, text))
-            }));
-            let strange = *collation != pg_sys::InvalidOid && {
-                // SAFETY: a lookup in the catalog.
-                !unsafe { pg_sys::get_collation_isdeterministic(*collation) }
-            };
-            if strange {
-                let text = "nondeterministic collations are not supported in the key of an hnsw index";
+        for i in 0..last {
+            if class(index, i + 1).is_some() {
+                let text = "vector must be the last column of an hnsw index";
                 raise(Fault::new(state::FEATURE_NOT_SUPPORTED, text));
             }
+            key.push(Leading::of(index, i).or_raise());
         }
         let class = class(index, last + 1).unwrap_or_else(|| {
-            let text = if column(types[last]).is_some() {
+            let text = if Leading::of(index, last).is_ok() {
                 "last column of an hnsw index must be a vector".to_owned()
             } else {
                 format!("operator class is not supported by {}", Method::of(index).name())
@@ -89,16 +72,6 @@ impl Columns {
             raise(Fault::new(state::FEATURE_NOT_SUPPORTED, text))
         });
         Self { key, class }
-    }
-}
-
-fn column(kind: pg_sys::Oid) -> Option<Column> {
-    match kind {
-        pg_sys::INT2OID | pg_sys::INT4OID | pg_sys::INT8OID => Some(Column::Integer),
-        pg_sys::TEXTOID => Some(Column::Text),
-        pg_sys::UUIDOID => Some(Column::Uuid),
-        pg_sys::BOOLOID => Some(Column::Boolean),
-        _ => None,
     }
 }
 

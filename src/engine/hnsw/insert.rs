@@ -57,8 +57,7 @@ pub unsafe extern "C-unwind" fn aminsert(
         if *nulls.add(last) {
             return false;
         }
-        let types = std::slice::from_raw_parts((*relation).rd_opcintype, last + 1);
-        let Some(key) = key::of_row(&known.columns.key, types, values, nulls) else { return false };
+        let key = key::of_row(index, &known.columns.key, values, nulls);
         let (block, offset) = pgrx::itemptr::item_pointer_get_both(*tid);
         let class = known.columns.class;
         (key, value::of(class.element, class.metric, *values.add(last)), Tid { block, offset })

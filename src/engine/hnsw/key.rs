@@ -1,106 +1,189 @@
 //! The leading columns of a row, or those that a query asks for, as a [`Key`].
 #![allow(unsafe_code)]
 
-use crate::engine::varlena::detoast;
+use super::buffer::Index;
+use super::leading::{Leading, complete};
 use crate::raise::OrRaise;
-use conifer_pure::index::{Column, Key};
+use conifer_pure::Result;
+use conifer_pure::allocation::{check, push, with_room};
+use conifer_pure::index::Key;
 use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
 
-/// The key of a row; none if a column is null: no condition finds that.
+/// The key of a row.
 ///
 /// # Safety
-/// `values` and `nulls` have as many elements as there are columns, of their types.
-pub unsafe fn of_row(
-    columns: &[Column],
-    types: &[pg_sys::Oid],
-    values: *const Datum,
-    nulls: *const bool,
-) -> Option<Key> {
+/// `values` and `nulls` have as many elements as there are columns, of their types; `index` is the index.
+pub unsafe fn of_row(index: Index, columns: &[Leading], values: *const Datum, nulls: *const bool) -> Key {
     let mut key = Key::new();
     for (i, column) in columns.iter().enumerate() {
         // SAFETY: the caller vouches for the arrays and types.
         unsafe {
             if *nulls.add(i) {
-                return None;
+                key.null();
+            } else {
+                column.push(index, i, &mut key, None, *values.add(i));
             }
-            push(&mut key, *column, types[i], *values.add(i));
         }
     }
-    key.check().or_raise();
-    Some(key)
+    complete(key)
 }
 
 /// What the conditions of a query say of the key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Asked {
-    /// It is this one.
-    Key(Key),
+    /// It is one of these.
+    Keys(Keys),
     /// No row can fulfil them.
     Nothing,
     /// Not every column is given.
     Open,
 }
 
-/// The key that conditions ask for.
-///
-/// # Safety
-/// The conditions are equalities of our operator classes for these columns.
-pub unsafe fn of_conditions(
-    columns: &[Column],
-    types: &[pg_sys::Oid],
-    conditions: &[pg_sys::ScanKeyData],
-) -> Asked {
-    let mut key = Key::new();
-    for (i, column) in columns.iter().enumerate() {
-        let mut found: Option<Key> = None;
-        for condition in conditions.iter().filter(|c| c.sk_attno as usize == i + 1) {
-            if condition.sk_flags as u32 & pg_sys::SK_ISNULL != 0 {
-                return Asked::Nothing;
-            }
-            let given = match condition.sk_subtype {
-                pg_sys::InvalidOid => types[i],
-                other => other,
-            };
-            let mut one = Key::new();
-            // SAFETY: the caller vouches for the condition, whose argument is of that type.
-            unsafe { push(&mut one, *column, given, condition.sk_argument) };
-            if found.as_ref().is_some_and(|found| *found != one) {
-                return Asked::Nothing;
-            }
-            found = Some(one);
-        }
-        match found {
-            Some(one) => key.append(&one),
-            None => return Asked::Open,
-        }
-    }
-    // No row has such a key: it would have been refused.
-    if key.check().is_err() { Asked::Nothing } else { Asked::Key(key) }
+/// Keys that are made of the values of each column.
+#[derive(Debug)]
+pub struct Keys {
+    /// Of each column, different from each other.
+    values: Vec<Vec<Key>>,
+    /// Which comes next of each; none at the end.
+    next: Option<Vec<usize>>,
 }
 
-/// # Safety
-/// The datum is of that type, which is one of the column's kind.
-unsafe fn push(key: &mut Key, column: Column, kind: pg_sys::Oid, datum: Datum) {
-    match column {
-        Column::Integer => key.integer(match kind {
-            pg_sys::INT2OID => (datum.value() as i16).into(),
-            pg_sys::INT4OID => (datum.value() as i32).into(),
-            _ => datum.value() as i64,
-        }),
-        Column::Boolean => key.boolean(datum.value() as u8 != 0),
-        Column::Uuid => {
-            // SAFETY: a uuid is 16 bytes behind a pointer.
-            key.uuid(unsafe { &*datum.cast_mut_ptr::<[u8; 16]>() });
+impl Iterator for Keys {
+    type Item = Key;
+
+    fn next(&mut self) -> Option<Key> {
+        let next = self.next.as_mut()?;
+        let mut key = Key::new();
+        for (values, at) in self.values.iter().zip(&*next) {
+            key.append(&values[*at]);
         }
-        Column::Text => {
-            // SAFETY: a text is a varlena, which lives as long as this call.
-            let text = unsafe { detoast(datum) };
-            let size = text.size().saturating_sub(pg_sys::VARHDRSZ);
-            // SAFETY: its bytes follow the header.
-            key.text(unsafe {
-                std::slice::from_raw_parts(text.as_ptr().as_ptr().add(pg_sys::VARHDRSZ), size)
+        // As a number's digits count on.
+        let turned = self.values.iter().zip(next.iter_mut()).rev().all(|(values, at)| {
+            *at = (*at + 1) % values.len();
+            *at == 0
+        });
+        if turned {
+            self.next = None;
+        }
+        Some(complete(key))
+    }
+}
+
+/// The keys that conditions ask for.
+///
+/// # Safety
+/// The conditions are equalities of the index's operator classes, or of nulls; their arguments live on.
+pub unsafe fn of_conditions(
+    index: Index,
+    columns: &[Leading],
+    conditions: &[pg_sys::ScanKeyData],
+) -> Result<Asked> {
+    let mut values = vec![];
+    for at in 0..=columns.len() {
+        let mut allowed: Option<Vec<Key>> = None;
+        let mut no_null = false;
+        for condition in conditions.iter().filter(|c| c.sk_attno as usize == at + 1) {
+            let flags = condition.sk_flags as u32;
+            if flags & pg_sys::SK_SEARCHNOTNULL != 0 {
+                no_null = true;
+                continue;
+            }
+            let given = if flags & pg_sys::SK_SEARCHNULL != 0 {
+                let mut null = Key::new();
+                null.null();
+                vec![null]
+            } else if flags & pg_sys::SK_ISNULL != 0 {
+                vec![]
+            } else {
+                let Some(column) = columns.get(at) else { return Ok(Asked::Open) };
+                // SAFETY: the caller vouches for the condition.
+                unsafe { of_condition(index, column, at, condition)? }
+            };
+            allowed = Some(match allowed {
+                None => given,
+                Some(mut both) => {
+                    both.retain(|key| given.binary_search(key).is_ok());
+                    both
+                }
             });
         }
+        if at == columns.len() {
+            // Of the vector. None is null in an index; the planner asks for those nowhere else than in the table.
+            if allowed.is_some() {
+                return Ok(Asked::Nothing);
+            }
+            continue;
+        }
+        let Some(mut allowed) = allowed else { return Ok(Asked::Open) };
+        if no_null {
+            allowed.retain(|key| !key.is_null());
+        }
+        if allowed.is_empty() {
+            return Ok(Asked::Nothing);
+        }
+        values.push(allowed);
+    }
+    let next = Some(vec![0; values.len()]);
+    Ok(Asked::Keys(Keys { values, next }))
+}
+
+/// The values that an equality asks for, ascending.
+///
+/// # Safety
+/// It is one of the index's operator class for that column, not with null.
+unsafe fn of_condition(
+    index: Index,
+    column: &Leading,
+    at: usize,
+    condition: &pg_sys::ScanKeyData,
+) -> Result<Vec<Key>> {
+    let one = |kind, datum| {
+        let mut key = Key::new();
+        // SAFETY: the caller vouches for the condition, whose argument is of that type.
+        unsafe { column.push(index, at, &mut key, kind, datum) };
+        key
+    };
+    if condition.sk_flags as u32 & pg_sys::SK_SEARCHARRAY == 0 {
+        let kind = Some(condition.sk_subtype).filter(|kind| *kind != pg_sys::InvalidOid);
+        return Ok(vec![one(kind, condition.sk_argument)]);
+    }
+    // SAFETY: the argument is an array of values of the operator's right type; what is made here is freed here, or by the
+    // server after an error.
+    unsafe {
+        let given = condition.sk_argument.cast_mut_ptr::<pg_sys::varlena>();
+        let array = pg_sys::pg_detoast_datum(given).cast::<pg_sys::ArrayType>();
+        let kind = (*array).elemtype;
+        let (mut size, mut by_value, mut align) = (0, false, 0);
+        pg_sys::get_typlenbyvalalign(kind, &mut size, &mut by_value, &mut align);
+        let (mut elements, mut nulls, mut count) = (std::ptr::null_mut(), std::ptr::null_mut(), 0);
+        pg_sys::deconstruct_array(
+            array,
+            kind,
+            size.into(),
+            by_value,
+            align,
+            &mut elements,
+            &mut nulls,
+            &mut count,
+        );
+        let mut keys = with_room(count as usize)?;
+        for i in 0..count as usize {
+            if i.is_multiple_of(1 << 10) {
+                pgrx::check_for_interrupts!();
+                check()?;
+            }
+            if !*nulls.add(i) {
+                push(&mut keys, one(Some(kind), *elements.add(i)))?;
+            }
+        }
+        pg_sys::pfree(elements.cast());
+        pg_sys::pfree(nulls.cast());
+        if array.cast() != given {
+            pg_sys::pfree(array.cast());
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        Ok(keys)
     }
 }

@@ -37,10 +37,11 @@ impl Method {
         }
     }
 
-    /// Support functions of its operator classes. Those that make lists are never called.
+    /// Support functions of its operator classes. Those that make lists are never called; the fourth of `hnsw` is of leading
+    /// columns.
     pub fn support(self) -> u16 {
         match self {
-            Self::Hnsw => 3,
+            Self::Hnsw => 4,
             Self::Ivfflat => 5,
         }
     }

@@ -32,6 +32,7 @@ mod insert;
 mod junk;
 mod key;
 mod known;
+mod leading;
 mod log;
 mod method;
 mod options;

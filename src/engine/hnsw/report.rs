@@ -121,7 +121,9 @@ fn hnsw_stats(
             let root = entry.root?;
             let count = counts.remove(&root.graph).unwrap_or_default();
             let columns = &known.columns.key;
-            let key = (!columns.is_empty()).then(|| Key::display(columns, &key));
+            let kinds: Vec<_> = columns.iter().map(|leading| leading.column).collect();
+            let text = |i: usize, bytes: &[u8]| columns[i].text(bytes);
+            let key = (!columns.is_empty()).then(|| Key::display(&kinds, &key, text));
             Some((key, count.nodes, count.dead, count.tuples, i32::from(root.level), count.edges))
         })
         .collect();

@@ -19,7 +19,7 @@ use crate::raise::{OrRaise, raise};
 use conifer_pure::allocation;
 use conifer_pure::block::{Layout, corrupted};
 use conifer_pure::fault::{Fault, state};
-use conifer_pure::index::{Entry, Key, MANY};
+use conifer_pure::index::{Entry, MANY};
 use conifer_pure::search::{Known as Bound, Limit, Order, Pages, Reach, Reorder, Search, Width};
 use pgrx::prelude::*;
 use pgrx::{PgMemoryContexts, pg_sys};
@@ -249,17 +249,16 @@ fn start(scan: &mut pg_sys::IndexScanDescData, state: &mut Scan) {
 
 /// The graph that the conditions lead to.
 fn graph(index: Index, scan: &pg_sys::IndexScanDescData, known: &Known) -> Option<Entry> {
-    // SAFETY: the server has set as many conditions, equalities of our operator classes; and a type for each column.
+    // SAFETY: the server has set as many conditions, equalities of our operator classes.
     let asked = unsafe {
         let conditions = match scan.numberOfKeys {
             0 => &[],
             n => std::slice::from_raw_parts(scan.keyData, n as usize),
         };
-        let types = std::slice::from_raw_parts((*index.0).rd_opcintype, known.columns.key.len() + 1);
-        of_conditions(&known.columns.key, types, conditions)
+        of_conditions(index, &known.columns.key, conditions).or_raise()
     };
-    let key: Key = match asked {
-        Asked::Key(key) => key,
+    let mut keys = match asked {
+        Asked::Keys(keys) => keys,
         Asked::Nothing => return None,
         Asked::Open => {
             // The planner makes no such plan: its cost is infinite.
@@ -268,7 +267,7 @@ fn graph(index: Index, scan: &pg_sys::IndexScanDescData, known: &Known) -> Optio
         }
     };
     const { assert!(MANY > SMALL) };
-    roots::find(index, known, &key)
+    keys.find_map(|key| roots::find(index, known, &key))
 }
 
 /// Counts the scan for the statistics views.

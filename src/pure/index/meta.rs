@@ -3,7 +3,7 @@
 //! | offset | bytes | field | |
 //! |---|---|---|---|
 //! | 0 | 4 | magic | `0xC041FE20` |
-//! | 4 | 4 | version | of the format: 1 |
+//! | 4 | 4 | version | of the format: 2 |
 //! | 8 | 4 | `dim` | dimensions of the vectors |
 //! | 12 | 1 | `metric` | 0 Euclidean, 1 inner product, 2 cosine, 3 taxicab, 4 Hamming, 5 Jaccard |
 //! | 13 | 1 | `element` | of the column's type: 0 `vector`, 1 `halfvec`, 2 `bit`, 3 `sparsevec` |
@@ -32,7 +32,7 @@ use crate::plain::{Form, Plain};
 use crate::rotation::Rotation;
 
 /// The format that this library writes, and the only one it reads.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 const MAGIC: u32 = 0xC041_FE20;
 /// Where the entry is.
 const ENTRY: usize = 64;

@@ -13,7 +13,7 @@ mod meta;
 mod tests;
 
 pub use entry::{Entry, MANY};
-pub use key::{Column, Key, MOST_KEY};
+pub use key::{Column, Hash, Key, MOST_KEY, MOST_VALUE};
 pub use meta::{Element, HINTS, Meta, VERSION, params};
 
 use crate::fault::{Fault, state};

@@ -135,7 +135,7 @@ fn metas_come_back() {
         Meta::set_hint(&mut page, 5 + HINTS, 8);
         assert_eq!((Meta::entry(&page), Meta::graphs(&page), Meta::hint(&page, 5)), (entry(12), 4, 8));
         assert_eq!(Meta::read(&page).unwrap(), meta);
-        page[4] = 2;
+        page[4] = 1;
         assert_eq!(Meta::read(&page).unwrap_err().state, crate::fault::state::FEATURE_NOT_SUPPORTED);
     }
     assert!(Meta::read(&[0; ROOM]).is_err() && Meta::read(&[]).is_err());
@@ -143,24 +143,62 @@ fn metas_come_back() {
 
 #[test]
 fn keys() {
+    let hash = |bytes: &[u8]| {
+        let mut hash = [0xab; 32];
+        hash[0] = bytes.len() as u8;
+        hash
+    };
     let mut key = Key::new();
     key.integer(-5);
-    key.text("a, b".as_bytes());
-    key.uuid(&[0x12; 16]);
-    key.boolean(true);
-    let columns = [Column::Integer, Column::Text, Column::Uuid, Column::Boolean];
-    let text = Key::display(&columns, key.bytes());
-    assert_eq!(text, "-5, a, b, 12121212-1212-1212-1212-121212121212, true");
-    assert!(key.check().is_ok());
+    key.varying("a, b".as_bytes(), || unreachable!());
+    key.fixed(&[0x12; 16]);
+    key.fixed(&[1]);
+    key.null();
+    key.fixed(&[1, 2, 3]);
+    key.varying(&[7; 5], || unreachable!());
+    let columns = [
+        Column::Integer,
+        Column::Text,
+        Column::Uuid,
+        Column::Boolean,
+        Column::Text,
+        Column::Fixed(3),
+        Column::Varying,
+    ];
+    let display = |bytes: &[u8]| Key::display(&columns, bytes, |i, bytes| format!("{i} {bytes:?}"));
+    let text = display(key.bytes());
+    assert_eq!(
+        text,
+        "-5, a, b, 12121212-1212-1212-1212-121212121212, true, NULL, 5 [1, 2, 3], 6 [7, 7, 7, 7, 7]"
+    );
+    for end in 0..key.bytes().len() {
+        assert!(display(&key.bytes()[..end]).starts_with("-5") == (end >= 9));
+    }
+    assert_eq!(key.clone().complete(|_| unreachable!()), key);
     let (mut a, mut b) = (Key::new(), Key::new());
-    a.text(b"a");
-    a.text(b"bc");
-    b.text(b"ab");
-    b.text(b"c");
+    for (key, texts) in [(&mut a, [&b"a"[..], b"bc"]), (&mut b, [b"ab", b"c"])] {
+        texts.iter().for_each(|text| key.varying(text, || unreachable!()));
+    }
     assert_ne!(a, b);
-    key.text(&[b'x'; MOST_KEY]);
-    assert_eq!(key.check().unwrap_err().state, crate::fault::state::PROGRAM_LIMIT_EXCEEDED);
-    assert_eq!(Key::display(&columns, &[]), "");
+    // Long values, and keys with many.
+    let mut long = Key::new();
+    long.varying(&[b'x'; MOST_VALUE], || unreachable!());
+    assert_eq!(long.bytes().len(), MOST_VALUE + 5);
+    long.varying(&[b'x'; MOST_VALUE + 1], || hash(b"x"));
+    assert_eq!(long.bytes().len(), MOST_VALUE + 5 + 33);
+    let all = long.clone().complete(hash);
+    assert_eq!((all.bytes().len(), all.bytes()[1]), (33, long.bytes().len() as u8));
+    let hex = "ab".repeat(31);
+    assert_eq!(display(all.bytes()), format!("sha256 {:02x}{hex}", long.bytes().len() as u8));
+    let mut hashed = Key::new();
+    hashed.varying(&[b'x'; MOST_VALUE + 1], || hash(b"x"));
+    let text = Key::display(&columns[1..2], hashed.bytes(), |_, _| unreachable!());
+    assert_eq!(text, format!("sha256 01{hex}"));
+    let (mut null, mut empty) = (Key::new(), Key::new());
+    null.null();
+    empty.varying(b"", || unreachable!());
+    assert!(null.is_null() && !empty.is_null() && !key.is_null() && null != empty);
+    assert_eq!(display(&[]), "");
 }
 
 proptest! {
