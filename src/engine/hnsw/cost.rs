@@ -10,6 +10,7 @@ use super::options;
 use super::scan::SMALL;
 use super::settings::Settings;
 use super::{alone, junk};
+use conifer_pure::search::NARROW;
 use pgrx::prelude::*;
 
 /// Operators' cost that a page of neighbours is worth: one distance, 32 estimates.
@@ -40,8 +41,9 @@ pub unsafe extern "C-unwind" fn amcostestimate(
         *selectivity = 1.0;
         *pages = f64::from(info.pages);
         let orders = pgrx::PgList::<pg_sys::Node>::from_pg((*path).indexorderbys).len();
-        if orders != 1 || !has_key(path) || alone::is_out(info.indexoid) {
-            // Only the order makes a scan, one alone, and only within a key.
+        let keys = keys(root, path);
+        let Some(keys) = keys.filter(|_| orders == 1 && !alone::is_out(info.indexoid)) else {
+            // Only the order makes a scan, one alone, and only within keys.
             (*startup, *total) = (f64::INFINITY, f64::INFINITY);
             #[cfg(feature = "pg18")]
             {
@@ -49,7 +51,7 @@ pub unsafe extern "C-unwind" fn amcostestimate(
                 (*path).path.disabled_nodes = 2;
             }
             return;
-        }
+        };
         let conditions = pg_sys::get_quals_from_indexclauses((*path).indexclauses);
         let conditions = pg_sys::add_predicate_to_index_quals((*path).indexinfo, conditions);
         let part = pg_sys::clauselist_selectivity(
@@ -64,9 +66,16 @@ pub unsafe extern "C-unwind" fn amcostestimate(
         pg_sys::get_tablespace_page_costs(info.reltablespace, &mut random, &mut sequential);
         let rows = (info.tuples * part).max(1.0);
         let search = match settings(info).ef_search {
-            Some(ef) if rows > SMALL as f64 => rows.min(upper(rows) + NODES * ef as f64),
+            Some(ef) if rows / keys > SMALL as f64 => {
+                let near = |ef: usize| NODES * ef as f64;
+                // Of several graphs, each is searched by itself first, narrowly.
+                let narrow = if keys > 1.0 { near(ef.min(NARROW)) } else { 0.0 };
+                rows.min(keys * (upper(rows / keys) + narrow) + near(ef))
+            }
             _ => rows,
         };
+        // A branch and a leaf of the directory lead to each graph. That of one is paid for.
+        let search = search + 2.0 * (keys - 1.0);
         let missed = 1.0 - (f64::from(pg_sys::effective_cache_size) / f64::from(info.pages.max(1))).min(1.0);
         let page = random * (CACHED + (1.0 - CACHED) * missed) + OPERATORS * pg_sys::cpu_operator_cost;
         *startup = search * page;
@@ -95,15 +104,53 @@ fn upper(rows: f64) -> f64 {
     4.0 * (rows.ln() / WIDTH.ln()).max(0.0)
 }
 
-/// Whether every column of the key has a condition.
+/// How many keys the conditions ask for; none if they say nothing of a column, or ask for null vectors, which are in no graph.
 ///
 /// # Safety
-/// `path` is one that the planner has made.
-unsafe fn has_key(path: *const pg_sys::IndexPath) -> bool {
-    // SAFETY: the caller vouches for the path; its clauses are a list of IndexClause.
+/// `path` is one that the planner has made for `root`.
+unsafe fn keys(root: *mut pg_sys::PlannerInfo, path: *const pg_sys::IndexPath) -> Option<f64> {
+    // SAFETY: the caller vouches for the path; its clauses are a list of IndexClause, with lists of RestrictInfo.
     unsafe {
-        let columns = (*(*path).indexinfo).nkeycolumns - 1;
+        let last = (*(*path).indexinfo).nkeycolumns - 1;
+        let mut least = vec![None; last as usize];
         let clauses = pgrx::PgList::<pg_sys::IndexClause>::from_pg((*path).indexclauses);
-        (0..columns).all(|column| clauses.iter_ptr().any(|clause| i32::from((*clause).indexcol) == column))
+        for clause in clauses.iter_ptr() {
+            let column = i32::from((*clause).indexcol);
+            for condition in pgrx::PgList::<pg_sys::RestrictInfo>::from_pg((*clause).indexquals).iter_ptr() {
+                let Some(values) = values(root, (*condition).clause.cast()) else { continue };
+                let Some(least) = least.get_mut(column as usize) else { return None };
+                *least = Some(least.map_or(values, |least: f64| least.min(values)));
+            }
+        }
+        least.into_iter().product()
+    }
+}
+
+/// How many values of its column a condition asks for; none, if any but null.
+///
+/// # Safety
+/// An expression that the planner has made.
+unsafe fn values(root: *mut pg_sys::PlannerInfo, condition: *mut pg_sys::Node) -> Option<f64> {
+    // SAFETY: the node's tag says what it is; the second argument of an array's condition is the array.
+    unsafe {
+        match (*condition).type_ {
+            pg_sys::NodeTag::T_NullTest => {
+                let is_null = (*condition.cast::<pg_sys::NullTest>()).nulltesttype;
+                (is_null == pg_sys::NullTestType::IS_NULL).then_some(1.0)
+            }
+            pg_sys::NodeTag::T_ScalarArrayOpExpr => {
+                let arguments = (*condition.cast::<pg_sys::ScalarArrayOpExpr>()).args;
+                let array = pgrx::PgList::<pg_sys::Node>::from_pg(arguments).get_ptr(1)?;
+                #[cfg(any(feature = "pg15", feature = "pg16"))]
+                let values = {
+                    let _ = root;
+                    f64::from(pg_sys::estimate_array_length(array))
+                };
+                #[cfg(not(any(feature = "pg15", feature = "pg16")))]
+                let values = pg_sys::estimate_array_length(root, array);
+                Some(values.max(1.0))
+            }
+            _ => Some(1.0),
+        }
     }
 }

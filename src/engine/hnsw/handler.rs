@@ -19,6 +19,9 @@ fn routine(method: Method) -> pg_sys::Datum {
     am.amcanorderbyop = true;
     // pgvector has no classes for leading columns, and says that of several columns.
     am.amcanmulticol = method == Method::Hnsw;
+    // Of leading columns.
+    am.amsearcharray = method == Method::Hnsw;
+    am.amsearchnulls = method == Method::Hnsw;
     am.amoptionalkey = true;
     am.amusemaintenanceworkmem = true;
     am.amparallelvacuumoptions = pg_sys::VACUUM_OPTION_PARALLEL_BULKDEL as u8;

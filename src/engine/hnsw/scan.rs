@@ -1,4 +1,4 @@
-//! Scans: `ORDER BY column <-> query`, with the key's columns given.
+//! Scans: `ORDER BY column <-> query`, with values given for each of the key's columns. Their graphs are searched as one.
 //!
 //! Own vectors are rounded, so the search knows of rows at nearly the same distance only bounds. Those rows are compared by
 //! the table's vectors before they are given out (`exact.rs`, and [`Reorder`]).
@@ -16,11 +16,12 @@ use super::roots;
 use super::settings::{IterativeScan, Settings};
 use super::value;
 use crate::raise::{OrRaise, raise};
-use conifer_pure::allocation;
+use conifer_pure::Result;
+use conifer_pure::allocation::{self, check, push, with_room};
 use conifer_pure::block::{Layout, corrupted};
 use conifer_pure::fault::{Fault, state};
 use conifer_pure::index::{Entry, MANY};
-use conifer_pure::search::{Known as Bound, Limit, Order, Pages, Reach, Reorder, Search, Width};
+use conifer_pure::search::{Known as Bound, Limit, Order, Pages, Reach, Reorder, Search, Start, Width};
 use pgrx::prelude::*;
 use pgrx::{PgMemoryContexts, pg_sys};
 use std::cell::RefCell;
@@ -210,19 +211,19 @@ fn start(scan: &mut pg_sys::IndexScanDescData, state: &mut Scan) {
     let class = state.known.columns.class;
     // SAFETY: the operator takes the column's type on its right side.
     let query = (!null).then(|| unsafe { value::query(class.element, class.metric, order.sk_argument) });
-    let found = graph(index, scan, &state.known);
+    let graphs = graphs(index, scan, &state.known).or_raise();
     if let Some(query) = query.as_ref().filter(|query| query.dim != layout.dim()) {
         // pgvector compares the query with the rows, or what lists are about with the query: those are always there.
         match Method::of(index) {
-            Method::Hnsw if found.is_none() => {}
+            Method::Hnsw if graphs.is_empty() => {}
             Method::Hnsw => raise(value::other_dimensions(class.element, query.dim, layout.dim())),
             Method::Ivfflat => raise(value::other_dimensions(class.element, layout.dim(), query.dim)),
         }
     }
-    let Some(entry) = found else {
+    if graphs.is_empty() {
         state.search = None;
         return;
-    };
+    }
     let query = query.and_then(|query| query.elements);
     state.ordered = query.is_some();
     let query = query.unwrap_or_else(|| value::nothing(layout));
@@ -233,7 +234,8 @@ fn start(scan: &mut pg_sys::IndexScanDescData, state: &mut Scan) {
         IterativeScan::Relaxed => Order::Relaxed,
         IterativeScan::Strict => Order::Strict,
     };
-    let reach = match settings.ef_search.filter(|_| entry.nodes > SMALL) {
+    let large = |graph: &Entry| graph.nodes > SMALL;
+    let reach = match settings.ef_search.filter(|_| graphs.iter().any(large)) {
         Some(ef) => {
             let width = Width::of(layout, ef, settings.rows);
             // Nobody counts on so many at once.
@@ -242,32 +244,47 @@ fn start(scan: &mut pg_sys::IndexScanDescData, state: &mut Scan) {
         }
         None => Reach::All,
     };
+    let mut starts = with_room(graphs.len()).or_raise();
+    starts.extend(
+        graphs
+            .iter()
+            .filter_map(|graph| Some(Start { root: graph.root?, all: reach == Reach::All || !large(graph) })),
+    );
     let search = state.search.get_or_insert_with(|| search_for(*layout));
-    search.start(&state.known.rotation, &query, entry.root, reach, order).or_raise();
+    search.start_several(&state.known.rotation, &query, &starts, reach, order).or_raise();
     search.limit(Limit { hops: settings.max_scan_tuples, nodes: settings.max_nodes, bytes: settings.memory });
 }
 
-/// The graph that the conditions lead to.
-fn graph(index: Index, scan: &pg_sys::IndexScanDescData, known: &Known) -> Option<Entry> {
-    // SAFETY: the server has set as many conditions, equalities of our operator classes.
+/// The graphs that the conditions lead to.
+fn graphs(index: Index, scan: &pg_sys::IndexScanDescData, known: &Known) -> Result<Vec<Entry>> {
+    // SAFETY: the server has set as many conditions: equalities of our operator classes, and of nulls.
     let asked = unsafe {
         let conditions = match scan.numberOfKeys {
             0 => &[],
             n => std::slice::from_raw_parts(scan.keyData, n as usize),
         };
-        of_conditions(index, &known.columns.key, conditions).or_raise()
+        of_conditions(index, &known.columns.key, conditions)?
     };
-    let mut keys = match asked {
-        Asked::Keys(keys) => keys,
-        Asked::Nothing => return None,
+    let mut graphs = vec![];
+    match asked {
+        Asked::Keys(keys) => {
+            for key in keys {
+                pgrx::check_for_interrupts!();
+                check()?;
+                if let Some(graph) = roots::find(index, known, &key) {
+                    push(&mut graphs, graph)?;
+                }
+            }
+        }
+        Asked::Nothing => {}
         Asked::Open => {
             // The planner makes no such plan: its cost is infinite.
             let message = format!("index \"{}\" cannot be scanned without its key", index.name());
-            raise(Fault::new(state::FEATURE_NOT_SUPPORTED, message))
+            return Err(Fault::new(state::FEATURE_NOT_SUPPORTED, message));
         }
-    };
+    }
     const { assert!(MANY > SMALL) };
-    keys.find_map(|key| roots::find(index, known, &key))
+    Ok(graphs)
 }
 
 /// Counts the scan for the statistics views.

@@ -10,6 +10,7 @@ use crate::block::{BlockRef, Layout, NONE, Root, State, corrupted};
 use crate::fault::Result;
 use crate::graph::Candidate;
 use crate::search::Pages;
+use crate::search::graphs::Graphs;
 use crate::search::hop::Hop;
 use crate::search::pool::{Candidate as Guess, Pool};
 use crate::search::target::Target;
@@ -209,7 +210,7 @@ impl Finder {
     fn read(&mut self, pages: &mut impl Pages, vector: &Stored, number: u32, level: u8) -> Result<()> {
         let Self { layout, target, hop, near, dead, graph, same, .. } = self;
         let node = pages.read(number, |bytes| -> Result<bool> {
-            if !hop.read(layout, target, *graph, Some(level), bytes)? {
+            if !hop.read(layout, target, &Graphs::of(*graph), Some(level), bytes)? {
                 return Ok(false);
             }
             let header = hop.header;

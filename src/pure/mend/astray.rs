@@ -73,7 +73,7 @@ impl Astray {
         near.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
         near.truncate(NEAR);
         let width = Width::of(layout, EF, None);
-        search.start_stored(vector.decoded(), root, Reach::Near(width), Order::Once);
+        search.start_stored(vector.decoded(), root, Reach::Near(width), Order::Once)?;
         while let Some(hit) = search.next_node(pages)? {
             if hit.number == number || near.iter().any(|(_, other)| *other == hit.number) {
                 return Ok(false);

@@ -140,6 +140,22 @@ impl Frontier {
         Ok(self.open.pop().map(|open| open.0.number))
     }
 
+    /// Takes all candidates out, in no order.
+    ///
+    /// # Errors
+    /// `53200` if there is no memory.
+    pub(crate) fn drain_to(&mut self, to: &mut Vec<Candidate>) -> Result<()> {
+        to.room_for(self.open.len() + self.beyond.len())?;
+        to.extend(self.open.drain().map(|open| open.0));
+        to.append(&mut self.beyond);
+        Ok(())
+    }
+
+    /// How far estimates are usually off.
+    pub(crate) fn off(&self) -> f32 {
+        self.off
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         (self.open.capacity() + self.beyond.capacity()) * size_of::<Candidate>()
     }

@@ -1,5 +1,6 @@
 //! What is taken from a block that is read.
 
+use super::graphs::Graphs;
 use super::pages::Pages;
 use super::target::{Compare, Target};
 use crate::block::{BlockRef, Header, Layout, NONE, State, corrupted};
@@ -48,14 +49,14 @@ impl Hop {
         }
     }
 
-    /// Reads a block of a node of that graph on that level, any level if none is given. False: it is something else.
+    /// Reads a block of a node of those graphs on that level, any level if none is given. False: it is something else.
     /// Without codes there are no estimates, see [`measure`](Self::measure).
     #[inline]
     pub(crate) fn read(
         &mut self,
         layout: &Layout,
         target: &Target,
-        graph: u32,
+        graphs: &Graphs,
         level: Option<u8>,
         bytes: &[u8],
     ) -> Result<bool> {
@@ -63,7 +64,7 @@ impl Hop {
         prefetch(bytes, layout.block_bytes().div_ceil(64));
         let block = BlockRef::new(layout, bytes)?;
         self.header = *block.header();
-        let node = matches!(self.header.state, State::Live | State::Dead) && self.header.graph == graph;
+        let node = matches!(self.header.state, State::Live | State::Dead) && graphs.has(self.header.graph);
         if !node || level.is_some_and(|level| level != self.header.level) {
             return Ok(false);
         }

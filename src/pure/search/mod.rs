@@ -37,6 +37,7 @@
 //! comes back to a block later whether it is the same node.
 
 mod frontier;
+pub(crate) mod graphs;
 pub(crate) mod hop;
 mod lists;
 mod memory;
@@ -54,4 +55,4 @@ pub use lists::Lists;
 pub use memory::Memory;
 pub use pages::{Pages, gather};
 pub use reorder::{Known, Reorder};
-pub use scan::{Effort, Hit, Limit, Order, Reach, Search, Width};
+pub use scan::{Effort, Hit, Limit, NARROW, Order, Reach, Search, Start, Width};

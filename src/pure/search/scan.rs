@@ -1,6 +1,11 @@
 //! A search from its start to its last row.
 
+mod several;
+
+pub use several::{NARROW, Start};
+
 use super::frontier::Frontier;
+use super::graphs::Graphs;
 use super::hop::Hop;
 use super::pages::Pages;
 use super::pool::{Candidate, Pool};
@@ -169,12 +174,12 @@ pub struct Search {
     width: Width,
     order: Order,
     /// Where to start, until it has.
-    root: Option<Root>,
-    graph: u32,
-    /// Look at all nodes.
+    starts: Vec<Start>,
+    graphs: Graphs,
+    /// All nodes are looked at, of each graph.
     all: bool,
-    /// The graph's origin, until the walk had to start again from there.
-    origin: u32,
+    /// The graphs' origins, until the walk had to start again from there.
+    origins: Vec<u32>,
     hop: Hop,
     visited: Visited,
     pool: Pool,
@@ -206,10 +211,10 @@ impl Search {
             layout,
             width: Width::of(&layout, 40, None),
             order: Order::Once,
-            root: None,
-            graph: 0,
+            starts: vec![],
+            graphs: Graphs::default(),
             all: false,
-            origin: NONE,
+            origins: vec![],
             visited: Visited::new(),
             pool: Pool::default(),
             frontier: Frontier::default(),
@@ -237,24 +242,51 @@ impl Search {
         reach: Reach,
         order: Order,
     ) -> Result<()> {
+        let start = root.map(|root| Start { root, all: reach == Reach::All });
+        self.start_several(rotation, vector, start.as_slice(), reach, order)
+    }
+
+    /// As [`start`](Self::start), of several graphs at once: rows come as if all were one graph. `reach` is that of those
+    /// that are not looked at as a whole.
+    ///
+    /// # Errors
+    /// A vector of other dimensions; `53200`.
+    pub fn start_several(
+        &mut self,
+        rotation: &Rotation,
+        vector: &[f32],
+        starts: &[Start],
+        reach: Reach,
+        order: Order,
+    ) -> Result<()> {
         self.target.set(rotation, vector)?;
-        self.restart(root, reach, order);
-        Ok(())
+        self.restart(starts, reach, order)
     }
 
     /// As [`start`](Self::start), with a stored vector, decoded.
-    pub(crate) fn start_stored(&mut self, rotated: &[f32], root: Root, reach: Reach, order: Order) {
+    pub(crate) fn start_stored(
+        &mut self,
+        rotated: &[f32],
+        root: Root,
+        reach: Reach,
+        order: Order,
+    ) -> Result<()> {
         self.target.set_stored(rotated);
-        self.restart(Some(root), reach, order);
+        self.restart(&[Start { root, all: reach == Reach::All }], reach, order)
     }
 
-    fn restart(&mut self, root: Option<Root>, reach: Reach, order: Order) {
-        (self.root, self.order, self.all) = (root, order, reach == Reach::All);
-        self.hop.blind = self.all;
+    fn restart(&mut self, starts: &[Start], reach: Reach, order: Order) -> Result<()> {
+        (self.order, self.all) = (order, starts.iter().all(|start| start.all));
+        self.hop.blind = false;
         if let Reach::Near(width) = reach {
             self.width = width;
         }
-        (self.graph, self.origin) = root.map_or((0, NONE), |root| (root.graph, root.origin));
+        self.starts.clear();
+        self.starts.room_for(starts.len())?;
+        self.starts.extend_from_slice(starts);
+        self.graphs.set(starts.iter().map(|start| start.root.graph))?;
+        self.origins.clear();
+        self.origins.room_for(starts.len())?;
         self.visited.clear();
         self.pool.start(0);
         self.frontier.start(self.width.nodes);
@@ -264,6 +296,7 @@ impl Search {
         (self.given, self.last, self.highest) = (0, f64::NEG_INFINITY, f64::NEG_INFINITY);
         (self.farthest, self.effort) = (f32::NEG_INFINITY, Effort::default());
         self.limit = Limit::default();
+        Ok(())
     }
 
     /// Limits the search that was started last.
@@ -397,18 +430,15 @@ impl Search {
                 }
                 continue;
             }
-            let root = self.root.take();
-            if root.is_none() && self.order == Order::Once {
+            let fresh = !self.starts.is_empty();
+            if !fresh && self.order == Order::Once {
                 return Ok(None);
             }
             self.batch.clear();
             self.given = 0;
-            let least = if root.is_some() { self.width.least } else { 0 };
-            if let Some(root) = root.filter(|_| self.all) {
-                self.sweep(pages, root.origin)?;
-            } else if let Some(root) = root {
-                self.descend(pages, root)?;
-                self.walk(pages, false)?;
+            let least = if fresh { self.width.least } else { 0 };
+            if fresh {
+                self.first(pages)?;
             } else {
                 if !self.is_over() {
                     let Self { frontier, visited, .. } = self;
@@ -446,9 +476,9 @@ impl Search {
                 return Err(corrupted(format_args!("block {next} is in a chain twice")));
             }
             self.effort.chains += u64::from(new);
-            let Self { layout, rows, graph, .. } = self;
+            let Self { layout, rows, graphs, .. } = self;
             let after = pages.read(next, |bytes| -> Result<Option<u32>> {
-                let ours = |chain: &ChainRef<'_>| (chain.graph, chain.owner) == (*graph, found.number);
+                let ours = |chain: &ChainRef<'_>| chain.owner == found.number && graphs.has(chain.graph);
                 let chain = ChainRef::new(layout, bytes)?.filter(ours);
                 if let Some(chain) = chain.as_ref().filter(|_| new) {
                     rows.room_for(layout.chain_room())?;
@@ -480,7 +510,7 @@ impl Search {
         pages.read(found.number, |bytes| {
             let header = *BlockRef::new(&self.layout, bytes)?.header();
             let node = matches!(header.state, State::Live | State::Dead);
-            let same = (header.graph, header.version) == (self.graph, found.version);
+            let same = self.graphs.has(header.graph) && header.version == found.version;
             Ok(if node && same { header.chain } else { NONE })
         })?
     }
@@ -491,31 +521,6 @@ impl Search {
             return Err(corrupted(format_args!("link to {number} of {}", pages.blocks())));
         }
         self.visited.insert(number, ())
-    }
-
-    /// Looks at all nodes that can be reached, in no order.
-    fn sweep(&mut self, pages: &mut impl Pages, origin: u32) -> Result<()> {
-        self.meet(pages, origin)?;
-        let mut open = vec![origin];
-        while let Some(next) = open.pop() {
-            if !self.read(pages, next, Some(0))? {
-                continue;
-            }
-            self.found(next, true)?;
-            for (number, _) in self.hop.lanes() {
-                if number == NONE {
-                    continue;
-                }
-                if !pages.has(number) {
-                    return Err(corrupted(format_args!("lane to {number} of {}", pages.blocks())));
-                }
-                if self.visited.insert(number, ())? {
-                    push(&mut open, number)?;
-                }
-            }
-        }
-        self.origin = NONE;
-        Ok(())
     }
 
     /// Goes down from the entry point; leaves the start on level 0 in the pool.
@@ -599,8 +604,8 @@ impl Search {
     /// Reads a block; false if it is no node on that level.
     #[inline]
     fn read(&mut self, pages: &mut impl Pages, number: u32, level: Option<u8>) -> Result<bool> {
-        let Self { layout, target, hop, effort, graph, .. } = self;
-        let node = pages.read(number, |bytes| hop.read(layout, target, *graph, level, bytes))??;
+        let Self { layout, target, hop, effort, graphs, .. } = self;
+        let node = pages.read(number, |bytes| hop.read(layout, target, graphs, level, bytes))??;
         *(if hop.header.level == 0 { &mut effort.hops } else { &mut effort.upper }) += 1;
         Ok(node)
     }
@@ -662,14 +667,16 @@ impl Search {
         Ok(())
     }
 
-    /// The graph's origin, if it was not read: the walk has started near the query, from where some nodes may be
-    /// out of reach.
+    /// A graph's origin that was not read: the walk has started near the query, from where some nodes may be out of reach.
     fn origin(&mut self, pages: &impl Pages) -> Result<Option<u32>> {
-        let number = std::mem::replace(&mut self.origin, NONE);
-        if number != NONE && !pages.has(number) {
-            return Err(corrupted(format_args!("link to {number} of {}", pages.blocks())));
+        while let Some(number) = self.origins.pop() {
+            if !pages.has(number) {
+                return Err(corrupted(format_args!("link to {number} of {}", pages.blocks())));
+            }
+            if !self.visited.contains(number) {
+                return Ok(Some(number));
+            }
         }
-        let new = number != NONE && !self.visited.contains(number);
-        Ok(new.then_some(number))
+        Ok(None)
     }
 }

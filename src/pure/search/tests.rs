@@ -1,5 +1,7 @@
 //! Searches over packed graphs against all distances, and what may befall the blocks.
 
+mod several;
+
 use super::*;
 use crate::block::{BlockMut, BlockRef, Buffer, Layout, Options, Root, State, Tid};
 use crate::distance::norm;
