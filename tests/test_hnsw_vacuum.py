@@ -8,6 +8,7 @@ import pytest
 from graphs import check, vector, vectors, whole
 
 DIM = 6
+FEW = 10
 
 
 @pytest.fixture
@@ -54,6 +55,34 @@ def test_parallel(db, table):
         assert tuples(db) == [rows] * 3
         fill(db, 150, 50 + step)
         good(db, step)
+
+
+def buffers(db):
+    """Accesses to buffers of the index `c_v` so far."""
+    db.execute("SELECT pg_stat_force_next_flush()")
+    return db.execute("SELECT idx_blks_hit + idx_blks_read FROM pg_statio_user_indexes WHERE indexrelname = 'c_v'").fetchone()[0]
+
+
+@pytest.mark.parametrize("name", ["vector_l2_ops", "vector_l1_ops", "wide"])
+def test_few_dead_rows_cost_little(db, name):
+    """Each page is read once to find them and once to find whoever leads to them, and their neighbourhoods about once."""
+    chance = random.Random(9)
+    rows, dim = (4000, 24) if name != "wide" else (400, 2500)
+    centres = [[chance.gauss(0, 1) for _ in range(24)] for _ in range(20)]
+    db.execute(f"CREATE TABLE c (id int, v vector({dim})) WITH (autovacuum_enabled = off)")
+    with db.cursor().copy("COPY c FROM STDIN") as copy:
+        for i in range(rows):
+            near = [f"{x + chance.gauss(0, 0.5):.3f}" for x in chance.choice(centres)]
+            copy.write_row((i, "[" + ",".join((near * (dim // 24 + 1))[:dim]) + "]"))
+    db.execute(f"CREATE INDEX c_v ON c USING hnsw (v {'vector_l2_ops' if name == 'wide' else name})")
+    pages = db.execute("SELECT pg_relation_size('c_v') / 8192").fetchone()[0]
+    db.execute("DELETE FROM c WHERE id < %s", [FEW])
+    before = buffers(db)
+    db.execute("VACUUM (INDEX_CLEANUP ON) c")
+    cost = buffers(db) - before
+    check(db, "c_v")
+    assert db.execute("SELECT tuples FROM hnsw_stats('c_v')").fetchone() == (rows - FEW,)
+    assert 2 * pages <= cost + 2 and cost <= 2 * pages + 500 * FEW, (pages, cost)
 
 
 def test_without_index_cleanup(db, table):

@@ -26,6 +26,9 @@ mod bare {
 #[derive(Clone, Copy)]
 pub struct Index(pub pg_sys::Relation);
 
+/// A ring of buffers that pages are read through, so that others stay in memory; null for none.
+pub type Ring = pg_sys::BufferAccessStrategy;
+
 const NO_SUBTRANSACTION: pg_sys::SubTransactionId = 0;
 
 /// How a page is locked.
@@ -71,7 +74,7 @@ impl Index {
 
     /// As [`page`](Self::page), through a ring of buffers.
     #[inline]
-    pub fn read(self, number: u32, mode: Mode, strategy: pg_sys::BufferAccessStrategy) -> Page {
+    pub fn read(self, number: u32, mode: Mode, ring: Ring) -> Page {
         let fork = pg_sys::ForkNumber::MAIN_FORKNUM;
         if number == pg_sys::InvalidBlockNumber {
             // The server would take it for the wish to have a new one.
@@ -81,13 +84,8 @@ impl Index {
         // error in it.
         let buffer = unsafe {
             pg_guard_ffi_boundary(|| {
-                let buffer = bare::ReadBufferExtended(
-                    self.0,
-                    fork,
-                    number,
-                    pg_sys::ReadBufferMode::RBM_NORMAL,
-                    strategy,
-                );
+                let buffer =
+                    bare::ReadBufferExtended(self.0, fork, number, pg_sys::ReadBufferMode::RBM_NORMAL, ring);
                 bare::LockBuffer(buffer, mode.number());
                 buffer
             })

@@ -1,7 +1,7 @@
 //! Rows with equal vectors: blocks of rows that hang on a node, the youngest first.
 
 use super::alloc;
-use super::buffer::{Index, Mode};
+use super::buffer::{Index, Mode, Ring};
 use super::log::Held;
 use super::page;
 use conifer_pure::Result;
@@ -97,6 +97,7 @@ pub struct Swept {
 pub fn sweep(
     index: Index,
     layout: &Layout,
+    ring: Ring,
     number: u32,
     header: &Header,
     gone: &mut impl FnMut(Tid) -> bool,
@@ -112,7 +113,7 @@ pub fn sweep(
             if !met.insert(next) {
                 return Err(corrupted(format_args!("block {next} is in a chain twice")));
             }
-            let held = Held::lock(index, layout, &[before, next])?;
+            let held = Held::lock_by(index, layout, ring, &[before, next])?;
             let now = *BlockRef::new(layout, held.block(before)?)?.header();
             if now.chain != next {
                 // Only a node's own link can change meanwhile: a younger block was put in between.
@@ -146,7 +147,7 @@ pub fn sweep(
             }
             next = after;
         }
-        let held = Held::lock(index, layout, &[number])?;
+        let held = Held::lock_by(index, layout, ring, &[number])?;
         let now = *BlockRef::new(layout, held.block(number)?)?.header();
         let own = now.tid.is_some() && !gone(now.tid);
         swept.left += u64::from(own);

@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use super::alloc::STATE;
-use super::buffer::{Index, Mode, Page};
+use super::buffer::{Index, Mode, Page, Ring};
 use super::known::META;
 use super::page::{self, Kind};
 use conifer_pure::Result;
@@ -28,6 +28,14 @@ impl<'a> Held<'a> {
     /// # Errors
     /// Numbers that lie on no page, pages of another kind.
     pub fn lock(index: Index, layout: &'a Layout, numbers: &[u32]) -> Result<Self> {
+        Self::lock_by(index, layout, std::ptr::null_mut(), numbers)
+    }
+
+    /// As [`lock`](Self::lock), through a ring of buffers.
+    ///
+    /// # Errors
+    /// As `lock`.
+    pub fn lock_by(index: Index, layout: &'a Layout, ring: Ring, numbers: &[u32]) -> Result<Self> {
         let mut all = vec![];
         for number in numbers {
             let first = layout.place(*number)?.page;
@@ -38,7 +46,8 @@ impl<'a> Held<'a> {
         if let Some(last) = all.last().filter(|last| **last >= index.pages()) {
             return Err(corrupted(format_args!("link to page {last}")));
         }
-        let pages: Vec<Page> = all.into_iter().map(|number| index.page(number, Mode::Exclusive)).collect();
+        let pages: Vec<Page> =
+            all.into_iter().map(|number| index.read(number, Mode::Exclusive, ring)).collect();
         let mut new = Self { index, layout, pages, whole: vec![] };
         for page in &new.pages {
             let first =

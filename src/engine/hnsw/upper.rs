@@ -1,12 +1,12 @@
 //! What a node has besides its block on level 0: blocks above, and edges back to it.
 
 use super::alloc;
-use super::blocks::Blocks;
 use super::buffer::Index;
 use super::log::Held;
 use conifer_pure::Result;
 use conifer_pure::block::{BlockRef, Layout, Root, Tid};
 use conifer_pure::insert::{Inserter, Seen, Verdict};
+use conifer_pure::search::Pages;
 
 /// Writes the block of the inserter's node on a level above 0; `down` is the one below. Returns its number.
 pub fn add(
@@ -38,7 +38,7 @@ pub fn raise(
     index: Index,
     layout: &Layout,
     inserter: &mut Inserter,
-    blocks: &mut Blocks,
+    blocks: &mut impl Pages,
     root: Root,
     number: u32,
 ) -> Result<()> {

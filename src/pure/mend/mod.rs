@@ -2,7 +2,7 @@
 //!
 //! - `parent`: who takes a node whose parent goes ([`Adoption`]).
 //! - `lanes`: other edges for those that lead to nodes that go ([`Mender`]).
-//! - `astray`: whether a search still comes to a node ([`Astray`]).
+//! - `astray`: whether a search still comes to a node ([`Astray`]). `cache`: blocks that were read lately ([`Cache`]).
 //!
 //! Nothing here writes pages. A vacuum has marked nodes as [dead](crate::block::State::Dead), and no insertion that has
 //! seen them alive is under way. Those that are to be freed, on all their levels, are *doomed*: the dead ones, but
@@ -43,11 +43,13 @@
 //! whoever is no descendant of a node before the locks are taken is none under them.
 
 mod astray;
+mod cache;
 mod lanes;
 mod parent;
 #[cfg(test)]
 mod tests;
 
 pub use astray::Astray;
+pub use cache::Cache;
 pub use lanes::Mender;
 pub use parent::Adoption;

@@ -1,0 +1,90 @@
+//! The fifth step: graphs without living nodes leave the index.
+
+use super::super::gate::Gate;
+use super::super::log::Held;
+use super::super::roots;
+use super::{Vacuum, pause};
+use conifer_pure::Result;
+use conifer_pure::block::{BlockMut, BlockRef, Root, State};
+use conifer_pure::index::{Entry, Key};
+use conifer_pure::search::Pages;
+use std::collections::{HashMap, HashSet};
+
+impl Vacuum {
+    /// Takes graphs without living nodes out of the index.
+    pub(super) fn dissolve(&mut self, roots: &[(Vec<u8>, Entry)]) -> Result<()> {
+        let (known, layout) = (self.known.clone(), &self.layout());
+        let mut above: HashMap<u32, Vec<u32>> = HashMap::new();
+        let dead: HashSet<u32> = self.dead.iter().map(|(number, _)| *number).collect();
+        for upper in self.uppers.iter() {
+            let base = self.uppers.base(upper.number);
+            if dead.contains(&base) {
+                above.entry(base).or_default().push(upper.number);
+            }
+        }
+        for (key, entry) in roots {
+            let Some(root) = entry.root else { continue };
+            if self.alive.contains_key(&root.graph) {
+                continue;
+            }
+            pause();
+            let key = Key::from(key.clone());
+            let _gate = Gate::close(self.index);
+            let Some((page, _, now)) = roots::locked(self.index, &known, &key)? else { continue };
+            drop(page);
+            // Someone has inserted since if the entry point is another one, or dead nodes have other children than
+            // each other. From now on nobody does.
+            let own = [root.origin, self.uppers.base(root.entry)];
+            let mut empty = now.root == Some(root);
+            for number in own {
+                empty &= self.blocks.read(number, |bytes| -> Result<bool> {
+                    let block = BlockRef::new(layout, bytes)?;
+                    let alone = block.children().all(|child| own.contains(&child));
+                    Ok(alone && block.header().state == State::Dead && block.header().graph == root.graph)
+                })??;
+            }
+            if empty {
+                self.remove(&key, root, own, &above)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a graph out whose last nodes are those two, which may be one. Wherever that is cut off, the next vacuum
+    /// finds a graph.
+    fn remove(&mut self, key: &Key, root: Root, own: [u32; 2], above: &HashMap<u32, Vec<u32>>) -> Result<()> {
+        let (known, layout) = (self.known.clone(), &self.layout());
+        let mut path = vec![root.entry];
+        path.extend(std::iter::successors(self.uppers.down(root.entry), |number| self.uppers.down(*number)));
+        let mut uppers: Vec<u32> =
+            own.iter().filter_map(|number| above.get(number)).flatten().copied().collect();
+        uppers.sort_unstable();
+        uppers.dedup();
+        for number in uppers.iter().filter(|number| !path.contains(number)) {
+            let mut change = Held::lock(self.index, layout, &[*number])?.change();
+            BlockMut::new(layout, change.block(*number)?)?.set_state(State::Free);
+            change.finish()?;
+        }
+        // The entry point goes down, until it is one of the two.
+        for step in path.windows(2) {
+            let Some((page, at, now)) = roots::locked(self.index, &known, key)? else { return Ok(()) };
+            let Some(root) = now.root else { return Ok(()) };
+            let mut change = Held::lock(self.index, layout, &step[..1])?.change();
+            BlockMut::new(layout, change.block(step[0])?)?.set_state(State::Free);
+            let lower = Root { entry: step[1], level: root.level.saturating_sub(1), ..root };
+            roots::set(change.root(page), at, &Entry { root: Some(lower), ..now });
+            change.finish()?;
+        }
+        let Some((page, at, _)) = roots::locked(self.index, &known, key)? else { return Ok(()) };
+        let mut change = Held::lock(self.index, layout, &own)?.change();
+        for number in own {
+            BlockMut::new(layout, change.block(number)?)?.set_state(State::Free);
+        }
+        roots::remove(change.root(page), at)?;
+        change.finish()?;
+        for number in uppers.iter().chain(&own) {
+            self.free.add(layout.place(*number)?.page)?;
+        }
+        Ok(())
+    }
+}

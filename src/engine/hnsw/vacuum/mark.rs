@@ -1,0 +1,133 @@
+//! The first step: rows that are gone are taken out, and nodes without rows are marked as dead.
+
+use super::super::chain;
+use super::super::known::META;
+use super::super::log::Held;
+use super::uppers::Upper;
+use super::{Vacuum, pause};
+use conifer_pure::Result;
+use conifer_pure::allocation::{Reserve, collected, push};
+use conifer_pure::block::{BlockMut, BlockRef, Header, NONE, State, Tid};
+
+impl Vacuum {
+    /// Takes rows out and marks nodes without rows as dead.
+    pub(super) fn mark(&mut self, gone: &mut impl FnMut(Tid) -> bool) -> Result<()> {
+        let (mut page, mut end) = (META + 1, self.index.pages());
+        loop {
+            while page < end {
+                pause();
+                page += self.mark_page(page, gone)?;
+            }
+            // Others may have added some.
+            end = self.index.pages();
+            if page >= end {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The same for one page, or those of one block. Returns how many.
+    fn mark_page(&mut self, page: u32, gone: &mut impl FnMut(Tid) -> bool) -> Result<u32> {
+        let mut dying = vec![];
+        let (pages, headers) = self.blocks.headers(page)?;
+        if headers.iter().any(|(_, header)| header.state == State::Free) {
+            self.free.add(page)?;
+        }
+        for (number, header) in headers {
+            match header.state {
+                State::Live | State::Dead if header.level > 0 => {
+                    let Header { version, down, .. } = header;
+                    self.uppers.push(Upper { number, version, down, dead: header.state == State::Dead })?;
+                }
+                State::Dead => push(&mut self.dead, (number, header.graph))?,
+                State::Live if header.chain == NONE && header.tid.is_some() => {
+                    if gone(header.tid) {
+                        dying.push((number, header));
+                    } else {
+                        self.stays(header.graph)?;
+                        self.left += 1;
+                    }
+                }
+                State::Live => self.remove_tids(number, &header, gone)?,
+                State::Free | State::Chain => {}
+            }
+        }
+        self.mark_dead(&dying, gone)?;
+        Ok(pages)
+    }
+
+    /// Counts a node that lives on.
+    fn stays(&mut self, graph: u32) -> Result<()> {
+        self.alive.room_for(1)?;
+        *self.alive.entry(graph).or_default() += 1;
+        Ok(())
+    }
+
+    /// Marks the nodes of a page as dead whose only row is gone.
+    fn mark_dead(&mut self, dying: &[(u32, Header)], gone: &mut impl FnMut(Tid) -> bool) -> Result<()> {
+        if dying.is_empty() {
+            return Ok(());
+        }
+        let layout = self.layout();
+        let numbers: Vec<u32> = dying.iter().map(|(number, _)| *number).collect();
+        let mut joined = vec![];
+        self.dead.room_for(dying.len())?;
+        let mut change = Held::lock_by(self.index, &layout, self.ring, &numbers)?.change();
+        for (number, header) in dying {
+            let bytes = change.block(*number)?;
+            let now = *BlockRef::new(&layout, bytes)?.header();
+            if now.chain != header.chain {
+                // Another row has joined it.
+                joined.push((*number, now));
+                continue;
+            }
+            let mut block = BlockMut::new(&layout, bytes)?;
+            block.set_state(State::Dead);
+            block.set_tid(Tid::default());
+            self.removed += 1;
+            self.dead.push((*number, header.graph));
+        }
+        change.finish()?;
+        for (number, header) in joined {
+            self.remove_tids(number, &header, gone)?;
+        }
+        Ok(())
+    }
+
+    /// Takes rows out of a node that has, or had, more than one.
+    fn remove_tids(
+        &mut self,
+        number: u32,
+        header: &Header,
+        gone: &mut impl FnMut(Tid) -> bool,
+    ) -> Result<()> {
+        let layout = self.layout();
+        let swept = chain::sweep(self.index, &layout, self.ring, number, header, gone)?;
+        self.left += swept.left;
+        self.removed += swept.removed;
+        for freed in &swept.freed {
+            self.free.add(layout.place(*freed)?.page)?;
+        }
+        if swept.left == 0 { push(&mut self.dead, (number, header.graph)) } else { self.stays(header.graph) }
+    }
+
+    /// Marks the blocks above level 0 of dead nodes as dead.
+    pub(super) fn kill_uppers(&self) -> Result<()> {
+        let layout = self.layout();
+        let mut dead: Vec<u32> = collected(self.dead.iter().map(|(number, _)| *number))?;
+        dead.sort_unstable();
+        let is_dead = |number: u32| dead.binary_search(&number).is_ok();
+        let dying = |upper: &&Upper| !upper.dead && is_dead(self.uppers.base(upper.number));
+        let numbers: Vec<u32> = self.uppers.iter().filter(dying).map(|upper| upper.number).collect();
+        let page_of = |number: &u32| *number / layout.per_page() as u32;
+        for some in numbers.chunk_by(|a, b| page_of(a) == page_of(b)) {
+            pause();
+            let mut change = Held::lock_by(self.index, &layout, self.ring, some)?.change();
+            for number in some {
+                BlockMut::new(&layout, change.block(*number)?)?.set_state(State::Dead);
+            }
+            change.finish()?;
+        }
+        Ok(())
+    }
+}

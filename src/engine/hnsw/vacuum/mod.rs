@@ -1,0 +1,186 @@
+//! `VACUUM`: rows that are gone leave the index.
+//!
+//! 1. Every row that is gone is taken out; a node without rows is marked dead, then its blocks above level 0. From now
+//!    on no scan returns them and no search gives them new edges.
+//! 2. The gate is closed for a moment: whoever still inserts and has seen these nodes alive is done with it.
+//! 3. Nodes whose parent goes get another one, lanes that lead to nodes that go get other edges. Whoever has lost one of
+//!    these and is not found by a search any more gets a parent that is.
+//! 4. What nobody needs any more is freed: the blocks above level 0 first, so that none of them ever leads down to
+//!    another node.
+//! 5. Graphs without rows disappear, behind the closed gate: the blocks above level 0, then the rest with the root.
+//!
+//! Each step can be cut off anywhere; the next vacuum finds the dead nodes and goes on.
+//!
+//! `mark` is the first of these steps, `repair` the third, `release` the fourth and `dissolve` the fifth. `uppers`: the
+//! blocks above level 0; `numbers`: sets of blocks; `memory`: how much of it there is; `space`: pages with room, for others to find.
+//!
+//! Each page is read once in step 1 and once in step 3, which is left out if no node is dead. What a search in step 3
+//! reads is kept, so that each neighbourhood of dead nodes is read about once, too.
+#![allow(unsafe_code)]
+
+mod dissolve;
+mod mark;
+mod memory;
+mod numbers;
+mod release;
+mod repair;
+mod space;
+mod uppers;
+
+use super::blocks::Blocks;
+use super::buffer::{Index, Ring};
+use super::gate::{Gate, Mending};
+use super::known::Known;
+use super::roots;
+use crate::raise::OrRaise;
+use conifer_pure::Result;
+use conifer_pure::block::{Layout, Root, Tid};
+use conifer_pure::index::Entry;
+use numbers::Numbers;
+use pgrx::prelude::*;
+use repair::Repair;
+use std::collections::{HashMap, HashSet};
+use std::ffi::c_void;
+use std::rc::Rc;
+use uppers::{Upper, Uppers};
+
+/// Takes rows out of an index.
+#[pg_guard]
+pub unsafe extern "C-unwind" fn ambulkdelete(
+    info: *mut pg_sys::IndexVacuumInfo,
+    stats: *mut pg_sys::IndexBulkDeleteResult,
+    callback: pg_sys::IndexBulkDeleteCallback,
+    state: *mut c_void,
+) -> *mut pg_sys::IndexBulkDeleteResult {
+    // SAFETY: the server gives an open index and a function to ask.
+    unsafe {
+        let stats =
+            if stats.is_null() { PgBox::<pg_sys::IndexBulkDeleteResult>::alloc0().into_pg() } else { stats };
+        let mut gone = |tid: Tid| {
+            let mut item = pg_sys::ItemPointerData::default();
+            pgrx::itemptr::item_pointer_set_all(&mut item, tid.block, tid.offset);
+            callback.is_some_and(|callback| pg_sys::ffi::pg_guard_ffi_boundary(|| callback(&mut item, state)))
+        };
+        let mut vacuum = Vacuum::new(Index((*info).index), (*info).strategy);
+        vacuum.run(&mut gone).or_raise();
+        (*stats).num_index_tuples = vacuum.left as f64;
+        (*stats).tuples_removed += vacuum.removed as f64;
+        (*stats).estimated_count = false;
+        (*stats).pages_free = vacuum.free.all().count() as u32;
+        stats
+    }
+}
+
+/// Ends a vacuum.
+#[pg_guard]
+pub unsafe extern "C-unwind" fn amvacuumcleanup(
+    info: *mut pg_sys::IndexVacuumInfo,
+    stats: *mut pg_sys::IndexBulkDeleteResult,
+) -> *mut pg_sys::IndexBulkDeleteResult {
+    // SAFETY: the server gives an open index and its own or our statistics.
+    unsafe {
+        if !(*info).analyze_only && !stats.is_null() {
+            (*stats).num_pages = Index((*info).index).pages();
+            pg_sys::IndexFreeSpaceMapVacuum((*info).index);
+        }
+        stats
+    }
+}
+
+/// Lets other work go first, as the settings want it.
+fn pause() {
+    // SAFETY: nothing is locked here.
+    unsafe {
+        #[cfg(not(feature = "pg18"))]
+        pg_sys::vacuum_delay_point();
+        #[cfg(feature = "pg18")]
+        pg_sys::vacuum_delay_point(false);
+    }
+}
+
+struct Vacuum {
+    index: Index,
+    known: Rc<Known>,
+    ring: Ring,
+    blocks: Blocks,
+    /// Dead nodes, by number and graph.
+    dead: Vec<(u32, u32)>,
+    uppers: Uppers,
+    /// Living nodes of each graph.
+    alive: HashMap<u32, u64>,
+    /// Pages with room.
+    free: Numbers,
+    left: u64,
+    removed: u64,
+}
+
+impl Vacuum {
+    fn new(index: Index, ring: Ring) -> Self {
+        let known = Known::of(index);
+        Self {
+            blocks: Blocks::new(index, known.meta.layout).through(ring),
+            index,
+            known,
+            ring,
+            dead: vec![],
+            uppers: Uppers::default(),
+            alive: HashMap::new(),
+            free: Numbers::default(),
+            left: 0,
+            removed: 0,
+        }
+    }
+
+    fn layout(&self) -> Layout {
+        self.known.meta.layout
+    }
+
+    fn run(&mut self, gone: &mut impl FnMut(Tid) -> bool) -> Result<()> {
+        self.mark(gone)?;
+        if !self.dead.is_empty() {
+            self.kill_uppers()?;
+            let mending = Mending::start(self.index);
+            drop(Gate::close(self.index));
+            let roots = roots::all(self.index, &self.known)?;
+            let retained = self.retained(&roots);
+            let mut doomed = Numbers::below(self.layout().bound(self.index.pages()))?;
+            for (number, _) in self.dead.iter().filter(|(number, _)| !retained.contains(number)) {
+                doomed.add(*number)?;
+            }
+            let uppers = self.doom(&mut doomed)?;
+            self.repair(&roots, &doomed)?;
+            // Nothing leads to the doomed any more.
+            drop(mending);
+            self.release(&uppers, &doomed, &roots)?;
+            self.dissolve(&roots)?;
+        }
+        space::record(self.index, &self.free);
+        Ok(())
+    }
+
+    fn repair(&mut self, roots: &[(Vec<u8>, Entry)], doomed: &Numbers) -> Result<()> {
+        let by_graph: HashMap<u32, Root> =
+            roots.iter().filter_map(|(_, entry)| Some((entry.root?.graph, entry.root?))).collect();
+        let raised: HashSet<u32> = self.uppers.iter().map(|upper| upper.down).collect();
+        let used = self.uppers.bytes() + doomed.bytes() * 3 + size_of_val(&self.dead[..]);
+        let memory = memory::limit().saturating_sub(used);
+        let mut repair = Repair::new(self, &by_graph, &raised, doomed, memory)?;
+        repair.parents()?;
+        repair.edges()?;
+        repair.ways(&self.alive)
+    }
+
+    /// Nodes that stay even if they are dead: where graphs are entered.
+    fn retained(&self, roots: &[(Vec<u8>, Entry)]) -> HashSet<u32> {
+        let roots = roots.iter().filter_map(|(_, entry)| entry.root);
+        roots.flat_map(|root| [root.origin, self.uppers.base(root.entry)]).collect()
+    }
+
+    /// Adds the blocks above level 0 of doomed nodes to them; returns those blocks.
+    fn doom(&self, doomed: &mut Numbers) -> Result<Vec<Upper>> {
+        let theirs = |upper: &&Upper| doomed.has(self.uppers.base(upper.number));
+        let uppers: Vec<Upper> = self.uppers.iter().filter(theirs).copied().collect();
+        uppers.iter().try_for_each(|upper| doomed.add(upper.number))?;
+        Ok(uppers)
+    }
+}

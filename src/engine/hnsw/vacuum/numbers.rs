@@ -1,0 +1,62 @@
+//! Sets of blocks.
+
+use conifer_pure::Result;
+use conifer_pure::allocation::Reserve;
+
+/// A set of numbers below a bound, a bit each.
+#[derive(Default)]
+pub struct Numbers(Vec<u64>);
+
+impl Numbers {
+    /// An empty one with room for all numbers below a bound.
+    ///
+    /// # Errors
+    /// `53200` if there is no memory.
+    pub fn below(bound: u32) -> Result<Self> {
+        let mut new = Self::default();
+        new.reach(bound)?;
+        Ok(new)
+    }
+
+    fn reach(&mut self, bound: u32) -> Result<()> {
+        let words = (bound as usize).div_ceil(64);
+        if words > self.0.len() {
+            self.0.room_for(words - self.0.len())?;
+            self.0.resize(words, 0);
+        }
+        Ok(())
+    }
+
+    pub fn has(&self, number: u32) -> bool {
+        self.0.get(number as usize / 64).is_some_and(|word| word >> (number % 64) & 1 != 0)
+    }
+
+    /// Adds one.
+    ///
+    /// # Errors
+    /// `53200` if there is no memory.
+    pub fn add(&mut self, number: u32) -> Result<()> {
+        self.reach(number + 1)?;
+        self.0[number as usize / 64] |= 1 << (number % 64);
+        Ok(())
+    }
+
+    /// All of them, ascending.
+    pub fn all(&self) -> impl Iterator<Item = u32> {
+        (0u32..).zip(&self.0).flat_map(|(at, word)| {
+            (0..64).filter(move |bit| word >> bit & 1 != 0).map(move |bit| at * 64 + bit)
+        })
+    }
+
+    /// The same, of a set that nobody else needs.
+    pub fn into_all(self) -> impl Iterator<Item = u32> {
+        (0u32..).zip(self.0).flat_map(|(at, word)| {
+            (0..64).filter(move |bit| word >> bit & 1 != 0).map(move |bit| at * 64 + bit)
+        })
+    }
+
+    /// Bytes it takes.
+    pub fn bytes(&self) -> usize {
+        size_of_val(&self.0[..])
+    }
+}

@@ -1,0 +1,77 @@
+//! The fourth step: what nothing leads to is freed.
+
+use super::super::log::Held;
+use super::super::roots;
+use super::numbers::Numbers;
+use super::uppers::Upper;
+use super::{Vacuum, pause};
+use conifer_pure::Result;
+use conifer_pure::block::{BlockMut, BlockRef, State};
+use conifer_pure::index::{Entry, Key, MANY};
+use std::collections::HashMap;
+
+impl Vacuum {
+    /// Frees the doomed.
+    pub(super) fn release(
+        &mut self,
+        uppers: &[Upper],
+        doomed: &Numbers,
+        roots: &[(Vec<u8>, Entry)],
+    ) -> Result<()> {
+        let layout = &self.layout();
+        for upper in uppers {
+            pause();
+            let mut change = Held::lock_by(self.index, layout, self.ring, &[upper.number])?.change();
+            let bytes = change.block(upper.number)?;
+            let header = *BlockRef::new(layout, bytes)?.header();
+            let node = matches!(header.state, State::Live | State::Dead);
+            if node && header.level > 0 && header.version == upper.version {
+                BlockMut::new(layout, bytes)?.set_state(State::Free);
+                change.finish()?;
+                self.free.add(layout.place(upper.number)?.page)?;
+            }
+        }
+        let mut freed: HashMap<u32, u32> = HashMap::new();
+        let mut dead: Vec<u32> =
+            self.dead.iter().map(|(number, _)| *number).filter(|number| doomed.has(*number)).collect();
+        dead.sort_unstable();
+        dead.dedup();
+        let page_of = |number: &u32| *number / layout.per_page() as u32;
+        for some in dead.chunk_by(|a, b| page_of(a) == page_of(b)) {
+            pause();
+            let mut change = Held::lock_by(self.index, layout, self.ring, some)?.change();
+            for number in some {
+                let bytes = change.block(*number)?;
+                let header = *BlockRef::new(layout, bytes)?.header();
+                if header.state == State::Dead {
+                    BlockMut::new(layout, bytes)?.set_state(State::Free);
+                    *freed.entry(header.graph).or_default() += 1;
+                }
+            }
+            change.finish()?;
+            some.first().map(page_of).map_or(Ok(()), |page| self.free.add(page))?;
+        }
+        for (key, entry) in roots.iter().filter(|(_, entry)| entry.nodes != MANY) {
+            let Some(count) = entry.root.and_then(|root| freed.get(&root.graph)) else { continue };
+            self.uncount(&Key::from(key.clone()), entry, *count)?;
+        }
+        Ok(())
+    }
+
+    /// Says that a graph has fewer nodes.
+    fn uncount(&self, key: &Key, entry: &Entry, count: u32) -> Result<()> {
+        let layout = self.layout();
+        let Some((page, at, now)) = roots::locked(self.index, &self.known, key)? else { return Ok(()) };
+        let same = now.root.map(|root| root.graph) == entry.root.map(|root| root.graph);
+        if same && now.nodes != MANY {
+            let mut change = Held::lock(self.index, &layout, &[])?.change();
+            roots::set(
+                change.root(page),
+                at,
+                &Entry { nodes: now.nodes.saturating_sub(count).max(1), ..now },
+            );
+            change.finish()?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,267 @@
+//! The third step: nodes get parents and edges that will stay.
+
+use super::super::blocks::Blocks;
+use super::super::buffer::{Index, Ring};
+use super::super::known::META;
+use super::super::log::{Held, MOST};
+use super::super::scan::SMALL;
+use super::super::upper;
+use super::numbers::Numbers;
+use super::{Vacuum, pause};
+use conifer_pure::Result;
+use conifer_pure::allocation::Reserve;
+use conifer_pure::block::{BlockRef, Layout, NONE, Root, State, corrupted};
+use conifer_pure::graph::Params;
+use conifer_pure::insert::{Inserter, Verdict};
+use conifer_pure::mend::{Adoption, Astray, Cache, Mender};
+use conifer_pure::search::Pages;
+use std::collections::{HashMap, HashSet};
+
+/// What is to be repaired, and the memory for it.
+pub struct Repair<'a> {
+    index: Index,
+    layout: Layout,
+    params: Params,
+    ring: Ring,
+    roots: &'a HashMap<u32, Root>,
+    /// Nodes that had a block on level 1 when this vacuum began.
+    raised: &'a HashSet<u32>,
+    doomed: &'a Numbers,
+    adoption: Adoption,
+    blocks: Cache<Blocks>,
+    holes: Holes,
+    /// Nodes of level 0 that have lost their parent, a lane or a lane to them.
+    lost: Numbers,
+}
+
+/// Blocks with lanes to doomed ones. Those that have lost the same neighbour lie near each other: as long as there are
+/// few, they are taken in that order.
+struct Holes {
+    all: Numbers,
+    /// The doomed neighbour, and the block; empty once there are too many.
+    near: Vec<(u32, u32)>,
+    most: usize,
+}
+
+impl Holes {
+    fn add(&mut self, doomed: u32, number: u32) -> Result<()> {
+        self.all.add(number)?;
+        if self.near.len() < self.most {
+            self.near.room_for(1)?;
+            self.near.push((doomed, number));
+        } else {
+            (self.near, self.most) = (vec![], 0);
+        }
+        Ok(())
+    }
+
+    /// All of them, in the order they should be taken.
+    fn in_order(self) -> Box<dyn Iterator<Item = u32>> {
+        let Self { all, mut near, most } = self;
+        if most == 0 {
+            return Box::new(all.into_all());
+        }
+        near.sort_unstable();
+        Box::new(near.into_iter().map(|(_, number)| number))
+    }
+}
+
+impl<'a> Repair<'a> {
+    /// Starts, with so many bytes for what need not be there at all.
+    pub(super) fn new(
+        vacuum: &Vacuum,
+        roots: &'a HashMap<u32, Root>,
+        raised: &'a HashSet<u32>,
+        doomed: &'a Numbers,
+        memory: usize,
+    ) -> Result<Self> {
+        let (index, layout, ring) = (vacuum.index, vacuum.layout(), vacuum.ring);
+        let bound = layout.bound(index.pages());
+        let blocks = Blocks::new(index, layout).through(ring);
+        let most = (memory / 4 / size_of::<(u32, u32)>()).max(1);
+        Ok(Self {
+            index,
+            layout,
+            params: vacuum.known.meta.params(),
+            ring,
+            roots,
+            raised,
+            doomed,
+            adoption: Adoption::new(layout),
+            blocks: Cache::new(blocks, &layout, memory / 2)?,
+            holes: Holes { all: Numbers::below(bound)?, near: vec![], most },
+            lost: Numbers::below(bound)?,
+        })
+    }
+
+    /// Gives the nodes whose parent goes another one, and notes what else is to be done.
+    pub(super) fn parents(&mut self) -> Result<()> {
+        let (mut page, end) = (META + 1, self.index.pages());
+        let mut orphaned = vec![];
+        while page < end {
+            pause();
+            page += self.look(page, &mut orphaned)?;
+            for number in orphaned.drain(..) {
+                if !self.adopt(number)? {
+                    return Err(corrupted(format_args!("block {number} has no way to the origin")));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at the nodes of a page. Returns on how many pages their blocks are.
+    fn look(&mut self, page: u32, orphaned: &mut Vec<u32>) -> Result<u32> {
+        let Self { blocks, layout, doomed, holes, lost, .. } = self;
+        blocks.pages().on_page(page, |number, bytes| {
+            let block = BlockRef::new(layout, bytes)?;
+            let header = block.header();
+            if !matches!(header.state, State::Live | State::Dead) {
+                return Ok(());
+            }
+            let neighbours = block.neighbours().map(|(_, other)| other);
+            if doomed.has(number) {
+                if header.level == 0 {
+                    let mut left = neighbours.filter(|other| !doomed.has(*other));
+                    return left.try_for_each(|other| lost.add(other));
+                }
+                return Ok(());
+            }
+            if header.level == 0 && header.down != NONE && doomed.has(header.down) {
+                orphaned.push(number);
+                lost.add(number)?;
+            }
+            if let Some(gone) = neighbours.filter(|other| doomed.has(*other)).min() {
+                holes.add(gone, number)?;
+                if header.level == 0 {
+                    lost.add(number)?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Gives lanes that lead to nodes that go other edges.
+    pub(super) fn edges(&mut self) -> Result<()> {
+        let doomed = self.doomed;
+        let doomed = |number: u32| doomed.has(number);
+        let mut mender = Mender::new(self.layout, &self.params);
+        let none = Holes { all: Numbers::default(), near: vec![], most: 1 };
+        for number in std::mem::replace(&mut self.holes, none).in_order() {
+            pause();
+            if let Some(root) = self.root(number)?
+                && mender.find(&mut self.blocks, root, number, &doomed)?
+            {
+                let mut change = Held::lock_by(self.index, &self.layout, self.ring, &[number])?.change();
+                if mender.rewrite(change.block(number)?, &doomed)? {
+                    self.blocks.renew(number, change.block(number)?);
+                    change.finish()?;
+                    self.link(&mut mender)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The root of a block's graph.
+    fn root(&mut self, number: u32) -> Result<Option<Root>> {
+        let layout = &self.layout;
+        let graph = self
+            .blocks
+            .read(number, |bytes| -> Result<u32> { Ok(BlockRef::new(layout, bytes)?.header().graph) })??;
+        Ok(self.roots.get(&graph).copied())
+    }
+
+    /// Sees to it that searches still come to the nodes that have lost something. `alive`: living nodes of each graph.
+    pub(super) fn ways(&mut self, alive: &HashMap<u32, u64>) -> Result<()> {
+        let mut astray = Astray::new(self.layout);
+        let mut inserter = Inserter::new(self.layout, &self.params);
+        for number in std::mem::take(&mut self.lost).into_all() {
+            pause();
+            let Some(root) = self.root(number)? else { continue };
+            // All nodes of a small graph are looked at anyway.
+            if alive.get(&root.graph).is_none_or(|count| *count <= u64::from(SMALL)) {
+                continue;
+            }
+            let mut is_astray = astray.is(&mut self.blocks, root, number)?;
+            if is_astray && root.level > 0 && !self.raised.contains(&number) {
+                inserter.start_stored(astray.vector());
+                upper::raise(self.index, &self.layout, &mut inserter, &mut self.blocks, root, number)?;
+                // Its edges lead back to it.
+                self.blocks.clear();
+                is_astray = astray.is(&mut self.blocks, root, number)?;
+            }
+            if is_astray {
+                self.hang(number, astray.ends())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a node another parent, one of those, if one of them can be it.
+    fn hang(&mut self, number: u32, ends: &[(f32, u32)]) -> Result<()> {
+        let doomed = self.doomed;
+        let Self { adoption, layout, blocks, .. } = self;
+        let old = blocks.pages().read(number, |bytes| adoption.start_again(number, bytes, ends))??;
+        // Three blocks are changed at once.
+        let Some(old) = old.filter(|_| 3 * layout.unit_pages() <= MOST) else { return Ok(()) };
+        while let Some(parent) = adoption.next(blocks.pages(), &|number| doomed.has(number))? {
+            let held = Held::lock_by(self.index, layout, self.ring, &[number, parent.to.number, old])?;
+            if !adoption.is_there(held.block(number)?)? {
+                return Ok(());
+            }
+            if let Verdict::Change(edge) = adoption.adopt(held.block(parent.to.number)?, &parent)? {
+                let mut change = held.change();
+                adoption.apply(&edge, change.block(parent.to.number)?)?;
+                adoption.settle(&parent, change.block(number)?)?;
+                adoption.let_go(change.block(old)?)?;
+                change.finish()?;
+                [number, parent.to.number, old].into_iter().for_each(|number| blocks.forget(number));
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the new edges of a mended block edges back.
+    fn link(&mut self, mender: &mut Mender) -> Result<()> {
+        let doomed = self.doomed;
+        for edge in mender.edges().to_vec() {
+            pause();
+            let held = Held::lock_by(self.index, &self.layout, self.ring, &[edge.to.number])?;
+            let verdict = mender.link(held.block(edge.to.number)?, &edge, &|number| doomed.has(number))?;
+            if let Verdict::Change(new) = verdict {
+                let mut change = held.change();
+                mender.apply(&new, change.block(edge.to.number)?)?;
+                self.blocks.renew(edge.to.number, change.block(edge.to.number)?);
+                change.finish()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds a parent for a node whose parent goes. False if nobody can be it.
+    fn adopt(&mut self, number: u32) -> Result<bool> {
+        let doomed = self.doomed;
+        let doomed = |number: u32| doomed.has(number);
+        let Self { adoption, layout, blocks, .. } = self;
+        let blocks = blocks.pages();
+        if !blocks.read(number, |bytes| adoption.start(number, bytes, &doomed))?? {
+            return Ok(true);
+        }
+        while let Some(parent) = adoption.next(blocks, &doomed)? {
+            let held = Held::lock_by(self.index, layout, self.ring, &[number, parent.to.number])?;
+            if !adoption.is_there(held.block(number)?)? {
+                return Ok(true);
+            }
+            if let Verdict::Change(edge) = adoption.adopt(held.block(parent.to.number)?, &parent)? {
+                let mut change = held.change();
+                adoption.apply(&edge, change.block(parent.to.number)?)?;
+                adoption.settle(&parent, change.block(number)?)?;
+                change.finish()?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
