@@ -7,22 +7,29 @@ mod engine;
 mod pinecone;
 mod raise;
 
+use raise::OrRaise;
+
 ::pgrx::pg_module_magic!(name = c"conifer", version = c"0.1.0");
 
 /// The server calls this when it loads the library.
 #[pgrx::pg_guard]
 #[allow(unsafe_code)] // a name that the server looks for
 pub extern "C-unwind" fn _PG_init() {
+    // More than the stack grows by, as the system ends a process whose stack cannot grow.
+    conifer_pure::allocation::headroom(2 * STACK).or_raise();
     touch_stack();
     engine::hnsw::init();
     pinecone::init();
 }
 
+/// Bytes of the stack that statements need below where the library is loaded.
+const STACK: usize = 1 << 18;
+
 /// Has the stack mapped as far as statements need it: where memory is short later, it could not grow, which ends a process
 /// without a word.
 #[inline(never)]
 fn touch_stack() {
-    std::hint::black_box([0u8; 1 << 18].as_mut_slice());
+    std::hint::black_box([0u8; STACK].as_mut_slice());
 }
 
 // The SQL is written by hand, in two parts that can be installed apart: the engine knows nothing of

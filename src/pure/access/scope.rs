@@ -65,21 +65,20 @@ pub fn parse(json: &str) -> Result<BTreeMap<String, BTreeSet<String>>> {
         invalid("namespaces must be an object of arrays of strings".into())
             .hint("Write {\"index\": [\"namespace\", ...]}.")
     })?;
-    let mut count = 0;
+    let count: usize = lists.values().map(Vec::len).sum();
+    if count > MAX_NAMESPACES {
+        return Err(invalid(format!(
+            "{count} namespaces are more than the {MAX_NAMESPACES} that a key can be limited to"
+        )));
+    }
     let mut all = BTreeMap::new();
     for (index, list) in lists {
         if list.is_empty() {
             return Err(invalid(format!("namespaces of index {} must not be empty", quoted(&index))));
         }
-        count += list.len();
         let names: Result<BTreeSet<String>> =
             list.iter().map(|name| Ok(namespace::canonical(name)?.to_owned())).collect();
         all.insert(index, names?);
-    }
-    if count > MAX_NAMESPACES {
-        return Err(invalid(format!(
-            "{count} namespaces are more than the {MAX_NAMESPACES} that a key can be limited to"
-        )));
     }
     Ok(all)
 }
