@@ -63,6 +63,8 @@ pub mod state {
     pub const INVALID_AUTHORIZATION: &str = "28000";
     /// `invalid_password`: a key that is none
     pub const INVALID_PASSWORD: &str = "28P01";
+    /// `serialization_failure`
+    pub const SERIALIZATION_FAILURE: &str = "40001";
     /// `foreign_key_violation`: a project is deleted that indexes belong to
     pub const FOREIGN_KEY_VIOLATION: &str = "23503";
     /// `undefined_object`: a project, a key or a role that does not exist

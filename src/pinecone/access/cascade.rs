@@ -3,19 +3,33 @@
 
 use super::elevate::as_owner;
 use super::follow::values;
+use super::roles;
 use crate::pinecone::registry::DEFAULT_PROJECT;
-use crate::pinecone::server::statement::{Mode, Param, run};
+use crate::pinecone::server::statement::{Mode, Param, run, run_now};
 use crate::raise::raise;
 use conifer_pure::Fault;
 use conifer_pure::fault::quoted;
-use conifer_pure::fault::state::{FOREIGN_KEY_VIOLATION, OBJECT_NOT_IN_PREREQUISITE_STATE};
+use conifer_pure::fault::state::{
+    FOREIGN_KEY_VIOLATION, OBJECT_NOT_IN_PREREQUISITE_STATE, SERIALIZATION_FAILURE,
+};
 use pgrx::prelude::*;
 
-/// Runs statements on what belongs to a row, which its number stands for.
-fn each(number: &str, statements: &[&str]) {
-    for sql in statements {
-        as_owner(|| run(Mode::Write, sql, &[Param::text(number)], |_| ()));
+/// Deletes from a table the rows that meet a condition on the number of their parent.
+///
+/// # Errors
+/// Raises 40001 if a transaction with an old snapshot cannot see all of them.
+fn delete(table: &str, condition: &str, number: &str) {
+    let sql = format!("DELETE FROM pc_auth.{table} WHERE {condition}");
+    as_owner(|| run(Mode::Write, &sql, &[Param::text(number)], |_| ()));
+    if any(table, condition, number) {
+        raise(Fault::new(SERIALIZATION_FAILURE, "could not serialize access due to concurrent update"));
     }
+}
+
+/// Whether there are such rows.
+fn any(table: &str, condition: &str, number: &str) -> bool {
+    let sql = format!("SELECT FROM pc_auth.{table} WHERE {condition} LIMIT 1");
+    as_owner(|| run_now(&sql, &[Param::text(number)], |rows| rows.count > 0))
 }
 
 /// A project takes its keys, groups and members along. Indexes hold it.
@@ -23,45 +37,44 @@ fn each(number: &str, statements: &[&str]) {
 fn cascade_project(fcinfo: pg_sys::FunctionCallInfo) {
     let indexes = "SELECT FROM pc.index_reg WHERE project_id OPERATOR(pg_catalog.=) $1::pg_catalog.uuid";
     for project in values(fcinfo, "project_id") {
-        if as_owner(|| run(Mode::Write, indexes, &[Param::text(&*project)], |rows| rows.count)) > 0 {
+        roles::enter();
+        if as_owner(|| run_now(indexes, &[Param::text(&*project)], |rows| rows.count)) > 0 {
             raise(
                 Fault::new(FOREIGN_KEY_VIOLATION, format!("project {} still has indexes", quoted(&project)))
                     .hint("Delete them with pc_delete_index."),
             );
         }
-        each(
-            &project,
-            &[
-                "DELETE FROM pc_auth.api_key WHERE project_id OPERATOR(pg_catalog.=) $1::pg_catalog.uuid",
-                "DELETE FROM pc_auth.member WHERE project_id OPERATOR(pg_catalog.=) $1::pg_catalog.uuid",
-                "DELETE FROM pc_auth.group_role WHERE project_id OPERATOR(pg_catalog.=) $1::pg_catalog.uuid",
-                // Without a project it would be a role on the default one.
-                "UPDATE pc_auth.organisation SET default_role = NULL, default_project = NULL \
-                  WHERE default_project OPERATOR(pg_catalog.=) $1::pg_catalog.uuid",
-            ],
-        );
+        for table in ["api_key", "member", "group_role"] {
+            delete(table, "project_id OPERATOR(pg_catalog.=) $1::pg_catalog.uuid", &project);
+        }
+        // Without a project it would be a role on the default one.
+        let sql = "UPDATE pc_auth.organisation SET default_role = NULL, default_project = NULL \
+                    WHERE default_project OPERATOR(pg_catalog.=) $1::pg_catalog.uuid";
+        as_owner(|| run(Mode::Write, sql, &[Param::text(&*project)], |_| ()));
     }
 }
 
 /// A key takes its scope along.
 #[pg_extern(sql = false)]
 fn cascade_key(fcinfo: pg_sys::FunctionCallInfo) {
+    roles::enter();
     for key in values(fcinfo, "key_id") {
-        each(&key, &["DELETE FROM pc_auth.key_scope WHERE key_id OPERATOR(pg_catalog.=) $1"]);
+        delete("key_scope", "key_id OPERATOR(pg_catalog.=) $1", &key);
     }
 }
 
 /// An index takes its groups along, and is out of the scope of all keys.
 #[pg_extern(sql = false)]
 fn cascade_index(fcinfo: pg_sys::FunctionCallInfo) {
+    let condition = "index_id OPERATOR(pg_catalog.=) $1::pg_catalog.int4";
     for index in values(fcinfo, "index_id") {
-        each(
-            &index,
-            &[
-                "DELETE FROM pc_auth.key_scope WHERE index_id OPERATOR(pg_catalog.=) $1::pg_catalog.int4",
-                "DELETE FROM pc_auth.group_role WHERE index_id OPERATOR(pg_catalog.=) $1::pg_catalog.int4",
-            ],
-        );
+        for table in ["key_scope", "group_role"] {
+            if any(table, condition, &index) {
+                // A key that is being rotated may be about to take the scope over.
+                roles::enter();
+                delete(table, condition, &index);
+            }
+        }
     }
 }
 

@@ -55,12 +55,12 @@ pub fn values(fcinfo: pg_sys::FunctionCallInfo, column: &str) -> Vec<String> {
     }
 }
 
-/// As [`values`], in turn if the row is a new one.
+/// As [`values`], in turn if a row comes or goes.
 fn in_turn(fcinfo: pg_sys::FunctionCallInfo, column: &str) -> Vec<String> {
     let texts = values(fcinfo, column);
     // SAFETY: `values` has found that this is a trigger's call.
     let event = unsafe { (*(*fcinfo).context.cast::<pg_sys::TriggerData>()).tg_event };
-    if event & pg_sys::TRIGGER_EVENT_OPMASK == pg_sys::TRIGGER_EVENT_INSERT {
+    if event & pg_sys::TRIGGER_EVENT_OPMASK != pg_sys::TRIGGER_EVENT_UPDATE {
         roles::enter();
     }
     texts
@@ -76,6 +76,7 @@ fn follow_key(fcinfo: pg_sys::FunctionCallInfo) {
 
 #[pg_extern(sql = false)]
 fn follow_scope(fcinfo: pg_sys::FunctionCallInfo) {
+    roles::enter();
     for key in in_turn(fcinfo, "key_id").iter().filter(|key| is_role(key)) {
         roles::sync_key(key, Groups::Find);
     }

@@ -49,16 +49,15 @@ fn pc_grant_role(member: Option<&CStr>, role: Option<&str>, project: Option<&str
     }
     match (Role::from_name(&role), on) {
         (Ok(Role::Project(role)), Some(project)) => {
-            parents::require(project, &[]);
+            roles::enter();
+            parents::require_project(project);
             roles::prepare(project, None, role.levels().data);
         }
         (Ok(Role::Org(OrgRole::Owner)), _) => {
-            // A project that is being deleted is waited for here, one that is being made by `enter`.
-            roles::projects().into_iter().for_each(|project| drop(parents::hold_project(project)));
             roles::enter();
             roles::projects().into_iter().for_each(|project| roles::prepare(project, None, Level::ReadWrite));
         }
-        _ => {}
+        _ => roles::enter(),
     }
     let sql = "INSERT INTO pc_auth.member (member, role, project_id, granted_by) VALUES ($1, $2, $3, session_user) \
                ON CONFLICT (member, role, project_id) DO UPDATE \
@@ -79,6 +78,7 @@ fn pc_grant_role(member: Option<&CStr>, role: Option<&str>, project: Option<&str
 #[pg_extern(sql = false)]
 fn pc_revoke_role(member: Option<&CStr>, role: Option<&str>, project: Option<&str>) {
     let (_, member, role, on) = judge("revoke_role", member, role, project);
+    roles::enter();
     let sql = "DELETE FROM pc_auth.member WHERE member OPERATOR(pg_catalog.=) $1 AND role OPERATOR(pg_catalog.=) $2 \
                   AND project_id IS NOT DISTINCT FROM $3";
     let params = [Param::name(&member), Param::text(&*role), project_param(on)];
@@ -105,7 +105,8 @@ fn pc_list_members(project: Option<&str>, fcinfo: pg_sys::FunctionCallInfo) {
 fn pc_set_default_role(role: Option<&str>, project: Option<&str>) {
     let who = principal_in(project);
     allow(&who, "set_default_role", role.unwrap_or_default(), who.admin.organisation);
-    parents::require(Uuid::from_bytes(who.project), &[]);
+    roles::enter();
+    parents::require_project(Uuid::from_bytes(who.project));
     match role.map(|role| Role::from_name(role).or_raise()) {
         Some(Role::Project(role)) => roles::prepare(Uuid::from_bytes(who.project), None, role.levels().data),
         None | Some(Role::Org(OrgRole::Member)) => {}

@@ -2,6 +2,9 @@
 //!
 //! The tables have no foreign keys (sql/access.sql says why), so whoever writes a row in a function locks what it belongs to:
 //! it stays until the transaction ends. What triggers find missing is yet to come, or gone, and raises nothing.
+//!
+//! Nobody is to wait for another who waits for them. Whoever needs a turn (`roles::enter`) takes it before rows of projects,
+//! keys and members, but after rows of indexes, whose deletion takes it last. A revocation takes none.
 
 use super::elevate::as_owner;
 use crate::pinecone::server::statement::{Mode, Param, run};
@@ -22,15 +25,22 @@ pub fn hold_index(index: i32) -> bool {
     as_owner(|| run(Mode::Write, sql, &[Param::int(index)], |rows| rows.count > 0))
 }
 
-/// Holds a project and some of its indexes.
+/// Holds a project.
 ///
 /// # Errors
-/// Raises 42704 or 42P01 for one that somebody has deleted meanwhile.
-pub fn require(project: Uuid, indexes: &[i32]) {
+/// Raises 42704 if somebody has deleted it meanwhile.
+pub fn require_project(project: Uuid) {
     if !hold_project(project) {
         raise(Fault::new(UNDEFINED_OBJECT, "the project was deleted meanwhile"));
     }
-    if !indexes.iter().all(|index| hold_index(*index)) {
+}
+
+/// Holds an index.
+///
+/// # Errors
+/// Raises 42P01 if somebody has deleted it meanwhile.
+pub fn require_index(index: i32) {
+    if !hold_index(index) {
         raise(Fault::new(UNDEFINED_TABLE, "an index was deleted meanwhile"));
     }
 }

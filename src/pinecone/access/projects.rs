@@ -72,6 +72,7 @@ fn pc_describe_project(name: Option<&str>, fcinfo: pg_sys::FunctionCallInfo) {
 fn pc_delete_project(name: Option<&str>) {
     let name = given(name);
     administer("delete_project", name);
+    roles::enter();
     let sql = "SELECT project_id::pg_catalog.text FROM pc_auth.project WHERE name OPERATOR(pg_catalog.=) $1 FOR UPDATE";
     let project: Option<String> = as_owner(|| {
         run(Mode::Write, sql, &[Param::text(name)], |rows| (rows.count > 0).then(|| rows.get(0, 0)).flatten())

@@ -432,8 +432,7 @@ fn preload() -> String {
     all.split(',').map(|library| quote_literal(library.trim())).collect::<Vec<_>>().join(", ")
 }
 
-/// Makes the groups that somebody will be in, before the row is written that says so. Whoever calls this holds the
-/// project already (`parents.rs`): it does not wait for others while others wait for it.
+/// Makes the groups that somebody will be in, before the row is written that says so.
 pub fn prepare(project: Uuid, indexes: Option<&[i32]>, data: Level) {
     enter();
     if data > Level::None {

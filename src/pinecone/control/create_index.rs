@@ -62,7 +62,7 @@ fn pc_create_index(
                ON CONFLICT (project_id, name) DO NOTHING";
     let id = as_owner(free_number);
     let project = Uuid::from_bytes(who.project);
-    parents::require(project, &[]);
+    parents::require_project(project);
     let home = Home::find().quoted;
     let params = [
         Param::int(id),

@@ -147,7 +147,7 @@ fn scope(who: &Principal, indexes: Option<RawArray>, namespaces: Option<Json>) -
     let find = |name: &str| Index::find(name, who.project, Mode::Write).unwrap_or_else(|| not_found(name)).id;
     let mut all: BTreeMap<i32, Names> = named.iter().map(|name| (find(name), Names::All)).collect();
     all.extend(limited.into_iter().map(|(name, names)| (find(&name), Names::These(names))));
-    parents::require(Uuid::from_bytes(who.project), &all.keys().copied().collect::<Vec<_>>());
+    all.keys().copied().for_each(parents::require_index);
     if all.is_empty() {
         raise(
             Fault::new(INVALID_PARAMETER_VALUE, "indexes must name an index")
@@ -169,7 +169,8 @@ struct New<'a> {
 
 /// Writes a new key.
 fn insert(new: &New<'_>) -> Secret {
-    parents::require(new.project, &[]);
+    roles::enter();
+    parents::require_project(new.project);
     prepare(new.project, new.scope, new.levels.data);
     let secret = Secret::draw();
     let sql = "INSERT INTO pc_auth.api_key (key_id, project_id, name, control_plane, data_plane, scoped, secret_hash, verifier, \

@@ -7,6 +7,7 @@ use super::{New, insert, keeper_of};
 use crate::pinecone::access::audit::{Event, done};
 use crate::pinecone::access::elevate::as_owner;
 use crate::pinecone::access::identity::read_scope;
+use crate::pinecone::access::roles;
 use crate::pinecone::server::result::return_rows;
 use crate::pinecone::server::statement::{Mode, Param, run};
 use crate::raise::raise;
@@ -26,6 +27,7 @@ fn pc_rotate_api_key(key: Option<&str>, overlap: Option<Interval>, fcinfo: pg_sy
     if run(Mode::Write, sql, std::slice::from_ref(&overlap), |rows| rows.get::<bool>(0, 0)) != Some(true) {
         raise(Fault::new(INVALID_PARAMETER_VALUE, "overlap must not be negative"));
     }
+    roles::enter();
     let sql = "UPDATE pc_auth.api_key AS k \
                   SET expires_at = LEAST(k.expires_at, pg_catalog.clock_timestamp() \
                                                        OPERATOR(pg_catalog.+) COALESCE($2, '1 hour'::pg_catalog.interval)) \
