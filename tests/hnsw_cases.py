@@ -203,5 +203,7 @@ DIFFERENT = {
     "(v vector_l2_ops, v vector_ip_ops)": "as above",
     "(id, v)": "as above: what is missing is the operator class of the vector",
     "can_multi_col": "keys",
+    "search_array": "keys",
+    "search_nulls": "keys",
     "FROM pg_settings": "a description that is empty is '' here and null there: the safe interface knows no null",
 }

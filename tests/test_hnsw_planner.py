@@ -61,8 +61,9 @@ CASES = [
     (f"SELECT id FROM items WHERE tenant = 7 ORDER BY v <-> {Q} LIMIT 10", "Index Scan using items_v.*Filter"),
     (f"SELECT id FROM items ORDER BY v <#> {Q} LIMIT 10", "Sort.*Seq Scan on items"),
     (f"SELECT id FROM items WHERE tenant < 7 ORDER BY v <#> {Q} LIMIT 10", "Sort.*Seq Scan on items"),
-    (f"SELECT id FROM items WHERE tenant IN (7, 8) ORDER BY v <#> {Q} LIMIT 10", "Sort.*Seq Scan on items"),
-    (f"SELECT id FROM items WHERE tenant IS NULL ORDER BY v <#> {Q} LIMIT 10", "Sort.*Seq Scan on items"),
+    (f"SELECT id FROM items WHERE tenant IS NOT NULL ORDER BY v <#> {Q} LIMIT 10", "Sort.*Seq Scan on items"),
+    (f"SELECT id FROM items WHERE tenant IN (7, 8) ORDER BY v <#> {Q} LIMIT 10", "Index Scan using items_tenant.*Index Cond"),
+    (f"SELECT id FROM items WHERE tenant IS NULL ORDER BY v <#> {Q} LIMIT 10", "Index Scan using items_tenant.*Index Cond"),
     # joins
     (f"SELECT name FROM items JOIN names USING (id) ORDER BY v <-> {Q} LIMIT 10",
      "Nested Loop.*Index Scan using items_v.*Index Scan using names_pkey"),
