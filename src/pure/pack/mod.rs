@@ -286,6 +286,7 @@ impl<'a> Packer<'a> {
     ) -> Result<(), Failed> {
         let unit = self.layout.unit_pages() * ROOM;
         assert!(out.len().is_multiple_of(unit), "room for whole units");
+        // Asked without a pool, rayon starts one of its own, which stays as long as the process.
         headroom(pool.current_num_threads() * self.scratch_bytes())?;
         let scratch = || Scratch {
             coder: Coder::new(&self.layout),
