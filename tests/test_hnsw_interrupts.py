@@ -237,7 +237,7 @@ def test_build_in_a_file(quiet, session, statement):
         until(lambda: running.is_over() or files.update(other.execute("SELECT name FROM pg_ls_tmpdir()").fetchall()), 60)
         running.thread.join()
     assert running.failure is None and len(files) == 1
-    assert len(notices) == 1 and "more than maintenance_work_mem, in a temporary file" in notices[0]
+    assert len(notices) == 1 and notices[0].startswith("hnsw build needs more than maintenance_work_mem: "), notices
     nothing_left(session, "t_v")
     good(session, "ns = 1")
     assert sorted(scan(session, "t", NEAR, "ns = 1")) == sorted(rows)
@@ -267,8 +267,64 @@ def test_memory_of_a_build(quiet, session, columns):
     session.execute("DROP TABLE long")
 
 
+@pytest.mark.parametrize("method, columns", [("hnsw", "v vector_l2_ops"), ("ivfflat", "v vector_ip_ops"), ("hnsw", "s sparsevec_l2_ops")])
+def test_memory_follows_the_rows(session, method, columns):
+    """A small build has no file; a larger one has as much of it as it needs, and the notice knows how much would do without."""
+    notices = []
+    session.add_notice_handler(lambda diagnostic: notices.append((diagnostic.message_primary, diagnostic.message_hint)))
+    session.execute("DROP TABLE IF EXISTS small; CREATE TABLE small (v vector(64), s sparsevec(50))")
+    session.execute("SET client_min_messages = warning")
+
+    def add(first, last):
+        session.execute(
+            "INSERT INTO small SELECT (SELECT array_agg(sin(i * j)) FROM generate_series(1, 64) j)::vector,"
+            " format('{1:%%s,7:1,9:%%s}/50', i, sin(i))::sparsevec FROM generate_series(%s::int, %s) i",
+            [first, last],
+        )
+
+    def build(memory, limit):
+        notices.clear()
+        session.execute(f"DROP INDEX IF EXISTS small_i; SET maintenance_work_mem = '{memory}MB'; SET temp_file_limit = '{limit}MB'")
+        session.execute("SET client_min_messages = notice")
+        session.execute(f"CREATE INDEX small_i ON small USING {method} ({columns})")
+        session.execute("SET client_min_messages = warning; RESET temp_file_limit")
+        return [notice for notice in notices if "temporary" in notice[0]]
+
+    add(1, 300)
+    assert build(1, 0) == []
+    add(301, 3000)
+    ((text, hint),) = build(1, 1000)
+    file = re.fullmatch(f"{method} build needs more than maintenance_work_mem: (\\d+) MB are in a temporary file", text).group(1)
+    assert 0 < int(file) < 4
+    assert build(1, file) == [(text, hint)]
+    enough = re.fullmatch(r"A maintenance_work_mem of (\d+) MB would hold all of it\.", hint).group(1)
+    assert build(enough, 0) == []
+    assert session.execute("SELECT * FROM hnsw_check('small_i')").fetchall() == []
+    session.execute("DROP TABLE small")
+
+
+def test_parts_of_the_file_are_used_again(session):
+    """The file is as large as one key's graph asks for, not all of them together."""
+    session.execute("SET client_min_messages = warning; CREATE TABLE keys (k int, v vector(64))")
+    session.execute("INSERT INTO keys SELECT i % 6, (SELECT array_agg(sin(i * j)) FROM generate_series(1, 64) j)::vector FROM generate_series(1, 6000) i")
+    sizes = {}
+
+    def size(diagnostic):
+        if found := re.search("temporary file: .* size (\\d+)", diagnostic.message_primary):
+            sizes[len(sizes)] = int(found.group(1))
+
+    session.add_notice_handler(size)
+    session.execute("SET maintenance_work_mem = '1MB'; SET log_temp_files = 0; SET client_min_messages = log")
+    session.execute("CREATE INDEX keys_v ON keys USING hnsw (v vector_l2_ops)")
+    session.execute("CREATE INDEX keys_k ON keys USING hnsw (k, v vector_l2_ops)")
+    session.execute("SET client_min_messages = warning")
+    assert len(sizes) == 2 and sizes[1] < 0.8 * sizes[0], sizes
+    assert session.execute("SELECT * FROM hnsw_check('keys_k')").fetchall() == []
+    session.execute("DROP TABLE keys")
+
+
 def test_no_room_for_the_file(session):
-    session.execute("SET maintenance_work_mem = '1MB'; SET temp_file_limit = '2MB'")
+    session.execute("SET maintenance_work_mem = '1MB'; SET temp_file_limit = '64kB'")
     for statement in (MAKE, MAKE.replace("(v", "(ns, v"), MAKE.replace("(v", "(id, v")):
         with pytest.raises(psycopg.errors.ConfigurationLimitExceeded) as failure:
             session.execute(statement)

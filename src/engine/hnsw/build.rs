@@ -206,13 +206,14 @@ fn write(index: Index, meta: &Meta, rows: Rows) {
             progress::rows(done as i64);
         };
         let mut written = 0;
-        rows.graphs(&params, &pool, &control, report, |graph, memory| {
+        let memory = rows.graphs(&params, &pool, &control, report, |graph, memory| {
             progress::enter(Step::Write);
             progress::rows(written);
             written += graph.tids.len() as i64;
             fresh.graph(graph, memory, &rotation, &pool, &control);
             progress::rows(written);
         });
+        memory.tell(Method::of(index));
     }
     progress::enter(Step::Write);
     fresh.finish();

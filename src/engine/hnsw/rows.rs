@@ -100,6 +100,7 @@ impl Rows {
     pub fn push(&mut self, key: &Key, vector: &[f32], tid: Tid) -> Result<()> {
         self.sizes.add(vector.len());
         self.tids.room_for(1)?;
+        self.memory.row();
         match &mut self.kept {
             Kept::One(folding) => {
                 folding.push_in(vector, &mut self.memory)?;
@@ -125,7 +126,7 @@ impl Rows {
     /// Builds the graph of each key and gives it to `take`, with memory for what is made of it. `report` is called from
     /// time to time, with the rows that a phase is done with, those of keys before included.
     ///
-    /// Raises if the construction is cancelled or fails.
+    /// Returns the memory that was used. Raises if the construction is cancelled or fails.
     pub fn graphs(
         self,
         params: &Params,
@@ -133,7 +134,7 @@ impl Rows {
         control: &Control,
         mut report: impl FnMut(Phase, u64),
         mut take: impl FnMut(Built, &mut dyn Memory),
-    ) {
+    ) -> Spill {
         let Self { tids, kept, sizes, mut memory } = self;
         let built = |key: Key, (arena, members): (Arena, Members), tids: Vec<Tid>, rooms: Rooms| {
             let graph = build_arena_in(&arena, params, pool, control, Some(rooms))?;
@@ -160,7 +161,7 @@ impl Rows {
                 drop(key_of);
                 let tids_of = |rows: &[u32]| collected(rows.iter().map(|row| tids[*row as usize]));
                 let row_bytes = FOR_ROW + FOR_WORD * sizes.words();
-                let together = (memory.limit() / row_bytes).clamp(1, TOGETHER);
+                let together = (memory.left() / row_bytes).clamp(1, TOGETHER);
                 let (mut many, mut few) = (vec![], with_room(keys.len()).or_raise());
                 for (key, number) in keys {
                     let small = groups.rows(number).len() < FEW.min(together);
@@ -234,12 +235,6 @@ impl Rows {
                 }
             }
         }
-        let spilled = memory.spilled();
-        if spilled > 0 {
-            let megabytes = spilled.div_ceil(1 << 20);
-            pgrx::notice!(
-                "hnsw build needs {megabytes} MB more than maintenance_work_mem, in a temporary file"
-            );
-        }
+        memory
     }
 }

@@ -3,29 +3,38 @@
 //!
 //! The file is one of the server's temporary files: it lies in its tablespaces for those, counts for
 //! `temp_file_limit`, and goes away with the transaction. It is written before it is mapped, so that there is room on
-//! disk for all of it.
+//! disk for all of it. What was given back is used again.
 #![allow(unsafe_code)]
 
+use super::method::Method;
 use conifer_pure::Result;
+use conifer_pure::allocation::zeros;
+use conifer_pure::block::Buffer;
 use conifer_pure::fault::{Fault, state};
-use conifer_pure::graph::{Heap, Memory, Region, Room};
+use conifer_pure::graph::{Budget, Loan, Memory, Parts, Region, Room};
 use pgrx::pg_sys;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use std::ops::Range;
 use std::ptr::NonNull;
 
 /// Pieces start at multiples of this in the file: more than any page of memory.
 const ALIGN: usize = 1 << 16;
 /// Bytes that are written at once.
 const ZEROS: usize = 1 << 18;
+/// Bytes that a row takes beside its vector and its edges: where it is in the table and in the graph, what searches
+/// have met, and the order of the pages. Measured: see the design.
+const FOR_ROW: usize = 200;
 
 /// Memory up to a limit, and a file.
 pub struct Spill {
     /// Bytes of the heap.
     limit: usize,
-    /// Those that are left.
-    left: usize,
+    budget: Budget,
     file: Option<pg_sys::File>,
     /// Bytes of the file.
     size: usize,
+    free: Parts,
 }
 
 impl Spill {
@@ -33,27 +42,56 @@ impl Spill {
     pub fn new() -> Self {
         // SAFETY: a variable of this process.
         let limit = unsafe { pg_sys::maintenance_work_mem } as usize * 1024;
-        Self { limit, left: limit, file: None, size: 0 }
+        Self { limit, budget: Budget::new(limit), file: None, size: 0, free: Parts::default() }
     }
 
-    /// `maintenance_work_mem` in bytes.
-    pub fn limit(&self) -> usize {
-        self.limit
+    /// Bytes of the heap for what is made many at a time: what is left, or a part of all that keeps threads busy.
+    pub fn left(&self) -> usize {
+        self.budget.left().max(self.limit / 8)
     }
 
-    /// Bytes of the temporary file, so far.
-    pub fn spilled(&self) -> usize {
-        self.size
+    /// Counts a row, which takes some of the heap in any case.
+    pub fn row(&mut self) {
+        self.budget.spend(FOR_ROW);
     }
 
-    /// Adds zeros to the end of the file; returns its descriptor and where they start.
-    fn extend(&mut self, bytes: usize) -> Result<(i32, usize)> {
-        let start = self.size;
+    /// Says how much more memory would have been of use, if any.
+    pub fn tell(&self, method: Method) {
+        if self.size == 0 {
+            return;
+        }
+        let megabytes = |bytes: usize| bytes.div_ceil(1 << 20);
+        let (method, file) = (method.name(), megabytes(self.size));
+        let text =
+            format!("{method} build needs more than maintenance_work_mem: {file} MB are in a temporary file");
+        let hint =
+            format!("A maintenance_work_mem of {} MB would hold all of it.", megabytes(self.budget.peak()));
+        let report = ErrorReport::new(PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION, text, "");
+        report.set_hint(hint).report(PgLogLevel::NOTICE);
+    }
+
+    /// A part of the file for so many bytes, all zero.
+    fn part(&mut self, bytes: usize) -> Result<Mapped> {
+        let len = bytes.next_multiple_of(ALIGN).max(ALIGN);
+        let written = self.size;
+        let start = self.free.take(len, self.size).map_or(self.size, |part| part.start);
+        let part = start..start + len;
+        self.extend(part.end)?;
+        // SAFETY: the server's function for a file that is open now.
+        let descriptor = self.file.map_or(-1, |file| unsafe { pg_sys::FileGetRawDesc(file) });
+        let loan = self.budget.beyond(part.len());
+        let used = written.saturating_sub(part.start).min(bytes);
+        let mut mapped = Mapped::new(descriptor, part, bytes, self.free.clone(), loan)?;
+        mapped.bytes_mut()[..used].fill(0);
+        Ok(mapped)
+    }
+
+    /// Adds zeros to the end of the file, up to that size.
+    fn extend(&mut self, end: usize) -> Result<()> {
         // SAFETY: the server's functions for temporary files, called by the backend itself; the zeros are there.
         unsafe {
             let file = *self.file.get_or_insert_with(|| pg_sys::OpenTemporaryFile(false));
-            let zeros = vec![0u8; ZEROS];
-            let end = start + bytes.next_multiple_of(ALIGN);
+            let zeros = zeros(ZEROS)?;
             while self.size < end {
                 pgrx::check_for_interrupts!();
                 let some = ZEROS.min(end - self.size);
@@ -70,7 +108,7 @@ impl Spill {
                 }
                 self.size += some;
             }
-            Ok((pg_sys::FileGetRawDesc(file), start))
+            Ok(())
         }
     }
 }
@@ -87,12 +125,10 @@ impl Drop for Spill {
 
 impl Memory for Spill {
     fn room(&mut self, bytes: usize) -> Result<Room> {
-        if bytes <= self.left {
-            self.left -= bytes;
-            return Heap.room(bytes);
+        if let Some(loan) = self.budget.within(bytes) {
+            return Ok(Room::Heap(Buffer::new(bytes)?, Some(loan)));
         }
-        let (descriptor, start) = self.extend(bytes)?;
-        Ok(Room::Region(Box::new(Mapped::new(descriptor, start, bytes)?)))
+        Ok(Room::Region(Box::new(self.part(bytes)?)))
     }
 }
 
@@ -101,6 +137,9 @@ impl Memory for Spill {
 struct Mapped {
     start: NonNull<u8>,
     len: usize,
+    part: Range<usize>,
+    free: Parts,
+    _loan: Loan,
 }
 
 // SAFETY: plain memory that nobody else knows.
@@ -109,7 +148,8 @@ unsafe impl Send for Mapped {}
 unsafe impl Sync for Mapped {}
 
 impl Mapped {
-    fn new(descriptor: i32, start: usize, len: usize) -> Result<Self> {
+    /// The first `len` bytes of a part, which goes to `free` afterwards.
+    fn new(descriptor: i32, part: Range<usize>, len: usize, free: Parts, loan: Loan) -> Result<Self> {
         // SAFETY: maps a part of a file that was written, which nobody truncates; what comes back is checked.
         let mapped = unsafe {
             let access = libc::PROT_READ | libc::PROT_WRITE;
@@ -119,12 +159,12 @@ impl Mapped {
                 access,
                 libc::MAP_SHARED,
                 descriptor,
-                start as libc::off_t,
+                part.start as libc::off_t,
             )
         };
         NonNull::new(mapped.cast())
             .filter(|_| mapped != libc::MAP_FAILED)
-            .map(|start| Self { start, len })
+            .map(|start| Self { start, len, part, free, _loan: loan })
             .ok_or_else(|| {
                 let error = std::io::Error::last_os_error();
                 Fault::new(state::INSUFFICIENT_RESOURCES, format!("could not map a temporary file: {error}"))
@@ -148,5 +188,6 @@ impl Drop for Mapped {
     fn drop(&mut self) {
         // SAFETY: mapped in `new`, and nobody uses it any more.
         unsafe { libc::munmap(self.start.as_ptr().cast(), self.len.max(1)) };
+        self.free.add(self.part.clone());
     }
 }

@@ -1,5 +1,6 @@
 //! Where a construction keeps vectors and edges: in the heap, or wherever its owner has more room.
 
+use super::budget::Loan;
 use crate::block::Buffer;
 use crate::fault::Result;
 use crate::own::{cells, u32s, u32s_mut};
@@ -16,8 +17,8 @@ pub trait Region: Send + Sync + std::fmt::Debug {
 /// Zeros, on cache lines of their own. What was not written to need not exist.
 #[derive(Debug)]
 pub enum Room {
-    /// In the heap.
-    Heap(Buffer),
+    /// In the heap, on loan if someone counts.
+    Heap(Buffer, Option<Loan>),
     /// Somewhere else.
     Region(Box<dyn Region>),
 }
@@ -27,7 +28,7 @@ impl Room {
     #[inline]
     pub fn bytes(&self) -> &[u8] {
         match self {
-            Self::Heap(buffer) => buffer.bytes(),
+            Self::Heap(buffer, _) => buffer.bytes(),
             Self::Region(region) => region.bytes(),
         }
     }
@@ -36,7 +37,7 @@ impl Room {
     #[inline]
     pub fn bytes_mut(&mut self) -> &mut [u8] {
         match self {
-            Self::Heap(buffer) => buffer.bytes_mut(),
+            Self::Heap(buffer, _) => buffer.bytes_mut(),
             Self::Region(region) => region.bytes_mut(),
         }
     }
@@ -57,7 +58,7 @@ pub struct Heap;
 
 impl Memory for Heap {
     fn room(&mut self, bytes: usize) -> Result<Room> {
-        Buffer::new(bytes).map(Room::Heap)
+        Ok(Room::Heap(Buffer::new(bytes)?, None))
     }
 }
 

@@ -6,7 +6,8 @@
 //! - `links`: the lists while they grow. `beam`: the search. `prune`: the choice of edges.
 //! - `build`: the order of events. `fill`: edges for lanes that are still free. `repair`: nobody unreachable.
 //! - `result`: the graph as flat arrays. `order`: its nodes numbered page by page.
-//! - `control`: progress and cancelling. `memory`: where vectors and edges are kept.
+//! - `control`: progress and cancelling. `memory`: where vectors and edges are kept, `budget`: how much of it, `pieces`: how it
+//!   grows, `parts`: what is used again.
 //!
 //! # How
 //!
@@ -23,6 +24,7 @@
 //! `benches/graph.rs` measures what each ingredient brings.
 
 mod beam;
+mod budget;
 mod build;
 mod control;
 mod duplicates;
@@ -32,6 +34,8 @@ mod groups;
 mod links;
 mod memory;
 mod order;
+mod parts;
+mod pieces;
 pub(crate) mod prune;
 mod repair;
 mod result;
@@ -43,6 +47,7 @@ mod varied;
 
 pub use crate::metric::Metric;
 pub use beam::{Beam, Candidate, Effort};
+pub use budget::{Budget, Loan};
 pub(crate) use build::guarded;
 pub use build::{Rooms, build, build_arena, build_arena_in};
 pub use control::{Control, Phase, Stopped};
@@ -50,6 +55,7 @@ pub use duplicates::{Folding, Members};
 pub use groups::Groups;
 pub use links::NONE;
 pub use memory::{Heap, Memory, Region, Room, Words};
+pub use parts::Parts;
 pub use result::Graph;
 pub use rows::{Arena, Rows, Space};
 pub use shadow::Shadow;

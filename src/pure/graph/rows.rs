@@ -2,6 +2,7 @@
 
 use super::Metric;
 use super::memory::{Heap, Memory, Room};
+use super::pieces::Pieces;
 use super::varied::Varied;
 use crate::allocation::push;
 use crate::direction;
@@ -45,10 +46,9 @@ pub struct Arena {
     metric: Metric,
     dim: usize,
     stride: usize,
-    /// log2 of the rows in a chunk.
-    shift: u32,
     len: usize,
-    /// Pieces, so that growing moves nothing.
+    /// Where the rows are in the chunks.
+    pieces: Pieces,
     chunks: Vec<Room>,
     kernels: &'static Kernels<f32>,
     plain: Option<Plain>,
@@ -58,20 +58,20 @@ pub struct Arena {
 
 /// `f32` in a cache line.
 const LINE: usize = 16;
-/// Bytes of a chunk, about.
-const CHUNK: usize = 32 << 20;
+/// Bytes of the smallest and of the largest chunk, about.
+const SMALL: usize = 1 << 16;
+const LARGE: usize = 32 << 20;
 
 impl Arena {
     /// An empty arena for vectors of `dim` > 0 dimensions.
     pub fn new(metric: Metric, dim: usize) -> Self {
         let stride = dim.next_multiple_of(LINE);
-        let shift = (CHUNK / 4 / stride).max(1).ilog2();
         Self {
             metric,
             dim,
             stride,
-            shift,
             len: 0,
+            pieces: Pieces::new(stride * size_of::<f32>(), SMALL, LARGE),
             chunks: Vec::new(),
             kernels: kernels(),
             plain: None,
@@ -81,9 +81,8 @@ impl Arena {
 
     /// As [`new`](Self::new), for about so many vectors: takes no more memory than they need.
     pub fn with_capacity(metric: Metric, dim: usize, rows: usize) -> Self {
-        let mut new = Self::new(metric, dim);
-        new.shift = new.shift.min(rows.max(1).next_power_of_two().ilog2());
-        new
+        let new = Self::new(metric, dim);
+        Self { pieces: new.pieces.up_to(rows), ..new }
     }
 
     /// An empty arena for the words of [plain](crate::plain) values. Those of sparse ones may be of any number.
@@ -98,9 +97,8 @@ impl Arena {
         match other.plain {
             None => Self::with_capacity(other.metric, other.dim, rows),
             Some(plain) => {
-                let shift = rows.max(1).next_power_of_two().ilog2();
                 let new = Self::plain(plain);
-                Self { shift: new.shift.min(shift), ..new }
+                Self { pieces: new.pieces.up_to(rows), ..new }
             }
         }
     }
@@ -162,10 +160,12 @@ impl Arena {
             self.len += 1;
             return Ok(node);
         }
-        if self.len >> self.shift == self.chunks.len() {
-            push(&mut self.chunks, memory.room((self.stride << self.shift) * size_of::<f32>())?)?;
+        let size = self.stride * size_of::<f32>();
+        let (chunk, at) = self.pieces.place(self.len);
+        if chunk == self.chunks.len() {
+            push(&mut self.chunks, memory.room(self.pieces.rows(chunk) * size)?)?;
         }
-        let at = (self.len & ((1 << self.shift) - 1)) * self.stride * size_of::<f32>();
+        let at = at * size;
         if let Some(chunk) = self.chunks.last_mut() {
             let row = chunk.bytes_mut()[at..].chunks_exact_mut(size_of::<f32>());
             for (out, x) in row.zip(vector) {
@@ -185,7 +185,7 @@ impl Arena {
             varied.pop();
             return;
         }
-        if (self.len >> self.shift) + 1 < self.chunks.len() {
+        if self.pieces.place(self.len).0 + 1 < self.chunks.len() {
             self.chunks.pop();
         }
     }
@@ -209,7 +209,8 @@ impl Arena {
             return varied.row(i);
         }
         let size = self.stride * size_of::<f32>();
-        let row = &self.chunks[i >> self.shift].bytes()[(i & ((1 << self.shift) - 1)) * size..][..size];
+        let (chunk, at) = self.pieces.place(i);
+        let row = &self.chunks[chunk].bytes()[at * size..][..size];
         // Aligned, as rows are whole cache lines.
         f32s(row).unwrap_or(&[])
     }

@@ -48,7 +48,11 @@ impl Shadow {
 
     /// Bytes that the codes for an arena take; the sums, if any, are few beside them.
     pub fn size(arena: &Arena) -> usize {
-        arena.len() * Self::stride(arena.dim())
+        if Self::never(arena) { 0 } else { arena.len() * Self::stride(arena.dim()) }
+    }
+
+    fn never(arena: &Arena) -> bool {
+        arena.is_empty() || arena.is_plain() || arena.metric() == Metric::InnerProduct
     }
 
     fn stride(dim: usize) -> usize {
@@ -60,7 +64,7 @@ impl Shadow {
     /// # Errors
     /// As [`of`](Self::of).
     pub fn in_room(arena: &Arena, room: Room, control: &Control) -> Result<Option<Self>> {
-        if arena.is_empty() || arena.is_plain() || arena.metric() == Metric::InnerProduct {
+        if Self::never(arena) {
             return Ok(None);
         }
         let shadow = Self::any(arena, room, control)?;

@@ -5,8 +5,9 @@ use crate::allocation::{Reserve, push};
 use crate::fault::Result;
 use crate::own::f32s;
 
-/// Words of a piece of memory, unless a row is longer.
-const CHUNK: usize = 1 << 22;
+/// Words of the smallest and of the largest piece of memory, unless a row is longer.
+const SMALL: usize = 1 << 14;
+const LARGE: usize = 1 << 22;
 
 /// Where a row is.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +21,8 @@ struct Place {
 #[derive(Debug, Default)]
 pub(super) struct Varied {
     chunks: Vec<Room>,
+    /// Words of all of them.
+    words: usize,
     places: Vec<Place>,
 }
 
@@ -31,7 +34,10 @@ impl Varied {
         let mut start = self.places.last().map_or(0, |last| (last.start + last.len) as usize);
         let room = self.chunks.last().map_or(0, |chunk| chunk.bytes().len() / word);
         if start + row.len() > room {
-            push(&mut self.chunks, memory.room(CHUNK.max(row.len()) * word)?)?;
+            // An eighth of what is there, so that memory follows the rows.
+            let words = (self.words / 8).clamp(SMALL, LARGE).max(row.len());
+            push(&mut self.chunks, memory.room(words * word)?)?;
+            self.words += words;
             start = 0;
         }
         let Some(chunk) = self.chunks.last_mut() else { return Ok(()) };
@@ -49,7 +55,8 @@ impl Varied {
         if let (Some(last), before) = (last, self.places.last())
             && before.is_none_or(|before| before.chunk != last.chunk)
         {
-            self.chunks.pop();
+            let chunk = self.chunks.pop();
+            self.words -= chunk.map_or(0, |chunk| chunk.bytes().len() / size_of::<f32>());
         }
     }
 
