@@ -252,6 +252,39 @@ def test_tablespace(changing, db):
         db.execute("DROP TABLESPACE space")
 
 
+def test_temporary_tablespaces(changing, db, name):
+    """The file of a build lies where `temp_tablespaces` says, be it set before, or for the role."""
+    directory = changing.home / "data" / "../log/temporary"
+    subprocess.run(["install", "-d", "-o", (changing.home / "data").owner(), directory], check=True)
+    db.execute(f"CREATE TABLESPACE temporary LOCATION '{directory.resolve()}'")
+    db.execute("CREATE TABLE wide AS SELECT array_fill(sin(i), ARRAY[100])::vector(100) AS v FROM generate_series(1, 3000) i")
+    files = []
+
+    def build(session):
+        files.clear()
+        session.execute("SET maintenance_work_mem = '1MB'; SET log_temp_files = 0; SET client_min_messages = log")
+        session.execute("CREATE INDEX i ON wide USING hnsw (v vector_l2_ops)")
+        session.execute("SET client_min_messages = warning; DROP INDEX i")
+        return [line for line in files if line.startswith("temporary file: path")]
+
+    try:
+        db.add_notice_handler(lambda diagnostic: files.append(diagnostic.message_primary))
+        (file,) = build(db)
+        assert 'path "base/pgsql_tmp/' in file
+        db.execute("SET temp_tablespaces = temporary")
+        (file,) = build(db)
+        assert 'path "pg_tblspc/' in file
+        db.execute("ALTER ROLE CURRENT_USER SET temp_tablespaces = temporary")
+        with changing.connect(name) as other:
+            other.add_notice_handler(lambda diagnostic: files.append(diagnostic.message_primary))
+            (file,) = build(other)
+        assert 'path "pg_tblspc/' in file
+    finally:
+        db.execute("ALTER ROLE CURRENT_USER RESET temp_tablespaces")
+        db.execute("DROP TABLE wide")
+        db.execute("DROP TABLESPACE temporary")
+
+
 def test_unlogged(changing, name):
     """After a crash the table is empty and its indexes are as well, and of use; a logged one has all its rows."""
     with changing.connect(name) as session:

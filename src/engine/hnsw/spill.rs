@@ -90,7 +90,11 @@ impl Spill {
     fn extend(&mut self, end: usize) -> Result<()> {
         // SAFETY: the server's functions for temporary files, called by the backend itself; the zeros are there.
         unsafe {
-            let file = *self.file.get_or_insert_with(|| pg_sys::OpenTemporaryFile(false));
+            let file = *self.file.get_or_insert_with(|| {
+                // Else the server takes the default, whatever `temp_tablespaces` says.
+                pg_sys::PrepareTempTablespaces();
+                pg_sys::OpenTemporaryFile(false)
+            });
             let zeros = zeros(ZEROS)?;
             while self.size < end {
                 pgrx::check_for_interrupts!();
