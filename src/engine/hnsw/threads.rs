@@ -11,8 +11,9 @@ use std::time::Duration;
 
 /// How often the backend looks whether it shall stop.
 const TICK: Duration = Duration::from_millis(50);
-/// Bytes that a thread needs to start: its stack, and what the C library and Rust keep for it.
-const THREAD: usize = 3 << 20;
+/// Bytes that a thread needs to start: its stack, and what the C library and Rust keep for it, for which the C library may ask
+/// the system for a megabyte at a time. It ends the process if it gets none.
+const THREAD: usize = 5 << 20;
 
 /// A pool of `n` threads that no signal of the backend's ever runs on.
 ///
