@@ -1,7 +1,7 @@
 //! The access method `hnsw`, also called `ivfflat`. `README.md` beside this file is its design: layout, locks, log, vacuum.
 //!
 //! - `handler`: what the server is told. `method`: that it has two names. `class`: operator classes.
-//! - `dims`: how many dimensions a column has. `options`, `settings`: what users can choose. `setting`: one that pgvector's library may have defined.
+//! - `dims`: how many dimensions a column has. `options`, `settings`: what users can choose. `setting`: one that pgvector's library may have defined. `preload`: when they are defined.
 //! - `page`, `buffer`, `log`: pages, their locks, and changes that reach the log. `gate`: locks that no page is held for.
 //! - `known`: what an index is.
 //! - `key`: the leading columns. `roots`: from a key to its graph.
@@ -37,6 +37,7 @@ mod log;
 mod method;
 mod options;
 mod page;
+mod preload;
 mod progress;
 mod recall;
 mod report;
@@ -56,7 +57,7 @@ pub use settings::wanting;
 
 /// Prepares the library, once for each process.
 pub fn init() {
-    settings::init();
+    preload::init();
     options::init();
     junk::init();
 }

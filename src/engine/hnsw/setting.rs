@@ -24,14 +24,19 @@ impl<T: GucValue + FromStr> Setting<T> {
         Self { name, ours, foreign: AtomicBool::new(false) }
     }
 
-    /// Defines it, unless it is there.
-    pub fn define(&'static self, define: impl FnOnce(&'static CStr, &'static GucSetting<T>)) {
+    /// Whether someone has defined it.
+    pub fn is_there(&self) -> bool {
         let name = self.name.as_ptr();
         // SAFETY: looks a setting up; -1 as 0 if there is none.
-        let there = unsafe {
+        unsafe {
             !pg_sys::GetConfigOption(name, true, false).is_null()
                 && pg_sys::GetConfigOptionFlags(name, true) as u32 & pg_sys::GUC_CUSTOM_PLACEHOLDER == 0
-        };
+        }
+    }
+
+    /// Defines it, unless it is there.
+    pub fn define(&'static self, define: impl FnOnce(&'static CStr, &'static GucSetting<T>)) {
+        let there = self.is_there();
         self.foreign.store(there, Relaxed);
         if !there {
             define(self.name, &self.ours);

@@ -101,15 +101,9 @@ pub struct Settings {
     pub memory: usize,
 }
 
-/// Prepares the settings, when the library is loaded.
-///
-/// A server that loads it for all its processes has databases with pgvector, too, whose library would stumble over
-/// settings that are there. So they are defined when a process comes to an index of ours.
-pub fn init() {
-    // SAFETY: a variable of this process.
-    if !unsafe { pg_sys::process_shared_preload_libraries_in_progress } {
-        define();
-    }
+/// Whether someone has defined them.
+pub fn are_there() -> bool {
+    EF_SEARCH.is_there()
 }
 
 /// Defines the settings, unless they are there.
