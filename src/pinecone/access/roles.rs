@@ -307,7 +307,10 @@ fn group(project: Uuid, index: Option<i32>, level: Level, make: Groups) -> Optio
     match (found, make) {
         (Some((name, true)), _) => name,
         (_, Groups::Find) => None,
-        (Some((name, false)), Groups::Make) => name.inspect(|name| drop(sync_group(name))),
+        (Some((name, false)), Groups::Make) => {
+            name.as_deref().map(sync_group);
+            name
+        }
         (None, Groups::Make) => {
             if !parents::hold_project(project) || !index.is_none_or(parents::hold_index) {
                 return None;
