@@ -208,6 +208,23 @@ def test_chain_is_shortened_under_a_scan(db, connect):
     assert sorted(reader.execute("FETCH ALL FROM c").fetchall()) == [(id,) for id in range(2, 301)]
 
 
+def test_last_row_of_a_chain_moves_under_a_scan(db, connect):
+    """A node with many rows was read; then a vacuum leaves one of them, which takes the place of the first. It is found, once."""
+    near, far = "[1,1,1,1,1,1,1,1]", "[9,9,9,9,9,9,9,9]"
+    for left in (2, 3, 500, 1000):
+        db.execute("DROP TABLE IF EXISTS t")
+        table_of(db, [near] + [far] * 1000)
+        db.execute("DELETE FROM t WHERE id NOT IN (1, %s)", [left])
+        reader = connect()
+        cursor(reader, near, 100)
+        assert reader.execute("FETCH 1 FROM c").fetchall() == [(1,)]
+        db.execute("VACUUM (INDEX_CLEANUP ON) t")
+        check(db, "t_v")
+        db.execute("INSERT INTO t (v) SELECT %s FROM generate_series(1, 400)", [far])
+        assert reader.execute("FETCH ALL FROM c").fetchall() == [(left,)]
+        reader.execute("COMMIT")
+
+
 def test_block_becomes_a_chain_under_a_scan(db, connect):
     """The block of a node that a scan has read holds rows of another when the scan comes to that."""
     source = random.Random(5)

@@ -1,7 +1,11 @@
 """Many equal vectors, many keys, and what deleted rows leave: places that the next rows take."""
 
+import os
 import random
 import re
+import subprocess
+
+import pytest
 
 from graphs import check, scan, whole
 
@@ -106,6 +110,55 @@ def test_all_places_are_taken_again(db):
     whole(db, "t", "[1,2,3,4,5,6,7,8]")
 
 
+def test_updated_rows_take_one_place(db):
+    """A row that comes again with its vector joins its node, and takes its place there once the old one is gone."""
+    table(db)
+    fill(db, 600)
+    db.execute("CREATE INDEX ON t (ns)")
+    for _ in range(2):
+        db.execute("UPDATE t SET ns = ns + 1")
+        grown = size(db)
+        db.execute("VACUUM (INDEX_CLEANUP ON) t")
+        check(db, "t_v")
+        assert stats(db)[1:] == (600, 0, 600)
+        whole(db, "t", "[1,2,3,4,5,6,7,8]")
+    # All of what the second rows had is free.
+    fill(db, 550, seed=2)
+    assert size(db) == grown
+
+
+@pytest.mark.parametrize("columns", ["v vector_l2_ops", "ns, v vector_l2_ops"])
+def test_all_rows_are_replaced_again_and_again(db, columns):
+    """The index stays below twice the size of a new one, though old and new rows are there at once, and as good as that."""
+    table(db, columns)
+    fill(db, 1500, keys=3)
+    source, update = random.Random(5), "UPDATE t SET v = n.v::vector FROM unnest(%s::int[], %s::text[]) AS n (i, v) WHERE t.id = n.i"
+    db.execute("REINDEX INDEX t_v")
+    queries = ["[" + ",".join(f"{source.uniform(-9, 9):.4f}" for _ in range(8)) + "]" for _ in range(30)]
+    for _ in range(6):
+        values = ["[" + ",".join(f"{source.uniform(-9, 9):.4f}" for _ in range(8)) + "]" for _ in range(1500)]
+        db.execute(update, [list(range(1, 1501)), values])
+        db.execute("VACUUM (INDEX_CLEANUP ON) t")
+    check(db, "t_v")
+    old, found = size(db), recall(db, queries)
+    db.execute("REINDEX INDEX t_v")
+    assert old < 2 * size(db), (old, size(db))
+    assert found >= recall(db, queries) - 0.02
+
+
+def recall(db, queries):
+    """The part of the ten nearest of each key that is found at ef_search 40."""
+    statement = "SELECT id FROM t WHERE ns = 1 ORDER BY v <-> %s LIMIT 10"
+    found = 0
+    for query in queries:
+        db.execute("SET enable_indexscan = off")
+        nearest = set(db.execute(statement, [query]).fetchall())
+        db.execute("SET enable_indexscan = on; SET enable_seqscan = off; SET hnsw.iterative_scan = strict_order")
+        found += len(nearest & set(db.execute(statement, [query]).fetchall()))
+        db.execute("RESET enable_seqscan; RESET hnsw.iterative_scan")
+    return found / (10 * len(queries))
+
+
 def test_places_among_others_are_taken_again(db):
     """Three of four rows go: the same number comes again without growth, at the same price in pages."""
     table(db)
@@ -120,5 +173,64 @@ def test_places_among_others_are_taken_again(db):
     assert size(db) == before
     assert stats(db)[2] <= 2
     assert buffers(db, insert.format(8)) <= 1.25 * price
+    check(db, "t_v")
+    whole(db, "t", "[1,2,3,4,5,6,7,8]")
+
+
+@pytest.fixture
+def small_disk(server, db, tmp_path):
+    """A tablespace `small` on a disk of 6 MB, and a function that fills it to the last byte."""
+    os.chmod(tmp_path, 0o755)
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", disk], capture_output=True).returncode:
+        pytest.skip("mounts nothing here")
+    try:
+        place = disk / "space"
+        place.mkdir()
+        owner = os.stat(server.home / "data")
+        os.chown(place, owner.st_uid, owner.st_gid)
+        for above in tmp_path.parents:
+            if str(above).startswith("/tmp/"):
+                os.chmod(above, os.stat(above).st_mode | 0o055)
+        db.execute(f"CREATE TABLESPACE small LOCATION '{place}'")
+
+        def fill():
+            with (disk / "filler").open("wb", buffering=0) as filler:
+                try:
+                    while True:
+                        filler.write(bytes(4096))
+                except OSError:
+                    return disk / "filler"
+
+        yield fill
+        db.execute("DROP TABLE IF EXISTS t")
+        db.execute("DROP TABLESPACE small")
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
+
+
+def test_vacuum_on_a_full_disk(db, small_disk):
+    """Where the free space map cannot grow, a vacuum takes rows out all the same, and the next one gives the room back."""
+    table(db)
+    db.execute("DROP INDEX t_v; SET default_tablespace = small")
+    db.execute("CREATE INDEX t_v ON t USING hnsw (v vector_l2_ops)")
+    fill(db, 900)
+    before = size(db)
+    said = []
+    db.add_notice_handler(lambda diagnostic: said.append(diagnostic.message_primary))
+    filler = small_disk()
+    db.execute("DELETE FROM t WHERE id % 2 = 0")
+    db.execute("VACUUM (INDEX_CLEANUP ON) t")
+    assert stats(db)[3] == 450 and any("free space map" in text for text in said), said
+    check(db, "t_v")
+    whole(db, "t", "[1,2,3,4,5,6,7,8]")
+    filler.unlink()
+    db.execute("DELETE FROM t WHERE id % 10 = 1")
+    said.clear()
+    db.execute("VACUUM (INDEX_CLEANUP ON) t")
+    assert not said
+    fill(db, 500, seed=2)
+    assert size(db) <= before
     check(db, "t_v")
     whole(db, "t", "[1,2,3,4,5,6,7,8]")

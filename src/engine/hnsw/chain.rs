@@ -90,7 +90,15 @@ pub struct Swept {
     pub freed: Vec<u32>,
 }
 
-/// Takes rows out of a node, and marks it as dead if none are left.
+/// The row of a block that is the last of its chain and holds no other.
+fn only(layout: &Layout, bytes: &[u8]) -> Result<Option<Tid>> {
+    let Some(rows) = ChainRef::new(layout, bytes)?.filter(|rows| rows.next == NONE) else { return Ok(None) };
+    let mut tids = rows.tids();
+    Ok(tids.next().filter(|tid| tid.is_some() && tids.next().is_none()))
+}
+
+/// Takes rows out of a node, and marks it as dead if none are left. A row that is left alone in a chain takes the place of
+/// the node's own, which is gone, and the block is freed.
 ///
 /// # Errors
 /// Corrupted blocks.
@@ -147,7 +155,8 @@ pub fn sweep(
             }
             next = after;
         }
-        let held = Held::lock_by(index, layout, ring, &[number])?;
+        let last = Some(before).filter(|before| swept.left == 1 && *before != number);
+        let held = Held::lock_by(index, layout, ring, &[number, last.unwrap_or(number)])?;
         let now = *BlockRef::new(layout, held.block(number)?)?.header();
         let own = now.tid.is_some() && !gone(now.tid);
         swept.left += u64::from(own);
@@ -159,6 +168,18 @@ pub fn sweep(
             continue 'again;
         }
         swept.removed += u64::from(now.tid.is_some());
+        if let Some(last) = last.filter(|last| now.chain == *last)
+            && let Some(tid) = only(layout, held.block(last)?)?
+        {
+            let mut change = held.change();
+            BlockMut::new(layout, change.block(last)?)?.set_state(State::Free);
+            let mut block = BlockMut::new(layout, change.block(number)?)?;
+            block.set_tid(tid);
+            block.set_chain(NONE);
+            change.finish()?;
+            swept.freed.push(last);
+            return Ok(swept);
+        }
         let mut change = held.change();
         let mut block = BlockMut::new(layout, change.block(number)?)?;
         block.set_tid(Tid::default());

@@ -27,8 +27,10 @@ use conifer_pure::search::Pages;
 use pgrx::prelude::*;
 use std::cell::RefCell;
 
-/// Attempts after which something must be wrong.
-const ATTEMPTS: usize = 10_000;
+/// Attempts while others insert and a vacuum may be at work: each one that fails is a race that another has won.
+const ATTEMPTS: usize = 1000;
+/// Attempts when nobody else can win any, after which something must be wrong.
+const ALONE: usize = 10;
 
 thread_local! {
     /// What insertions need, of the index that was inserted into last.
@@ -118,8 +120,14 @@ impl Insertion<'_> {
         let mut level = level_for(uniform(), self.known.meta.params().step);
         let mut gate = Gate::enter(self.index);
         let mut rest = None;
-        for _ in 0..ATTEMPTS {
+        for attempt in 0..ATTEMPTS + ALONE {
             pgrx::check_for_interrupts!();
+            if attempt == ATTEMPTS {
+                // The locks have an order.
+                drop((gate, rest.take()));
+                rest = Some(Mending::rest(self.index));
+                gate = Gate::close(self.index);
+            }
             let entry = roots::find(self.index, self.known, &self.key);
             let Some(entry) = entry else {
                 if self.first()? {
@@ -137,6 +145,7 @@ impl Insertion<'_> {
                 Found::Place => match self.base(&entry, rest.is_some())? {
                     Placed::At(base, parent) => return self.rest(&entry, level, base, parent),
                     Placed::Changed => {}
+                    Placed::Nowhere if rest.is_some() => {}
                     // The locks have an order.
                     Placed::Nowhere => {
                         drop(gate);

@@ -11,7 +11,7 @@ use conifer_pure::index::Meta;
 use pgrx::pg_sys;
 
 /// Most pages of a log record.
-pub const MOST: usize = pg_sys::MAX_GENERIC_XLOG_PAGES as usize;
+const MOST: usize = pg_sys::MAX_GENERIC_XLOG_PAGES as usize;
 
 /// Blocks whose pages are locked for writing, in ascending order.
 pub struct Held<'a> {
@@ -192,6 +192,24 @@ impl Change<'_> {
         let image = unsafe { bytes(register(self.state, &page)) };
         self.roots.push(page);
         page::room_mut(image)
+    }
+
+    /// Whether all of it fits one record, so that a crash leaves all of it or nothing.
+    ///
+    /// # Errors
+    /// If blocks are not locked.
+    pub fn is_one_record(&self) -> Result<bool> {
+        let (layout, mut pages) = (self.held.layout, self.images.len() + self.roots.len());
+        if layout.unit_pages() > 1 {
+            for ((number, whole), (_, before)) in self.held.whole.iter().zip(&self.before) {
+                let first = layout.place(*number)?.page;
+                for (page, (new, old)) in (first..).zip(whole.chunks(ROOM).zip(before.chunks(ROOM))) {
+                    let fresh = page::kind(self.held.pages[self.held.at(page)?].bytes())? == Kind::New;
+                    pages += usize::from(new != old || fresh);
+                }
+            }
+        }
+        Ok(pages <= MOST)
     }
 
     /// Carries it out and logs it. Of blocks of several pages, what does not fit one record is logged before; the

@@ -461,7 +461,7 @@ impl Search {
     ///
     /// A vacuum may have freed blocks of its chain since the node was read, and they may be someone else's now, or that
     /// chain's first. Those that are left have kept their rows and their order, so where the way breaks off it is gone
-    /// once more from the node.
+    /// once more from the node. The last row of all may have moved into that.
     fn unfold(&mut self, pages: &mut impl Pages, found: Found) -> Result<()> {
         let mut next = found.chain;
         let (mut met, mut again, mut breaks) = (HashSet::new(), 0, 0);
@@ -495,7 +495,11 @@ impl Search {
                     // It was no block of the chain, or not any more.
                     met.remove(&next);
                     (again, breaks) = (0, breaks + 1);
-                    self.chain(pages, &found)?
+                    let (tid, chain) = self.chain(pages, &found)?;
+                    if tid.is_some() && tid != found.tid && !self.rows.contains(&tid) {
+                        push(&mut self.rows, tid)?;
+                    }
+                    chain
                 }
             };
         }
@@ -505,13 +509,13 @@ impl Search {
         Ok(())
     }
 
-    /// The first block with more rows of a node; none if the node is gone.
-    fn chain(&self, pages: &mut impl Pages, found: &Found) -> Result<u32> {
+    /// The row of a node and the first block with more of them; none if the node is gone.
+    fn chain(&self, pages: &mut impl Pages, found: &Found) -> Result<(Tid, u32)> {
         pages.read(found.number, |bytes| {
             let header = *BlockRef::new(&self.layout, bytes)?.header();
             let node = matches!(header.state, State::Live | State::Dead);
             let same = self.graphs.has(header.graph) && header.version == found.version;
-            Ok(if node && same { header.chain } else { NONE })
+            Ok(if node && same { (header.tid, header.chain) } else { (Tid::default(), NONE) })
         })?
     }
 

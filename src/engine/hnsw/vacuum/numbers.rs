@@ -48,7 +48,13 @@ impl Numbers {
         })
     }
 
-    /// The same, of a set that nobody else needs.
+    /// The greatest.
+    pub fn last(&self) -> Option<u32> {
+        let (at, word) = self.0.iter().enumerate().rfind(|(_, word)| **word != 0)?;
+        Some(at as u32 * 64 + word.ilog2())
+    }
+
+    /// The same as [`all`](Self::all), of a set that nobody else needs.
     pub fn into_all(self) -> impl Iterator<Item = u32> {
         (0u32..).zip(self.0).flat_map(|(at, word)| {
             (0..64).filter(move |bit| word >> bit & 1 != 0).map(move |bit| at * 64 + bit)

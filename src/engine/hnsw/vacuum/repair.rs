@@ -2,8 +2,9 @@
 
 use super::super::blocks::Blocks;
 use super::super::buffer::{Index, Ring};
+use super::super::gate::Gate;
 use super::super::known::META;
-use super::super::log::{Held, MOST};
+use super::super::log::Held;
 use super::super::scan::SMALL;
 use super::super::upper;
 use super::numbers::Numbers;
@@ -42,6 +43,9 @@ struct Holes {
     near: Vec<(u32, u32)>,
     most: usize,
 }
+
+/// So often a parent is looked for while others insert.
+const ROUNDS: usize = 3;
 
 impl Holes {
     fn add(&mut self, doomed: u32, number: u32) -> Result<()> {
@@ -102,9 +106,7 @@ impl<'a> Repair<'a> {
             pause();
             page += self.look(page, &mut orphaned)?;
             for number in orphaned.drain(..) {
-                if !self.adopt(number)? {
-                    return Err(corrupted(format_args!("block {number} has no way to the origin")));
-                }
+                self.parent(number)?;
             }
         }
         Ok(())
@@ -203,8 +205,7 @@ impl<'a> Repair<'a> {
         let doomed = self.doomed;
         let Self { adoption, layout, blocks, .. } = self;
         let old = blocks.pages().read(number, |bytes| adoption.start_again(number, bytes, ends))??;
-        // Three blocks are changed at once.
-        let Some(old) = old.filter(|_| 3 * layout.unit_pages() <= MOST) else { return Ok(()) };
+        let Some(old) = old else { return Ok(()) };
         while let Some(parent) = adoption.next(blocks.pages(), &|number| doomed.has(number))? {
             let held = Held::lock_by(self.index, layout, self.ring, &[number, parent.to.number, old])?;
             if !adoption.is_there(held.block(number)?)? {
@@ -215,6 +216,10 @@ impl<'a> Repair<'a> {
                 adoption.apply(&edge, change.block(parent.to.number)?)?;
                 adoption.settle(&parent, change.block(number)?)?;
                 adoption.let_go(change.block(old)?)?;
+                // Of blocks on several pages, more may have changed: a code that lies on two.
+                if !change.is_one_record()? {
+                    continue;
+                }
                 change.finish()?;
                 [number, parent.to.number, old].into_iter().for_each(|number| blocks.forget(number));
                 return Ok(());
@@ -240,7 +245,22 @@ impl<'a> Repair<'a> {
         Ok(())
     }
 
-    /// Finds a parent for a node whose parent goes. False if nobody can be it.
+    /// Finds a parent for a node whose parent goes. Insertions may take the last lane of each that was asked, so it is asked
+    /// again, at last while nobody inserts: then there is one.
+    fn parent(&mut self, number: u32) -> Result<()> {
+        for _ in 0..ROUNDS {
+            if self.adopt(number)? {
+                return Ok(());
+            }
+        }
+        let _gate = Gate::close(self.index);
+        if self.adopt(number)? {
+            return Ok(());
+        }
+        Err(corrupted(format_args!("block {number} has no way to the origin")))
+    }
+
+    /// Finds a parent for a node whose parent goes. False if nobody can be it any more who could when they were looked for.
     fn adopt(&mut self, number: u32) -> Result<bool> {
         let doomed = self.doomed;
         let doomed = |number: u32| doomed.has(number);

@@ -1,13 +1,104 @@
-//! Pages with room, for others to find.
+//! Pages with room, for others to find: the free space map.
+//!
+//! The server adds pages to the map when they are first needed, and raises an error where the disk has no room for them. A
+//! vacuum on a full disk would fail for that, again and again, though it is what gives room back. An error within the
+//! server's code cannot be passed over without ending a subtransaction, which a parallel vacuum may not have. So the map is
+//! made as long as it must be beforehand, by a write that only says that it has failed; what lies beyond the end of the map
+//! is not recorded then, and found by the next vacuum.
+//!
+//! The server reads a page of zeros as an empty page of the map, which no log is written of, and asks the kernel again how
+//! long the map is whenever it looks for what it does not know.
 
 use super::super::buffer::Index;
 use super::numbers::Numbers;
+use conifer_pure::block::PAGE;
 use pgrx::pg_sys;
+use std::ffi::CStr;
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::PathBuf;
 
-/// Enters pages into the free space map.
+/// Pages that a leaf of the map has room for: what the server calls `LeafNodesPerPage`.
+const LEAF: u32 = PAGE as u32 - 24 - 4 - (PAGE as u32 / 2 - 1);
+const _: () = assert!(LEAF == 4069);
+/// Pages of a file; what lies behind is in another one.
+const SEGMENT: u32 = 131_072;
+
+/// Enters pages into the free space map, as far as the disk has room for that.
 pub fn record(index: Index, free: &Numbers) {
-    for page in free.all() {
+    let Some(last) = free.last() else { return };
+    let wanted = leaf(last) + 1;
+    // An index of terabytes: the server does all by itself.
+    let there = if wanted > SEGMENT { wanted } else { reach(index, wanted) };
+    for page in free.all().filter(|page| leaf(*page) < there) {
         // SAFETY: the relation is open.
         unsafe { pg_sys::RecordFreeIndexPage(index.0, page) }
+    }
+}
+
+/// The page of the map that a page is entered on: the leaves lie behind their branches, of which there are two levels.
+fn leaf(page: u32) -> u32 {
+    let leaf = page / LEAF;
+    leaf + leaf / LEAF + leaf / LEAF / LEAF + 2
+}
+
+/// Makes the map so many pages long, if it is shorter. Returns how many it has.
+fn reach(index: Index, wanted: u32) -> u32 {
+    let path = path(index, pg_sys::ForkNumber::FSM_FORKNUM);
+    let there = length(&path);
+    if there >= wanted {
+        return there;
+    }
+    let lock = pg_sys::ExclusiveLock as i32;
+    // SAFETY: the relation is open; nothing between the two raises an error.
+    unsafe { pg_sys::LockRelationForExtension(index.0, lock) };
+    let failure = extend(index, &path, wanted).err();
+    // SAFETY: locked above.
+    unsafe { pg_sys::UnlockRelationForExtension(index.0, lock) };
+    if let Some(failure) = failure {
+        let name = index.name();
+        pgrx::warning!("could not extend the free space map of index \"{name}\": {failure}");
+    }
+    length(&path)
+}
+
+fn extend(index: Index, path: &PathBuf, wanted: u32) -> io::Result<()> {
+    // As the server makes its files.
+    let mode = fs::metadata(self::path(index, pg_sys::ForkNumber::MAIN_FORKNUM))?.mode() & 0o777;
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(mode).open(path)?;
+    for page in length(path)..wanted {
+        let at = u64::from(page) * PAGE as u64;
+        if let Err(failure) = file.write_all_at(&[0; PAGE], at) {
+            // No half pages.
+            file.set_len(at)?;
+            return Err(failure);
+        }
+    }
+    Ok(())
+}
+
+/// Whole pages of a file; none if there is no such file.
+fn length(path: &PathBuf) -> u32 {
+    fs::metadata(path).map_or(0, |file| (file.len() / PAGE as u64) as u32)
+}
+
+/// Where a fork is, seen from where the server runs.
+fn path(index: Index, fork: pg_sys::ForkNumber::Type) -> PathBuf {
+    // SAFETY: the relation is open. What the function gives ends with a zero; before 18, it lies in the memory of the
+    // statement.
+    unsafe {
+        #[cfg(feature = "pg15")]
+        let (place, file) = ((*index.0).rd_node, (*index.0).rd_node.relNode);
+        #[cfg(feature = "pg15")]
+        let (database, space) = (place.dbNode, place.spcNode);
+        #[cfg(not(feature = "pg15"))]
+        let (place, file) = ((*index.0).rd_locator, (*index.0).rd_locator.relNumber);
+        #[cfg(not(feature = "pg15"))]
+        let (database, space) = (place.dbOid, place.spcOid);
+        let path = pg_sys::GetRelationPath(database, space, file, (*index.0).rd_backend, fork);
+        #[cfg(feature = "pg18")]
+        let path = path.str_.as_ptr();
+        PathBuf::from(CStr::from_ptr(path).to_string_lossy().into_owned())
     }
 }
