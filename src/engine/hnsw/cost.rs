@@ -118,7 +118,7 @@ unsafe fn keys(root: *mut pg_sys::PlannerInfo, path: *const pg_sys::IndexPath) -
             let column = i32::from((*clause).indexcol);
             for condition in pgrx::PgList::<pg_sys::RestrictInfo>::from_pg((*clause).indexquals).iter_ptr() {
                 let Some(values) = values(root, (*condition).clause.cast()) else { continue };
-                let Some(least) = least.get_mut(column as usize) else { return None };
+                let least = least.get_mut(column as usize)?;
                 *least = Some(least.map_or(values, |least: f64| least.min(values)));
             }
         }

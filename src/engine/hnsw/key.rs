@@ -3,7 +3,6 @@
 
 use super::buffer::Index;
 use super::leading::{Leading, complete};
-use crate::raise::OrRaise;
 use conifer_pure::Result;
 use conifer_pure::allocation::{check, push, with_room};
 use conifer_pure::index::Key;

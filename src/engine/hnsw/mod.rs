@@ -4,7 +4,8 @@
 //! - `dims`: how many dimensions a column has. `options`, `settings`: what users can choose. `setting`: one that pgvector's library may have defined. `preload`: when they are defined.
 //! - `page`, `buffer`, `log`: pages, their locks, and changes that reach the log. `gate`: locks that no page is held for.
 //! - `known`: what an index is.
-//! - `key`: the leading columns. `roots`: from a key to its graph.
+//! - `key`: the leading columns of a row, or what a query says of them; `leading`: one of them. `roots`: from a key to its
+//!   graph.
 //! - `value`: the indexed column. `blocks`: blocks as the pure parts read them. `threads`: work beside the backend.
 //! - `build`, with the `rows` of the table, the `fresh` pages and its `progress`; `insert`, with `alloc` for free
 //!   blocks and `chain` for rows with equal vectors; `scan`, with the `exact` distances of rows, `vacuum`, `cost`: a file for

@@ -40,4 +40,9 @@ impl Graphs {
     pub(crate) fn has(&self, graph: u32) -> bool {
         graph == self.first || !self.all.is_empty() && self.all.binary_search(&graph).is_ok()
     }
+
+    /// Bytes that grow with their number.
+    pub(crate) fn bytes(&self) -> usize {
+        self.all.capacity() * size_of::<u32>()
+    }
 }

@@ -4,7 +4,7 @@
 //! - `frontier`: candidates of the lowest level, and when to stop. `pool`: those of the levels above. `visited`: who has
 //!   been read.
 //! - `target`: the query as blocks are compared with it. `hop`: what is taken from a block.
-//! - `scan`: the order of events ([`Search`]); `waiting`: what it keeps for later. `reorder`: rows put into exact order. `lists`: how far to look where `ivfflat` is asked.
+//! - `scan`: the order of events ([`Search`]); `scan/several`: its first batch, of several `graphs` if there are. `waiting`: what it keeps for later. `reorder`: rows put into exact order. `lists`: how far to look where `ivfflat` is asked.
 //!
 //! As in SymphonyQG (Gou, Gao, Xu and Long, SIGMOD 2025), candidates are in the order of the distance that the codes of
 //! their neighbours estimate. The first that was not read is read: that gives its exact distance, with which it enters the

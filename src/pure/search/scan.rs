@@ -399,6 +399,9 @@ impl Search {
             + self.frontier.bytes()
             + self.waiting.bytes()
             + self.batch.capacity() * size_of::<Found>()
+            + self.starts.capacity() * size_of::<Start>()
+            + self.origins.capacity() * size_of::<u32>()
+            + self.graphs.bytes()
     }
 
     /// The next row; none if there are no more, or [`Order::Once`] and the first batch is used up.
