@@ -141,6 +141,21 @@ def test_vacuum(small):
 
 def test_check(small):
     climb(small, "SELECT * FROM hnsw_check('t_v')")
+    with small.connect("postgres") as session:
+        session.execute("DROP TABLE IF EXISTS keys; CREATE TABLE keys AS SELECT i AS id, ARRAY[i % 9, i]::vector(2) AS v FROM generate_series(1, 20000) i")
+        session.execute("CREATE INDEX keys_v ON keys USING hnsw (id, v vector_l2_ops)")
+    # What it says then is of the index, not of memory.
+    for what in ("count(*) / (count(*) = 0)::int FROM hnsw_check", "count(*) / (count(*) = 20000)::int FROM hnsw_stats"):
+        failures, _ = climb(small, f"SELECT {what}('keys_v')")
+        assert failures > 3
+
+
+def test_cast(small):
+    """Arrays of more elements than a vector may have are no less than a sparse one may."""
+    with small.connect("postgres") as session:
+        session.execute("CREATE TABLE long (a real[]); ALTER TABLE long ALTER a SET STORAGE EXTERNAL; INSERT INTO long SELECT array_fill(0::real, ARRAY[1000000])")
+    failures, _ = climb(small, "SELECT a::sparsevec FROM long")
+    assert failures > 3
 
 
 def test_records(small):

@@ -9,9 +9,12 @@ use super::known::{Known, META};
 use super::page::{self, HEADER, Kind};
 use super::report::Open;
 use super::roots;
+use crate::raise::{OrRaise, raise};
 use conifer_pure::Result;
+use conifer_pure::allocation::{Reserve, with_room};
 use conifer_pure::block::{BlockRef, ChainRef, Layout, Root, State, Tid, corrupted};
 use conifer_pure::check::Checker;
+use conifer_pure::fault::{Fault, state};
 use conifer_pure::search::Pages;
 use pgrx::iter::TableIterator;
 use pgrx::prelude::*;
@@ -128,6 +131,14 @@ impl Pages for Sound {
     }
 }
 
+/// What is wrong with pages. A want of memory says nothing of them, and is raised.
+fn said(fault: Fault) -> String {
+    if fault.state == state::OUT_OF_MEMORY {
+        raise(fault)
+    }
+    fault.message
+}
+
 /// Rows that several blocks lead to, or one twice.
 #[derive(Default)]
 struct Twice {
@@ -136,12 +147,14 @@ struct Twice {
 }
 
 impl Twice {
-    fn add(&mut self, tid: Tid, number: u32) {
+    fn add(&mut self, tid: Tid, number: u32) -> Result<()> {
+        self.met.room_for(1)?;
         if let Some(other) = self.met.insert(tid, number)
             && self.found.len() < MOST
         {
             self.found.push((tid, other, number));
         }
+        Ok(())
     }
 }
 
@@ -160,9 +173,11 @@ impl Check {
 
     /// What knows the graphs as they are now, and what is wrong with the pages that lead to them.
     fn checker(&self) -> (Checker, Vec<Finding>) {
-        let (roots, faults) = roots::survey(self.index, &self.known, |page| self.blocks.may_read(page));
-        let roots: Vec<Root> = roots.iter().filter_map(|(_, entry)| entry.root).collect();
-        let checker = Checker::new(*self.layout(), &roots, MOST).partial(!faults.is_empty());
+        let survey = roots::survey(self.index, &self.known, |page| self.blocks.may_read(page));
+        let (graphs, faults) = survey.or_raise();
+        let mut roots: Vec<Root> = with_room(graphs.len()).or_raise();
+        roots.extend(graphs.iter().filter_map(|(_, entry)| entry.root));
+        let checker = Checker::new(*self.layout(), &roots, MOST).or_raise().partial(!faults.is_empty());
         let known = |page: &u32| self.blocks.refused.contains_key(page);
         let faults = faults.into_iter().filter(|(page, _)| !known(page));
         (checker, faults.map(|(page, fault)| (Some(page.into()), None, fault.message)).collect())
@@ -180,8 +195,10 @@ impl Check {
                 (page, Some(number.into()), text)
             })),
             // Of such bytes the checker has said it.
-            Err(_) if checker.findings.last().is_some_and(|last| last.number == number) => {}
-            Err(fault) => found.push((page, Some(number.into()), fault.message)),
+            Err(fault)
+                if fault.state != state::OUT_OF_MEMORY
+                    && checker.findings.last().is_some_and(|last| last.number == number) => {}
+            Err(fault) => found.push((page, Some(number.into()), said(fault))),
         }
     }
 
@@ -215,16 +232,16 @@ impl Check {
                     let layout = *self.layout();
                     for block in (layout.first_on(number)..).take(layout.per_page()) {
                         self.block(&mut checker, block, false, &mut found);
-                        let rows = rows(&mut self.blocks, &layout, block).unwrap_or_default();
-                        rows.into_iter().for_each(|tid| twice.add(tid, block));
+                        let rows = rows(&mut self.blocks, &layout, block).map_err(said).unwrap_or_default();
+                        rows.into_iter().try_for_each(|tid| twice.add(tid, block)).or_raise();
                     }
                 }
                 Ok(false) => {}
-                Err(fault) => pages.push((Some(number.into()), None, fault.message)),
+                Err(fault) => pages.push((Some(number.into()), None, said(fault))),
             }
             number += 1;
         }
-        checker.finish();
+        checker.finish().or_raise();
         self.end(checker, &mut found);
         self.twice(twice, &mut pages);
         (pages, found)
@@ -236,7 +253,7 @@ impl Check {
         for (tid, one, other) in twice.found {
             // A vacuum may have moved the row, or have freed it for a new one.
             let mut times = |number| {
-                let rows = rows(&mut self.blocks, &layout, number).unwrap_or_default();
+                let rows = rows(&mut self.blocks, &layout, number).map_err(said).unwrap_or_default();
                 rows.into_iter().filter(|row| *row == tid).count()
             };
             let sure = match one == other {
@@ -269,7 +286,7 @@ impl Check {
     /// Looks at the roots, and takes what was kept.
     fn end(&mut self, mut checker: Checker, found: &mut Vec<Finding>) {
         if let Err(fault) = checker.roots(&mut self.blocks) {
-            found.push((None, None, fault.message));
+            found.push((None, None, said(fault)));
         }
         let layout = self.layout();
         found.extend(checker.findings.into_iter().map(|finding| {
@@ -282,8 +299,8 @@ impl Check {
 /// What is wrong with an index.
 fn findings(index: Index, table: Table) -> Vec<Finding> {
     let refused = damage::refused(index, MOST);
-    let said = |(page, text): (&u32, &String)| (Some(i64::from(*page)), None, text.clone());
-    let mut found: Vec<Finding> = refused.iter().map(said).collect();
+    let told = |(page, text): (&u32, &String)| (Some(i64::from(*page)), None, text.clone());
+    let mut found: Vec<Finding> = refused.iter().map(told).collect();
     if refused.contains_key(&META) {
         return found;
     }

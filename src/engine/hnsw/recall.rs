@@ -11,7 +11,8 @@ use super::alone::{self, Allowed};
 use super::buffer::Index;
 use super::check::Table;
 use super::report::Open;
-use crate::raise::raise;
+use crate::raise::{OrRaise, raise};
+use conifer_pure::allocation::{collected, push};
 use conifer_pure::fault::{Fault, state};
 use pgrx::AnyArray;
 use pgrx::datum::DatumWithOid;
@@ -148,7 +149,7 @@ fn elements(array: &AnyArray, kind: pg_sys::Oid) -> Vec<pg_sys::Datum> {
         if std::slice::from_raw_parts(nulls, count as usize).contains(&true) {
             raise(Fault::new(state::NULL_VALUE_NOT_ALLOWED, "queries must not contain nulls"));
         }
-        std::slice::from_raw_parts(values, count as usize).to_vec()
+        collected(std::slice::from_raw_parts(values, count as usize).iter().copied()).or_raise()
     }
 }
 
@@ -160,7 +161,9 @@ fn distances(statement: &str, query: pg_sys::Datum, kind: pg_sys::Oid, k: i32) -
         let query = unsafe { DatumWithOid::new(query, kind) };
         let mut all = vec![];
         for row in client.select(statement, None, &[query, i64::from(k).into()])? {
-            all.extend(row.get::<f64>(1)?.filter(|distance| !distance.is_nan()));
+            if let Some(distance) = row.get::<f64>(1)?.filter(|distance| !distance.is_nan()) {
+                push(&mut all, distance).or_raise();
+            }
         }
         Ok::<_, pgrx::spi::SpiError>(all)
     });

@@ -7,6 +7,7 @@ use super::known::{Known, META};
 use super::page::{self, Kind};
 use super::roots;
 use crate::raise::{OrRaise, raise};
+use conifer_pure::allocation::{self, Reserve, with_room};
 use conifer_pure::block::{BlockRef, ChainRef, PAGE, State};
 use conifer_pure::fault::{Fault, state};
 use conifer_pure::index::Key;
@@ -97,6 +98,7 @@ fn hnsw_stats(
     each_block(index, &known, |_, bytes| {
         let block = BlockRef::new(&known.meta.layout, bytes).or_raise();
         let header = block.header();
+        counts.room_for(1).or_raise();
         let count = counts.entry(header.graph).or_default();
         match header.state {
             State::Live | State::Dead => {
@@ -114,19 +116,19 @@ fn hnsw_stats(
             State::Free => {}
         }
     });
-    let rows: Vec<_> = roots::all(index, &known)
-        .or_raise()
-        .into_iter()
-        .filter_map(|(key, entry)| {
-            let root = entry.root?;
-            let count = counts.remove(&root.graph).unwrap_or_default();
-            let columns = &known.columns.key;
-            let kinds: Vec<_> = columns.iter().map(|leading| leading.column).collect();
-            let text = |i: usize, bytes: &[u8]| columns[i].text(bytes);
-            let key = (!columns.is_empty()).then(|| Key::display(&kinds, &key, text));
-            Some((key, count.nodes, count.dead, count.tuples, i32::from(root.level), count.edges))
-        })
-        .collect();
+    let graphs = roots::all(index, &known).or_raise();
+    let mut rows = with_room(graphs.len()).or_raise();
+    for (key, entry) in graphs {
+        // The texts of keys are small, and many.
+        allocation::check().or_raise();
+        let Some(root) = entry.root else { continue };
+        let count = counts.remove(&root.graph).unwrap_or_default();
+        let columns = &known.columns.key;
+        let kinds: Vec<_> = columns.iter().map(|leading| leading.column).collect();
+        let text = |i: usize, bytes: &[u8]| columns[i].text(bytes);
+        let key = (!columns.is_empty()).then(|| Key::display(&kinds, &key, text));
+        rows.push((key, count.nodes, count.dead, count.tuples, i32::from(root.level), count.edges));
+    }
     TableIterator::new(rows)
 }
 

@@ -7,8 +7,9 @@ use super::log::Held;
 use super::page::{self, Kind};
 use crate::raise::{OrRaise, raise};
 use conifer_pure::Result;
+use conifer_pure::allocation::{self, Reserve, push};
 use conifer_pure::block::{ROOM, corrupted};
-use conifer_pure::fault::Fault;
+use conifer_pure::fault::{Fault, state};
 use conifer_pure::index::{Entry, Key, MOST_KEY, Meta, directory};
 use pgrx::pg_sys;
 use std::collections::HashSet;
@@ -184,16 +185,18 @@ type Rooted = (Vec<u8>, Entry);
 /// # Errors
 /// Corrupted pages.
 pub fn all(index: Index, known: &Known) -> Result<Vec<Rooted>> {
-    let (all, faults) = survey(index, known, |_| Ok(()));
+    let (all, faults) = survey(index, known, |_| Ok(()))?;
     faults.into_iter().next().map_or(Ok(all), |(_, fault)| Err(fault))
 }
 
-/// All graphs that can be found, and what is wrong with which pages. Pages that `may_read` refuses are not read.
-pub fn survey(
-    index: Index,
-    known: &Known,
-    may_read: impl Fn(u32) -> Result<()>,
-) -> (Vec<Rooted>, Vec<(u32, Fault)>) {
+/// Graphs that were found, and what is wrong with which pages.
+type Survey = (Vec<Rooted>, Vec<(u32, Fault)>);
+
+/// All graphs that can be found. Pages that `may_read` refuses are not read.
+///
+/// # Errors
+/// `53200`.
+pub fn survey(index: Index, known: &Known, may_read: impl Fn(u32) -> Result<()>) -> Result<Survey> {
     let (mut all, mut faults) = (vec![], vec![]);
     if known.meta.directory == 0 {
         let look = || {
@@ -206,16 +209,18 @@ pub fn survey(
             Ok(entry) => all.extend(entry.root.map(|_| (vec![], entry))),
             Err(fault) => faults.push((META, fault)),
         }
-        return (all, faults);
+        return Ok((all, faults));
     }
     // Divisions meanwhile may show a key twice or lead it to a page that was read already: the graph's number tells.
     let root = known.meta.directory;
     if let Err(fault) = there(index, root) {
-        return (all, vec![(META, fault)]);
+        return Ok((all, vec![(META, fault)]));
     }
     let (mut open, mut seen) = (vec![root], HashSet::new());
     while let Some(number) = open.pop() {
         pgrx::check_for_interrupts!();
+        allocation::check()?;
+        seen.room_for(1)?;
         if !seen.insert(number) {
             continue;
         }
@@ -227,6 +232,7 @@ pub fn survey(
                 Kind::Branch => {
                     let (good, bad): (Vec<u32>, Vec<u32>) =
                         directory::children(room).into_iter().partition(|child| there(index, *child).is_ok());
+                    open.room_for(good.len())?;
                     open.extend(good);
                     // One of them says enough.
                     if let Some(child) = bad.first() {
@@ -236,18 +242,22 @@ pub fn survey(
                 Kind::Leaf => {
                     for found in directory::entries(room) {
                         let (_, found) = found?;
-                        all.push((found.key.to_vec(), found.entry));
+                        push(&mut all, (found.key.to_vec(), found.entry))?;
                     }
                 }
                 other => return Err(corrupted(format_args!("page {number} of the directory is {other:?}"))),
             }
             Ok(())
         };
-        faults.extend(look().err().map(|fault| (number, fault)));
+        match look() {
+            Err(fault) if fault.state == state::OUT_OF_MEMORY => return Err(fault),
+            looked => faults.extend(looked.err().map(|fault| (number, fault))),
+        }
     }
     let mut graphs = HashSet::new();
+    graphs.room_for(all.len())?;
     all.retain(|(_, entry)| entry.root.is_some_and(|root| graphs.insert(root.graph)));
-    (all, faults)
+    Ok((all, faults))
 }
 
 /// Takes an entry out where [`locked`] has found it.

@@ -5,6 +5,7 @@ use crate::engine::array::{Array, Numeric, Single};
 use crate::engine::narrow::narrow;
 use crate::engine::vector::{Dense, HalfVec, Vector};
 use crate::raise::OrRaise;
+use conifer_pure::allocation::collected;
 use conifer_pure::element::Element;
 use conifer_pure::sparse::{KIND, check_nnz};
 use conifer_pure::vector::check_expected_dim;
@@ -44,7 +45,7 @@ fn from_array<T: Single>(array: &Array<T>, typmod: i32) -> SparseVec {
     let elements = T::singles(array);
     KIND.check_dim(elements.len() as i64).or_raise();
     check_expected_dim(typmod, elements.len()).or_raise();
-    let elements: Vec<f32> = elements.collect();
+    let elements = collected(elements).or_raise();
     let dim = elements.len() as i32;
     let nnz = elements.iter().filter(|x| **x != 0.0).count();
     check_nnz(nnz as i32, dim).or_raise();

@@ -355,11 +355,11 @@ impl Alone {
 
     /// What is not as it should be, the first thousand findings.
     pub fn check(&mut self) -> Result<Vec<Finding>> {
-        let mut checker = Checker::new(self.layout, self.root.as_slice(), 1000);
+        let mut checker = Checker::new(self.layout, self.root.as_slice(), 1000)?;
         for number in self.numbers() {
             checker.look(&mut self.memory, number)?;
         }
-        checker.finish();
+        checker.finish()?;
         checker.roots(&mut self.memory)?;
         Ok(checker.findings)
     }

@@ -20,6 +20,7 @@ mod lane;
 #[cfg(test)]
 mod tests;
 
+use crate::allocation::{Reserve, collected, push};
 use crate::block::{BlockRef, ChainRef, Coder, Header, Layout, NONE, Root, State};
 use crate::code::Factors;
 use crate::fault::{Fault, Result, state};
@@ -85,18 +86,24 @@ enum Block {
 
 impl Checker {
     /// For an index with these graphs; of findings beyond `most` nothing is kept.
-    pub fn new(layout: Layout, roots: &[Root], most: usize) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// `53200`.
+    pub fn new(layout: Layout, roots: &[Root], most: usize) -> Result<Self> {
+        let mut of_graphs = HashMap::new();
+        of_graphs.room_for(roots.len())?;
+        of_graphs.extend(roots.iter().map(|root| (root.graph, *root)));
+        Ok(Self {
             coder: Coder::new(&layout),
             layout,
-            roots: roots.iter().map(|root| (root.graph, *root)).collect(),
+            roots: of_graphs,
             partial: false,
             findings: vec![],
             most,
             sure: HashSet::new(),
             chains: HashSet::new(),
             chained: HashSet::new(),
-        }
+        })
     }
 
     /// The roots are not all: of a graph that has none, what can be looked at without.
@@ -118,19 +125,27 @@ impl Checker {
         match self.read(pages, number)? {
             Block::Free => {}
             Block::Bad(text) => self.say(number, text),
-            Block::Chain(..) => drop(self.chains.insert(number)),
+            Block::Chain(..) => {
+                self.chains.room_for(1)?;
+                self.chains.insert(number);
+            }
             Block::Node(node) => self.node(pages, number, &node)?,
         }
         Ok(())
     }
 
     /// Looks at what only shows when all blocks were looked at.
-    pub fn finish(&mut self) {
-        let mut lost: Vec<u32> = self.chains.difference(&self.chained).copied().collect();
+    ///
+    /// # Errors
+    /// `53200`.
+    pub fn finish(&mut self) -> Result<()> {
+        let mut lost: Vec<u32> = vec![];
+        self.chains.difference(&self.chained).try_for_each(|number| push(&mut lost, *number))?;
         lost.sort_unstable();
         for number in lost {
             self.say(number, LOST);
         }
+        Ok(())
     }
 
     /// Looks at one block as if it were the only one, for what [`finish`](Self::finish) would say of it as well.
@@ -143,6 +158,7 @@ impl Checker {
         };
         let (mut next, mut met) = (owner, HashSet::new());
         while next != number {
+            met.room_for(1)?;
             next = match self.read(pages, next)? {
                 Block::Node(node)
                     if next == owner && (node.header.graph, node.header.level) == (graph, 0) =>
@@ -165,7 +181,7 @@ impl Checker {
     /// # Errors
     /// As [`look`](Self::look).
     pub fn roots(&mut self, pages: &mut impl Pages) -> Result<()> {
-        let mut roots: Vec<Root> = self.roots.values().copied().collect();
+        let mut roots: Vec<Root> = collected(self.roots.values().copied())?;
         roots.sort_unstable_by_key(|root| root.graph);
         for root in roots {
             for (what, number, level) in [("entry", root.entry, root.level), ("origin", root.origin, 0)] {
@@ -305,6 +321,7 @@ impl Checker {
     fn climb(&mut self, pages: &mut impl Pages, number: u32, root: Root) -> Result<()> {
         let (mut at, mut way) = (number, HashSet::new());
         while at != root.origin && !self.sure.contains(&at) {
+            way.room_for(1)?;
             way.insert(at);
             let up = match self.read(pages, at)? {
                 Block::Node(node) if (node.header.graph, node.header.level) == (root.graph, 0) => {
@@ -326,6 +343,7 @@ impl Checker {
             }
             at = up;
         }
+        self.sure.room_for(way.len())?;
         self.sure.extend(way);
         Ok(())
     }
@@ -335,6 +353,7 @@ impl Checker {
         while next != NONE {
             match self.read(pages, next)? {
                 Block::Chain(graph, owner, after) if (graph, owner) == (node.header.graph, number) => {
+                    self.chained.room_for(1)?;
                     if !self.chained.insert(next) {
                         self.say(number, format_args!("block {next} is in a chain twice"));
                         break;

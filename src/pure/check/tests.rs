@@ -27,7 +27,7 @@ fn said(sample: &mut Sample, number: u32, spoil: impl Fn(&Layout, &mut [u8])) ->
     spoil(&layout, sample.index.memory.block_mut(number).unwrap());
     let found = sample.index.check().unwrap();
     // Nothing has changed since: the second look at a block finds the same.
-    let mut checker = Checker::new(layout, sample.index.root.as_slice(), 1000);
+    let mut checker = Checker::new(layout, sample.index.root.as_slice(), 1000).unwrap();
     checker.look_again(&mut sample.index.memory, number).unwrap();
     checker.roots(&mut sample.index.memory).unwrap();
     let of = |all: &[Finding]| all.iter().filter(|f| f.number == number).cloned().collect::<Vec<_>>();
@@ -115,11 +115,11 @@ fn partial() {
     let mut sample = made(8);
     let node = blocks(&mut sample, |h| h.state == State::Live && h.level == 0 && h.down != NONE)[20];
     let found = |sample: &mut Sample, partial| {
-        let mut checker = Checker::new(sample.layout, &[], 1000).partial(partial);
+        let mut checker = Checker::new(sample.layout, &[], 1000).unwrap().partial(partial);
         for number in sample.index.numbers().collect::<Vec<_>>() {
             checker.look(&mut sample.index.memory, number).unwrap();
         }
-        checker.finish();
+        checker.finish().unwrap();
         checker.findings
     };
     assert!(found(&mut sample, false).iter().any(|f| f.text.starts_with("there is no graph")));
@@ -134,11 +134,11 @@ fn partial() {
 #[test]
 fn bounded() {
     let mut sample = made(8);
-    let mut checker = Checker::new(sample.layout, &[], 7);
+    let mut checker = Checker::new(sample.layout, &[], 7).unwrap();
     for number in sample.index.numbers().collect::<Vec<_>>() {
         checker.look(&mut sample.index.memory, number).unwrap();
     }
-    checker.finish();
+    checker.finish().unwrap();
     checker.roots(&mut sample.index.memory).unwrap();
     assert_eq!(checker.findings.len(), 7);
     checker.look(&mut sample.index.memory, u32::MAX).unwrap();
