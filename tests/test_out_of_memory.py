@@ -115,6 +115,16 @@ def test_build(small, what):
         session.execute("DROP INDEX b_index")
 
 
+def test_build_again(small):
+    """Threads map memory of their own: what the heap has free since a construction before is not for them."""
+    index = "CREATE INDEX again ON source USING hnsw ((v::halfvec(64)) halfvec_l2_ops) WHERE id < 1000"
+    with small.connect("postgres") as session:
+        session.execute("DROP INDEX IF EXISTS again")
+        climb(small, index, before=f"{index}; DROP INDEX again", states=(OUT_OF_MEMORY, NO_THREAD))
+        check(session, "again")
+        session.execute("DROP INDEX again")
+
+
 def test_search(small):
     query = f"SELECT id FROM t ORDER BY v <=> '{vector(random.Random(3), DIM)}' LIMIT {{}}"
     wide = "SET hnsw.ef_search = 1000; SET hnsw.iterative_scan = {}; SET hnsw.scan_mem_multiplier = 1000"

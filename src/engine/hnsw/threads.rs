@@ -2,7 +2,8 @@
 #![allow(unsafe_code)]
 
 use crate::raise::{OrRaise, raise};
-use conifer_pure::allocation::{self, headroom};
+use conifer_pure::Result;
+use conifer_pure::allocation::{self, out_of_memory};
 use conifer_pure::fault::{Fault, state};
 use conifer_pure::graph::{Control, Stopped};
 use conifer_pure::pack::Failed;
@@ -15,11 +16,27 @@ const TICK: Duration = Duration::from_millis(50);
 /// the system for a megabyte at a time. It ends the process if it gets none.
 const THREAD: usize = 5 << 20;
 
+/// Looks whether `n` threads could start, each of which maps memory of its own: what the heap has free is no use to them, and
+/// the C library ends the process where a thread gets nothing for its variables.
+fn room_for_threads(n: usize) -> Result<()> {
+    let bytes = n * THREAD;
+    let (access, private) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    // SAFETY: maps memory where there is none, which nobody uses before it is given back.
+    unsafe {
+        let mapped = libc::mmap(std::ptr::null_mut(), bytes, access, private, -1, 0);
+        if mapped == libc::MAP_FAILED {
+            return Err(out_of_memory(bytes));
+        }
+        libc::munmap(mapped, bytes);
+    }
+    Ok(())
+}
+
 /// A pool of `n` threads that no signal of the backend's ever runs on.
 ///
 /// Raises `53200` if there is no memory for them.
 pub fn pool(n: usize) -> rayon::ThreadPool {
-    headroom(n * THREAD).or_raise();
+    room_for_threads(n).or_raise();
     let built = with_signals_blocked(|| {
         rayon::ThreadPoolBuilder::new()
             .num_threads(n)
@@ -51,7 +68,7 @@ impl Drop for Cancel<'_> {
 /// Runs `work` on a thread of its own while the backend reports progress and looks for interrupts, and ends with
 /// it, whatever happens.
 pub fn wait<R: Send>(control: &Control, mut report: impl FnMut(), work: impl FnOnce() -> R + Send) -> R {
-    headroom(THREAD).or_raise();
+    room_for_threads(1).or_raise();
     let (send, done) = mpsc::channel();
     std::thread::scope(|scope| {
         let _cancel = Cancel(control);
