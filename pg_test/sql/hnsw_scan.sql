@@ -191,3 +191,23 @@ CREATE INDEX few_v ON few USING hnsw (v vector_l2_ops);
 SET hnsw.ef_search = 1;
 SELECT count(*) FROM (SELECT v FROM few ORDER BY v <-> '[41.3]') s;
 RESET hnsw.ef_search;
+-- a cursor reads the index of an expression for whoever fetches from it, as whoever opened it may
+CREATE ROLE regress_hnsw_reader;
+CREATE FUNCTION own(v vector) RETURNS vector LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN v; END';
+REVOKE EXECUTE ON FUNCTION own FROM PUBLIC;
+CREATE TABLE owned AS SELECT i AS id, ARRAY[1 + i % 10 / 1e4, i % 3, 1]::vector(3) AS v FROM generate_series(1, 400) i;
+CREATE INDEX owned_v ON owned USING hnsw ((own(v)::vector(3)) vector_l2_ops);
+CREATE FUNCTION opened() RETURNS refcursor LANGUAGE plpgsql SECURITY DEFINER SET enable_seqscan = off AS $$
+DECLARE c refcursor := 'c';
+BEGIN
+    OPEN c FOR SELECT v FROM owned ORDER BY own(v)::vector(3) <-> '[1,1,1]';
+    RETURN c;
+END $$;
+SET ROLE regress_hnsw_reader;
+BEGIN;
+SELECT opened();
+FETCH 3 FROM c;
+COMMIT;
+SELECT id FROM owned;
+RESET ROLE;
+DROP ROLE regress_hnsw_reader;

@@ -81,6 +81,30 @@ impl Exact {
     }
 }
 
+/// Expressions of an index, to be evaluated as whoever asks for rows.
+///
+/// Whether they may be was judged when the statement started, which has them in its order, and as whoever started it: a cursor
+/// that a SECURITY DEFINER function has opened is read by others. So they are prepared as the table's owner, as in a
+/// construction of the index.
+///
+/// # Safety
+/// As those of an open index.
+unsafe fn prepared(
+    expressions: *mut pg_sys::List,
+    estate: *mut pg_sys::EState,
+    owner: pg_sys::Oid,
+) -> *mut pg_sys::List {
+    let (mut user, mut context) = (pg_sys::InvalidOid, 0);
+    // SAFETY: the caller vouches for the expressions; an error that ends the transaction puts the user back.
+    unsafe {
+        pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
+        pg_sys::SetUserIdAndSecContext(owner, context | pg_sys::SECURITY_RESTRICTED_OPERATION as i32);
+        let prepared = pg_sys::ExecPrepareExprList(expressions, estate);
+        pg_sys::SetUserIdAndSecContext(user, context);
+        prepared
+    }
+}
+
 impl Open {
     /// # Safety
     /// The scan has its relations.
@@ -97,6 +121,8 @@ impl Open {
             if !(*info).ii_Expressions.is_null() {
                 estate = pg_sys::CreateExecutorState();
                 (*pg_sys::MakePerTupleExprContext(estate)).ecxt_scantuple = slot;
+                (*info).ii_ExpressionsState =
+                    prepared((*info).ii_Expressions, estate, (*(*heap).rd_rel).relowner);
             }
             let row = pg_sys::AllocSetContextCreateInternal(
                 context,
