@@ -105,7 +105,7 @@ impl<'a> Fresh<'a> {
         let draft = Draft::new_in(&graph, &layout, memory).or_raise();
         self.keys.room_for(1).or_raise();
         let pack = || Packer::new(site, rotation, &arena, draft, rows, pool, control);
-        let packer = threads::wait(control, || {}, pack).unwrap_or_else(|why| threads::failed(why));
+        let packer = threads::wait(pool, control, || {}, pack).unwrap_or_else(|why| threads::failed(why));
         // The packer has all that it needs.
         drop((arena, graph));
         let Some(root) = packer.root() else { return };
@@ -129,7 +129,7 @@ impl<'a> Fresh<'a> {
                 pages.bytes_mut()[..ROOM].copy_from_slice(&started);
             }
             let bytes = pages.bytes_mut();
-            let written = threads::wait(control, || {}, || packer.write(from, bytes, pool, control));
+            let written = threads::wait(pool, control, || {}, || packer.write(from, bytes, pool, control));
             written.unwrap_or_else(|why| threads::failed(why));
             for (number, room) in (from..).zip(pages.bytes().chunks_exact(ROOM)) {
                 pgrx::check_for_interrupts!();

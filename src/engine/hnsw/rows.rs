@@ -153,7 +153,7 @@ impl Rows {
                 let rooms = Rooms::new(&folded.0, params, &mut memory).or_raise();
                 let work = || built(Key::new(), folded, tids, rooms);
                 let report = || told(control, before, &mut report);
-                let built = threads::wait(control, report, work);
+                let built = threads::wait(pool, control, report, work);
                 take(built.unwrap_or_else(|why| threads::stopped(why)), &mut memory);
             }
             Kept::Keyed { arena, keys, key_of } => {
@@ -183,7 +183,7 @@ impl Rows {
                     let rooms = Rooms::new(&folded.0, params, &mut memory).or_raise();
                     let work = || built(key, folded, tids_of(rows)?, rooms);
                     let report = || told(control, before, &mut report);
-                    let built = threads::wait(control, report, work);
+                    let built = threads::wait(pool, control, report, work);
                     before += rows.len() as u64;
                     take(built.unwrap_or_else(|why| threads::stopped(why)), &mut memory);
                 }
@@ -227,7 +227,7 @@ impl Rows {
                     };
                     let mut report = || report(Phase::Insert, finished.load(Relaxed));
                     report();
-                    let built = threads::wait(control, &mut report, work);
+                    let built = threads::wait(pool, control, &mut report, work);
                     report();
                     for built in built.unwrap_or_else(|why| threads::stopped(why)).into_iter().flatten() {
                         take(built, &mut Heap);

@@ -65,21 +65,21 @@ impl Drop for Cancel<'_> {
     }
 }
 
-/// Runs `work` on a thread of its own while the backend reports progress and looks for interrupts, and ends with
-/// it, whatever happens.
-pub fn wait<R: Send>(control: &Control, mut report: impl FnMut(), work: impl FnOnce() -> R + Send) -> R {
-    room_for_threads(1).or_raise();
+/// Runs `work` on a pool while the backend reports progress and looks for interrupts, and ends with it, whatever happens.
+///
+/// No thread is started: one that finds no memory for what the C library gives it at its start ends the process.
+pub fn wait<R: Send>(
+    pool: &rayon::ThreadPool,
+    control: &Control,
+    mut report: impl FnMut(),
+    work: impl FnOnce() -> R + Send,
+) -> R {
     let (send, done) = mpsc::channel();
-    std::thread::scope(|scope| {
+    pool.in_place_scope(|scope| {
         let _cancel = Cancel(control);
-        let spawned = with_signals_blocked(|| {
-            std::thread::Builder::new().name("hnsw build".into()).spawn_scoped(scope, move || {
-                let _ = send.send(work());
-            })
+        scope.spawn(move |_| {
+            let _ = send.send(work());
         });
-        if let Err(error) = spawned {
-            raise(Fault::new(state::INSUFFICIENT_RESOURCES, format!("could not start a thread: {error}")));
-        }
         loop {
             match done.recv_timeout(TICK) {
                 Ok(result) => return result,
