@@ -156,6 +156,7 @@ pub unsafe extern "C-unwind" fn amgettuple(
         return false;
     };
     let heap = Index(scan.heapRelation);
+    search.keeps_beside(reorder.bytes());
     let more = || {
         let Some(hit) = search.next(blocks)? else { return Ok(None) };
         if hit.tid.block >= *table {

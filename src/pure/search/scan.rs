@@ -198,6 +198,8 @@ pub struct Search {
     /// No row that was given out is.
     highest: f64,
     limit: Limit,
+    /// Bytes that the caller keeps for this search.
+    beside: usize,
     /// What this search has cost so far.
     pub effort: Effort,
 }
@@ -226,6 +228,7 @@ impl Search {
             last: f64::NEG_INFINITY,
             highest: f64::NEG_INFINITY,
             limit: Limit::default(),
+            beside: 0,
             effort: Effort::default(),
         }
     }
@@ -295,7 +298,7 @@ impl Search {
         self.rows.clear();
         (self.given, self.last, self.highest) = (0, f64::NEG_INFINITY, f64::NEG_INFINITY);
         (self.farthest, self.effort) = (f32::NEG_INFINITY, Effort::default());
-        self.limit = Limit::default();
+        (self.limit, self.beside) = (Limit::default(), 0);
         Ok(())
     }
 
@@ -304,9 +307,14 @@ impl Search {
         self.limit = limit;
     }
 
+    /// Counts bytes that the caller keeps for rows of this search towards its limit.
+    pub fn keeps_beside(&mut self, bytes: usize) {
+        self.beside = bytes;
+    }
+
     fn is_over(&self) -> bool {
         let (effort, limit) = (&self.effort, &self.limit);
-        effort.hops >= limit.hops || effort.nodes >= limit.nodes || self.memory() > limit.bytes
+        effort.hops >= limit.hops || effort.nodes >= limit.nodes || self.memory() + self.beside > limit.bytes
     }
 
     /// A distance as SQL shows it: of L2, the root; of the cosine, half; else itself.
