@@ -4,6 +4,7 @@
 //! is Pinecone's API in SQL on top of it. What needs no Postgres lives in the crate `conifer_pure`.
 
 mod engine;
+mod fit;
 mod pinecone;
 mod raise;
 

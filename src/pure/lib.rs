@@ -28,5 +28,6 @@ pub mod rotation;
 pub mod search;
 pub mod sparse;
 pub mod vector;
+pub mod version;
 
 pub use fault::{Fault, Result};

@@ -54,6 +54,7 @@ mod upper;
 mod vacuum;
 mod value;
 
+pub use preload::is_ours;
 pub use settings::wanting;
 
 /// Prepares the library, once for each process.

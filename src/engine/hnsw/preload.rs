@@ -88,7 +88,7 @@ unsafe extern "C-unwind" fn first() {
 ///
 /// # Safety
 /// Within a transaction.
-unsafe fn is_ours() -> bool {
+pub unsafe fn is_ours() -> bool {
     // SAFETY: look-ups in the catalog; the row is released when its string has been copied.
     unsafe {
         let cache = pg_sys::SysCacheIdentifier::PROCOID as _;

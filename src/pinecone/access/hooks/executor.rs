@@ -1,11 +1,13 @@
 //! Before each run of a plan: a cursor that a key opened ends with the key. Policies are judged when a statement starts,
-//! and a FETCH only goes on with it. And the secrets in the text of a query are struck out before others keep it.
+//! and a FETCH only goes on with it. And the secrets in the text of a query are struck out before others keep it. The first
+//! run of a session says so if the database was made for another version of the library.
 //!
 //! What the server raises goes through here untouched: it is neither caught nor does it pass anything that would have to
 //! be dropped.
 #![allow(unsafe_code)]
 
 use super::{spare, text};
+use crate::fit;
 use crate::pinecone::access::{audit, identity};
 use pgrx::prelude::*;
 
@@ -83,6 +85,7 @@ unsafe extern "C-unwind" fn run(
 #[pg_guard]
 unsafe extern "C-unwind" fn before(query: *mut pg_sys::QueryDesc) {
     identity::recheck();
+    fit::tell();
     // SAFETY: a query that is about to run; a copy of its text lives as long as its state does.
     unsafe {
         let query = &mut *query;
