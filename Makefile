@@ -25,8 +25,11 @@ test: ## format, lint, unit tests, in-server tests on PostgreSQL 15 and 18, outs
 test-all: ## in-server tests on PostgreSQL 15, 16, 17 and 18
 	@dev/test pgtest-15 regress-15 pgtest-16 regress-16 pgtest-17 regress-17 pgtest-18 regress-18
 
-lint: ## format and lints alone
+lint: ## format, lints and licences alone
 	@dev/lint
+
+audit: ## licences of what is linked in, and advisories where RustSec's database can be reached
+	@dev/audit
 
 unit: ## unit tests alone                                (ARGS=…)
 	@dev/unit $(ARGS)
@@ -55,4 +58,4 @@ bench-kernels: ## benchmarks of kernels, codes, graph and pages  (ARGS=for Crite
 clean-servers: ## stop all throw-away servers, remove them and the private PostgreSQL trees
 	@dev/clean-servers
 
-.PHONY: help demo demo-stop install install-vector-alias test test-all lint unit pgtest regress outside soak bench bench-access bench-kernels clean-servers
+.PHONY: help demo demo-stop install install-vector-alias test test-all lint audit unit pgtest regress outside soak bench bench-access bench-kernels clean-servers
