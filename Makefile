@@ -22,6 +22,9 @@ install-vector-alias: ## extension `vector` beside it, for clients of pgvector (
 deb: ## Debian packages for the server of PG=15..18, into target/deb (or PG_CONFIG=…)
 	@dev/deb "$(if $(filter-out file default,$(origin PG_CONFIG)),$(PG_CONFIG),$(PG))" release
 
+freeze: ## keeps the install scripts of a version that is about to be released (docs/releasing.md)
+	@dev/freeze
+
 test: ## format, lint, unit tests, in-server tests on PostgreSQL 15 and 18, outside tests
 	@dev/test lint unit pgtest-15 regress-15 pgtest-18 regress-18 outside
 
@@ -61,4 +64,4 @@ bench-kernels: ## benchmarks of kernels, codes, graph and pages  (ARGS=for Crite
 clean-servers: ## stop all throw-away servers, remove them and the private PostgreSQL trees
 	@dev/clean-servers
 
-.PHONY: help demo demo-stop install install-vector-alias deb test test-all lint audit unit pgtest regress outside soak bench bench-access bench-kernels clean-servers
+.PHONY: help demo demo-stop install install-vector-alias deb freeze test test-all lint audit unit pgtest regress outside soak bench bench-access bench-kernels clean-servers

@@ -62,6 +62,10 @@ pg_config_of() {
 named() { if [[ " $majors " == *" $1 "* ]]; then echo "our PostgreSQL $1"; else "$1" --version; fi; }
 major_of() { "$1" --version | sed -E 's/^PostgreSQL ([0-9]+).*/\1/'; }
 
+# The versions of the two extensions.
+conifer_version() { sed -n '/^\[workspace.package\]/,/^$/s/^version = "\(.*\)"$/\1/p' "$root/Cargo.toml"; }
+vector_version() { sed -n "s/^default_version = '\(.*\)'$/\1/p" "$root/sql/vector.control"; }
+
 # is_alias DIRECTORY: whether the extension vector of that directory is ours: it names our library.
 is_alias() { grep -qsF "'\$libdir/conifer'" "$1/vector.control"; }
 
