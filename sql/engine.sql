@@ -1145,10 +1145,10 @@ CREATE OPERATOR CLASS bpchar_ops
 
 -- for operators
 
-CREATE FUNCTION hnsw_check(index regclass)
+CREATE FUNCTION hnsw_check(index regclass, verbose boolean DEFAULT false)
     RETURNS TABLE (page bigint, block bigint, finding text)
     AS 'MODULE_PATHNAME', 'hnsw_check_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
-COMMENT ON FUNCTION hnsw_check(regclass) IS 'what is not as it should be in an hnsw index: no rows if all is well';
+COMMENT ON FUNCTION hnsw_check(regclass, boolean) IS 'what is not as it should be in an hnsw index: no rows if all is well';
 
 CREATE FUNCTION hnsw_stats(index regclass)
     RETURNS TABLE (key text, nodes bigint, dead bigint, tuples bigint, level integer, edges bigint)

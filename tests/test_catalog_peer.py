@@ -12,7 +12,7 @@ KEYS = (
 
 # What ours has beyond pgvector's. Nothing else may be there, and of pgvector's nothing may be missing.
 ADDED = {
-    "function hnsw_check(regclass)",
+    "function hnsw_check(regclass,boolean)",
     "function hnsw_recall(regclass,anyarray,integer)",
     "function hnsw_size(regclass)",
     "function hnsw_stats(regclass)",

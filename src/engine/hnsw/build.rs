@@ -184,20 +184,13 @@ pub unsafe extern "C-unwind" fn ambuild(
     }
 }
 
-/// Threads of a construction: as many as processes a build of the server's own would have.
-fn threads() -> usize {
-    // SAFETY: a variable of this process.
-    let more = unsafe { pg_sys::max_parallel_maintenance_workers };
-    1 + more.max(0) as usize
-}
-
 /// Builds the graphs and writes all pages.
 fn write(index: Index, meta: &Meta, rows: Rows) {
     let layout = &meta.layout;
     let expected = rows.nodes().div_ceil(layout.per_page()) * layout.unit_pages();
     let mut fresh = Fresh::new(index, pg_sys::ForkNumber::MAIN_FORKNUM, meta, expected as u32);
     if rows.len() > 0 {
-        let pool = threads::pool(threads());
+        let pool = threads::pool(threads::count());
         let control = Control::default();
         let (rotation, params) = (meta.rotation(), meta.params());
         progress::all_rows(rows.len() as i64);

@@ -7,6 +7,7 @@ use conifer_pure::allocation::{self, out_of_memory};
 use conifer_pure::fault::{Fault, state};
 use conifer_pure::graph::{Control, Stopped};
 use conifer_pure::pack::Failed;
+use pgrx::pg_sys;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -32,6 +33,13 @@ fn room_for_threads(n: usize) -> Result<()> {
     Ok(())
 }
 
+/// Threads to work with: as many as processes a build of the server's own would have.
+pub fn count() -> usize {
+    // SAFETY: a variable of this process.
+    let more = unsafe { pg_sys::max_parallel_maintenance_workers };
+    1 + more.max(0) as usize
+}
+
 /// A pool of `n` threads that no signal of the backend's ever runs on.
 ///
 /// Raises `53200` if there is no memory for them.
@@ -40,7 +48,7 @@ pub fn pool(n: usize) -> rayon::ThreadPool {
     let built = with_signals_blocked(|| {
         rayon::ThreadPoolBuilder::new()
             .num_threads(n)
-            .thread_name(|i| format!("hnsw build {i}"))
+            .thread_name(|i| format!("hnsw {i}"))
             // A panic is reported by whoever waits, as an error of the statement.
             .panic_handler(|_| {})
             .build()

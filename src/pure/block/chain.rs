@@ -54,7 +54,7 @@ impl<'a> ChainRef<'a> {
     }
 
     /// The rows.
-    pub fn tids(&self) -> impl Iterator<Item = Tid> + 'a {
+    pub fn tids(&self) -> impl Iterator<Item = Tid> + use<'a> {
         self.tids.iter().map(Tid::read)
     }
 }

@@ -37,15 +37,24 @@ impl<'a> BlockRef<'a> {
     #[inline]
     pub fn new(layout: &'a Layout, bytes: &'a [u8]) -> Result<Self> {
         let bytes = bytes.get(..layout.block_bytes()).ok_or_else(|| corrupted("it is cut off"))?;
+        let (header, own) = Self::front(layout, bytes)?;
+        Ok(Self { layout, bytes, header, own })
+    }
+
+    /// Looks at the header and the vector, which is where a block starts.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    #[inline]
+    pub(crate) fn front(layout: &Layout, bytes: &'a [u8]) -> Result<(Header, Own<'a>)> {
         let (head, rest) = bytes.split_first_chunk::<HEADER>().ok_or_else(|| corrupted("it is cut off"))?;
         let header = Header::read(head, layout.lanes())?;
-        let own = &rest[..layout.own_bytes()];
+        let own = rest.get(..layout.own_bytes()).ok_or_else(|| corrupted("it is cut off"))?;
         let own = match layout.own() {
             OwnForm::F32 | OwnForm::Plain => f32s(own).map(Own::F32),
             OwnForm::F16 => f16s(own).map(|elements| Own::F16 { scale: header.scale, elements }),
         };
-        let own = own.ok_or_else(|| corrupted("it is not aligned"))?;
-        Ok(Self { layout, bytes, header, own })
+        Ok((header, own.ok_or_else(|| corrupted("it is not aligned"))?))
     }
 
     /// The layout it is read by.

@@ -16,12 +16,21 @@
 //! Between the death of a node and its mending, lanes lead to dead nodes; that is as it should be. A dead node keeps
 //! its lanes while others find new ones and go, so what a vacuum that was cut off leaves of it may lead anywhere.
 
+//!
+//! - [`Checker`]: one block after the other, with all that it is linked to, and what is wrong with it. `lane`: a code.
+//! - [`Sieve`]: which blocks the checker need not look at, found by threads in two sweeps. `batch`: what they work on.
+
+mod batch;
 mod lane;
+mod sieve;
 #[cfg(test)]
 mod tests;
 
+pub use batch::Batch;
+pub use sieve::Sieve;
+
 use crate::allocation::{Reserve, collected, push};
-use crate::block::{BlockRef, ChainRef, Coder, Header, Layout, NONE, Root, State};
+use crate::block::{BlockRef, ChainRef, Coder, Header, Layout, NONE, Root, State, Tid};
 use crate::code::Factors;
 use crate::fault::{Fault, Result, state};
 use crate::insert::Stored;
@@ -56,6 +65,17 @@ pub struct Checker {
     /// Blocks of chains, and those of them that belong to a node.
     chains: HashSet<u32>,
     chained: HashSet<u32>,
+}
+
+/// The rows that a block leads to.
+///
+/// # Errors
+/// Bytes that cannot have been written.
+pub fn rows<'a>(layout: &Layout, bytes: &'a [u8]) -> Result<impl Iterator<Item = Tid> + use<'a>> {
+    let header = *BlockRef::new(layout, bytes)?.header();
+    let chain = ChainRef::new(layout, bytes)?;
+    let own = (header.state == State::Live && header.level == 0).then_some(header.tid);
+    Ok(chain.into_iter().flat_map(|chain| chain.tids()).chain(own).filter(|tid| tid.is_some()))
 }
 
 /// A node's block, copied.

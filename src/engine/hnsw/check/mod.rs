@@ -1,24 +1,34 @@
 //! `hnsw_check`: whether an index is as it should be. Whatever is wrong with its pages is a finding, no error, so that one
 //! damage does not hide the others.
+//!
+//! `sweep` goes over all pages, and its threads find which blocks need no closer look; of the others, this says what is
+//! wrong. `table`: rows that the index leads to. `progress`: what is told meanwhile.
 #![allow(unsafe_code)]
 
+mod progress;
+mod sweep;
+mod table;
+
+use self::progress::Progress;
+use self::sweep::Swept;
+pub use self::table::Table;
 use super::blocks::Blocks;
 use super::buffer::{Index, Mode};
 use super::damage;
 use super::known::{Known, META};
-use super::page::{self, HEADER, Kind};
+use super::page::{self, Kind};
 use super::report::Open;
 use super::roots;
 use crate::raise::{OrRaise, raise};
 use conifer_pure::Result;
-use conifer_pure::allocation::{Reserve, with_room};
-use conifer_pure::block::{BlockRef, ChainRef, Layout, Root, State, Tid, corrupted};
-use conifer_pure::check::Checker;
+use conifer_pure::allocation::with_room;
+use conifer_pure::block::{Layout, Root, Tid, corrupted};
+use conifer_pure::check::{self, Checker};
 use conifer_pure::fault::{Fault, state};
 use conifer_pure::search::Pages;
 use pgrx::iter::TableIterator;
 use pgrx::prelude::*;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 /// Findings that are told; with more, the index is beyond repair anyway.
 const MOST: usize = 1000;
@@ -28,76 +38,9 @@ const AGAIN: usize = 4;
 /// Something that is not as it should be: its page, block, and what it is.
 type Finding = (Option<i64>, Option<i64>, String);
 
-/// The table of an index, open until this is dropped. Whoever opens both opens it first, as all others do.
-pub struct Table(Option<pg_sys::Relation>);
-
-impl Table {
-    /// That of an index; of something else, none.
-    pub fn of(index: pg_sys::Oid) -> Self {
-        // SAFETY: lookups in catalogs; opened with a lock that lets others read and write, before its index is.
-        unsafe {
-            let oid = pg_sys::IndexGetRelation(index, true);
-            let table = (oid != pg_sys::InvalidOid)
-                .then(|| pg_sys::relation_open(oid, pg_sys::AccessShareLock as i32));
-            // Of another table access method, nobody knows what a row is.
-            match table {
-                Some(heap) if (*(*heap).rd_rel).relam != pg_sys::HEAP_TABLE_AM_OID => {
-                    pg_sys::relation_close(heap, pg_sys::AccessShareLock as i32);
-                    Self(None)
-                }
-                other => Self(other),
-            }
-        }
-    }
-
-    /// Rows of a block that the table does not have.
-    fn lost(&self, blocks: &mut impl Pages, layout: &Layout, number: u32) -> Result<Vec<Tid>> {
-        let Some(table) = self.0 else { return Ok(vec![]) };
-        let mut lost = rows(blocks, layout, number)?;
-        lost.retain(|tid| !is_there(table, *tid));
-        if !lost.is_empty() {
-            // A vacuum may have taken them out of both since.
-            let now = rows(blocks, layout, number)?;
-            lost.retain(|tid| now.contains(tid) && !is_there(table, *tid));
-        }
-        Ok(lost)
-    }
-}
-
 /// The rows that a block leads to.
-fn rows(blocks: &mut impl Pages, layout: &Layout, number: u32) -> Result<Vec<Tid>> {
-    let mut rows = blocks.read(number, |bytes| -> Result<Vec<Tid>> {
-        let header = *BlockRef::new(layout, bytes)?.header();
-        Ok(match ChainRef::new(layout, bytes)? {
-            Some(chain) => chain.tids().collect(),
-            None if header.state == State::Live && header.level == 0 => vec![header.tid],
-            None => vec![],
-        })
-    })??;
-    rows.retain(|tid| tid.is_some());
-    Ok(rows)
-}
-
-impl Drop for Table {
-    fn drop(&mut self) {
-        if let Some(table) = self.0.filter(|_| !std::thread::panicking()) {
-            // SAFETY: opened in `of`.
-            unsafe { pg_sys::relation_close(table, pg_sys::AccessShareLock as i32) }
-        }
-    }
-}
-
-/// Whether a heap has a row there, dead or alive: an index never leads to a line pointer that is not used.
-fn is_there(heap: pg_sys::Relation, tid: Tid) -> bool {
-    if tid.block >= Index(heap).pages() {
-        return false;
-    }
-    let page = Index(heap).page(tid.block, Mode::Share);
-    let at = HEADER + (usize::from(tid.offset) - 1) * size_of::<u32>();
-    let lower = usize::from(u16::from_ne_bytes([page.bytes()[12], page.bytes()[13]]));
-    let pointer = page.bytes().get(at..lower.max(at)).and_then(|bytes| bytes.first_chunk());
-    // The flags of a line pointer are bits 15 and 16; none of them: unused.
-    pointer.is_some_and(|pointer| u32::from_ne_bytes(*pointer) >> 15 & 3 != 0)
+fn blocks_rows(blocks: &mut impl Pages, layout: &Layout, number: u32) -> Result<Vec<Tid>> {
+    blocks.read(number, |bytes| Ok(check::rows(layout, bytes)?.collect()))?
 }
 
 /// Pages that the server does not refuse, and the blocks on them.
@@ -114,6 +57,20 @@ impl Sound {
             return Err(corrupted(format_args!("page {page} cannot be read")));
         }
         Ok(())
+    }
+}
+
+impl Sound {
+    fn is_refused(&self, page: u32) -> bool {
+        self.refused.contains_key(&page)
+    }
+
+    /// Shows the blocks that start on a page.
+    fn on_page(&mut self, page: u32, look: impl FnMut(u32, &[u8]) -> Result<()>) -> Result<()> {
+        for page in (page..).take(self.layout.unit_pages()) {
+            self.may_read(page)?;
+        }
+        self.blocks.on_page(page, look).map(drop)
     }
 }
 
@@ -139,23 +96,11 @@ fn said(fault: Fault) -> String {
     fault.message
 }
 
-/// Rows that several blocks lead to, or one twice.
-#[derive(Default)]
-struct Twice {
-    met: HashMap<Tid, u32>,
-    found: Vec<(Tid, u32, u32)>,
-}
-
-impl Twice {
-    fn add(&mut self, tid: Tid, number: u32) -> Result<()> {
-        self.met.room_for(1)?;
-        if let Some(other) = self.met.insert(tid, number)
-            && self.found.len() < MOST
-        {
-            self.found.push((tid, other, number));
-        }
-        Ok(())
-    }
+/// Graphs that were found.
+struct Graphs {
+    roots: Vec<Root>,
+    /// There may be others.
+    partial: bool,
 }
 
 /// An index that is looked at.
@@ -171,16 +116,19 @@ impl Check {
         &self.known.meta.layout
     }
 
-    /// What knows the graphs as they are now, and what is wrong with the pages that lead to them.
-    fn checker(&self) -> (Checker, Vec<Finding>) {
+    /// The graphs as they are now, and what is wrong with the pages that lead to them.
+    fn graphs(&self) -> (Graphs, Vec<Finding>) {
         let survey = roots::survey(self.index, &self.known, |page| self.blocks.may_read(page));
         let (graphs, faults) = survey.or_raise();
         let mut roots: Vec<Root> = with_room(graphs.len()).or_raise();
         roots.extend(graphs.iter().filter_map(|(_, entry)| entry.root));
-        let checker = Checker::new(*self.layout(), &roots, MOST).or_raise().partial(!faults.is_empty());
-        let known = |page: &u32| self.blocks.refused.contains_key(page);
-        let faults = faults.into_iter().filter(|(page, _)| !known(page));
-        (checker, faults.map(|(page, fault)| (Some(page.into()), None, fault.message)).collect())
+        let graphs = Graphs { roots, partial: !faults.is_empty() };
+        let faults = faults.into_iter().filter(|(page, _)| !self.blocks.is_refused(*page));
+        (graphs, faults.map(|(page, fault)| (Some(page.into()), None, fault.message)).collect())
+    }
+
+    fn checker(&self, graphs: &Graphs) -> Checker {
+        Checker::new(*self.layout(), &graphs.roots, MOST).or_raise().partial(graphs.partial)
     }
 
     /// Looks at one block, `again` as at one of few. Adds what `checker` does not keep.
@@ -217,43 +165,33 @@ impl Check {
     }
 
     /// What is wrong with pages, and with blocks.
-    fn all(&mut self) -> (Vec<Finding>, Vec<Finding>) {
-        let (mut checker, mut pages) = self.checker();
-        let (mut found, mut twice) = (vec![], Twice::default());
-        let mut number = META + 1;
-        while number < self.index.pages() && pages.len() + found.len() < MOST {
+    fn all(&mut self, progress: &mut Progress) -> (Vec<Finding>, Vec<Finding>) {
+        let (graphs, mut pages) = self.graphs();
+        let mut found = vec![];
+        let Swept { suspects, rows } = sweep::sweep(self, graphs.roots.iter().copied(), progress, &mut pages);
+        progress.step(format_args!("looking again at {} blocks", suspects.len()), 0);
+        let mut checker = self.checker(&graphs);
+        for number in suspects {
             pgrx::check_for_interrupts!();
-            if self.blocks.refused.contains_key(&number) {
-                number += 1;
-                continue;
+            if pages.len() + found.len() >= MOST {
+                break;
             }
-            match self.page(number) {
-                Ok(true) => {
-                    let layout = *self.layout();
-                    for block in (layout.first_on(number)..).take(layout.per_page()) {
-                        self.block(&mut checker, block, false, &mut found);
-                        let rows = rows(&mut self.blocks, &layout, block).map_err(said).unwrap_or_default();
-                        rows.into_iter().try_for_each(|tid| twice.add(tid, block)).or_raise();
-                    }
-                }
-                Ok(false) => {}
-                Err(fault) => pages.push((Some(number.into()), None, said(fault))),
-            }
-            number += 1;
+            self.block(&mut checker, number, false, &mut found);
         }
         checker.finish().or_raise();
         self.end(checker, &mut found);
-        self.twice(twice, &mut pages);
+        self.twice(table::twice(&rows).or_raise(), &mut pages);
+        progress.end(rows.len(), pages.len() + found.len());
         (pages, found)
     }
 
     /// Rows that two blocks lead to, at the same time.
-    fn twice(&mut self, twice: Twice, found: &mut Vec<Finding>) {
+    fn twice(&mut self, twice: Vec<(Tid, u32, u32)>, found: &mut Vec<Finding>) {
         let layout = *self.layout();
-        for (tid, one, other) in twice.found {
+        for (tid, one, other) in twice {
             // A vacuum may have moved the row, or have freed it for a new one.
             let mut times = |number| {
-                let rows = rows(&mut self.blocks, &layout, number).map_err(said).unwrap_or_default();
+                let rows = blocks_rows(&mut self.blocks, &layout, number).map_err(said).unwrap_or_default();
                 rows.into_iter().filter(|row| *row == tid).count()
             };
             let sure = match one == other {
@@ -274,7 +212,7 @@ impl Check {
             before.iter().filter_map(|(_, number, _)| (*number)?.try_into().ok()).collect();
         numbers.sort_unstable();
         numbers.dedup();
-        let ((mut checker, _), mut found) = (self.checker(), vec![]);
+        let (mut checker, mut found) = (self.checker(&self.graphs().0), vec![]);
         for number in numbers {
             pgrx::check_for_interrupts!();
             self.block(&mut checker, number, true, &mut found);
@@ -297,7 +235,9 @@ impl Check {
 }
 
 /// What is wrong with an index.
-fn findings(index: Index, table: Table) -> Vec<Finding> {
+fn findings(index: Index, table: Table, verbose: bool) -> Vec<Finding> {
+    let mut progress = Progress::new(index, verbose);
+    progress.step("looking whether all pages can be read", 0);
     let refused = damage::refused(index, MOST);
     let told = |(page, text): (&u32, &String)| (Some(i64::from(*page)), None, text.clone());
     let mut found: Vec<Finding> = refused.iter().map(told).collect();
@@ -316,7 +256,7 @@ fn findings(index: Index, table: Table) -> Vec<Finding> {
     let layout = known.meta.layout;
     let blocks = Sound { blocks: Blocks::new(index, layout), layout, refused };
     let mut check = Check { index, known, table, blocks };
-    let (mut pages, mut blocks) = check.all();
+    let (mut pages, mut blocks) = check.all(&mut progress);
     for _ in 0..AGAIN {
         if blocks.is_empty() {
             break;
@@ -332,8 +272,9 @@ fn findings(index: Index, table: Table) -> Vec<Finding> {
 #[pg_extern(sql = false)]
 fn hnsw_check(
     index: pg_sys::Oid,
+    verbose: bool,
 ) -> TableIterator<'static, (name!(page, Option<i64>), name!(block, Option<i64>), name!(finding, String))> {
     let table = Table::of(index);
     let open = Open::new(index);
-    TableIterator::new(findings(Index(open.0), table))
+    TableIterator::new(findings(Index(open.0), table, verbose))
 }
