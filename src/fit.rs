@@ -1,9 +1,10 @@
 //! Whether the SQL of a database is of the library's version.
 //!
 //! A package that is upgraded brings a new library at once, and its new SQL only where ALTER EXTENSION … UPDATE is run. A
-//! library serves the SQL of all releases before it, so an older database works, but lacks what is new: that is told in
-//! each session's first statement, as the server tells that a collation has changed, and is no error, which would stop all
-//! databases of a server between the package's upgrade and their own. SQL that is newer than the library, as after a way
+//! library serves the SQL of all releases before it, so an older database works, but lacks what is new: that is told when a
+//! session runs its first plan, or the first after the library has been loaded, as the server tells that a collation has
+//! changed. It is no error, which would stop all databases of a server between the package's upgrade and their own; and
+//! commands, ALTER EXTENSION among them, are not plans. SQL that is newer than the library, as after a way
 //! back or before a restart, may name functions that the library has not.
 #![allow(unsafe_code)]
 
@@ -23,6 +24,9 @@ pub fn tell() {
     thread_local! {
         static DONE: Cell<bool> = const { Cell::new(false) };
     }
+    if DONE.get() {
+        return;
+    }
     // SAFETY: variables of this process.
     let (person, upgrade, script) = unsafe {
         (
@@ -32,7 +36,7 @@ pub fn tell() {
         )
     };
     // What runs within a script comes before the version it makes is written.
-    if DONE.get() || script {
+    if script {
         return;
     }
     DONE.set(true);
