@@ -37,7 +37,7 @@ def test_it_tells_where_it_is(index):
     n = pages(index, "t_v")
     tenths = [f", {page} of {n} pages" for page in sorted({-(-part * n // 10) for part in range(1, 10)})]
     counted = [f", {n} pages", *tenths]
-    steps = ["looking whether all pages can be read", "2 threads"]
+    steps = [*(f"looking whether all pages can be read{pages}" for pages in counted), "2 threads"]
     steps += [f"reading blocks{pages}" for pages in counted]
     steps += [f"comparing blocks with their neighbours{pages}" for pages in counted]
     steps += ["looking for rows in the table", "following links", "looking again at 0 blocks", f"{ROWS + ROWS // 50} rows checked, 0 findings"]

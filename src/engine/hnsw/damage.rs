@@ -8,13 +8,13 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 
-/// Reads all pages. Those that cannot be read, `most` at the most, and what the server says of them.
+/// Reads all pages; `at` is told each. Those that cannot be read, `most` at the most, and what the server says of them.
 ///
 /// Raises whatever else it raises.
-pub fn refused(index: Index, most: usize) -> BTreeMap<u32, String> {
+pub fn refused(index: Index, most: usize, mut at: impl FnMut(u32)) -> BTreeMap<u32, String> {
     let (mut found, mut from) = (BTreeMap::new(), 0);
     while found.len() < most
-        && let Some((page, text)) = first(index, from)
+        && let Some((page, text)) = first(index, from, &mut at)
     {
         found.insert(page, text);
         from = page + 1;
@@ -23,7 +23,7 @@ pub fn refused(index: Index, most: usize) -> BTreeMap<u32, String> {
 }
 
 /// The first such page, from one on.
-fn first(index: Index, from: u32) -> Option<(u32, String)> {
+fn first(index: Index, from: u32, tell: &mut impl FnMut(u32)) -> Option<(u32, String)> {
     let at = Cell::new(from);
     // SAFETY: what a failed read leaves behind goes with the subtransaction that it is in. Other errors than the one that
     // is caught go on to the server, which ends that itself.
@@ -34,6 +34,7 @@ fn first(index: Index, from: u32) -> Option<(u32, String)> {
         let text = PgTryBuilder::new(AssertUnwindSafe(|| {
             while at.get() < index.pages() {
                 pgrx::check_for_interrupts!();
+                tell(at.get());
                 drop(index.page(at.get(), Mode::Share));
                 at.set(at.get() + 1);
             }

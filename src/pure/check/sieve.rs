@@ -12,7 +12,7 @@
 use super::batch::{Batch, Vectors};
 use super::lane;
 use super::rows;
-use crate::allocation::{Reserve, collected, filled, push};
+use crate::allocation::{Reserve, collected, filled, headroom, push};
 use crate::block::{BlockRef, ChainRef, Coder, Header, Layout, NONE, Root, State, Tid};
 use crate::fault::Result;
 use crate::own::Own;
@@ -22,6 +22,11 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
 
 /// Blocks that a thread looks at before it asks for others.
 const PIECE: usize = 8;
+
+/// Vectors that a thread has at most: of two nodes, and what it takes to code one.
+const VECTORS: usize = 12;
+/// Bytes that it has beside them.
+const BESIDE: usize = 64 << 10;
 
 /// What a block is, as far as others depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -160,6 +165,7 @@ impl Sieve {
     /// # Errors
     /// `53200`.
     pub fn add(&mut self, batch: &Batch) -> Result<()> {
+        self.headroom()?;
         let (layout, bound) = (&self.layout, self.known.len() as u32);
         self.batch.clear();
         self.batch.room_for(batch.len())?;
@@ -181,13 +187,23 @@ impl Sieve {
     }
 
     /// Looks at what blocks are linked to, after all were added. To be called in a pool of threads.
-    pub fn compare(&self, batch: &Batch) {
+    ///
+    /// # Errors
+    /// `53200`.
+    pub fn compare(&self, batch: &Batch) -> Result<()> {
+        self.headroom()?;
         let scratch = || Scratch { coder: Coder::new(&self.layout), own: vec![], other: vec![], met: vec![] };
         batch.shared().with_min_len(PIECE).for_each_init(scratch, |scratch, (number, bytes)| {
             if !self.is_right(number, bytes, scratch).unwrap_or(false) {
                 self.suspect(number);
             }
         });
+        Ok(())
+    }
+
+    /// Looks whether there is memory for what threads need, which is a few vectors each.
+    fn headroom(&self) -> Result<()> {
+        headroom(rayon::current_num_threads() * (VECTORS * self.layout.padded() * size_of::<f32>() + BESIDE))
     }
 
     fn is_right(&self, number: u32, bytes: &[u8], scratch: &mut Scratch) -> Result<bool> {

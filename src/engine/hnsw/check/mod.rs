@@ -237,8 +237,8 @@ impl Check {
 /// What is wrong with an index.
 fn findings(index: Index, table: Table, verbose: bool) -> Vec<Finding> {
     let mut progress = Progress::new(index, verbose);
-    progress.step("looking whether all pages can be read", 0);
-    let refused = damage::refused(index, MOST);
+    progress.step("looking whether all pages can be read", index.pages().into());
+    let refused = damage::refused(index, MOST, |page| progress.at(page.into()));
     let told = |(page, text): (&u32, &String)| (Some(i64::from(*page)), None, text.clone());
     let mut found: Vec<Finding> = refused.iter().map(told).collect();
     if refused.contains_key(&META) {

@@ -130,7 +130,7 @@ pub fn sweep(
             true
         };
         sweep.over(META + 1, may, |sieve, batch| {
-            pool.install(|| sieve.compare(batch));
+            pool.install(|| sieve.compare(batch)).or_raise();
             true
         });
         let Some(from) = full.take() else { break };
