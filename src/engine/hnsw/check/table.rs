@@ -44,8 +44,8 @@ impl Table {
         Ok(lost)
     }
 
-    /// Looks for rows, in the order of the table: the blocks of those that it does not seem to have, as far as they are kept
-    /// by `lost`. Each page is read once.
+    /// Looks for rows, which are in the order of the table: `lost` is told the blocks of those that it does not seem to
+    /// have. Each page is read once.
     pub fn look_for(&self, rows: &[(Tid, u32)], mut lost: impl FnMut(u32)) {
         let Some(table) = self.0.map(Index) else { return };
         let mut pages = table.pages();
