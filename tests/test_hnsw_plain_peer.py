@@ -7,6 +7,8 @@ import pytest
 pytestmark = pytest.mark.peer
 
 ROWS, QUERIES, DIM, K = 4000, 50, 48, 10
+AGAIN = 4
+"""Insertions draw levels at random; once in ten times a query misses its cluster, a fiftieth of the recall of one index."""
 
 
 def points(n, seed):
@@ -70,16 +72,17 @@ def test_recall(peers, case):
     found = {}
     for side, session in (("ours", peers.ours), ("theirs", peers.theirs)):
         session.execute(f"CREATE TABLE t (i int, v {kind}({dim}))")
-        for way, before in (("built", ROWS), ("inserted", ROWS // 2)):
+        for way, before in [("built", ROWS)] + [("inserted", ROWS // 2)] * (AGAIN if side == "ours" else 1):
             session.execute("TRUNCATE t; DROP INDEX IF EXISTS x")
             load(session, kind, dim, rows[:before])
             session.execute(f"CREATE INDEX x ON t USING hnsw (v {name}) WITH (m = 8, ef_construction = 40)")
             load(session, kind, dim, rows[before:])
             for ef in (10, 40):
                 session.execute(f"SET hnsw.ef_search = {ef}")
-                found[side, way, ef] = recall(session, kind, dim, operator, queries)
+                found.setdefault((side, way, ef), []).append(recall(session, kind, dim, operator, queries))
         if side == "ours":
             assert session.execute("SELECT * FROM hnsw_check('x')").fetchall() == []
+    found = {key: sum(each) / len(each) for key, each in found.items()}
     print(name, {key: round(value, 3) for key, value in found.items()})
     for (side, way, ef), value in found.items():
         if side == "ours":
