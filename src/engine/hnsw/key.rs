@@ -31,7 +31,7 @@ pub unsafe fn of_row(index: Index, columns: &[Leading], values: *const Datum, nu
 /// What the conditions of a query say of the key.
 #[derive(Debug)]
 pub enum Asked {
-    /// It is one of these.
+    /// Rows with one of these keys.
     Keys(Keys),
     /// No row can fulfil them.
     Nothing,
@@ -130,7 +130,7 @@ pub unsafe fn of_conditions(
 /// The values that an equality asks for, ascending.
 ///
 /// # Safety
-/// It is one of the index's operator class for that column, not with null.
+/// The condition is an equality of the index's operator class for that column, and its argument is not null.
 unsafe fn of_condition(
     index: Index,
     column: &Leading,

@@ -88,7 +88,7 @@ impl Pages for Sound {
     }
 }
 
-/// What is wrong with pages. A want of memory says nothing of them, and is raised.
+/// The text of a finding, from the fault that a look at a page gave. A fault of memory is no finding, and is raised.
 fn said(fault: Fault) -> String {
     if fault.state == state::OUT_OF_MEMORY {
         raise(fault)

@@ -1,4 +1,4 @@
-//! What a check is at, as messages to whoever has asked for them.
+//! The progress of `hnsw_check`, as messages to a session that asks for them by `verbose`.
 
 use super::super::buffer::Index;
 use std::fmt::Display;

@@ -1,4 +1,4 @@
-//! What an index says of its table, and whether it is so.
+//! The rows that an index names, compared with those of its table.
 
 use super::super::buffer::{Index, Mode};
 use super::super::page::HEADER;

@@ -52,6 +52,7 @@ pub unsafe extern "C-unwind" fn ambulkdelete(
     callback: pg_sys::IndexBulkDeleteCallback,
     state: *mut c_void,
 ) -> *mut pg_sys::IndexBulkDeleteResult {
+    conifer_pure::allocation::begin();
     // SAFETY: the server gives an open index and a function to ask.
     unsafe {
         let stats =
