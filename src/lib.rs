@@ -17,7 +17,7 @@ use raise::OrRaise;
 #[allow(unsafe_code)] // a name that the server looks for
 pub extern "C-unwind" fn _PG_init() {
     // More than the stack grows by, as the system ends a process whose stack cannot grow.
-    conifer_pure::allocation::headroom(2 * STACK).or_raise();
+    conifer_pure::memory::allocation::headroom(2 * STACK).or_raise();
     touch_stack();
     engine::hnsw::init();
     pinecone::init();

@@ -4,8 +4,8 @@
 use super::call::{Argument, export, export_of, of_values, varlena_argument};
 use super::varlena::{Room, Varlena, detoast};
 use crate::raise::{OrRaise, raise};
-use conifer_pure::bit;
 use conifer_pure::fault::{Fault, state};
+use conifer_pure::types::bit;
 use pgrx::pg_sys;
 
 /// Behind the varlena header stands the number of bits, then the bits, the most significant of the first

@@ -71,19 +71,19 @@ macro_rules! of_vectors {
     ($(#[$doc:meta])* fn $name:ident, $half:ident($v:ident) -> $result:ty $body:block $($more:tt)*) => {
         $(#[$doc])*
         #[inline]
-        fn $name<T: conifer_pure::element::Element>($v: &[T]) -> $result $body
+        fn $name<T: conifer_pure::types::element::Element>($v: &[T]) -> $result $body
 
         export_of!($name, $crate::engine::vector::Vector, 1, $name::<f32>);
-        export_of!($half, $crate::engine::vector::HalfVec, 1, $name::<conifer_pure::element::f16>);
+        export_of!($half, $crate::engine::vector::HalfVec, 1, $name::<conifer_pure::types::element::f16>);
         of_vectors! { $($more)* }
     };
     ($(#[$doc:meta])* fn $name:ident, $half:ident($a:ident, $b:ident) -> $result:ty $body:block $($more:tt)*) => {
         $(#[$doc])*
         #[inline]
-        fn $name<T: conifer_pure::element::Element>($a: &[T], $b: &[T]) -> $result $body
+        fn $name<T: conifer_pure::types::element::Element>($a: &[T], $b: &[T]) -> $result $body
 
         export_of!($name, $crate::engine::vector::Vector, 2, $name::<f32>);
-        export_of!($half, $crate::engine::vector::HalfVec, 2, $name::<conifer_pure::element::f16>);
+        export_of!($half, $crate::engine::vector::HalfVec, 2, $name::<conifer_pure::types::element::f16>);
         of_vectors! { $($more)* }
     };
 }

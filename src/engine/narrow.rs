@@ -1,8 +1,8 @@
 //! From single precision to the elements of a type, with the refusal of what they cannot hold.
 
 use super::writer::{FLOAT, Writer};
-use conifer_pure::element::Element;
 use conifer_pure::fault::{Fault, Result};
+use conifer_pure::types::element::Element;
 use std::mem::MaybeUninit;
 
 /// `x` as an element. NaN and infinities stay what they are.

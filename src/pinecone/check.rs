@@ -6,7 +6,7 @@ use crate::pinecone::server::json::Json;
 use crate::raise::OrRaise;
 use conifer_pure::Fault;
 use conifer_pure::fault::quoted;
-use conifer_pure::record::{dense, id, metadata, namespace};
+use conifer_pure::pinecone::record::{dense, id, metadata, namespace};
 use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]

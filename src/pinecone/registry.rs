@@ -4,11 +4,11 @@ use crate::pinecone::access::elevate::as_owner;
 use crate::pinecone::server::statement::{Mode, Param, run};
 use crate::raise::{OrRaise, raise};
 use conifer_pure::Fault;
-use conifer_pure::access::principal::ProjectId;
 use conifer_pure::fault::quoted;
 use conifer_pure::fault::state::{NULL_VALUE_NOT_ALLOWED, UNDEFINED_TABLE};
-use conifer_pure::record::batch::Shape;
-use conifer_pure::record::metric::Metric;
+use conifer_pure::pinecone::access::principal::ProjectId;
+use conifer_pure::pinecone::index::metric::Metric;
+use conifer_pure::pinecone::record::batch::Shape;
 use pgrx::Uuid;
 use pgrx::spi::quote_identifier;
 

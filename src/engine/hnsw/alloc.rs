@@ -9,8 +9,8 @@ use super::known::META;
 use super::page::{self, Kind};
 use super::roots::spread;
 use crate::raise::OrRaise;
-use conifer_pure::block::{BlockRef, Layout, State};
-use conifer_pure::index::Meta;
+use conifer_pure::hnsw::node::{BlockRef, Layout, State};
+use conifer_pure::hnsw::pages::Meta;
 use pgrx::pg_sys;
 
 /// The number of a block that was free a moment ago, not one of `taken`.
@@ -57,7 +57,7 @@ fn free_on(index: Index, layout: &Layout, number: u32, taken: &[u32]) -> Option<
     })
 }
 
-/// Where in a block its state is; see `conifer_pure::block`.
+/// Where in a block its state is; see `conifer_pure::hnsw::node`.
 pub const STATE: usize = 6;
 
 /// A page of the free space map, which is taken out of it.

@@ -3,9 +3,10 @@
 use super::buffer::{Index, Mode, Page, Ring};
 use super::page::{self, Kind};
 use crate::raise::OrRaise;
-use conifer_pure::block::{Buffer, Header, Layout, corrupted};
-use conifer_pure::search::{Pages, gather};
-use conifer_pure::{Result, allocation};
+use conifer_pure::Result;
+use conifer_pure::hnsw::node::{Buffer, Header, Layout, corrupted};
+use conifer_pure::hnsw::search::{Pages, gather};
+use conifer_pure::memory::allocation;
 use std::cell::Cell;
 
 /// The blocks of an index.

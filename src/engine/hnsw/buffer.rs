@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use crate::raise::raise;
-use conifer_pure::block::{PAGE, corrupted};
+use conifer_pure::hnsw::node::{PAGE, corrupted};
 use pgrx::pg_sys;
 use pgrx::pg_sys::ffi::pg_guard_ffi_boundary;
 

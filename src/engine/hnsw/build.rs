@@ -14,12 +14,15 @@ use super::rows::Rows;
 use super::threads;
 use super::value;
 use crate::raise::{OrRaise, raise};
-use conifer_pure::allocation;
-use conifer_pure::block::{self, Layout, Tid};
+use conifer_pure::distance::metric::Metric;
 use conifer_pure::fault::{Fault, state};
-use conifer_pure::graph::{Control, Metric, Params, Phase};
-use conifer_pure::index::{Element, Meta};
-use conifer_pure::plain::{Plain, Sizes};
+use conifer_pure::hnsw::build::{Control, Phase};
+use conifer_pure::hnsw::node;
+use conifer_pure::hnsw::node::{Layout, Tid};
+use conifer_pure::hnsw::pages::{Element, Meta};
+use conifer_pure::hnsw::params::Params;
+use conifer_pure::hnsw::uncoded::{Plain, Sizes};
+use conifer_pure::memory::allocation;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 use std::ffi::c_void;
@@ -68,7 +71,7 @@ fn layout(method: Method, class: Class, dim: usize, options: &Options) -> Layout
     let coded = matches!(metric, Metric::L2 | Metric::InnerProduct | Metric::Cosine);
     if coded && matches!(element, Element::F32 | Element::F16) {
         let params = Params::for_options(metric, options.m.into(), options.ef_construction.into());
-        let wanted = block::Options { lanes: params.lanes, ..block::Options::default() };
+        let wanted = node::Options { lanes: params.lanes, ..node::Options::default() };
         return Layout::choose(dim, metric, wanted).or_raise();
     }
     let Some(plain) = Plain::new(element.form(), metric, dim) else {

@@ -5,10 +5,10 @@ use super::buffer::{Index, Mode, Ring};
 use super::log::Held;
 use super::page;
 use conifer_pure::Result;
-use conifer_pure::block::{
+use conifer_pure::hnsw::insert::Seen;
+use conifer_pure::hnsw::node::{
     BlockMut, BlockRef, ChainMut, ChainRef, Header, Layout, NONE, State, Tid, corrupted,
 };
-use conifer_pure::insert::Seen;
 use std::collections::HashSet;
 
 /// Adds a row to a node. False if the node has gone or changed meanwhile: the caller looks for it again.

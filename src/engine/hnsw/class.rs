@@ -5,9 +5,9 @@ use super::buffer::Index;
 use super::leading::Leading;
 use super::method::Method;
 use crate::raise::{OrRaise, raise};
+use conifer_pure::distance::metric::Metric;
 use conifer_pure::fault::{Fault, state};
-use conifer_pure::graph::Metric;
-use conifer_pure::index::Element;
+use conifer_pure::hnsw::pages::Element;
 use pgrx::pg_sys;
 
 unsafe extern "C-unwind" {

@@ -10,7 +10,7 @@ use super::options;
 use super::scan::SMALL;
 use super::settings::Settings;
 use super::{alone, junk};
-use conifer_pure::search::NARROW;
+use conifer_pure::hnsw::search::NARROW;
 use pgrx::prelude::*;
 
 /// Operators' cost that a page of neighbours is worth: one distance, 32 estimates.

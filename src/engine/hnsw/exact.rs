@@ -6,7 +6,7 @@
 //! `ctid` in the queue where such rows wait, and `FOR UPDATE`, `WHERE CURRENT OF` and joins on `ctid` fail or miss rows.
 #![allow(unsafe_code)]
 
-use conifer_pure::block::Tid;
+use conifer_pure::hnsw::node::Tid;
 use pgrx::pg_sys;
 use pgrx::pg_sys::ffi::pg_guard_ffi_boundary;
 

@@ -1,6 +1,6 @@
 //! `INSERT`: one more row.
 //!
-//! The order of events is that of `conifer_pure::insert`; what is locked when, and why, is in `README.md`.
+//! The order of events is that of `conifer_pure::hnsw::insert`; what is locked when, and why, is in `README.md`.
 #![allow(unsafe_code)]
 
 use super::alloc;
@@ -17,13 +17,14 @@ use super::upper::{self, version};
 use super::value;
 use crate::raise::{OrRaise, raise};
 use conifer_pure::Result;
-use conifer_pure::allocation;
-use conifer_pure::block::{Layout, NONE, Root, Tid, corrupted};
 use conifer_pure::fault::{Fault, state};
-use conifer_pure::index::directory::{self, Found as Keyed};
-use conifer_pure::index::{Entry, Key, MANY, Meta};
-use conifer_pure::insert::{Found, Inserter, Parent, Seen, Verdict, level_for};
-use conifer_pure::search::Pages;
+use conifer_pure::hnsw::insert::{Found, Inserter, Parent, Seen, Verdict, level_for};
+use conifer_pure::hnsw::node::{Layout, NONE, Root, Tid, corrupted};
+use conifer_pure::hnsw::pages::directory;
+use conifer_pure::hnsw::pages::directory::Found as Keyed;
+use conifer_pure::hnsw::pages::{Entry, Key, MANY, Meta};
+use conifer_pure::hnsw::search::Pages;
+use conifer_pure::memory::allocation;
 use pgrx::prelude::*;
 use std::cell::RefCell;
 

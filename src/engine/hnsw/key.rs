@@ -4,8 +4,8 @@
 use super::buffer::Index;
 use super::leading::{Leading, complete};
 use conifer_pure::Result;
-use conifer_pure::allocation::{check, push, with_room};
-use conifer_pure::index::Key;
+use conifer_pure::hnsw::pages::Key;
+use conifer_pure::memory::allocation::{check, push, with_room};
 use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
 

@@ -9,7 +9,7 @@
 use super::buffer::Index;
 use crate::engine::varlena::detoast;
 use conifer_pure::fault::{Fault, state};
-use conifer_pure::index::{Column, Hash, Key};
+use conifer_pure::hnsw::pages::{Column, Hash, Key};
 use pgrx::pg_sys;
 use pgrx::pg_sys::{Datum, Oid};
 use std::ffi::CStr;

@@ -6,8 +6,8 @@ use super::buffer::{Index, Mode, Page, Ring};
 use super::known::META;
 use super::page::{self, Kind};
 use conifer_pure::Result;
-use conifer_pure::block::{Layout, PAGE, ROOM, State, corrupted};
-use conifer_pure::index::Meta;
+use conifer_pure::hnsw::node::{Layout, PAGE, ROOM, State, corrupted};
+use conifer_pure::hnsw::pages::Meta;
 use pgrx::pg_sys;
 
 /// Most pages of a log record.

@@ -4,8 +4,8 @@
 //! behind, holds free blocks.
 
 use conifer_pure::Result;
-use conifer_pure::block::{PAGE, ROOM};
 use conifer_pure::fault::{Fault, state};
+use conifer_pure::hnsw::node::{PAGE, ROOM};
 
 /// Bytes of Postgres' header.
 pub const HEADER: usize = 24;

@@ -4,7 +4,7 @@
 //! guess until the last graph is there.
 #![allow(unsafe_code)]
 
-use conifer_pure::graph::Phase;
+use conifer_pure::hnsw::build::Phase;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 use std::ffi::{CStr, c_char};

@@ -7,10 +7,11 @@ use super::log::Held;
 use super::page::{self, Kind};
 use crate::raise::{OrRaise, raise};
 use conifer_pure::Result;
-use conifer_pure::allocation::{self, Reserve, push};
-use conifer_pure::block::{ROOM, corrupted};
 use conifer_pure::fault::{Fault, state};
-use conifer_pure::index::{Entry, Key, MOST_KEY, Meta, directory};
+use conifer_pure::hnsw::node::{ROOM, corrupted};
+use conifer_pure::hnsw::pages::{Entry, Key, MOST_KEY, Meta, directory};
+use conifer_pure::memory::allocation;
+use conifer_pure::memory::allocation::{Reserve, push};
 use pgrx::pg_sys;
 use std::collections::HashSet;
 

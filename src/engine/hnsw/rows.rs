@@ -4,14 +4,15 @@ use super::spill::Spill;
 use super::threads;
 use crate::raise::OrRaise;
 use conifer_pure::Result;
-use conifer_pure::allocation::{self, Reserve, collected, headroom, push, with_room};
-use conifer_pure::block::{Layout, Tid};
-use conifer_pure::graph::{
-    Arena, Control, Folding, Graph, Groups, Heap, Members, Memory, Params, Phase, Rooms, Stopped,
-    build_arena_in,
+use conifer_pure::hnsw::build::{
+    Arena, Control, Folding, Graph, Groups, Heap, Members, Memory, Phase, Rooms, Stopped, build_arena_in,
 };
-use conifer_pure::index::Key;
-use conifer_pure::plain::Sizes;
+use conifer_pure::hnsw::node::{Layout, Tid};
+use conifer_pure::hnsw::pages::Key;
+use conifer_pure::hnsw::params::Params;
+use conifer_pure::hnsw::uncoded::Sizes;
+use conifer_pure::memory::allocation;
+use conifer_pure::memory::allocation::{Reserve, collected, headroom, push, with_room};
 use rayon::prelude::*;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

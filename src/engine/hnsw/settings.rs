@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use super::setting::Setting;
-use conifer_pure::search::Lists;
+use conifer_pure::hnsw::search::Lists;
 use pgrx::prelude::*;
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum};
 use std::cell::Cell;

@@ -8,10 +8,10 @@
 
 use super::method::Method;
 use conifer_pure::Result;
-use conifer_pure::allocation::zeros;
-use conifer_pure::block::Buffer;
 use conifer_pure::fault::{Fault, state};
-use conifer_pure::graph::{Budget, Loan, Memory, Parts, Region, Room};
+use conifer_pure::hnsw::build::{Budget, Loan, Memory, Parts, Region, Room};
+use conifer_pure::hnsw::node::Buffer;
+use conifer_pure::memory::allocation::zeros;
 use pgrx::pg_sys;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;

@@ -5,7 +5,7 @@
 #![allow(unsafe_code)]
 
 use crate::engine::call::export;
-use conifer_pure::plain::Form;
+use conifer_pure::hnsw::uncoded::Form;
 use pgrx::pg_sys;
 
 /// Where they point to.

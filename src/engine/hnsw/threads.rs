@@ -3,10 +3,11 @@
 
 use crate::raise::{OrRaise, raise};
 use conifer_pure::Result;
-use conifer_pure::allocation::{self, out_of_memory};
 use conifer_pure::fault::{Fault, state};
-use conifer_pure::graph::{Control, Stopped};
-use conifer_pure::pack::Failed;
+use conifer_pure::hnsw::build::pack::Failed;
+use conifer_pure::hnsw::build::{Control, Stopped};
+use conifer_pure::memory::allocation;
+use conifer_pure::memory::allocation::out_of_memory;
 use pgrx::pg_sys;
 use std::sync::mpsc;
 use std::time::Duration;

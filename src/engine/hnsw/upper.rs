@@ -4,9 +4,9 @@ use super::alloc;
 use super::buffer::Index;
 use super::log::Held;
 use conifer_pure::Result;
-use conifer_pure::block::{BlockRef, Layout, Root, Tid};
-use conifer_pure::insert::{Inserter, Seen, Verdict};
-use conifer_pure::search::Pages;
+use conifer_pure::hnsw::insert::{Inserter, Seen, Verdict};
+use conifer_pure::hnsw::node::{BlockRef, Layout, Root, Tid};
+use conifer_pure::hnsw::search::Pages;
 
 /// Writes the block of the inserter's node on a level above 0; `down` is the one below. Returns its number.
 pub fn add(

@@ -6,12 +6,13 @@ use crate::engine::call::Argument;
 use crate::engine::sparsevec::SparseVec;
 use crate::engine::vector::{HalfVec, Vector};
 use crate::raise::raise;
-use conifer_pure::block::Layout;
+use conifer_pure::distance::metric::Metric;
 use conifer_pure::distance::norm;
 use conifer_pure::fault::{Fault, state};
-use conifer_pure::graph::Metric;
-use conifer_pure::index::Element;
-use conifer_pure::plain::{self, MOST_ELEMENTS};
+use conifer_pure::hnsw::node::Layout;
+use conifer_pure::hnsw::pages::Element;
+use conifer_pure::hnsw::uncoded;
+use conifer_pure::hnsw::uncoded::MOST_ELEMENTS;
 use pgrx::pg_sys;
 
 /// A value: its dimensions, and the elements, or the words if blocks hold it as it is. None if it is zero and only
@@ -54,7 +55,7 @@ pub unsafe fn query(element: Element, metric: Metric, datum: pg_sys::Datum) -> V
             // SAFETY: the caller vouches for the type.
             let value = unsafe { Vector::from_raw(datum) };
             let x = value.as_slice();
-            let elements = if coded { directed(metric, x.to_vec()) } else { Some(plain::of_f32(x)) };
+            let elements = if coded { directed(metric, x.to_vec()) } else { Some(uncoded::of_f32(x)) };
             Value { dim: x.len(), elements }
         }
         Element::F16 => {
@@ -64,7 +65,7 @@ pub unsafe fn query(element: Element, metric: Metric, datum: pg_sys::Datum) -> V
             let elements = if coded {
                 directed(metric, x.iter().map(|x| x.to_f32()).collect())
             } else {
-                Some(plain::of_f16(x))
+                Some(uncoded::of_f16(x))
             };
             Value { dim: x.len(), elements }
         }
@@ -72,13 +73,13 @@ pub unsafe fn query(element: Element, metric: Metric, datum: pg_sys::Datum) -> V
             // SAFETY: as above; a bit is a varlena.
             let value = unsafe { BitString::from_raw(datum) };
             let (dim, bytes) = value.view();
-            Value { dim, elements: Some(plain::of_bits(bytes)) }
+            Value { dim, elements: Some(uncoded::of_bits(bytes)) }
         }
         Element::Sparse => {
             // SAFETY: as above.
             let value = unsafe { SparseVec::from_raw(datum) };
             let x = value.as_sparse();
-            Value { dim: x.dim as usize, elements: plain::of_sparse(x, metric) }
+            Value { dim: x.dim as usize, elements: uncoded::of_sparse(x, metric) }
         }
     }
 }

@@ -4,7 +4,7 @@
 use super::SparseVec;
 use crate::engine::call::{export, export_of, of_values};
 use crate::raise::OrRaise;
-use conifer_pure::sparse::{arith, distance};
+use conifer_pure::types::sparsevec::{arith, distance};
 
 of_values! { SparseVec;
     /// The vector divided by its norm; zeros stay zeros, and what becomes one is left out.

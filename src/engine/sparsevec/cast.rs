@@ -5,10 +5,10 @@ use crate::engine::array::{Array, Numeric, Single};
 use crate::engine::narrow::narrow;
 use crate::engine::vector::{Dense, HalfVec, Vector};
 use crate::raise::OrRaise;
-use conifer_pure::allocation::collected;
-use conifer_pure::element::Element;
-use conifer_pure::sparse::{KIND, check_nnz};
-use conifer_pure::vector::check_expected_dim;
+use conifer_pure::memory::allocation::collected;
+use conifer_pure::types::element::Element;
+use conifer_pure::types::sparsevec::{KIND, check_nnz};
+use conifer_pure::types::vector::check_expected_dim;
 use pgrx::prelude::*;
 
 /// `sparsevec` to `sparsevec(typmod)`: the dimensions are checked, never changed.

@@ -3,7 +3,7 @@
 
 use super::SparseVec;
 use crate::engine::call::{export, export_of, of_values};
-use conifer_pure::sparse::compare::compare;
+use conifer_pure::types::sparsevec::compare::compare;
 
 of_values! { SparseVec;
     /// Operator `<`.

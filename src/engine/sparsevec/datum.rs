@@ -16,7 +16,7 @@ use crate::engine::datum::datum_of;
 use crate::engine::varlena::{Room, Varlena, detoast};
 use crate::raise::raise;
 use conifer_pure::fault::{Fault, state};
-use conifer_pure::sparse::Sparse;
+use conifer_pure::types::sparsevec::Sparse;
 use pgrx::pg_sys;
 
 #[repr(C)]
@@ -36,7 +36,7 @@ pub struct SparseVec(Varlena);
 
 impl SparseVec {
     /// A new sparse vector of `dim` dimensions with room for `nnz` elements, in the current memory
-    /// context. Both numbers must be within bounds (see `conifer_pure::sparse::limits`), and the room
+    /// context. Both numbers must be within bounds (see `conifer_pure::types::sparsevec::limits`), and the room
     /// must be filled.
     #[must_use]
     pub fn zeroed(dim: i32, nnz: usize) -> Self {

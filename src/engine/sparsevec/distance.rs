@@ -4,7 +4,8 @@
 use super::SparseVec;
 use crate::engine::call::{export, export_of, of_values};
 use crate::raise::OrRaise;
-use conifer_pure::sparse::distance::{self, check_same_dims};
+use conifer_pure::types::sparsevec::distance;
+use conifer_pure::types::sparsevec::distance::check_same_dims;
 
 of_values! { SparseVec;
     /// Euclidean distance, operator `<->`.

@@ -6,7 +6,7 @@ use crate::engine::message::Message;
 use crate::engine::result::{Bytea, Text};
 use crate::engine::writer::{FLOAT, INTEGER, Writer};
 use crate::raise::OrRaise;
-use conifer_pure::sparse::{KIND, text, wire};
+use conifer_pure::types::sparsevec::{KIND, text, wire};
 use pgrx::prelude::*;
 use std::ffi::CStr;
 

@@ -6,9 +6,9 @@ use crate::engine::aggregate::is_state;
 use crate::engine::array::Array;
 use crate::engine::narrow::narrow_finite;
 use crate::raise::{OrRaise, raise};
-use conifer_pure::element::Element;
 use conifer_pure::fault::Fault;
-use conifer_pure::vector::state;
+use conifer_pure::types::element::Element;
+use conifer_pure::types::vector::state;
 use pgrx::prelude::*;
 
 /// The numbers of a state, or the error that pgvector raises for an array that is none. SQL can pass

@@ -8,8 +8,8 @@ use crate::engine::varlena::Room;
 use crate::raise::OrRaise;
 use conifer_pure::Result;
 use conifer_pure::distance;
-use conifer_pure::element::{Element, f16};
-use conifer_pure::vector::arith;
+use conifer_pure::types::element::{Element, f16};
+use conifer_pure::types::vector::arith;
 use pgrx::pg_sys;
 
 type Op<T> = fn(&[T], &[T], &mut [T]) -> Result<()>;

@@ -5,8 +5,8 @@ use super::{Dense, HalfVec, Vector};
 use crate::engine::array::{Array, Numeric, Single};
 use crate::engine::narrow::narrow;
 use crate::raise::OrRaise;
-use conifer_pure::element::Element;
-use conifer_pure::vector::{check_elements, check_expected_dim};
+use conifer_pure::types::element::Element;
+use conifer_pure::types::vector::{check_elements, check_expected_dim};
 use pgrx::prelude::*;
 
 /// A new vector of `elements`; those that the type cannot hold are refused, then NaN and infinities.

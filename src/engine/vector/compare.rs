@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use crate::engine::call::{export, export_of, of_vectors};
-use conifer_pure::vector::compare::compare;
+use conifer_pure::types::vector::compare::compare;
 
 of_vectors! {
     /// Operator `<`.

@@ -13,8 +13,8 @@ use crate::engine::call::{Argument, Returned, varlena_argument};
 use crate::engine::datum::datum_of;
 use crate::engine::varlena::{Room, Varlena, detoast};
 use crate::raise::{OrRaise, raise};
-use conifer_pure::element::{Element, f16};
 use conifer_pure::fault::{Fault, state};
+use conifer_pure::types::element::{Element, f16};
 use pgrx::pg_sys;
 use std::marker::PhantomData;
 
@@ -52,7 +52,7 @@ impl<T: Element> Dense<T> {
     }
 
     /// A new vector of these elements, in the current memory context. They must be finite (see
-    /// `conifer_pure::vector::check_elements`).
+    /// `conifer_pure::types::vector::check_elements`).
     ///
     /// Raises `22000` or `54000` for a number of dimensions that a vector cannot have.
     #[must_use]

@@ -4,7 +4,7 @@
 use crate::engine::call::{export, export_of, of_vectors};
 use crate::raise::OrRaise;
 use conifer_pure::distance;
-use conifer_pure::vector::check_same_dims;
+use conifer_pure::types::vector::check_same_dims;
 
 of_vectors! {
     /// Euclidean distance, operator `<->`.

@@ -8,8 +8,8 @@ use crate::engine::message::Message;
 use crate::engine::result::{Bytea, Text};
 use crate::engine::writer::{FLOAT, Writer};
 use crate::raise::OrRaise;
-use conifer_pure::element::{Element, f16};
-use conifer_pure::vector::{check_expected_dim, text, wire};
+use conifer_pure::types::element::{Element, f16};
+use conifer_pure::types::vector::{check_expected_dim, text, wire};
 use pgrx::prelude::*;
 use std::ffi::CStr;
 

@@ -5,8 +5,8 @@ use super::{Dense, HalfVec, Vector};
 use crate::engine::call::{export, export_of, of_vectors};
 use crate::engine::result::Bits;
 use crate::raise::OrRaise;
-use conifer_pure::element::Element;
-use conifer_pure::vector::{bits, slice};
+use conifer_pure::types::element::Element;
+use conifer_pure::types::vector::{bits, slice};
 use pgrx::prelude::*;
 
 of_vectors! {

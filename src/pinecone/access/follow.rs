@@ -8,8 +8,8 @@ use super::roles::Groups;
 use super::{identity, roles};
 use crate::raise::raise;
 use conifer_pure::Fault;
-use conifer_pure::access::key::is_role;
 use conifer_pure::fault::state::{INSUFFICIENT_PRIVILEGE, OBJECT_NOT_IN_PREREQUISITE_STATE};
+use conifer_pure::pinecone::access::key::is_role;
 use pgrx::prelude::*;
 use std::ffi::{CStr, CString};
 

@@ -8,9 +8,9 @@ use super::identity::principal;
 use crate::pinecone::registry::{Index, missing};
 use crate::pinecone::server::statement::Mode;
 use crate::raise::raise;
-use conifer_pure::access::level::{Level, Plane};
-use conifer_pure::access::principal::{Kind, Principal};
-use conifer_pure::access::scope::Names;
+use conifer_pure::pinecone::access::level::{Level, Plane};
+use conifer_pure::pinecone::access::principal::{Kind, Principal};
+use conifer_pure::pinecone::access::scope::Names;
 use std::rc::Rc;
 
 /// An index, and who asked for it.

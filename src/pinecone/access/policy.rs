@@ -6,8 +6,8 @@
 use super::identity::somebody;
 use crate::pinecone::registry::table;
 use crate::pinecone::server::statement::run_once;
-use conifer_pure::access::level::Level;
-use conifer_pure::access::scope::Names;
+use conifer_pure::pinecone::access::level::Level;
+use conifer_pure::pinecone::access::scope::Names;
 use pgrx::Uuid;
 use pgrx::prelude::*;
 

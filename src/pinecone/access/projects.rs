@@ -10,12 +10,12 @@ use crate::pinecone::server::result::return_rows;
 use crate::pinecone::server::statement::{Mode, Param, run};
 use crate::raise::raise;
 use conifer_pure::Fault;
-use conifer_pure::access::principal::{Kind, Principal, denied};
 use conifer_pure::fault::quoted;
 use conifer_pure::fault::state::{
     DEPENDENT_OBJECTS, DUPLICATE_OBJECT, INVALID_PARAMETER_VALUE, NULL_VALUE_NOT_ALLOWED, OBJECT_IN_USE,
     UNDEFINED_OBJECT,
 };
+use conifer_pure::pinecone::access::principal::{Kind, Principal, denied};
 use pgrx::prelude::*;
 use std::rc::Rc;
 

@@ -3,8 +3,9 @@
 
 use crate::raise::raise;
 use conifer_pure::Fault;
-use conifer_pure::access::key::{self, ID_BYTES, SECRET_BYTES};
 use conifer_pure::fault::state::INTERNAL_ERROR;
+use conifer_pure::pinecone::access::key;
+use conifer_pure::pinecone::access::key::{ID_BYTES, SECRET_BYTES};
 use pgrx::direct_function_call;
 use pgrx::prelude::*;
 use std::ffi::{CStr, CString, c_char};

@@ -7,7 +7,7 @@ use super::roles::{self, Groups};
 use crate::pinecone::server::statement::{Mode, run};
 use crate::pinecone::server::types::{Home, schema_of};
 use crate::raise::OrRaise;
-use conifer_pure::access::principal::denied;
+use conifer_pure::pinecone::access::principal::denied;
 use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]

@@ -9,8 +9,8 @@ use crate::pinecone::registry::{name_of, not_found};
 use crate::pinecone::server::json::Json;
 use crate::pinecone::server::statement::{Mode, Param, run};
 use crate::raise::OrRaise;
-use conifer_pure::record::index::{check_deletion_protection, check_spec};
-use conifer_pure::record::tags::{Tags, merge, to_json};
+use conifer_pure::pinecone::index::spec::{check_deletion_protection, check_spec};
+use conifer_pure::pinecone::index::tags::{Tags, merge, to_json};
 use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]

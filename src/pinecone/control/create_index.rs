@@ -13,9 +13,11 @@ use crate::pinecone::server::types::{Home, schema_of};
 use crate::raise::{OrRaise, raise};
 use conifer_pure::Fault;
 use conifer_pure::fault::state::DUPLICATE_TABLE;
-use conifer_pure::record::index::{Definition, Wish, check_deletion_protection, check_name, check_spec};
-use conifer_pure::record::metric::Metric;
-use conifer_pure::record::tags::{Tags, merge, to_json};
+use conifer_pure::pinecone::index::metric::Metric;
+use conifer_pure::pinecone::index::spec::{
+    Definition, Wish, check_deletion_protection, check_name, check_spec,
+};
+use conifer_pure::pinecone::index::tags::{Tags, merge, to_json};
 use pgrx::Uuid;
 use pgrx::prelude::*;
 

@@ -7,9 +7,9 @@ use crate::pinecone::server::json::Json;
 use crate::pinecone::server::statement::Mode;
 use crate::raise::{OrRaise, raise};
 use conifer_pure::Fault;
-use conifer_pure::access::level::Level;
 use conifer_pure::fault::state::{FEATURE_NOT_SUPPORTED, INVALID_PARAMETER_VALUE, NULL_VALUE_NOT_ALLOWED};
-use conifer_pure::record::{batch, namespace};
+use conifer_pure::pinecone::access::level::Level;
+use conifer_pure::pinecone::record::{batch, namespace};
 
 /// The index named by `index_name`, for somebody who reads its records in a namespace, and that namespace's stored form;
 /// NULL is the default namespace.

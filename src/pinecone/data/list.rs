@@ -4,7 +4,7 @@
 use super::arguments::{invalid, reading};
 use crate::pinecone::server::result::return_rows;
 use crate::pinecone::server::statement::{Mode, Param};
-use conifer_pure::record::id::prefix_end;
+use conifer_pure::pinecone::record::id::prefix_end;
 use pgrx::prelude::*;
 
 /// Most ids of one page.

@@ -12,9 +12,9 @@ use crate::pinecone::server::types::Home;
 use crate::raise::{OrRaise, raise};
 use conifer_pure::Fault;
 use conifer_pure::fault::state::FEATURE_NOT_SUPPORTED;
-use conifer_pure::record::dense::has_direction;
-use conifer_pure::record::id::check as check_id;
-use conifer_pure::record::metric::Metric;
+use conifer_pure::pinecone::index::metric::Metric;
+use conifer_pure::pinecone::record::dense::has_direction;
+use conifer_pure::pinecone::record::id::check as check_id;
 use pgrx::prelude::*;
 use pgrx::{AnyElement, IntoDatum};
 

@@ -7,7 +7,7 @@ use crate::pinecone::registry::name_of;
 use crate::pinecone::server::json::Json;
 use crate::pinecone::server::result::one_json;
 use crate::pinecone::server::statement::{Mode, Param};
-use conifer_pure::access::level::Level;
+use conifer_pure::pinecone::access::level::Level;
 use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]

@@ -9,8 +9,8 @@ use crate::pinecone::server::json::Json;
 use crate::pinecone::server::statement::{Mode, Param, run};
 use crate::pinecone::server::types::{Home, array_of};
 use crate::raise::{OrRaise, raise};
-use conifer_pure::record::batch;
-use conifer_pure::record::index::sparse_refusal;
+use conifer_pure::pinecone::index::spec::sparse_refusal;
+use conifer_pure::pinecone::record::batch;
 use pgrx::IntoDatum;
 use pgrx::prelude::*;
 

@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use crate::raise::OrRaise;
-use conifer_pure::allocation::headroom;
+use conifer_pure::memory::allocation::headroom;
 use pgrx::callconv::{Arg, ArgAbi};
 use pgrx::pgrx_sql_entity_graph::metadata::{
     ArgumentError, ReturnsError, ReturnsRef, SqlMappingRef, SqlTranslatable, TypeOrigin,

@@ -7,10 +7,13 @@
 
 #![allow(unsafe_code)] // for popcount
 
-use conifer_pure::code::{self, Base, Encoder, Form, LANES, Query, Shape, Target};
 use conifer_pure::distance;
-use conifer_pure::own::{self, Own, f16};
-use conifer_pure::rotation::{self, Rotation};
+use conifer_pure::hnsw::rabitq;
+use conifer_pure::hnsw::rabitq::{Base, Encoder, Form, LANES, Query, Shape, Target};
+use conifer_pure::hnsw::rotation;
+use conifer_pure::hnsw::rotation::Rotation;
+use conifer_pure::hnsw::stored_vector;
+use conifer_pure::hnsw::stored_vector::{Own, f16};
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -68,7 +71,7 @@ fn scan<'a>(query: &'a Query, form: Form, blocks: &'a [Vec<u8>]) -> Box<dyn FnMu
 }
 
 fn scans() {
-    let variants = code::variants();
+    let variants = rabitq::variants();
     println!(
         "\nns per block of 32 lanes, with estimates; i interleaved, r rows, p popcount of rows (4 bits of"
     );
@@ -88,7 +91,7 @@ fn scans() {
             .iter()
             .map(|x| {
                 let mut half = vec![f16::ZERO; dim];
-                scale = own::encode(x, &mut half);
+                scale = stored_vector::encode(x, &mut half);
                 half
             })
             .collect();
@@ -169,7 +172,7 @@ fn preparation() {
     );
     print!("{:>5}", "dim");
     rotation::variants().iter().for_each(|k| print!("{:>10}", format!("P {}", k.name())));
-    code::variants().iter().for_each(|k| print!("{:>10}", format!("T {}", k.name())));
+    rabitq::variants().iter().for_each(|k| print!("{:>10}", format!("T {}", k.name())));
     println!("{:>8}{:>8}{:>8}{:>8}", "f16", "1 bit", "2 bit", "4 bit");
     for dim in [8, 64, 96, 128, 384, 768, 1000, 1536, 3072] {
         let rotation = Rotation::new(dim, 1);
@@ -180,7 +183,7 @@ fn preparation() {
         let mut outs = vec![vec![0.0; n]; rotation::variants().len()];
         let shape = Shape::new(1, n).expect("a shape");
         let mut queries: Vec<_> =
-            code::variants().iter().map(|k| Query::with_kernels(k, shape, &y)).collect();
+            rabitq::variants().iter().map(|k| Query::with_kernels(k, shape, &y)).collect();
         let mut half = vec![f16::ZERO; n];
         let (y, z) = (&y, &z);
         let mut contenders: Vec<Box<dyn FnMut()>> = vec![];
@@ -198,7 +201,7 @@ fn preparation() {
             }));
         }
         contenders.push(Box::new(|| {
-            black_box(own::encode(black_box(y), &mut half));
+            black_box(stored_vector::encode(black_box(y), &mut half));
         }));
         for bits in [1, 2, 4] {
             let shape = Shape::new(bits, n).expect("a shape");
@@ -282,7 +285,7 @@ fn wal() {
 fn main() {
     // cargo test tries benchmarks out without this.
     if std::env::args().any(|arg| arg == "--bench") {
-        println!("codes: {}, rotation: {}", code::kernels().name(), rotation::kernels().name());
+        println!("codes: {}, rotation: {}", rabitq::kernels().name(), rotation::kernels().name());
         scans();
         preparation();
         wal();

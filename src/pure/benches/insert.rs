@@ -10,12 +10,14 @@
 
 mod sets;
 
-use conifer_pure::alone::Alone;
-use conifer_pure::block::{Layout, Options, State, Tid};
-use conifer_pure::graph::{Arena, Control, Folding, Params, Rows as _, build_arena};
-use conifer_pure::pack::{Draft, Packer, Rows, Site};
-use conifer_pure::rotation::Rotation;
-use conifer_pure::search::{Order, Reach, Search, Width};
+use conifer_pure::hnsw::build::pack::{Draft, Packer, Rows, Site};
+use conifer_pure::hnsw::build::{Arena, Control, Folding, build_arena};
+use conifer_pure::hnsw::edges::Rows as _;
+use conifer_pure::hnsw::model::Alone;
+use conifer_pure::hnsw::node::{Layout, Options, State, Tid};
+use conifer_pure::hnsw::params::Params;
+use conifer_pure::hnsw::rotation::Rotation;
+use conifer_pure::hnsw::search::{Order, Reach, Search, Width};
 use rayon::prelude::*;
 use sets::{Set, chosen, metric};
 use std::collections::HashSet;
@@ -142,7 +144,7 @@ impl Bench {
                 kept += usize::from(header.kept);
                 *anchors.entry(header.down).or_default() += 1;
                 let mut own = 0;
-                while header.down != conifer_pure::block::NONE {
+                while header.down != conifer_pure::hnsw::node::NONE {
                     own += 1;
                     header = index.header(header.down).unwrap();
                 }

@@ -8,7 +8,7 @@
 #![allow(missing_docs)] // criterion's macros write undocumented functions
 
 use conifer_pure::distance::{self, scalar, variants};
-use conifer_pure::element::{Element, f16};
+use conifer_pure::types::element::{Element, f16};
 use criterion::{BenchmarkId, Criterion, criterion_group};
 use simsimd::SpatialSimilarity;
 use std::hint::black_box;

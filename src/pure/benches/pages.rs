@@ -13,13 +13,14 @@
 
 mod sets;
 
-use conifer_pure::block::{Layout, Options, PAGE, ROOM, Tid};
-use conifer_pure::graph::{
-    Arena, Beam, Control, Folding, Graph, Metric, Params, Rows as _, Space, build, build_arena,
-};
-use conifer_pure::pack::{Draft, Packer, Rows, Site};
-use conifer_pure::rotation::Rotation;
-use conifer_pure::search::{Memory, Order, Reach, Search, Width};
+use conifer_pure::distance::metric::Metric;
+use conifer_pure::hnsw::build::pack::{Draft, Packer, Rows, Site};
+use conifer_pure::hnsw::build::{Arena, Beam, Control, Folding, Graph, build, build_arena};
+use conifer_pure::hnsw::edges::{Rows as _, Space};
+use conifer_pure::hnsw::node::{Layout, Options, PAGE, ROOM, Tid};
+use conifer_pure::hnsw::params::Params;
+use conifer_pure::hnsw::rotation::Rotation;
+use conifer_pure::hnsw::search::{Memory, Order, Reach, Search, Width};
 use rayon::prelude::*;
 use sets::{Set, chosen, metric};
 use std::time::Instant;

@@ -1,9 +1,9 @@
 //! Distances between vectors: the hot loops of everything.
 //!
 //! - [`scalar`]: the plain twin of every kernel, the reference.
-//! - `metric`: each metric once, generic over the registers of the CPU, and the loop that runs them.
-//! - `lanes`, `x86`, `neon`: those registers; `half`: how they are filled from half precision.
-//! - `kernels`: the metrics compiled for each instruction set, and the choice at run time.
+//! - `formulas`: each metric once, generic over the registers of the CPU, and the loop that runs them.
+//! - `simd`: those registers, and how they are filled from half precision.
+//! - `dispatch`: the metrics compiled for each instruction set, and the choice at run time.
 //!
 //! Another element type (int8) needs a `Load` for each kind of register, its line of
 //! `operand!`; the metrics stay as they are.
@@ -33,21 +33,16 @@
 //! 64-bit ARM gets NEON, checked under Miri, not measured. Read, not run: simsimd has a single accumulator
 //! there and so waits for every sum, and with SVE it sums up lanes that its last step leaves undefined.
 
-#[cfg(target_arch = "x86_64")]
-pub(crate) mod cpu;
-mod half;
-mod kernels;
-pub(crate) mod lanes;
-pub(crate) mod metric;
-#[cfg(target_arch = "aarch64")]
-pub(crate) mod neon;
+mod cosine;
+mod dispatch;
+pub(crate) mod formulas;
+pub mod metric;
 pub mod scalar;
 #[cfg(test)]
 mod tests;
-#[cfg(target_arch = "x86_64")]
-pub(crate) mod x86;
 
-pub use kernels::{Kernels, Operand, kernels, variants};
+pub use cosine::cosine_of_sums;
+pub use dispatch::{Kernels, Operand, kernels, variants};
 
 /// Squared Euclidean distance Σ (a − b)², accumulated in `f32`; overflow gives infinity.
 ///
@@ -81,13 +76,4 @@ pub fn l1<T: Operand>(a: &[T], b: &[T]) -> f32 {
 #[inline]
 pub fn norm<T: Operand>(a: &[T]) -> f64 {
     kernels().norm(a)
-}
-
-/// Σ a·b / √(Σ a² · Σ b²) from sums in `f32`, computed in `f64` and kept within [-1, 1]; pgvector's
-/// definition, to its edges: NaN if a vector is zero or a sum has overflowed, ±1 if a norm alone has
-/// underflowed to zero.
-#[inline(always)]
-pub fn cosine_of_sums(dot: f32, aa: f32, bb: f32) -> f64 {
-    // clamp lets NaN through.
-    (f64::from(dot) / (f64::from(aa) * f64::from(bb)).sqrt()).clamp(-1.0, 1.0)
 }

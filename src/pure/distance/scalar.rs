@@ -26,7 +26,7 @@ pub fn inner_product<T: Copy + Into<f32>>(a: &[T], b: &[T]) -> f32 {
     s
 }
 
-/// Cosine of the angle, by [`cosine_of_sums`](super::cosine_of_sums) from sums accumulated in `f32`.
+/// Cosine of the angle, by [`cosine_of_sums`](super::cosine::cosine_of_sums) from sums accumulated in `f32`.
 pub fn cosine_similarity<T: Copy + Into<f32>>(a: &[T], b: &[T]) -> f64 {
     let (mut dot, mut aa, mut bb) = (0f32, 0f32, 0f32);
     for (x, y) in pairs(a, b) {
@@ -34,7 +34,7 @@ pub fn cosine_similarity<T: Copy + Into<f32>>(a: &[T], b: &[T]) -> f64 {
         aa += x * x;
         bb += y * y;
     }
-    super::cosine_of_sums(dot, aa, bb)
+    super::cosine::cosine_of_sums(dot, aa, bb)
 }
 
 /// Σ |a − b|, accumulated in `f32`.

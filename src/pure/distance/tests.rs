@@ -4,7 +4,7 @@
 //! with `RUSTFLAGS=-Ctarget-feature=+avx2,+fma` or `--target aarch64-unknown-linux-gnu` for those variants.
 
 use super::{Kernels, kernels, scalar, variants};
-use crate::element::{Element, f16};
+use crate::types::element::{Element, f16};
 use proptest::prelude::*;
 
 /// Unit roundoff of `f32` and of `f64`: half an epsilon.

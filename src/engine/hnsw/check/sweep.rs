@@ -6,9 +6,9 @@ use super::super::threads;
 use super::progress::Progress;
 use super::{Check, Finding, MOST, said};
 use crate::raise::OrRaise;
-use conifer_pure::block::{NONE, Root, Tid};
-use conifer_pure::check::{Batch, Sieve};
 use conifer_pure::fault::state;
+use conifer_pure::hnsw::check::{Batch, Sieve};
+use conifer_pure::hnsw::node::{NONE, Root, Tid};
 use pgrx::pg_sys;
 
 /// Bytes of the blocks that threads look at together.
@@ -63,7 +63,7 @@ impl Sweep<'_> {
                 self.copy(page);
             }
             if self.batch.room() < per_page || page + 1 == self.end {
-                conifer_pure::allocation::check().or_raise();
+                conifer_pure::memory::allocation::check().or_raise();
                 let more = self.batch.is_empty() || look(&mut self.sieve, &self.batch);
                 self.batch.clear();
                 if !more {

@@ -4,9 +4,9 @@ use super::super::buffer::{Index, Mode};
 use super::super::page::HEADER;
 use super::{MOST, blocks_rows};
 use conifer_pure::Result;
-use conifer_pure::allocation::push;
-use conifer_pure::block::{Layout, Tid};
-use conifer_pure::search::Pages;
+use conifer_pure::hnsw::node::{Layout, Tid};
+use conifer_pure::hnsw::search::Pages;
+use conifer_pure::memory::allocation::push;
 use pgrx::pg_sys;
 
 /// The table of an index, open until this is dropped. Whoever opens both opens it first, as all others do.

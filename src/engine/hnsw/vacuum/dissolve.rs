@@ -5,9 +5,9 @@ use super::super::log::Held;
 use super::super::roots;
 use super::{Vacuum, pause};
 use conifer_pure::Result;
-use conifer_pure::block::{BlockMut, BlockRef, Root, State};
-use conifer_pure::index::{Entry, Key};
-use conifer_pure::search::Pages;
+use conifer_pure::hnsw::node::{BlockMut, BlockRef, Root, State};
+use conifer_pure::hnsw::pages::{Entry, Key};
+use conifer_pure::hnsw::search::Pages;
 use std::collections::{HashMap, HashSet};
 
 impl Vacuum {

@@ -6,8 +6,8 @@ use super::super::log::Held;
 use super::uppers::Upper;
 use super::{Vacuum, pause};
 use conifer_pure::Result;
-use conifer_pure::allocation::{Reserve, collected, push};
-use conifer_pure::block::{BlockMut, BlockRef, Header, NONE, State, Tid};
+use conifer_pure::hnsw::node::{BlockMut, BlockRef, Header, NONE, State, Tid};
+use conifer_pure::memory::allocation::{Reserve, collected, push};
 
 impl Vacuum {
     /// Takes rows out and marks nodes without rows as dead.

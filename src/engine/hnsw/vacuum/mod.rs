@@ -34,8 +34,8 @@ use super::known::Known;
 use super::roots;
 use crate::raise::OrRaise;
 use conifer_pure::Result;
-use conifer_pure::block::{Layout, Root, Tid};
-use conifer_pure::index::Entry;
+use conifer_pure::hnsw::node::{Layout, Root, Tid};
+use conifer_pure::hnsw::pages::Entry;
 use numbers::Numbers;
 use pgrx::prelude::*;
 use repair::Repair;
@@ -52,7 +52,7 @@ pub unsafe extern "C-unwind" fn ambulkdelete(
     callback: pg_sys::IndexBulkDeleteCallback,
     state: *mut c_void,
 ) -> *mut pg_sys::IndexBulkDeleteResult {
-    conifer_pure::allocation::begin();
+    conifer_pure::memory::allocation::begin();
     // SAFETY: the server gives an open index and a function to ask.
     unsafe {
         let stats =

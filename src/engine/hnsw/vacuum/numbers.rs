@@ -1,7 +1,7 @@
 //! Sets of blocks.
 
 use conifer_pure::Result;
-use conifer_pure::allocation::Reserve;
+use conifer_pure::memory::allocation::Reserve;
 
 /// A set of numbers below a bound, a bit each.
 #[derive(Default)]

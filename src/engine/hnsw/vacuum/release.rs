@@ -6,8 +6,8 @@ use super::numbers::Numbers;
 use super::uppers::Upper;
 use super::{Vacuum, pause};
 use conifer_pure::Result;
-use conifer_pure::block::{BlockMut, BlockRef, State};
-use conifer_pure::index::{Entry, Key, MANY};
+use conifer_pure::hnsw::node::{BlockMut, BlockRef, State};
+use conifer_pure::hnsw::pages::{Entry, Key, MANY};
 use std::collections::HashMap;
 
 impl Vacuum {

@@ -10,12 +10,12 @@ use super::super::upper;
 use super::numbers::Numbers;
 use super::{Vacuum, pause};
 use conifer_pure::Result;
-use conifer_pure::allocation::Reserve;
-use conifer_pure::block::{BlockRef, Layout, NONE, Root, State, corrupted};
-use conifer_pure::graph::Params;
-use conifer_pure::insert::{Inserter, Verdict};
-use conifer_pure::mend::{Adoption, Astray, Cache, Mender};
-use conifer_pure::search::Pages;
+use conifer_pure::hnsw::insert::{Inserter, Verdict};
+use conifer_pure::hnsw::node::{BlockRef, Layout, NONE, Root, State, corrupted};
+use conifer_pure::hnsw::params::Params;
+use conifer_pure::hnsw::search::Pages;
+use conifer_pure::hnsw::vacuum::{Adoption, Astray, Cache, Mender};
+use conifer_pure::memory::allocation::Reserve;
 use std::collections::{HashMap, HashSet};
 
 /// What is to be repaired, and the memory for it.

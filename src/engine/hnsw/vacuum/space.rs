@@ -11,7 +11,7 @@
 
 use super::super::buffer::Index;
 use super::numbers::Numbers;
-use conifer_pure::block::PAGE;
+use conifer_pure::hnsw::node::PAGE;
 use pgrx::pg_sys;
 use std::ffi::CStr;
 use std::fs::{self, OpenOptions};

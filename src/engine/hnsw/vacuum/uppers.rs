@@ -1,8 +1,8 @@
 //! The blocks above level 0, as the first pass finds them.
 
 use conifer_pure::Result;
-use conifer_pure::allocation::push;
-use conifer_pure::block::NONE;
+use conifer_pure::hnsw::node::NONE;
+use conifer_pure::memory::allocation::push;
 
 /// A block above level 0.
 #[derive(Clone, Copy)]

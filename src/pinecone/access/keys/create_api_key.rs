@@ -8,9 +8,9 @@ use crate::pinecone::server::json::Json;
 use crate::pinecone::server::result::return_rows;
 use crate::pinecone::server::statement::{Mode, Param};
 use crate::raise::OrRaise;
-use conifer_pure::access::level::Levels;
-use conifer_pure::access::role::Wish;
-use conifer_pure::access::scope::Scope;
+use conifer_pure::pinecone::access::level::Levels;
+use conifer_pure::pinecone::access::role::Wish;
+use conifer_pure::pinecone::access::scope::Scope;
 use pgrx::Uuid;
 use pgrx::prelude::*;
 

@@ -19,11 +19,11 @@ use crate::pinecone::server::json::Json;
 use crate::pinecone::server::statement::{Mode, Param, run};
 use crate::raise::{OrRaise, raise};
 use conifer_pure::Fault;
-use conifer_pure::access::level::{Level, Levels};
-use conifer_pure::access::principal::{Principal, denied};
-use conifer_pure::access::scope::{Names, Scope, parse};
 use conifer_pure::fault::quoted;
 use conifer_pure::fault::state::{INVALID_PARAMETER_VALUE, NULL_VALUE_NOT_ALLOWED, UNDEFINED_OBJECT};
+use conifer_pure::pinecone::access::level::{Level, Levels};
+use conifer_pure::pinecone::access::principal::{Principal, denied};
+use conifer_pure::pinecone::access::scope::{Names, Scope, parse};
 use pgrx::prelude::*;
 use pgrx::{IntoDatum, Uuid};
 use std::collections::BTreeMap;
@@ -85,7 +85,7 @@ fn keeper_of(action: &'static str, key: Option<&str>, reads: bool) -> (Rc<Princi
 fn unknown(key: &str) -> ! {
     // More than is quoted, however long it is.
     let mut shown = key.as_bytes()[..key.len().min(512)].to_vec();
-    conifer_pure::access::key::mask(&mut shown);
+    conifer_pure::pinecone::access::key::mask(&mut shown);
     let shown = String::from_utf8_lossy(&shown);
     raise(
         Fault::new(UNDEFINED_OBJECT, format!("API key {} does not exist", quoted(&shown)))

@@ -12,9 +12,9 @@ use crate::pinecone::server::result::return_rows;
 use crate::pinecone::server::statement::{Mode, Param, run};
 use crate::raise::raise;
 use conifer_pure::Fault;
-use conifer_pure::access::level::{Level, Levels};
-use conifer_pure::access::scope::Scope;
 use conifer_pure::fault::state::{INVALID_PARAMETER_VALUE, OBJECT_NOT_IN_PREREQUISITE_STATE};
+use conifer_pure::pinecone::access::level::{Level, Levels};
+use conifer_pure::pinecone::access::scope::Scope;
 use pgrx::prelude::*;
 use pgrx::{IntoDatum, Uuid};
 

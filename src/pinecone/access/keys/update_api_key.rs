@@ -11,10 +11,10 @@ use crate::pinecone::server::json::Json;
 use crate::pinecone::server::statement::{Mode, Param, run};
 use crate::raise::{OrRaise, raise};
 use conifer_pure::Fault;
-use conifer_pure::access::level::Level;
-use conifer_pure::access::role::Wish;
-use conifer_pure::access::scope::Scope;
 use conifer_pure::fault::state::OBJECT_NOT_IN_PREREQUISITE_STATE;
+use conifer_pure::pinecone::access::level::Level;
+use conifer_pure::pinecone::access::role::Wish;
+use conifer_pure::pinecone::access::scope::Scope;
 use pgrx::prelude::*;
 use pgrx::{IntoDatum, Uuid};
 

@@ -8,10 +8,10 @@ use crate::pinecone::access::{acting, identity, revocation, secret};
 use crate::pinecone::server::statement::{Mode, Param, run};
 use crate::raise::raise;
 use conifer_pure::Fault;
-use conifer_pure::access::key::{role_of, same};
 use conifer_pure::fault::state::{
     INSUFFICIENT_PRIVILEGE, INVALID_PASSWORD, NULL_VALUE_NOT_ALLOWED, OBJECT_NOT_IN_PREREQUISITE_STATE,
 };
+use conifer_pure::pinecone::access::key::{role_of, same};
 use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]

@@ -5,7 +5,7 @@ use crate::pinecone::access::elevate::as_owner;
 use crate::pinecone::access::identity::somebody;
 use crate::pinecone::server::result::return_rows;
 use crate::pinecone::server::statement::{Mode, Param};
-use conifer_pure::access::principal::Kind;
+use conifer_pure::pinecone::access::principal::Kind;
 use pgrx::prelude::*;
 use pgrx::{IntoDatum, Uuid};
 

@@ -1,7 +1,7 @@
 //! Whether what the server writes lies on an encrypted disk, as far as that can be seen.
 
 use crate::pinecone::server::statement::{Mode, run};
-use conifer_pure::access::disk::{Encryption, of};
+use conifer_pure::pinecone::access::disk::{Encryption, of};
 use std::path::Path;
 
 /// A directory of the server's, and what is known of its disk.

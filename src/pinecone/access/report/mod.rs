@@ -10,7 +10,7 @@ use super::elevate::as_superuser;
 use super::identity::principal;
 use crate::pinecone::server::result::open;
 use crate::pinecone::server::statement::{Mode, Param, run};
-use conifer_pure::access::principal::denied;
+use conifer_pure::pinecone::access::principal::denied;
 use pgrx::prelude::*;
 
 /// Statements without parameters, whose columns are area, item, state, found and advice.

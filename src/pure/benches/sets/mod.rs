@@ -1,6 +1,6 @@
 //! Sets of vectors that benchmarks measure on: read from files or generated.
 
-use conifer_pure::graph::Metric;
+use conifer_pure::distance::metric::Metric;
 use std::path::{Path, PathBuf};
 
 /// Rows and queries.

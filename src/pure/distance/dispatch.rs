@@ -1,0 +1,209 @@
+//! The metrics compiled for each set of CPU instructions, and the choice among them at run time.
+#![allow(unsafe_code)]
+
+use super::cosine::cosine_of_sums;
+use super::formulas::{CosineSums, InnerProduct, L1, L2Squared, NormSquared, fold};
+#[cfg(target_arch = "x86_64")]
+use crate::simd::cpu;
+#[cfg(target_arch = "aarch64")]
+use crate::simd::neon::Neon;
+use crate::simd::registers::Plain;
+#[cfg(target_arch = "x86_64")]
+use crate::simd::x86::{Avx2, Avx512, Sse2};
+use half::f16;
+use std::sync::OnceLock;
+
+/// One kernel for each metric over elements of type `T`, all fit for the CPU this runs on.
+///
+/// A reference to one can only be had from [`kernels`] and [`variants`], which look at the CPU first.
+#[derive(Debug)]
+pub struct Kernels<T: 'static> {
+    name: &'static str,
+    l2_squared: unsafe fn(&[T], &[T]) -> f32,
+    inner_product: unsafe fn(&[T], &[T]) -> f32,
+    cosine_similarity: unsafe fn(&[T], &[T]) -> f64,
+    l1: unsafe fn(&[T], &[T]) -> f32,
+    norm: unsafe fn(&[T]) -> f64,
+}
+
+impl<T> Kernels<T> {
+    /// The instruction set, for reports: `avx2`, `neon`, …
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// See [`l2_squared`](super::l2_squared).
+    #[inline]
+    pub fn l2_squared(&self, a: &[T], b: &[T]) -> f32 {
+        // SAFETY: a reference to self is only given out on a CPU that has the instructions.
+        unsafe { (self.l2_squared)(a, b) }
+    }
+
+    /// See [`inner_product`](super::inner_product).
+    #[inline]
+    pub fn inner_product(&self, a: &[T], b: &[T]) -> f32 {
+        // SAFETY: as in l2_squared.
+        unsafe { (self.inner_product)(a, b) }
+    }
+
+    /// See [`cosine_similarity`](super::cosine_similarity).
+    #[inline]
+    pub fn cosine_similarity(&self, a: &[T], b: &[T]) -> f64 {
+        // SAFETY: as in l2_squared.
+        unsafe { (self.cosine_similarity)(a, b) }
+    }
+
+    /// See [`l1`](super::l1).
+    #[inline]
+    pub fn l1(&self, a: &[T], b: &[T]) -> f32 {
+        // SAFETY: as in l2_squared.
+        unsafe { (self.l1)(a, b) }
+    }
+
+    /// See [`norm`](super::norm).
+    #[inline]
+    pub fn norm(&self, a: &[T]) -> f64 {
+        // SAFETY: as in l2_squared.
+        unsafe { (self.norm)(a) }
+    }
+}
+
+/// Compiles all metrics for one instruction set, into a module with a function for each and a `TABLE` of
+/// them. The numbers are the accumulators of each metric: enough to hide the latency of an addition, and no
+/// more, as they have to be summed up in the end.
+macro_rules! compile {
+    (
+        $module:ident, $element:ty, $lanes:ty, $(features $features:literal,)?
+        l2 $l2:literal, ip $ip:literal, cosine $cosine:literal, l1 $l1:literal, norm $norm:literal
+    ) => {
+        mod $module {
+            use super::*;
+
+            // Each function is unsafe for one reason: the CPU must have the features. `variants` looks
+            // before it gives a TABLE away.
+            $(#[target_feature(enable = $features)])?
+            pub(super) unsafe fn l2_squared(a: &[$element], b: &[$element]) -> f32 {
+                // SAFETY: the caller vouches for the instructions.
+                unsafe { fold::<_, _, _, $lanes, $l2>(L2Squared, a, b) }
+            }
+            $(#[target_feature(enable = $features)])?
+            pub(super) unsafe fn inner_product(a: &[$element], b: &[$element]) -> f32 {
+                // SAFETY: the caller vouches for the instructions.
+                unsafe { fold::<_, _, _, $lanes, $ip>(InnerProduct, a, b) }
+            }
+            $(#[target_feature(enable = $features)])?
+            pub(super) unsafe fn cosine_similarity(a: &[$element], b: &[$element]) -> f64 {
+                // SAFETY: the caller vouches for the instructions.
+                let (dot, aa, bb) = unsafe { fold::<_, _, _, $lanes, $cosine>(CosineSums, a, b) };
+                cosine_of_sums(dot, aa, bb)
+            }
+            $(#[target_feature(enable = $features)])?
+            pub(super) unsafe fn l1(a: &[$element], b: &[$element]) -> f32 {
+                // SAFETY: the caller vouches for the instructions.
+                unsafe { fold::<_, _, _, $lanes, $l1>(L1, a, b) }
+            }
+            $(#[target_feature(enable = $features)])?
+            pub(super) unsafe fn norm(a: &[$element]) -> f64 {
+                // SAFETY: the caller vouches for the instructions.
+                unsafe { fold::<_, _, _, $lanes, $norm>(NormSquared, a, a) }.sqrt()
+            }
+
+            pub(super) static TABLE: Kernels<$element> =
+                Kernels { name: stringify!($module), l2_squared, inner_product, cosine_similarity, l1, norm };
+        }
+    };
+}
+
+/// A type of element that there are kernels for.
+pub trait Operand: Copy + 'static {
+    /// All variants that this CPU can run, the plainest first, each whole; for tests and benchmarks.
+    fn variants() -> Vec<&'static Kernels<Self>>;
+
+    /// The fastest kernels for this CPU. The first call looks at the CPU, later ones cost a load; a loop can
+    /// hold on to the reference.
+    fn kernels() -> &'static Kernels<Self>;
+}
+
+/// Compiles all metrics for one type of element, into a module with one for each instruction set. On a CPU
+/// with AVX-512, `widest` is dispatched to.
+macro_rules! operand {
+    ($module:ident, $element:ty, widest $widest:expr) => {
+        mod $module {
+            use super::*;
+
+            compile!(plain, $element, Plain, l2 2, ip 2, cosine 2, l1 2, norm 2);
+            #[cfg(target_arch = "x86_64")]
+            compile!(sse2, $element, Sse2, l2 4, ip 4, cosine 4, l1 4, norm 2);
+            #[cfg(target_arch = "x86_64")]
+            compile!(
+                avx2, $element, Avx2, features "avx2,fma,f16c", l2 4, ip 8, cosine 4, l1 4, norm 4
+            );
+            #[cfg(target_arch = "x86_64")]
+            compile!(
+                avx512, $element, Avx512, features "avx512f,avx2,fma,f16c",
+                l2 4, ip 4, cosine 2, l1 4, norm 2
+            );
+            #[cfg(target_arch = "aarch64")]
+            compile!(neon, $element, Neon, l2 8, ip 8, cosine 4, l1 8, norm 4);
+
+            #[cfg(target_arch = "x86_64")]
+            static WIDEST: Kernels<$element> = $widest;
+
+            fn choose() -> &'static Kernels<$element> {
+                let best = <$element>::variants().pop().unwrap_or(&plain::TABLE);
+                #[cfg(target_arch = "x86_64")]
+                if std::ptr::eq(best, &avx512::TABLE) {
+                    return &WIDEST;
+                }
+                best
+            }
+
+            impl Operand for $element {
+                fn variants() -> Vec<&'static Kernels<Self>> {
+                    let mut all = vec![&plain::TABLE];
+                    #[cfg(target_arch = "x86_64")]
+                    {
+                        all.push(&sse2::TABLE);
+                        if cpu::avx2() {
+                            all.push(&avx2::TABLE);
+                        }
+                        if cpu::avx512() {
+                            all.push(&avx512::TABLE);
+                        }
+                    }
+                    #[cfg(target_arch = "aarch64")]
+                    all.push(&neon::TABLE);
+                    all
+                }
+
+                #[inline]
+                fn kernels() -> &'static Kernels<Self> {
+                    static CHOSEN: OnceLock<&'static Kernels<$element>> = OnceLock::new();
+                    CHOSEN.get_or_init(choose)
+                }
+            }
+        }
+    };
+}
+
+// AVX-512 where it was measured to be the faster one, AVX2 elsewhere; the numbers are in `super`.
+operand!(singles, f32, widest Kernels {
+    name: "avx2 and avx512",
+    l2_squared: avx2::l2_squared,
+    inner_product: avx2::inner_product,
+    cosine_similarity: avx512::cosine_similarity,
+    l1: avx2::l1,
+    norm: avx2::norm,
+});
+operand!(halves, f16, widest Kernels { ..avx2::TABLE });
+
+/// See [`Operand::variants`].
+pub fn variants<T: Operand>() -> Vec<&'static Kernels<T>> {
+    T::variants()
+}
+
+/// See [`Operand::kernels`].
+#[inline]
+pub fn kernels<T: Operand>() -> &'static Kernels<T> {
+    T::kernels()
+}

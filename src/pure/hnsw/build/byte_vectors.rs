@@ -1,0 +1,159 @@
+//! Vectors in bytes: a quarter of the memory to go through, which is what a construction spends its time on.
+
+use super::byte_distance::{Gap, Sums};
+use super::control::Control;
+use super::memory::{Heap, Memory, Room};
+use super::points::Arena;
+use crate::distance::metric::Metric;
+use crate::fault::Result;
+use crate::hnsw::edges::Space;
+use crate::memory::allocation::{filled, with_room};
+use crate::simd::prefetch::{AHEAD, prefetch};
+use rayon::prelude::*;
+
+/// Codes of 8 bits for each coordinate of each row of an arena, in equal steps around the mean of the
+/// coordinate. The distance is that between codes.
+#[derive(Debug)]
+pub struct Shadow {
+    stride: usize,
+    len: usize,
+    codes: Room,
+    /// Squared size of a step.
+    unit: f32,
+    gap: Gap,
+    /// What the gap wants to know of each row, if anything.
+    sums: Vec<Sums>,
+}
+
+/// Rows that are looked at to choose the steps.
+const SAMPLE: usize = 1024;
+/// Rows whose neighbours are compared to judge the result, and how many of each.
+const PROBES: usize = 32;
+const NEAR: usize = 16;
+/// Of 1,000 coordinates, at most so many are beyond the codes.
+const BEYOND: usize = 1;
+/// Variation of the ratio of distances between near rows that is still good.
+const GOOD: f64 = 0.03;
+
+impl Shadow {
+    /// The shadow of an arena, or none if the codes tell near rows badly apart: if the rows lie in clumps
+    /// much smaller than the distances between those, say, or if few coordinates are much larger than the
+    /// others. None, too, for the inner product, for plain values and if cancelled. Runs on the current pool of rayon.
+    ///
+    /// # Errors
+    /// `53200` if there is no memory.
+    pub fn of(arena: &Arena, control: &Control) -> Result<Option<Self>> {
+        let room = Heap.room(Self::size(arena))?;
+        Self::in_room(arena, room, control)
+    }
+
+    /// Bytes that the codes for an arena take; the sums, if any, are few beside them.
+    pub fn size(arena: &Arena) -> usize {
+        if Self::never(arena) { 0 } else { arena.len() * Self::stride(arena.dim()) }
+    }
+
+    fn never(arena: &Arena) -> bool {
+        arena.is_empty() || arena.is_plain() || arena.metric() == Metric::InnerProduct
+    }
+
+    fn stride(dim: usize) -> usize {
+        dim.next_multiple_of(if dim > 64 { 64 } else { 32 })
+    }
+
+    /// As [`of`](Self::of), in room for [`size`](Self::size) bytes.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of).
+    pub fn in_room(arena: &Arena, room: Room, control: &Control) -> Result<Option<Self>> {
+        if Self::never(arena) {
+            return Ok(None);
+        }
+        let shadow = Self::any(arena, room, control)?;
+        Ok((shadow.error(arena, control)? <= GOOD && !control.is_cancelled()).then_some(shadow))
+    }
+
+    fn any(arena: &Arena, mut room: Room, control: &Control) -> Result<Self> {
+        let width = arena.dim();
+        let sample: Vec<u32> = spread(arena.len(), SAMPLE).collect();
+        let mut mean = filled(0f64, width)?;
+        for row in &sample {
+            mean.iter_mut().zip(arena.row(*row)).for_each(|(m, x)| *m += f64::from(*x));
+        }
+        mean.iter_mut().for_each(|m| *m /= sample.len() as f64);
+        let mut reach: Vec<f32> = with_room(sample.len() * width)?;
+        for row in &sample {
+            reach.extend(mean.iter().zip(arena.row(*row)).map(|(m, x)| (x - *m as f32).abs()));
+        }
+        let place = reach.len() - 1 - reach.len() * BEYOND / 1000;
+        let reach = *reach.select_nth_unstable_by(place, f32::total_cmp).1;
+        let step = if reach > 0.0 { reach / 127.0 } else { 1.0 };
+        let stride = Self::stride(width);
+        let rows = room.bytes_mut().par_chunks_exact_mut(stride).take(arena.len()).enumerate();
+        rows.with_min_len(64).filter(|_| !control.is_cancelled()).for_each(|(i, codes)| {
+            let row = arena.row(i as u32);
+            for ((code, x), m) in codes.iter_mut().zip(row).zip(&mean) {
+                // The cast keeps within 0 and 255.
+                *code = ((x - *m as f32) / step + 128.0) as u8;
+            }
+        });
+        let gap = Gap::best(stride);
+        let mut sums = filled(Sums::default(), if gap.wants_sums() { arena.len() } else { 0 })?;
+        let rows = room.bytes().par_chunks_exact(stride).with_min_len(64);
+        sums.par_iter_mut().zip(rows).for_each(|(sums, row)| *sums = Sums::of(row));
+        Ok(Self { stride, len: arena.len(), codes: room, unit: step * step, gap, sums })
+    }
+
+    /// How much the ratio of the distance here to the one in the arena varies, in parts of its mean, for pairs
+    /// of near rows.
+    fn error(&self, arena: &Arena, control: &Control) -> Result<f64> {
+        let probes: Vec<u32> = spread(arena.len(), PROBES).collect();
+        let near = |probe: &u32| -> Result<Vec<f64>> {
+            // All rows, as a sample would not hold the nearest.
+            let rows = (0..arena.len() as u32).take_while(|_| !control.is_cancelled());
+            let mut all: Vec<(f32, u32)> = with_room(arena.len())?;
+            all.extend(rows.map(|i| (self.between(*probe, i), i)));
+            if all.len() > NEAR {
+                all.select_nth_unstable_by(NEAR, |a, b| a.0.total_cmp(&b.0));
+                all.truncate(NEAR);
+            }
+            let distances = all.into_iter().map(|(here, i)| (here, arena.between(*probe, i)));
+            let ratios = distances.filter(|(_, there)| *there > 0.0);
+            Ok(ratios.map(|(here, there)| f64::from(here / there)).collect())
+        };
+        let ratios: Vec<f64> = probes.par_iter().map(near).collect::<Result<Vec<_>>>()?.concat();
+        if ratios.is_empty() {
+            return Ok(0.0);
+        }
+        let mean = ratios.iter().sum::<f64>() / ratios.len() as f64;
+        let variance = ratios.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / ratios.len() as f64;
+        Ok(if mean > 0.0 { variance.sqrt() / mean } else { f64::INFINITY })
+    }
+
+    #[inline]
+    fn row(&self, node: u32) -> &[u8] {
+        &self.codes.bytes()[node as usize * self.stride..][..self.stride]
+    }
+}
+
+/// About `most` rows, spread evenly over an arena.
+fn spread(rows: usize, most: usize) -> impl Iterator<Item = u32> {
+    (0..rows).step_by(rows.div_ceil(most).max(1)).map(|i| i as u32)
+}
+
+impl Space for Shadow {
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    #[inline]
+    fn between(&self, a: u32, b: u32) -> f32 {
+        let sums = |node| self.sums.get(node as usize).copied().unwrap_or_default();
+        self.unit * self.gap.between((self.row(a), sums(a)), (self.row(b), sums(b))) as f32
+    }
+
+    #[inline]
+    fn prefetch(&self, node: u32) {
+        prefetch(self.row(node), AHEAD);
+        prefetch(self.sums.get(node as usize..).unwrap_or(&[]), 1);
+    }
+}

@@ -1,0 +1,114 @@
+//! The finished graph.
+
+use super::adjacency::NONE;
+use super::beam::{Beam, Edges, Outside};
+use super::memory::Words;
+use crate::hnsw::edges::Candidate;
+use crate::hnsw::edges::Rows;
+use crate::simd::prefetch::{AHEAD, prefetch};
+
+/// A graph as flat arrays, ready to be written into blocks.
+///
+/// Every node has a list of [`lanes`](Self::lanes) on level 0 and one of [`m`](Self::m) on each level from 1 to
+/// its own. Lanes behind the end of a list hold [`NONE`]. All nodes can be reached from the entry point, on
+/// level 0 alone.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Graph {
+    pub(super) entry: Option<u32>,
+    pub(super) levels: Vec<u8>,
+    pub(super) lanes: usize,
+    pub(super) m: usize,
+    /// The lists of level 0, one after the other.
+    pub(super) base: Words,
+    /// Of each list of level 0, the edges before those that only fill it.
+    pub(super) kept: Vec<u8>,
+    /// The lists of the other levels.
+    pub(super) upper: Words,
+    /// The number of each node's first list in `upper`.
+    pub(super) first: Vec<u32>,
+}
+
+impl Graph {
+    /// Number of nodes.
+    pub fn len(&self) -> usize {
+        self.levels.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.levels.is_empty()
+    }
+
+    /// The node, of the highest level, at which every search starts; none if there are no nodes.
+    pub fn entry(&self) -> Option<u32> {
+        self.entry
+    }
+
+    /// The highest level that each node is on.
+    pub fn levels(&self) -> &[u8] {
+        &self.levels
+    }
+
+    /// Width of the lists of level 0.
+    pub fn lanes(&self) -> usize {
+        self.lanes
+    }
+
+    /// Width of the lists above level 0.
+    pub fn m(&self) -> usize {
+        self.m
+    }
+
+    /// The lists of level 0 one after the other, [`lanes`](Self::lanes) each.
+    pub fn base(&self) -> &[u32] {
+        self.base.all()
+    }
+
+    /// How many of a node's neighbours on level 0 the pruning has kept. They come first; the others fill
+    /// lanes that would be empty, and are the ones to give way to later edges.
+    pub fn kept(&self, node: u32) -> usize {
+        usize::from(self.kept[node as usize])
+    }
+
+    /// All lanes of a node on a level, which is at most its own.
+    #[inline]
+    pub fn list(&self, node: u32, level: u8) -> &[u32] {
+        let (lists, at, width) = match level {
+            0 => (&self.base, node as usize, self.lanes),
+            _ => (&self.upper, self.first[node as usize] as usize + usize::from(level) - 1, self.m),
+        };
+        &lists.all()[at * width..][..width]
+    }
+
+    /// The neighbours of a node on a level, which is at most its own.
+    #[inline]
+    pub fn neighbours(&self, node: u32, level: u8) -> &[u32] {
+        let lanes = self.list(node, level);
+        &lanes[..lanes.iter().position(|other| *other == NONE).unwrap_or(lanes.len())]
+    }
+
+    /// The nearest `ef` nodes that a search with exact distances finds, ascending. The query is in the form
+    /// that `rows` takes.
+    pub fn search(&self, rows: &impl Rows, query: &[f32], ef: usize, beam: &mut Beam) -> Vec<Candidate> {
+        let Some(entry) = self.entry else { return Vec::new() };
+        let target = Outside(rows, query);
+        let start = beam.descend(self, &target, entry, self.levels[entry as usize], 0);
+        beam.search(self, &target, &[start], ef, 0).to_vec()
+    }
+}
+
+impl Edges for Graph {
+    fn nodes(&self) -> usize {
+        self.len()
+    }
+
+    #[inline]
+    fn gather(&self, node: u32, level: u8, take: impl FnMut(u32)) {
+        self.neighbours(node, level).iter().copied().for_each(take);
+    }
+
+    #[inline]
+    fn prefetch(&self, node: u32) {
+        prefetch(self.list(node, 0), AHEAD);
+    }
+}

@@ -1,0 +1,446 @@
+//! A graph that was built in memory, as the blocks of an index.
+//!
+//! Blocks, one after the other from a number that the caller chooses: first the nodes on level 0, in the order
+//! that puts neighbours onto the same page; then, node by node, their blocks on higher levels; then the rows that
+//! share a node. Any page can be made at any time, by any thread: whoever writes them asks for as many as memory
+//! allows, in order. Several graphs can share a page.
+
+#[cfg(test)]
+mod tests;
+
+use crate::fault::{self, Fault, state};
+use crate::hnsw::build::{Arena, Control, Graph, Heap, Members, Memory, Room, Stopped, Words, guarded};
+use crate::hnsw::edges::Space;
+use crate::hnsw::node::write::{load, store};
+use crate::hnsw::node::{
+    ANCHOR, BlockMut, Buffer, ChainMut, Coder, Header, Layout, MOST_BLOCKS, NONE, ROOM, Root, State, Tid,
+};
+use crate::hnsw::rotation::Rotation;
+use crate::hnsw::uncoded::fit;
+use crate::memory::allocation;
+use crate::memory::allocation::{Reserve, filled, headroom, push};
+use rayon::prelude::*;
+use std::collections::VecDeque;
+
+/// Why there are no pages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failed {
+    /// The graph does not fit the layout.
+    Refused(Fault),
+    /// The work was stopped.
+    Stopped(Stopped),
+}
+
+impl From<Fault> for Failed {
+    fn from(fault: Fault) -> Self {
+        Self::Refused(fault)
+    }
+}
+
+impl From<Stopped> for Failed {
+    fn from(stopped: Stopped) -> Self {
+        Self::Stopped(stopped)
+    }
+}
+
+/// What becomes of the rows.
+#[derive(Debug, Clone, Copy)]
+pub struct Rows<'a> {
+    /// Which rows each node stands for.
+    pub members: &'a Members,
+    /// Where each row is.
+    pub tids: &'a [Tid],
+}
+
+/// Where a graph goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Site {
+    /// How its blocks are laid out.
+    pub layout: Layout,
+    /// The number of its first block.
+    pub first: u32,
+    /// What its blocks are marked with.
+    pub graph: u32,
+}
+
+/// A graph to be packed, and room for what grows with its nodes and their dimensions.
+#[derive(Debug)]
+pub struct Draft<'a> {
+    graph: &'a Graph,
+    /// For its lists of level 0 in another order.
+    base: Words,
+    /// For stored vectors.
+    own: Room,
+}
+
+impl<'a> Draft<'a> {
+    /// Of a graph that goes into blocks of that layout, with room in the heap.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn new(graph: &'a Graph, layout: &Layout) -> fault::Result<Self> {
+        Self::new_in(graph, layout, &mut Heap)
+    }
+
+    /// As [`new`](Self::new), with room in somebody's memory.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn new_in(graph: &'a Graph, layout: &Layout, memory: &mut dyn Memory) -> fault::Result<Self> {
+        let base = Words::new_in(graph.base().len(), memory)?;
+        Ok(Self { graph, base, own: memory.room(graph.len() * layout.own_bytes())? })
+    }
+}
+
+/// A graph with all that its blocks are made from.
+#[derive(Debug)]
+pub struct Packer<'a> {
+    layout: Layout,
+    site: Site,
+    rows: Rows<'a>,
+    /// Numbered as the blocks are.
+    graph: Graph,
+    /// The number that each node had.
+    order: Vec<u32>,
+    /// Stored vectors, by node.
+    own: Room,
+    /// Their scales and norms.
+    numbers: Vec<(f32, f32)>,
+    /// For each node, the blocks above level 0 of those before it.
+    upper: Vec<u32>,
+    /// For each block above level 0, its node.
+    upper_node: Vec<u32>,
+    /// For each block of a chain, its node and the number among its rows of the first in the block.
+    chains: Vec<(u32, u32)>,
+    /// For each node with a chain, in ascending order, its first block among those.
+    chain_of: Vec<(u32, u32)>,
+    /// For each node the one from which it is reached, see the anchors of [`block`](crate::hnsw::node).
+    parents: Vec<u32>,
+}
+
+/// What a thread needs to make blocks.
+struct Scratch {
+    coder: Coder,
+    node: Vec<f32>,
+    neighbour: Vec<f32>,
+}
+
+impl<'a> Packer<'a> {
+    /// Orders the nodes and stores their vectors, on the threads of a pool. The arena is the one that the graph
+    /// was built on; it is not needed afterwards.
+    ///
+    /// # Errors
+    /// A layout with too few lanes or another number of dimensions; too many blocks; no memory; [`Control::cancel`].
+    pub fn new(
+        site: Site,
+        rotation: &Rotation,
+        arena: &Arena,
+        draft: Draft<'_>,
+        rows: Rows<'a>,
+        pool: &rayon::ThreadPool,
+        control: &Control,
+    ) -> Result<Self, Failed> {
+        let Draft { graph, base, mut own } = draft;
+        let layout = site.layout;
+        let refused = |what: String| Failed::Refused(Fault::new(state::INVALID_PARAMETER_VALUE, what));
+        let fits = match layout.plain() {
+            None => !arena.is_plain() && (arena.dim(), rotation.dim()) == (layout.dim(), layout.dim()),
+            Some(plain) => arena.is_plain() && plain.words().is_none_or(|words| arena.dim() == words),
+        };
+        if !fits || arena.len() != graph.len() {
+            return Err(refused(format!("a layout for {} dimensions is not for these nodes", layout.dim())));
+        }
+        if graph.lanes().max(graph.m()) > layout.lanes() {
+            return Err(refused(format!("{} lanes are too few for the graph", layout.lanes())));
+        }
+        let order = graph.locality_order(layout.per_page())?;
+        if order.len() != graph.len() {
+            return Err(refused("nodes of the graph cannot be reached".into()));
+        }
+        let graph = graph.renumbered_in(&order, base)?;
+        let numbers = guarded(pool, || vectors(&layout, rotation, arena, &order, own.bytes_mut(), control))?;
+        let mut new = Self {
+            layout,
+            site,
+            rows,
+            parents: parents(&graph)?,
+            graph,
+            order,
+            own,
+            numbers,
+            upper: vec![],
+            upper_node: vec![],
+            chains: vec![],
+            chain_of: vec![],
+        };
+        new.number()?;
+        new.settle(site.first)?;
+        Ok(new)
+    }
+
+    /// Gives numbers to the blocks behind those of level 0.
+    fn number(&mut self) -> fault::Result<()> {
+        let Self { upper, upper_node, chains, chain_of, .. } = self;
+        upper.room_for(self.graph.len())?;
+        for (node, level) in (0..).zip(self.graph.levels()) {
+            upper.push(upper_node.len() as u32);
+            upper_node.room_for(usize::from(*level))?;
+            upper_node.extend(std::iter::repeat_n(node, usize::from(*level)));
+            let rows = self.rows.members.of(self.order[node as usize]).len() as u32;
+            if rows > 1 {
+                push(chain_of, (node, chains.len() as u32))?;
+                let firsts = (1..rows).step_by(self.layout.chain_room());
+                chains.room_for(firsts.len())?;
+                chains.extend(firsts.map(|first| (node, first)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts the graph elsewhere.
+    ///
+    /// # Errors
+    /// If not all numbers are below [`MOST_BLOCKS`].
+    pub fn settle(&mut self, first: u32) -> fault::Result<()> {
+        let end = u64::from(self.blocks()) * u64::from(self.site.layout.step()) + u64::from(first);
+        if end >= u64::from(MOST_BLOCKS) {
+            return Err(Fault::new(state::PROGRAM_LIMIT_EXCEEDED, "too many rows for one graph"));
+        }
+        self.site.first = first;
+        Ok(())
+    }
+
+    /// The number of its first block.
+    pub fn first(&self) -> u32 {
+        self.site.first
+    }
+
+    /// Blocks of all kinds.
+    pub fn blocks(&self) -> u32 {
+        (self.graph.len() + self.upper_node.len() + self.chains.len()) as u32
+    }
+
+    /// Nodes.
+    pub fn nodes(&self) -> u32 {
+        self.graph.len() as u32
+    }
+
+    /// The number behind its blocks: where the next graph may go.
+    pub fn end(&self) -> u32 {
+        self.number_of(self.blocks())
+    }
+
+    /// Where a search starts; none if there are no nodes.
+    pub fn root(&self) -> Option<Root> {
+        let entry = self.graph.entry()?;
+        let level = self.graph.levels()[entry as usize];
+        Some(Root { entry: self.on(entry, level), level, origin: self.on(entry, 0), graph: self.site.graph })
+    }
+
+    /// The number of the `k`th block.
+    fn number_of(&self, k: u32) -> u32 {
+        self.site.first + k * self.layout.step()
+    }
+
+    /// The block of a node on a level that it is on.
+    fn on(&self, node: u32, level: u8) -> u32 {
+        self.number_of(match level {
+            0 => node,
+            _ => self.graph.len() as u32 + self.upper[node as usize] + u32::from(level) - 1,
+        })
+    }
+
+    /// What a thread that makes blocks needs beside them, about: two vectors, and a few times a code for the coder.
+    fn scratch_bytes(&self) -> usize {
+        (1 << 16) + 8 * self.layout.padded() * size_of::<f32>()
+    }
+
+    fn own(&self, node: u32) -> &[u8] {
+        let bytes = self.layout.own_bytes();
+        &self.own.bytes()[node as usize * bytes..][..bytes]
+    }
+
+    /// The vector as it is stored.
+    fn load(&self, node: u32, out: &mut [f32]) {
+        load(&self.layout, self.numbers[node as usize].0, self.own(node), out);
+    }
+
+    /// The rows of a node.
+    fn tids(&self, node: u32) -> impl ExactSizeIterator<Item = Tid> {
+        let rows = self.rows.members.of(self.order[node as usize]);
+        rows.iter().map(|row| self.rows.tids.get(*row as usize).copied().unwrap_or_default())
+    }
+
+    /// Writes its blocks on pages from `first` on, as many as `out` has room for at [`ROOM`] bytes a page, on the
+    /// threads of a pool. Bytes of other blocks stay as they are.
+    ///
+    /// # Errors
+    /// [`Control::cancel`].
+    ///
+    /// # Panics
+    /// If `out` starts or ends within a block.
+    pub fn write(
+        &self,
+        first: u32,
+        out: &mut [u8],
+        pool: &rayon::ThreadPool,
+        control: &Control,
+    ) -> Result<(), Failed> {
+        let unit = self.layout.unit_pages() * ROOM;
+        assert!(out.len().is_multiple_of(unit), "room for whole units");
+        // Asked without a pool, rayon starts one of its own, which stays as long as the process.
+        headroom(pool.current_num_threads() * self.scratch_bytes())?;
+        let scratch = || Scratch {
+            coder: Coder::new(&self.layout),
+            node: vec![0.0; self.layout.padded()],
+            neighbour: vec![0.0; self.layout.padded()],
+        };
+        let write = |scratch: &mut Scratch, (i, bytes): (usize, &mut [u8])| {
+            allocation::check()?;
+            if control.is_cancelled() {
+                return Err(Failed::Stopped(Stopped::Cancelled));
+            }
+            Ok(self.unit(first + (i * self.layout.unit_pages()) as u32, bytes, scratch)?)
+        };
+        guarded(pool, || Ok(out.par_chunks_exact_mut(unit).enumerate().try_for_each_init(scratch, write)))?
+    }
+
+    /// All pages up to the last block at once, for tests and measurements.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn pages(&self, pool: &rayon::ThreadPool, control: &Control) -> Result<Buffer, Failed> {
+        let last = self.layout.place(self.number_of(self.blocks().saturating_sub(1)))?.page as usize;
+        let mut pages = Buffer::new((last + self.layout.unit_pages()) * ROOM)?;
+        let first = self.layout.place(self.site.first)?.page;
+        self.write(first, &mut pages.bytes_mut()[first as usize * ROOM..], pool, control)?;
+        Ok(pages)
+    }
+
+    fn unit(&self, page: u32, bytes: &mut [u8], scratch: &mut Scratch) -> fault::Result<()> {
+        for slot in 0..self.layout.per_page() {
+            let number = self.layout.first_on(page) + slot as u32;
+            if (self.site.first..self.end()).contains(&number) {
+                let k = (number - self.site.first) / self.layout.step();
+                self.block(k, &mut bytes[self.layout.slot(slot)], scratch)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the `k`th block.
+    fn block(&self, k: u32, bytes: &mut [u8], scratch: &mut Scratch) -> fault::Result<()> {
+        let nodes = self.graph.len();
+        let at = k as usize;
+        if at < nodes {
+            self.node(k, 0, bytes, scratch)
+        } else if let Some(node) = self.upper_node.get(at - nodes) {
+            let level = (at - nodes) as u32 - self.upper[*node as usize] + 1;
+            self.node(*node, level as u8, bytes, scratch)
+        } else {
+            self.chain(at - nodes - self.upper_node.len(), bytes)
+        }
+    }
+
+    fn node(&self, node: u32, level: u8, bytes: &mut [u8], scratch: &mut Scratch) -> fault::Result<()> {
+        let (scale, norm) = self.numbers[node as usize];
+        let lowest = level == 0;
+        let chain = self.chain_of.binary_search_by_key(&node, |(node, _)| *node).ok().filter(|_| lowest);
+        let header = Header {
+            tid: self.tids(node).next().filter(|_| lowest).unwrap_or_default(),
+            state: State::Live,
+            level,
+            version: 0,
+            kept: 0,
+            used: 0,
+            norm,
+            scale,
+            graph: self.site.graph,
+            down: match (level, self.parents[node as usize]) {
+                (0, NONE) => NONE,
+                (0, parent) => self.on(parent, 0),
+                _ => self.on(node, level - 1),
+            },
+            chain: chain.map_or(NONE, |at| self.chain_number(self.chain_of[at].1)),
+        };
+        let mut block = BlockMut::new(&self.layout, bytes)?;
+        block.format(&header, self.own(node));
+        let neighbours = self.graph.neighbours(node, level);
+        let Scratch { coder, node: own, neighbour } = scratch;
+        self.load(node, own);
+        for (lane, other) in neighbours.iter().enumerate() {
+            self.load(*other, neighbour);
+            let anchor = if lowest && self.parents[*other as usize] == node { ANCHOR } else { 0 };
+            block.encode_lane(lane, self.on(*other, level) | anchor, coder, own, neighbour);
+        }
+        let used = neighbours.len();
+        block.set_counts(if lowest { self.graph.kept(node).min(used) } else { used }, used);
+        Ok(())
+    }
+
+    fn chain_number(&self, chain: u32) -> u32 {
+        self.number_of((self.graph.len() + self.upper_node.len()) as u32 + chain)
+    }
+
+    fn chain(&self, at: usize, bytes: &mut [u8]) -> fault::Result<()> {
+        let (node, first) = self.chains[at];
+        let more = self.chains.get(at + 1).is_some_and(|(other, _)| *other == node);
+        let next = if more { self.chain_number(at as u32 + 1) } else { NONE };
+        let rows = self.rows.members.of(self.order[node as usize]);
+        let end = rows.len().min(first as usize + self.layout.chain_room());
+        let tids = rows[first as usize..end].iter();
+        let tids = tids.map(|row| self.rows.tids.get(*row as usize).copied().unwrap_or_default());
+        let owner = (self.site.graph, self.on(node, 0));
+        ChainMut::format(&self.layout, bytes, 0, owner, next, tids)?;
+        Ok(())
+    }
+}
+
+/// For each node the one from which a walk from the entry point, breadth first, reaches it.
+fn parents(graph: &Graph) -> fault::Result<Vec<u32>> {
+    let mut parents = filled(NONE, graph.len())?;
+    let Some(entry) = graph.entry() else { return Ok(parents) };
+    let mut queue = VecDeque::from([entry]);
+    while let Some(node) = queue.pop_front() {
+        for other in graph.neighbours(node, 0) {
+            if *other != entry && parents[*other as usize] == NONE {
+                parents[*other as usize] = node;
+                queue.room_for(1)?;
+                queue.push_back(*other);
+            }
+        }
+    }
+    Ok(parents)
+}
+
+/// Makes the stored vectors of all nodes; returns their scales and norms.
+fn vectors(
+    layout: &Layout,
+    rotation: &Rotation,
+    arena: &Arena,
+    order: &[u32],
+    own: &mut [u8],
+    control: &Control,
+) -> Result<Vec<(f32, f32)>, Stopped> {
+    let bytes = layout.own_bytes();
+    let mut numbers = filled((0.0, 0.0), order.len())?;
+    order.par_iter().zip(own.par_chunks_exact_mut(bytes)).zip(&mut numbers).try_for_each_init(
+        || vec![0.0; layout.padded()],
+        |rotated, ((node, own), numbers)| {
+            allocation::check()?;
+            if control.is_cancelled() {
+                return Err(Stopped::Cancelled);
+            }
+            if let Some(plain) = layout.plain() {
+                let (words, left) = fit(plain, arena.vector(*node), layout.padded());
+                let (scale, _) = store(layout, &words, own);
+                *numbers = (scale, left);
+                return Ok(());
+            }
+            rotation.apply(arena.vector(*node), rotated);
+            *numbers = store(layout, rotated, own);
+            Ok::<_, Stopped>(())
+        },
+    )?;
+    Ok(numbers)
+}

@@ -1,0 +1,242 @@
+//! What the construction knows of the vectors: their number and the distance between two of them.
+
+use super::memory::{Heap, Memory, Room};
+use super::pieces::Pieces;
+use super::ragged::Varied;
+use crate::distance::metric::Metric;
+use crate::distance::{Kernels, kernels};
+use crate::fault::{Fault, Result, state};
+use crate::hnsw::direction;
+use crate::hnsw::edges::{Rows, Space};
+use crate::hnsw::stored_vector::f32s;
+use crate::hnsw::uncoded::Plain;
+use crate::memory::allocation::push;
+use crate::simd::prefetch::{AHEAD, prefetch};
+
+/// Vectors of `f32` in memory, each row on its own cache lines and padded with zeros to whole ones.
+///
+/// The distance is the squared Euclidean one, for the cosine that of rows scaled as [`direction`] says, and for the
+/// inner product its negative. One more coordinate could turn the inner product into a Euclidean distance,
+/// but the graphs that makes are bad: see [`Params::for_options`](crate::hnsw::params::Params::for_options).
+#[derive(Debug)]
+pub struct Arena {
+    metric: Metric,
+    dim: usize,
+    stride: usize,
+    len: usize,
+    /// Where the rows are in the chunks.
+    pieces: Pieces,
+    chunks: Vec<Room>,
+    kernels: &'static Kernels<f32>,
+    plain: Option<Plain>,
+    /// Rows that are not as long as each other, instead of the chunks.
+    varied: Option<Varied>,
+}
+
+/// `f32` in a cache line.
+const LINE: usize = 16;
+/// Bytes of the smallest and of the largest chunk, about.
+const SMALL: usize = 1 << 16;
+const LARGE: usize = 32 << 20;
+
+impl Arena {
+    /// An empty arena for vectors of `dim` > 0 dimensions.
+    pub fn new(metric: Metric, dim: usize) -> Self {
+        let stride = dim.next_multiple_of(LINE);
+        Self {
+            metric,
+            dim,
+            stride,
+            len: 0,
+            pieces: Pieces::new(stride * size_of::<f32>(), SMALL, LARGE),
+            chunks: Vec::new(),
+            kernels: kernels(),
+            plain: None,
+            varied: None,
+        }
+    }
+
+    /// As [`new`](Self::new), for about so many vectors: takes no more memory than they need.
+    pub fn with_capacity(metric: Metric, dim: usize, rows: usize) -> Self {
+        let new = Self::new(metric, dim);
+        Self { pieces: new.pieces.up_to(rows), ..new }
+    }
+
+    /// An empty arena for the words of [plain](crate::hnsw::uncoded) values. Those of sparse ones may be of any number.
+    pub fn plain(plain: Plain) -> Self {
+        let words = plain.words();
+        let varied = words.is_none().then(Varied::default);
+        Self { plain: Some(plain), varied, ..Self::new(plain.metric(), words.unwrap_or(1)) }
+    }
+
+    /// An empty arena for the same vectors as another one, about so many.
+    pub fn like(other: &Self, rows: usize) -> Self {
+        match other.plain {
+            None => Self::with_capacity(other.metric, other.dim, rows),
+            Some(plain) => {
+                let new = Self::plain(plain);
+                Self { pieces: new.pieces.up_to(rows), ..new }
+            }
+        }
+    }
+
+    /// Whether its rows are plain values.
+    pub fn is_plain(&self) -> bool {
+        self.plain.is_some()
+    }
+
+    /// Dimensions of the vectors; of plain values, their words.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// Copies a finite vector in and returns its number, counting from 0.
+    ///
+    /// # Errors
+    /// Another number of dimensions; a zero vector under the cosine; more than 2³¹ − 1 rows.
+    pub fn push(&mut self, vector: &[f32]) -> Result<u32> {
+        self.push_in(vector, &mut Heap)
+    }
+
+    /// As [`push`](Self::push), into memory of the caller's.
+    ///
+    /// # Errors
+    /// As there, and those of the memory.
+    pub fn push_in(&mut self, vector: &[f32], memory: &mut impl Memory) -> Result<u32> {
+        let scale = match self.metric {
+            Metric::Cosine if self.plain.is_none() => direction::scale(self.kernels.norm(vector)),
+            _ => 1.0,
+        };
+        if scale.is_infinite() {
+            return Err(Fault::new(state::DATA_EXCEPTION, "zero vector has no direction"));
+        }
+        self.put(vector, scale, memory)
+    }
+
+    /// Copies a row in as another arena [like](Self::like) this one has it.
+    ///
+    /// # Errors
+    /// As [`push_in`](Self::push_in).
+    pub fn copy_in(&mut self, row: &[f32], memory: &mut impl Memory) -> Result<u32> {
+        self.put(row, 1.0, memory)
+    }
+
+    fn put(&mut self, vector: &[f32], scale: f64, memory: &mut impl Memory) -> Result<u32> {
+        if vector.len() != self.dim && self.varied.is_none() {
+            return Err(Fault::new(
+                state::DATA_EXCEPTION,
+                format!("expected {} dimensions, not {}", self.dim, vector.len()),
+            ));
+        }
+        let node = u32::try_from(self.len)
+            .ok()
+            .filter(|n| *n < i32::MAX as u32)
+            .ok_or_else(|| Fault::new(state::PROGRAM_LIMIT_EXCEEDED, "too many rows for one graph"))?;
+        if let Some(varied) = &mut self.varied {
+            varied.push(vector, memory)?;
+            self.len += 1;
+            return Ok(node);
+        }
+        let size = self.stride * size_of::<f32>();
+        let (chunk, at) = self.pieces.place(self.len);
+        if chunk == self.chunks.len() {
+            push(&mut self.chunks, memory.room(self.pieces.rows(chunk) * size)?)?;
+        }
+        let at = at * size;
+        if let Some(chunk) = self.chunks.last_mut() {
+            let row = chunk.bytes_mut()[at..].chunks_exact_mut(size_of::<f32>());
+            for (out, x) in row.zip(vector) {
+                // + 0.0 makes one zero of the two, for the folding of equal rows.
+                let x = if self.plain.is_some() { *x } else { (f64::from(*x) * scale) as f32 + 0.0 };
+                out.copy_from_slice(&x.to_ne_bytes());
+            }
+        }
+        self.len += 1;
+        Ok(node)
+    }
+
+    /// Takes the last row out again; the next one is written over it.
+    pub fn pop(&mut self) {
+        self.len = self.len.saturating_sub(1);
+        if let Some(varied) = &mut self.varied {
+            varied.pop();
+            return;
+        }
+        if self.pieces.place(self.len).0 + 1 < self.chunks.len() {
+            self.chunks.pop();
+        }
+    }
+
+    /// How its vectors are compared.
+    pub fn metric(&self) -> Metric {
+        self.metric
+    }
+
+    /// A vector as it is stored, without padding.
+    pub fn vector(&self, node: u32) -> &[f32] {
+        let row = self.row(node);
+        if self.varied.is_some() { row } else { &row[..self.dim] }
+    }
+
+    /// A row with its padding.
+    #[inline]
+    pub fn row(&self, node: u32) -> &[f32] {
+        let i = node as usize;
+        if let Some(varied) = &self.varied {
+            return varied.row(i);
+        }
+        let size = self.stride * size_of::<f32>();
+        let (chunk, at) = self.pieces.place(i);
+        let row = &self.chunks[chunk].bytes()[at * size..][..size];
+        // Aligned, as rows are whole cache lines.
+        f32s(row).unwrap_or(&[])
+    }
+
+    #[inline]
+    fn compare(&self, a: &[f32], b: &[f32]) -> f32 {
+        match (self.plain, self.metric) {
+            (Some(plain), _) => plain.distance(a, b),
+            (None, Metric::InnerProduct) => -self.kernels.inner_product(a, b),
+            (None, _) => self.kernels.l2_squared(a, b),
+        }
+    }
+
+    /// The form of a query that [`Rows::distance`] takes: padded, scaled for the cosine.
+    pub fn query(&self, vector: &[f32]) -> Vec<f32> {
+        if self.plain.is_some() {
+            let mut query = vector.to_vec();
+            query.resize(query.len().max(self.stride), 0.0);
+            return query;
+        }
+        let scale = match self.metric {
+            Metric::Cosine => 1.0 / self.kernels.norm(vector).max(f64::MIN_POSITIVE),
+            _ => 1.0,
+        };
+        let mut query: Vec<f32> = vector.iter().map(|x| (f64::from(*x) * scale) as f32).collect();
+        query.resize(self.stride, 0.0);
+        query
+    }
+}
+
+impl Space for Arena {
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    #[inline]
+    fn between(&self, a: u32, b: u32) -> f32 {
+        self.compare(self.row(a), self.row(b))
+    }
+
+    #[inline]
+    fn prefetch(&self, node: u32) {
+        prefetch(self.row(node), AHEAD);
+    }
+}
+
+impl Rows for Arena {
+    #[inline]
+    fn distance(&self, query: &[f32], node: u32) -> f32 {
+        self.compare(query, self.row(node))
+    }
+}

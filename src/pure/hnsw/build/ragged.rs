@@ -1,0 +1,71 @@
+//! Rows that are not as long as each other.
+
+use super::memory::{Memory, Room};
+use crate::fault::Result;
+use crate::hnsw::stored_vector::f32s;
+use crate::memory::allocation::{Reserve, push};
+
+/// Words of the smallest and of the largest piece of memory, unless a row is longer.
+const SMALL: usize = 1 << 14;
+const LARGE: usize = 1 << 22;
+
+/// Where a row is.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    chunk: u32,
+    start: u32,
+    len: u32,
+}
+
+/// Rows in pieces of memory, one after the other.
+#[derive(Debug, Default)]
+pub(super) struct Varied {
+    chunks: Vec<Room>,
+    /// Words of all of them.
+    words: usize,
+    places: Vec<Place>,
+}
+
+impl Varied {
+    /// Adds a row.
+    pub(super) fn push(&mut self, row: &[f32], memory: &mut impl Memory) -> Result<()> {
+        let word = size_of::<f32>();
+        self.places.room_for(1)?;
+        let mut start = self.places.last().map_or(0, |last| (last.start + last.len) as usize);
+        let room = self.chunks.last().map_or(0, |chunk| chunk.bytes().len() / word);
+        if start + row.len() > room {
+            // An eighth of what is there, so that memory follows the rows.
+            let words = (self.words / 8).clamp(SMALL, LARGE).max(row.len());
+            push(&mut self.chunks, memory.room(words * word)?)?;
+            self.words += words;
+            start = 0;
+        }
+        let Some(chunk) = self.chunks.last_mut() else { return Ok(()) };
+        let out = chunk.bytes_mut()[start * word..].chunks_exact_mut(word);
+        out.zip(row).for_each(|(out, x)| out.copy_from_slice(&x.to_ne_bytes()));
+        let chunk = (self.chunks.len() - 1) as u32;
+        self.places.push(Place { chunk, start: start as u32, len: row.len() as u32 });
+        Ok(())
+    }
+
+    /// Takes the last row out again.
+    pub(super) fn pop(&mut self) {
+        let last = self.places.pop();
+        // The piece of the row before is the last one.
+        if let (Some(last), before) = (last, self.places.last())
+            && before.is_none_or(|before| before.chunk != last.chunk)
+        {
+            let chunk = self.chunks.pop();
+            self.words -= chunk.map_or(0, |chunk| chunk.bytes().len() / size_of::<f32>());
+        }
+    }
+
+    /// A row.
+    #[inline]
+    pub(super) fn row(&self, i: usize) -> &[f32] {
+        let Place { chunk, start, len } = self.places[i];
+        let (start, size) = (start as usize * size_of::<f32>(), len as usize * size_of::<f32>());
+        // Aligned, as pieces are.
+        f32s(&self.chunks[chunk as usize].bytes()[start..][..size]).unwrap_or(&[])
+    }
+}

@@ -1,0 +1,157 @@
+//! Every node can be reached: those that cannot are given an edge from a near node that can.
+//!
+//! A node gives few of its lanes for that ([`FEW`]). Under the inner product, most nodes of data that lies far from the
+//! origin are in nobody's list, and near to all of them are the same few. With all their lanes given away, those would
+//! no longer be linked to each other, and a search finds nobody else: of 4,000 x 128 whose mean is 100 times their
+//! deviation, 3,800 are unreachable, and the recall at ef 10 is 0.80 so and 1.00 with few.
+
+use super::beam::{Beam, Inside};
+use super::control::{Control, Stopped};
+use super::graph::Graph;
+use crate::hnsw::edges::Candidate;
+use crate::hnsw::edges::Space;
+use crate::memory::allocation::{filled, with_room};
+
+/// A spanning tree from the entry point on level 0, growing.
+struct Reached {
+    /// Whether a node is in the tree.
+    nodes: Vec<bool>,
+    /// Whether a lane is an edge of it, which must stay.
+    edges: Vec<bool>,
+    /// The nodes in the order they were reached.
+    order: Vec<u32>,
+    /// How many lanes each node has given to others.
+    given: Vec<u8>,
+}
+
+/// A node gives so many of its lanes to nodes that cannot be reached, unless nobody else has one.
+const FEW: u8 = 4;
+/// How far down the lanes that were given somebody is looked for who has given fewer.
+const DEPTH: usize = 64;
+
+impl Reached {
+    /// Adds a node and whatever can be reached from it.
+    ///
+    /// There is room in `order` for all nodes.
+    fn grow(&mut self, graph: &Graph, from: u32, control: &Control) {
+        let mut at = self.order.len();
+        self.nodes[from as usize] = true;
+        self.order.push(from);
+        while let Some(&node) = self.order.get(at) {
+            if control.is_cancelled() {
+                return;
+            }
+            at += 1;
+            for (i, &other) in graph.neighbours(node, 0).iter().enumerate() {
+                if !std::mem::replace(&mut self.nodes[other as usize], true) {
+                    self.edges[node as usize * graph.lanes + i] = true;
+                    self.order.push(other);
+                }
+            }
+        }
+    }
+
+    /// A lane of a node that can be given away: a free one, or one that is no edge of the tree, of those that
+    /// fill first.
+    fn spare(&self, graph: &Graph, node: u32) -> Option<usize> {
+        let (used, kept) = (graph.neighbours(node, 0).len(), graph.kept(node));
+        let start = node as usize * graph.lanes;
+        if used < graph.lanes {
+            return Some(used);
+        }
+        (kept..used).chain((0..kept).rev()).find(|i| !self.edges[start + i])
+    }
+
+    /// As [`spare`](Self::spare), with its node, if that has given few.
+    fn gives(&self, graph: &Graph, node: u32) -> Option<(u32, usize)> {
+        let lane = if self.given[node as usize] < FEW { self.spare(graph, node) } else { None };
+        Some((node, lane?))
+    }
+
+    /// A lane of one of those near a node, or of those below them that cling to their lanes as it would.
+    fn near(&self, space: &impl Space, graph: &Graph, node: u32, near: &[Candidate]) -> Option<(u32, usize)> {
+        if let Some(found) = near.iter().find_map(|c| self.gives(graph, c.node)) {
+            return Some(found);
+        }
+        // Euclidean distance, less the node's own share: the nearest by inner product would be the same ones again.
+        let far = |other: u32| 2.0 * space.between(node, other) - space.between(other, other);
+        let nearest = |a: &u32, b: &u32| far(*a).total_cmp(&far(*b));
+        let mut at = near.iter().map(|c| c.node).min_by(nearest)?;
+        for _ in 0..DEPTH {
+            let start = at as usize * graph.lanes;
+            let below = graph.neighbours(at, 0).iter().enumerate();
+            let below = below.filter(|(lane, _)| self.edges[start + lane]).map(|(_, other)| *other);
+            at = below.min_by(nearest)?;
+            let found = self.gives(graph, at);
+            if found.is_some() {
+                return found;
+            }
+        }
+        None
+    }
+}
+
+/// Links the unreachable nodes of level 0, each from one of the `ef` nearest that a search finds.
+///
+/// There is always a lane: a tree of n nodes has n − 1 edges, and n lists of two lanes have more.
+pub(super) fn repair(
+    space: &impl Space,
+    graph: &mut Graph,
+    ef: usize,
+    control: &Control,
+) -> Result<(), Stopped> {
+    let Some(entry) = graph.entry else { return Ok(()) };
+    let mut reached = Reached {
+        nodes: filled(false, graph.len())?,
+        edges: filled(false, graph.base().len())?,
+        order: with_room(graph.len())?,
+        given: filled(0, graph.len())?,
+    };
+    reached.grow(graph, entry, control);
+    let mut beam = Beam::default();
+    beam.room_for(graph.len())?;
+    // Where to look on for a spare lane when none of the near nodes has one.
+    let mut anywhere = 0;
+    for node in 0..graph.len() as u32 {
+        if reached.nodes[node as usize] {
+            continue;
+        }
+        if control.is_cancelled() {
+            return Err(Stopped::Cancelled);
+        }
+        let target = Inside(space, node);
+        let start = beam.descend(graph, &target, entry, graph.levels[entry as usize], 0);
+        // The node itself may be on a higher level.
+        let start = if reached.nodes[start.node as usize] {
+            start
+        } else {
+            Candidate { node: entry, distance: space.between(node, entry) }
+        };
+        let near = beam.search(graph, &target, &[start], ef, 0);
+        let mut found = reached.near(space, graph, node, near);
+        while found.is_none() && anywhere < reached.order.len() {
+            let node = reached.order[anywhere];
+            found = reached.spare(graph, node).map(|lane| (node, lane));
+            anywhere += usize::from(found.is_none());
+        }
+        let Some((from, lane)) = found else { break };
+        let start = from as usize * graph.lanes;
+        let kept = &mut graph.kept[from as usize];
+        let lane = if lane >= usize::from(*kept) {
+            // Among the edges that stay; the fill edge that was there goes to the lane found.
+            let last = usize::from(*kept);
+            *kept += 1;
+            graph.base.all_mut().copy_within(start + last..=start + last, start + lane);
+            reached.edges[start + lane] = reached.edges[start + last];
+            last
+        } else {
+            lane
+        };
+        graph.base.all_mut()[start + lane] = node;
+        reached.edges[start + lane] = true;
+        reached.given[from as usize] = reached.given[from as usize].saturating_add(1);
+        reached.grow(graph, node, control);
+        control.advance();
+    }
+    if control.is_cancelled() { Err(Stopped::Cancelled) } else { Ok(()) }
+}

@@ -1,0 +1,391 @@
+//! Whether a graph in blocks is what it should be.
+//!
+//! What a search or an insertion rely on, and what codes and links say of each other:
+//!
+//! - Every node of level 0 but the origin has a parent, with exactly one anchor to it; the way up ends at the origin,
+//!   and each node on it, dead ones included, has an anchor to the one below.
+//! - An anchor leads to a node whose parent the block is.
+//! - Lanes lead to nodes of the same graph on the same level, each once, and hold the code of their vectors.
+//! - A block above level 0 leads down to one with the same vector.
+//! - Vectors are finite and have the norm that the header says; counts are in order; empty lanes are empty.
+//! - Chains lead back to their owner.
+//!
+//! Others may change blocks between two looks. Then a block seems to be wrong, and [`Checker::look_again`] tells.
+//! Blocks above the level of the entry node are as they should be, too: an insertion was cut off, or goes on.
+//!
+//! Between the death of a node and its mending, lanes lead to dead nodes; that is as it should be. A dead node keeps
+//! its lanes while others find new ones and go, so what a vacuum that was cut off leaves of it may lead anywhere.
+
+//!
+//! - [`Checker`]: one block after the other, with all that it is linked to, and what is wrong with it. `edge`: a code.
+//! - [`Sieve`]: which blocks the checker need not look at, found by threads in two sweeps. `batch`: what they work on.
+
+mod batch;
+mod edge;
+mod sieve;
+#[cfg(test)]
+mod tests;
+
+pub use batch::Batch;
+pub use sieve::Sieve;
+
+use crate::fault::{Fault, Result, state};
+use crate::hnsw::insert::Stored;
+use crate::hnsw::node::{BlockRef, ChainRef, Coder, Header, Layout, NONE, Root, State, Tid};
+use crate::hnsw::rabitq::Factors;
+use crate::hnsw::search::Pages;
+use crate::memory::allocation::{Reserve, collected, push};
+use std::collections::{HashMap, HashSet};
+
+/// What is said of a chain's block that was not met on the way from a node.
+const LOST: &str = "rows of a chain that no node leads to";
+
+/// Something that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The block.
+    pub number: u32,
+    /// What is wrong with it, in lower case, without a full stop.
+    pub text: String,
+}
+
+/// Looks at blocks and keeps what it finds.
+#[derive(Debug)]
+pub struct Checker {
+    layout: Layout,
+    roots: HashMap<u32, Root>,
+    /// Graphs without a root are no finding.
+    partial: bool,
+    /// What was found so far.
+    pub findings: Vec<Finding>,
+    most: usize,
+    coder: Coder,
+    /// Blocks from which the way up ends at the origin.
+    sure: HashSet<u32>,
+    /// Blocks of chains, and those of them that belong to a node.
+    chains: HashSet<u32>,
+    chained: HashSet<u32>,
+}
+
+/// The rows that a block leads to.
+///
+/// # Errors
+/// Bytes that cannot have been written.
+pub fn rows<'a>(layout: &Layout, bytes: &'a [u8]) -> Result<impl Iterator<Item = Tid> + use<'a>> {
+    let header = *BlockRef::new(layout, bytes)?.header();
+    let chain = ChainRef::new(layout, bytes)?;
+    let own = (header.state == State::Live && header.level == 0).then_some(header.tid);
+    Ok(chain.into_iter().flat_map(|chain| chain.tids()).chain(own).filter(|tid| tid.is_some()))
+}
+
+/// A node's block, copied.
+#[derive(Debug)]
+struct Node {
+    header: Header,
+    vector: Stored,
+    lanes: Vec<Lane>,
+}
+
+#[derive(Debug)]
+struct Lane {
+    number: u32,
+    anchor: bool,
+    factors: Factors,
+    code: Vec<u8>,
+}
+
+/// What a block turns out to be.
+#[derive(Debug)]
+enum Block {
+    Free,
+    Node(Node),
+    /// With its owner's graph and number, and the next.
+    Chain(u32, u32, u32),
+    Bad(String),
+}
+
+impl Checker {
+    /// For an index with these graphs; of findings beyond `most` nothing is kept.
+    ///
+    /// # Errors
+    /// `53200`.
+    pub fn new(layout: Layout, roots: &[Root], most: usize) -> Result<Self> {
+        let mut of_graphs = HashMap::new();
+        of_graphs.room_for(roots.len())?;
+        of_graphs.extend(roots.iter().map(|root| (root.graph, *root)));
+        Ok(Self {
+            coder: Coder::new(&layout),
+            layout,
+            roots: of_graphs,
+            partial: false,
+            findings: vec![],
+            most,
+            sure: HashSet::new(),
+            chains: HashSet::new(),
+            chained: HashSet::new(),
+        })
+    }
+
+    /// The roots are not all: of a graph that has none, what can be looked at without.
+    pub fn partial(self, partial: bool) -> Self {
+        Self { partial, ..self }
+    }
+
+    fn say(&mut self, number: u32, text: impl std::fmt::Display) {
+        if self.findings.len() < self.most {
+            self.findings.push(Finding { number, text: text.to_string() });
+        }
+    }
+
+    /// Looks at one block and all that it is linked to.
+    ///
+    /// # Errors
+    /// Whatever comes from the pages, but corrupted bytes: those are findings.
+    pub fn look(&mut self, pages: &mut impl Pages, number: u32) -> Result<()> {
+        match self.read(pages, number)? {
+            Block::Free => {}
+            Block::Bad(text) => self.say(number, text),
+            Block::Chain(..) => {
+                self.chains.room_for(1)?;
+                self.chains.insert(number);
+            }
+            Block::Node(node) => self.node(pages, number, &node)?,
+        }
+        Ok(())
+    }
+
+    /// Looks at what only shows when all blocks were looked at.
+    ///
+    /// # Errors
+    /// `53200`.
+    pub fn finish(&mut self) -> Result<()> {
+        let mut lost: Vec<u32> = vec![];
+        self.chains.difference(&self.chained).try_for_each(|number| push(&mut lost, *number))?;
+        lost.sort_unstable();
+        for number in lost {
+            self.say(number, LOST);
+        }
+        Ok(())
+    }
+
+    /// Looks at one block as if it were the only one, for what [`finish`](Self::finish) would say of it as well.
+    ///
+    /// # Errors
+    /// As [`look`](Self::look).
+    pub fn look_again(&mut self, pages: &mut impl Pages, number: u32) -> Result<()> {
+        let Block::Chain(graph, owner, _) = self.read(pages, number)? else {
+            return self.look(pages, number);
+        };
+        let (mut next, mut met) = (owner, HashSet::new());
+        while next != number {
+            met.room_for(1)?;
+            next = match self.read(pages, next)? {
+                Block::Node(node)
+                    if next == owner && (node.header.graph, node.header.level) == (graph, 0) =>
+                {
+                    node.header.chain
+                }
+                Block::Chain(of, whose, after) if (of, whose) == (graph, owner) && met.insert(next) => after,
+                _ => NONE,
+            };
+            if next == NONE {
+                self.say(number, LOST);
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at the roots.
+    ///
+    /// # Errors
+    /// As [`look`](Self::look).
+    pub fn roots(&mut self, pages: &mut impl Pages) -> Result<()> {
+        let mut roots: Vec<Root> = collected(self.roots.values().copied())?;
+        roots.sort_unstable_by_key(|root| root.graph);
+        for root in roots {
+            for (what, number, level) in [("entry", root.entry, root.level), ("origin", root.origin, 0)] {
+                let block = self.read(pages, number)?;
+                let right = matches!(&block, Block::Node(node) if (node.header.graph, node.header.level) == (root.graph, level));
+                if !right {
+                    self.say(
+                        number,
+                        format_args!("{what} of graph {} is no node of it on level {level}", root.graph),
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&self, pages: &mut impl Pages, number: u32) -> Result<Block> {
+        let blocks = pages.blocks();
+        if number >= blocks {
+            return Ok(Block::Bad(format!("there is no block {number}")));
+        }
+        let layout = &self.layout;
+        let look = |bytes: &[u8]| -> Result<Block> {
+            let block = BlockRef::new(layout, bytes)?;
+            let header = *block.header();
+            Ok(match header.state {
+                State::Free => Block::Free,
+                State::Chain => match ChainRef::new(layout, bytes)? {
+                    Some(chain) => Block::Chain(chain.graph, chain.owner, chain.next),
+                    None => Block::Free,
+                },
+                State::Live | State::Dead => {
+                    block.check(blocks)?;
+                    let mut vector = Stored::default();
+                    vector.copy(layout, &header, &block.own());
+                    let lanes = block.neighbours().map(|(lane, number)| Lane {
+                        number,
+                        anchor: block.is_anchor(lane),
+                        factors: block.factors(lane).unwrap_or_default(),
+                        code: block.code(lane).unwrap_or_default().to_vec(),
+                    });
+                    Block::Node(Node { header, vector, lanes: lanes.collect() })
+                }
+            })
+        };
+        let bad = |fault: Fault| match fault.state {
+            state::DATA_CORRUPTED => Ok(Block::Bad(fault.message)),
+            _ => Err(fault),
+        };
+        pages.read(number, look).and_then(|block| block).or_else(bad)
+    }
+
+    /// A node that a block is linked to, on a level of the same graph; else says so.
+    fn linked(
+        &mut self,
+        pages: &mut impl Pages,
+        (number, from): (u32, &Header),
+        what: &str,
+        to: u32,
+        level: u8,
+    ) -> Result<Option<Node>> {
+        let wrong = match self.read(pages, to)? {
+            Block::Node(node) if (node.header.graph, node.header.level) == (from.graph, level) => {
+                return Ok(Some(node));
+            }
+            Block::Node(node) => format!("level {} of graph {}", node.header.level, node.header.graph),
+            Block::Free => "free".into(),
+            Block::Chain(..) => "rows of a chain".into(),
+            Block::Bad(text) => text,
+        };
+        let (graph, text) = (from.graph, format!("{what} {to} is not on level {level} of graph"));
+        self.say(number, format_args!("{text} {graph}: {wrong}"));
+        Ok(None)
+    }
+
+    fn node(&mut self, pages: &mut impl Pages, number: u32, node: &Node) -> Result<()> {
+        let Header { level, graph, down, chain, .. } = node.header;
+        let root = self.roots.get(&graph).copied();
+        if root.is_none() && !self.partial {
+            self.say(number, format_args!("there is no graph {graph}"));
+            return Ok(());
+        }
+        if node.header.state == State::Dead {
+            return self.chain(pages, number, node);
+        }
+        let from = (number, &node.header);
+        if level > 0 {
+            if let Some(lower) = self.linked(pages, from, "lower block", down, level - 1)?
+                && !lower.vector.is_same(&node.vector)
+            {
+                self.say(number, format_args!("block {down} below has another vector"));
+            }
+            if chain != NONE {
+                self.say(number, "rows above level 0");
+            }
+        } else if root.is_none() && down == NONE {
+            // It may be the origin.
+        } else if root.is_some_and(|root| number == root.origin) {
+            if down != NONE {
+                self.say(number, format_args!("the origin has the parent {down}"));
+            }
+        } else if let Some(parent) = self.linked(pages, from, "parent", down, 0)? {
+            let anchors = parent.lanes.iter().filter(|lane| lane.number == number && lane.anchor).count();
+            if anchors != 1 {
+                self.say(number, format_args!("the parent {down} has {anchors} anchors to it"));
+            }
+            if let Some(root) = root {
+                self.climb(pages, number, root)?;
+            }
+        }
+        self.lanes(pages, number, node)?;
+        self.chain(pages, number, node)
+    }
+
+    fn lanes(&mut self, pages: &mut impl Pages, number: u32, node: &Node) -> Result<()> {
+        let mut met = HashSet::new();
+        for lane in &node.lanes {
+            if lane.number == number || !met.insert(lane.number) {
+                self.say(number, format_args!("a lane to {} too many", lane.number));
+            }
+            let from = (number, &node.header);
+            let Some(other) = self.linked(pages, from, "neighbour", lane.number, node.header.level)? else {
+                continue;
+            };
+            let (own, its) = (node.vector.decoded(), other.vector.decoded());
+            if !edge::right(self.layout.content(), &mut self.coder, own, its, &lane.code, lane.factors) {
+                self.say(number, format_args!("the code of {} is not that of its vector", lane.number));
+            }
+            if lane.anchor && (node.header.level > 0 || other.header.down != number) {
+                self.say(number, format_args!("an anchor to {}, whose parent it is not", lane.number));
+            }
+        }
+        Ok(())
+    }
+
+    /// The way up to the origin.
+    fn climb(&mut self, pages: &mut impl Pages, number: u32, root: Root) -> Result<()> {
+        let (mut at, mut way) = (number, HashSet::new());
+        while at != root.origin && !self.sure.contains(&at) {
+            way.room_for(1)?;
+            way.insert(at);
+            let up = match self.read(pages, at)? {
+                Block::Node(node) if (node.header.graph, node.header.level) == (root.graph, 0) => {
+                    node.header.down
+                }
+                _ => NONE,
+            };
+            let Block::Node(parent) = self.read(pages, up)? else {
+                self.say(number, "the way up does not end at the origin");
+                return Ok(());
+            };
+            if way.contains(&up) {
+                self.say(number, "the way to the origin is a circle");
+                return Ok(());
+            }
+            if !parent.lanes.iter().any(|lane| lane.number == at && lane.anchor) {
+                self.say(number, format_args!("on the way up, {up} has no anchor to {at}"));
+                return Ok(());
+            }
+            at = up;
+        }
+        self.sure.room_for(way.len())?;
+        self.sure.extend(way);
+        Ok(())
+    }
+
+    fn chain(&mut self, pages: &mut impl Pages, number: u32, node: &Node) -> Result<()> {
+        let mut next = if node.header.level == 0 { node.header.chain } else { NONE };
+        while next != NONE {
+            match self.read(pages, next)? {
+                Block::Chain(graph, owner, after) if (graph, owner) == (node.header.graph, number) => {
+                    self.chained.room_for(1)?;
+                    if !self.chained.insert(next) {
+                        self.say(number, format_args!("block {next} is in a chain twice"));
+                        break;
+                    }
+                    next = after;
+                }
+                _ => {
+                    self.say(number, format_args!("block {next} of its chain is something else"));
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+}

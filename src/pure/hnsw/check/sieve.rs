@@ -1,0 +1,394 @@
+//! Blocks that are certainly as they should be, found fast: all others are left to the [`Checker`](super::Checker), which
+//! alone says what is wrong.
+//!
+//! Whoever owns the pages goes over all blocks twice, in their order, and hands them over in [batches](Batch), which
+//! threads look at. First each is looked at by itself, and what others need to know of it is kept, 16 bytes a block
+//! ([`add`](Sieve::add)); then what its lanes lead to ([`compare`](Sieve::compare)). For the codes, vectors are kept
+//! ([`keep`](Sieve::keep)): if there is no room for all, it takes a second look for each part of them.
+//! [`suspects`](Sieve::suspects) follows what needs no more than is kept: the ways to the origin, and the chains.
+//!
+//! Others may change blocks meanwhile. Then a block is suspected, which costs time, not truth.
+
+use super::batch::{Batch, Vectors};
+use super::edge;
+use super::rows;
+use crate::fault::Result;
+use crate::hnsw::node::{BlockRef, ChainRef, Coder, Header, Layout, NONE, Root, State, Tid};
+use crate::hnsw::stored_vector::Own;
+use crate::memory::allocation::{Reserve, collected, filled, headroom, push};
+use rayon::prelude::*;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
+
+/// Blocks that a thread looks at before it asks for others.
+const PIECE: usize = 8;
+
+/// Vectors that a thread has at most: of two nodes, and what it takes to code one.
+const VECTORS: usize = 12;
+/// Bytes that it has beside them.
+const BESIDE: usize = 64 << 10;
+
+/// What a block is, as far as others depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[repr(u8)]
+enum Kind {
+    /// No block, or a spoilt one.
+    #[default]
+    Unknown,
+    Free,
+    Live,
+    Dead,
+    Chain,
+}
+
+/// What was found on the ways and chains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[repr(u8)]
+enum Mark {
+    #[default]
+    None,
+    /// Being followed.
+    Open,
+    /// The way from here ends at the origin; the chain's block belongs to a node.
+    Sure,
+    /// It does not.
+    Wrong,
+}
+
+/// What is kept of a block.
+#[derive(Debug, Clone, Copy, Default)]
+struct Known {
+    graph: u32,
+    /// Of a chain's block, its owner.
+    down: u32,
+    /// The next block of the chain.
+    chain: u32,
+    level: u8,
+    kind: Kind,
+    mark: Mark,
+}
+const _: () = assert!(size_of::<Known>() == 16);
+
+impl Known {
+    fn is_node(&self) -> bool {
+        matches!(self.kind, Kind::Live | Kind::Dead)
+    }
+
+    fn is_of(&self, graph: u32, level: u8) -> bool {
+        self.is_node() && (self.graph, self.level) == (graph, level)
+    }
+}
+
+/// Takes in all blocks, and keeps back those that may be wrong.
+#[derive(Debug)]
+pub struct Sieve {
+    layout: Layout,
+    roots: HashMap<u32, Root>,
+    known: Vec<Known>,
+    /// Anchors to each block from the one that it says is its parent.
+    anchors: Vec<AtomicU8>,
+    suspects: Vec<AtomicBool>,
+    vectors: Vectors,
+    /// The second look is a further one, for other vectors.
+    again: bool,
+    /// What a batch turned out to be.
+    batch: Vec<Option<Known>>,
+    nodes: usize,
+    /// The rows that blocks lead to.
+    pub rows: Vec<(Tid, u32)>,
+}
+
+/// What a thread needs.
+struct Scratch {
+    coder: Coder,
+    own: Vec<f32>,
+    other: Vec<f32>,
+    met: Vec<u32>,
+}
+
+impl Sieve {
+    /// For an index with these graphs and numbers below `blocks`; keeps vectors in so many bytes.
+    ///
+    /// # Errors
+    /// `53200`.
+    pub fn new(
+        layout: Layout,
+        roots: impl ExactSizeIterator<Item = Root>,
+        blocks: u32,
+        bytes: usize,
+    ) -> Result<Self> {
+        let mut of_graphs = HashMap::new();
+        of_graphs.room_for(roots.len())?;
+        of_graphs.extend(roots.map(|root| (root.graph, root)));
+        let n = blocks as usize;
+        Ok(Self {
+            vectors: Vectors::new(&layout, blocks, bytes)?,
+            layout,
+            roots: of_graphs,
+            known: filled(Known::default(), n)?,
+            anchors: collected((0..n).map(|_| AtomicU8::new(0)))?,
+            suspects: collected((0..n).map(|_| AtomicBool::new(false)))?,
+            again: false,
+            batch: vec![],
+            nodes: 0,
+            rows: vec![],
+        })
+    }
+
+    /// Keeps a block back.
+    pub fn suspect(&self, number: u32) {
+        if let Some(suspect) = self.suspects.get(number as usize) {
+            suspect.store(true, Relaxed);
+        }
+    }
+
+    /// Keeps the vectors of a batch for comparisons, as far as there is room: the number of the first that has none.
+    pub fn keep(&mut self, batch: &Batch, from: u32) -> Option<u32> {
+        let Self { layout, vectors, .. } = self;
+        let mut blocks = batch.blocks().filter(|(number, _)| *number >= from);
+        blocks.find(|(number, bytes)| !vectors.keep(layout, *number, bytes)).map(|(number, _)| number)
+    }
+
+    /// Times that all blocks must be compared.
+    pub fn rounds(&self) -> usize {
+        self.nodes.div_ceil(self.vectors.most()).max(1)
+    }
+
+    /// All blocks were compared with the vectors that are kept: there is room for others.
+    pub fn next_round(&mut self) {
+        self.again = true;
+        self.vectors.clear();
+    }
+
+    /// Looks at blocks, each by itself. To be called in a pool of threads.
+    ///
+    /// # Errors
+    /// `53200`.
+    pub fn add(&mut self, batch: &Batch) -> Result<()> {
+        self.headroom()?;
+        let (layout, bound) = (&self.layout, self.known.len() as u32);
+        self.batch.clear();
+        self.batch.room_for(batch.len())?;
+        let blocks = batch.shared().with_min_len(PIECE);
+        blocks.map(|(_, bytes)| known(layout, bytes, bound).ok()).collect_into_vec(&mut self.batch);
+        for ((number, bytes), found) in batch.blocks().zip(&self.batch) {
+            if let Ok(mut tids) = rows(layout, bytes) {
+                tids.try_for_each(|tid| push(&mut self.rows, (tid, number)))?;
+            }
+            match (found, self.known.get_mut(number as usize)) {
+                (Some(found), Some(known)) => {
+                    *known = *found;
+                    self.nodes += usize::from(found.is_node());
+                }
+                _ => self.suspect(number),
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at what blocks are linked to, after all were added. To be called in a pool of threads.
+    ///
+    /// # Errors
+    /// `53200`.
+    pub fn compare(&self, batch: &Batch) -> Result<()> {
+        self.headroom()?;
+        let scratch = || Scratch { coder: Coder::new(&self.layout), own: vec![], other: vec![], met: vec![] };
+        batch.shared().with_min_len(PIECE).for_each_init(scratch, |scratch, (number, bytes)| {
+            if !self.is_right(number, bytes, scratch).unwrap_or(false) {
+                self.suspect(number);
+            }
+        });
+        Ok(())
+    }
+
+    /// Looks whether there is memory for what threads need, which is a few vectors each.
+    fn headroom(&self) -> Result<()> {
+        headroom(rayon::current_num_threads() * (VECTORS * self.layout.padded() * size_of::<f32>() + BESIDE))
+    }
+
+    fn is_right(&self, number: u32, bytes: &[u8], scratch: &mut Scratch) -> Result<bool> {
+        let block = BlockRef::new(&self.layout, bytes)?;
+        let header = *block.header();
+        match header.state {
+            State::Free | State::Chain => Ok(true),
+            State::Dead => {
+                if !self.again {
+                    block.children().for_each(|child| {
+                        self.anchor(child, number);
+                    });
+                }
+                Ok(true)
+            }
+            State::Live => Ok((self.again || self.are_links_right(number, &block, &mut scratch.met))
+                && self.are_vectors_right(&block, scratch)?),
+        }
+    }
+
+    fn known(&self, number: u32) -> Known {
+        self.known.get(number as usize).copied().unwrap_or_default()
+    }
+
+    /// Counts an anchor, if it leads to a child.
+    fn anchor(&self, child: u32, parent: u32) -> bool {
+        let right = self.known(child).is_node() && self.known(child).down == parent;
+        if right {
+            // A block has fewer lanes.
+            self.anchors[child as usize].fetch_add(1, Relaxed);
+        }
+        right
+    }
+
+    fn are_links_right(&self, number: u32, block: &BlockRef<'_>, met: &mut Vec<u32>) -> bool {
+        let Header { level, graph, down, chain, .. } = *block.header();
+        let Some(root) = self.roots.get(&graph) else { return false };
+        let mut right = self.known(number).is_of(graph, level);
+        right &= match level {
+            0 if number == root.origin => down == NONE,
+            0 => self.known(down).is_of(graph, 0),
+            _ => chain == NONE && self.known(down).is_of(graph, level - 1),
+        };
+        met.clear();
+        met.push(number);
+        for (lane, other) in block.neighbours() {
+            met.push(other);
+            right &= self.known(other).is_of(graph, level);
+            // All of them count, for others are looked at by it.
+            if block.is_anchor(lane) {
+                right &= level == 0 && self.anchor(other, number);
+            }
+        }
+        met.sort_unstable();
+        right && met.windows(2).all(|pair| pair[0] != pair[1])
+    }
+
+    /// Whether what is said of the vectors that are kept is so.
+    fn are_vectors_right(&self, block: &BlockRef<'_>, scratch: &mut Scratch) -> Result<bool> {
+        let (layout, header, own) = (&self.layout, block.header(), block.own());
+        if header.level > 0
+            && let Some(below) = self.vectors.get(layout, header.down)
+            && !is_same((header, &own), &below?)
+        {
+            return Ok(false);
+        }
+        let Scratch { coder, own: mine, other: its, .. } = scratch;
+        mine.resize(layout.padded(), 0.0);
+        its.resize(layout.padded(), 0.0);
+        own.decode(mine);
+        for (lane, other) in block.neighbours() {
+            let Some(found) = self.vectors.get(layout, other) else { continue };
+            found?.1.decode(its);
+            let (code, factors) = (block.code(lane), block.factors(lane));
+            let (code, factors) = (code.unwrap_or_default(), factors.unwrap_or_default());
+            if !edge::right(layout.content(), coder, mine, its, code, factors) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Follows chains and ways, after all blocks were compared: the numbers of what may be wrong, in order. `tick` is called
+    /// now and then.
+    ///
+    /// # Errors
+    /// `53200`.
+    pub fn suspects(&mut self, mut tick: impl FnMut()) -> Result<Vec<u32>> {
+        let (mut way, n) = (vec![], self.known.len() as u32);
+        for number in 0..n {
+            tick();
+            let known = self.known(number);
+            if !known.is_node() || known.level > 0 {
+                continue;
+            }
+            self.chain(number, known);
+            if known.kind == Kind::Live {
+                self.climb(number, known.graph, &mut way)?;
+            }
+        }
+        let mut found = vec![];
+        for number in 0..n {
+            let known = self.known(number);
+            if known.kind == Kind::Chain && known.mark != Mark::Sure
+                || self.suspects[number as usize].load(Relaxed)
+            {
+                push(&mut found, number)?;
+            }
+        }
+        Ok(found)
+    }
+
+    fn chain(&mut self, owner: u32, Known { graph, chain, .. }: Known) {
+        let mut next = chain;
+        while next != NONE {
+            let known = self.known.get_mut(next as usize).filter(|known| {
+                known.kind == Kind::Chain
+                    && (known.graph, known.down, known.mark) == (graph, owner, Mark::None)
+            });
+            let Some(known) = known else { return self.suspect(owner) };
+            known.mark = Mark::Sure;
+            next = known.chain;
+        }
+    }
+
+    fn climb(&mut self, number: u32, graph: u32, way: &mut Vec<u32>) -> Result<()> {
+        let Some(root) = self.roots.get(&graph).copied() else {
+            self.suspect(number);
+            return Ok(());
+        };
+        way.clear();
+        let (mut at, mut ends) = (number, Mark::Sure);
+        while at != root.origin {
+            let known = self.known(at);
+            let anchors = self.anchors.get(at as usize).map_or(0, |anchors| anchors.load(Relaxed));
+            let anchored = anchors == 1 || known.kind == Kind::Dead && anchors > 1;
+            if !known.is_of(graph, 0) || !anchored || matches!(known.mark, Mark::Open | Mark::Wrong) {
+                ends = Mark::Wrong;
+                break;
+            }
+            if known.mark == Mark::Sure {
+                break;
+            }
+            self.known[at as usize].mark = Mark::Open;
+            push(way, at)?;
+            at = known.down;
+        }
+        if ends == Mark::Wrong {
+            self.suspect(number);
+        }
+        for at in way {
+            self.known[*at as usize].mark = ends;
+        }
+        Ok(())
+    }
+}
+
+/// What is kept of a block that is as it should be by itself.
+fn known(layout: &Layout, bytes: &[u8], bound: u32) -> Result<Known> {
+    let block = BlockRef::new(layout, bytes)?;
+    let Header { graph, down, chain, level, state, .. } = *block.header();
+    let kind = match state {
+        State::Free => Kind::Free,
+        State::Chain => Kind::Chain,
+        State::Live => Kind::Live,
+        State::Dead => Kind::Dead,
+    };
+    if let Some(rows) = ChainRef::new(layout, bytes)? {
+        let (graph, down, chain) = (rows.graph, rows.owner, rows.next);
+        return Ok(Known { graph, down, chain, kind, ..Known::default() });
+    }
+    if kind != Kind::Free {
+        block.check(bound)?;
+    }
+    Ok(Known { graph, down, chain, level, kind, mark: Mark::None })
+}
+
+/// Whether two blocks have the same vector, to the bit.
+fn is_same((one, own): (&Header, &Own<'_>), (other, its): &(Header, Own<'_>)) -> bool {
+    let same = match (own, its) {
+        (Own::F32(a), Own::F32(b)) => a.iter().zip(*b).all(|(a, b)| a.to_bits() == b.to_bits()),
+        (Own::F16 { elements: a, .. }, Own::F16 { elements: b, .. }) => {
+            a.iter().zip(*b).all(|(a, b)| a.to_bits() == b.to_bits())
+        }
+        _ => false,
+    };
+    same && one.scale == other.scale && one.norm == other.norm
+}

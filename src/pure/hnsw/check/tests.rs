@@ -1,0 +1,254 @@
+//! Whatever is spoilt is found.
+
+use super::*;
+use crate::distance::metric::Metric;
+use crate::hnsw::model::samples::{Sample, points};
+use crate::hnsw::node::BlockMut;
+
+fn made(dim: usize) -> Sample {
+    let n = if dim > 1000 { 40 } else { 120 };
+    let mut rows = points(n, dim, 1);
+    rows.extend(rows[..5].to_vec());
+    let mut sample = Sample::built(Metric::L2, rows, n / 2);
+    sample.insert(n / 2..n + 5);
+    sample
+}
+
+/// The blocks that satisfy something.
+fn blocks(sample: &mut Sample, right: impl Fn(&Header) -> bool) -> Vec<u32> {
+    let numbers: Vec<u32> = sample.index.numbers().collect();
+    numbers.into_iter().filter(|number| right(&sample.index.header(*number).unwrap())).collect()
+}
+
+/// What a sieve keeps back, with room for the vectors of a few nodes only, or of all.
+fn suspects(sample: &mut Sample, bytes: usize) -> Vec<u32> {
+    let (layout, roots) = (sample.layout, sample.index.root);
+    let numbers: Vec<u32> = sample.index.numbers().collect();
+    let memory = &mut sample.index.memory;
+    let mut sieve = Sieve::new(layout, roots.as_slice().iter().copied(), memory.blocks(), bytes).unwrap();
+    let mut batch = Batch::new(&layout, 30_000).unwrap();
+    let room = batch.room();
+    let mut sweep = |from: u32, look: &mut dyn FnMut(&Batch) -> bool| {
+        for numbers in numbers.iter().filter(|number| **number >= from).collect::<Vec<_>>().chunks(room) {
+            batch.clear();
+            for number in numbers {
+                memory.read(**number, |bytes| batch.push(**number, &bytes[..layout.block_bytes()])).unwrap();
+            }
+            if !look(&batch) {
+                return;
+            }
+        }
+    };
+    let mut full = None;
+    sweep(0, &mut |batch| {
+        sieve.add(batch).unwrap();
+        full = full.or_else(|| sieve.keep(batch, 0));
+        true
+    });
+    loop {
+        sweep(0, &mut |batch| {
+            sieve.compare(batch).unwrap();
+            true
+        });
+        let Some(from) = full.take() else { break };
+        sieve.next_round();
+        sweep(from, &mut |batch| {
+            full = sieve.keep(batch, from);
+            full.is_none()
+        });
+    }
+    sieve.suspects(|| ()).unwrap()
+}
+
+/// What is said after a change to the bytes of a block.
+fn said(sample: &mut Sample, number: u32, spoil: impl Fn(&Layout, &mut [u8])) -> Vec<Finding> {
+    let layout = sample.layout;
+    let mut sample = sample.copy();
+    spoil(&layout, sample.index.memory.block_mut(number).unwrap());
+    let found = sample.index.check().unwrap();
+    // Nothing has changed since: the second look at a block finds the same.
+    let mut checker = Checker::new(layout, sample.index.root.as_slice(), 1000).unwrap();
+    checker.look_again(&mut sample.index.memory, number).unwrap();
+    checker.roots(&mut sample.index.memory).unwrap();
+    let of = |all: &[Finding]| all.iter().filter(|f| f.number == number).cloned().collect::<Vec<_>>();
+    assert_eq!(of(&found), of(&checker.findings));
+    for bytes in [20_000, 1 << 30] {
+        assert_eq!(sifted(&mut sample, bytes), found);
+    }
+    found
+}
+
+/// What is said of the blocks that a sieve keeps back.
+fn sifted(sample: &mut Sample, bytes: usize) -> Vec<Finding> {
+    let mut checker = Checker::new(sample.layout, sample.index.root.as_slice(), 1000).unwrap();
+    for number in suspects(sample, bytes) {
+        checker.look(&mut sample.index.memory, number).unwrap();
+    }
+    checker.finish().unwrap();
+    checker.roots(&mut sample.index.memory).unwrap();
+    checker.findings
+}
+
+/// Whatever bytes are spoilt, of the blocks that a sieve keeps back the same is said as of all.
+#[test]
+fn sieve_keeps_all_findings() {
+    let mut seed = 77u64;
+    let mut random = move |below: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) as usize % below
+    };
+    let mut found_some = 0;
+    for dim in [8, 200] {
+        let mut sample = made(dim);
+        let dead = blocks(&mut sample, |h| h.state == State::Live && h.level == 0)[7];
+        let layout = sample.layout;
+        BlockMut::new(&layout, sample.index.memory.block_mut(dead).unwrap()).unwrap().set_state(State::Dead);
+        let numbers: Vec<u32> = sample.index.numbers().collect();
+        for round in 0..40 {
+            let mut sample = sample.copy();
+            for _ in 0..1 + round % 3 {
+                let (one, other) = (numbers[random(numbers.len())], numbers[random(numbers.len())]);
+                let copy = sample.index.memory.block_mut(other).unwrap()[..layout.block_bytes()].to_vec();
+                let bytes = sample.index.memory.block_mut(one).unwrap();
+                match round % 5 {
+                    0 => bytes[random(32)] = random(256) as u8,
+                    1 => bytes[random(layout.block_bytes())] ^= 1 << random(8),
+                    2 => bytes[..copy.len()].copy_from_slice(&copy),
+                    3 => bytes[24 + 4 * random(2)..][..4].copy_from_slice(&other.to_le_bytes()),
+                    _ => {
+                        let lane = 32 + layout.own_bytes() + random(layout.lanes()) * layout.stride();
+                        let edge = other | (random(2) as u32) << 31;
+                        bytes[lane..lane + 4].copy_from_slice(&edge.to_le_bytes());
+                    }
+                }
+            }
+            let found = sample.index.check().unwrap();
+            found_some += usize::from(!found.is_empty());
+            let bytes = if round % 2 == 0 { 20_000 } else { 1 << 30 };
+            assert_eq!(sifted(&mut sample, bytes), found, "{dim}, {round}");
+        }
+    }
+    assert!(found_some > 40, "{found_some}");
+}
+
+#[test]
+fn finds() {
+    for dim in [8, 200, 4000] {
+        let mut sample = made(dim);
+        assert_eq!(sample.index.check().unwrap(), []);
+        assert_eq!((suspects(&mut sample, 5_000), suspects(&mut sample, 1 << 30)), (vec![], vec![]));
+        let root = sample.index.root.unwrap();
+        let node = blocks(&mut sample, |h| h.state == State::Live && h.level == 0 && h.down != NONE)[20];
+        let upper = blocks(&mut sample, |h| h.state == State::Live && h.level == 1)[0];
+        let owner = blocks(&mut sample, |h| h.state == State::Live && h.chain != NONE)[0];
+        let header = sample.index.header(node).unwrap();
+        let chain = sample.index.header(owner).unwrap().chain;
+        // The first lane.
+        let at = 32 + sample.layout.own_bytes();
+        let down = |to: u32| {
+            move |layout: &Layout, bytes: &mut [u8]| {
+                BlockMut::new(layout, bytes).unwrap().set_down(to);
+            }
+        };
+        let mut expect = |number: u32, text: &str, spoil: &dyn Fn(&Layout, &mut [u8])| {
+            let found = said(&mut sample, number, spoil);
+            assert!(found.iter().any(|f| f.number == number && f.text.contains(text)), "{text}: {found:?}");
+        };
+        expect(node, "not on level 0 of graph", &down(upper));
+        expect(node, "has 0 anchors", &down(if header.down == root.origin { node } else { root.origin }));
+        expect(node, "circle", &down(node));
+        expect(root.origin, "the origin has the parent", &down(node));
+        expect(upper, "has another vector", &down(node));
+        expect(upper, "not on level 0", &down(upper));
+        expect(node, "state 9", &|_, bytes| bytes[6] = 9);
+        expect(node, "there is no graph 77", &|_, bytes| bytes[20] = 77);
+        expect(node, "norm", &|_, bytes| bytes[12] ^= 1);
+        expect(node, "the code of", &|_, bytes| bytes[at + 12] ^= 0xff);
+        expect(node, "the code of", &|_, bytes| bytes[at + 10] ^= 0x40);
+        expect(node, "lane 0 leads to", &|_, bytes| bytes[at + 2] = 0x55);
+        expect(node, "an anchor to", &|layout, bytes| {
+            for lane in 0..32 {
+                bytes[at + lane * layout.stride() + 3] |= 0x80;
+            }
+        });
+        expect(node, "a lane to", &|layout, bytes| {
+            BlockMut::new(layout, bytes).unwrap().copy_lane(0, 1);
+        });
+        expect(owner, "of its chain is something else", &|layout, bytes| {
+            BlockMut::new(layout, bytes).unwrap().set_chain(node);
+        });
+        expect(chain, "that no node leads to", &down(upper));
+        expect(root.entry, "entry of graph", &|_, bytes| bytes[6] = State::Free as u8);
+        expect(root.origin, "origin of graph", &|_, bytes| bytes[6] = State::Free as u8);
+    }
+}
+
+/// A living node that hangs on a dead one to which nothing leads any more.
+#[test]
+fn finds_what_is_cut_off() {
+    let mut sample = made(8);
+    let root = sample.index.root.unwrap();
+    let numbers = blocks(&mut sample, |h| h.state == State::Live && h.level == 0 && h.down != NONE);
+    let up = |sample: &mut Sample, number: u32| sample.index.header(number).unwrap().down;
+    let node = *numbers.iter().find(|node| up(&mut sample, **node) != root.origin).unwrap();
+    let parent = up(&mut sample, node);
+    let above = up(&mut sample, parent);
+    let layout = sample.layout;
+    let dead = sample.index.memory.block_mut(parent).unwrap();
+    BlockMut::new(&layout, dead).unwrap().set_state(State::Dead);
+    assert_eq!(sample.index.check().unwrap(), []);
+    assert_eq!(suspects(&mut sample, 1 << 30), [] as [u32; 0]);
+    let found = said(&mut sample, above, |layout, bytes| {
+        let block = crate::hnsw::node::BlockRef::new(layout, bytes).unwrap();
+        let (lane, _) = block.neighbours().find(|(_, other)| *other == parent).unwrap();
+        BlockMut::new(layout, bytes).unwrap().clear_lane(lane);
+    });
+    let text = format!("on the way up, {above} has no anchor to {parent}");
+    assert!(found.iter().any(|f| f.number == node && f.text == text), "{found:?}");
+}
+
+/// Without the roots, what does not depend on them.
+#[test]
+fn partial() {
+    let mut sample = made(8);
+    let node = blocks(&mut sample, |h| h.state == State::Live && h.level == 0 && h.down != NONE)[20];
+    let found = |sample: &mut Sample, partial| {
+        let mut checker = Checker::new(sample.layout, &[], 1000).unwrap().partial(partial);
+        for number in sample.index.numbers().collect::<Vec<_>>() {
+            checker.look(&mut sample.index.memory, number).unwrap();
+        }
+        checker.finish().unwrap();
+        checker.findings
+    };
+    assert!(found(&mut sample, false).iter().any(|f| f.text.starts_with("there is no graph")));
+    assert_eq!(found(&mut sample, true), []);
+    let at = 32 + sample.layout.own_bytes();
+    sample.index.memory.block_mut(node).unwrap()[at + 12] ^= 1;
+    let found = found(&mut sample, true);
+    assert!(found.len() == 1 && found[0].text.contains("is not that of its vector"), "{found:?}");
+}
+
+/// No more than was asked for, and an error that is not about the bytes is one.
+#[test]
+fn bounded() {
+    let mut sample = made(8);
+    let mut checker = Checker::new(sample.layout, &[], 7).unwrap();
+    for number in sample.index.numbers().collect::<Vec<_>>() {
+        checker.look(&mut sample.index.memory, number).unwrap();
+    }
+    checker.finish().unwrap();
+    checker.roots(&mut sample.index.memory).unwrap();
+    assert_eq!(checker.findings.len(), 7);
+    checker.look(&mut sample.index.memory, u32::MAX).unwrap();
+
+    struct Stopped;
+    impl Pages for Stopped {
+        fn blocks(&self) -> u32 {
+            10
+        }
+        fn read<R>(&mut self, _: u32, _: impl FnOnce(&[u8]) -> R) -> Result<R> {
+            Err(Fault::new("57014", "canceled"))
+        }
+    }
+    assert_eq!(checker.look(&mut Stopped, 1).unwrap_err().state, "57014");
+}

@@ -1,0 +1,123 @@
+//! A vector as the blocks of its node hold it.
+
+use crate::distance::kernels;
+use crate::distance::metric::Metric;
+use crate::fault::{Fault, Result, state};
+use crate::hnsw::direction;
+use crate::hnsw::node::write::{load, store};
+use crate::hnsw::node::{Header, Layout, NONE, State, Tid};
+use crate::hnsw::rotation::Rotation;
+use crate::hnsw::stored_vector::Own;
+use crate::hnsw::uncoded::fit;
+
+/// A vector, rotated and rounded.
+#[derive(Debug, Clone, Default)]
+pub struct Stored {
+    bytes: Vec<u8>,
+    decoded: Vec<f32>,
+    scale: f32,
+    norm: f32,
+}
+
+impl Stored {
+    /// Stores a finite vector, or the words of a plain value, which has no use for the rotation. The bytes are those that a build of the whole index gives an equal vector.
+    ///
+    /// # Errors
+    /// Other dimensions than the layout's; a zero vector under the cosine.
+    pub fn of(layout: &Layout, rotation: &Rotation, vector: &[f32]) -> Result<Self> {
+        if let Some(plain) = layout.plain() {
+            let words = plain.words().unwrap_or(vector.len());
+            if vector.len() != words {
+                let message = format!("a value of {} words instead of {words}", vector.len());
+                return Err(Fault::new(state::DATA_EXCEPTION, message));
+            }
+            let (decoded, norm) = fit(plain, vector, layout.padded());
+            let mut bytes = vec![0; layout.own_bytes()];
+            let (scale, _) = store(layout, &decoded, &mut bytes);
+            return Ok(Self { bytes, decoded, scale, norm });
+        }
+        let dim = layout.dim();
+        if vector.len() != dim || (rotation.dim(), rotation.padded()) != (dim, layout.padded()) {
+            let message = format!("expected {dim} dimensions, not {}", vector.len());
+            return Err(Fault::new(state::DATA_EXCEPTION, message));
+        }
+        let scale = match layout.metric() {
+            Metric::Cosine => direction::scale(kernels().norm(vector)),
+            _ => 1.0,
+        };
+        if scale.is_infinite() {
+            return Err(Fault::new(state::DATA_EXCEPTION, "zero vector has no direction"));
+        }
+        let scaled: Vec<f32> = vector.iter().map(|x| (f64::from(*x) * scale) as f32 + 0.0).collect();
+        let mut decoded = vec![0.0; layout.padded()];
+        rotation.apply(&scaled, &mut decoded);
+        let mut bytes = vec![0; layout.own_bytes()];
+        let (scale, norm) = store(layout, &decoded, &mut bytes);
+        load(layout, scale, &bytes, &mut decoded);
+        Ok(Self { bytes, decoded, scale, norm })
+    }
+
+    /// That of a block.
+    pub(crate) fn copy(&mut self, layout: &Layout, header: &Header, own: &Own<'_>) {
+        self.decoded.resize(layout.padded(), 0.0);
+        own.decode(&mut self.decoded);
+        self.bytes.clear();
+        match own {
+            Own::F32(x) => x.iter().for_each(|x| self.bytes.extend(x.to_le_bytes())),
+            Own::F16 { elements, .. } => elements.iter().for_each(|x| self.bytes.extend(x.to_le_bytes())),
+        }
+        (self.scale, self.norm) = (header.scale, header.norm);
+    }
+
+    /// Its bytes in a block.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// What the bytes stand for.
+    pub fn decoded(&self) -> &[f32] {
+        &self.decoded
+    }
+
+    /// Its squared length; of a plain value, how much is left out.
+    pub fn norm(&self) -> f32 {
+        self.norm
+    }
+
+    /// Whether a block's vector is this one.
+    #[inline]
+    pub fn is(&self, header: &Header, own: &Own<'_>) -> bool {
+        if header.norm.to_bits() != self.norm.to_bits() || header.scale != self.scale {
+            return false;
+        }
+        // Bits, not numbers: a zero may be negative.
+        match own {
+            Own::F32(x) => x.iter().zip(self.bytes.as_chunks().0).all(|(x, word)| x.to_le_bytes() == *word),
+            Own::F16 { elements, .. } => {
+                elements.iter().zip(self.bytes.as_chunks().0).all(|(x, word)| x.to_le_bytes() == *word)
+            }
+        }
+    }
+
+    /// Whether another one is this one.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        (&self.bytes, self.scale, self.norm) == (&other.bytes, other.scale, other.norm)
+    }
+
+    /// The header of a new block with this vector, without lanes and without a chain.
+    pub fn header(&self, graph: u32, level: u8, version: u16, tid: Tid, down: u32) -> Header {
+        Header {
+            tid,
+            state: State::Live,
+            level,
+            version,
+            kept: 0,
+            used: 0,
+            norm: self.norm,
+            scale: self.scale,
+            graph,
+            down,
+            chain: NONE,
+        }
+    }
+}

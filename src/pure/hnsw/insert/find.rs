@@ -1,0 +1,282 @@
+//! The search that keeps what it has found.
+//!
+//! As [`search`](crate::hnsw::search), but it starts from a stored vector, keeps the vectors of the living nodes, and
+//! can do so on several levels.
+
+use super::decoded::Stored;
+use super::near::{Near, Seen};
+use crate::fault::Result;
+use crate::hnsw::edges::Candidate;
+use crate::hnsw::node::{BlockRef, Layout, NONE, Root, State, corrupted};
+use crate::hnsw::search::Pages;
+use crate::hnsw::search::expand::Hop;
+use crate::hnsw::search::graphs::Graphs;
+use crate::hnsw::search::pool::{Candidate as Guess, Pool};
+use crate::hnsw::search::query::Target;
+use crate::hnsw::search::visited::Visited;
+use crate::memory::allocation::{Reserve, push};
+
+/// How far a search looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Reach {
+    /// Places of the pool.
+    pub(crate) pool: usize,
+    /// Living nodes to find; if the pool gives fewer, the search goes on.
+    pub(crate) least: usize,
+    /// Blocks to read at most.
+    pub(crate) most: usize,
+}
+
+/// Searches, and the memory for the next one.
+#[derive(Debug)]
+pub(crate) struct Finder {
+    layout: Layout,
+    target: Target,
+    hop: Hop,
+    visited: Visited,
+    pool: Pool,
+    spare: Vec<Guess>,
+    graph: u32,
+    /// The living nodes of the level.
+    pub(crate) near: Near,
+    /// The dead ones.
+    pub(crate) dead: Vec<Seen>,
+    /// Where to go on one level lower: the nearest and their blocks there.
+    down: Vec<Guess>,
+    /// A living node with the very vector.
+    pub(crate) same: Option<Seen>,
+    /// Blocks read.
+    pub(crate) reads: u64,
+}
+
+impl Finder {
+    pub(crate) fn new(layout: Layout) -> Self {
+        Self {
+            target: Target::new(&layout),
+            hop: Hop::new(&layout),
+            near: Near::new(&layout),
+            layout,
+            visited: Visited::new(),
+            pool: Pool::default(),
+            spare: vec![],
+            graph: 0,
+            dead: vec![],
+            down: vec![],
+            same: None,
+            reads: 0,
+        }
+    }
+
+    /// Another vector, in a graph.
+    pub(crate) fn start(&mut self, vector: &Stored, graph: u32) {
+        self.target.set_stored(vector.decoded());
+        self.visited.clear();
+        self.clear();
+        (self.graph, self.same, self.reads) = (graph, None, 0);
+        self.down.clear();
+    }
+
+    fn clear(&mut self) {
+        self.near.clear();
+        self.dead.clear();
+        self.spare.clear();
+    }
+
+    /// Goes down from the entry point to `level`, where the search is to start.
+    pub(crate) fn descend(
+        &mut self,
+        pages: &mut impl Pages,
+        vector: &Stored,
+        root: Root,
+        level: u8,
+    ) -> Result<()> {
+        self.down.clear();
+        self.down.push(Guess { distance: f32::INFINITY, number: root.entry });
+        for level in (level + 1..=root.level).rev() {
+            let pool = if self.layout.plain().is_some() { 1 } else { 4 };
+            self.level(pages, vector, level, Reach { pool, least: 0, most: usize::MAX })?;
+        }
+        Ok(())
+    }
+
+    /// Looks around on a level, from where the search of the one above has ended.
+    pub(crate) fn level(
+        &mut self,
+        pages: &mut impl Pages,
+        vector: &Stored,
+        level: u8,
+        reach: Reach,
+    ) -> Result<()> {
+        self.clear();
+        self.pool.start(reach.pool.max(1));
+        for guess in std::mem::take(&mut self.down) {
+            self.target.meet(guess.number, guess.distance)?;
+            self.offer(pages, guess)?;
+        }
+        self.walk(pages, vector, level, reach)
+    }
+
+    /// Looks around on level 0 from the origin, when nothing was found near the vector.
+    pub(crate) fn from(
+        &mut self,
+        pages: &mut impl Pages,
+        vector: &Stored,
+        origin: u32,
+        reach: Reach,
+    ) -> Result<()> {
+        self.pool.start(reach.pool.max(1));
+        self.offer(pages, Guess { distance: f32::INFINITY, number: origin })?;
+        self.walk(pages, vector, 0, reach)
+    }
+
+    /// Looks around on a level from the block that holds the vector, given what its lanes hold.
+    pub(crate) fn around(
+        &mut self,
+        pages: &mut impl Pages,
+        vector: &Stored,
+        number: u32,
+        lanes: &[Guess],
+        level: u8,
+        reach: Reach,
+    ) -> Result<()> {
+        self.skip(number)?;
+        self.pool.start(reach.pool.max(1));
+        for lane in lanes {
+            self.target.meet(lane.number, lane.distance)?;
+            self.offer(pages, *lane)?;
+        }
+        self.walk(pages, vector, level, reach)
+    }
+
+    /// Leaves a block out of the search.
+    ///
+    /// # Errors
+    /// `53200` if there is no memory.
+    pub(crate) fn skip(&mut self, number: u32) -> Result<()> {
+        self.visited.insert(number, ())?;
+        self.target.meet(number, f32::INFINITY)
+    }
+
+    /// The vector as blocks are compared with it.
+    pub(crate) fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Puts a block into the pool.
+    pub(crate) fn offer(&mut self, pages: &impl Pages, guess: Guess) -> Result<()> {
+        let Self { visited, pool, spare, .. } = self;
+        offer(pages, visited, pool, spare, guess)
+    }
+
+    /// Reads blocks of a level until the pool has no more.
+    pub(crate) fn walk(
+        &mut self,
+        pages: &mut impl Pages,
+        vector: &Stored,
+        level: u8,
+        reach: Reach,
+    ) -> Result<()> {
+        let end = self.reads.saturating_add(reach.most as u64);
+        loop {
+            while let Some(number) = self.pool.take() {
+                if self.reads >= end {
+                    return Ok(());
+                }
+                if self.visited.insert(number, ())? {
+                    self.read(pages, vector, number, level)?;
+                }
+            }
+            if self.near.seen.len() >= reach.least || !self.refill(reach.pool.max(1)) {
+                return Ok(());
+            }
+        }
+    }
+
+    fn refill(&mut self, most: usize) -> bool {
+        let Self { spare, visited, pool, .. } = self;
+        spare.retain(|c| !visited.contains(c.number));
+        if spare.len() > most {
+            spare.select_nth_unstable_by(most, |a, b| a.distance.total_cmp(&b.distance));
+        }
+        pool.start(most);
+        let most = most.min(spare.len());
+        for guess in spare.drain(..most) {
+            pool.offer(guess);
+        }
+        most > 0
+    }
+
+    /// Reads a block and takes what it says.
+    fn read(&mut self, pages: &mut impl Pages, vector: &Stored, number: u32, level: u8) -> Result<()> {
+        let Self { layout, target, hop, near, dead, graph, same, .. } = self;
+        let node = pages.read(number, |bytes| -> Result<bool> {
+            if !hop.read(layout, target, &Graphs::of(*graph), Some(level), bytes)? {
+                return Ok(false);
+            }
+            let header = hop.header;
+            let seen = Seen {
+                number,
+                version: header.version,
+                level,
+                graph: *graph,
+                dead: header.state == State::Dead,
+            };
+            if seen.dead {
+                push(dead, seen)?;
+            } else {
+                let own = BlockRef::new(layout, bytes)?.own();
+                near.push(seen, &own)?;
+                if level == 0 && same.is_none() && vector.is(&header, &own) {
+                    *same = Some(seen);
+                }
+            }
+            Ok(true)
+        })??;
+        self.reads += 1;
+        if !node {
+            return Ok(());
+        }
+        if level > 0 {
+            let guess = Guess { distance: self.hop.distance, number: self.hop.header.down };
+            let place = self.down.partition_point(|other| other.distance <= guess.distance);
+            self.down.insert(place, guess);
+            self.down.truncate(DOWN);
+        }
+        let Self { layout, target, hop, visited, pool, spare, .. } = self;
+        hop.measure(layout, target, pages)?;
+        for (number, estimate) in hop.lanes() {
+            // NaN comes from infinities.
+            let distance = if estimate.is_nan() { f32::INFINITY } else { estimate };
+            offer(pages, visited, pool, spare, Guess { distance, number })?;
+        }
+        Ok(())
+    }
+
+    /// The living nodes of the level, ascending.
+    pub(crate) fn candidates(&self, vector: &Stored, out: &mut Vec<Candidate>) {
+        self.near.candidates(vector.decoded(), out);
+    }
+}
+
+/// From so many nodes of a level the search goes on one level lower.
+const DOWN: usize = 3;
+
+fn offer(
+    pages: &impl Pages,
+    visited: &Visited,
+    pool: &mut Pool,
+    spare: &mut Vec<Guess>,
+    guess: Guess,
+) -> Result<()> {
+    if guess.number == NONE {
+        return Ok(());
+    }
+    if !pages.has(guess.number) {
+        return Err(corrupted(format_args!("link to {} of {}", guess.number, pages.blocks())));
+    }
+    if !visited.contains(guess.number) {
+        spare.room_for(1)?;
+        spare.extend(pool.offer(guess));
+    }
+    Ok(())
+}

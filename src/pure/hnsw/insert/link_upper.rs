@@ -1,0 +1,90 @@
+//! What becomes of a block above level 0 when an edge to another node is to go into it.
+//!
+//! There are no anchors above, and few nodes: clusters that lie apart are entered by one or two. Where the farthest
+//! neighbour gave way, as on level 0, the last way to such a cluster would. So only an edge does whose node another
+//! neighbour is nearer to than the block is, by [`MARGIN`]; or the farthest if there is none. The vectors are those that
+//! the search for the new node has found.
+//!
+//! The margin is that of Vamana (Subramanya and others, DiskANN, 2019): from many clusters, all others are about equally
+//! far, and without it a greedy search ends in one that is next to its goal by a hair.
+//!
+//! # What was measured
+//!
+//! `benches/insert.rs`, 6,000 x 32 in 30 clusters that lie apart, of which each third has died, was mended and inserted
+//! again: the least recall at ef 40 of 18 such rounds, L2 and cosine. The farthest gives way: 0.92; the farthest of those
+//! that pruning would leave out: 0.95; with the margin, and free places filled by angle: 0.997.
+
+use super::link::{Change, Linker, Verdict};
+use super::near::Near;
+use crate::distance::metric::Metric;
+use crate::fault::Result;
+use crate::hnsw::edges::Space;
+use crate::hnsw::node::{BlockRef, Layout};
+use crate::hnsw::search::query::Target;
+
+/// How much nearer another neighbour has to be, as part of a distance.
+const MARGIN: f32 = 1.2;
+
+/// That for distances as an index has them.
+fn margin(layout: &Layout) -> f32 {
+    match layout.metric() {
+        Metric::L2 | Metric::Cosine => MARGIN * MARGIN,
+        // It is less the nearer, and may be negative.
+        Metric::InnerProduct => 1.0,
+        _ => MARGIN,
+    }
+}
+
+impl Linker {
+    /// Decides for an edge to `number`, whose vector is `target`, in a list of `width` lanes. Those to doomed nodes are
+    /// as good as empty.
+    pub(crate) fn decide_above(
+        &mut self,
+        block: &BlockRef<'_>,
+        target: &Target,
+        number: u32,
+        width: usize,
+        near: &Near,
+        doomed: &impl Fn(u32) -> bool,
+    ) -> Result<Verdict> {
+        let (kept, used) = (usize::from(block.header().kept), block.used());
+        if block.neighbours().any(|(_, other)| other == number) {
+            return Ok(Verdict::Stay);
+        }
+        let change = |lane: usize| {
+            let (kept, used) = (kept.max(lane + 1), used.max(lane + 1));
+            Ok(Verdict::Change(Change { lane, number, mark: false, moved: None, kept, used }))
+        };
+        let empty = (0..used).find(|lane| block.neighbour(*lane).is_none_or(doomed));
+        if let Some(lane) = empty.or((used < width).then_some(used)) {
+            return change(lane);
+        }
+        self.measure(block, target)?;
+        let Self { near: far, new, .. } = self;
+        let distance = target.distance(&block.own());
+        let place = |lane: usize| {
+            let number = block.neighbour(lane)?;
+            near.seen.iter().position(|seen| seen.number == number).map(|at| at as u32)
+        };
+        let places: Vec<Option<u32>> = (0..used).map(place).collect();
+        let between = |a: usize, b: usize| match (places[a], places[b]) {
+            (Some(a), Some(b)) => near.between(a, b),
+            _ => f32::INFINITY,
+        };
+        let margin = margin(block.layout());
+        let covered = |lane: &usize| {
+            let by = |other: usize| far[other] < far[*lane] && margin * between(other, *lane) <= far[*lane];
+            distance < far[*lane] && margin * new[*lane] <= far[*lane] || (0..used).any(by)
+        };
+        let farthest = |a: &usize, b: &usize| far[*a].total_cmp(&far[*b]);
+        let farther = |lane: &usize| far[*lane] > distance;
+        let is_covered = (0..used).any(|lane| far[lane] < distance && margin * new[lane] <= distance);
+        let victim = (0..used).filter(covered).max_by(farthest);
+        let victim = match victim {
+            Some(lane) => Some(lane).filter(|lane| !is_covered || farther(lane)),
+            None if is_covered => None,
+            None => (0..used).max_by(farthest).filter(farther),
+        };
+        victim.map_or(Ok(Verdict::Stay), change)
+    }
+}

@@ -1,0 +1,138 @@
+//! Nodes that a search has found, with their vectors.
+
+use crate::distance::metric::Metric;
+use crate::distance::{Kernels, kernels};
+use crate::fault::Result;
+use crate::hnsw::edges::{Candidate, Space};
+use crate::hnsw::node::Layout;
+use crate::hnsw::stored_vector::Own;
+use crate::hnsw::uncoded::Plain;
+use crate::memory::allocation::Reserve;
+
+/// A block as it was when it was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// Its number.
+    pub number: u32,
+    /// What must not have changed for it to be the same node.
+    pub version: u16,
+    /// Its level.
+    pub level: u8,
+    /// Its graph.
+    pub graph: u32,
+    /// Whether the node was dead.
+    pub dead: bool,
+}
+
+/// Vectors, decoded, with where they are from; the points of a [`Space`].
+#[derive(Debug)]
+pub(crate) struct Near {
+    metric: Metric,
+    plain: Option<Plain>,
+    dim: usize,
+    vectors: Vec<f32>,
+    pub(crate) seen: Vec<Seen>,
+    kernels: &'static Kernels<f32>,
+}
+
+impl Near {
+    /// For the vectors in the blocks of a layout.
+    pub(crate) fn new(layout: &Layout) -> Self {
+        Self {
+            metric: layout.metric(),
+            plain: layout.plain().copied(),
+            dim: layout.padded(),
+            vectors: vec![],
+            seen: vec![],
+            kernels: kernels(),
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.seen.clear();
+    }
+
+    /// Keeps a node; its number here.
+    ///
+    /// # Errors
+    /// `53200` if there is no memory.
+    pub(crate) fn push(&mut self, seen: Seen, own: &Own<'_>) -> Result<u32> {
+        let at = self.seen.len() * self.dim;
+        self.seen.room_for(1)?;
+        if self.vectors.len() < at + self.dim {
+            self.vectors.room_for(at + self.dim - self.vectors.len())?;
+            self.vectors.resize(at + self.dim, 0.0);
+        }
+        own.decode(&mut self.vectors[at..at + self.dim]);
+        self.seen.push(seen);
+        Ok((self.seen.len() - 1) as u32)
+    }
+
+    #[inline]
+    pub(crate) fn vector(&self, node: u32) -> &[f32] {
+        &self.vectors[node as usize * self.dim..][..self.dim]
+    }
+
+    /// Distance from a vector to a node, not NaN.
+    #[inline]
+    pub(crate) fn distance(&self, vector: &[f32], node: u32) -> f32 {
+        self.compare(vector, self.vector(node))
+    }
+
+    #[inline]
+    fn compare(&self, a: &[f32], b: &[f32]) -> f32 {
+        let distance = match (&self.plain, self.metric) {
+            (Some(plain), _) => return plain.distance(a, b),
+            (None, Metric::InnerProduct) => -self.kernels.inner_product(a, b),
+            (None, _) => self.kernels.l2_squared(a, b),
+        };
+        if distance.is_nan() { f32::INFINITY } else { distance }
+    }
+
+    /// All of them as candidates for the edges of a vector, ascending.
+    pub(crate) fn candidates(&self, vector: &[f32], out: &mut Vec<Candidate>) {
+        out.clear();
+        let nodes = 0..self.seen.len() as u32;
+        out.extend(nodes.map(|node| Candidate { node, distance: self.distance(vector, node) }));
+        out.sort_unstable_by(Candidate::order);
+    }
+
+    /// Squared Euclidean distance from a vector to so many of them; none if there are fewer, and for plain values, whose
+    /// distances are all kinds.
+    pub(crate) fn reach(&self, vector: &[f32], nodes: usize) -> Option<f32> {
+        if self.plain.is_some() || self.seen.len() < nodes {
+            return None;
+        }
+        let distance = |node: u32| self.kernels.l2_squared(vector, self.vector(node));
+        let mut all: Vec<f32> = (0..self.seen.len() as u32).map(distance).collect();
+        Some(*all.select_nth_unstable_by(nodes.checked_sub(1)?, f32::total_cmp).1)
+    }
+
+    /// Squared Euclidean distance from a vector to one of them; none if it is not among them, and for plain values.
+    pub(crate) fn far(&self, vector: &[f32], number: u32) -> Option<f32> {
+        let node = self.seen.iter().position(|seen| seen.number == number)?;
+        self.plain.is_none().then(|| self.kernels.l2_squared(vector, self.vector(node as u32)))
+    }
+
+    /// The candidate that is nearest to a vector by the Euclidean distance where they are in the order of the inner
+    /// product; else the first.
+    pub(crate) fn nearest(&self, vector: &[f32], candidates: &[Candidate]) -> Option<u32> {
+        if self.metric != Metric::InnerProduct || self.plain.is_some() {
+            return candidates.first().map(|c| c.node);
+        }
+        let distance = |c: &&Candidate| self.kernels.l2_squared(vector, self.vector(c.node));
+        let nearest = candidates.iter().min_by(|a, b| distance(a).total_cmp(&distance(b)));
+        nearest.map(|c| c.node)
+    }
+}
+
+impl Space for Near {
+    fn len(&self) -> usize {
+        self.seen.len()
+    }
+
+    #[inline]
+    fn between(&self, a: u32, b: u32) -> f32 {
+        self.compare(self.vector(a), self.vector(b))
+    }
+}

@@ -1,0 +1,76 @@
+//! Parents for a new node when nobody near has room for it: along the tree of anchors, from the origin down.
+
+use super::link::Parent;
+use super::near::Seen;
+use crate::fault::Result;
+use crate::hnsw::node::{BlockRef, Layout, NONE, Root, State, corrupted};
+use crate::hnsw::search::Pages;
+use crate::hnsw::search::visited::Visited;
+use crate::memory::allocation::Reserve;
+use std::collections::VecDeque;
+
+/// A walk along the tree, level by level. A node without children has room, so it never ends without a parent unless
+/// it is limited to some of them.
+#[derive(Debug)]
+pub struct Tree {
+    graph: u32,
+    /// Nodes that were not looked at, with their parents.
+    open: VecDeque<(u32, u32)>,
+    met: Visited,
+    /// Whether dead nodes can be parents, beside the origin.
+    dead: bool,
+    /// Blocks that may still be read.
+    left: u64,
+}
+
+impl Tree {
+    /// Of a graph, to read so many blocks at most. `dead`: nodes that are dead can be parents, too. That is for when no
+    /// vacuum is at work that may take them away.
+    pub fn new(root: &Root, dead: bool, most: u64) -> Self {
+        Self {
+            graph: root.graph,
+            open: VecDeque::from([(root.origin, NONE)]),
+            met: Visited::new(),
+            dead,
+            left: most,
+        }
+    }
+
+    /// The next node with room for a child; none if there are no more.
+    ///
+    /// # Errors
+    /// Corrupted blocks, and whatever comes from the pages.
+    pub fn next(&mut self, pages: &mut impl Pages, layout: &Layout) -> Result<Option<Parent>> {
+        while let Some((number, parent)) = self.open.pop_front().filter(|_| self.left > 0) {
+            if !pages.has(number) {
+                return Err(corrupted(format_args!("link to {number} of {}", pages.blocks())));
+            }
+            if !self.met.insert(number, ())? {
+                continue;
+            }
+            self.left -= 1;
+            let Self { graph, open, dead, .. } = self;
+            let found = pages.read(number, |bytes| -> Result<Option<Parent>> {
+                let block = BlockRef::new(layout, bytes)?;
+                let header = block.header();
+                let node = matches!(header.state, State::Live | State::Dead);
+                // Whoever has another parent by now is found below that.
+                if !node || (header.graph, header.level, header.down) != (*graph, 0, parent) {
+                    return Ok(None);
+                }
+                let before = open.len();
+                open.room_for(layout.lanes())?;
+                open.extend(block.children().map(|child| (child, number)));
+                let is_dead = header.state == State::Dead;
+                let can = !is_dead || *dead || parent == NONE;
+                let to = Seen { number, version: header.version, level: 0, graph: *graph, dead: is_dead };
+                let room = open.len() - before < layout.lanes();
+                Ok((can && room).then_some(Parent { to, anchors: usize::MAX, instead: None }))
+            })??;
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,446 @@
+//! Rows added to graphs that were built, to others that were added, and to none.
+
+use super::link::{FEW, Linker};
+use super::near::Near;
+use super::*;
+use crate::distance::metric::Metric;
+use crate::fault::state;
+use crate::hnsw::model::Alone;
+use crate::hnsw::model::samples::{METRICS, Sample, params, points, tid};
+use crate::hnsw::node::{
+    ANCHOR, BlockMut, BlockRef, Buffer, Header, Layout, NONE, Options, Root, State, Tid,
+};
+use crate::hnsw::params::{Lists, Params};
+use crate::hnsw::rotation::Rotation;
+use crate::hnsw::search::query::Target;
+use crate::hnsw::search::{Order, Pages, Reach, Search, Width};
+use proptest::prelude::*;
+use std::sync::OnceLock;
+
+/// Graphs that have grown are as good as those that were built, and nothing is wrong with them.
+#[test]
+fn grows() {
+    for (dim, n) in [(3, 300), (8, 300), (50, 300), (384, 200), (4000, 40)] {
+        for metric in METRICS {
+            let rows = points(n, dim, dim as u64);
+            let built = Sample::built(metric, rows.clone(), n).recall(60);
+            for first in [0, n / 2] {
+                let mut sample = Sample::built(metric, rows.clone(), first);
+                sample.insert(first..n);
+                sample.check();
+                let recall = sample.recall(60);
+                // Of 400 answers; and graphs so small lose more than those that `benches/insert.rs` measures.
+                assert!(recall >= built - 0.1, "{metric:?} {dim} from {first}: {recall}, built {built}");
+                // Not all of the graph.
+                let (reads, nodes) = (sample.index.effort.reads, sample.index.effort.nodes);
+                assert_eq!(nodes as usize, n - first);
+                assert!(reads / nodes < 90, "{reads} for {nodes}");
+            }
+        }
+    }
+}
+
+/// Clusters that lie apart and come one after the other are found: each has somebody on level 1, and few more are there
+/// than by chance.
+#[test]
+fn clusters_come_in_a_row() {
+    let (clusters, each, dim) = (30, 60, 16);
+    let n = clusters * each;
+    let (centers, around) = (points(10 * clusters, dim, 5), points(n, dim, 7));
+    let row = |i: usize| centers[10 * (i / each)].iter().zip(&around[i]).map(|(c, x)| 3.0 * c + 0.02 * x);
+    let mut rows: Vec<Vec<f32>> = (0..n).map(|i| row(i).collect()).collect();
+    for row in &mut rows {
+        // The longest would be nearest to everyone under the inner product.
+        let length = row.iter().map(|x| x * x).sum::<f32>().sqrt();
+        row.iter_mut().for_each(|x| *x /= length);
+    }
+    for metric in METRICS {
+        let layout = Layout::choose(dim, metric, Options::default()).unwrap();
+        let (rotation, params) = (Rotation::new(dim, 1), Params::for_options(metric, 16, 64));
+        let mut index = Alone::new(layout, rotation.clone(), &params, 2 * n as u32);
+        for (i, row) in rows.iter().enumerate() {
+            index.insert(row, tid(i)).unwrap();
+        }
+        assert_eq!(index.check().unwrap(), []);
+        let all: Vec<Header> =
+            index.numbers().collect::<Vec<_>>().into_iter().map(|n| index.header(n).unwrap()).collect();
+        let above = all.iter().filter(|header| header.level > 0).count();
+        assert!(above < 3 * n / params.step + clusters, "{metric:?}: {above}");
+        let origin = index.root.unwrap().origin;
+        assert!(
+            all.iter().any(|header| (header.level, header.down) == (1, origin)),
+            "{metric:?}: the first cluster"
+        );
+        let mut search = Search::new(layout);
+        let mut lost = 0;
+        for i in (0..n).step_by(7) {
+            let reach = Reach::Near(Width::of(&layout, 10, None));
+            search.start(&rotation, &rows[i], index.root, reach, Order::Once).unwrap();
+            let hit = search.next(&mut index.memory).unwrap().unwrap();
+            lost += usize::from(hit.tid.block as usize / each != i / each);
+        }
+        assert!(lost == 0, "{metric:?}: {lost}");
+    }
+}
+
+/// A vector that is added is stored as one that was built, and rows with equal ones share a node.
+#[test]
+fn equal_vectors_are_one_node() {
+    for metric in METRICS {
+        for dim in [8, 50, 384] {
+            let mut rows = points(60, dim, 3);
+            rows.extend(rows.clone());
+            rows.extend(points(60, dim, 3));
+            for first in [0, 60] {
+                let mut sample = Sample::built(metric, rows.clone(), first);
+                sample.insert(first..60);
+                let nodes = sample.index.effort.nodes;
+                sample.insert(60..180);
+                assert_eq!(sample.index.effort.nodes, nodes, "{metric:?} {dim}");
+                sample.check();
+            }
+        }
+    }
+}
+
+/// A row whose node has died gets a node of its own.
+#[test]
+fn the_dead_are_not_joined() {
+    let mut sample = Sample::built(Metric::L2, points(100, 20, 1), 100);
+    sample.kill(|row| row == 17);
+    let nodes = sample.index.effort.nodes;
+    sample.insert([17]);
+    assert_eq!(sample.index.effort.nodes, nodes + 1);
+    sample.check();
+}
+
+/// If all are dead, a new node clings to one of them; if only few live, it finds them.
+#[test]
+fn among_the_dead() {
+    for alive in [0, 3] {
+        let mut sample = Sample::built(Metric::L2, points(300, 20, 1), 250);
+        sample.kill(|row| row >= alive);
+        sample.insert(250..300);
+        sample.check();
+        let queries = sample.rows[250..].to_vec();
+        for (row, query) in (250..).zip(&queries) {
+            let found =
+                sample.search(query, Reach::Near(crate::hnsw::search::Width::of(&sample.layout, 40, None)));
+            assert_eq!(found[0], row);
+        }
+    }
+}
+
+#[test]
+fn refuses() {
+    let layout = Layout::choose(5, Metric::Cosine, Options::default()).unwrap();
+    let mut inserter = Inserter::new(layout, &params(Metric::Cosine));
+    let rotation = Rotation::new(5, 1);
+    for bad in [&[1.0; 4][..], &[0.0; 5]] {
+        assert_eq!(inserter.start(&rotation, bad).unwrap_err().state, state::DATA_EXCEPTION);
+    }
+    inserter.start(&rotation, &[1.0; 5]).unwrap();
+    let mut none = Sample::built(Metric::Cosine, points(1, 5, 1), 0);
+    assert_eq!(inserter.find(&mut none.index.memory, None, 3).unwrap(), Found::Place);
+    assert!(inserter.edges(0).is_empty() && inserter.edges(9).is_empty());
+}
+
+#[test]
+fn levels() {
+    assert_eq!((level_for(1.0, 16), level_for(0.07, 16), level_for(0.06, 16)), (0, 0, 1));
+    assert_eq!((level_for(0.0, 16), level_for(f64::MIN_POSITIVE, 2)), (15, 15));
+    let drawn = (1..=16_000).filter(|i| level_for(f64::from(*i) / 16_000.0, 16) > 0).count();
+    assert!((999..=1000).contains(&drawn));
+}
+
+/// Numbers in the lanes that have changed, and counts of lanes.
+type Changed = (Vec<(usize, u32)>, usize, usize);
+
+/// A block with lanes to neighbours whose vectors are known, and a node that is to get into it.
+struct Case {
+    layout: Layout,
+    buffer: Buffer,
+    linker: Linker,
+    vectors: Vec<Stored>,
+}
+
+impl Case {
+    /// Neighbour i at distance i + 1 from the node, in direction i; the first `kept` are kept.
+    fn new(lists: Lists, kept: usize, used: usize, anchors: &[usize]) -> Self {
+        let dim = 64;
+        let layout =
+            Layout::choose(dim, Metric::L2, Options { bits: Some(8), ..Options::default() }).unwrap();
+        let rotation = Rotation::new(dim, 1);
+        let at = |axis: usize, length: f32| -> Stored {
+            let mut x = vec![0.0; dim];
+            x[axis] = length;
+            Stored::of(&layout, &rotation, &x).unwrap()
+        };
+        let node = at(0, 0.0);
+        let vectors: Vec<Stored> = (0..32).map(|i| at(i, i as f32 + 1.0)).collect();
+        let mut buffer = Buffer::new(layout.block_bytes()).unwrap();
+        let mut linker = Linker::new(layout, lists);
+        let mut block = BlockMut::new(&layout, buffer.bytes_mut()).unwrap();
+        block.format(&node.header(1, 0, 7, Tid { block: 1, offset: 1 }, NONE), node.bytes());
+        for (lane, vector) in vectors[..used].iter().enumerate() {
+            let mark = if anchors.contains(&lane) { ANCHOR } else { 0 };
+            let (coder, number) = (&mut linker.coder, lane as u32 + 100);
+            block.encode_lane(lane, number | mark, coder, node.decoded(), vector.decoded());
+        }
+        block.set_counts(kept, used);
+        Self { layout, buffer, linker, vectors }
+    }
+
+    /// What becomes of it when a node comes that lies in a direction at a distance; numbers in the lanes that have
+    /// changed, and the counts.
+    fn link(&mut self, axis: usize, length: f32, anchors: Option<usize>) -> Option<Changed> {
+        let rotation = Rotation::new(64, 1);
+        let mut x = vec![0.0; 64];
+        x[axis] = length;
+        let vector = Stored::of(&self.layout, &rotation, &x).unwrap();
+        let mut target = Target::new(&self.layout);
+        target.set_stored(vector.decoded());
+        let Self { layout, buffer, linker, .. } = self;
+        let block = BlockRef::new(layout, buffer.bytes()).unwrap();
+        let verdict = linker.decide(&block, &target, 999, 32, anchors, &|_| false).unwrap();
+        let before = buffer.bytes().to_vec();
+        let lanes: Vec<_> = (0..32).map(|lane| block.neighbour(lane)).collect();
+        let Verdict::Change(change) = verdict else { return None };
+        linker.apply(&change, &vector, buffer.bytes_mut()).unwrap();
+        let block = BlockRef::new(layout, buffer.bytes()).unwrap();
+        block.check(2000).unwrap();
+        assert_eq!(block.is_anchor(change.lane), anchors.is_some());
+        let changed = (0..32).filter(|lane| block.neighbour(*lane) != lanes[*lane]);
+        let changed: Vec<_> = changed.map(|lane| (lane, block.neighbour(lane).unwrap())).collect();
+        let bytes = before.iter().zip(buffer.bytes()).filter(|(a, b)| a != b).count();
+        assert!(bytes <= 2 + layout.stride() * changed.len(), "{bytes} bytes for {changed:?}");
+        Some((changed, usize::from(block.header().kept), block.used()))
+    }
+}
+
+#[test]
+fn free_lanes_come_first() {
+    let (short, full) = (Lists::Short, Lists::Full);
+    // At the end, behind those that fill, and in a gap.
+    assert_eq!(Case::new(short, 5, 5, &[]).link(40, 50.0, None), Some((vec![(5, 999)], 6, 6)));
+    assert_eq!(Case::new(short, 5, 9, &[]).link(40, 50.0, None), Some((vec![(5, 999), (9, 105)], 6, 10)));
+    let mut gap = Case::new(short, 5, 32, &[]);
+    BlockMut::new(&gap.layout, gap.buffer.bytes_mut()).unwrap().clear_lane(3);
+    assert_eq!(gap.link(40, 50.0, None), Some((vec![(3, 999)], 5, 32)));
+    BlockMut::new(&gap.layout, gap.buffer.bytes_mut()).unwrap().clear_lane(8);
+    assert_eq!(Case::new(full, 0, 0, &[]).link(40, 50.0, Some(0)), Some((vec![(0, 999)], 1, 1)));
+    // Whoever is there already stays.
+    assert_eq!(gap.link(40, 50.0, None), None);
+}
+
+#[test]
+fn lanes_that_fill_give_way() {
+    let (short, full) = (Lists::Short, Lists::Full);
+    assert_eq!(Case::new(short, 20, 32, &[]).link(40, 50.0, None), Some((vec![(20, 999)], 21, 32)));
+    // Not the anchors; they make room.
+    let mut anchors = Case::new(short, 20, 32, &[20, 21]);
+    assert_eq!(anchors.link(40, 50.0, None), Some((vec![(20, 999), (22, 120)], 21, 32)));
+    // Where lists are full, the farthest.
+    let farthest = Some((vec![(20, 999), (31, 120)], 21, 32));
+    assert_eq!(Case::new(full, 20, 32, &[]).link(40, 50.0, None), farthest);
+    // 103 lies nearer in the same direction: the node can only fill, instead of a farther one.
+    assert_eq!(Case::new(full, 20, 32, &[31]).link(3, 10.0, None), Some((vec![(30, 999)], 20, 32)));
+    assert_eq!(Case::new(full, 20, 32, &[]).link(3, 100.0, None), None);
+}
+
+#[test]
+fn one_is_given_up_for_another() {
+    for lists in [Lists::Short, Lists::Full] {
+        // 110 and those beyond are farther; 110 alone is nearer to the new node than to the old.
+        assert_eq!(Case::new(lists, 32, 32, &[]).link(10, 9.0, None), Some((vec![(10, 999)], 32, 32)));
+        // None is, so the farthest goes.
+        assert_eq!(Case::new(lists, 32, 32, &[]).link(40, 20.0, None), Some((vec![(31, 999)], 32, 32)));
+        assert_eq!(Case::new(lists, 32, 32, &[31, 30]).link(40, 20.0, None), Some((vec![(29, 999)], 32, 32)));
+        // Too far; but a parent must take it.
+        assert_eq!(Case::new(lists, 32, 32, &[]).link(40, 60.0, None), None);
+        assert_eq!(Case::new(lists, 32, 32, &[]).link(40, 60.0, Some(0)), Some((vec![(31, 999)], 32, 32)));
+    }
+    let all: Vec<usize> = (0..32).collect();
+    assert_eq!(Case::new(Lists::Short, 32, 32, &all).link(10, 9.0, None), None);
+    assert_eq!(Case::new(Lists::Short, 32, 32, &all).link(10, 9.0, Some(usize::MAX)), None);
+    let few = &all[..=FEW];
+    assert_eq!(Case::new(Lists::Short, 32, 32, few).link(40, 9.0, Some(FEW)), None);
+    assert!(Case::new(Lists::Short, 32, 32, &few[1..]).link(40, 9.0, Some(FEW)).is_some());
+}
+
+/// Above level 0, that goes which another is near to, not the farthest.
+#[test]
+fn ways_to_far_nodes_stay() {
+    let rotation = Rotation::new(64, 1);
+    let above = |axis: usize, length: f32, known: bool| {
+        let mut case = Case::new(Lists::Short, 32, 32, &[]);
+        let at = |axis: usize, length: f32| {
+            let mut x = vec![0.0; 64];
+            x[axis] = length;
+            Stored::of(&case.layout, &rotation, &x).unwrap()
+        };
+        // 120 lies behind 115.
+        case.vectors[20] = at(15, 28.0);
+        let (node, new) = (at(0, 0.0), at(axis, length));
+        let mut block = BlockMut::new(&case.layout, case.buffer.bytes_mut()).unwrap();
+        block.encode_lane(20, 120, &mut case.linker.coder, node.decoded(), case.vectors[20].decoded());
+        let mut near = Near::new(&case.layout);
+        let mut buffer = Buffer::new(case.layout.block_bytes()).unwrap();
+        for (number, vector) in (100..).zip(&case.vectors).filter(|(number, _)| known || *number != 120) {
+            let seen = Seen { number, version: 1, level: 1, graph: 1, dead: false };
+            let mut block = BlockMut::new(&case.layout, buffer.bytes_mut()).unwrap();
+            block.format(&vector.header(1, 1, 1, Tid::default(), NONE), vector.bytes());
+            near.push(seen, &BlockRef::new(&case.layout, buffer.bytes()).unwrap().own()).unwrap();
+        }
+        let mut target = Target::new(&case.layout);
+        target.set_stored(new.decoded());
+        let block = BlockRef::new(&case.layout, case.buffer.bytes()).unwrap();
+        match case.linker.decide_above(&block, &target, 999, 32, &near, &|_| false).unwrap() {
+            Verdict::Change(change) => Some(change.lane),
+            _ => None,
+        }
+    };
+    assert_eq!(above(40, 20.0, true), Some(20));
+    assert_eq!(above(40, 50.0, true), Some(20));
+    // Of which nothing is known, nothing is said to be near; then the farthest goes.
+    assert_eq!(above(40, 20.0, false), Some(31));
+    assert_eq!(above(40, 50.0, false), None);
+    // 110 lies behind the new node, but 120 is farther.
+    assert_eq!(above(10, 9.0, false), Some(10));
+    assert_eq!(above(10, 9.0, true), Some(20));
+    // The new node lies behind 131, and farther than 120; or nearer than that.
+    assert_eq!(above(31, 40.0, true), None);
+    assert_eq!(above(24, 27.5, true), Some(20));
+}
+
+/// Where all cling to the same few, those keep most of their lanes for each other.
+#[test]
+fn few_anchors_each() {
+    let mut seed = points(600, 64, 9);
+    // The mean is about ten times the deviation.
+    seed.iter_mut().flatten().for_each(|x| *x += 10.0);
+    let mut sample = Sample::built(Metric::InnerProduct, seed, 1);
+    sample.insert(1..600);
+    sample.check();
+    let mut anchors = std::collections::HashMap::<u32, usize>::new();
+    for number in sample.index.numbers().collect::<Vec<_>>() {
+        let header = sample.index.header(number).unwrap();
+        if header.level == 0 && header.state == State::Live && header.down != NONE {
+            *anchors.entry(header.down).or_default() += 1;
+        }
+    }
+    let most = anchors.values().max().unwrap();
+    assert!(*most <= FEW + 1, "{most} anchors");
+}
+
+/// A neighbour that becomes a child keeps its lane.
+#[test]
+fn marks() {
+    let mut case = Case::new(Lists::Short, 20, 32, &[]);
+    let mut target = Target::new(&case.layout);
+    target.set_stored(case.vectors[25].decoded());
+    let block = BlockRef::new(&case.layout, case.buffer.bytes()).unwrap();
+    let verdict = case.linker.decide(&block, &target, 125, 32, Some(FEW), &|_| false).unwrap();
+    let Verdict::Change(change) = verdict else { panic!("{verdict:?}") };
+    assert!(change.mark && change.lane == 25);
+    let before = case.buffer.bytes().to_vec();
+    case.linker.apply(&change, &case.vectors[25], case.buffer.bytes_mut()).unwrap();
+    assert_eq!(before.iter().zip(case.buffer.bytes()).filter(|(a, b)| a != b).count(), 1);
+    let block = BlockRef::new(&case.layout, case.buffer.bytes()).unwrap();
+    assert!(block.is_anchor(25) && block.neighbour(25) == Some(125));
+}
+
+/// Who is not what was seen gets no edge.
+#[test]
+fn strangers_are_left_alone() {
+    let mut sample = Sample::built(Metric::L2, points(200, 20, 1), 150);
+    let mut inserter = Inserter::new(sample.layout, &params(Metric::L2));
+    inserter.start(&sample.rotation, &sample.rows[170]).unwrap();
+    inserter.find(&mut sample.index.memory, sample.index.root, 0).unwrap();
+    let root = sample.index.root.unwrap();
+    let mut parents = inserter.parents(&root, false, 0);
+    let parent = parents.next(&mut sample.index.memory, &sample.layout).unwrap().unwrap();
+    let edge = inserter.edges(0)[0];
+    assert_eq!(edge.to, parent.to);
+    let bytes = sample.index.memory.block_mut(edge.to.number).unwrap();
+    assert!(matches!(inserter.link(bytes, &edge, 5000).unwrap(), Verdict::Change(_)));
+    // State, level, version, graph.
+    for at in [6, 7, 8, 20] {
+        let before = bytes[at];
+        bytes[at] = if at == 6 { State::Dead as u8 } else { before ^ 1 };
+        assert_eq!(inserter.link(bytes, &edge, 5000).unwrap(), Verdict::Gone, "{at}");
+        assert_eq!(inserter.adopt(bytes, &parent, 5000).unwrap(), Verdict::Gone, "{at}");
+        bytes[at] = before;
+    }
+    assert!(matches!(inserter.adopt(bytes, &parent, 5000).unwrap(), Verdict::Change(_)));
+}
+
+/// With a root of a graph that is not there, or of another one, nothing is found.
+#[test]
+fn stale_roots() {
+    let mut sample = Sample::built(Metric::L2, points(200, 20, 1), 150);
+    let mut inserter = Inserter::new(sample.layout, &params(Metric::L2));
+    inserter.start(&sample.rotation, &sample.rows[170]).unwrap();
+    let root = sample.index.root.unwrap();
+    inserter.find(&mut sample.index.memory, Some(Root { graph: 9, ..root }), 0).unwrap();
+    let mut parents = inserter.parents(&root, false, 0);
+    assert!(parents.next(&mut sample.index.memory, &sample.layout).unwrap().is_none());
+    assert!(inserter.edges(0).is_empty());
+    // The entry has become another node's block: the origin is there still.
+    let entry = sample.index.memory.block_mut(root.entry).unwrap();
+    entry[6] = State::Free as u8;
+    inserter.find(&mut sample.index.memory, Some(root), 0).unwrap();
+    assert!(root.level > 0 && inserter.edges(0).len() > 5);
+    let blocks = sample.index.memory.blocks();
+    let fault = inserter.find(&mut sample.index.memory, Some(Root { entry: blocks, ..root }), 0).unwrap_err();
+    assert_eq!(fault.state, state::DATA_CORRUPTED);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: if cfg!(miri) { 2 } else { 24 }, failure_persistence: None, ..ProptestConfig::default()
+    })]
+
+    /// Whatever is written over the pages, rows are added, or there is an error.
+    #[test]
+    fn survives_corruption(
+        dim in prop::sample::select(&[8usize, 4000][..]),
+        ip in any::<bool>(),
+        hits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..300),
+        headers in prop::collection::vec((0..60u32, 0..32usize, any::<u8>()), 0..40),
+    ) {
+        static GOOD: [OnceLock<std::sync::Mutex<Sample>>; 4] = [const { OnceLock::new() }; 4];
+        let metric = if ip { Metric::InnerProduct } else { Metric::L2 };
+        let good = GOOD[usize::from(dim > 8) * 2 + usize::from(ip)]
+            .get_or_init(|| std::sync::Mutex::new(Sample::built(metric, points(60, dim, 3), 50)));
+        let mut sample = good.lock().unwrap().copy();
+        let used = sample.index.numbers().count() * sample.layout.block_bytes();
+        for (at, byte) in hits {
+            let bytes = sample.index.memory.bytes_mut();
+            bytes[at.index(used)] = byte;
+        }
+        for (number, at, byte) in headers {
+            if let Ok(block) = sample.index.memory.block_mut(number * sample.layout.step()) {
+                block[at] = byte;
+            }
+        }
+        for row in 50..60 {
+            if let Err(fault) = sample.index.insert(&sample.rows[row].clone(), tid(row)) {
+                prop_assert_eq!(fault.state, state::DATA_CORRUPTED);
+            }
+        }
+        let _ = sample.index.check().unwrap();
+    }
+}
+
+/// The parameters of the build bound what is written, whatever the layout has room for.
+#[test]
+fn lanes_of_the_layout() {
+    let layout = Layout::choose(20, Metric::L2, Options::default()).unwrap();
+    let params = Params { lanes: 64, m: 40, step: 40, ..params(Metric::L2) };
+    let mut index = crate::hnsw::model::Alone::new(layout, Rotation::new(20, 1), &params, 1000);
+    for (row, vector) in points(300, 20, 1).iter().enumerate() {
+        index.insert(vector, tid(row)).unwrap();
+    }
+    assert_eq!(index.check().unwrap(), []);
+}

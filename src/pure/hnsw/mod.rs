@@ -1,0 +1,21 @@
+//! The index on bytes: what its pages hold, and how a graph is built, searched, inserted into, vacuumed and checked.
+//!
+//! The folders stand on one another in this order: `params` and `edges`; `rotation`, `rabitq`, `stored_vector` and `uncoded`, the
+//! forms of a vector; `node` and `pages`, the bytes; `build`, `search`, `insert`, `vacuum` and `check`. `model` is an index in memory,
+//! for tests and benchmarks.
+
+pub mod build;
+pub mod check;
+pub mod direction;
+pub mod edges;
+pub mod insert;
+pub mod model;
+pub mod node;
+pub mod pages;
+pub mod params;
+pub mod rabitq;
+pub mod rotation;
+pub mod search;
+pub mod stored_vector;
+pub mod uncoded;
+pub mod vacuum;

@@ -1,0 +1,366 @@
+//! An index in memory with a single user, for tests and measurements: what the Postgres side does, without locks,
+//! logs and tables.
+
+#[cfg(test)]
+pub(crate) mod samples;
+
+use crate::fault::Result;
+use crate::hnsw::check::{Checker, Finding};
+use crate::hnsw::insert::{Found, Inserter, Verdict, level_for};
+use crate::hnsw::node::{
+    BlockMut, BlockRef, Buffer, ChainMut, Header, Layout, NONE, ROOM, Root, State, Tid, corrupted,
+};
+use crate::hnsw::params::Params;
+use crate::hnsw::rotation::Rotation;
+use crate::hnsw::search::Memory;
+use crate::hnsw::vacuum::{Adoption, Astray, Mender};
+use std::collections::HashSet;
+
+/// An index.
+#[derive(Debug)]
+pub struct Alone {
+    /// Its blocks, room for more included.
+    pub memory: Memory,
+    /// Where its graph is entered.
+    pub root: Option<Root>,
+    layout: Layout,
+    rotation: Rotation,
+    params: Params,
+    inserter: Inserter,
+    graph: u32,
+    /// Blocks that were freed.
+    free: Vec<u32>,
+    /// Behind the last block that was ever used.
+    end: u32,
+    random: u64,
+    /// What insertions and mendings have cost so far.
+    pub effort: Effort,
+}
+
+/// Sums over all insertions, or over all mendings.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Effort {
+    /// New nodes.
+    pub nodes: u64,
+    /// Blocks that the searches for them have read.
+    pub reads: u64,
+    /// Blocks that have got an edge back, parents among them.
+    pub links: u64,
+    /// Nodes that have got another parent.
+    pub adopted: u64,
+    /// Parents that were tried for that.
+    pub tried: u64,
+    /// Nodes that got another parent because no search came to them.
+    pub hung: u64,
+    /// Nodes that got a block on level 1 for that.
+    pub raised: u64,
+    /// Blocks whose lanes were mended, and those that were read for it.
+    pub mended: u64,
+    /// As `mended`.
+    pub mending: u64,
+    /// Blocks that have got an edge back from those.
+    pub backs: u64,
+}
+
+impl Alone {
+    /// An empty index with room for so many blocks.
+    pub fn new(layout: Layout, rotation: Rotation, params: &Params, room: u32) -> Self {
+        Self::with(layout, rotation, params, (&[], 0), None, room)
+    }
+
+    /// One that starts with a packed graph, given its pages, the number behind its last block, and its root.
+    pub fn with(
+        layout: Layout,
+        rotation: Rotation,
+        params: &Params,
+        (pages, end): (&[u8], u32),
+        root: Option<Root>,
+        room: u32,
+    ) -> Self {
+        let units = (room as usize + 1).div_ceil(layout.per_page()) + 1;
+        let mut buffer =
+            Buffer::new(pages.len() + units * layout.unit_pages() * ROOM).expect("memory for the pages");
+        buffer.bytes_mut()[..pages.len()].copy_from_slice(pages);
+        let blocks = end + room * layout.step();
+        Self {
+            memory: Memory::new(layout, buffer, blocks),
+            root,
+            inserter: Inserter::new(layout, params),
+            layout,
+            rotation,
+            params: *params,
+            graph: root.map_or(1, |root| root.graph),
+            free: vec![],
+            end,
+            random: 1,
+            effort: Effort::default(),
+        }
+    }
+
+    fn uniform(&mut self) -> f64 {
+        self.random =
+            self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((self.random >> 11) + 1) as f64 / (1u64 << 53) as f64
+    }
+
+    /// A block to be written, and its version then.
+    fn allocate(&mut self) -> Result<(u32, u16)> {
+        let number = match self.free.pop() {
+            Some(number) => number,
+            None => {
+                self.end += self.layout.step();
+                self.end - self.layout.step()
+            }
+        };
+        let bytes = self.memory.block_mut(number)?;
+        Ok((number, u16::from_le_bytes([bytes[8], bytes[9]]).wrapping_add(1)))
+    }
+
+    /// All numbers that blocks may have.
+    pub fn numbers(&self) -> impl Iterator<Item = u32> + use<> {
+        (0..self.end).step_by(self.layout.step() as usize)
+    }
+
+    /// The header of a block.
+    pub fn header(&mut self, number: u32) -> Result<Header> {
+        Ok(*BlockRef::new(&self.layout, self.memory.block_mut(number)?)?.header())
+    }
+
+    /// Adds a row; returns its node's block.
+    pub fn insert(&mut self, vector: &[f32], tid: Tid) -> Result<u32> {
+        let mut level = level_for(self.uniform(), self.params.step);
+        self.inserter.start(&self.rotation, vector)?;
+        let mut found = self.inserter.find(&mut self.memory, self.root, level)?;
+        if found == Found::Place && level == 0 && self.inserter.is_far() {
+            level = 1;
+            found = self.inserter.find(&mut self.memory, self.root, level)?;
+        }
+        if let Found::Same(same) = found {
+            let next = self.header(same.number)?.chain;
+            let (number, version) = self.allocate()?;
+            let (layout, owner) = (self.layout, (self.graph, same.number));
+            let bytes = self.memory.block_mut(number)?;
+            ChainMut::format(&layout, bytes, version, owner, next, std::iter::once(tid))?;
+            BlockMut::new(&layout, self.memory.block_mut(same.number)?)?.set_chain(number);
+            return Ok(same.number);
+        }
+        self.effort.nodes += 1;
+        self.effort.reads += self.inserter.reads();
+        let (number, version) = self.allocate()?;
+        let parent = self.adopt(number)?;
+        let header = self.inserter.header(self.graph, 0, version, tid, parent);
+        self.inserter.write(&header, self.memory.block_mut(number)?)?;
+        self.link(0, number, parent)?;
+        let mut down = number;
+        for level in 1..=level {
+            down = self.raise(level, down)?;
+        }
+        match &mut self.root {
+            None => self.root = Some(Root { entry: down, level, origin: number, graph: self.graph }),
+            Some(root) if level > root.level => {
+                let former = std::mem::replace(root, Root { entry: down, level, ..*root });
+                self.lift(former)?;
+            }
+            Some(_) => {}
+        }
+        Ok(number)
+    }
+
+    /// Puts the origin onto level 1 when that comes to be, if it was what the graph was entered by.
+    fn lift(&mut self, former: Root) -> Result<()> {
+        let Root { entry, origin, .. } = former;
+        if former.level == 0
+            && entry == origin
+            && self.inserter.start_again(self.memory.block_mut(origin)?, former.graph)?
+        {
+            self.inserter.find(&mut self.memory, self.root, 1)?;
+            self.raise(1, origin)?;
+        }
+        Ok(())
+    }
+
+    /// Gives the inserter's node a block on a level, above the block `down`.
+    fn raise(&mut self, level: u8, down: u32) -> Result<u32> {
+        let (number, version) = self.allocate()?;
+        let header = self.inserter.header(self.graph, level, version, Tid::default(), down);
+        self.inserter.write(&header, self.memory.block_mut(number)?)?;
+        self.link(level, number, NONE)?;
+        Ok(number)
+    }
+
+    /// Finds a parent for a new node and gives it the anchor.
+    fn adopt(&mut self, number: u32) -> Result<u32> {
+        let Some(root) = self.root else { return Ok(NONE) };
+        let mut parents = self.inserter.parents(&root, true, u64::MAX);
+        loop {
+            let next = parents.next(&mut self.memory, &self.layout)?;
+            let parent = next.ok_or_else(|| corrupted("no parent for a new node"))?;
+            let bytes = self.memory.block_mut(parent.to.number)?;
+            if let Verdict::Change(change) = self.inserter.adopt(bytes, &parent, number)? {
+                self.inserter.apply(&change, bytes)?;
+                self.effort.links += 1;
+                return Ok(parent.to.number);
+            }
+        }
+    }
+
+    fn link(&mut self, level: u8, number: u32, parent: u32) -> Result<()> {
+        for edge in self.inserter.edges(level).to_vec() {
+            if edge.back && edge.to.number != parent {
+                let bytes = self.memory.block_mut(edge.to.number)?;
+                if let Verdict::Change(change) = self.inserter.link(bytes, &edge, number)? {
+                    self.inserter.apply(&change, bytes)?;
+                    self.effort.links += 1;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets the nodes die whose first row is chosen; how many there were.
+    pub fn kill(&mut self, mut chosen: impl FnMut(Tid) -> bool) -> Result<usize> {
+        let mut dead = HashSet::new();
+        let mut headers = vec![];
+        for number in self.numbers() {
+            headers.push((number, self.header(number)?));
+        }
+        let mut killed = 0;
+        headers.retain(|(_, header)| header.state == State::Live);
+        headers.sort_by_key(|(_, header)| header.level);
+        for (number, header) in headers {
+            let dies = if header.level == 0 { chosen(header.tid) } else { dead.contains(&header.down) };
+            if dies {
+                dead.insert(number);
+                killed += usize::from(header.level == 0);
+                let mut block = BlockMut::new(&self.layout, self.memory.block_mut(number)?)?;
+                block.set_state(State::Dead);
+                block.set_tid(Tid::default());
+            }
+        }
+        Ok(killed)
+    }
+
+    /// The blocks to be freed: dead ones, but not the origin and the entry node.
+    pub fn doomed(&mut self) -> Result<HashSet<u32>> {
+        let mut doomed = HashSet::new();
+        for number in self.numbers() {
+            if self.header(number)?.state == State::Dead {
+                doomed.insert(number);
+            }
+        }
+        if let Some(root) = self.root {
+            doomed.remove(&root.origin);
+            let mut at = root.entry;
+            for _ in 0..=root.level {
+                doomed.remove(&at);
+                at = self.header(at)?.down;
+            }
+        }
+        Ok(doomed)
+    }
+
+    /// Mends the graph and frees the blocks of dead nodes.
+    pub fn mend(&mut self) -> Result<()> {
+        let Some(root) = self.root else { return Ok(()) };
+        let doomed = self.doomed()?;
+        let gone = |number| doomed.contains(&number);
+        let mut adoption = Adoption::new(self.layout);
+        for number in self.numbers().filter(|number| !gone(*number)) {
+            self.foster(&mut adoption, number, &gone)?;
+        }
+        let mut mender = Mender::new(self.layout, &self.params);
+        for number in self.numbers().filter(|number| !gone(*number)) {
+            if self.header(number)?.state != State::Chain
+                && mender.find(&mut self.memory, root, number, &gone)?
+            {
+                mender.rewrite(self.memory.block_mut(number)?, &gone)?;
+                for edge in mender.edges().to_vec() {
+                    let bytes = self.memory.block_mut(edge.to.number)?;
+                    if let Verdict::Change(change) = mender.link(bytes, &edge, &gone)? {
+                        mender.apply(&change, bytes)?;
+                        self.effort.backs += 1;
+                    }
+                }
+                self.effort.mended += 1;
+                self.effort.mending += mender.reads();
+            }
+        }
+        let mut astray = Astray::new(self.layout);
+        let mut raised = HashSet::new();
+        for number in self.numbers().filter(|number| !gone(*number)) {
+            let header = self.header(number)?;
+            if matches!(header.state, State::Live | State::Dead) && header.level > 0 {
+                raised.insert(header.down);
+            }
+        }
+        for number in self.numbers().filter(|number| !gone(*number)) {
+            let mut is_astray = astray.is(&mut self.memory, root, number)?;
+            if is_astray && root.level > 0 && !raised.contains(&number) {
+                self.inserter.start_stored(astray.vector());
+                self.inserter.find(&mut self.memory, Some(root), 1)?;
+                self.raise(1, number)?;
+                self.effort.raised += 1;
+                is_astray = astray.is(&mut self.memory, root, number)?;
+            }
+            if is_astray {
+                self.hang(&mut adoption, number, astray.ends(), &gone)?;
+            }
+        }
+        for number in doomed {
+            BlockMut::new(&self.layout, self.memory.block_mut(number)?)?.set_state(State::Free);
+            self.free.push(number);
+        }
+        Ok(())
+    }
+
+    /// Gives a node another parent if its own goes.
+    fn foster(&mut self, adoption: &mut Adoption, number: u32, gone: &impl Fn(u32) -> bool) -> Result<()> {
+        if !adoption.start(number, self.memory.block_mut(number)?, gone)? {
+            return Ok(());
+        }
+        self.effort.adopted += 1;
+        while let Some(parent) = adoption.next(&mut self.memory, gone)? {
+            self.effort.tried += 1;
+            let bytes = self.memory.block_mut(parent.to.number)?;
+            if let Verdict::Change(change) = adoption.adopt(bytes, &parent)? {
+                adoption.apply(&change, bytes)?;
+                return adoption.settle(&parent, self.memory.block_mut(number)?);
+            }
+        }
+        Err(corrupted(format_args!("no parent for {number}")))
+    }
+
+    /// Gives a node another parent, if one of those can be it.
+    fn hang(
+        &mut self,
+        adoption: &mut Adoption,
+        number: u32,
+        ends: &[(f32, u32)],
+        gone: &impl Fn(u32) -> bool,
+    ) -> Result<()> {
+        let Some(old) = adoption.start_again(number, self.memory.block_mut(number)?, ends)? else {
+            return Ok(());
+        };
+        while let Some(parent) = adoption.next(&mut self.memory, gone)? {
+            let bytes = self.memory.block_mut(parent.to.number)?;
+            if let Verdict::Change(change) = adoption.adopt(bytes, &parent)? {
+                adoption.apply(&change, bytes)?;
+                adoption.settle(&parent, self.memory.block_mut(number)?)?;
+                self.effort.hung += 1;
+                return adoption.let_go(self.memory.block_mut(old)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// What is not as it should be, the first thousand findings.
+    pub fn check(&mut self) -> Result<Vec<Finding>> {
+        let mut checker = Checker::new(self.layout, self.root.as_slice(), 1000)?;
+        for number in self.numbers() {
+            checker.look(&mut self.memory, number)?;
+        }
+        checker.finish()?;
+        checker.roots(&mut self.memory)?;
+        Ok(checker.findings)
+    }
+}

@@ -1,0 +1,10 @@
+//! Bytes that cannot have been written.
+
+use crate::fault::{Fault, state};
+
+/// What is said of bytes that cannot have been written.
+#[cold]
+pub fn corrupted(what: impl std::fmt::Display) -> Fault {
+    Fault::new(state::DATA_CORRUPTED, format!("block of the index is corrupted: {what}"))
+        .hint("REINDEX the index.")
+}

@@ -1,0 +1,329 @@
+//! Sizes and places: how much of what a block holds, and where a block is.
+
+use super::header::HEADER;
+use crate::distance::metric::Metric;
+use crate::fault::{Fault, Result, state};
+use crate::hnsw::rabitq::{Form, LANES, Shape, Target};
+use crate::hnsw::rotation::Rotation;
+use crate::hnsw::uncoded::Plain;
+
+/// Bytes of a page.
+pub const PAGE: usize = 8192;
+/// Bytes of a page that hold blocks: not Postgres' header of 24 and the 8 at the end.
+pub const ROOM: usize = PAGE - 24 - 8;
+/// Most dimensions of a vector.
+pub const MOST_DIMS: usize = 16_000;
+/// Numbers of blocks are below this.
+pub const MOST_BLOCKS: u32 = 1 << 31;
+/// Bytes of a lane beside the code: number and two factors.
+pub const LANE: usize = 12;
+
+/// Most lanes, by the counts of a byte.
+const MOST_LANES: usize = 224;
+/// Most words of a plain value.
+const MOST_WORDS: usize = MOST_DIMS;
+/// Dimensions that are coded at least, unless there are fewer.
+const CODED: usize = 384;
+/// Blocks start at multiples of this.
+const ALIGN: usize = 8;
+const _: () = assert!(ROOM.is_multiple_of(ALIGN) && HEADER.is_multiple_of(ALIGN));
+const _: () = assert!(MOST_LANES <= u8::MAX as usize && MOST_LANES.is_multiple_of(LANES));
+
+/// How the own vector is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnForm {
+    /// 4 bytes an element.
+    F32,
+    /// 2 bytes an element, and a power of two for all.
+    F16,
+    /// Words of a [plain](crate::hnsw::uncoded) value.
+    Plain,
+}
+
+impl OwnForm {
+    /// Bytes of an element.
+    pub fn bytes(self) -> usize {
+        match self {
+            Self::F32 | Self::Plain => 4,
+            Self::F16 => 2,
+        }
+    }
+}
+
+/// What of a layout can be chosen. What is not is derived from the dimensions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Lanes of a block: a multiple of 32, at most 224.
+    pub lanes: usize,
+    /// Bits of a coded coordinate: 1, 2, 4 or 8.
+    pub bits: Option<usize>,
+    /// Coded coordinates: a multiple of 16, at most the padded dimensions.
+    pub coded: Option<usize>,
+    /// The form of the own vector.
+    pub own: Option<OwnForm>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { lanes: LANES, bits: None, coded: None, own: None }
+    }
+}
+
+/// Where a block is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The page, or the first of several.
+    pub page: u32,
+    /// Where in the [`ROOM`] of the page it starts.
+    pub offset: usize,
+}
+
+/// What lanes hold beside numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// Codes of that shape.
+    Codes(Shape),
+    /// Distances: the vector of a block is a plain value.
+    Distances(Plain),
+}
+
+/// The layout of the blocks of an index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layout {
+    metric: Metric,
+    dim: usize,
+    padded: usize,
+    own: OwnForm,
+    content: Content,
+    lanes: usize,
+    block: usize,
+    per_page: usize,
+    unit_pages: usize,
+}
+
+fn refused(what: impl Into<String>) -> Fault {
+    Fault::new(state::INVALID_PARAMETER_VALUE, what)
+}
+
+impl Layout {
+    /// The layout with codes for vectors of `dim` dimensions.
+    ///
+    /// Bits: 4 below 64 dimensions, 2 below 128, else 1. Own vectors: f32 up to 16 dimensions, else f16. Coded
+    /// are at least 384 dimensions; as many blocks go on a page as fit with that (or a block on as few pages),
+    /// and then as many dimensions are coded as there is room for.
+    ///
+    /// # Errors
+    /// Dimensions outside of 1 to 16,000, or options that are not what [`Options`] says.
+    pub fn choose(dim: usize, metric: Metric, options: Options) -> Result<Self> {
+        if !(1..=MOST_DIMS).contains(&dim) {
+            return Err(refused(format!("cannot lay out vectors of {dim} dimensions")));
+        }
+        if !matches!(metric, Metric::L2 | Metric::InnerProduct | Metric::Cosine) {
+            return Err(refused(format!("there are no codes for {metric:?}")));
+        }
+        let lanes = options.lanes;
+        if !lanes.is_multiple_of(LANES) || !(LANES..=MOST_LANES).contains(&lanes) {
+            return Err(refused(format!("cannot lay out {lanes} lanes")));
+        }
+        let padded = Rotation::padded_for(dim);
+        let own = options.own.unwrap_or(if padded <= 16 { OwnForm::F32 } else { OwnForm::F16 });
+        if own == OwnForm::Plain {
+            return Err(refused("a plain layout has no codes"));
+        }
+        let bits = options.bits.unwrap_or(match dim {
+            ..64 => 4,
+            64..128 => 2,
+            _ => 1,
+        });
+        let least = options.coded.unwrap_or(padded.min(CODED));
+        let shape = |dims| {
+            Shape::new(bits, dims)
+                .filter(|shape| shape.dims() <= padded)
+                .ok_or_else(|| refused(format!("cannot code {dims} dimensions of {padded} in {bits} bits")))
+        };
+        let before = HEADER + padded * own.bytes();
+        let size = |shape: Shape| (before + lanes * (LANE + shape.lane_bytes())).next_multiple_of(ALIGN);
+        let smallest = size(shape(least)?);
+        let per_page = (ROOM / smallest).max(1);
+        let unit_pages = smallest.div_ceil(ROOM);
+        let room = unit_pages * ROOM / per_page / ALIGN * ALIGN;
+        let coded = match options.coded {
+            Some(coded) => coded,
+            None => (((room - before) / lanes - LANE) * 8 / bits / 16 * 16).min(padded),
+        };
+        let shape = shape(coded)?;
+        let block = size(shape);
+        let content = Content::Codes(shape);
+        Ok(Self { metric, dim, padded, own, content, lanes, block, per_page, unit_pages })
+    }
+
+    /// The layout for plain values: without codes, and as many lanes as wanted, up to 224. `words` is how many a block
+    /// has room for; it is heeded where that differs from value to value, and becomes as many as cost no more pages.
+    ///
+    /// # Errors
+    /// Lanes or words that no block can have.
+    pub fn plain_for(plain: Plain, lanes: usize, words: usize) -> Result<Self> {
+        if !(1..=MOST_LANES).contains(&lanes) {
+            return Err(refused(format!("cannot lay out {lanes} lanes")));
+        }
+        if plain.words().is_none() && !(1..=MOST_WORDS).contains(&words) {
+            return Err(refused(format!("cannot lay out values of {words} words")));
+        }
+        let beside = HEADER + lanes * LANE;
+        let size = |words: usize| (beside + 4 * words).next_multiple_of(ALIGN);
+        let least = plain.words().unwrap_or(words);
+        let per_page = (ROOM / size(least)).max(1);
+        let unit_pages = size(least).div_ceil(ROOM);
+        let room = unit_pages * ROOM / per_page / ALIGN * ALIGN;
+        let padded = plain.words().unwrap_or(((room - beside) / 4).min(MOST_WORDS));
+        let (metric, dim, block) = (plain.metric(), plain.dim(), size(padded));
+        let (own, content) = (OwnForm::Plain, Content::Distances(plain));
+        Ok(Self { metric, dim, padded, own, content, lanes, block, per_page, unit_pages })
+    }
+
+    /// Options that choose this very layout; of a plain one, `coded` are its words, for
+    /// [`plain_for`](Self::plain_for).
+    pub fn options(&self) -> Options {
+        Options {
+            lanes: self.lanes,
+            bits: Some(self.shape().map_or(0, Shape::bits)),
+            coded: Some(self.shape().map_or(self.padded, Shape::dims)),
+            own: Some(self.own),
+        }
+    }
+
+    /// What values are and how they are compared, if blocks hold them as they are.
+    #[inline]
+    pub fn plain(&self) -> Option<&Plain> {
+        match &self.content {
+            Content::Distances(plain) => Some(plain),
+            Content::Codes(_) => None,
+        }
+    }
+
+    /// How vectors are compared.
+    pub fn metric(&self) -> Metric {
+        self.metric
+    }
+
+    /// Dimensions of the vectors.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// Dimensions after the rotation; words of a plain value.
+    pub fn padded(&self) -> usize {
+        self.padded
+    }
+
+    /// The form of the own vectors.
+    pub fn own(&self) -> OwnForm {
+        self.own
+    }
+
+    /// Bits and dimensions of the codes; none if there are none.
+    pub fn shape(&self) -> Option<Shape> {
+        match self.content {
+            Content::Codes(shape) => Some(shape),
+            Content::Distances(_) => None,
+        }
+    }
+
+    /// What lanes hold beside numbers.
+    #[inline]
+    pub fn content(&self) -> &Content {
+        &self.content
+    }
+
+    /// What the factors of the codes are for.
+    pub fn target(&self) -> Target {
+        match self.metric {
+            Metric::InnerProduct => Target::InnerProduct,
+            _ => Target::L2,
+        }
+    }
+
+    /// Lanes of a block; with codes, a multiple of 32.
+    pub fn lanes(&self) -> usize {
+        self.lanes
+    }
+
+    /// Bytes of a block.
+    #[inline]
+    pub fn block_bytes(&self) -> usize {
+        self.block
+    }
+
+    /// Bytes of the own vector.
+    #[inline]
+    pub fn own_bytes(&self) -> usize {
+        self.padded * self.own.bytes()
+    }
+
+    /// Bytes from one lane to the next.
+    #[inline]
+    pub fn stride(&self) -> usize {
+        LANE + self.code_bytes()
+    }
+
+    /// Bytes of a lane's code.
+    #[inline]
+    pub fn code_bytes(&self) -> usize {
+        self.shape().map_or(0, Shape::lane_bytes)
+    }
+
+    /// Where the codes of 32 lanes lie among them.
+    #[inline]
+    pub fn form(&self) -> Form {
+        Form::Rows { stride: self.stride() }
+    }
+
+    /// Where the lanes start.
+    #[inline]
+    pub(super) fn lanes_at(&self) -> usize {
+        HEADER + self.own_bytes()
+    }
+
+    /// Blocks of a page: 1 if a block takes several pages, too.
+    pub fn per_page(&self) -> usize {
+        self.per_page
+    }
+
+    /// Pages of a unit: 1, or those of a block that does not fit one.
+    pub fn unit_pages(&self) -> usize {
+        self.unit_pages
+    }
+
+    /// The number after `number`, of blocks that lie one after the other.
+    pub fn step(&self) -> u32 {
+        self.unit_pages as u32
+    }
+
+    /// The number of the first block that starts on a page.
+    pub fn first_on(&self, page: u32) -> u32 {
+        page * self.per_page as u32
+    }
+
+    /// The bound of all numbers when there are so many pages.
+    pub fn bound(&self, pages: u32) -> u32 {
+        (u64::from(pages) * self.per_page as u64).min(u64::from(MOST_BLOCKS)) as u32
+    }
+
+    /// Where a block is.
+    ///
+    /// # Errors
+    /// [`MOST_BLOCKS`] or more.
+    #[inline]
+    pub fn place(&self, number: u32) -> Result<Place> {
+        if number >= MOST_BLOCKS {
+            return Err(super::corrupted(format_args!("number {number} lies on no page")));
+        }
+        let (page, slot) = (number / self.per_page as u32, number as usize % self.per_page);
+        Ok(Place { page, offset: slot * self.block })
+    }
+
+    /// The bytes of a block in the unit it is on, given the [`ROOM`]s of all its pages in one piece.
+    pub fn slot(&self, slot: usize) -> std::ops::Range<usize> {
+        slot * self.block..(slot + 1) * self.block
+    }
+}

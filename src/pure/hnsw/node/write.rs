@@ -1,0 +1,200 @@
+//! A block that is changed where it lies.
+
+use super::edge_code::Coder;
+use super::header::{HEADER, Header, State, Tid, at};
+use super::layout::{LANE, Layout, OwnForm};
+use super::{NONE, corrupted};
+use crate::fault::Result;
+use crate::hnsw::rabitq::Factors;
+use crate::hnsw::stored_vector;
+use crate::hnsw::stored_vector::{Own, f16, f16s};
+
+/// A block's bytes, to be written. It does not look at what they hold.
+#[derive(Debug)]
+pub struct BlockMut<'a> {
+    layout: &'a Layout,
+    bytes: &'a mut [u8],
+}
+
+impl<'a> BlockMut<'a> {
+    /// A block that starts where `bytes` does.
+    ///
+    /// # Errors
+    /// Too few bytes.
+    pub fn new(layout: &'a Layout, bytes: &'a mut [u8]) -> Result<Self> {
+        let bytes = bytes.get_mut(..layout.block_bytes()).ok_or_else(|| corrupted("it is cut off"))?;
+        Ok(Self { layout, bytes })
+    }
+
+    fn put(&mut self, at: usize, field: &[u8]) {
+        self.bytes[at..][..field.len()].copy_from_slice(field);
+    }
+
+    /// Makes it the block of a node without neighbours: `own` are the bytes that [`store`] has made, and
+    /// their norm and scale are in the header.
+    ///
+    /// # Panics
+    /// If `own` has another length.
+    pub fn format(&mut self, header: &Header, own: &[u8]) {
+        assert_eq!(own.len(), self.layout.own_bytes(), "length of a stored vector");
+        self.put(0, &Header { kept: 0, used: 0, ..*header }.bytes());
+        self.put(HEADER, own);
+        self.bytes[HEADER + own.len()..].fill(0);
+        for lane in 0..self.layout.lanes() {
+            self.put(self.lane_at(lane), &NONE.to_le_bytes());
+        }
+    }
+
+    /// # Panics
+    /// If there is no such lane.
+    fn lane_at(&self, lane: usize) -> usize {
+        assert!(lane < self.layout.lanes(), "a lane of the block");
+        self.layout.lanes_at() + lane * self.layout.stride()
+    }
+
+    /// Writes an edge into a lane; `number` may have [`ANCHOR`](super::ANCHOR) added. `used` and `kept` are the caller's to [set](Self::set_counts).
+    ///
+    /// # Panics
+    /// If there is no such lane or the code has another length.
+    pub fn put_lane(&mut self, lane: usize, number: u32, factors: Factors, code: &[u8]) {
+        let at = self.lane_at(lane);
+        let bytes = &mut self.bytes[at..][..self.layout.stride()];
+        bytes[..4].copy_from_slice(&number.to_le_bytes());
+        bytes[4..8].copy_from_slice(&factors.add.to_le_bytes());
+        bytes[8..LANE].copy_from_slice(&factors.mul.to_le_bytes());
+        bytes[LANE..].copy_from_slice(code);
+    }
+
+    /// Codes a neighbour and writes the edge to it; `number` may have [`ANCHOR`](super::ANCHOR) added. Both vectors as they are stored, decoded.
+    ///
+    /// # Panics
+    /// As [`put_lane`](Self::put_lane) and [`Coder::encode`].
+    pub fn encode_lane(
+        &mut self,
+        lane: usize,
+        number: u32,
+        coder: &mut Coder,
+        node: &[f32],
+        neighbour: &[f32],
+    ) {
+        let at = self.lane_at(lane);
+        let code = &mut self.bytes[at + LANE..][..self.layout.code_bytes()];
+        let factors = coder.encode(node, neighbour, code);
+        self.put(at, &number.to_le_bytes());
+        self.put(at + 4, &factors.add.to_le_bytes());
+        self.put(at + 8, &factors.mul.to_le_bytes());
+    }
+
+    /// Copies what is in a lane to another one.
+    ///
+    /// # Panics
+    /// If there is no such lane.
+    pub fn copy_lane(&mut self, from: usize, to: usize) {
+        let (from, to) = (self.lane_at(from), self.lane_at(to));
+        self.bytes.copy_within(from..from + self.layout.stride(), to);
+    }
+
+    /// Changes the number in a lane and leaves the code, as for an [`ANCHOR`](super::ANCHOR) that is set.
+    ///
+    /// # Panics
+    /// If there is no such lane.
+    pub fn set_number(&mut self, lane: usize, number: u32) {
+        self.put(self.lane_at(lane), &number.to_le_bytes());
+    }
+
+    /// Empties a lane.
+    ///
+    /// # Panics
+    /// If there is no such lane.
+    pub fn clear_lane(&mut self, lane: usize) {
+        let at = self.lane_at(lane);
+        self.bytes[at..][..self.layout.stride()].fill(0);
+        self.put(at, &NONE.to_le_bytes());
+    }
+
+    /// Says how many lanes are kept and used.
+    ///
+    /// # Panics
+    /// Unless `kept` ≤ `used` ≤ the lanes there are.
+    pub fn set_counts(&mut self, kept: usize, used: usize) {
+        assert!(kept <= used && used <= self.layout.lanes(), "counts of lanes");
+        self.put(at::KEPT, &[kept as u8, used as u8]);
+    }
+
+    /// Says what the block is for. Its vector and lanes stay.
+    pub fn set_state(&mut self, state: State) {
+        self.put(at::STATE, &[state as u8]);
+    }
+
+    /// Says where the row is.
+    pub fn set_tid(&mut self, tid: Tid) {
+        self.put(at::TID, &tid.bytes());
+    }
+
+    /// Says where more rows are.
+    pub fn set_chain(&mut self, number: u32) {
+        self.put(at::CHAIN, &number.to_le_bytes());
+    }
+
+    /// Says which block the node has one level lower, or its parent.
+    pub fn set_down(&mut self, number: u32) {
+        self.put(at::DOWN, &number.to_le_bytes());
+    }
+}
+
+/// Writes a rotated vector, or the words of a plain value, as a block holds it; returns its scale and its squared
+/// length as stored, kept finite. Of a plain value they are 1 and 0.
+///
+/// # Panics
+/// If a length is not that of the layout.
+pub(crate) fn store(layout: &Layout, rotated: &[f32], out: &mut [u8]) -> (f32, f32) {
+    assert!(
+        rotated.len() == layout.padded() && out.len() == layout.own_bytes(),
+        "lengths of a stored vector"
+    );
+    let (scale, norm) = match layout.own() {
+        OwnForm::F32 => {
+            for (out, x) in out.chunks_exact_mut(4).zip(rotated) {
+                out.copy_from_slice(&x.to_le_bytes());
+            }
+            (1.0, Own::F32(rotated).norm_squared())
+        }
+        OwnForm::Plain => {
+            for (out, x) in out.chunks_exact_mut(4).zip(rotated) {
+                out.copy_from_slice(&x.to_le_bytes());
+            }
+            (1.0, 0.0)
+        }
+        OwnForm::F16 => {
+            let mut elements = vec![f16::ZERO; rotated.len()];
+            let scale = stored_vector::encode(rotated, &mut elements);
+            for (out, x) in out.chunks_exact_mut(2).zip(&elements) {
+                out.copy_from_slice(&x.to_le_bytes());
+            }
+            (scale, Own::F16 { scale, elements: &elements }.norm_squared())
+        }
+    };
+    (scale, norm.min(f32::MAX))
+}
+
+/// Reads back what [`store`] has written.
+///
+/// # Panics
+/// If a length is not that of the layout.
+pub(crate) fn load(layout: &Layout, scale: f32, bytes: &[u8], out: &mut [f32]) {
+    assert!(out.len() == layout.padded() && bytes.len() == layout.own_bytes(), "lengths of a stored vector");
+    match layout.own() {
+        OwnForm::F32 | OwnForm::Plain => {
+            let words = bytes.as_chunks().0.iter();
+            out.iter_mut().zip(words).for_each(|(out, word)| *out = f32::from_le_bytes(*word));
+        }
+        OwnForm::F16 => match f16s(bytes).filter(|_| cfg!(target_endian = "little")) {
+            Some(elements) => Own::F16 { scale, elements }.decode(out),
+            None => {
+                let words = bytes.as_chunks().0.iter();
+                let number = |word: &[u8; 2]| f16::from_le_bytes(*word).to_f32() * scale;
+                out.iter_mut().zip(words).for_each(|(out, word)| *out = number(word));
+            }
+        },
+    }
+}

@@ -1,0 +1,55 @@
+//! A graph of the index: where it is entered, and how large it is while that matters.
+
+use super::{put, word};
+use crate::hnsw::node::{NONE, Root};
+
+/// The number of nodes from which on they are no longer counted.
+pub const MANY: u32 = u32::MAX;
+
+/// Where a graph is entered, and how many nodes it has.
+///
+/// | offset | bytes | field | |
+/// |---|---|---|---|
+/// | 0 | 4 | `entry` | the block at which a search starts, or none (2^32 − 1): the graph has no nodes |
+/// | 4 | 4 | `origin` | the block on level 0 from which all can be reached |
+/// | 8 | 4 | `graph` | the number in its blocks |
+/// | 12 | 4 | `nodes` | nodes on level 0, dead ones included, or [`MANY`] |
+/// | 16 | 1 | `level` | that of the block `entry` |
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// Where it is entered; none, if it has no nodes.
+    pub root: Option<Root>,
+    /// Nodes on level 0, or [`MANY`].
+    pub nodes: u32,
+}
+
+impl Entry {
+    /// Bytes on a page.
+    pub const BYTES: usize = 20;
+
+    /// A graph without nodes.
+    pub const EMPTY: Self = Self { root: None, nodes: 0 };
+
+    /// Reads [`BYTES`](Self::BYTES).
+    ///
+    /// # Panics
+    /// If there are fewer.
+    pub fn read(bytes: &[u8]) -> Self {
+        let (entry, origin, graph, nodes) = (word(bytes, 0), word(bytes, 4), word(bytes, 8), word(bytes, 12));
+        let root = (entry != NONE).then_some(Root { entry, level: bytes[16], origin, graph });
+        Self { root, nodes }
+    }
+
+    /// Writes [`BYTES`](Self::BYTES).
+    ///
+    /// # Panics
+    /// If there are fewer.
+    pub fn write(&self, bytes: &mut [u8]) {
+        let Root { entry, level, origin, graph } =
+            self.root.unwrap_or(Root { entry: NONE, level: 0, origin: NONE, graph: 0 });
+        for (at, number) in [(0, entry), (4, origin), (8, graph), (12, self.nodes)] {
+            put(bytes, at, &number.to_le_bytes());
+        }
+        put(bytes, 16, &[level, 0, 0, 0]);
+    }
+}

@@ -1,0 +1,218 @@
+//! The scans compiled for each set of CPU instructions, and the choice among them at run time.
+#![allow(unsafe_code)]
+
+#[cfg(target_arch = "aarch64")]
+use super::neon::Neon;
+#[cfg(target_arch = "x86_64")]
+use super::x86::{Avx2, Avx512, Ssse3};
+use super::{Form, LANES, Shape, scalar};
+use std::sync::OnceLock;
+
+/// The tables of sixteen coordinates, in one cache line.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(64))]
+pub(super) struct Line(pub(super) [u8; 64]);
+
+type Estimates =
+    unsafe fn(&[u32; LANES], (f32, f32), (f32, f32), &[f32; LANES], &[f32; LANES], &mut [f32; LANES]);
+
+/// What is done with codes in a hurry, fit for the CPU this runs on.
+///
+/// A reference to one can only be had from [`kernels`] and [`variants`], which look at the CPU first.
+#[derive(Debug)]
+pub struct Kernels {
+    name: &'static str,
+    tables: unsafe fn(&[f32], f32, &mut [u8]),
+    /// Codes, bits, tables, groups, sums.
+    interleaved: unsafe fn(*const u8, usize, *const u8, usize, &mut [u32; LANES]),
+    /// Codes, stride, bits, tables, groups, sums.
+    rows: unsafe fn(*const u8, usize, usize, *const u8, usize, &mut [u32; LANES]),
+    estimates: Estimates,
+}
+
+impl Kernels {
+    /// The instruction set, for reports.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// See [`scalar::tables`].
+    ///
+    /// # Panics
+    /// Unless `query` has as many elements as `lines` are for.
+    pub(super) fn tables(&self, query: &[f32], scale: f32, lines: &mut [Line]) {
+        assert_eq!(query.len(), 16 * lines.len(), "a query and its tables");
+        // SAFETY: a line is 64 bytes and nothing else.
+        let tables = unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), size_of_val(lines)) };
+        // SAFETY: a reference to self is only given out on a CPU that has the instructions.
+        unsafe { (self.tables)(query, scale, tables) }
+    }
+
+    /// See [`scalar::interleaved`] and [`scalar::rows`].
+    ///
+    /// # Panics
+    /// If `codes` is too short for the form, or `lines` not right for the shape.
+    #[inline]
+    pub(super) fn sums(
+        &self,
+        form: Form,
+        shape: Shape,
+        codes: &[u8],
+        lines: &[Line],
+        sums: &mut [u32; LANES],
+    ) {
+        assert!(codes.len() >= form.bytes(shape) && lines.len() * 16 == shape.dims(), "codes and tables");
+        let (tables, groups) = (lines.as_ptr().cast(), shape.dims() / 4);
+        match form {
+            // SAFETY: as in tables; the assertion vouches for the bytes, Shape for the multiple of 4.
+            Form::Interleaved => unsafe {
+                (self.interleaved)(codes.as_ptr(), shape.bits(), tables, groups, sums);
+            },
+            // SAFETY: likewise.
+            Form::Rows { stride } => unsafe {
+                (self.rows)(codes.as_ptr(), stride, shape.bits(), tables, groups, sums);
+            },
+        }
+    }
+
+    /// See [`scalar::estimates`].
+    #[inline]
+    pub(super) fn estimates(
+        &self,
+        sums: &[u32; LANES],
+        product: (f32, f32),
+        base: (f32, f32),
+        add: &[f32; LANES],
+        mul: &[f32; LANES],
+        out: &mut [f32; LANES],
+    ) {
+        // SAFETY: as in tables.
+        unsafe { (self.estimates)(sums, product, base, add, mul, out) }
+    }
+}
+
+macro_rules! compile {
+    ($module:ident, interleaved $bytes:ty, rows $rows:ty $(, features $features:literal)?) => {
+        mod $module {
+            use super::*;
+            use crate::hnsw::rabitq::fastscan;
+            use crate::hnsw::rabitq::fastscan::Bytes;
+
+            // Each function is unsafe because the CPU must have the features, and for its pointers.
+            $(#[target_feature(enable = $features)])?
+            pub(super) unsafe fn tables(query: &[f32], scale: f32, tables: &mut [u8]) {
+                scalar::tables(query, scale, tables)
+            }
+            $(#[target_feature(enable = $features)])?
+            pub(super) unsafe fn interleaved(
+                codes: *const u8,
+                bits: usize,
+                tables: *const u8,
+                groups: usize,
+                sums: &mut [u32; LANES],
+            ) {
+                // SAFETY: the caller vouches for the instructions and the bytes.
+                unsafe { fastscan::interleaved(<$bytes>::new(), codes, bits, tables, groups, sums) }
+            }
+            $(#[target_feature(enable = $features)])?
+            pub(super) unsafe fn rows(
+                codes: *const u8,
+                stride: usize,
+                bits: usize,
+                tables: *const u8,
+                groups: usize,
+                sums: &mut [u32; LANES],
+            ) {
+                // SAFETY: the caller vouches for the instructions and the bytes.
+                unsafe { fastscan::rows(<$rows>::new(), codes, stride, bits, tables, groups, sums) }
+            }
+            $(#[target_feature(enable = $features)])?
+            pub(super) unsafe fn estimates(
+                sums: &[u32; LANES],
+                product: (f32, f32),
+                base: (f32, f32),
+                add: &[f32; LANES],
+                mul: &[f32; LANES],
+                out: &mut [f32; LANES],
+            ) {
+                scalar::estimates(sums, product, base, add, mul, out)
+            }
+
+            pub(super) static TABLE: Kernels =
+                Kernels { name: stringify!($module), tables, interleaved, rows, estimates };
+        }
+    };
+}
+
+mod plain {
+    use super::*;
+    use std::slice::from_raw_parts;
+
+    unsafe fn interleaved(
+        codes: *const u8,
+        bits: usize,
+        tables: *const u8,
+        groups: usize,
+        sums: &mut [u32; LANES],
+    ) {
+        // SAFETY: the caller vouches for the bytes.
+        unsafe {
+            let codes = from_raw_parts(codes, bits * groups * 16);
+            scalar::interleaved(codes, bits, from_raw_parts(tables, groups * 16), sums);
+        }
+    }
+
+    unsafe fn rows(
+        codes: *const u8,
+        stride: usize,
+        bits: usize,
+        tables: *const u8,
+        groups: usize,
+        sums: &mut [u32; LANES],
+    ) {
+        // SAFETY: the caller vouches for the bytes.
+        unsafe {
+            let codes = from_raw_parts(codes, (LANES - 1) * stride + bits * groups / 2);
+            scalar::rows(codes, stride, bits, from_raw_parts(tables, groups * 16), sums);
+        }
+    }
+
+    pub(super) static TABLE: Kernels =
+        Kernels { name: "plain", tables: scalar::tables, interleaved, rows, estimates: scalar::estimates };
+}
+
+#[cfg(target_arch = "x86_64")]
+compile!(ssse3, interleaved Ssse3, rows Ssse3, features "ssse3");
+#[cfg(target_arch = "x86_64")]
+compile!(avx2, interleaved Avx2, rows Avx2, features "avx2");
+#[cfg(target_arch = "x86_64")]
+compile!(avx512, interleaved Avx512, rows Avx2, features "avx512f,avx512bw,avx512vl,avx2");
+#[cfg(target_arch = "aarch64")]
+compile!(neon, interleaved Neon, rows Neon);
+
+/// All variants that this CPU can run, the plainest first.
+pub fn variants() -> Vec<&'static Kernels> {
+    let mut all = vec![&plain::TABLE];
+    #[cfg(target_arch = "x86_64")]
+    {
+        if is_x86_feature_detected!("ssse3") {
+            all.push(&ssse3::TABLE);
+        }
+        if is_x86_feature_detected!("avx2") {
+            all.push(&avx2::TABLE);
+            if is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vl") {
+                all.push(&avx512::TABLE);
+            }
+        }
+    }
+    #[cfg(target_arch = "aarch64")]
+    all.push(&neon::TABLE);
+    all
+}
+
+/// The fastest kernels for this CPU. The first call looks at the CPU, later ones cost a load.
+#[inline]
+pub fn kernels() -> &'static Kernels {
+    static CHOSEN: OnceLock<&'static Kernels> = OnceLock::new();
+    CHOSEN.get_or_init(|| variants().pop().unwrap_or(&plain::TABLE))
+}

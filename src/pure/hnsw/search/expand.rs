@@ -1,0 +1,144 @@
+//! What is taken from a block that is read.
+
+use super::graphs::Graphs;
+use super::node_reader::Pages;
+use super::query::{Compare, Target};
+use crate::fault::Result;
+use crate::hnsw::node::{BlockRef, Header, Layout, NONE, State, corrupted};
+use crate::hnsw::rabitq::LANES;
+use crate::simd::prefetch::prefetch;
+
+/// Neighbours and their estimates, of one block; keeps its memory.
+#[derive(Debug)]
+pub(crate) struct Hop {
+    pub(crate) header: Header,
+    /// Exact distance to the node.
+    pub(crate) distance: f32,
+    /// Whether nobody asks for the estimates.
+    pub(crate) blind: bool,
+    /// How far the neighbours' estimates are usually off.
+    pub(crate) off: f32,
+    pub(crate) groups: usize,
+    numbers: Box<[[u32; LANES]]>,
+    estimates: Box<[[f32; LANES]]>,
+}
+
+impl Hop {
+    pub(crate) fn new(layout: &Layout) -> Self {
+        let groups = layout.lanes().div_ceil(LANES);
+        Self {
+            header: Header {
+                tid: Default::default(),
+                state: State::Free,
+                level: 0,
+                version: 0,
+                kept: 0,
+                used: 0,
+                norm: 0.0,
+                scale: 1.0,
+                graph: 0,
+                down: NONE,
+                chain: NONE,
+            },
+            distance: f32::INFINITY,
+            blind: false,
+            off: 0.0,
+            groups: 0,
+            numbers: vec![[0; LANES]; groups].into(),
+            estimates: vec![[0.0; LANES]; groups].into(),
+        }
+    }
+
+    /// Reads a block of a node of those graphs on that level, any level if none is given. False: it is something else.
+    /// Without codes there are no estimates, see [`measure`](Self::measure).
+    #[inline]
+    pub(crate) fn read(
+        &mut self,
+        layout: &Layout,
+        target: &Target,
+        graphs: &Graphs,
+        level: Option<u8>,
+        bytes: &[u8],
+    ) -> Result<bool> {
+        // What the CPU does not guess in time: the codes lie behind the vector.
+        prefetch(bytes, layout.block_bytes().div_ceil(64));
+        let block = BlockRef::new(layout, bytes)?;
+        self.header = *block.header();
+        let node = matches!(self.header.state, State::Live | State::Dead) && graphs.has(self.header.graph);
+        if !node || level.is_some_and(|level| level != self.header.level) {
+            return Ok(false);
+        }
+        self.distance = target.distance(&block.own());
+        let base = target.base(self.distance, self.header.norm);
+        self.off = 0.0;
+        self.groups = block.used().div_ceil(LANES);
+        let (mut add, mut mul) = ([0.0; LANES], [0.0; LANES]);
+        for group in 0..self.groups {
+            let codes = block.lanes(group, &mut self.numbers[group], &mut add, &mut mul)?;
+            if let Compare::Codes(query) = target.compare()
+                && !self.blind
+            {
+                if group == 0 {
+                    let used = block.used().min(LANES);
+                    let mean = mul[..used].iter().sum::<f32>() / used as f32;
+                    self.off = -mean * target.off(self.distance, self.header.norm);
+                }
+                query.estimate(layout.form(), codes, base, &add, &mul, &mut self.estimates[group]);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Looks at the neighbours' blocks for what the lanes do not say: their distances, instead of estimates. Those that
+    /// were looked at before, or are no nodes of the graph on the level any more, leave their lanes. Returns how many
+    /// blocks were read. Nothing is done with codes.
+    #[inline]
+    pub(crate) fn measure(
+        &mut self,
+        layout: &Layout,
+        target: &mut Target,
+        pages: &mut impl Pages,
+    ) -> Result<u64> {
+        if layout.plain().is_none() { Ok(0) } else { self.look(layout, target, pages) }
+    }
+
+    fn look(&mut self, layout: &Layout, target: &mut Target, pages: &mut impl Pages) -> Result<u64> {
+        let Header { graph, level, used, .. } = self.header;
+        let numbers = self.numbers.as_flattened_mut().iter_mut();
+        let mut reads = 0;
+        for (number, estimate) in numbers.zip(self.estimates.as_flattened_mut()).take(used.into()) {
+            if *number == NONE {
+                continue;
+            }
+            if target.has_met(*number) {
+                *number = NONE;
+                continue;
+            }
+            if !pages.has(*number) {
+                return Err(corrupted(format_args!("lane to {number} of {}", pages.blocks())));
+            }
+            let distance = pages.read(*number, |bytes| -> Result<Option<f32>> {
+                let block = BlockRef::new(layout, bytes)?;
+                let header = block.header();
+                let node = matches!(header.state, State::Live | State::Dead);
+                let ours = node && (header.graph, header.level) == (graph, level);
+                Ok(ours.then(|| target.distance(&block.own())))
+            })??;
+            reads += 1;
+            target.meet(*number, distance.unwrap_or(f32::INFINITY))?;
+            match distance {
+                Some(distance) => *estimate = distance,
+                None => *number = NONE,
+            }
+        }
+        Ok(reads)
+    }
+
+    /// The numbers in the lanes, [`NONE`](crate::hnsw::node::NONE) among them, and the estimates.
+    #[inline]
+    pub(crate) fn lanes(&self) -> impl Iterator<Item = (u32, f32)> {
+        let numbers = self.numbers[..self.groups].as_flattened().iter().copied();
+        let estimates = self.estimates[..self.groups].as_flattened().iter().copied();
+        numbers.zip(estimates).take(usize::from(self.header.used))
+    }
+}

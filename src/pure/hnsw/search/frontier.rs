@@ -1,0 +1,162 @@
+//! Candidates of level 0, and how far they are worth reading.
+
+use super::pool::Candidate;
+use crate::fault::Result;
+use crate::memory::allocation::Reserve;
+use std::collections::BinaryHeap;
+
+/// Candidates, the nearest first, and the distances of the nearest nodes that were read.
+///
+/// The limit is the distance of the `most`-th nearest of these, and some more: what estimates of candidates there are
+/// usually off. It moves with the nodes, so a search where estimates tell little reads more of them.
+#[derive(Debug, Default)]
+pub(crate) struct Frontier {
+    open: BinaryHeap<Open>,
+    /// Candidates that were beyond the limit when they came.
+    beyond: Vec<Candidate>,
+    /// At most `most` distances, ascending.
+    nearest: Vec<f32>,
+    most: usize,
+    /// How far estimates are off, a mean of which the last nodes count most.
+    off: f32,
+}
+
+/// How much of that mean a node makes.
+const PART: f32 = 0.25;
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Open(Candidate);
+
+impl Eq for Open {}
+
+impl Ord for Open {
+    /// The nearest is the greatest.
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        other.0.distance.total_cmp(&self.0.distance).then(other.0.number.cmp(&self.0.number))
+    }
+}
+
+impl PartialOrd for Open {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Frontier {
+    /// Forgets everything.
+    pub(crate) fn start(&mut self, most: usize) {
+        self.open.clear();
+        self.beyond.clear();
+        self.nearest.clear();
+        self.most = most.max(1);
+    }
+
+    /// From now on, nodes that were read do not count, and candidates beyond the limit do, but for those that are not
+    /// to be kept.
+    ///
+    /// # Errors
+    /// `53200` if there is no memory.
+    pub(crate) fn next(&mut self, mut keep: impl FnMut(u32) -> bool) -> Result<()> {
+        self.nearest.clear();
+        self.open.retain(|open| keep(open.0.number));
+        self.beyond.retain(|candidate| keep(candidate.number));
+        self.open_all()
+    }
+
+    /// Takes all that were beyond the limit in.
+    fn open_all(&mut self) -> Result<()> {
+        self.open.room_for(self.beyond.len())?;
+        self.open.extend(self.beyond.drain(..).map(Open));
+        Ok(())
+    }
+
+    /// Makes room for so many candidates to be offered.
+    ///
+    /// # Errors
+    /// `53200` if there is none.
+    #[inline]
+    pub(crate) fn room_for(&mut self, more: usize) -> Result<()> {
+        self.open.room_for(more)?;
+        self.beyond.room_for(more)
+    }
+
+    #[inline]
+    fn limit(&self) -> f32 {
+        self.reach() + self.off
+    }
+
+    /// How far all nodes are likely read that are not farther: the distance of the `most`-th nearest.
+    #[inline]
+    pub(crate) fn reach(&self) -> f32 {
+        match self.nearest.last() {
+            Some(last) if self.nearest.len() >= self.most => *last,
+            _ => f32::INFINITY,
+        }
+    }
+
+    /// A node was read at that distance, whose neighbours' estimates are so far off.
+    #[inline]
+    pub(crate) fn found(&mut self, distance: f32, off: f32) -> Result<()> {
+        let off = if off.is_finite() { off } else { 0.0 };
+        self.off = if self.nearest.is_empty() { off } else { self.off + PART * (off - self.off) };
+        if self.nearest.len() >= self.most {
+            if self.nearest.last().is_some_and(|last| distance >= *last) {
+                return Ok(());
+            }
+            self.nearest.pop();
+        }
+        let place = self.nearest.partition_point(|d| *d <= distance);
+        self.nearest.room_for(1)?;
+        self.nearest.insert(place, distance);
+        Ok(())
+    }
+
+    /// Takes a candidate in, for which there is [room](Self::room_for). Its distance is not NaN.
+    #[inline]
+    pub(crate) fn offer(&mut self, new: Candidate) {
+        if new.distance < self.limit() {
+            self.open.push(Open(new));
+        } else {
+            self.beyond.push(new);
+        }
+    }
+
+    /// Takes the nearest out, if it is within the limit.
+    #[inline]
+    pub(crate) fn take(&mut self) -> Option<u32> {
+        if self.open.peek()?.0.distance < self.limit() {
+            self.open.pop().map(|open| open.0.number)
+        } else {
+            None
+        }
+    }
+
+    /// Takes the nearest out.
+    ///
+    /// # Errors
+    /// `53200` if there is no memory.
+    pub(crate) fn take_any(&mut self) -> Result<Option<u32>> {
+        self.open_all()?;
+        Ok(self.open.pop().map(|open| open.0.number))
+    }
+
+    /// Takes all candidates out, in no order.
+    ///
+    /// # Errors
+    /// `53200` if there is no memory.
+    pub(crate) fn drain_to(&mut self, to: &mut Vec<Candidate>) -> Result<()> {
+        to.room_for(self.open.len() + self.beyond.len())?;
+        to.extend(self.open.drain().map(|open| open.0));
+        to.append(&mut self.beyond);
+        Ok(())
+    }
+
+    /// How far estimates are usually off.
+    pub(crate) fn off(&self) -> f32 {
+        self.off
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        (self.open.capacity() + self.beyond.capacity()) * size_of::<Candidate>()
+    }
+}

@@ -1,0 +1,79 @@
+//! Blocks in memory, for tests and measurements: reads are counted.
+
+use super::node_reader::{Pages, gather};
+use crate::fault::Result;
+use crate::hnsw::node::{Buffer, Layout, ROOM, corrupted};
+
+/// The pages of an index without what Postgres has around them.
+#[derive(Debug)]
+pub struct Memory {
+    layout: Layout,
+    pages: Buffer,
+    blocks: u32,
+    /// A block of several pages, put together.
+    whole: Buffer,
+    /// Pages read so far.
+    pub reads: u64,
+}
+
+impl Memory {
+    /// `pages` holds the [`ROOM`]s of all pages one after the other.
+    pub fn new(layout: Layout, pages: Buffer, blocks: u32) -> Self {
+        let whole = Buffer::new(if layout.unit_pages() > 1 { layout.block_bytes() } else { 0 });
+        let whole = whole.expect("memory for a block");
+        Self { layout, pages, blocks, whole, reads: 0 }
+    }
+
+    /// The layout of the blocks.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// All bytes.
+    pub fn bytes(&self) -> &[u8] {
+        self.pages.bytes()
+    }
+
+    /// All bytes, to be changed.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        self.pages.bytes_mut()
+    }
+
+    /// The bytes of a block, to be changed; those of several pages are in one piece here.
+    ///
+    /// # Errors
+    /// If there is no such block.
+    pub fn block_mut(&mut self, number: u32) -> Result<&mut [u8]> {
+        let place = self.layout.place(number)?;
+        let start = place.page as usize * ROOM + place.offset;
+        let range = start..start + self.layout.block_bytes();
+        self.pages.bytes_mut().get_mut(range).ok_or_else(|| corrupted(format_args!("no block {number}")))
+    }
+}
+
+impl Pages for Memory {
+    fn blocks(&self) -> u32 {
+        self.blocks
+    }
+
+    #[inline]
+    fn read<R>(&mut self, number: u32, look: impl FnOnce(&[u8]) -> R) -> Result<R> {
+        let Self { layout, pages, whole, reads, .. } = self;
+        let pages = pages.bytes();
+        let page = |number: u32| {
+            let page = pages.get(number as usize * ROOM..(number as usize + 1) * ROOM);
+            page.ok_or_else(|| corrupted(format_args!("no page {number}")))
+        };
+        if layout.unit_pages() == 1 {
+            *reads += 1;
+            let place = layout.place(number)?;
+            return Ok(look(&page(place.page)?[place.offset..]));
+        }
+        gather(layout, number, whole.bytes_mut(), |number, copy| {
+            *reads += 1;
+            copy(page(number)?);
+            Ok(())
+        })?;
+        Ok(look(whole.bytes()))
+    }
+}

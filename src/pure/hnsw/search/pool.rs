@@ -1,0 +1,73 @@
+//! Candidates by estimated distance, the nearest first.
+
+/// A block that has not been read, or has; see [`Pool`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Candidate {
+    /// Estimated distance, not NaN.
+    pub(crate) distance: f32,
+    pub(crate) number: u32,
+}
+
+/// At most so many candidates, ascending. Those that were taken keep their places.
+#[derive(Debug, Default)]
+pub(crate) struct Pool {
+    /// `TAKEN` is set in the numbers of those that were.
+    sorted: Vec<Candidate>,
+    most: usize,
+    /// All before are taken.
+    next: usize,
+}
+
+/// Numbers of blocks are below it.
+const TAKEN: u32 = crate::hnsw::node::MOST_BLOCKS;
+const _: () = assert!(TAKEN == 1 << 31);
+
+impl Pool {
+    pub(crate) fn start(&mut self, most: usize) {
+        self.sorted.clear();
+        self.sorted.reserve(most);
+        (self.most, self.next) = (most, 0);
+    }
+
+    /// What a candidate must be nearer than to get in.
+    #[inline]
+    pub(crate) fn limit(&self) -> f32 {
+        match self.sorted.last() {
+            Some(last) if self.sorted.len() >= self.most => last.distance,
+            _ => f32::INFINITY,
+        }
+    }
+
+    /// Takes a candidate in that is nearer than the [`limit`](Self::limit), or as near if there is room.
+    /// Returns one that is lost by that.
+    #[inline]
+    pub(crate) fn offer(&mut self, new: Candidate) -> Option<Candidate> {
+        let mut lost = None;
+        if self.sorted.len() >= self.most {
+            match self.sorted.last() {
+                Some(last) if new.distance < last.distance => {
+                    lost = self.sorted.pop().filter(|last| last.number & TAKEN == 0);
+                }
+                _ => return Some(new),
+            }
+        }
+        let place = self.sorted.partition_point(|c| c.distance <= new.distance);
+        self.sorted.insert(place, new);
+        self.next = self.next.min(place);
+        lost
+    }
+
+    /// Takes the nearest that was not yet.
+    #[inline]
+    pub(crate) fn take(&mut self) -> Option<u32> {
+        while let Some(candidate) = self.sorted.get_mut(self.next) {
+            self.next += 1;
+            if candidate.number & TAKEN == 0 {
+                let number = candidate.number;
+                candidate.number |= TAKEN;
+                return Some(number);
+            }
+        }
+        None
+    }
+}

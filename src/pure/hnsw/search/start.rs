@@ -1,0 +1,15 @@
+//! Where a search enters a graph.
+
+use crate::hnsw::node::Root;
+
+/// A graph to be searched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Start {
+    /// Where it is entered.
+    pub root: Root,
+    /// All of its nodes are looked at.
+    pub all: bool,
+}
+
+/// `hnsw.ef_search` of the search in each of several graphs, before they are searched together.
+pub const NARROW: usize = 10;

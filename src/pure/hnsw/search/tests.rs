@@ -1,0 +1,534 @@
+//! Searches over packed graphs against all distances, and what may befall the blocks.
+
+mod several;
+
+use super::*;
+use crate::distance::metric::Metric;
+use crate::distance::norm;
+use crate::fault::{Result, state};
+use crate::hnsw::build::pack::{Draft, Packer, Rows, Site};
+use crate::hnsw::build::{Arena, Control, Folding, build_arena};
+use crate::hnsw::node::{BlockMut, BlockRef, Buffer, Layout, Options, Root, State, Tid};
+use crate::hnsw::params::{Fill, Params};
+use crate::hnsw::rotation::Rotation;
+use proptest::prelude::*;
+use std::collections::HashSet;
+use std::sync::OnceLock;
+
+/// Numbers that look random.
+struct Noise(u64);
+
+impl Noise {
+    fn uniform(&mut self) -> f32 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 40) as f32 / (1 << 24) as f32
+    }
+
+    /// Normally distributed, nearly.
+    fn normal(&mut self) -> f32 {
+        (0..6).map(|_| self.uniform()).sum::<f32>() * 1.414 - 4.243
+    }
+
+    /// Points around the same centers, whatever the noise.
+    fn clusters(&mut self, n: usize, dim: usize) -> Vec<Vec<f32>> {
+        // Real vectors vary in few directions; the rotation hides which these are.
+        let spread = |d: usize| if d < 16 { 1.0 } else { 0.1 };
+        let mut fixed = Noise(11);
+        let mut center = || (0..dim).map(|d| spread(d) * fixed.normal()).collect();
+        let centers: Vec<Vec<f32>> = (0..20).map(|_| center()).collect();
+        let mut near = |c: &[f32]| (0..dim).map(|d| c[d] + spread(d) * self.normal()).collect();
+        (0..n).map(|i| near(&centers[i % 20])).collect()
+    }
+}
+
+/// Not at the start of a page, so that numbers differ from those of the graph.
+const FIRST: u32 = 7;
+
+struct Index {
+    memory: Memory,
+    rotation: Rotation,
+    root: Option<Root>,
+    rows: Vec<Vec<f32>>,
+    arena: Arena,
+}
+
+fn tid(row: usize) -> Tid {
+    Tid { block: row as u32 / 7, offset: row as u16 % 7 + 1 }
+}
+
+fn row(tid: Tid) -> usize {
+    tid.block as usize * 7 + usize::from(tid.offset) - 1
+}
+
+fn index(metric: Metric, dim: usize, rows: Vec<Vec<f32>>, options: Options) -> Index {
+    let layout = Layout::choose(dim, metric, options).unwrap();
+    let rotation = Rotation::new(dim, 1);
+    let mut fold = Folding::new(Arena::new(metric, dim));
+    for row in &rows {
+        fold.push(row).unwrap();
+    }
+    let (arena, members) = fold.finish().unwrap();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+    let params = Params {
+        ef_construction: 24,
+        fill: Fill::Nearest,
+        lanes: options.lanes,
+        step: 16,
+        ..Params::for_options(metric, 16, 32)
+    };
+    let control = Control::default();
+    let graph = build_arena(&arena, &params, &pool, &control).unwrap();
+    let tids: Vec<Tid> = (0..rows.len()).map(tid).collect();
+    let packed = Rows { members: &members, tids: &tids };
+    let packer = Packer::new(
+        Site { layout, first: FIRST, graph: 3 },
+        &rotation,
+        &arena,
+        Draft::new(&graph, &layout).unwrap(),
+        packed,
+        &pool,
+        &control,
+    )
+    .unwrap();
+    let memory = Memory::new(layout, packer.pages(&pool, &control).unwrap(), packer.end());
+    Index { memory, rotation, root: packer.root(), rows, arena }
+}
+
+fn made(metric: Metric, dim: usize, n: usize) -> Index {
+    index(metric, dim, Noise(dim as u64).clusters(n, dim), Options::default())
+}
+
+impl Index {
+    /// The same pages, to be spoilt.
+    fn copy(&self) -> Self {
+        let mut pages = Buffer::new(self.memory.bytes().len()).unwrap();
+        pages.bytes_mut().copy_from_slice(self.memory.bytes());
+        let (layout, rows) = (*self.memory.layout(), self.rows[..1].to_vec());
+        let memory = Memory::new(layout, pages, self.memory.blocks());
+        let arena = Arena::new(Metric::L2, 1);
+        Self { memory, rotation: self.rotation.clone(), root: self.root, rows, arena }
+    }
+
+    fn width(&self, ef: usize, rows: Option<usize>) -> Width {
+        Width::of(self.memory.layout(), ef, rows)
+    }
+
+    fn search(&mut self, query: &[f32], width: Width, order: Order) -> Result<(Vec<Hit>, Search)> {
+        self.reach(query, Reach::Near(width), order)
+    }
+
+    fn reach(&mut self, query: &[f32], reach: Reach, order: Order) -> Result<(Vec<Hit>, Search)> {
+        let mut search = Search::new(*self.memory.layout());
+        search.start(&self.rotation, query, self.root, reach, order)?;
+        let mut hits = vec![];
+        while let Some(hit) = search.next(&mut self.memory)? {
+            hits.push(hit);
+        }
+        Ok((hits, search))
+    }
+
+    /// The distance of a row, from the numbers as they came in.
+    fn exact(&self, query: &[f32], row: usize) -> f64 {
+        let product = |a: &[f32], b: &[f32]| -> f64 {
+            a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+        };
+        let row = &self.rows[row][..];
+        match self.arena.metric() {
+            Metric::L2 => product(query, query) + product(row, row) - 2.0 * product(query, row),
+            Metric::InnerProduct => -product(query, row),
+            _ => 2.0 - 2.0 * product(query, row) / (product(query, query) * product(row, row)).sqrt(),
+        }
+    }
+}
+
+/// Recall of the ten nearest, with distances right and ascending.
+fn recall(index: &mut Index, queries: &[Vec<f32>], ef: usize) -> f64 {
+    const K: usize = 10;
+    let mut right = 0;
+    for query in queries {
+        let mut all: Vec<f64> = (0..index.rows.len()).map(|row| index.exact(query, row)).collect();
+        let (hits, search) = index.search(query, index.width(ef, Some(K)), Order::Once).unwrap();
+        assert!(hits.len() >= ef.min(index.rows.len()), "{} of {ef}", hits.len());
+        assert!(hits.windows(2).all(|w| w[0].distance <= w[1].distance));
+        assert_eq!(hits.iter().map(|hit| hit.tid).collect::<HashSet<_>>().len(), hits.len());
+        for hit in &hits {
+            let exact = all[row(hit.tid)];
+            let off = (exact - f64::from(hit.distance)).abs();
+            let size = match index.arena.metric() {
+                Metric::L2 => exact,
+                Metric::InnerProduct => norm(query) * norm(&index.rows[row(hit.tid)]),
+                _ => 1.0,
+            };
+            assert!(off < 2e-3 * size, "{exact} {}", hit.distance);
+        }
+        assert!(search.effort.hops as usize >= hits.len() - search.effort.chains as usize * 500);
+        let found: Vec<f64> = hits.iter().take(K).map(|hit| all[row(hit.tid)]).collect();
+        all.sort_by(f64::total_cmp);
+        right += found.iter().filter(|distance| **distance <= all[K - 1]).count();
+    }
+    right as f64 / (K * queries.len()) as f64
+}
+
+#[test]
+fn finds_the_nearest() {
+    for (dim, n) in [(3, 500), (8, 500), (50, 400), (100, 300), (384, 250), (1000, 100), (4000, 30)] {
+        for metric in [Metric::L2, Metric::InnerProduct, Metric::Cosine] {
+            let mut index = made(metric, dim, n);
+            let queries = Noise(99).clusters(8, dim);
+            let found = recall(&mut index, &queries, 30);
+            let least = if metric == Metric::InnerProduct { 0.9 } else { 0.96 };
+            assert!(found >= least, "{metric:?} {dim}: {found}");
+            let layout = index.memory.layout();
+            let (reads, pages) = (index.memory.reads, layout.unit_pages() as u64);
+            assert!(reads > 0 && reads.is_multiple_of(pages) && (pages > 1) == (dim == 4000));
+        }
+    }
+}
+
+/// Other lanes, bits and forms.
+#[test]
+fn options_are_heeded() {
+    for (lanes, bits, coded) in [(64, None, None), (96, Some(2), Some(64)), (32, Some(8), None)] {
+        let options = Options { lanes, bits, coded, own: None };
+        let mut index = index(Metric::L2, 130, Noise(1).clusters(300, 130), options);
+        let found = recall(&mut index, &Noise(99).clusters(8, 130), 60);
+        assert!(found >= 0.96, "{lanes} {bits:?}: {found}");
+    }
+}
+
+/// What is said of the order holds for the distances of the vectors as they came in.
+#[test]
+fn certain_is_certain() {
+    let sets = [(Metric::L2, 8), (Metric::L2, 40), (Metric::Cosine, 200), (Metric::InnerProduct, 40)];
+    for ((metric, dim), (order, ef)) in
+        sets.into_iter().flat_map(|set| [(set, (Order::Once, 100)), (set, (Order::Strict, 20))])
+    {
+        let mut index = made(metric, dim, 400);
+        let mut certain = 0;
+        for query in Noise(7).clusters(5, dim) {
+            let (hits, search) = index.search(&query, index.width(ef, None), order).unwrap();
+            let shown = |hit: &Hit| {
+                let exact = index.exact(&query, row(hit.tid));
+                match metric {
+                    Metric::L2 => exact.max(0.0).sqrt(),
+                    Metric::Cosine => exact / 2.0,
+                    _ => exact,
+                }
+            };
+            for (i, hit) in hits.iter().enumerate() {
+                let (low, high) = search.bounds(hit);
+                let (exact, middle) = (shown(hit), search.shown(hit.distance));
+                assert!(low <= exact && exact <= high, "{metric:?} {dim}: {low} {exact} {high}");
+                assert!(low <= middle && middle <= high);
+                if hit.certain {
+                    assert!(
+                        hits[..i].iter().all(|h| shown(h) < exact)
+                            && hits[i + 1..].iter().all(|h| shown(h) > exact)
+                    );
+                } else {
+                    // What waits to be put in order goes out before anything that is nearer comes.
+                    assert!(hits[i..].iter().all(|h| shown(h) >= hit.floor));
+                }
+                certain += usize::from(hit.certain);
+            }
+        }
+        assert!(certain > 100, "{metric:?} {dim}: {certain}");
+    }
+}
+
+/// Bounds hold for vectors whose elements are all but random: few that are not zero, few different ones, multiples of each
+/// other and of the query.
+#[test]
+fn bounds_hold_for_regular_vectors() {
+    for dim in [64, 200, 384, 768] {
+        let unit =
+            |axis: usize, length: f32| (0..dim).map(|i| if i == axis { length } else { 0.0 }).collect();
+        let mut rows: Vec<Vec<f32>> = vec![];
+        for k in 0..24 {
+            rows.push(unit(k * 7 % dim, 1.0 + k as f32 / 3.0));
+            rows.push((0..dim).map(|i| if i % (k + 1) == 0 { 1.0 } else { 0.0 }).collect());
+            rows.push((0..dim).map(|i| ((i * (k + 3)) % 5) as f32 - 2.0).collect());
+            rows.push((0..dim).map(|i| if (i >> (k % 6)) & 1 == 0 { 1.0 } else { -1.0 }).collect());
+        }
+        for metric in [Metric::L2, Metric::Cosine, Metric::InnerProduct] {
+            let mut index = index(metric, dim, rows.clone(), Options::default());
+            for (i, times) in
+                [(0, 1.0), (0, 2.0), (1, 1.001), (2, 0.5), (3, -1.0), (40, 3.0), (41, 1.0), (42, 0.99)]
+            {
+                let query: Vec<f32> = rows[i].iter().map(|x| x * times).collect();
+                let (hits, search) = index.reach(&query, Reach::All, Order::Once).unwrap();
+                assert!(hits.len() == rows.len());
+                for hit in &hits {
+                    let exact = index.exact(&query, row(hit.tid));
+                    let exact = match metric {
+                        Metric::L2 => exact.max(0.0).sqrt(),
+                        Metric::Cosine => exact.clamp(0.0, 4.0) / 2.0,
+                        _ => exact,
+                    };
+                    let (low, high) = search.bounds(hit);
+                    assert!(low <= exact && exact <= high, "{metric:?} {dim} {i}: {low} {exact} {high}");
+                }
+            }
+        }
+    }
+}
+
+/// Rows that SQL computes no cosine of: nothing is promised of them, and they are near those of the same direction.
+#[test]
+fn odd_lengths() {
+    let dim = 40;
+    let mut rows = Noise(3).clusters(300, dim);
+    let sizes = [1e-40, 1e-30, 1e-20, 1e20, 1e25];
+    for (i, size) in (0..100).zip(sizes.iter().cycle()) {
+        rows.push(rows[i].iter().map(|x| x * size).collect());
+    }
+    let mut index = index(Metric::Cosine, dim, rows, Options::default());
+    for i in 0..100 {
+        let query = index.rows[i].clone();
+        for (reach, order) in [
+            (Reach::All, Order::Once),
+            (Reach::Near(index.width(40, None)), Order::Once),
+            (Reach::Near(index.width(40, None)), Order::Strict),
+        ] {
+            let (hits, search) = index.reach(&query, reach, order).unwrap();
+            let odd = |hit: &Hit| row(hit.tid) >= 300;
+            for (at, hit) in hits.iter().enumerate() {
+                assert_eq!(search.bounds(hit) == (0.0, f64::INFINITY), odd(hit));
+                assert!(!(hit.certain && odd(hit)));
+                // It may be nearer than all that come before.
+                let late = order == Order::Once && hits[at..].iter().any(odd);
+                assert!(!late || !hit.certain && hit.floor <= 0.0);
+            }
+            // Few bits are left of the smallest.
+            assert!(i % 5 == 0 || hits[..5].iter().any(|hit| row(hit.tid) == 300 + i), "{i} {hits:?}");
+            let known = hits.iter().filter(|hit| !odd(hit));
+            assert!(known.is_sorted_by(|a, b| a.distance <= b.distance));
+        }
+    }
+}
+
+/// Candidates at no finite distance are candidates, and so are those that only the origin leads to.
+#[test]
+fn infinite_distances() {
+    for (metric, dim) in [(Metric::L2, 8), (Metric::InnerProduct, 8), (Metric::InnerProduct, 40)] {
+        let mut rows = Noise(3).clusters(600, dim);
+        for (i, row) in rows.iter_mut().enumerate() {
+            let size = [1.0, 1e-30, 1e20, 1e25, 1e-40, 1e17][i % 6];
+            row.iter_mut().for_each(|x| *x *= size);
+        }
+        let mut index = index(metric, dim, rows, Options::default());
+        // Nothing but the anchors is left: from where a search starts, the rest is out of reach.
+        let layout = *index.memory.layout();
+        for number in FIRST..index.memory.blocks() {
+            let bytes = index.memory.block_mut(number).unwrap();
+            let block = BlockRef::new(&layout, bytes).unwrap();
+            let node = block.header().state == State::Live && block.header().level == 0;
+            let lanes: Vec<usize> = block.neighbours().map(|(lane, _)| lane).collect();
+            let lanes: Vec<usize> =
+                lanes.into_iter().filter(|lane| node && !block.is_anchor(*lane)).collect();
+            let mut block = BlockMut::new(&layout, bytes).unwrap();
+            lanes.into_iter().for_each(|lane| block.clear_lane(lane));
+        }
+        for (query, size) in
+            Noise(9).clusters(20, dim).iter().zip([1.0, 1e15, 1e17, 1e20, 1e25].iter().cycle())
+        {
+            let query: Vec<f32> = query.iter().map(|x| x * size).collect();
+            let (hits, _) = index.search(&query, index.width(1000, None), Order::Once).unwrap();
+            assert_eq!(hits.len(), 600, "{metric:?} {dim} {size}");
+        }
+    }
+}
+
+/// All nodes of a graph, and of no other.
+#[test]
+fn sweeps() {
+    for (dim, metric) in [(5, Metric::L2), (384, Metric::Cosine), (30, Metric::InnerProduct)] {
+        let mut index = made(metric, dim, 150);
+        for query in Noise(99).clusters(3, dim) {
+            for order in [Order::Once, Order::Relaxed, Order::Strict] {
+                let (hits, search) = index.reach(&query, Reach::All, order).unwrap();
+                assert!(hits.len() == 150 && hits.is_sorted_by(|a, b| a.distance <= b.distance));
+                assert_eq!(search.effort.hops, 150);
+            }
+        }
+        index.root = index.root.map(|root| Root { graph: root.graph + 1, ..root });
+        assert!(index.reach(&vec![0.5; dim], Reach::All, Order::Once).unwrap().0.is_empty());
+        let (hits, _) = index.search(&vec![0.5; dim], index.width(40, None), Order::Relaxed).unwrap();
+        assert!(hits.is_empty());
+    }
+}
+
+#[test]
+fn tiny_graphs() {
+    for n in 0..4 {
+        for order in [Order::Once, Order::Relaxed, Order::Strict] {
+            let mut index = made(Metric::L2, 5, n);
+            let (hits, _) = index.search(&[0.5; 5], index.width(10, None), order).unwrap();
+            assert_eq!(hits.len(), n);
+        }
+    }
+    let mut index = made(Metric::L2, 5, 3);
+    let fault = index.search(&[0.5; 4], index.width(10, None), Order::Once).unwrap_err();
+    assert_eq!(fault.state, state::DATA_EXCEPTION);
+    // Without a direction, all are as far.
+    let mut index = made(Metric::Cosine, 5, 3);
+    let (hits, _) = index.search(&[0.0; 5], index.width(10, None), Order::Once).unwrap();
+    assert!(hits.len() == 3 && hits.iter().all(|hit| (hit.distance - 1.0).abs() < 1e-3));
+}
+
+/// Everything comes once, whatever the width; strictly ascending if that is asked for.
+#[test]
+fn resumes() {
+    for (metric, dim, ef) in [(Metric::L2, 20, 1), (Metric::Cosine, 100, 40), (Metric::InnerProduct, 20, 7)] {
+        let mut rows = Noise(5).clusters(300, dim);
+        // A vector that more rows have than a block of a chain has room for, and some twice.
+        for i in 0..200 {
+            rows.push(rows[if i < 150 { 3 } else { i }].clone());
+        }
+        let mut index = index(metric, dim, rows, Options::default());
+        for query in Noise(99).clusters(3, dim) {
+            let width = index.width(ef, None);
+            let (once, _) = index.search(&query, width, Order::Once).unwrap();
+            let (hits, search) = index.search(&query, width, Order::Relaxed).unwrap();
+            assert_eq!(&hits[..once.len()], &once);
+            let rows: HashSet<usize> = hits.iter().map(|hit| row(hit.tid)).collect();
+            assert_eq!((hits.len(), rows.len()), (500, 500));
+            // No block was read twice but those of the entry point.
+            let blocks = u64::from(index.memory.blocks());
+            let effort = search.effort;
+            assert!(effort.hops + effort.chains <= blocks && effort.upper < 100, "{effort:?} {blocks}");
+
+            let (strict, _) = index.search(&query, width, Order::Strict).unwrap();
+            assert!(strict.windows(2).all(|w| w[0].distance <= w[1].distance));
+            let strict: HashSet<usize> = strict.iter().map(|hit| row(hit.tid)).collect();
+            assert!(strict.is_subset(&rows) && strict.len() >= once.len());
+            // Few come too late, however short the batches.
+            assert!(strict.len() >= 490, "{metric:?} {ef}: {}", strict.len());
+        }
+    }
+}
+
+/// Dead nodes are passed through and not returned; free ones are neither.
+#[test]
+fn passes_through_the_dead() {
+    let (dim, n) = (30, 400);
+    let mut index = made(Metric::L2, dim, n);
+    let mut left = HashSet::new();
+    let numbers = FIRST..FIRST + n as u32;
+    for number in numbers.clone() {
+        let layout = *index.memory.layout();
+        let bytes = index.memory.block_mut(number).unwrap();
+        let tid = crate::hnsw::node::BlockRef::new(&layout, bytes).unwrap().header().tid;
+        if number % 4 == 0 {
+            left.insert(row(tid));
+        } else {
+            BlockMut::new(&layout, bytes).unwrap().set_state(State::Dead);
+        }
+    }
+    for query in Noise(99).clusters(3, dim) {
+        let (hits, _) = index.search(&query, index.width(40, None), Order::Once).unwrap();
+        let mut nearest: Vec<usize> = left.iter().copied().collect();
+        nearest.sort_by(|a, b| index.exact(&query, *a).total_cmp(&index.exact(&query, *b)));
+        let found: HashSet<usize> = hits.iter().map(|hit| row(hit.tid)).collect();
+        assert!(hits.len() >= 40 && found.is_subset(&left));
+        assert!(nearest[..10].iter().filter(|row| found.contains(row)).count() >= 9);
+        let (hits, _) = index.search(&query, index.width(40, None), Order::Relaxed).unwrap();
+        let found: HashSet<usize> = hits.iter().map(|hit| row(hit.tid)).collect();
+        assert!(found == left && hits.len() == left.len());
+    }
+    for number in numbers.skip(1) {
+        let layout = *index.memory.layout();
+        let bytes = index.memory.block_mut(number).unwrap();
+        BlockMut::new(&layout, bytes).unwrap().set_state(State::Free);
+    }
+    let (hits, _) = index.search(&[0.0; 30], index.width(40, None), Order::Relaxed).unwrap();
+    assert!(hits.len() <= 1);
+}
+
+/// A block that has been given to another node is found as that.
+#[test]
+fn reused_blocks_are_the_new_nodes() {
+    let mut index = made(Metric::L2, 8, 200);
+    let query = index.rows[17].clone();
+    let (hits, _) = index.search(&query, index.width(20, None), Order::Once).unwrap();
+    let (near, far) = (hits[0].number, hits[10].number);
+    let copy = index.memory.block_mut(far).unwrap().to_vec();
+    let block = index.memory.block_mut(near).unwrap();
+    block.copy_from_slice(&copy);
+    block[8] = 1; // its version
+    let (again, _) = index.search(&query, index.width(20, None), Order::Once).unwrap();
+    assert!(again.iter().all(|hit| hit.tid != hits[0].tid));
+    let new = again.iter().find(|hit| hit.number == near);
+    assert!(new.is_none_or(|hit| hit.version == 1 && hit.distance == hits[10].distance));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: if cfg!(miri) { 2 } else { 100 }, failure_persistence: None, ..ProptestConfig::default()
+    })]
+
+    /// Whatever is written over the pages, a search ends, with an error or without.
+    #[test]
+    fn survives_corruption(
+        dim in prop::sample::select(&[8usize, 4000][..]),
+        hits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..300),
+        headers in prop::collection::vec((0..60u32, 0..32usize, any::<u8>()), 0..40),
+        order in prop::sample::select(&[Order::Once, Order::Relaxed, Order::Strict][..]),
+    ) {
+        static GOOD: [OnceLock<Index>; 2] = [OnceLock::new(), OnceLock::new()];
+        let good = GOOD[usize::from(dim > 8)].get_or_init(|| {
+            let mut rows = Noise(3).clusters(50, dim);
+            rows.extend(rows.clone());
+            index(Metric::L2, dim, rows, Options::default())
+        });
+        let mut index = good.copy();
+        for (at, byte) in hits {
+            let bytes = index.memory.bytes_mut();
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        for (number, at, byte) in headers {
+            if let Ok(block) = index.memory.block_mut(number) {
+                block[at] = byte;
+            }
+        }
+        let query = index.rows[0].clone();
+        if let Err(fault) = index.search(&query, index.width(10, None), order) {
+            prop_assert_eq!(fault.state, state::DATA_CORRUPTED);
+        }
+    }
+}
+
+#[test]
+fn widths() {
+    let coded = made(Metric::L2, 128, 30);
+    assert_eq!(coded.memory.layout().shape().unwrap().bits(), 1);
+    assert_eq!(coded.width(40, None), Width { nodes: 26, least: 40, hops: 240 });
+    assert_eq!(coded.width(10, Some(100)), coded.width(150, None));
+    assert_eq!(coded.width(0, None), coded.width(1, None));
+    assert_eq!(made(Metric::L2, 3, 30).width(40, None), Width { nodes: 40, least: 40, hops: usize::MAX });
+}
+
+/// A strict search gives nearly all that it reads, in order, however little estimates tell and wherever it is cut off.
+#[test]
+fn strict_order_wastes_little() {
+    let (dim, n) = (256, if cfg!(miri) { 300 } else { 3000 });
+    let mut noise = Noise(7);
+    let mut vector = || (0..dim).map(|_| noise.uniform() - 0.5).collect::<Vec<f32>>();
+    let rows = (0..n).map(|_| vector()).collect();
+    let query = vector();
+    let mut index = index(Metric::L2, dim, rows, Options::default());
+    for nodes in [1, 300, 400, 1000, 2000] {
+        let mut search = Search::new(*index.memory.layout());
+        let near = Reach::Near(index.width(40, None));
+        search.start(&index.rotation, &query, index.root, near, Order::Strict).unwrap();
+        search.limit(Limit { nodes, ..Limit::default() });
+        let mut hits = vec![];
+        while let Some(hit) = search.next(&mut index.memory).unwrap() {
+            hits.push(hit);
+        }
+        assert!(hits.is_sorted_by(|a, b| a.distance <= b.distance));
+        let read = search.effort.hops;
+        assert!(hits.len() as u64 * 100 >= read * 94, "{} of {read}", hits.len());
+    }
+}

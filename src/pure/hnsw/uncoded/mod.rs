@@ -1,0 +1,174 @@
+//! Values that an index keeps as they are, for distances that codes cannot estimate.
+//!
+//! A [`Plain`] value is a row of *words* of 4 bytes. They are `f32` wherever rows of coordinates are, whatever their
+//! bits mean, so that graphs, blocks and searches handle both alike; copying leaves the bits alone.
+//!
+//! | form | words |
+//! |---|---|
+//! | `F32` | the elements |
+//! | `F16` | two elements each, the first in the lower half; a zero behind an odd number |
+//! | `Bits` | four bytes each, the first lowest; zeros behind the last bit |
+//! | `Sparse` | the number of elements n, n indices, n values |
+//!
+//! - `form`: from a value to its words, and what is seen of them. `truncate`: sparse values that are too long for a block.
+//!
+//! # Distances
+//!
+//! They come out of the very functions that SQL has, of the same numbers, so their order is the order of the rows. What
+//! is rounded after all says [`bounds`](Plain::bounds): the cosine, as vectors of unit length are kept; Jaccard's
+//! distance of more than 4096 bits, and sums over an odd number of halves, in their last digit; and what was left out
+//! of a sparse value.
+
+mod form;
+#[cfg(test)]
+mod tests;
+mod truncate;
+
+pub use form::{Form, of_bits, of_f16, of_f32, of_sparse};
+pub use truncate::{MOST_ELEMENTS, Sizes, fit};
+
+use crate::distance;
+use crate::distance::metric::Metric;
+use crate::hnsw::direction;
+use crate::types::{bit, sparsevec};
+use form::{bytes, f16s, sparse_of};
+
+/// Jaccard's distances of no more bits than these are told apart by an `f32`.
+const FEW_BITS: usize = 4096;
+/// What sums of the same numbers in another order, or a rounded quotient, are off, with a margin.
+const SUM: f64 = 2e-6;
+const QUOTIENT: f64 = 1e-7;
+
+/// What values are and how they are compared.
+#[derive(Clone, Copy)]
+pub struct Plain {
+    form: Form,
+    metric: Metric,
+    dim: usize,
+    between: fn(&[f32], &[f32]) -> f32,
+}
+
+impl std::fmt::Debug for Plain {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Plain({:?}, {:?}, {})", self.form, self.metric, self.dim)
+    }
+}
+
+impl PartialEq for Plain {
+    fn eq(&self, other: &Self) -> bool {
+        (self.form, self.metric, self.dim) == (other.form, other.metric, other.dim)
+    }
+}
+
+impl Eq for Plain {}
+
+impl Plain {
+    /// For values of `dim` dimensions. None if there is no such distance between them, or no such values.
+    pub fn new(form: Form, metric: Metric, dim: usize) -> Option<Self> {
+        let between: fn(&[f32], &[f32]) -> f32 = match (form, metric) {
+            (Form::F32, Metric::L1) => |a, b| distance::l1(a, b),
+            (Form::F16, Metric::L1) => |a, b| distance::l1(f16s(a), f16s(b)),
+            (Form::Bits, Metric::Hamming) => |a, b| bit::hamming(bytes(a), bytes(b)) as f32,
+            (Form::Bits, Metric::Jaccard) => |a, b| bit::jaccard(bytes(a), bytes(b)) as f32,
+            (Form::Sparse, Metric::L2) => |a, b| sparsevec::distance::l2_squared(sparse_of(a), sparse_of(b)),
+            (Form::Sparse, Metric::L1) => |a, b| sparsevec::distance::l1(sparse_of(a), sparse_of(b)),
+            (Form::Sparse, Metric::InnerProduct) => {
+                |a, b| -sparsevec::distance::inner_product(sparse_of(a), sparse_of(b))
+            }
+            (Form::Sparse, Metric::Cosine) => {
+                |a, b| 1.0 - sparsevec::distance::inner_product(sparse_of(a), sparse_of(b))
+            }
+            _ => return None,
+        };
+        (1..=form.most_dims()).contains(&dim).then_some(Self { form, metric, dim, between })
+    }
+
+    /// What its words are.
+    pub fn form(&self) -> Form {
+        self.form
+    }
+
+    /// How values are compared.
+    pub fn metric(&self) -> Metric {
+        self.metric
+    }
+
+    /// Dimensions of the values.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// Words of a value; none if that differs from value to value.
+    pub fn words(&self) -> Option<usize> {
+        self.form.words(self.dim)
+    }
+
+    /// The distance as the index has it: squared for L2; the negative inner product; one less the cosine. Not NaN.
+    /// Whatever the words, it does not panic.
+    #[inline]
+    pub fn distance(&self, a: &[f32], b: &[f32]) -> f32 {
+        let distance = (self.between)(a, b);
+        if distance.is_nan() { f32::INFINITY } else { distance }
+    }
+
+    /// Looks whether words can be those of a value.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn check(&self, words: &[f32]) -> Result<(), &'static str> {
+        let right = match self.form {
+            Form::F32 => words.iter().all(|x| x.is_finite()),
+            Form::F16 => f16s(words).iter().all(|x| x.is_finite()),
+            Form::Bits => true,
+            Form::Sparse => {
+                let n = words.first().map_or(0, |n| n.to_bits() as usize);
+                let found = sparse_of(words);
+                let most = i32::try_from(self.dim).unwrap_or(i32::MAX);
+                found.indices.len() == n
+                    && found.indices.iter().all(|i| (0..most).contains(i))
+                    && found.indices.is_sorted_by(|a, b| a < b)
+                    && found.values.iter().all(|x| x.is_finite())
+            }
+        };
+        if right { Ok(()) } else { Err("its value cannot have been written") }
+    }
+
+    /// A distance as SQL shows it: of L2, the root.
+    pub fn shown(&self, distance: f32) -> f64 {
+        match self.metric {
+            Metric::L2 => f64::from(distance).sqrt(),
+            _ => f64::from(distance),
+        }
+    }
+
+    /// How long a query is, as far as [`bounds`](Self::bounds) has to know.
+    pub fn length(&self, query: &[f32]) -> f64 {
+        match self.form {
+            Form::Sparse => sparsevec::distance::norm(sparse_of(query)),
+            _ => 0.0,
+        }
+    }
+
+    /// Between what numbers the distance that SQL shows lies, of a value `left` of which is left out (see [`fit`]) and
+    /// a query of that [`length`](Self::length).
+    pub fn bounds(&self, distance: f32, left: f32, length: f64) -> (f64, f64) {
+        let shown = self.shown(distance);
+        let left = f64::from(left);
+        let off = match (self.form, self.metric) {
+            (Form::F16, _) if !self.dim.is_multiple_of(2) => SUM * shown,
+            (Form::Bits, Metric::Jaccard) if self.dim > FEW_BITS => QUOTIENT * shown,
+            (Form::Sparse, Metric::Cosine) if left >= f64::from(f32::MAX) || direction::is_odd(length) => {
+                return (0.0, f64::INFINITY);
+            }
+            (Form::Sparse, Metric::Cosine) => left + SUM,
+            // The margin only where something is left out: without, all is exact.
+            (Form::Sparse, Metric::InnerProduct) => left * length * (1.0 + SUM),
+            (Form::Sparse, _) if left > 0.0 => left * (1.0 + SUM) + SUM * shown,
+            _ => return (shown, shown),
+        };
+        if !shown.is_finite() || !off.is_finite() {
+            return (f64::NEG_INFINITY, f64::INFINITY);
+        }
+        (shown - off, shown + off)
+    }
+}

@@ -1,0 +1,112 @@
+//! Sparse values in blocks of one size.
+//!
+//! Few values are much longer than most. A block has room for most; of a longer one it keeps the largest elements, and
+//! says how much is left out: then distances are known between bounds, and whoever needs the order looks at the table.
+
+use super::form::sparse_of;
+use super::{Form, Plain};
+use crate::distance::metric::Metric;
+use crate::hnsw::direction;
+use crate::types::sparsevec::distance::norm;
+
+/// A value in so many words, zeros behind it; and the length of what is left out of it, by the metric. Of a direction that
+/// SQL computes no cosine of, all counts as left out.
+pub fn fit(plain: &Plain, value: &[f32], words: usize) -> (Vec<f32>, f32) {
+    let mut fitted = vec![0.0; words];
+    let cosine = (plain.form(), plain.metric()) == (Form::Sparse, Metric::Cosine);
+    let odd = cosine && direction::is_odd(norm(sparse_of(value)));
+    if value.len() <= words || plain.form() != Form::Sparse {
+        fitted.iter_mut().zip(value).for_each(|(to, x)| *to = *x);
+        return (fitted, if odd { f32::MAX } else { 0.0 });
+    }
+    let whole = sparse_of(value);
+    let room = words.saturating_sub(1) / 2;
+    let mut order: Vec<usize> = (0..whole.indices.len()).collect();
+    order.sort_by(|a, b| whole.values[*b].abs().total_cmp(&whole.values[*a].abs()));
+    let rest = order.split_off(room.min(order.len()));
+    order.sort_unstable();
+    let left = rest.iter().map(|i| f64::from(whole.values[*i]).abs());
+    let left = match plain.metric() {
+        Metric::L1 => left.sum(),
+        _ => left.map(|x| x * x).sum::<f64>().sqrt(),
+    };
+    if let Some(count) = fitted.first_mut() {
+        *count = f32::from_bits(order.len() as u32);
+    }
+    for (k, i) in order.iter().enumerate() {
+        fitted[1 + k] = f32::from_bits(whole.indices[*i] as u32);
+        fitted[1 + order.len() + k] = whole.values[*i];
+    }
+    if odd {
+        return (fitted, f32::MAX);
+    }
+    // Rounded up: it is a bound.
+    (fitted, ((left as f32).next_up()).min(f32::MAX))
+}
+
+/// Most elements of a sparse value in an index, pgvector's limit.
+pub const MOST_ELEMENTS: usize = 1000;
+/// Of so many values, one may be too long for its block.
+const PART: u64 = 32;
+/// Elements that a block has room for while nothing is known of the values, at least.
+const USUAL: usize = 192;
+
+/// How long values are.
+#[derive(Debug, Clone, Default)]
+pub struct Sizes {
+    /// How many there are of each number of words.
+    counts: Vec<u64>,
+}
+
+impl Sizes {
+    /// One more value.
+    pub fn add(&mut self, words: usize) {
+        if self.counts.len() <= words {
+            self.counts.resize(words + 1, 0);
+        }
+        self.counts[words] += 1;
+    }
+
+    /// Words that a block should have room for.
+    pub fn words(&self) -> usize {
+        let mut longer = self.counts.iter().sum::<u64>() / PART;
+        for (words, count) in self.counts.iter().enumerate().rev() {
+            if *count > longer {
+                return words.max(1);
+            }
+            longer -= count;
+        }
+        1 + 2 * USUAL
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hnsw::uncoded::of_sparse;
+
+    #[test]
+    fn most_values_fit() {
+        let mut sizes = Sizes::default();
+        assert_eq!(sizes.words(), 385);
+        (0..6400).for_each(|i| sizes.add(if i % 64 == 0 { 1001 } else { i % 64 }));
+        assert_eq!(sizes.words(), 62);
+        let mut one = Sizes::default();
+        one.add(7);
+        assert_eq!(one.words(), 7);
+    }
+    use crate::types::sparsevec::Sparse;
+
+    #[test]
+    fn the_largest_stay() {
+        let plain = Plain::new(Form::Sparse, Metric::L1, 100).unwrap();
+        let (indices, values) = ([1, 5, 7, 50], [0.5, -3.0, 0.25, 2.0]);
+        let value = of_sparse(Sparse { dim: 100, indices: &indices, values: &values }, Metric::L1).unwrap();
+        let (fitted, left) = fit(&plain, &value, 5);
+        let kept = sparse_of(&fitted);
+        assert_eq!((kept.indices, kept.values), (&[5, 50][..], &[-3.0, 2.0][..]));
+        assert!((0.75..0.7501).contains(&left));
+        let (fitted, left) = fit(&plain, &value, 12);
+        assert_eq!((sparse_of(&fitted), left, fitted.len()), (sparse_of(&value), 0.0, 12));
+    }
+}

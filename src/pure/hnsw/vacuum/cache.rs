@@ -1,0 +1,178 @@
+//! Blocks that were read lately.
+//!
+//! The nodes that a vacuum mends lie in few neighbourhoods, and each is mended by a search of its own: the same blocks
+//! would be asked for again and again.
+//!
+//! What is kept here may have changed since. To a vacuum that does not matter: nobody else makes a node another one, so a
+//! block that was a node still is, and whoever writes it compares it under its lock. Of its lanes, an old one is as good a
+//! hint as a new one. What the vacuum itself writes it has to
+//! [renew](Cache::renew) or [forget](Cache::forget).
+
+use crate::fault::Result;
+use crate::hnsw::node::{Buffer, Layout, NONE};
+use crate::hnsw::search::Pages;
+use crate::memory::allocation;
+use crate::memory::allocation::Reserve;
+
+/// Places where a block can be kept.
+const WAYS: usize = 8;
+
+/// Blocks of pages, some of them kept in memory.
+#[derive(Debug)]
+pub struct Cache<P> {
+    pages: P,
+    block: usize,
+    memory: Buffer,
+    /// For each place, the number of the block there, and when it was last asked for.
+    places: Vec<(u32, u32)>,
+    now: u32,
+}
+
+impl<P: Pages> Cache<P> {
+    /// Of pages, with as much memory as there is, at most so many bytes.
+    ///
+    /// # Errors
+    /// `53200` if there is none at all.
+    pub fn new(pages: P, layout: &Layout, bytes: usize) -> Result<Self> {
+        let block = layout.block_bytes().next_multiple_of(8);
+        let all = pages.blocks() as usize;
+        let mut sets = (bytes / (block + size_of::<(u32, u32)>())).min(2 * all) / WAYS;
+        loop {
+            let mut places = Vec::new();
+            match places.room_for(sets * WAYS).and_then(|()| Buffer::new(sets * WAYS * block)) {
+                Ok(memory) => {
+                    places.resize(sets * WAYS, (NONE, 0));
+                    return Ok(Self { pages, block, memory, places, now: 0 });
+                }
+                Err(refused) if sets == 0 => return Err(refused),
+                Err(_) => sets /= 2,
+            }
+        }
+    }
+
+    /// The pages themselves, for whoever must see what there is now.
+    pub fn pages(&mut self) -> &mut P {
+        &mut self.pages
+    }
+
+    /// Forgets a block, which was written.
+    pub fn forget(&mut self, number: u32) {
+        let set = self.set(number);
+        self.places[set].iter_mut().filter(|place| place.0 == number).for_each(|place| *place = (NONE, 0));
+    }
+
+    /// Keeps what a block will be once it is written, if it is kept at all.
+    pub fn renew(&mut self, number: u32, bytes: &[u8]) {
+        let (set, block) = (self.set(number), self.block);
+        if let Some(at) = set.clone().find(|at| self.places[*at].0 == number) {
+            let kept = &mut self.memory.bytes_mut()[at * block..(at + 1) * block];
+            let len = kept.len().min(bytes.len());
+            kept[..len].copy_from_slice(&bytes[..len]);
+        }
+    }
+
+    /// Forgets all.
+    pub fn clear(&mut self) {
+        self.places.fill((NONE, 0));
+    }
+
+    /// Where a block can be.
+    fn set(&self, number: u32) -> std::ops::Range<usize> {
+        let sets = self.places.len() / WAYS;
+        if sets == 0 {
+            return 0..0;
+        }
+        // Blocks of a page come one after the other; sets of them would be full at once.
+        let set = (number.wrapping_mul(0x9e37_79b1) >> 4) as usize % sets;
+        set * WAYS..(set + 1) * WAYS
+    }
+}
+
+impl<P: Pages> Pages for Cache<P> {
+    fn blocks(&self) -> u32 {
+        self.pages.blocks()
+    }
+
+    fn has(&self, number: u32) -> bool {
+        self.pages.has(number)
+    }
+
+    fn read<R>(&mut self, number: u32, look: impl FnOnce(&[u8]) -> R) -> Result<R> {
+        self.now = self.now.wrapping_add(1);
+        let (set, block) = (self.set(number), self.block);
+        let bytes = |at: usize| at * block..(at + 1) * block;
+        if let Some(at) = set.clone().find(|at| self.places[*at].0 == number) {
+            allocation::check()?;
+            self.places[at].1 = self.now;
+            return Ok(look(&self.memory.bytes()[bytes(at)]));
+        }
+        let Self { pages, memory, places, now, .. } = self;
+        let oldest = set.min_by_key(|at| match places[*at] {
+            (NONE, _) => 0,
+            (_, last) => u32::MAX - now.wrapping_sub(last),
+        });
+        let Some(at) = oldest else { return pages.read(number, look) };
+        places[at] = (NONE, 0);
+        let found = pages.read(number, |read| {
+            let kept = &mut memory.bytes_mut()[bytes(at)];
+            let len = kept.len().min(read.len());
+            kept[..len].copy_from_slice(&read[..len]);
+            look(read)
+        })?;
+        places[at] = (number, *now);
+        Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::distance::metric::Metric;
+    use crate::hnsw::node::{Options, ROOM};
+    use crate::hnsw::search::Memory;
+
+    fn pages(dim: usize, count: usize) -> (Layout, Memory) {
+        let layout = Layout::choose(dim, Metric::L2, Options::default()).unwrap();
+        let mut buffer = Buffer::new(count * ROOM).unwrap();
+        for (at, byte) in buffer.bytes_mut().iter_mut().enumerate() {
+            *byte = (at / 7) as u8;
+        }
+        (layout, Memory::new(layout, buffer, layout.bound(count as u32)))
+    }
+
+    /// What it shows is what is there, each block is read once while there is room, and again when it was forgotten.
+    #[test]
+    fn shows_what_is_there() {
+        for dim in [8, 384, 4000] {
+            let (layout, mut memory) = pages(dim, 12);
+            let numbers: Vec<u32> = (0..layout.bound(12)).step_by(layout.step() as usize).collect();
+            let real: Vec<Vec<u8>> = numbers
+                .iter()
+                .map(|number| memory.read(*number, |bytes| bytes[..layout.block_bytes()].to_vec()).unwrap())
+                .collect();
+            for bytes in [0, 20_000, 1 << 20] {
+                memory.reads = 0;
+                let mut cache = Cache::new(memory, &layout, bytes).unwrap();
+                for _ in 0..3 {
+                    for (number, real) in numbers.iter().zip(&real) {
+                        let same = cache.read(*number, |bytes| bytes[..real.len()] == real[..]).unwrap();
+                        assert!(same, "{number}");
+                    }
+                }
+                let once = (numbers.len() * layout.unit_pages()) as u64;
+                assert!(cache.pages().reads <= 3 * once);
+                assert!(bytes < 1 << 20 || cache.pages().reads <= once * 3 / 2, "{}", cache.pages().reads);
+                assert!(bytes > 0 || cache.pages().reads == 3 * once);
+                cache.read(0, |_| ()).unwrap();
+                cache.renew(0, &vec![7; layout.block_bytes()]);
+                let kept = cache.read(0, |bytes| bytes[5] == 7).unwrap();
+                assert!(kept || bytes < 1 << 20);
+                cache.forget(0);
+                assert!(cache.read(0, |shown| shown[..real[0].len()] == real[0][..]).unwrap());
+                cache.clear();
+                assert!(cache.read(0, |shown| shown[..real[0].len()] == real[0][..]).unwrap());
+                memory = cache.pages;
+            }
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Other edges for those that lead to nodes that go.
+//!
+//! The search for them starts from the block's own lanes, those to doomed nodes among them, whose lanes lead on.
+
+use crate::fault::Result;
+use crate::hnsw::edges::Candidate;
+use crate::hnsw::insert::find::Reach;
+use crate::hnsw::insert::link::{Linker, inner_distances, same};
+use crate::hnsw::insert::near::Near;
+use crate::hnsw::insert::{Change, Choice, Edge, Finder, Seen, Stored, Verdict};
+use crate::hnsw::node::{BlockMut, BlockRef, Layout, Root, State};
+use crate::hnsw::params::Params;
+use crate::hnsw::search::Pages;
+use crate::hnsw::search::pool::Candidate as Guess;
+
+/// Mends blocks, one after the other; keeps its memory.
+#[derive(Debug)]
+pub struct Mender {
+    layout: Layout,
+    params: Params,
+    vector: Stored,
+    finder: Finder,
+    linker: Linker,
+    near: Near,
+    choice: Choice,
+    candidates: Vec<Candidate>,
+    estimates: Vec<f32>,
+    guesses: Vec<Guess>,
+    seen: Option<Seen>,
+    /// Edges that the last rewriting has put in and that are to get one back.
+    edges: Vec<Edge>,
+}
+
+impl Mender {
+    /// For the blocks of a layout, by the parameters of the build, as for an
+    /// [`Inserter`](crate::hnsw::insert::Inserter).
+    pub fn new(layout: Layout, params: &Params) -> Self {
+        Self {
+            params: Params {
+                lanes: params.lanes.min(layout.lanes()),
+                m: params.m.min(layout.lanes()),
+                ..*params
+            },
+            vector: Stored::default(),
+            finder: Finder::new(layout),
+            linker: Linker::new(layout, params.lists),
+            near: Near::new(&layout),
+            choice: Choice::default(),
+            candidates: vec![],
+            estimates: vec![],
+            guesses: vec![],
+            seen: None,
+            edges: vec![],
+            layout,
+        }
+    }
+
+    /// Blocks that the last search has read.
+    pub fn reads(&self) -> u64 {
+        self.finder.reads
+    }
+
+    /// Looks at a block, which is not doomed, and for edges instead of those to doomed nodes. False if it is no node
+    /// or has none. `root` is that of its graph.
+    ///
+    /// # Errors
+    /// Corrupted blocks, and whatever comes from the pages.
+    pub fn find(
+        &mut self,
+        pages: &mut impl Pages,
+        root: Root,
+        number: u32,
+        doomed: &impl Fn(u32) -> bool,
+    ) -> Result<bool> {
+        self.seen = None;
+        let Self { layout, vector, finder, estimates, guesses, .. } = self;
+        guesses.clear();
+        let found = pages.read(number, |bytes| -> Result<Option<(Seen, usize)>> {
+            let block = BlockRef::new(layout, bytes)?;
+            let header = block.header();
+            let node = matches!(header.state, State::Live | State::Dead) && header.graph == root.graph;
+            let gone = block.neighbours().filter(|(_, other)| doomed(*other)).count();
+            if !node || gone == 0 {
+                return Ok(None);
+            }
+            vector.copy(layout, header, &block.own());
+            finder.start(vector, header.graph);
+            inner_distances(&block, finder.target(), estimates)?;
+            let neighbours = block.neighbours();
+            guesses.extend(neighbours.map(|(lane, number)| Guess { distance: estimates[lane], number }));
+            let (version, level, graph) = (header.version, header.level, header.graph);
+            Ok(Some((Seen { number, version, level, graph, dead: header.state == State::Dead }, gone)))
+        })??;
+        let Some((seen, gone)) = found else { return Ok(false) };
+        let (level, reach) = (seen.level, reach(&self.layout, &self.params, seen.level, gone));
+        let Self { finder, vector, guesses, .. } = self;
+        finder.around(pages, vector, number, guesses, level, reach)?;
+        if finder.near.seen.len() < reach.least && level <= root.level {
+            finder.start(vector, root.graph);
+            finder.skip(number)?;
+            finder.descend(pages, vector, root, level)?;
+            finder.level(pages, vector, level, reach)?;
+        }
+        finder.candidates(vector, &mut self.candidates);
+        std::mem::swap(&mut self.near, &mut finder.near);
+        self.choice.choose(&self.near, &self.candidates, level, &self.params);
+        self.seen = Some(seen);
+        Ok(true)
+    }
+
+    /// Rewrites the lanes of the block that lead to doomed nodes, and leaves those to others alone. False if it is
+    /// no longer the node that was looked at, and nothing was changed.
+    ///
+    /// # Errors
+    /// Corrupted bytes.
+    pub fn rewrite(&mut self, bytes: &mut [u8], doomed: &impl Fn(u32) -> bool) -> Result<bool> {
+        self.edges.clear();
+        let Some(seen) = self.seen else { return Ok(false) };
+        let Self { layout, linker, vector, near, choice, params, edges, .. } = self;
+        let Some(block) = same(layout, bytes, &seen)? else { return Ok(false) };
+        let width = if seen.level > 0 { params.m } else { params.lanes };
+        let (mut kept, used) = (usize::from(block.header().kept), block.used());
+        // What each lane holds, to begin with, if that stays.
+        let mut lanes: Vec<Option<u32>> = (0..used.max(width))
+            .map(|lane| block.neighbour(lane).filter(|other| lane < used && !doomed(*other)))
+            .collect();
+        let new = |c: &&Candidate| !lanes.contains(&Some(near.seen[c.node as usize].number));
+        let (keep, fill) = choice.edges.split_at(choice.kept);
+        let keep: Vec<(u32, f32)> = keep.iter().filter(new).map(|c| (c.node, c.distance)).collect();
+        let fill: Vec<u32> = fill.iter().rev().filter(new).map(|c| c.node).collect();
+        let mut block = BlockMut::new(layout, bytes)?;
+        let mut put = |block: &mut BlockMut<'_>, lanes: &mut [Option<u32>], lane: usize, node: u32| {
+            let number = near.seen[node as usize].number;
+            block.encode_lane(lane, number, &mut linker.coder, vector.decoded(), near.vector(node));
+            lanes[lane] = Some(number);
+        };
+        for (node, distance) in keep {
+            let Some(hole) = lanes.iter().position(Option::is_none) else { break };
+            edges.push(Edge { to: near.seen[node as usize], back: true, distance });
+            if hole >= kept {
+                if hole > kept {
+                    block.copy_lane(kept, hole);
+                    lanes[hole] = lanes[kept];
+                }
+                put(&mut block, &mut lanes, kept, node);
+                kept += 1;
+            } else {
+                put(&mut block, &mut lanes, hole, node);
+            }
+        }
+        // Where fewer are kept than there were, the last of them close the gaps.
+        while let Some(hole) = lanes[..kept].iter().position(Option::is_none) {
+            kept -= 1;
+            if hole < kept && lanes[kept].is_some() {
+                block.copy_lane(kept, hole);
+                lanes[hole] = lanes[kept].take();
+            }
+        }
+        for node in fill {
+            let Some(hole) = lanes.iter().rposition(Option::is_none) else { break };
+            put(&mut block, &mut lanes, hole, node);
+        }
+        for lane in (0..used).filter(|lane| lanes[*lane].is_none()) {
+            block.clear_lane(lane);
+        }
+        let end = lanes.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+        block.set_counts(kept, end);
+        Ok(true)
+    }
+
+    /// The new edges that are to get one back.
+    pub fn edges(&self) -> &[Edge] {
+        &self.edges
+    }
+
+    /// What a neighbour's bytes must become so that it has an edge back.
+    ///
+    /// # Errors
+    /// Corrupted bytes.
+    pub fn link(&mut self, bytes: &[u8], edge: &Edge, doomed: &impl Fn(u32) -> bool) -> Result<Verdict> {
+        let Self { layout, linker, finder, params, near, seen: Some(seen), .. } = self else {
+            return Ok(Verdict::Gone);
+        };
+        let Some(block) = same(layout, bytes, &edge.to)? else { return Ok(Verdict::Gone) };
+        if seen.level > 0 {
+            return linker.decide_above(&block, finder.target(), seen.number, params.m, near, doomed);
+        }
+        linker.decide(&block, finder.target(), seen.number, layout.lanes(), None, doomed)
+    }
+
+    /// Writes a change into the bytes it was made for, which must not have changed since.
+    ///
+    /// # Errors
+    /// Corrupted bytes.
+    pub fn apply(&mut self, change: &Change, bytes: &mut [u8]) -> Result<()> {
+        self.linker.apply(change, &self.vector, bytes)
+    }
+}
+
+/// How far to look around a block on a level that loses so many edges. Near the dead, the number of the living that
+/// are found is what counts.
+fn reach(layout: &Layout, params: &Params, level: u8, gone: usize) -> Reach {
+    let places = params.ef_construction;
+    let few = 32.min(places * 3 / 4);
+    match level {
+        0 => Reach { pool: places * 4 / 5, least: (16 * gone).clamp(few, places * 3 / 4), most: 16 * places },
+        _ => crate::hnsw::insert::reach(layout, params, level),
+    }
+}
