@@ -222,6 +222,81 @@ def test_people_too(world):
             world.db.execute("SELECT pc_grant_role(%s, 'DataPlaneEditor', 'own')", [person])
 
 
+def in_parallel(session, statement):
+    """Run a statement in parallel mode, whether or not workers are of any use to it."""
+    name = "debug_parallel_query" if session.info.server_version >= 160000 else "force_parallel_mode"
+    session.execute(f"SET LOCAL {name} = on")
+    rows = session.execute(statement).fetchall()
+    session.execute(f"SET LOCAL {name} = off")
+    return rows
+
+
+def test_a_demotion_counts_in_parallel_mode_and_after_it(world):
+    """The policies are asked in parallel mode, in a transaction whose snapshot is older than the demotion."""
+    table = world.tables["a"]
+    person = f"{world.stranger}_twice"
+    world.db.execute(f"CREATE ROLE {person} LOGIN")
+    for role in ("DataPlaneViewer", "ControlPlaneEditor"):
+        world.db.execute("SELECT pc_grant_role(%s, %s, 'own')", [person, role])
+    try:
+        with world.login(person, autocommit=False) as session:
+            session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            assert session.execute(f"SELECT count(*) FROM {table}").fetchone() == (4,)
+            world.db.execute("SELECT pc_revoke_role(%s, 'ControlPlaneEditor', 'own')", [person])
+            assert in_parallel(session, f"SELECT count(*) FROM {table}") == [(4,)]
+            session.rollback()
+            assert refusal(session, "SELECT pc_create_index('late', 2)").sqlstate == "42501"
+    finally:
+        for (role,) in world.db.execute("SELECT role FROM pc_auth.member WHERE member = %s", [person]).fetchall():
+            world.db.execute("SELECT pc_revoke_role(%s, %s, 'own')", [person, role])
+        world.db.execute(f"DROP ROLE {person}")
+
+
+@pytest.mark.parametrize("seen", [False, True])
+def test_a_scope_that_is_cut_within_a_statement(world, seen):
+    """A statement in parallel mode asks twice, and waits for a lock between; meanwhile the key's scope is cut, and a role made
+    that has nothing to do with it."""
+    a, b = world.tables["a"], world.tables["b"]
+    key = world.key("cut")
+    unrelated = f"{world.stranger}_unrelated"
+    with world.login(key[0], autocommit=False) as session, world.login("postgres", autocommit=False) as keeper:
+        session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        session.execute("SELECT 1")
+        if seen:
+            assert session.execute(f"SELECT count(*) FROM {a}").fetchone() == (4,)
+        keeper.execute("SELECT pg_advisory_xact_lock(14)")
+        found = []
+        statement = f"""SELECT (SELECT count(*) FROM {a}), pg_advisory_xact_lock(14)::text, pg_relation_size('pg_ts_dict'), (SELECT count(*) FROM {b})"""
+        thread = threading.Thread(target=lambda: found.extend(in_parallel(session, statement)))
+        thread.start()
+        waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND pid = %s"
+        while not world.db.execute(waits, [session.info.backend_pid]).fetchone()[0]:
+            assert thread.is_alive()
+            time.sleep(0.01)
+        world.db.execute("""SELECT pc_update_api_key(%s, namespaces => '{"a": ["n1"], "b": ["n1"]}')""", [key[0]])
+        world.db.execute(f"CREATE ROLE {unrelated}; DROP ROLE {unrelated}")
+        keeper.rollback()
+        thread.join(20)
+        (before, _, _, after) = found[0]
+        session.rollback()
+        assert session.execute(f"SELECT DISTINCT namespace FROM {b}").fetchall() == [("n1",)]
+        assert (before, after) == (4, 2)
+
+
+def test_an_isolation_level_after_a_role_has_changed(world):
+    """Who acts is asked before the command, which is for transactions that have taken no snapshot."""
+    key = world.key("chooses")
+    unrelated = f"{world.stranger}_unrelated"
+    with world.login(key[0], autocommit=False) as session:
+        session.execute(f"SELECT count(*) FROM {world.tables['a']}")
+        session.commit()
+        for level in LEVELS:
+            world.db.execute(f"CREATE ROLE {unrelated}; DROP ROLE {unrelated}")
+            assert state(session, f"SET TRANSACTION ISOLATION LEVEL {level}") is None
+            assert session.execute("SHOW transaction_isolation").fetchone() == (level.lower(),)
+            session.rollback()
+
+
 def test_a_rolled_back_revocation_is_none(world):
     """Nor does what was cached in between stay wrong."""
     key = world.key("saved")

@@ -185,12 +185,8 @@ fn acts_as() -> pg_sys::Oid {
 
 fn look_up(asked: Asked) -> Standing {
     watch();
-    // SAFETY: within a transaction; reads messages of others.
-    unsafe {
-        if !pg_sys::IsInParallelMode() {
-            pg_sys::AcceptInvalidationMessages();
-        }
-    }
+    // SAFETY: within a transaction; reads messages of others, as every lock on a table does.
+    unsafe { pg_sys::AcceptInvalidationMessages() }
     if STALE.replace(false) {
         KEPT.take();
     }
@@ -221,7 +217,8 @@ fn look_up(asked: Asked) -> Standing {
     standing
 }
 
-/// Runs a query under a snapshot of now, not that of a transaction that began before a revocation.
+/// Runs a query under a snapshot of now, not that of a transaction that began before a revocation: the one that the server reads
+/// its own catalogs with. It can be had in parallel mode, too, and leaves the transaction free to choose its isolation level.
 fn fresh<R>(query: impl FnOnce() -> R) -> R {
     struct Done;
     impl Drop for Done {
@@ -231,13 +228,10 @@ fn fresh<R>(query: impl FnOnce() -> R) -> R {
     }
     READING.set(true);
     let _done = Done;
-    // SAFETY: in parallel mode no snapshot may be taken; the statement's own is there then. What is pushed is popped, or
-    // goes with the transaction that an error ends.
+    // SAFETY: within a transaction. A table that is no catalog gets a new snapshot each time, and what is pushed is a copy. It
+    // is popped, or goes with the transaction that an error ends.
     unsafe {
-        if pg_sys::IsInParallelMode() {
-            return query();
-        }
-        pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot());
+        pg_sys::PushActiveSnapshot(pg_sys::GetCatalogSnapshot(TABLE.get()));
         let result = query();
         pg_sys::PopActiveSnapshot();
         result
