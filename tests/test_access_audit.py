@@ -120,6 +120,95 @@ def test_who_tries_doors(cluster, shop):
     assert secret[21:40] not in json.dumps(told)
 
 
+NOBODY = [
+    ("create_index", "x", "SELECT pc_create_index('x', 2)"),
+    ("delete_index", "films", "SELECT pc_delete_index('films')"),
+    ("list_indexes", "", "SELECT pc_list_indexes()"),
+    ("describe_index", "films", "SELECT pc_describe_index('films')"),
+    ("query", "films", "SELECT pc_query('films', '[1,0,0,0]')"),
+    ("upsert", "films", "SELECT pc_upsert('films', '[]')"),
+    ("create_api_key", "mine", "SELECT pc_create_api_key('mine')"),
+    ("list_api_keys", "", "SELECT pc_list_api_keys()"),
+    ("revoke_api_key", "cfk_0000000000000000", "SELECT pc_revoke_api_key('cfk_0000000000000000')"),
+    ("grant_role", "nobody", "SELECT pc_grant_role('nobody', 'ProjectOwner')"),
+    ("list_members", "", "SELECT pc_list_members()"),
+    ("set_default_role", "ProjectOwner", "SELECT pc_set_default_role('ProjectOwner')"),
+    ("create_project", "mine", "SELECT pc_create_project('mine')"),
+    ("list_projects", "", "SELECT pc_list_projects()"),
+    ("read_audit", "", "SELECT pc_audit()"),
+    ("security_report", "", "SELECT pc_security_report()"),
+    ("sync_roles", "", "SELECT pc_sync_roles()"),
+    ("use_api_key", "", "SELECT pc_use_key('cfk_')"),
+]
+
+
+def test_what_is_refused_to_a_role_that_has_nothing(cluster, shop):
+    shop.execute("CREATE ROLE nobody LOGIN")
+    before = len(logged(cluster))
+    try:
+        with cluster.connect("shop", user="nobody") as session:
+            for _, _, statement in NOBODY:
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    session.execute(statement)
+    finally:
+        shop.execute("DROP ROLE nobody")
+    told = logged(cluster)[before:]
+    assert [(event["action"], event["resource"]) for event in told] == [(action, resource) for action, resource, _ in NOBODY]
+    assert {(event["actor"], event["actor_type"], event["outcome"]) for event in told} == {("nobody", "role", "failure")}
+    assert "has no access to any project" in told[0]["reason"]
+
+
+def test_what_is_refused_in_a_project_that_does_not_exist(cluster, shop):
+    before = len(logged(cluster))
+    shop.execute("SET conifer.project = 'nowhere'")
+    for statement in ("SELECT pc_create_index('x', 2)", "SELECT pc_create_api_key('x', project => 'elsewhere')"):
+        with pytest.raises(psycopg.errors.UndefinedObject):
+            shop.execute(statement)
+    told = logged(cluster)[before:]
+    assert [(event["action"], event["reason"]) for event in told] == [
+        ("create_index", 'project "nowhere" does not exist'), ("create_api_key", 'project "elsewhere" does not exist')]
+
+
+def test_what_is_refused_by_other_ways(cluster, shop):
+    """Keys of another project and projects of others, which look as if there were none; acting as a key where policies do not
+    hold; triggers of ours on other tables; roles made again by a key."""
+    reader = key(shop, "reader")
+    shop.execute("SELECT pc_create_project('other')")
+    foreign = key(shop, "far", ", project => 'other'")
+    shop.execute("CREATE ROLE keeper LOGIN")
+    shop.execute("SELECT pc_grant_role('keeper', 'ProjectOwner')")
+    shop.execute("CREATE TABLE other (a int); CREATE TRIGGER t AFTER INSERT ON other FOR EACH ROW EXECUTE FUNCTION pc_auth.follow_key()")
+    before = len(logged(cluster))
+
+    def refused(session, statement, code):
+        with pytest.raises(psycopg.Error) as error:
+            session.execute(statement)
+        assert error.value.sqlstate == code
+
+    with cluster.connect("shop", user="keeper") as session:
+        refused(session, f"SELECT pc_revoke_api_key('{foreign}')", "42704")
+        refused(session, "SELECT pc_describe_project('other')", "42704")
+    with cluster.connect("shop", user=reader) as session:
+        refused(session, "SELECT pc_sync_roles()", "42501")
+    refused(shop, "SELECT pc_use_key('cfk_')", "42501")
+    refused(shop, "INSERT INTO other VALUES (1)", "42501")
+    told = logged(cluster)[before:]
+    assert [(event["actor"], event["action"], event["resource"]) for event in told] == [
+        ("keeper", "revoke_api_key", foreign), ("keeper", "describe_project", "other"), (reader, "sync_roles", ""),
+        ("postgres", "use_api_key", ""), ("postgres", "call", "follow_key")]
+    shop.execute("SELECT pc_revoke_role('keeper', 'ProjectOwner'); DROP ROLE keeper")
+
+
+def test_who_gives_their_own_role_away(cluster, shop):
+    """What is recorded is who did it, whatever they are after it."""
+    shop.execute("CREATE ROLE owner LOGIN")
+    shop.execute("SELECT pc_grant_role('owner', 'OrgOwner')")
+    with cluster.connect("shop", user="owner") as session:
+        session.execute("SELECT pc_revoke_role('owner', 'OrgOwner')")
+    assert shop.execute("SELECT action, resource FROM pc_audit(actor => 'owner')").fetchall() == [("revoke_role", "owner")]
+    shop.execute("DROP ROLE owner")
+
+
 def test_data_plane_on_request(cluster, shop):
     reader = key(shop, "reader", ", control_plane => 'ReadOnly', data_plane => 'ReadOnly'")
     with cluster.connect("shop", user=reader) as session:

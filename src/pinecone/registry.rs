@@ -1,6 +1,6 @@
 //! From an index's name to its table.
 
-use crate::pinecone::access::elevate::as_owner;
+use crate::pinecone::access::elevate::read_as_owner;
 use crate::pinecone::server::statement::{Mode, Param, run};
 use crate::raise::{OrRaise, raise};
 use conifer_pure::Fault;
@@ -50,7 +50,7 @@ impl Index {
                 })
             })
         };
-        as_owner(find)
+        read_as_owner(find)
     }
 
     /// The index's table, qualified and quoted.

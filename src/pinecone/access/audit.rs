@@ -5,46 +5,30 @@
 //! that is rolled back has read all the same.
 #![allow(unsafe_code)]
 
-use super::elevate::as_owner;
-use super::identity::{somebody, unasked};
+use super::attempt::Attempt;
+use super::elevate::{as_owner, read_as_owner};
+use super::identity::principal_if_any;
+use super::refusal::{Event, log, type_of};
 use crate::pinecone::server::json::Json;
 use crate::pinecone::server::result::return_rows;
 use crate::pinecone::server::statement::{Mode, Param, is_ours, run};
-use crate::raise::raise;
-use conifer_pure::Fault;
-use conifer_pure::fault::state::INSUFFICIENT_PRIVILEGE;
-use conifer_pure::pinecone::access::principal::{Kind, Principal, denied};
+use conifer_pure::pinecone::access::principal::Principal;
 use pgrx::prelude::*;
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PgList, Uuid};
 use std::ffi::CStr;
-use std::rc::Rc;
 
 /// `conifer.audit_data_plane`: whether reads and writes of records are recorded, too.
 static DATA_PLANE: GucSetting<bool> = GucSetting::<bool>::new(false);
 
-/// Characters of a thing's name that the log shows.
-const MOST_SHOWN: usize = 200;
-
-/// What was done.
-pub struct Event<'a> {
-    /// As Pinecone's audit log calls it, for example `create_index`.
-    pub action: &'a str,
-    /// `index`, `api_key`, `project`, `member`.
-    pub kind: &'a str,
-    /// The thing's name.
-    pub resource: &'a str,
-}
-
 /// Records that something was done on the control plane. `parameters` is JSON.
-pub fn done(event: &Event<'_>, parameters: Option<&str>) {
-    let Some(who) = somebody() else { return };
+pub fn done(who: &Principal, event: &Event<'_>, parameters: Option<&str>) {
     let sql = "INSERT INTO pc_auth.audit (actor, actor_type, session_role, client, application, project_id, action, \
                                           resource_type, resource, outcome, parameters) \
                VALUES ($1, $2, session_user, pg_catalog.inet_client_addr(), \
                        pg_catalog.current_setting('application_name'), $3, $4, $5, $6, 'success', $7)";
     let params = [
         Param::text(&*who.name),
-        Param::text(type_of(&who)),
+        Param::text(type_of(who)),
         Param::uuid(Uuid::from_bytes(who.project)),
         Param::text(event.action),
         Param::text(event.kind),
@@ -55,7 +39,7 @@ pub fn done(event: &Event<'_>, parameters: Option<&str>) {
 }
 
 /// Records that records, or what there is on the control plane, were read or written, if that is asked for.
-pub fn touched(event: &Event<'_>, mode: Mode) {
+pub fn touched(who: &Principal, event: &Event<'_>, mode: Mode) {
     if !DATA_PLANE.get() {
         return;
     }
@@ -63,10 +47,10 @@ pub fn touched(event: &Event<'_>, mode: Mode) {
     let able =
         unsafe { !pg_sys::XactReadOnly && !pg_sys::RecoveryInProgress() && !pg_sys::IsInParallelMode() };
     if able {
-        done(event, None);
+        done(who, event, None);
     }
     if !able || mode == Mode::Read {
-        log(somebody().as_deref(), event, "success", None);
+        log(Some(who), event, "success", None);
     }
 }
 
@@ -97,68 +81,7 @@ pub unsafe fn queried(plan: *const pg_sys::PlannedStmt) {
     };
     if !tables.is_empty() {
         let event = Event { action: "sql", kind: "table", resource: &tables.join(", ") };
-        log(somebody().as_deref(), &event, "success", None);
-    }
-}
-
-/// Passes on what was judged; a refusal is recorded before it is raised.
-pub fn judged<T>(who: &Rc<Principal>, event: &Event<'_>, verdict: conifer_pure::Result<T>) -> T {
-    verdict.unwrap_or_else(|fault: Fault| {
-        if fault.state == INSUFFICIENT_PRIVILEGE {
-            log(Some(who), event, "failure", Some(&fault.message));
-        }
-        raise(fault)
-    })
-}
-
-/// Records that something was refused to somebody, or to a session where nobody is known to act, and raises why.
-pub fn refused(who: Option<&Principal>, event: &Event<'_>, fault: Fault) -> ! {
-    log(who, event, "failure", Some(&fault.message));
-    raise(fault)
-}
-
-fn log(who: Option<&Principal>, event: &Event<'_>, outcome: &str, reason: Option<&str>) {
-    let sql = "SELECT pg_catalog.json_build_object('actor', $1, 'actor_type', $2, 'session_role', $9, \
-                      'client', pg_catalog.inet_client_addr(), 'application', pg_catalog.current_setting('application_name'), \
-                      'project_id', $3, 'action', $4, 'resource_type', $5, 'resource', $6, 'outcome', $7, \
-                      'reason', $8)::pg_catalog.text";
-    // Whoever is refused does not choose how much is written.
-    let shown: String = event.resource.chars().take(MOST_SHOWN).collect();
-    let session = session();
-    let params = [
-        Param::text(who.map_or(&*session, |who| &who.name)),
-        Param::text(who.map_or("role", type_of)),
-        Param::of(pg_sys::UUIDOID, who.and_then(|who| Uuid::from_bytes(who.project).into_datum())),
-        Param::text(event.action),
-        Param::text(event.kind),
-        Param::text(&*shown),
-        Param::text(outcome),
-        Param::text(reason),
-        Param::text(&*session),
-    ];
-    // A role that was dropped meanwhile may do nothing itself.
-    let line = unasked(|| as_owner(|| run(Mode::Read, sql, &params, |rows| rows.get::<String>(0, 0))));
-    let line = line.unwrap_or_default();
-    ereport!(
-        PgLogLevel::LOG_SERVER_ONLY,
-        PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
-        format!("conifer audit: {line}")
-    );
-}
-
-/// The role that the session has logged in as, if it is there still.
-fn session() -> String {
-    // SAFETY: the session's own; a name is copied.
-    unsafe {
-        let name = pg_sys::GetUserNameFromId(pg_sys::GetSessionUserId(), true);
-        if name.is_null() { "unknown".into() } else { CStr::from_ptr(name).to_string_lossy().into_owned() }
-    }
-}
-
-fn type_of(who: &Principal) -> &'static str {
-    match who.kind {
-        Kind::Key => "api_key",
-        Kind::Person | Kind::Superuser => "user",
+        log(principal_if_any().as_deref(), &event, "success", None);
     }
 }
 
@@ -182,14 +105,9 @@ fn pc_audit(
     action: Option<&str>,
     fcinfo: pg_sys::FunctionCallInfo,
 ) {
-    let who = super::identity::principal();
-    let may = who.admin.members || who.admin.organisation;
-    let verdict = if may {
-        Ok(())
-    } else {
-        Err(denied(format!("permission denied: {} may not read the audit", who.who())))
-    };
-    judged(&who, &Event { action: "read_audit", kind: "audit", resource: "" }, verdict);
+    let attempt = Attempt::of("read_audit", "audit", "");
+    let who = &attempt.who;
+    attempt.allow(who.admin.members || who.admin.organisation, "read the audit");
     let sql = "SELECT a.seq, a.at, a.actor, a.actor_type, a.session_role, a.client, a.application, p.name::pg_catalog.text, \
                       a.action, a.resource_type, a.resource, a.outcome, a.reason, a.parameters \
                  FROM pc_auth.audit a LEFT JOIN pc_auth.project p USING (project_id) \
@@ -208,5 +126,5 @@ fn pc_audit(
         Param::of(pg_sys::BOOLOID, who.admin.organisation.into_datum()),
         Param::uuid(Uuid::from_bytes(who.project)),
     ];
-    as_owner(|| return_rows(fcinfo, Mode::Read, sql, &params));
+    read_as_owner(|| return_rows(fcinfo, Mode::Read, sql, &params));
 }

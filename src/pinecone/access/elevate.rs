@@ -19,6 +19,19 @@ pub const GATEWAY: &CStr = c"conifer_gateway";
 /// Runs something as the owner of the registry: what it reads and writes is not the caller's to see, or only in
 /// part.
 pub fn as_owner<R>(run: impl FnOnce() -> R) -> R {
+    as_role(owner(), LENT, run)
+}
+
+/// As [`as_owner`], for what only reads. It leaves nothing to be done later with the rights of whoever the session belongs to.
+pub fn read_as_owner<R>(read: impl FnOnce() -> R) -> R {
+    as_role(owner(), LENT | pg_sys::SECURITY_RESTRICTED_OPERATION as i32, read)
+}
+
+/// The number of the owner's role.
+///
+/// # Errors
+/// Raises 55000 if there is none.
+fn owner() -> pg_sys::Oid {
     let owner = role_named(OWNER);
     if owner == pg_sys::InvalidOid {
         let name = OWNER.to_string_lossy();
@@ -27,12 +40,12 @@ pub fn as_owner<R>(run: impl FnOnce() -> R) -> R {
                 .hint("CREATE EXTENSION conifer makes it; restore the cluster's roles before its databases."),
         );
     }
-    as_role(owner, run)
+    owner
 }
 
 /// Runs something as the superuser that every cluster has: statements on roles that are named by us, no others.
 pub fn as_superuser<R>(run: impl FnOnce() -> R) -> R {
-    as_role(pg_sys::Oid::from(pg_sys::BOOTSTRAP_SUPERUSERID), run)
+    as_role(pg_sys::Oid::from(pg_sys::BOOTSTRAP_SUPERUSERID), LENT, run)
 }
 
 /// The number of a role, or `InvalidOid`.
@@ -41,7 +54,10 @@ pub fn role_named(name: &CStr) -> pg_sys::Oid {
     unsafe { pg_sys::get_role_oid(name.as_ptr(), true) }
 }
 
-fn as_role<R>(role: pg_sys::Oid, run: impl FnOnce() -> R) -> R {
+/// Another's rights for a while: as in a SECURITY DEFINER function, SET ROLE is refused meanwhile.
+const LENT: i32 = pg_sys::SECURITY_LOCAL_USERID_CHANGE as i32;
+
+fn as_role<R>(role: pg_sys::Oid, flags: i32, run: impl FnOnce() -> R) -> R {
     struct Back(pg_sys::Oid, i32);
     impl Drop for Back {
         fn drop(&mut self) {
@@ -50,11 +66,10 @@ fn as_role<R>(role: pg_sys::Oid, run: impl FnOnce() -> R) -> R {
         }
     }
     let (mut before, mut context) = (pg_sys::InvalidOid, 0);
-    // SAFETY: reads, then sets, who the current user is; `Back` undoes it on every way out. As in a SECURITY DEFINER
-    // function, SET ROLE is refused meanwhile.
+    // SAFETY: reads, then sets, who the current user is; `Back` undoes it on every way out.
     let _back = unsafe {
         pg_sys::GetUserIdAndSecContext(&mut before, &mut context);
-        pg_sys::SetUserIdAndSecContext(role, context | pg_sys::SECURITY_LOCAL_USERID_CHANGE as i32);
+        pg_sys::SetUserIdAndSecContext(role, context | flags);
         Back(before, context)
     };
     run()

@@ -4,6 +4,7 @@
 #![allow(unsafe_code)]
 
 use super::elevate::{OWNER, role_named};
+use super::refusal::{Event, refused};
 use super::roles::Groups;
 use super::{identity, roles};
 use crate::raise::raise;
@@ -18,11 +19,18 @@ use std::ffi::{CStr, CString};
 /// # Errors
 /// Raises 42501 for any table but ours: what a trigger here does is more than another table's owner may.
 pub fn values(fcinfo: pg_sys::FunctionCallInfo, column: &str) -> Vec<String> {
-    let refuse = || {
-        raise(Fault::new(
-            INSUFFICIENT_PRIVILEGE,
-            "this function serves the triggers of schemas pc and pc_auth only",
-        ))
+    // SAFETY: the function is about to run.
+    let refuse = || unsafe {
+        let name = pg_sys::get_func_name((*(*fcinfo).flinfo).fn_oid);
+        let name = if name.is_null() { "function".into() } else { CStr::from_ptr(name).to_string_lossy() };
+        refused(
+            None,
+            &Event { action: "call", kind: "function", resource: &name },
+            Fault::new(
+                INSUFFICIENT_PRIVILEGE,
+                "this function serves the triggers of schemas pc and pc_auth only",
+            ),
+        )
     };
     let column = CString::new(column).expect("a column's name holds no NUL");
     // SAFETY: a trigger's context is its TriggerData, with an open table and tuples of its descriptor; an UPDATE has the

@@ -3,99 +3,95 @@
 //! The level is judged before a name is looked up, and an index of another project, or out of a key's scope, is not found:
 //! nobody learns what they may not see. The policies on the tables judge the same a second time.
 
-use super::audit::{Event, judged, refused, touched};
-use super::identity::principal;
+use super::attempt::Attempt;
 use crate::pinecone::registry::{Index, missing};
 use crate::pinecone::server::statement::Mode;
 use crate::raise::raise;
 use conifer_pure::pinecone::access::level::{Level, Plane};
-use conifer_pure::pinecone::access::principal::{Kind, Principal};
+use conifer_pure::pinecone::access::principal::Kind;
 use conifer_pure::pinecone::access::scope::Names;
-use std::rc::Rc;
 
-/// An index, and who asked for it.
-pub struct Reach {
+/// An index that somebody may use, and for what.
+pub struct Granted<'a> {
     /// The index.
     pub index: Index,
-    who: Rc<Principal>,
+    attempt: Attempt<'a>,
     names: Names,
-    action: &'static str,
 }
 
 /// The index called `name`, for somebody who reads or writes its records.
 ///
 /// # Errors
 /// Raises 42501 if that is not allowed, 42P01 if there is no such index in reach, 28000 where nobody acts.
-pub fn records(action: &'static str, name: &str, need: Level, mode: Mode) -> Reach {
-    let who = principal();
-    let event = Event { action, kind: "index", resource: name };
-    judged(&who, &event, who.require(Plane::Data, need));
-    let reach = find(action, who, name, mode);
-    touched(&event, if need == Level::ReadOnly { Mode::Read } else { Mode::Write });
-    reach
+pub fn records<'a>(action: &'a str, name: &'a str, need: Level, mode: Mode) -> Granted<'a> {
+    let attempt = Attempt::of(action, "index", name);
+    attempt.require(attempt.who.require(Plane::Data, need));
+    let granted = find(attempt, name, mode);
+    granted.attempt.touched(if need == Level::ReadOnly { Mode::Read } else { Mode::Write });
+    granted
 }
 
 /// The index called `name`, for somebody who changes or deletes it as a whole.
 ///
 /// # Errors
 /// As [`records`].
-pub fn whole(action: &'static str, name: &str) -> Reach {
-    let who = control(action, name, Level::ReadWrite);
-    let reach = find(action, who, name, Mode::Write);
-    let event = Event { action, kind: "index", resource: name };
-    judged(&reach.who, &event, reach.who.require_whole(&reach.names));
-    reach
+pub fn whole<'a>(action: &'a str, name: &'a str) -> Granted<'a> {
+    let granted = find(control(action, name, Level::ReadWrite), name, Mode::Write);
+    granted.attempt.require(granted.attempt.who.require_whole(&granted.names));
+    granted
 }
 
-/// Who acts, if they may do something on the control plane.
+/// An attempt by somebody who may do something on the control plane.
 ///
 /// # Errors
 /// Raises 42501 if not, 28000 where nobody acts.
-pub fn control(action: &'static str, name: &str, need: Level) -> Rc<Principal> {
-    let who = principal();
-    judged(&who, &Event { action, kind: "index", resource: name }, who.require(Plane::Control, need));
-    who
+fn control<'a>(action: &'a str, name: &'a str, need: Level) -> Attempt<'a> {
+    let attempt = Attempt::of(action, "index", name);
+    attempt.require(attempt.who.require(Plane::Control, need));
+    attempt
 }
 
 /// Lets those pass who may see what there is on the control plane.
 ///
 /// # Errors
-/// As [`control`].
-pub fn look(action: &'static str, name: &str) {
-    control(action, name, Level::ReadOnly);
-    touched(&Event { action, kind: "index", resource: name }, Mode::Read);
+/// As [`create`].
+pub fn look(action: &str, name: &str) {
+    control(action, name, Level::ReadOnly).touched(Mode::Read);
 }
 
-/// Who acts, if they may make indexes.
+/// An attempt by somebody who may make indexes.
 ///
 /// # Errors
-/// As [`control`].
-pub fn create(action: &'static str, name: &str) -> Rc<Principal> {
-    let who = control(action, name, Level::ReadWrite);
-    judged(&who, &Event { action, kind: "index", resource: name }, who.require_project());
-    who
+/// Raises 42501 if that is not allowed, 28000 where nobody acts.
+pub fn create<'a>(action: &'a str, name: &'a str) -> Attempt<'a> {
+    let attempt = control(action, name, Level::ReadWrite);
+    attempt.require(attempt.who.require_project());
+    attempt
 }
 
-fn find(action: &'static str, who: Rc<Principal>, name: &str, mode: Mode) -> Reach {
+fn find<'a>(attempt: Attempt<'a>, name: &str, mode: Mode) -> Granted<'a> {
+    let who = &attempt.who;
     let found = Index::find(name, who.project, mode);
-    let reach = found.and_then(|index| Some((who.reach(&who.project, index.id)?.clone(), index)));
-    match reach {
-        Some((names, index)) => Reach { index, who, names, action },
+    match found.and_then(|index| Some((who.reach(&who.project, index.id)?.clone(), index))) {
+        Some((names, index)) => Granted { index, attempt, names },
         // A key that asks for what it does not see may be trying doors.
-        None if who.kind == Kind::Key => {
-            refused(Some(&who), &Event { action, kind: "index", resource: name }, missing(name))
-        }
+        None if who.kind == Kind::Key => attempt.refuse(missing(name)),
         None => raise(missing(name)),
     }
 }
 
-impl Reach {
+impl Granted<'_> {
     /// Refuses a namespace out of a key's scope.
     ///
     /// # Errors
     /// Raises 42501.
     pub fn require(&self, namespace: &str) {
-        let event = Event { action: self.action, kind: "namespace", resource: namespace };
-        judged(&self.who, &event, self.who.require_namespace(&self.names, namespace));
+        let attempt = self.attempt.on("namespace", namespace);
+        attempt.require(attempt.who.require_namespace(&self.names, namespace));
+    }
+
+    /// Records that it was done.
+    pub fn done(&self) {
+        self.attempt.done(None);
     }
 }

@@ -8,13 +8,13 @@
 #![allow(unsafe_code)]
 
 use super::acting;
-use super::audit::{Event, refused};
-use super::elevate::{GATEWAY, KEYS, OWNER, PEOPLE, as_owner, role_named};
+use super::elevate::{GATEWAY, KEYS, OWNER, PEOPLE, read_as_owner, role_named};
 use super::hooks;
 use super::last_used;
+use super::refusal::{Event, refused};
+use super::snapshot::{is_looking, latest};
 use crate::pinecone::registry::DEFAULT_PROJECT;
 use crate::pinecone::server::statement::{Mode, Param, Rows, run};
-use crate::raise::raise;
 use conifer_pure::Fault;
 use conifer_pure::fault::quoted;
 use conifer_pure::fault::state::{INSUFFICIENT_PRIVILEGE, INVALID_AUTHORIZATION, UNDEFINED_OBJECT};
@@ -56,6 +56,9 @@ struct Asked {
     project: Option<CString>,
 }
 
+/// A question for who acts that nothing else is tried with.
+const NOTHING: Event<'static> = Event { action: "authenticate", kind: "api_key", resource: "" };
+
 /// Standings that are kept: a session has few.
 const MOST: usize = 1000;
 
@@ -69,62 +72,59 @@ thread_local! {
     /// The key that this session is logged in as: its role may be dropped meanwhile.
     static LOGIN: RefCell<Option<(pg_sys::Oid, String)>> = const { RefCell::new(None) };
     static KEY_SEEN: Cell<bool> = const { Cell::new(false) };
-    static READING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whoever acts.
+/// Whoever acts, in a project that is named or else in the one that is set. A key is in its own whatever is named. A refusal is
+/// recorded as that of `event`.
 ///
 /// # Errors
 /// Raises 28000 for a key that is revoked or has expired, and where no key is in effect; 42501 for a role that has
-/// nothing.
-pub fn principal() -> Rc<Principal> {
-    judge(standing(PROJECT.get()))
-}
-
-/// Whoever acts, in a project that is named instead of the one that is set. A key is in its own whatever is named.
-///
-/// # Errors
-/// As [`principal`].
-pub fn principal_in(project: Option<&str>) -> Rc<Principal> {
+/// nothing, 42704 for a project that does not exist.
+pub fn principal(event: &Event<'_>, project: Option<&str>) -> Rc<Principal> {
     let named = project.map(|name| CString::new(name).unwrap_or_default());
-    judge(standing(named.or_else(|| PROJECT.get())))
+    match standing(named.or_else(|| PROJECT.get())) {
+        Standing::Is(principal) => principal,
+        other => refuse(&other, event),
+    }
 }
 
-fn judge(standing: Standing) -> Rc<Principal> {
-    match standing {
-        Standing::Is(principal) => principal,
-        Standing::Revoked(key) => refuse(&key, format!("API key \"{key}\" is revoked or expired"), None),
-        Standing::Gateway => refuse(
-            "",
-            "no API key is in effect".into(),
-            Some("Call pc_use_key first, in the same transaction."),
+/// Raises that nobody acts, and records it: as that of `event`, unless it is for want of a valid key.
+fn refuse(standing: &Standing, event: &Event<'_>) -> ! {
+    let authenticate = |key| Event { action: "authenticate", kind: "api_key", resource: key };
+    let (event, fault) = match standing {
+        Standing::Revoked(key) => {
+            let message = format!("API key \"{key}\" is revoked or expired");
+            (authenticate(key), Fault::new(INVALID_AUTHORIZATION, message))
+        }
+        Standing::Is(_) | Standing::Gateway => (
+            authenticate(""),
+            Fault::new(INVALID_AUTHORIZATION, "no API key is in effect")
+                .hint("Call pc_use_key first, in the same transaction."),
         ),
         Standing::NoProject(project) => {
-            raise(Fault::new(UNDEFINED_OBJECT, format!("project {} does not exist", quoted(&project))))
+            (*event, Fault::new(UNDEFINED_OBJECT, format!("project {} does not exist", quoted(project))))
         }
         Standing::Nobody { name, project } => {
-            let project =
-                project.map_or_else(|| "any project".into(), |name| format!("project {}", quoted(&name)));
-            raise(
-                Fault::new(
-                    INSUFFICIENT_PRIVILEGE,
-                    format!("permission denied: role \"{name}\" has no access to {project}"),
-                )
-                .hint("An owner of the project can give it a role with pc_grant_role."),
-            )
+            let project = project
+                .as_ref()
+                .map_or_else(|| "any project".into(), |name| format!("project {}", quoted(name)));
+            let message = format!("permission denied: role \"{name}\" has no access to {project}");
+            let hint = "An owner of the project can give it a role with pc_grant_role.";
+            (*event, Fault::new(INSUFFICIENT_PRIVILEGE, message).hint(hint))
         }
-    }
+    };
+    refused(None, &event, fault)
 }
 
 /// As [`principal`], but nobody instead of an error where nothing was given, or in a database without the extension. A key
 /// that is revoked raises.
-pub fn somebody() -> Option<Rc<Principal>> {
+pub fn principal_if_any() -> Option<Rc<Principal>> {
     if TABLE.get() == pg_sys::InvalidOid && table() == pg_sys::InvalidOid {
         return None;
     }
     match standing(PROJECT.get()) {
         Standing::Is(principal) => Some(principal),
-        revoked @ Standing::Revoked(_) => Some(judge(revoked)),
+        revoked @ Standing::Revoked(_) => refuse(&revoked, &NOTHING),
         _ => None,
     }
 }
@@ -132,29 +132,15 @@ pub fn somebody() -> Option<Rc<Principal>> {
 /// Raises 28000 if the key that acts, as far as one has been asked for, is no longer valid.
 pub fn recheck() {
     // Where no key was ever asked for there is nothing that could be taken; and we ask ourselves.
-    if KEY_SEEN.get() && !READING.get() {
-        somebody();
+    if KEY_SEEN.get() && !is_looking() {
+        principal_if_any();
         if let Some(key) = acting::spent() {
             let asked = Asked { role: acts_as(), key: Some(key), project: None };
             if let revoked @ Standing::Revoked(_) = look_up(asked) {
-                judge(revoked);
+                refuse(&revoked, &NOTHING);
             }
         }
     }
-}
-
-fn refuse(key: &str, message: String, hint: Option<&str>) -> ! {
-    let fault = Fault::new(INVALID_AUTHORIZATION, message);
-    let fault = match hint {
-        Some(hint) => fault.hint(hint),
-        None => fault,
-    };
-    refused(None, &Event { action: "authenticate", kind: "api_key", resource: key }, fault)
-}
-
-/// Does something of ours that nobody is to be asked for.
-pub fn unasked<R>(act: impl FnOnce() -> R) -> R {
-    fresh(act)
 }
 
 fn standing(project: Option<CString>) -> Standing {
@@ -192,7 +178,7 @@ fn look_up(asked: Asked) -> Standing {
     }
     let kept = KEPT.with_borrow(|kept| kept.get(&asked).cloned());
     let standing = kept.unwrap_or_else(|| {
-        let standing = fresh(|| read(&asked));
+        let standing = latest(|| read(&asked));
         KEPT.with_borrow_mut(|kept| {
             if kept.len() >= MOST {
                 kept.clear();
@@ -217,30 +203,9 @@ fn look_up(asked: Asked) -> Standing {
     standing
 }
 
-/// Runs a query under a snapshot of now, not that of a transaction that began before a revocation: the one that the server reads
-/// its own catalogs with. It can be had in parallel mode, too, and leaves the transaction free to choose its isolation level.
-fn fresh<R>(query: impl FnOnce() -> R) -> R {
-    struct Done;
-    impl Drop for Done {
-        fn drop(&mut self) {
-            READING.set(false);
-        }
-    }
-    READING.set(true);
-    let _done = Done;
-    // SAFETY: within a transaction. A table that is no catalog gets a new snapshot each time, and what is pushed is a copy. It
-    // is popped, or goes with the transaction that an error ends.
-    unsafe {
-        pg_sys::PushActiveSnapshot(pg_sys::GetCatalogSnapshot(TABLE.get()));
-        let result = query();
-        pg_sys::PopActiveSnapshot();
-        result
-    }
-}
-
 fn read(asked: &Asked) -> Standing {
     if let Some(key) = &asked.key {
-        return as_owner(|| read_key(key)).unwrap_or_else(|| Standing::Revoked(key.to_string()));
+        return read_as_owner(|| read_key(key)).unwrap_or_else(|| Standing::Revoked(key.to_string()));
     }
     // SAFETY: look-ups of roles; a name is copied out of memory that the statement owns.
     let (name, superuser, gateway, key, person) = unsafe {
@@ -265,20 +230,20 @@ fn read(asked: &Asked) -> Standing {
         )
     };
     if superuser {
-        return as_owner(|| read_superuser(&name, asked.project.as_deref()));
+        return read_as_owner(|| read_superuser(&name, asked.project.as_deref()));
     }
     if key && is_role(&name) {
         LOGIN.set(Some((asked.role, name.clone())));
-        return as_owner(|| read_key(&name)).unwrap_or(Standing::Revoked(name));
+        return read_as_owner(|| read_key(&name)).unwrap_or(Standing::Revoked(name));
     }
     if person {
-        return as_owner(|| read_person(asked.role, &name, asked.project.as_deref()));
+        return read_as_owner(|| read_person(asked.role, &name, asked.project.as_deref()));
     }
     if gateway {
         return Standing::Gateway;
     }
     // The row of a key that was revoked is there still; its role is in no group any more.
-    if is_role(&name) && as_owner(|| read_key(&name)).is_some() {
+    if is_role(&name) && read_as_owner(|| read_key(&name)).is_some() {
         return Standing::Revoked(name);
     }
     Standing::Nobody { name, project: None }

@@ -1,9 +1,8 @@
 //! `pc_grant_role`, `pc_revoke_role`, `pc_list_members`, `pc_set_default_role`: Pinecone's roles for ordinary roles.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
-use super::audit::{Event, done, judged};
+use super::attempt::Attempt;
 use super::elevate::as_owner;
-use super::identity::principal_in;
 use super::parents;
 use super::roles::{self, Groups};
 use crate::pinecone::server::result::return_rows;
@@ -14,40 +13,41 @@ use conifer_pure::fault::quoted;
 use conifer_pure::fault::state::{INVALID_PARAMETER_VALUE, NULL_VALUE_NOT_ALLOWED, UNDEFINED_OBJECT};
 use conifer_pure::pinecone::access::key::is_role;
 use conifer_pure::pinecone::access::level::Level;
-use conifer_pure::pinecone::access::principal::{Principal, denied};
 use conifer_pure::pinecone::access::role::{OrgRole, Role};
 use pgrx::Uuid;
 use pgrx::prelude::*;
 use std::ffi::CStr;
-use std::rc::Rc;
+
+const ADMINISTER: &str = "administer members";
 
 #[pg_extern(sql = false)]
 fn pc_grant_role(member: Option<&CStr>, role: Option<&str>, project: Option<&str>) {
-    let (who, member, role, on) = judge("grant_role", member, role, project);
-    if is_role(&member)
+    let member = member.map(CStr::to_string_lossy);
+    let (attempt, member, role, on) = judge("grant_role", member.as_deref(), role, project);
+    if is_role(member)
         || member.starts_with("conifer_")
         || member.starts_with("cfp_")
         || member.starts_with("cfi_")
     {
         raise(
-            Fault::new(INVALID_PARAMETER_VALUE, format!("role {} is not a person", quoted(&member)))
+            Fault::new(INVALID_PARAMETER_VALUE, format!("role {} is not a person", quoted(member)))
                 .hint("pc_update_api_key changes what an API key may do."),
         );
     }
-    if !roles::exists(&member) {
-        raise(Fault::new(UNDEFINED_OBJECT, format!("role {} does not exist", quoted(&member))));
+    if !roles::exists(member) {
+        raise(Fault::new(UNDEFINED_OBJECT, format!("role {} does not exist", quoted(member))));
     }
     let pooled = "SELECT pg_catalog.pg_has_role($1, 'conifer_gateway', 'MEMBER') AND NOT rolsuper FROM pg_catalog.pg_roles \
                    WHERE rolname OPERATOR(pg_catalog.=) $1";
-    if run(Mode::Write, pooled, &[Param::name(&member)], |rows| rows.get::<bool>(0, 0)) == Some(true) {
+    if run(Mode::Write, pooled, &[Param::name(member)], |rows| rows.get::<bool>(0, 0)) == Some(true) {
         raise(
-            Fault::new(INVALID_PARAMETER_VALUE, format!("role {} is for pooled sessions", quoted(&member)))
+            Fault::new(INVALID_PARAMETER_VALUE, format!("role {} is for pooled sessions", quoted(member)))
                 .hint(
                     "It acts as API keys, and as nobody between them: REVOKE conifer_gateway from a person.",
                 ),
         );
     }
-    match (Role::from_name(&role), on) {
+    match (Role::from_name(role), on) {
         (Ok(Role::Project(role)), Some(project)) => {
             roles::enter();
             parents::require_project(project);
@@ -63,36 +63,36 @@ fn pc_grant_role(member: Option<&CStr>, role: Option<&str>, project: Option<&str
                ON CONFLICT (member, role, project_id) DO UPDATE \
                   SET member = EXCLUDED.member, granted_by = EXCLUDED.granted_by, granted_at = pg_catalog.now() \
                 WHERE member.role_oid OPERATOR(pg_catalog.<>) EXCLUDED.role_oid";
-    as_owner(|| {
-        run(Mode::Write, sql, &[Param::name(&member), Param::text(&*role), project_param(on)], |_| ())
-    });
+    as_owner(|| run(Mode::Write, sql, &[Param::name(member), Param::text(role), project_param(on)], |_| ()));
     // The row may have been there while the role was dropped and made again.
-    roles::sync_member(&member, Groups::Find);
+    roles::sync_member(member, Groups::Find);
     let said = format!(
         "{{\"role\":\"{role}\",\"project\":{}}}",
-        on.map_or("null".into(), |_| format!("\"{}\"", Uuid::from_bytes(who.project)))
+        on.map_or("null".into(), |_| format!("\"{}\"", Uuid::from_bytes(attempt.who.project)))
     );
-    done(&Event { action: "grant_role", kind: "member", resource: &member }, Some(&said));
+    attempt.done(Some(&said));
 }
 
 #[pg_extern(sql = false)]
 fn pc_revoke_role(member: Option<&CStr>, role: Option<&str>, project: Option<&str>) {
-    let (_, member, role, on) = judge("revoke_role", member, role, project);
+    let member = member.map(CStr::to_string_lossy);
+    let (attempt, member, role, on) = judge("revoke_role", member.as_deref(), role, project);
     roles::enter();
     let sql = "DELETE FROM pc_auth.member WHERE member OPERATOR(pg_catalog.=) $1 AND role OPERATOR(pg_catalog.=) $2 \
                   AND project_id IS NOT DISTINCT FROM $3";
-    let params = [Param::name(&member), Param::text(&*role), project_param(on)];
+    let params = [Param::name(member), Param::text(role), project_param(on)];
     if as_owner(|| run(Mode::Write, sql, &params, |rows| rows.count)) == 0 {
-        let message = format!("role {} does not have role {}", quoted(&member), quoted(&role));
+        let message = format!("role {} does not have role {}", quoted(member), quoted(role));
         raise(Fault::new(UNDEFINED_OBJECT, message).hint("pc_list_members() shows who has which."));
     }
-    done(&Event { action: "revoke_role", kind: "member", resource: &member }, None);
+    attempt.done(None);
 }
 
 #[pg_extern(sql = false)]
 fn pc_list_members(project: Option<&str>, fcinfo: pg_sys::FunctionCallInfo) {
-    let who = principal_in(project);
-    allow(&who, "list_members", "", who.admin.members);
+    let attempt = Attempt::within(project, "list_members", "member", "");
+    let who = &attempt.who;
+    attempt.allow(who.admin.members, ADMINISTER);
     let sql = "SELECT m.member, m.role::pg_catalog.text, p.name::pg_catalog.text, m.granted_by, m.granted_at \
                  FROM pc_auth.member m LEFT JOIN pc_auth.project p USING (project_id) \
                 WHERE m.project_id OPERATOR(pg_catalog.=) $1 OR m.project_id IS NULL AND $2 \
@@ -103,8 +103,9 @@ fn pc_list_members(project: Option<&str>, fcinfo: pg_sys::FunctionCallInfo) {
 
 #[pg_extern(sql = false)]
 fn pc_set_default_role(role: Option<&str>, project: Option<&str>) {
-    let who = principal_in(project);
-    allow(&who, "set_default_role", role.unwrap_or_default(), who.admin.organisation);
+    let attempt = Attempt::within(project, "set_default_role", "member", role.unwrap_or("none"));
+    let who = &attempt.who;
+    attempt.allow(who.admin.organisation, ADMINISTER);
     roles::enter();
     parents::require_project(Uuid::from_bytes(who.project));
     match role.map(|role| Role::from_name(role).or_raise()) {
@@ -120,45 +121,33 @@ fn pc_set_default_role(role: Option<&str>, project: Option<&str>) {
     as_owner(|| {
         run(Mode::Write, sql, &[Param::text(role), Param::uuid(Uuid::from_bytes(who.project))], |_| ())
     });
-    done(&Event { action: "set_default_role", kind: "member", resource: role.unwrap_or("none") }, None);
+    attempt.done(None);
 }
 
 /// Who acts, and what they are about to give or take: member, role, and the project for a role on one.
-fn judge(
-    action: &'static str,
-    member: Option<&CStr>,
-    role: Option<&str>,
+fn judge<'a>(
+    action: &'a str,
+    member: Option<&'a str>,
+    role: Option<&'a str>,
     project: Option<&str>,
-) -> (Rc<Principal>, String, String, Option<Uuid>) {
+) -> (Attempt<'a>, &'a str, &'a str, Option<Uuid>) {
     let (Some(member), Some(name)) = (member, role) else {
         raise(Fault::new(NULL_VALUE_NOT_ALLOWED, "member and role must not be null"))
     };
-    let member = member.to_string_lossy().into_owned();
-    let who = principal_in(project);
+    let attempt = Attempt::within(project, action, "member", member);
     let role = Role::from_name(name);
-    let may = match role {
-        Ok(Role::Org(_)) => who.admin.organisation,
-        _ => who.admin.members,
-    };
-    allow(&who, action, &member, may);
+    let admin = attempt.who.admin;
+    attempt
+        .allow(if matches!(role, Ok(Role::Org(_))) { admin.organisation } else { admin.members }, ADMINISTER);
     let on = match role.or_raise() {
         Role::Org(_) if project.is_some() => {
             let message = format!("role {} is on the organisation, not on a project", quoted(name));
             raise(Fault::new(INVALID_PARAMETER_VALUE, message))
         }
         Role::Org(_) => None,
-        Role::Project(_) => Some(Uuid::from_bytes(who.project)),
+        Role::Project(_) => Some(Uuid::from_bytes(attempt.who.project)),
     };
-    (who, member, name.to_owned(), on)
-}
-
-fn allow(who: &Rc<Principal>, action: &'static str, resource: &str, may: bool) {
-    let verdict = if may {
-        Ok(())
-    } else {
-        Err(denied(format!("permission denied: {} may not administer members", who.who())))
-    };
-    judged(who, &Event { action, kind: "member", resource }, verdict);
+    (attempt, member, name, on)
 }
 
 fn project_param(project: Option<Uuid>) -> Param {

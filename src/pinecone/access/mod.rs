@@ -9,7 +9,8 @@
 //! - [`elevate`]: the one place that does more than the session may.
 
 mod acting;
-pub mod audit;
+mod attempt;
+mod audit;
 mod cascade;
 mod drop;
 pub mod elevate;
@@ -24,10 +25,12 @@ mod members;
 pub mod parents;
 pub mod policy;
 mod projects;
+mod refusal;
 mod report;
 mod revocation;
 pub mod roles;
 mod secret;
+mod snapshot;
 mod sync;
 mod transaction;
 

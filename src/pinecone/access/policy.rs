@@ -3,7 +3,7 @@
 //! Each is asked once a statement, in a sub-select of the policy.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
-use super::identity::somebody;
+use super::identity::principal_if_any;
 use crate::pinecone::registry::table;
 use crate::pinecone::server::statement::run_once;
 use conifer_pure::pinecone::access::level::Level;
@@ -36,11 +36,11 @@ pub fn protect(project: Uuid, index: i32) {
 }
 
 fn all(project: Uuid, index: i32, need: Level) -> bool {
-    somebody().is_some_and(|who| who.records(project.as_bytes(), index, need) == Some(&Names::All))
+    principal_if_any().is_some_and(|who| who.records(project.as_bytes(), index, need) == Some(&Names::All))
 }
 
 fn some(project: Uuid, index: i32, need: Level) -> Vec<String> {
-    match somebody().as_ref().and_then(|who| who.records(project.as_bytes(), index, need)) {
+    match principal_if_any().as_ref().and_then(|who| who.records(project.as_bytes(), index, need)) {
         Some(Names::These(names)) => names.iter().cloned().collect(),
         Some(Names::All) | None => vec![],
     }
@@ -68,5 +68,5 @@ fn writable(project: Uuid, index: i32) -> Vec<String> {
 
 #[pg_extern(sql = false)]
 fn describes(project: Uuid, index: i32) -> bool {
-    somebody().is_some_and(|who| who.describes(project.as_bytes(), index))
+    principal_if_any().is_some_and(|who| who.describes(project.as_bytes(), index))
 }

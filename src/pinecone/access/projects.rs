@@ -1,9 +1,8 @@
 //! `pc_create_project`, `pc_list_projects`, `pc_describe_project`, `pc_delete_project`.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
-use super::audit::{Event, done, judged};
+use super::attempt::Attempt;
 use super::elevate::as_owner;
-use super::identity::principal;
 use super::roles::{self, Groups};
 use crate::pinecone::registry::DEFAULT_PROJECT;
 use crate::pinecone::server::result::return_rows;
@@ -15,9 +14,8 @@ use conifer_pure::fault::state::{
     DEPENDENT_OBJECTS, DUPLICATE_OBJECT, INVALID_PARAMETER_VALUE, NULL_VALUE_NOT_ALLOWED, OBJECT_IN_USE,
     UNDEFINED_OBJECT,
 };
-use conifer_pure::pinecone::access::principal::{Kind, Principal, denied};
+use conifer_pure::pinecone::access::principal::{Kind, Principal};
 use pgrx::prelude::*;
-use std::rc::Rc;
 
 const COLUMNS: &str = "p.project_id, p.name::pg_catalog.text, p.created_at";
 
@@ -29,7 +27,7 @@ const MINE: &str = "($1 OR EXISTS (SELECT FROM pc_auth.member m JOIN pg_catalog.
 #[pg_extern(sql = false)]
 fn pc_create_project(name: Option<&str>, fcinfo: pg_sys::FunctionCallInfo) {
     let name = given(name);
-    administer("create_project", name);
+    let attempt = administer("create_project", name);
     if !(1..=512).contains(&name.chars().count()) {
         raise(Fault::new(INVALID_PARAMETER_VALUE, "project name must have 1 to 512 characters"));
     }
@@ -39,31 +37,32 @@ fn pc_create_project(name: Option<&str>, fcinfo: pg_sys::FunctionCallInfo) {
         raise(Fault::new(DUPLICATE_OBJECT, format!("project {} already exists", quoted(name))));
     }
     roles::sync_owners(Groups::Make);
-    done(&Event { action: "create_project", kind: "project", resource: name }, None);
+    attempt.done(None);
     let sql = format!("SELECT {COLUMNS} FROM pc_auth.project p WHERE p.name OPERATOR(pg_catalog.=) $1");
     as_owner(|| return_rows(fcinfo, Mode::Write, &sql, &[Param::text(name)]));
 }
 
 #[pg_extern(sql = false)]
 fn pc_list_projects(fcinfo: pg_sys::FunctionCallInfo) {
-    let who = person("list_projects", "");
+    let attempt = person("list_projects", "");
     let sql = format!("SELECT {COLUMNS} FROM pc_auth.project p WHERE {MINE} ORDER BY p.name");
-    as_owner(|| return_rows(fcinfo, Mode::Read, &sql, &mine(&who)));
+    as_owner(|| return_rows(fcinfo, Mode::Read, &sql, &mine(&attempt.who)));
 }
 
 #[pg_extern(sql = false)]
 fn pc_describe_project(name: Option<&str>, fcinfo: pg_sys::FunctionCallInfo) {
     let name = given(name);
-    let who = person("describe_project", name);
+    let attempt = person("describe_project", name);
     let sql =
         format!("SELECT {COLUMNS} FROM pc_auth.project p WHERE {MINE} AND p.name OPERATOR(pg_catalog.=) $3");
     let params = || {
-        let [all, me] = mine(&who);
+        let [all, me] = mine(&attempt.who);
         [all, me, Param::text(name)]
     };
     let found = as_owner(|| run(Mode::Read, &sql, &params(), |rows| rows.count));
     if found == 0 {
-        not_there(name);
+        // It may be there, and of others.
+        if attempt.who.admin.projects { not_there(name) } else { attempt.refuse(missing(name)) }
     }
     as_owner(|| return_rows(fcinfo, Mode::Read, &sql, &params()));
 }
@@ -71,7 +70,7 @@ fn pc_describe_project(name: Option<&str>, fcinfo: pg_sys::FunctionCallInfo) {
 #[pg_extern(sql = false)]
 fn pc_delete_project(name: Option<&str>) {
     let name = given(name);
-    administer("delete_project", name);
+    let attempt = administer("delete_project", name);
     roles::enter();
     let sql = "SELECT project_id::pg_catalog.text FROM pc_auth.project WHERE name OPERATOR(pg_catalog.=) $1 FOR UPDATE";
     let project: Option<String> = as_owner(|| {
@@ -103,7 +102,7 @@ fn pc_delete_project(name: Option<&str>) {
     }
     let sql = "DELETE FROM pc_auth.project WHERE project_id OPERATOR(pg_catalog.=) $1::pg_catalog.uuid";
     as_owner(|| run(Mode::Write, sql, &[Param::text(&*project)], |_| ()));
-    done(&Event { action: "delete_project", kind: "project", resource: name }, None);
+    attempt.done(None);
 }
 
 fn given(name: Option<&str>) -> &str {
@@ -112,7 +111,11 @@ fn given(name: Option<&str>) -> &str {
 
 /// Raises 42704.
 pub fn not_there(name: &str) -> ! {
-    raise(Fault::new(UNDEFINED_OBJECT, format!("project {} does not exist", quoted(name))))
+    raise(missing(name))
+}
+
+fn missing(name: &str) -> Fault {
+    Fault::new(UNDEFINED_OBJECT, format!("project {} does not exist", quoted(name)))
 }
 
 fn mine(who: &Principal) -> [Param; 2] {
@@ -120,22 +123,14 @@ fn mine(who: &Principal) -> [Param; 2] {
 }
 
 /// Keys administer nothing.
-fn person(action: &'static str, name: &str) -> Rc<Principal> {
-    let who = principal();
-    let verdict = match who.kind {
-        Kind::Key => Err(denied(format!("permission denied: {} may not see projects", who.who()))),
-        Kind::Person | Kind::Superuser => Ok(()),
-    };
-    judged(&who, &Event { action, kind: "project", resource: name }, verdict);
-    who
+fn person<'a>(action: &'a str, name: &'a str) -> Attempt<'a> {
+    let attempt = Attempt::of(action, "project", name);
+    attempt.allow(attempt.who.kind != Kind::Key, "see projects");
+    attempt
 }
 
-fn administer(action: &'static str, name: &str) {
-    let who = principal();
-    let verdict = if who.admin.projects {
-        Ok(())
-    } else {
-        Err(denied(format!("permission denied: {} may not administer projects", who.who())))
-    };
-    judged(&who, &Event { action, kind: "project", resource: name }, verdict);
+fn administer<'a>(action: &'a str, name: &'a str) -> Attempt<'a> {
+    let attempt = Attempt::of(action, "project", name);
+    attempt.allow(attempt.who.admin.projects, "administer projects");
+    attempt
 }

@@ -1,21 +1,17 @@
 //! `pc_sync_roles`: makes all roles again from the rows, where triggers could not.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
+use super::attempt::Attempt;
 use super::elevate::as_owner;
-use super::identity;
 use super::roles::{self, Groups};
 use crate::pinecone::server::statement::{Mode, run};
 use crate::pinecone::server::types::{Home, schema_of};
-use crate::raise::OrRaise;
-use conifer_pure::pinecone::access::principal::denied;
 use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]
 fn pc_sync_roles(fcinfo: pg_sys::FunctionCallInfo) -> i64 {
-    let who = identity::principal();
-    if !who.admin.organisation {
-        Err(denied(format!("permission denied: {} may not make roles", who.who()))).or_raise()
-    }
+    let attempt = Attempt::of("sync_roles", "organisation", "");
+    attempt.allow(attempt.who.admin.organisation, "make roles");
     let texts = |sql: &str| -> Vec<String> {
         as_owner(|| {
             run(Mode::Write, sql, &[], |rows| {

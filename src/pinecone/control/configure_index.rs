@@ -2,7 +2,6 @@
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
 use super::describe_index::return_description;
-use crate::pinecone::access::audit::{Event, done};
 use crate::pinecone::access::elevate::as_owner;
 use crate::pinecone::access::guard;
 use crate::pinecone::registry::{name_of, not_found};
@@ -22,7 +21,7 @@ fn pc_configure_index(
     fcinfo: pg_sys::FunctionCallInfo,
 ) {
     let name = name_of(name);
-    let reach = guard::whole("configure_index", name);
+    let granted = guard::whole("configure_index", name);
     if let Some(protection) = deletion_protection {
         check_deletion_protection(protection).or_raise();
     }
@@ -32,7 +31,7 @@ fn pc_configure_index(
     let old = "SELECT index_id, tags::pg_catalog.text FROM pc.index_reg
                 WHERE index_id OPERATOR(pg_catalog.=) $1 FOR UPDATE";
     let found = as_owner(|| {
-        run(Mode::Write, old, &[Param::int(reach.index.id)], |rows| {
+        run(Mode::Write, old, &[Param::int(granted.index.id)], |rows| {
             (rows.count > 0).then(|| (rows.get::<i32>(0, 0), rows.get::<String>(0, 1).unwrap_or_default()))
         })
     });
@@ -51,6 +50,6 @@ fn pc_configure_index(
         Param::of(pg_sys::JSONBOID, spec.map(|spec| spec.datum())),
     ];
     as_owner(|| run(Mode::Write, sql, &params, |_| ()));
-    done(&Event { action: "configure_index", kind: "index", resource: name }, None);
+    granted.done();
     return_description(fcinfo, Mode::Write, name);
 }

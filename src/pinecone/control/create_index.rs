@@ -2,7 +2,6 @@
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
 use super::describe_index::return_description;
-use crate::pinecone::access::audit::{Event, done};
 use crate::pinecone::access::elevate::as_owner;
 use crate::pinecone::access::{guard, parents, policy, roles};
 use crate::pinecone::registry::{name_of, table};
@@ -38,7 +37,7 @@ fn pc_create_index(
 ) {
     encoding::check();
     let name = name_of(name);
-    let who = guard::create("create_index", name);
+    let attempt = guard::create("create_index", name);
     check_name(name).or_raise();
     let vector_type = vector_type.unwrap_or("dense");
     let storage = storage.unwrap_or("vector");
@@ -63,7 +62,7 @@ fn pc_create_index(
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
                ON CONFLICT (project_id, name) DO NOTHING";
     let id = as_owner(free_number);
-    let project = Uuid::from_bytes(who.project);
+    let project = Uuid::from_bytes(attempt.who.project);
     parents::require_project(project);
     let home = Home::find().quoted;
     let params = [
@@ -90,7 +89,7 @@ fn pc_create_index(
         policy::protect(project, id);
     });
     roles::admit(project, id);
-    done(&Event { action: "create_index", kind: "index", resource: name }, None);
+    attempt.done(None);
     return_description(fcinfo, Mode::Write, name);
 }
 

@@ -1,7 +1,6 @@
 //! `pc_delete_index`: the registry row and the table go together.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
-use crate::pinecone::access::audit::{Event, done};
 use crate::pinecone::access::elevate::as_owner;
 use crate::pinecone::access::guard;
 use crate::pinecone::registry::{Index, name_of, not_found};
@@ -14,10 +13,10 @@ use pgrx::prelude::*;
 #[pg_extern(sql = false)]
 fn pc_delete_index(name: Option<&str>) {
     let name = name_of(name);
-    let index = guard::whole("delete_index", name).index;
-    refuse_protected(name, index.protected);
-    as_owner(|| delete(name, &index));
-    done(&Event { action: "delete_index", kind: "index", resource: name }, None);
+    let granted = guard::whole("delete_index", name);
+    refuse_protected(name, granted.index.protected);
+    as_owner(|| delete(name, &granted.index));
+    granted.done();
 }
 
 fn delete(name: &str, index: &Index) {

@@ -1,6 +1,6 @@
 //! Arguments that several functions of the data plane share.
 
-use crate::pinecone::access::guard::{self, Reach};
+use crate::pinecone::access::guard::{self, Granted};
 use crate::pinecone::registry::{Index, name_of};
 use crate::pinecone::server::array::RawArray;
 use crate::pinecone::server::json::Json;
@@ -29,10 +29,10 @@ pub fn writing<'a>(action: &'static str, name: Option<&str>, space: Option<&'a s
     within(guard::records(action, name_of(name), Level::ReadWrite, Mode::Write), space)
 }
 
-fn within(reach: Reach, space: Option<&str>) -> (Index, &str) {
+fn within<'a>(granted: Granted<'_>, space: Option<&'a str>) -> (Index, &'a str) {
     let space = namespace(space);
-    reach.require(space);
-    (reach.index, space)
+    granted.require(space);
+    (granted.index, space)
 }
 
 /// The stored form of `namespace`; NULL is the default namespace.

@@ -6,8 +6,8 @@
 
 use super::{Held, held};
 use crate::pinecone::access::acting;
-use crate::pinecone::access::audit::{Event, refused};
-use crate::pinecone::access::identity::somebody;
+use crate::pinecone::access::identity::principal_if_any;
+use crate::pinecone::access::refusal::{Event, refused};
 use conifer_pure::Fault;
 use conifer_pure::fault::state::INSUFFICIENT_PRIVILEGE;
 use pgrx::prelude::*;
@@ -92,6 +92,10 @@ unsafe extern "C-unwind" fn judge(function: pg_sys::Oid) {
         let whom = if keys { "API keys" } else { "pooled sessions" };
         let fault =
             Fault::new(INSUFFICIENT_PRIVILEGE, format!("permission denied: {name} is not for {whom}"));
-        refused(somebody().as_deref(), &Event { action: "call", kind: "function", resource: &name }, fault);
+        refused(
+            principal_if_any().as_deref(),
+            &Event { action: "call", kind: "function", resource: &name },
+            fault,
+        );
     }
 }

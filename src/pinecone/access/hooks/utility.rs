@@ -8,7 +8,7 @@
 #![allow(unsafe_code)]
 
 use super::{Held, held, spare, text};
-use crate::pinecone::access::audit::{Event, refused};
+use crate::pinecone::access::refusal::{Event, refused};
 use crate::pinecone::access::{acting, identity};
 use conifer_pure::Fault;
 use conifer_pure::fault::state::INSUFFICIENT_PRIVILEGE;
@@ -126,7 +126,7 @@ unsafe fn judge(tree: *mut pg_sys::Node) {
             let fault = format!("permission denied: {command} is not for {whom}");
             let fault = Fault::new(INSUFFICIENT_PRIVILEGE, fault);
             let event = Event { action: "execute", kind: "command", resource: &command };
-            refused(identity::somebody().as_deref(), &event, fault);
+            refused(identity::principal_if_any().as_deref(), &event, fault);
         }
     }
 }

@@ -2,7 +2,6 @@
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
 use super::{New, check_end, check_name, insert, keeper, scope};
-use crate::pinecone::access::audit::{Event, done};
 use crate::pinecone::server::array::RawArray;
 use crate::pinecone::server::json::Json;
 use crate::pinecone::server::result::return_rows;
@@ -28,15 +27,15 @@ fn pc_create_api_key(
     expires_at: Option<TimestampWithTimeZone>,
     fcinfo: pg_sys::FunctionCallInfo,
 ) {
-    let who = keeper("create_api_key", name.unwrap_or_default(), project, false);
+    let attempt = keeper("create_api_key", name.unwrap_or_default(), project, false);
     let name = check_name(name);
     let roles = roles.map(|roles| roles.texts());
     let roles = roles.as_ref().map(|roles| roles.iter().flatten().map(String::as_str).collect());
     let wish = Wish { general, control_plane, data_plane, roles };
     let levels = wish.levels().or_raise().unwrap_or(Levels::ALL);
     let expires = check_end(expires_at);
-    let scope = scope(&who, indexes, namespaces).unwrap_or(Scope::Project);
-    let project = Uuid::from_bytes(who.project);
+    let scope = scope(&attempt.who, indexes, namespaces).unwrap_or(Scope::Project);
+    let project = Uuid::from_bytes(attempt.who.project);
     let secret = insert(&New { project, name, levels, scope: &scope, expires, rotated_from: None });
     let said = format!(
         "{{\"control_plane\":\"{}\",\"data_plane\":\"{}\",\"scoped\":{}}}",
@@ -44,7 +43,7 @@ fn pc_create_api_key(
         levels.data.name(),
         !scope.is_project()
     );
-    done(&Event { action: "create_api_key", kind: "api_key", resource: &secret.role }, Some(&said));
+    attempt.on("api_key", &secret.role).done(Some(&said));
     return_rows(
         fcinfo,
         Mode::Write,

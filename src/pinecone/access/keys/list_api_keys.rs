@@ -2,7 +2,7 @@
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
 use super::{keeper, keeper_of};
-use crate::pinecone::access::elevate::as_owner;
+use crate::pinecone::access::elevate::read_as_owner;
 use crate::pinecone::server::result::return_rows;
 use crate::pinecone::server::statement::{Mode, Param};
 use pgrx::Uuid;
@@ -29,18 +29,18 @@ pub fn return_keys(fcinfo: pg_sys::FunctionCallInfo, mode: Mode, condition: &str
         level("control_plane"),
         level("data_plane"),
     );
-    as_owner(|| return_rows(fcinfo, mode, &sql, &[param]));
+    read_as_owner(|| return_rows(fcinfo, mode, &sql, &[param]));
 }
 
 #[pg_extern(sql = false)]
 fn pc_list_api_keys(project: Option<&str>, fcinfo: pg_sys::FunctionCallInfo) {
-    let who = keeper("list_api_keys", "", project, true);
-    let project = Param::uuid(Uuid::from_bytes(who.project));
+    let attempt = keeper("list_api_keys", "", project, true);
+    let project = Param::uuid(Uuid::from_bytes(attempt.who.project));
     return_keys(fcinfo, Mode::Read, "k.project_id OPERATOR(pg_catalog.=) $1", project);
 }
 
 #[pg_extern(sql = false)]
 fn pc_describe_api_key(key: Option<&str>, fcinfo: pg_sys::FunctionCallInfo) {
     let (_, key) = keeper_of("describe_api_key", key, true);
-    return_keys(fcinfo, Mode::Read, "k.key_id OPERATOR(pg_catalog.=) $1", Param::text(&*key));
+    return_keys(fcinfo, Mode::Read, "k.key_id OPERATOR(pg_catalog.=) $1", Param::text(key));
 }

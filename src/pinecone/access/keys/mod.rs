@@ -8,9 +8,8 @@ mod update_api_key;
 mod use_key;
 mod whoami;
 
-use super::audit::{Event, judged};
-use super::elevate::as_owner;
-use super::identity::principal_in;
+use super::attempt::Attempt;
+use super::elevate::{as_owner, read_as_owner};
 use super::secret::Secret;
 use super::{parents, roles};
 use crate::pinecone::registry::{Index, name_of, not_found};
@@ -22,31 +21,25 @@ use conifer_pure::Fault;
 use conifer_pure::fault::quoted;
 use conifer_pure::fault::state::{INVALID_PARAMETER_VALUE, NULL_VALUE_NOT_ALLOWED, UNDEFINED_OBJECT};
 use conifer_pure::pinecone::access::level::{Level, Levels};
-use conifer_pure::pinecone::access::principal::{Principal, denied};
+use conifer_pure::pinecone::access::principal::Principal;
 use conifer_pure::pinecone::access::scope::{Names, Scope, parse};
 use pgrx::prelude::*;
 use pgrx::{IntoDatum, Uuid};
 use std::collections::BTreeMap;
-use std::rc::Rc;
 
-/// Who acts, if they may administer the keys of a project.
+/// An attempt by somebody who may administer the keys of a project.
 ///
 /// # Errors
 /// Raises 42501.
-fn keeper(action: &'static str, resource: &str, project: Option<&str>, reads: bool) -> Rc<Principal> {
-    let who = principal_in(project);
-    let may = if reads { who.admin.lists_keys } else { who.admin.keys };
-    let verdict = if may {
-        Ok(())
+fn keeper<'a>(action: &'a str, resource: &'a str, project: Option<&str>, reads: bool) -> Attempt<'a> {
+    let attempt = Attempt::within(project, action, "api_key", resource);
+    let admin = attempt.who.admin;
+    if reads {
+        attempt.allow(admin.lists_keys, "list API keys");
     } else {
-        Err(denied(format!(
-            "permission denied: {} may not {} API keys",
-            who.who(),
-            if reads { "list" } else { "administer" }
-        )))
-    };
-    judged(&who, &Event { action, kind: "api_key", resource }, verdict);
-    who
+        attempt.allow(admin.keys, "administer API keys");
+    }
+    attempt
 }
 
 /// The project of a key that the keeper may see, by name.
@@ -56,41 +49,39 @@ fn keeper(action: &'static str, resource: &str, project: Option<&str>, reads: bo
 fn project_of(key: &str) -> String {
     let sql = "SELECT p.name FROM pc_auth.api_key k JOIN pc_auth.project p USING (project_id) \
                 WHERE k.key_id OPERATOR(pg_catalog.=) $1";
-    let found = as_owner(|| {
+    let found = read_as_owner(|| {
         run(Mode::Write, sql, &[Param::text(key)], |rows| (rows.count > 0).then(|| rows.get(0, 0)).flatten())
     });
-    found.unwrap_or_else(|| unknown(key))
+    found.unwrap_or_else(|| raise(unknown(key)))
 }
 
-/// Who acts, if they may administer that key.
+/// An attempt by somebody who may administer that key.
 ///
 /// # Errors
 /// Raises 42704 if there is none in a project of theirs, 42501 if they keep no keys.
-fn keeper_of(action: &'static str, key: Option<&str>, reads: bool) -> (Rc<Principal>, String) {
+fn keeper_of<'a>(action: &'a str, key: Option<&'a str>, reads: bool) -> (Attempt<'a>, &'a str) {
     let Some(key) = key else { raise(Fault::new(NULL_VALUE_NOT_ALLOWED, "key_id must not be null")) };
-    let who = super::identity::principal();
-    if who.admin.organisation {
-        return (keeper(action, key, Some(&project_of(key)), reads), key.to_owned());
+    if Attempt::of(action, "api_key", key).who.admin.organisation {
+        return (keeper(action, key, Some(&project_of(key)), reads), key);
     }
-    let who = keeper(action, key, None, reads);
+    let attempt = keeper(action, key, None, reads);
     let sql = "SELECT FROM pc_auth.api_key WHERE key_id OPERATOR(pg_catalog.=) $1 AND project_id OPERATOR(pg_catalog.=) $2";
-    let params = [Param::text(key), Param::uuid(Uuid::from_bytes(who.project))];
-    if as_owner(|| run(Mode::Write, sql, &params, |rows| rows.count)) == 0 {
-        unknown(key);
+    let params = [Param::text(key), Param::uuid(Uuid::from_bytes(attempt.who.project))];
+    if read_as_owner(|| run(Mode::Write, sql, &params, |rows| rows.count)) == 0 {
+        // It may be there, in another project.
+        attempt.refuse(unknown(key));
     }
-    (who, key.to_owned())
+    (attempt, key)
 }
 
-/// Raises 42704. What was asked for may be a whole key by mistake: its secret is not repeated.
-fn unknown(key: &str) -> ! {
+/// 42704. What was asked for may be a whole key by mistake: its secret is not repeated.
+fn unknown(key: &str) -> Fault {
     // More than is quoted, however long it is.
     let mut shown = key.as_bytes()[..key.len().min(512)].to_vec();
     conifer_pure::pinecone::access::key::mask(&mut shown);
     let shown = String::from_utf8_lossy(&shown);
-    raise(
-        Fault::new(UNDEFINED_OBJECT, format!("API key {} does not exist", quoted(&shown)))
-            .hint("pc_list_api_keys() shows the keys of a project."),
-    )
+    Fault::new(UNDEFINED_OBJECT, format!("API key {} does not exist", quoted(&shown)))
+        .hint("pc_list_api_keys() shows the keys of a project.")
 }
 
 /// A key's name as given.

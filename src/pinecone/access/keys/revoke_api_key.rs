@@ -2,7 +2,6 @@
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
 use super::keeper_of;
-use crate::pinecone::access::audit::{Event, done};
 use crate::pinecone::access::elevate::as_owner;
 use crate::pinecone::access::revocation::kick;
 use crate::pinecone::server::statement::{Mode, Param, run};
@@ -10,9 +9,9 @@ use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]
 fn pc_revoke_api_key(key: Option<&str>) {
-    let (_, key) = keeper_of("revoke_api_key", key, false);
-    revoke(&key);
-    done(&Event { action: "revoke_api_key", kind: "api_key", resource: &key }, None);
+    let (attempt, key) = keeper_of("revoke_api_key", key, false);
+    revoke(key);
+    attempt.done(None);
 }
 
 /// Revokes a key, unless it is.

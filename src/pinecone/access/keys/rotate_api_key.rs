@@ -4,8 +4,7 @@
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
 use super::{New, insert, keeper_of};
-use crate::pinecone::access::audit::{Event, done};
-use crate::pinecone::access::elevate::as_owner;
+use crate::pinecone::access::elevate::{as_owner, read_as_owner};
 use crate::pinecone::access::identity::read_scope;
 use crate::pinecone::access::roles;
 use crate::pinecone::server::result::return_rows;
@@ -20,7 +19,7 @@ use pgrx::{IntoDatum, Uuid};
 
 #[pg_extern(sql = false)]
 fn pc_rotate_api_key(key: Option<&str>, overlap: Option<Interval>, fcinfo: pg_sys::FunctionCallInfo) {
-    let (who, key) = keeper_of("rotate_api_key", key, false);
+    let (attempt, key) = keeper_of("rotate_api_key", key, false);
     let overlap = Param::of(pg_sys::INTERVALOID, overlap.and_then(IntoDatum::into_datum));
     let sql =
         "SELECT COALESCE($1, '1 hour'::pg_catalog.interval) OPERATOR(pg_catalog.>=) '0'::pg_catalog.interval";
@@ -36,7 +35,7 @@ fn pc_rotate_api_key(key: Option<&str>, overlap: Option<Interval>, fcinfo: pg_sy
                   AND (k.expires_at IS NULL OR k.expires_at OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp()) \
             RETURNING k.name, k.control_plane::pg_catalog.text, k.data_plane::pg_catalog.text, k.scoped, old.expires_at";
     let row = as_owner(|| {
-        run(Mode::Write, sql, &[Param::text(&*key), overlap], |rows| {
+        run(Mode::Write, sql, &[Param::text(key), overlap], |rows| {
             (rows.count > 0).then(|| {
                 let text = |column| rows.get::<String>(0, column).unwrap_or_default();
                 let levels =
@@ -56,12 +55,12 @@ fn pc_rotate_api_key(key: Option<&str>, overlap: Option<Interval>, fcinfo: pg_sy
             format!("API key \"{key}\" is revoked or expired"),
         ))
     };
-    let scope = if scoped { as_owner(|| read_scope(&key)) } else { Scope::Project };
-    let project = Uuid::from_bytes(who.project);
+    let scope = if scoped { read_as_owner(|| read_scope(key)) } else { Scope::Project };
+    let project = Uuid::from_bytes(attempt.who.project);
     let secret =
-        insert(&New { project, name: &name, levels, scope: &scope, expires, rotated_from: Some(&key) });
+        insert(&New { project, name: &name, levels, scope: &scope, expires, rotated_from: Some(key) });
     let said = format!("{{\"new\":\"{}\"}}", secret.role);
-    done(&Event { action: "rotate_api_key", kind: "api_key", resource: &key }, Some(&said));
+    attempt.done(Some(&said));
     return_rows(
         fcinfo,
         Mode::Write,

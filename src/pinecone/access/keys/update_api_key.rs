@@ -3,7 +3,6 @@
 
 use super::list_api_keys::return_keys;
 use super::{check_end, check_name, keeper_of, prepare, scope, write_scope};
-use crate::pinecone::access::audit::{Event, done};
 use crate::pinecone::access::elevate::as_owner;
 use crate::pinecone::access::identity::read_scope;
 use crate::pinecone::server::array::RawArray;
@@ -32,18 +31,18 @@ fn pc_update_api_key(
     expires_at: Option<TimestampWithTimeZone>,
     fcinfo: pg_sys::FunctionCallInfo,
 ) {
-    let (who, key) = keeper_of("update_api_key", key, false);
+    let (attempt, key) = keeper_of("update_api_key", key, false);
     let name = name.map(|name| check_name(Some(name)));
     let roles = roles.map(|roles| roles.texts());
     let roles = roles.as_ref().map(|roles| roles.iter().flatten().map(String::as_str).collect());
     let levels = Wish { general, control_plane, data_plane, roles }.levels().or_raise();
     let expires = check_end(expires_at);
-    let scope = scope(&who, indexes, namespaces);
-    let (data, old) = as_owner(|| now_of(&key));
-    let project = Uuid::from_bytes(who.project);
+    let scope = scope(&attempt.who, indexes, namespaces);
+    let (data, old) = as_owner(|| now_of(key));
+    let project = Uuid::from_bytes(attempt.who.project);
     prepare(project, scope.as_ref().unwrap_or(&old), levels.map_or(data, |levels| levels.data));
     if let Some(scope) = &scope {
-        write_scope(&key, scope);
+        write_scope(key, scope);
     }
     let letter = |level: Option<Level>| Param::text(level.map(Level::letter));
     let sql = "UPDATE pc_auth.api_key \
@@ -52,7 +51,7 @@ fn pc_update_api_key(
                       expires_at = COALESCE($6, expires_at) \
                 WHERE key_id OPERATOR(pg_catalog.=) $1 AND revoked_at IS NULL";
     let params = [
-        Param::text(&*key),
+        Param::text(key),
         Param::text(name),
         letter(levels.map(|levels| levels.control)),
         letter(levels.map(|levels| levels.data)),
@@ -62,8 +61,8 @@ fn pc_update_api_key(
     if as_owner(|| run(Mode::Write, sql, &params, |rows| rows.count)) == 0 {
         raise(Fault::new(OBJECT_NOT_IN_PREREQUISITE_STATE, format!("API key \"{key}\" is revoked")));
     }
-    done(&Event { action: "update_api_key", kind: "api_key", resource: &key }, None);
-    return_keys(fcinfo, Mode::Write, "k.key_id OPERATOR(pg_catalog.=) $1", Param::text(&*key));
+    attempt.done(None);
+    return_keys(fcinfo, Mode::Write, "k.key_id OPERATOR(pg_catalog.=) $1", Param::text(key));
 }
 
 /// The level on records and the scope that a key has.

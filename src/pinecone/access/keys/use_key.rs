@@ -1,9 +1,9 @@
 //! `pc_use_key`: a pooled session acts as a key until its transaction ends.
 #![allow(unsafe_code)]
 
-use crate::pinecone::access::audit::{Event, refused};
-use crate::pinecone::access::elevate::{GATEWAY, as_owner, role_named};
+use crate::pinecone::access::elevate::{GATEWAY, read_as_owner, role_named};
 use crate::pinecone::access::hooks::log::hide_activity;
+use crate::pinecone::access::refusal::{Event, refused};
 use crate::pinecone::access::{acting, identity, revocation, secret};
 use crate::pinecone::server::statement::{Mode, Param, run};
 use crate::raise::raise;
@@ -27,20 +27,18 @@ fn pc_use_key(api_key: Option<&str>) {
             pg_sys::IsTransactionBlock(),
         )
     };
+    // What is no key by its form says nothing of whose it should be, and may be anything.
+    let resource = api_key.and_then(role_of).unwrap_or_default();
+    let event = Event { action: "use_api_key", kind: "api_key", resource };
     if superuser {
-        raise(
-            Fault::new(
-                INSUFFICIENT_PRIVILEGE,
-                "a role that row-level security does not hold for cannot act as an API key",
-            )
-            .hint("Connect as a member of conifer_gateway that is no superuser and has no BYPASSRLS."),
-        );
+        let message = "a role that row-level security does not hold for cannot act as an API key";
+        let hint = "Connect as a member of conifer_gateway that is no superuser and has no BYPASSRLS.";
+        refused(None, &event, Fault::new(INSUFFICIENT_PRIVILEGE, message).hint(hint));
     }
     if !gateway {
-        raise(
-            Fault::new(INSUFFICIENT_PRIVILEGE, "permission denied to act as an API key")
-                .hint("Only members of role conifer_gateway may."),
-        );
+        let fault = Fault::new(INSUFFICIENT_PRIVILEGE, "permission denied to act as an API key")
+            .hint("Only members of role conifer_gateway may.");
+        refused(None, &event, fault);
     }
     let Some(api_key) = api_key else {
         raise(Fault::new(NULL_VALUE_NOT_ALLOWED, "api_key must not be null"))
@@ -48,14 +46,11 @@ fn pc_use_key(api_key: Option<&str>) {
     // An unknown key takes the same way as a wrong one.
     let role = role_of(api_key).unwrap_or("cfk_0000000000000000");
     let sql = "SELECT secret_hash FROM pc_auth.api_key WHERE key_id OPERATOR(pg_catalog.=) $1";
-    let kept: Option<Vec<u8>> = as_owner(|| {
+    let kept: Option<Vec<u8>> = read_as_owner(|| {
         run(Mode::Write, sql, &[Param::text(role)], |rows| (rows.count > 0).then(|| rows.get(0, 0)).flatten())
     });
     let is_there = kept.is_some();
     if !same(&kept.unwrap_or_else(|| vec![0; 32]), &secret::hash(role, api_key)) || !is_there {
-        // What is no key by its form says nothing of whose it should be, and may be anything.
-        let event =
-            Event { action: "use_api_key", kind: "api_key", resource: role_of(api_key).unwrap_or_default() };
         refused(None, &event, Fault::new(INVALID_PASSWORD, "API key is not valid"));
     }
     if !acting::start(role) {
@@ -65,7 +60,7 @@ fn pc_use_key(api_key: Option<&str>) {
         );
     }
     revocation::show(role);
-    identity::principal();
+    identity::principal(&event, None);
     if !block {
         // SAFETY: reports a warning in the server's words.
         unsafe { pg_sys::WarnNoTransactionBlock(true, c"pc_use_key".as_ptr()) }

@@ -1,8 +1,8 @@
 //! `pc_whoami`: who acts, and what they may do.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
-use crate::pinecone::access::elevate::as_owner;
-use crate::pinecone::access::identity::somebody;
+use crate::pinecone::access::elevate::read_as_owner;
+use crate::pinecone::access::identity::principal_if_any;
 use crate::pinecone::server::result::return_rows;
 use crate::pinecone::server::statement::{Mode, Param};
 use conifer_pure::pinecone::access::principal::Kind;
@@ -11,7 +11,7 @@ use pgrx::{IntoDatum, Uuid};
 
 #[pg_extern(sql = false)]
 fn pc_whoami(fcinfo: pg_sys::FunctionCallInfo) {
-    let Some(who) = somebody() else {
+    let Some(who) = principal_if_any() else {
         let sql = "SELECT 'none'::pg_catalog.text, current_user::pg_catalog.text, NULL::pg_catalog.text, 'None'::pg_catalog.text, \
                           'None'::pg_catalog.text, false";
         return return_rows(fcinfo, Mode::Read, sql, &[]);
@@ -30,5 +30,5 @@ fn pc_whoami(fcinfo: pg_sys::FunctionCallInfo) {
         Param::text(who.levels.data.name()),
         Param::of(pg_sys::BOOLOID, (!who.scope.is_project()).into_datum()),
     ];
-    as_owner(|| return_rows(fcinfo, Mode::Read, sql, &params));
+    read_as_owner(|| return_rows(fcinfo, Mode::Read, sql, &params));
 }

@@ -5,12 +5,10 @@
 
 mod disk;
 
-use super::audit::{Event, judged};
+use super::attempt::Attempt;
 use super::elevate::as_superuser;
-use super::identity::principal;
 use crate::pinecone::server::result::open;
 use crate::pinecone::server::statement::{Mode, Param, run};
-use conifer_pure::pinecone::access::principal::denied;
 use pgrx::prelude::*;
 
 /// Statements without parameters, whose columns are area, item, state, found and advice.
@@ -25,13 +23,8 @@ const CHECKS: [&str; 6] = [
 
 #[pg_extern(sql = false)]
 fn pc_security_report(fcinfo: pg_sys::FunctionCallInfo) {
-    let who = principal();
-    let verdict = if who.admin.organisation {
-        Ok(())
-    } else {
-        Err(denied(format!("permission denied: {} may not read the security report", who.who())))
-    };
-    judged(&who, &Event { action: "security_report", kind: "organisation", resource: "" }, verdict);
+    let attempt = Attempt::of("security_report", "organisation", "");
+    attempt.allow(attempt.who.admin.organisation, "read the security report");
     let store = open(fcinfo);
     as_superuser(|| {
         for check in CHECKS {

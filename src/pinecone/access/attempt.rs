@@ -1,0 +1,81 @@
+//! An attempt: who tries what. The refusal of an attempt, or its success, is recorded as what was tried.
+
+use super::audit;
+use super::identity;
+use super::refusal::{Event, refused};
+use crate::pinecone::server::statement::Mode;
+use crate::raise::raise;
+use conifer_pure::Fault;
+use conifer_pure::access::principal::{Principal, denied};
+use conifer_pure::fault::state::INSUFFICIENT_PRIVILEGE;
+use std::rc::Rc;
+
+/// Who tries what.
+pub struct Attempt<'a> {
+    /// Who acts.
+    pub who: Rc<Principal>,
+    event: Event<'a>,
+}
+
+impl<'a> Attempt<'a> {
+    /// Finds out who acts.
+    ///
+    /// # Errors
+    /// Raises 28000 for a key that is revoked or has expired, and where no key is in effect; 42501 for a role that has nothing,
+    /// 42704 if the project that is set does not exist.
+    pub fn of(action: &'a str, kind: &'a str, resource: &'a str) -> Self {
+        Self::within(None, action, kind, resource)
+    }
+
+    /// As [`Self::of`], in a project that is named instead of the one that is set. A key is in its own whatever is named.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub fn within(project: Option<&str>, action: &'a str, kind: &'a str, resource: &'a str) -> Self {
+        let event = Event { action, kind, resource };
+        Self { who: identity::principal(&event, project), event }
+    }
+
+    /// The same action of the same principal on another thing.
+    pub fn on<'b>(&self, kind: &'b str, resource: &'b str) -> Attempt<'b>
+    where
+        'a: 'b,
+    {
+        Attempt { who: self.who.clone(), event: Event { action: self.event.action, kind, resource } }
+    }
+
+    /// Passes on what was judged; a refusal is recorded before it is raised.
+    pub fn require<T>(&self, verdict: conifer_pure::Result<T>) -> T {
+        verdict.unwrap_or_else(|fault: Fault| {
+            if fault.state == INSUFFICIENT_PRIVILEGE {
+                self.refuse(fault);
+            }
+            raise(fault)
+        })
+    }
+
+    /// Refuses, unless it is allowed, to do what `what` says.
+    ///
+    /// # Errors
+    /// Raises 42501.
+    pub fn allow(&self, is_allowed: bool, what: &str) {
+        if !is_allowed {
+            self.refuse(denied(format!("permission denied: {} may not {what}", self.who.who())));
+        }
+    }
+
+    /// Records the refusal and raises why.
+    pub fn refuse(&self, fault: Fault) -> ! {
+        refused(Some(&self.who), &self.event, fault)
+    }
+
+    /// Records that it was done. `parameters` is JSON.
+    pub fn done(&self, parameters: Option<&str>) {
+        audit::done(&self.who, &self.event, parameters);
+    }
+
+    /// Records that records, or what there is on the control plane, were read or written, if that is asked for.
+    pub fn touched(&self, mode: Mode) {
+        audit::touched(&self.who, &self.event, mode);
+    }
+}

@@ -1,0 +1,79 @@
+//! Refusals: each is a line of JSON in the server's log before it is raised, which would take a row back.
+#![allow(unsafe_code)]
+
+use super::elevate::read_as_owner;
+use super::snapshot::latest;
+use crate::pinecone::server::statement::{Mode, Param, run};
+use crate::raise::raise;
+use conifer_pure::Fault;
+use conifer_pure::access::principal::{Kind, Principal};
+use pgrx::prelude::*;
+use pgrx::{IntoDatum, Uuid};
+use std::ffi::CStr;
+
+/// Characters of a thing's name that the log shows.
+const MOST_SHOWN: usize = 200;
+
+/// What is done or tried.
+#[derive(Clone, Copy)]
+pub struct Event<'a> {
+    /// As Pinecone's audit log calls it, for example `create_index`.
+    pub action: &'a str,
+    /// `index`, `api_key`, `project`, `member`.
+    pub kind: &'a str,
+    /// The thing's name.
+    pub resource: &'a str,
+}
+
+/// Records that something was refused to somebody, or to a session where nobody is known to act, and raises why.
+pub fn refused(who: Option<&Principal>, event: &Event<'_>, fault: Fault) -> ! {
+    log(who, event, "failure", Some(&fault.message));
+    raise(fault)
+}
+
+/// Writes a line of the audit into the server's log.
+pub fn log(who: Option<&Principal>, event: &Event<'_>, outcome: &str, reason: Option<&str>) {
+    let sql = "SELECT pg_catalog.json_build_object('actor', $1, 'actor_type', $2, 'session_role', $9, \
+                      'client', pg_catalog.inet_client_addr(), 'application', pg_catalog.current_setting('application_name'), \
+                      'project_id', $3, 'action', $4, 'resource_type', $5, 'resource', $6, 'outcome', $7, \
+                      'reason', $8)::pg_catalog.text";
+    // Whoever is refused does not choose how much is written.
+    let shown: String = event.resource.chars().take(MOST_SHOWN).collect();
+    let session = session();
+    let params = [
+        Param::text(who.map_or(&*session, |who| &who.name)),
+        Param::text(who.map_or("role", type_of)),
+        Param::of(pg_sys::UUIDOID, who.and_then(|who| Uuid::from_bytes(who.project).into_datum())),
+        Param::text(event.action),
+        Param::text(event.kind),
+        Param::text(&*shown),
+        Param::text(outcome),
+        Param::text(reason),
+        Param::text(&*session),
+    ];
+    // A role that was dropped meanwhile may do nothing itself.
+    let line = latest(|| read_as_owner(|| run(Mode::Read, sql, &params, |rows| rows.get::<String>(0, 0))));
+    let line = line.unwrap_or_default();
+    ereport!(
+        PgLogLevel::LOG_SERVER_ONLY,
+        PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
+        format!("conifer audit: {line}")
+    );
+}
+
+/// `actor_type` of the audit.
+pub fn type_of(who: &Principal) -> &'static str {
+    match who.kind {
+        Kind::Key => "api_key",
+        Kind::Person | Kind::Superuser => "user",
+    }
+}
+
+/// The role that the session has logged in as, if it is there still.
+fn session() -> String {
+    // SAFETY: the session's own; a name is copied.
+    unsafe {
+        let name = pg_sys::GetUserNameFromId(pg_sys::GetSessionUserId(), true);
+        if name.is_null() { "unknown".into() } else { CStr::from_ptr(name).to_string_lossy().into_owned() }
+    }
+}
