@@ -3,6 +3,7 @@
 //! - [`level`]: None, ReadOnly and ReadWrite on the control and the data plane.
 //! - [`role`]: Pinecone's names for them, for keys and for people.
 //! - [`scope`]: the indexes and namespaces that a key is limited to.
+//! - [`person`]: what the roles of a person add up to.
 //! - [`key`]: what an API key looks like.
 //! - [`disk`]: whether a directory lies on an encrypted disk.
 //! - [`principal`]: all of it in one, and the answers that everything else asks for.
@@ -10,6 +11,7 @@
 pub mod disk;
 pub mod key;
 pub mod level;
+pub mod person;
 pub mod principal;
 pub mod role;
 pub mod scope;
