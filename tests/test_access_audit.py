@@ -161,12 +161,13 @@ def test_what_is_refused_to_a_role_that_has_nothing(cluster, shop):
 def test_what_is_refused_in_a_project_that_does_not_exist(cluster, shop):
     before = len(logged(cluster))
     shop.execute("SET conifer.project = 'nowhere'")
-    for statement in ("SELECT pc_create_index('x', 2)", "SELECT pc_create_api_key('x', project => 'elsewhere')"):
+    for statement in ("SELECT pc_create_index('x', 2)", "SELECT pc_create_api_key('x', project => 'elsewhere')", "SELECT pc_list_api_keys('')"):
         with pytest.raises(psycopg.errors.UndefinedObject):
             shop.execute(statement)
     told = logged(cluster)[before:]
     assert [(event["action"], event["reason"]) for event in told] == [
-        ("create_index", 'project "nowhere" does not exist'), ("create_api_key", 'project "elsewhere" does not exist')]
+        ("create_index", 'project "nowhere" does not exist'), ("create_api_key", 'project "elsewhere" does not exist'),
+        ("list_api_keys", 'project "" does not exist')]
 
 
 def test_what_is_refused_by_other_ways(cluster, shop):

@@ -101,6 +101,42 @@ def test_names_in_a_hostile_search_path(world, mallory):
     assert world.db.execute("SELECT DISTINCT who, what FROM evil.seen").fetchall() == []
 
 
+def test_a_database_without_the_extension(world):
+    """The library is loaded where a key logs in, and by `shared_preload_libraries`; schemas of our names belong to whoever made them
+    there. Nothing of theirs is run as `conifer_owner`."""
+    server, database, planter = world.server, f"{world.database}_bare", f"planter_{world.database}"
+    key = world.key("strays")
+    server.create_database(database)
+    world.db.execute(f"CREATE ROLE {planter} LOGIN; GRANT CREATE ON DATABASE {database} TO {planter}")
+    planted = {
+        "project": "'00000000-0000-0000-0000-000000000000'::uuid AS project_id, 'default'::text AS name",
+        "api_key": f"""'{key[0]}'::text AS key_id, '00000000-0000-0000-0000-000000000000'::uuid AS project_id, 'w'::"char" AS control_plane,
+                       'w'::"char" AS data_plane, false AS scoped, NULL::timestamptz AS expires_at, NULL::timestamptz AS revoked_at""",
+        "member": "'OrgOwner'::text AS role, NULL::uuid AS project_id, '0'::oid AS role_oid",
+        "organisation": "'ProjectOwner'::text AS default_role, NULL::uuid AS default_project",
+    }
+    try:
+        with server.connect(database, user=planter) as session:
+            session.execute("""CREATE SCHEMA evil; CREATE TABLE evil.seen (who text, what text); CREATE SCHEMA pc_auth; CREATE SCHEMA pc_data;
+                CREATE FUNCTION evil.tell(what text) RETURNS boolean LANGUAGE plpgsql AS $$
+                    BEGIN INSERT INTO evil.seen VALUES (current_user, what); RETURN true; END $$;
+                CREATE TABLE pc_data.i_1 (id text)""")
+            for view, columns in planted.items():
+                session.execute(f"CREATE VIEW pc_auth.{view} AS SELECT {columns} WHERE evil.tell('{view}')")
+            session.execute("""GRANT USAGE ON SCHEMA evil, pc_auth, pc_data TO PUBLIC; GRANT ALL ON evil.seen TO PUBLIC;
+                GRANT SELECT ON ALL TABLES IN SCHEMA pc_auth, pc_data TO PUBLIC""")
+        loaded = "-c session_preload_libraries=conifer -c conifer.audit_data_plane=on"
+        with server.connect(database, options=loaded) as session:
+            assert session.execute("SELECT * FROM pc_data.i_1").fetchall() == []
+        with server.connect(database, user=key[0]) as session:
+            assert state(session, "CREATE TEMP TABLE t (a int)") == "42501"
+        with server.connect(database) as session:
+            assert session.execute("SELECT DISTINCT who, what FROM evil.seen").fetchall() == []
+    finally:
+        server.drop_database(database)
+        world.db.execute(f"DROP ROLE {planter}")
+
+
 def test_temporary_tables_in_front(world):
     """Temporary relations come before all others unless a path names them last: views of the names of ours and the
     server's, which tell who reads them, are read by nobody and change no answer."""

@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 use super::attempt::Attempt;
+use super::catalog;
 use super::elevate::{as_owner, read_as_owner};
 use super::identity::principal_if_any;
 use super::refusal::{Event, log, type_of};
@@ -62,9 +63,9 @@ pub unsafe fn queried(plan: *const pg_sys::PlannedStmt) {
     if !DATA_PLANE.get() || is_ours() {
         return;
     }
+    let schema = catalog::schema(c"pc_data");
     // SAFETY: the caller vouches for the plan; look-ups of what it has locked. A worker's leader has been here.
     let tables: Vec<String> = unsafe {
-        let schema = pg_sys::get_namespace_oid(c"pc_data".as_ptr(), true);
         if pg_sys::ParallelWorkerNumber >= 0 || schema == pg_sys::InvalidOid {
             return;
         }

@@ -6,7 +6,7 @@
 use super::elevate::{OWNER, role_named};
 use super::refusal::{Event, refused};
 use super::roles::Groups;
-use super::{identity, roles};
+use super::{catalog, roles};
 use crate::raise::raise;
 use conifer_pure::Fault;
 use conifer_pure::fault::state::{INSUFFICIENT_PRIVILEGE, OBJECT_NOT_IN_PREREQUISITE_STATE};
@@ -79,7 +79,7 @@ fn follow_key(fcinfo: pg_sys::FunctionCallInfo) {
     for key in in_turn(fcinfo, "key_id").iter().filter(|key| is_role(key)) {
         roles::sync_key(key, Groups::Find);
     }
-    identity::changed();
+    catalog::changed();
 }
 
 #[pg_extern(sql = false)]
@@ -88,7 +88,7 @@ fn follow_scope(fcinfo: pg_sys::FunctionCallInfo) {
     for key in in_turn(fcinfo, "key_id").iter().filter(|key| is_role(key)) {
         roles::sync_key(key, Groups::Find);
     }
-    identity::changed();
+    catalog::changed();
 }
 
 #[pg_extern(sql = false)]
@@ -103,21 +103,21 @@ fn follow_member(fcinfo: pg_sys::FunctionCallInfo) {
     for member in in_turn(fcinfo, "member") {
         roles::sync_member(&member, Groups::Find);
     }
-    identity::changed();
+    catalog::changed();
 }
 
 #[pg_extern(sql = false)]
 fn follow_organisation(fcinfo: pg_sys::FunctionCallInfo) {
     in_turn(fcinfo, "one");
     roles::sync_default(Groups::Find);
-    identity::changed();
+    catalog::changed();
 }
 
 #[pg_extern(sql = false)]
 fn follow_project(fcinfo: pg_sys::FunctionCallInfo) {
     in_turn(fcinfo, "project_id");
     roles::sync_owners(Groups::Find);
-    identity::changed();
+    catalog::changed();
 }
 
 /// A table that is there before its row, as in a restore, is opened to those who may use it. `pc_create_index` makes the

@@ -4,7 +4,7 @@
 //! go with `pc_auth.api_key`, which no SQL command takes.
 #![allow(unsafe_code)]
 
-use super::identity;
+use super::catalog;
 use pgrx::prelude::*;
 
 /// What a name is locked for.
@@ -30,7 +30,7 @@ pub fn exclude(purpose: Purpose, name: &str) {
 
 fn lock(purpose: Purpose, name: &str, mode: u32) {
     // SAFETY: within a transaction, which releases it.
-    unsafe { pg_sys::LockDatabaseObject(identity::table(), number(name), purpose as u16, mode as i32) }
+    unsafe { pg_sys::LockDatabaseObject(catalog::table(), number(name), purpose as u16, mode as i32) }
 }
 
 /// Keeps others from altering a table until the transaction ends. `false` if somebody is at it for longer.

@@ -8,10 +8,11 @@
 //! - `hooks/`: what only a library can do.
 //! - [`elevate`]: the one place that does more than the session may.
 
-mod acting;
 mod attempt;
 mod audit;
 mod cascade;
+mod catalog;
+mod confined;
 mod drop;
 pub mod elevate;
 mod follow;
@@ -21,9 +22,11 @@ mod identity;
 mod keys;
 mod last_used;
 mod locks;
+mod lookup;
 mod members;
 pub mod parents;
 pub mod policy;
+mod pooled_key;
 mod projects;
 mod refusal;
 mod report;
@@ -36,6 +39,7 @@ mod transaction;
 
 /// Defines settings, and asks the server for what it has to tell.
 pub fn init() {
+    catalog::init();
     identity::init();
     audit::init();
     identity::reserve();

@@ -8,39 +8,39 @@ use pgrx::pg_sys;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-struct Acting {
+struct Pooled {
     key: Rc<str>,
     /// The depth of savepoints at which it was named.
     depth: i32,
 }
 
 thread_local! {
-    static ACTING: RefCell<Option<Acting>> = const { RefCell::new(None) };
+    static POOLED: RefCell<Option<Pooled>> = const { RefCell::new(None) };
     /// The key of a savepoint that was rolled back: a cursor from before it may have been read as that key.
-    static SPENT: RefCell<Option<Rc<str>>> = const { RefCell::new(None) };
+    static STALE: RefCell<Option<Rc<str>>> = const { RefCell::new(None) };
 }
 
 /// The key in effect.
 pub fn key() -> Option<Rc<str>> {
-    ACTING.with_borrow(|acting| acting.as_ref().map(|acting| acting.key.clone()))
+    POOLED.with_borrow(|pooled| pooled.as_ref().map(|pooled| pooled.key.clone()))
 }
 
 /// The key that was in effect in this transaction, until its savepoint was rolled back.
-pub fn spent() -> Option<Rc<str>> {
-    SPENT.with_borrow(Clone::clone)
+pub fn stale() -> Option<Rc<str>> {
+    STALE.with_borrow(Clone::clone)
 }
 
 /// Puts a key into effect; false if another one is, or was in the same transaction.
 pub fn start(key: &str) -> bool {
     // SAFETY: reads a counter of the transaction.
     let depth = unsafe { pg_sys::GetCurrentTransactionNestLevel() };
-    if spent().is_some_and(|other| *other != *key) {
+    if stale().is_some_and(|other| *other != *key) {
         return false;
     }
-    ACTING.with_borrow_mut(|acting| match acting {
+    POOLED.with_borrow_mut(|pooled| match pooled {
         Some(other) => *other.key == *key,
         None => {
-            *acting = Some(Acting { key: key.into(), depth });
+            *pooled = Some(Pooled { key: key.into(), depth });
             true
         }
     })
@@ -48,22 +48,22 @@ pub fn start(key: &str) -> bool {
 
 /// No key is in effect any more.
 pub fn end() {
-    ACTING.take();
-    SPENT.take();
+    POOLED.take();
+    STALE.take();
 }
 
 /// A savepoint at a depth is released: what was named in it is left to the one around.
 pub fn released(depth: i32) {
-    ACTING.with_borrow_mut(|acting| {
-        if let Some(acting) = acting.as_mut().filter(|acting| acting.depth >= depth) {
-            acting.depth = depth - 1;
+    POOLED.with_borrow_mut(|pooled| {
+        if let Some(pooled) = pooled.as_mut().filter(|pooled| pooled.depth >= depth) {
+            pooled.depth = depth - 1;
         }
     });
 }
 
 /// A savepoint at a depth is rolled back.
 pub fn rolled_back(depth: i32) {
-    if let Some(gone) = ACTING.with_borrow_mut(|acting| acting.take_if(|acting| acting.depth >= depth)) {
-        SPENT.set(Some(gone.key));
+    if let Some(gone) = POOLED.with_borrow_mut(|pooled| pooled.take_if(|pooled| pooled.depth >= depth)) {
+        STALE.set(Some(gone.key));
     }
 }

@@ -5,8 +5,8 @@
 //! the commit, for those that came in between.
 #![allow(unsafe_code)]
 
+use super::catalog;
 use super::elevate::as_superuser;
-use super::identity;
 use super::locks::{self, Purpose};
 use crate::pinecone::server::statement::{Mode, Param, run};
 use pgrx::prelude::*;
@@ -40,7 +40,7 @@ fn end(key: &str, role: pg_sys::Oid) {
                           AND classid OPERATOR(pg_catalog.=) $2 AND objid OPERATOR(pg_catalog.=) $3) AS t \
                 WHERE pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()";
     let params =
-        [role, identity::table(), locks::number(key)].map(|oid| Param::of(pg_sys::OIDOID, Some(oid.into())));
+        [role, catalog::table(), locks::number(key)].map(|oid| Param::of(pg_sys::OIDOID, Some(oid.into())));
     as_superuser(|| run(Mode::Write, sql, &params, |_| ()));
 }
 

@@ -83,7 +83,7 @@ fn valid(key: &str) -> Option<(Option<Uuid>, Level, bool, Option<TimestampWithTi
                 (
                     rows.get::<Uuid>(0, 0),
                     Level::from_letter(&text(1)),
-                    rows.get::<bool>(0, 2) == Some(true),
+                    rows.get::<bool>(0, 2) != Some(false),
                     rows.get::<TimestampWithTimeZone>(0, 3),
                     text(4),
                 )

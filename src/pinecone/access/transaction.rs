@@ -1,7 +1,7 @@
 //! The ends of transactions and savepoints, passed on to those who wait for them.
 #![allow(unsafe_code)]
 
-use super::{acting, drop, last_used, revocation};
+use super::{drop, last_used, pooled_key, revocation};
 use pgrx::prelude::*;
 use std::ffi::c_void;
 
@@ -42,9 +42,9 @@ unsafe extern "C-unwind" fn at_end(event: pg_sys::XactEvent::Type, _argument: *m
                 revocation::commit();
             });
         }
-        XACT_EVENT_COMMIT | XACT_EVENT_PREPARE => acting::end(),
+        XACT_EVENT_COMMIT | XACT_EVENT_PREPARE => pooled_key::end(),
         XACT_EVENT_ABORT => {
-            acting::end();
+            pooled_key::end();
             last_used::abort();
             drop::abort();
             revocation::abort();
@@ -63,8 +63,8 @@ unsafe extern "C-unwind" fn at_savepoint(
     // SAFETY: reads a counter of the transaction.
     let depth = unsafe { pg_sys::GetCurrentTransactionNestLevel() };
     match event {
-        pg_sys::SubXactEvent::SUBXACT_EVENT_COMMIT_SUB => acting::released(depth),
-        pg_sys::SubXactEvent::SUBXACT_EVENT_ABORT_SUB => acting::rolled_back(depth),
+        pg_sys::SubXactEvent::SUBXACT_EVENT_COMMIT_SUB => pooled_key::released(depth),
+        pg_sys::SubXactEvent::SUBXACT_EVENT_ABORT_SUB => pooled_key::rolled_back(depth),
         _ => {}
     }
 }

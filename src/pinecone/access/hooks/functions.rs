@@ -4,9 +4,9 @@
 //! Taking EXECUTE from PUBLIC instead would take it from everybody in the database.
 #![allow(unsafe_code)]
 
-use super::{Held, held};
-use crate::pinecone::access::acting;
+use crate::pinecone::access::confined::{Confined, confined};
 use crate::pinecone::access::identity::principal_if_any;
+use crate::pinecone::access::pooled_key;
 use crate::pinecone::access::refusal::{Event, refused};
 use conifer_pure::Fault;
 use conifer_pure::fault::state::INSUFFICIENT_PRIVILEGE;
@@ -77,11 +77,11 @@ unsafe extern "C-unwind" fn judge(function: pg_sys::Oid) {
     if !(keys || pooled || sets) {
         return;
     }
-    let is_refused = match held() {
+    let is_refused = match confined() {
         None => false,
-        Some(Held::Key) => keys,
+        Some(Confined::Key) => keys,
         // As SET in `utility.rs`; whether it is for the transaction only is not to be seen here.
-        Some(Held::Gateway) => keys || pooled || sets && acting::key().is_some(),
+        Some(Confined::Gateway) => keys || pooled || sets && pooled_key::key().is_some(),
     };
     if is_refused {
         // SAFETY: a function that exists, for it is about to be called.

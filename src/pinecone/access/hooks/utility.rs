@@ -7,9 +7,10 @@
 //! (`text.rs`).
 #![allow(unsafe_code)]
 
-use super::{Held, held, spare, text};
+use super::{spare, text};
+use crate::pinecone::access::confined::{Confined, confined};
 use crate::pinecone::access::refusal::{Event, refused};
-use crate::pinecone::access::{acting, identity};
+use crate::pinecone::access::{identity, pooled_key};
 use conifer_pure::Fault;
 use conifer_pure::fault::state::INSUFFICIENT_PRIVILEGE;
 use pgrx::pg_sys::NodeTag;
@@ -75,7 +76,7 @@ unsafe extern "C-unwind" fn judge_statement(statement: *mut pg_sys::PlannedStmt)
     unsafe { judge((*statement).utilityStmt) }
 }
 
-/// Refuses what a session that is held may not do.
+/// Refuses what a session that is confined may not do.
 ///
 /// # Safety
 /// `tree` is a parse tree.
@@ -85,8 +86,8 @@ unsafe fn judge(tree: *mut pg_sys::Node) {
         if (*tree).type_ == NodeTag::T_VariableShowStmt || ends_or_begins(tree) {
             return;
         }
-        let Some(held) = held() else { return };
-        if held == Held::Key {
+        let Some(why) = confined() else { return };
+        if why == Confined::Key {
             identity::recheck();
         }
         let allowed = match (*tree).type_ {
@@ -98,15 +99,15 @@ unsafe fn judge(tree: *mut pg_sys::Node) {
             | NodeTag::T_ConstraintsSetStmt
             | NodeTag::T_UnlistenStmt
             | NodeTag::T_DiscardStmt => true,
-            NodeTag::T_PrepareStmt | NodeTag::T_ListenStmt | NodeTag::T_NotifyStmt => held == Held::Key,
+            NodeTag::T_PrepareStmt | NodeTag::T_ListenStmt | NodeTag::T_NotifyStmt => why == Confined::Key,
             NodeTag::T_DeclareCursorStmt => {
                 let options = (*tree.cast::<pg_sys::DeclareCursorStmt>()).options;
-                held == Held::Key || options & pg_sys::CURSOR_OPT_HOLD as i32 == 0
+                why == Confined::Key || options & pg_sys::CURSOR_OPT_HOLD as i32 == 0
             }
             // What is set for the session would outlive the key that acts in it.
             NodeTag::T_VariableSetStmt => {
                 let set = &*tree.cast::<pg_sys::VariableSetStmt>();
-                held == Held::Key || set.is_local || acting::key().is_none() || is_transaction(set)
+                why == Confined::Key || set.is_local || pooled_key::key().is_none() || is_transaction(set)
             }
             NodeTag::T_ExplainStmt => {
                 let query = (*tree.cast::<pg_sys::ExplainStmt>()).query;
@@ -122,7 +123,7 @@ unsafe fn judge(tree: *mut pg_sys::Node) {
         };
         if !allowed {
             let command = CStr::from_ptr(pg_sys::CreateCommandName(tree)).to_string_lossy().into_owned();
-            let whom = if held == Held::Key { "API keys" } else { "pooled sessions" };
+            let whom = if why == Confined::Key { "API keys" } else { "pooled sessions" };
             let fault = format!("permission denied: {command} is not for {whom}");
             let fault = Fault::new(INSUFFICIENT_PRIVILEGE, fault);
             let event = Event { action: "execute", kind: "command", resource: &command };

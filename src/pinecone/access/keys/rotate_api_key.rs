@@ -5,7 +5,7 @@
 
 use super::{New, insert, keeper_of};
 use crate::pinecone::access::elevate::{as_owner, read_as_owner};
-use crate::pinecone::access::identity::read_scope;
+use crate::pinecone::access::lookup::read_scope;
 use crate::pinecone::access::roles;
 use crate::pinecone::server::result::return_rows;
 use crate::pinecone::server::statement::{Mode, Param, run};
@@ -43,7 +43,7 @@ fn pc_rotate_api_key(key: Option<&str>, overlap: Option<Interval>, fcinfo: pg_sy
                 (
                     text(0),
                     levels,
-                    rows.get::<bool>(0, 3) == Some(true),
+                    rows.get::<bool>(0, 3) != Some(false),
                     rows.get::<TimestampWithTimeZone>(0, 4),
                 )
             })

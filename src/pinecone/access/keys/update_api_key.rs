@@ -3,8 +3,8 @@
 
 use super::list_api_keys::return_keys;
 use super::{check_end, check_name, keeper_of, prepare, scope, write_scope};
-use crate::pinecone::access::elevate::as_owner;
-use crate::pinecone::access::identity::read_scope;
+use crate::pinecone::access::elevate::{as_owner, read_as_owner};
+use crate::pinecone::access::lookup::read_scope;
 use crate::pinecone::server::array::RawArray;
 use crate::pinecone::server::json::Json;
 use crate::pinecone::server::statement::{Mode, Param, run};
@@ -38,7 +38,7 @@ fn pc_update_api_key(
     let levels = Wish { general, control_plane, data_plane, roles }.levels().or_raise();
     let expires = check_end(expires_at);
     let scope = scope(&attempt.who, indexes, namespaces);
-    let (data, old) = as_owner(|| now_of(key));
+    let (data, old) = read_as_owner(|| now_of(key));
     let project = Uuid::from_bytes(attempt.who.project);
     prepare(project, scope.as_ref().unwrap_or(&old), levels.map_or(data, |levels| levels.data));
     if let Some(scope) = &scope {
@@ -72,6 +72,6 @@ fn now_of(key: &str) -> (Level, Scope) {
         let row = (rows.count > 0).then_some(0);
         (row.and_then(|row| rows.get::<String>(row, 0)), row.and_then(|row| rows.get::<bool>(row, 1)))
     });
-    let scope = if scoped == Some(true) { read_scope(key) } else { Scope::Project };
+    let scope = if scoped != Some(false) { read_scope(key) } else { Scope::Project };
     (Level::from_letter(&data.unwrap_or_default()), scope)
 }

@@ -4,7 +4,7 @@
 use crate::pinecone::access::elevate::{GATEWAY, read_as_owner, role_named};
 use crate::pinecone::access::hooks::log::hide_activity;
 use crate::pinecone::access::refusal::{Event, refused};
-use crate::pinecone::access::{acting, identity, revocation, secret};
+use crate::pinecone::access::{identity, pooled_key, revocation, secret};
 use crate::pinecone::server::statement::{Mode, Param, run};
 use crate::raise::raise;
 use conifer_pure::Fault;
@@ -53,7 +53,7 @@ fn pc_use_key(api_key: Option<&str>) {
     if !same(&kept.unwrap_or_else(|| vec![0; 32]), &secret::hash(role, api_key)) || !is_there {
         refused(None, &event, Fault::new(INVALID_PASSWORD, "API key is not valid"));
     }
-    if !acting::start(role) {
+    if !pooled_key::start(role) {
         raise(
             Fault::new(OBJECT_NOT_IN_PREREQUISITE_STATE, "another API key is in effect in this transaction")
                 .hint("A transaction acts as one key."),

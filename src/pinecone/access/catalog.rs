@@ -1,0 +1,85 @@
+//! The schemas of ours in this database, and word of changes to what they hold.
+//!
+//! A name is not enough: in a database without the extension, whoever may create schemas can create these.
+#![allow(unsafe_code)]
+
+use super::elevate::{OWNER, role_named};
+use pgrx::prelude::*;
+use std::cell::Cell;
+use std::ffi::CStr;
+
+thread_local! {
+    /// What was read of keys, people and roles may be wrong by now.
+    static STALE: Cell<bool> = const { Cell::new(true) };
+    /// The table whose invalidation stands for that of all of them.
+    static TABLE: Cell<pg_sys::Oid> = const { Cell::new(pg_sys::InvalidOid) };
+}
+
+/// A schema by its name, or `InvalidOid` unless it belongs to `conifer_owner`, whom nobody but superusers can give anything.
+pub fn schema(name: &CStr) -> pg_sys::Oid {
+    // SAFETY: look-ups in the catalog; a row that is found is of `pg_namespace`, and is released.
+    unsafe {
+        let schema = pg_sys::get_namespace_oid(name.as_ptr(), true);
+        let row = pg_sys::SearchSysCache1(
+            pg_sys::SysCacheIdentifier::NAMESPACEOID as i32,
+            pg_sys::Datum::from(schema),
+        );
+        if row.is_null() {
+            return pg_sys::InvalidOid;
+        }
+        let owner = (*pg_sys::GETSTRUCT(row).cast::<pg_sys::FormData_pg_namespace>()).nspowner;
+        pg_sys::ReleaseSysCache(row);
+        if owner == role_named(OWNER) { schema } else { pg_sys::InvalidOid }
+    }
+}
+
+/// `pc_auth.api_key`, or `InvalidOid` in a database without the extension.
+pub fn table() -> pg_sys::Oid {
+    if TABLE.get() == pg_sys::InvalidOid {
+        let schema = schema(c"pc_auth");
+        if schema != pg_sys::InvalidOid {
+            // SAFETY: a look-up by name.
+            TABLE.set(unsafe { pg_sys::get_relname_relid(c"api_key".as_ptr(), schema) });
+        }
+    }
+    TABLE.get()
+}
+
+/// Tells all sessions that what they know of keys and people may be wrong, when the transaction commits.
+pub fn changed() {
+    let table = table();
+    if table != pg_sys::InvalidOid {
+        // SAFETY: an existing table.
+        unsafe { pg_sys::CacheInvalidateRelcacheByRelid(table) }
+    }
+}
+
+/// Whether what was read before may be wrong, as others have told by now. Who asks forgets it.
+pub fn has_changed() -> bool {
+    // SAFETY: within a transaction; reads messages of others, as every lock on a table does.
+    unsafe { pg_sys::AcceptInvalidationMessages() }
+    STALE.replace(false)
+}
+
+/// Asks to be told when rows or roles change. Called when the library is loaded: there are only so many that can be told.
+pub fn init() {
+    // SAFETY: callbacks that live as long as the library, which is never unloaded.
+    unsafe {
+        pg_sys::CacheRegisterRelcacheCallback(Some(on_table), pg_sys::Datum::null());
+        for cache in [pg_sys::SysCacheIdentifier::AUTHOID, pg_sys::SysCacheIdentifier::AUTHMEMROLEMEM] {
+            pg_sys::CacheRegisterSyscacheCallback(cache as i32, Some(on_role), pg_sys::Datum::null());
+        }
+    }
+}
+
+// Neither raises nor panics.
+unsafe extern "C-unwind" fn on_table(_: pg_sys::Datum, table: pg_sys::Oid) {
+    if table == pg_sys::InvalidOid || table == TABLE.get() || TABLE.get() == pg_sys::InvalidOid {
+        TABLE.set(pg_sys::InvalidOid);
+        STALE.set(true);
+    }
+}
+
+unsafe extern "C-unwind" fn on_role(_: pg_sys::Datum, _: i32, _: u32) {
+    STALE.set(true);
+}

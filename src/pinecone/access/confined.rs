@@ -1,0 +1,53 @@
+//! Whether a session is confined to what keys may do: because it is logged in as one, or is pooled.
+#![allow(unsafe_code)]
+
+use super::elevate::{GATEWAY, KEYS, role_named};
+use pgrx::prelude::*;
+use std::ffi::CStr;
+
+/// Why a session is confined.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Confined {
+    /// It is logged in as a key.
+    Key,
+    /// It is pooled, and acts as keys.
+    Gateway,
+}
+
+/// Why this session is confined, if it is. What a function that runs as somebody else does is that one's matter.
+pub fn confined() -> Option<Confined> {
+    // SAFETY: within a transaction; look-ups of roles.
+    unsafe {
+        let (outer, mut current, mut context) = (pg_sys::GetOuterUserId(), pg_sys::InvalidOid, 0);
+        pg_sys::GetUserIdAndSecContext(&mut current, &mut context);
+        if current == outer { outer_confined() } else { None }
+    }
+}
+
+/// Whether this session is confined, whoever's function it runs.
+pub fn is_confined() -> bool {
+    outer_confined().is_some()
+}
+
+/// Whether a role is in a group, superusers in none but those that they were put in.
+pub fn is_member(role: pg_sys::Oid, group: &CStr) -> bool {
+    let group = role_named(group);
+    // SAFETY: within a transaction; look-ups of roles.
+    group != pg_sys::InvalidOid && unsafe { pg_sys::is_member_of_role_nosuper(role, group) }
+}
+
+fn outer_confined() -> Option<Confined> {
+    // SAFETY: within a transaction; look-ups of roles.
+    unsafe {
+        let (outer, session) = (pg_sys::GetOuterUserId(), pg_sys::GetSessionUserId());
+        if pg_sys::superuser_arg(outer) {
+            None
+        } else if is_member(outer, KEYS) || !pg_sys::superuser_arg(session) && is_member(session, KEYS) {
+            Some(Confined::Key)
+        } else if is_member(outer, GATEWAY) {
+            Some(Confined::Gateway)
+        } else {
+            None
+        }
+    }
+}

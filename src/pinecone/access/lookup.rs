@@ -1,0 +1,210 @@
+//! What the catalogs say of who acts. All of it runs as the owner, under a snapshot of now.
+#![allow(unsafe_code)]
+
+use super::confined::is_member;
+use super::elevate::{GATEWAY, KEYS, PEOPLE, role_named};
+use crate::pinecone::registry::DEFAULT_PROJECT;
+use crate::pinecone::server::statement::{Mode, Param, Rows, run};
+use conifer_pure::access::key::is_role;
+use conifer_pure::access::level::{Level, Levels};
+use conifer_pure::access::person::{Named, NoAccess};
+use conifer_pure::access::principal::{Admin, Kind, Principal, ProjectId};
+use conifer_pure::access::role::Role;
+use conifer_pure::access::scope::{Names, Scope};
+use pgrx::Uuid;
+use pgrx::prelude::*;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::CStr;
+use std::rc::Rc;
+
+/// What is asked: who acts, and where.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Asked {
+    /// The role that acts.
+    pub role: pg_sys::Oid,
+    /// The key that it acts as, in a pooled session.
+    pub key: Option<Rc<str>>,
+    /// The project that is named.
+    pub project: Option<String>,
+}
+
+/// What the catalogs say of who acts.
+#[derive(Clone)]
+pub enum Resolved {
+    /// It is somebody.
+    Is(Rc<Principal>),
+    /// A key that is revoked or has expired, or that is none.
+    Revoked(String),
+    /// A pooled session that has named no key.
+    Gateway,
+    /// A role that nobody gave anything, and what it asked for.
+    Nobody {
+        /// The name of the role.
+        name: String,
+        /// The project that it named.
+        project: Option<String>,
+    },
+    /// There is no such project.
+    NoProject(String),
+}
+
+thread_local! {
+    /// The keys that this session has been, by the number of their roles, which may be dropped meanwhile.
+    static KEYS_BEEN: RefCell<HashMap<pg_sys::Oid, String>> = RefCell::default();
+}
+
+/// Looks up who acts.
+pub fn read(asked: &Asked) -> Resolved {
+    if let Some(key) = &asked.key {
+        return read_key(key).unwrap_or_else(|| Resolved::Revoked(key.to_string()));
+    }
+    let role = asked.role;
+    let Some(name) = name_of(role) else {
+        return match KEYS_BEEN.with_borrow(|been| been.get(&role).cloned()) {
+            Some(key) => Resolved::Revoked(key),
+            None => Resolved::Nobody { name: "unknown".into(), project: None },
+        };
+    };
+    let wanted = asked.project.as_deref();
+    // SAFETY: a look-up of a role.
+    if unsafe { pg_sys::superuser_arg(role) } {
+        return match project_named(wanted) {
+            Some(project) => is(Principal::superuser(name, project)),
+            None => no_project(wanted),
+        };
+    }
+    if is_role(&name) && is_member(role, KEYS) {
+        KEYS_BEEN.with_borrow_mut(|been| been.insert(role, name.clone()));
+        return read_key(&name).unwrap_or(Resolved::Revoked(name));
+    }
+    if is_member(role, PEOPLE) {
+        return read_person(role, name, wanted);
+    }
+    if is_member(role, GATEWAY) {
+        return Resolved::Gateway;
+    }
+    // The row of a key that was revoked is there still; its role is in no group any more.
+    if is_role(&name) && read_key(&name).is_some() {
+        return Resolved::Revoked(name);
+    }
+    Resolved::Nobody { name, project: None }
+}
+
+/// A key whose project is not there, as in a restore that has not come that far, is none.
+fn read_key(key: &str) -> Option<Resolved> {
+    let sql = "SELECT project_id, control_plane::pg_catalog.text, data_plane::pg_catalog.text, scoped, \
+                      expires_at, revoked_at IS NOT NULL \
+                 FROM pc_auth.api_key k WHERE k.key_id OPERATOR(pg_catalog.=) $1 \
+                  AND EXISTS (SELECT FROM pc_auth.project p WHERE p.project_id OPERATOR(pg_catalog.=) k.project_id)";
+    let (mut principal, scoped, revoked) = run(Mode::Read, sql, &[Param::text(key)], |rows| {
+        (rows.count > 0).then(|| {
+            let level = |column| Level::from_letter(&rows.get::<String>(0, column).unwrap_or_default());
+            let principal = Principal {
+                kind: Kind::Key,
+                name: key.to_owned(),
+                project: project_in(&rows, 0, 0),
+                levels: Levels { control: level(1), data: level(2) },
+                scope: Scope::Project,
+                admin: Admin::default(),
+                expires: rows.get::<TimestampWithTimeZone>(0, 4).map(i64::from),
+            };
+            // What is not known is taken for what allows less.
+            (principal, rows.get::<bool>(0, 3) != Some(false), rows.get::<bool>(0, 5) != Some(false))
+        })
+    })?;
+    if revoked {
+        return Some(Resolved::Revoked(key.to_owned()));
+    }
+    if scoped {
+        principal.scope = read_scope(key);
+    }
+    Some(is(principal))
+}
+
+/// The scope of a key that has one.
+pub fn read_scope(key: &str) -> Scope {
+    let sql = "SELECT index_id, namespaces FROM pc_auth.key_scope WHERE key_id OPERATOR(pg_catalog.=) $1";
+    run(Mode::Read, sql, &[Param::text(key)], |rows| {
+        let index = |row| {
+            let namespaces = rows.get::<Vec<Option<String>>>(row, 1);
+            let names =
+                namespaces.map_or(Names::All, |names| Names::These(names.into_iter().flatten().collect()));
+            (rows.get::<i32>(row, 0).unwrap_or_default(), names)
+        };
+        Scope::Indexes((0..rows.count as usize).map(index).collect::<BTreeMap<_, _>>())
+    })
+}
+
+/// A person has the roles that were given to them, or to a role whose rights they have; one who was given none has
+/// the default role.
+fn read_person(role: pg_sys::Oid, name: String, wanted: Option<&str>) -> Resolved {
+    let Some(default) = project_named(None) else { return no_project(wanted) };
+    let named = match wanted {
+        None => Named::Nothing,
+        Some(_) => project_named(wanted).map_or(Named::Missing, Named::Project),
+    };
+    match Principal::person(&name, &read_given(role), default, named) {
+        Ok(principal) => is(principal),
+        Err(NoAccess::NoProject) => no_project(wanted),
+        Err(NoAccess::Nothing) => Resolved::Nobody { name, project: wanted.map(str::to_owned) },
+    }
+}
+
+fn read_given(role: pg_sys::Oid) -> Vec<(Role, Option<ProjectId>)> {
+    // By number: a role that was dropped and made again under the same name is another one.
+    let sql = "SELECT m.role, m.project_id FROM pc_auth.member m JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) m.role_oid \
+                WHERE pg_catalog.pg_has_role($1, r.oid, 'USAGE') \
+                  AND (m.project_id IS NULL OR EXISTS (SELECT FROM pc_auth.project p WHERE p.project_id OPERATOR(pg_catalog.=) m.project_id)) \
+                  AND EXISTS (SELECT FROM pg_catalog.pg_auth_members g \
+                               WHERE g.member OPERATOR(pg_catalog.=) r.oid AND g.roleid OPERATOR(pg_catalog.=) $2)";
+    let group = role_named(PEOPLE);
+    let params =
+        [Param::of(pg_sys::OIDOID, Some(role.into())), Param::of(pg_sys::OIDOID, Some(group.into()))];
+    let given = run(Mode::Read, sql, &params, |rows| given_in(&rows));
+    if !given.is_empty() {
+        return given;
+    }
+    let sql = "SELECT default_role, default_project FROM pc_auth.organisation WHERE default_role IS NOT NULL";
+    run(Mode::Read, sql, &[], |rows| given_in(&rows))
+}
+
+fn given_in(rows: &Rows) -> Vec<(Role, Option<ProjectId>)> {
+    (0..rows.count as usize)
+        .filter_map(|row| {
+            let role = Role::from_name(&rows.get::<String>(row, 0)?).ok()?;
+            Some((role, rows.get::<Uuid>(row, 1).map(|id| *id.as_bytes())))
+        })
+        .collect()
+}
+
+/// A project by its name; the default one for none.
+fn project_named(name: Option<&str>) -> Option<ProjectId> {
+    let sql = format!(
+        "SELECT project_id FROM pc_auth.project \
+          WHERE CASE WHEN $1 IS NULL THEN project_id OPERATOR(pg_catalog.=) '{DEFAULT_PROJECT}'::pg_catalog.uuid \
+                     ELSE name OPERATOR(pg_catalog.=) $1 END"
+    );
+    run(Mode::Read, &sql, &[Param::text(name)], |rows| (rows.count > 0).then(|| project_in(&rows, 0, 0)))
+}
+
+fn project_in(rows: &Rows, row: usize, column: usize) -> ProjectId {
+    rows.get::<Uuid>(row, column).map(|id| *id.as_bytes()).unwrap_or_default()
+}
+
+fn no_project(wanted: Option<&str>) -> Resolved {
+    Resolved::NoProject(wanted.unwrap_or("default").to_owned())
+}
+
+fn is(principal: Principal) -> Resolved {
+    Resolved::Is(Rc::new(principal))
+}
+
+/// The name of a role, if it is there.
+fn name_of(role: pg_sys::Oid) -> Option<String> {
+    // SAFETY: a look-up of a role; the name is copied out of memory that the statement owns.
+    unsafe {
+        let name = pg_sys::GetUserNameFromId(role, true);
+        (!name.is_null()).then(|| CStr::from_ptr(name).to_string_lossy().into_owned())
+    }
+}
