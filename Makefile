@@ -31,7 +31,7 @@ test: ## format, lint, unit tests, in-server tests on PostgreSQL 15 and 18, outs
 test-all: ## in-server tests on PostgreSQL 15, 16, 17 and 18
 	@dev/test pgtest-15 regress-15 pgtest-16 regress-16 pgtest-17 regress-17 pgtest-18 regress-18
 
-lint: ## format, lints and licences alone
+lint: ## format, lints, circles and licences alone
 	@dev/lint
 
 audit: ## licences of what is linked in, and advisories where RustSec's database can be reached

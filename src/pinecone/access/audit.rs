@@ -8,8 +8,8 @@
 use super::attempt::Attempt;
 use super::catalog;
 use super::elevate::{as_owner, read_as_owner};
-use super::identity::principal_if_any;
 use super::refusal::{Event, log, type_of};
+use super::session::identity::principal_if_any;
 use crate::pinecone::server::json::Json;
 use crate::pinecone::server::result::return_rows;
 use crate::pinecone::server::statement::{Mode, Param, is_ours, run};

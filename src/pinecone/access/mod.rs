@@ -1,6 +1,6 @@
 //! Access: API keys are roles of the server, and row-level security enforces what they may do. See `README.md`.
 //!
-//! - [`identity`]: who acts; [`acting`]: the key of a pooled session.
+//! - [`session`]: who acts.
 //! - [`guard`]: what every function of the API asks before it does anything.
 //! - `policy`: what the row-level policies ask.
 //! - `roles`, `follow`: roles are derived from rows; `parents`, `cascade`: what foreign keys would do.
@@ -12,30 +12,28 @@ mod attempt;
 mod audit;
 mod cascade;
 mod catalog;
-mod confined;
 mod drop;
 pub mod elevate;
 mod follow;
 pub mod guard;
 mod hooks;
-mod identity;
 mod keys;
-mod last_used;
 mod locks;
-mod lookup;
 mod members;
 pub mod parents;
 pub mod policy;
-mod pooled_key;
 mod projects;
 mod refusal;
 mod report;
 mod revocation;
 pub mod roles;
 mod secret;
+mod session;
 mod snapshot;
 mod sync;
 mod transaction;
+
+use session::identity;
 
 /// Defines settings, and asks the server for what it has to tell.
 pub fn init() {

@@ -1,6 +1,6 @@
 //! Ends what a key has under way when it is revoked.
 //!
-//! Its sessions know of the revocation at their next statement or FETCH (`identity.rs`, `hooks/executor.rs`); what is
+//! Its sessions know of the revocation at their next statement or FETCH (`session/identity.rs`, `hooks/executor.rs`); what is
 //! running meanwhile is ended here: at once, so that no lock of it keeps the revocation waiting, and again just before
 //! the commit, for those that came in between.
 #![allow(unsafe_code)]

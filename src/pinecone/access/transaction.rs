@@ -1,7 +1,8 @@
 //! The ends of transactions and savepoints, passed on to those who wait for them.
 #![allow(unsafe_code)]
 
-use super::{drop, last_used, pooled_key, revocation};
+use super::session::{last_used, pooled_key};
+use super::{drop, revocation};
 use pgrx::prelude::*;
 use std::ffi::c_void;
 

@@ -8,7 +8,8 @@
 
 use super::{spare, text};
 use crate::fit;
-use crate::pinecone::access::{audit, identity};
+use crate::pinecone::access::audit;
+use crate::pinecone::access::session::identity;
 use pgrx::prelude::*;
 
 static mut NEXT: pg_sys::ExecutorRun_hook_type = None;

@@ -4,10 +4,10 @@
 //! Taking EXECUTE from PUBLIC instead would take it from everybody in the database.
 #![allow(unsafe_code)]
 
-use crate::pinecone::access::confined::{Confined, confined};
-use crate::pinecone::access::identity::principal_if_any;
-use crate::pinecone::access::pooled_key;
 use crate::pinecone::access::refusal::{Event, refused};
+use crate::pinecone::access::session::confined::{Confined, confined};
+use crate::pinecone::access::session::identity::principal_if_any;
+use crate::pinecone::access::session::pooled_key;
 use conifer_pure::Fault;
 use conifer_pure::fault::state::INSUFFICIENT_PRIVILEGE;
 use pgrx::prelude::*;

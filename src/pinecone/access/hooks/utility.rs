@@ -8,9 +8,9 @@
 #![allow(unsafe_code)]
 
 use super::{spare, text};
-use crate::pinecone::access::confined::{Confined, confined};
 use crate::pinecone::access::refusal::{Event, refused};
-use crate::pinecone::access::{identity, pooled_key};
+use crate::pinecone::access::session::confined::{Confined, confined};
+use crate::pinecone::access::session::{identity, pooled_key};
 use conifer_pure::Fault;
 use conifer_pure::fault::state::INSUFFICIENT_PRIVILEGE;
 use pgrx::pg_sys::NodeTag;

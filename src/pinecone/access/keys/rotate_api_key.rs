@@ -5,8 +5,8 @@
 
 use super::{New, insert, keeper_of};
 use crate::pinecone::access::elevate::{as_owner, read_as_owner};
-use crate::pinecone::access::lookup::read_scope;
 use crate::pinecone::access::roles;
+use crate::pinecone::access::session::lookup::read_scope;
 use crate::pinecone::server::result::return_rows;
 use crate::pinecone::server::statement::{Mode, Param, run};
 use crate::raise::raise;

@@ -4,7 +4,7 @@
 use super::list_api_keys::return_keys;
 use super::{check_end, check_name, keeper_of, prepare, scope, write_scope};
 use crate::pinecone::access::elevate::{as_owner, read_as_owner};
-use crate::pinecone::access::lookup::read_scope;
+use crate::pinecone::access::session::lookup::read_scope;
 use crate::pinecone::server::array::RawArray;
 use crate::pinecone::server::json::Json;
 use crate::pinecone::server::statement::{Mode, Param, run};

@@ -4,7 +4,8 @@
 use crate::pinecone::access::elevate::{GATEWAY, read_as_owner, role_named};
 use crate::pinecone::access::hooks::log::hide_activity;
 use crate::pinecone::access::refusal::{Event, refused};
-use crate::pinecone::access::{identity, pooled_key, revocation, secret};
+use crate::pinecone::access::session::{identity, pooled_key};
+use crate::pinecone::access::{revocation, secret};
 use crate::pinecone::server::statement::{Mode, Param, run};
 use crate::raise::raise;
 use conifer_pure::Fault;

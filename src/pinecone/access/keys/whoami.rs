@@ -2,7 +2,7 @@
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
 use crate::pinecone::access::elevate::read_as_owner;
-use crate::pinecone::access::identity::principal_if_any;
+use crate::pinecone::access::session::identity::principal_if_any;
 use crate::pinecone::server::result::return_rows;
 use crate::pinecone::server::statement::{Mode, Param};
 use conifer_pure::pinecone::access::principal::Kind;

@@ -5,7 +5,7 @@
 //! database as of its beginning (REPEATABLE READ, where the row could refuse to be written) leaves no trace.
 #![allow(unsafe_code)]
 
-use super::elevate::as_owner;
+use crate::pinecone::access::elevate::as_owner;
 use crate::pinecone::server::statement::{Mode, Param, run};
 use pgrx::prelude::*;
 use std::cell::RefCell;

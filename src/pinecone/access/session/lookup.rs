@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use super::confined::is_member;
-use super::elevate::{GATEWAY, KEYS, PEOPLE, role_named};
+use crate::pinecone::access::elevate::{GATEWAY, KEYS, PEOPLE, role_named};
 use crate::pinecone::registry::DEFAULT_PROJECT;
 use crate::pinecone::server::statement::{Mode, Param, Rows, run};
 use conifer_pure::access::key::is_role;

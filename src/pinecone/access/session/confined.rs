@@ -1,7 +1,7 @@
 //! Whether a session is confined to what keys may do: because it is logged in as one, or is pooled.
 #![allow(unsafe_code)]
 
-use super::elevate::{GATEWAY, KEYS, role_named};
+use crate::pinecone::access::elevate::{GATEWAY, KEYS, role_named};
 use pgrx::prelude::*;
 use std::ffi::CStr;
 

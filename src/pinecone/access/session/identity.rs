@@ -5,14 +5,13 @@
 //! makes a revocation count from the next statement on, whatever snapshot its transaction works with.
 #![allow(unsafe_code)]
 
-use super::catalog;
 use super::confined::is_confined;
-use super::elevate::{OWNER, read_as_owner, role_named};
-use super::last_used;
 use super::lookup::{Asked, Resolved, read};
-use super::pooled_key;
-use super::refusal::{Event, refused};
-use super::snapshot::{is_looking, latest};
+use super::{last_used, pooled_key};
+use crate::pinecone::access::catalog;
+use crate::pinecone::access::elevate::{OWNER, read_as_owner, role_named};
+use crate::pinecone::access::refusal::{Event, refused};
+use crate::pinecone::access::snapshot::{is_looking, latest};
 use crate::raise::raise;
 use conifer_pure::Fault;
 use conifer_pure::fault::quoted;
