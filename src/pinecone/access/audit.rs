@@ -5,9 +5,9 @@
 //! that is rolled back has read all the same.
 #![allow(unsafe_code)]
 
-use super::attempt::Attempt;
 use super::catalog;
 use super::elevate::{as_owner, read_as_owner};
+use super::judge::attempt::Attempt;
 use super::refusal::{Event, log, type_of};
 use super::session::identity::principal_if_any;
 use crate::pinecone::server::json::Json;

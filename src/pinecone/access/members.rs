@@ -1,8 +1,8 @@
 //! `pc_grant_role`, `pc_revoke_role`, `pc_list_members`, `pc_set_default_role`: Pinecone's roles for ordinary roles.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
-use super::attempt::Attempt;
 use super::elevate::as_owner;
+use super::judge::attempt::Attempt;
 use super::parents;
 use super::roles::{self, Groups};
 use crate::pinecone::server::result::return_rows;

@@ -1,27 +1,24 @@
 //! Access: API keys are roles of the server, and row-level security enforces what they may do. See `README.md`.
 //!
-//! - [`session`]: who acts.
-//! - [`guard`]: what every function of the API asks before it does anything.
-//! - `policy`: what the row-level policies ask.
-//! - `roles`, `follow`: roles are derived from rows; `parents`, `cascade`: what foreign keys would do.
-//! - `keys/`, `projects`, `members`, `audit`, `report/`: the functions.
+//! - [`session`]: who acts; [`judge`]: whether they may.
+//! - [`roles`]: roles are derived from rows; [`parents`]: what foreign keys would hold.
+//! - `keys/`, `projects`, `members`, `audit/`, `report/`: the functions.
 //! - `hooks/`: what only a library can do.
 //! - [`elevate`]: the one place that does more than the session may.
+//! - `refusal`: the log's line of what is refused; `snapshot`: what is so now; `catalog`: the schemas of ours.
 
-mod attempt;
 mod audit;
 mod cascade;
 mod catalog;
 mod drop;
 pub mod elevate;
 mod follow;
-pub mod guard;
 mod hooks;
+pub mod judge;
 mod keys;
 mod locks;
 mod members;
 pub mod parents;
-pub mod policy;
 mod projects;
 mod refusal;
 mod report;

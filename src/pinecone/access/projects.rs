@@ -1,8 +1,8 @@
 //! `pc_create_project`, `pc_list_projects`, `pc_describe_project`, `pc_delete_project`.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
-use super::attempt::Attempt;
 use super::elevate::as_owner;
+use super::judge::attempt::Attempt;
 use super::roles::{self, Groups};
 use crate::pinecone::registry::DEFAULT_PROJECT;
 use crate::pinecone::server::result::return_rows;

@@ -1,8 +1,8 @@
 //! `pc_sync_roles`: makes all roles again from the rows, where triggers could not.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
-use super::attempt::Attempt;
 use super::elevate::as_owner;
+use super::judge::attempt::Attempt;
 use super::roles::{self, Groups};
 use crate::pinecone::server::statement::{Mode, run};
 use crate::pinecone::server::types::{Home, schema_of};

@@ -3,7 +3,7 @@
 
 use super::describe_index::return_description;
 use crate::pinecone::access::elevate::as_owner;
-use crate::pinecone::access::guard;
+use crate::pinecone::access::judge::guard;
 use crate::pinecone::registry::{name_of, not_found};
 use crate::pinecone::server::json::Json;
 use crate::pinecone::server::statement::{Mode, Param, run};

@@ -3,7 +3,8 @@
 
 use super::describe_index::return_description;
 use crate::pinecone::access::elevate::as_owner;
-use crate::pinecone::access::{guard, parents, policy, roles};
+use crate::pinecone::access::judge::{guard, policy};
+use crate::pinecone::access::{parents, roles};
 use crate::pinecone::registry::{name_of, table};
 use crate::pinecone::server::encoding;
 use crate::pinecone::server::json::Json;

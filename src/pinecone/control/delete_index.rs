@@ -2,7 +2,7 @@
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
 use crate::pinecone::access::elevate::as_owner;
-use crate::pinecone::access::guard;
+use crate::pinecone::access::judge::guard;
 use crate::pinecone::registry::{Index, name_of, not_found};
 use crate::pinecone::server::statement::{Mode, Param, run, run_once};
 use crate::raise::raise;

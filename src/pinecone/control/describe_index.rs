@@ -1,7 +1,7 @@
 //! `pc_describe_index`, `pc_list_indexes`, `pc_has_index`.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
-use crate::pinecone::access::guard;
+use crate::pinecone::access::judge::guard;
 use crate::pinecone::registry::{name_of, not_found};
 use crate::pinecone::server::result::{open, return_rows};
 use crate::pinecone::server::statement::{Mode, Param, run};

@@ -1,6 +1,6 @@
 //! Arguments that several functions of the data plane share.
 
-use crate::pinecone::access::guard::{self, Granted};
+use crate::pinecone::access::judge::guard::{self, Granted};
 use crate::pinecone::registry::{Index, name_of};
 use crate::pinecone::server::array::RawArray;
 use crate::pinecone::server::json::Json;

@@ -2,7 +2,7 @@
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
 use super::arguments::refuse_filter;
-use crate::pinecone::access::guard;
+use crate::pinecone::access::judge::guard;
 use crate::pinecone::registry::name_of;
 use crate::pinecone::server::json::Json;
 use crate::pinecone::server::result::one_json;

@@ -8,8 +8,8 @@ mod update_api_key;
 mod use_key;
 mod whoami;
 
-use super::attempt::Attempt;
 use super::elevate::{as_owner, read_as_owner};
+use super::judge::attempt::Attempt;
 use super::secret::Secret;
 use super::{parents, roles};
 use crate::pinecone::registry::{Index, name_of, not_found};

@@ -5,8 +5,8 @@
 
 mod disk;
 
-use super::attempt::Attempt;
 use super::elevate::as_superuser;
+use super::judge::attempt::Attempt;
 use crate::pinecone::server::result::open;
 use crate::pinecone::server::statement::{Mode, Param, run};
 use pgrx::prelude::*;

@@ -3,7 +3,7 @@
 //! Each is asked once a statement, in a sub-select of the policy.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
-use super::session::identity::principal_if_any;
+use crate::pinecone::access::session::identity::principal_if_any;
 use crate::pinecone::registry::table;
 use crate::pinecone::server::statement::run_once;
 use conifer_pure::pinecone::access::level::Level;

@@ -1,8 +1,8 @@
 //! An attempt: who tries what. The refusal of an attempt, or its success, is recorded as what was tried.
 
-use super::audit;
-use super::refusal::{Event, refused};
-use super::session::identity;
+use crate::pinecone::access::audit;
+use crate::pinecone::access::refusal::{Event, refused};
+use crate::pinecone::access::session::identity;
 use crate::pinecone::server::statement::Mode;
 use crate::raise::raise;
 use conifer_pure::Fault;
