@@ -12,7 +12,7 @@ use pgrx::{IntoDatum, Uuid};
 use std::ffi::CStr;
 
 /// Characters of a thing's name that the log shows.
-const MOST_SHOWN: usize = 200;
+const MAX_SHOWN: usize = 200;
 
 /// What is done or tried.
 #[derive(Clone, Copy)]
@@ -38,7 +38,7 @@ pub fn log(who: Option<&Principal>, event: &Event<'_>, outcome: &str, reason: Op
                       'project_id', $3, 'action', $4, 'resource_type', $5, 'resource', $6, 'outcome', $7, \
                       'reason', $8)::pg_catalog.text";
     // Whoever is refused does not choose how much is written.
-    let shown: String = event.resource.chars().take(MOST_SHOWN).collect();
+    let shown: String = event.resource.chars().take(MAX_SHOWN).collect();
     let session = session();
     let params = [
         Param::text(who.map_or(&*session, |who| &who.name)),
