@@ -52,7 +52,7 @@ GRANT USAGE ON SCHEMA pc, pc_data TO conifer_keys, conifer_people, conifer_gatew
 --
 -- There are no foreign keys among them: a dump holds no order for the rows of an extension's tables, so a parallel restore,
 -- and a subscription's first copy, write children before their parents. The functions hold the parents of what they write
--- (src/pinecone/access/parents.rs), and triggers take the children of a row along (cascade.rs).
+-- (src/pinecone/access/parents.rs), and triggers take the children of a row along (roles/cascade.rs).
 
 CREATE TABLE pc_auth.project (
     project_id uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),

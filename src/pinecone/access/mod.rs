@@ -8,11 +8,8 @@
 //! - `refusal`: the log's line of what is refused; `snapshot`: what is so now; `catalog`: the schemas of ours.
 
 mod audit;
-mod cascade;
 mod catalog;
-mod drop;
 pub mod elevate;
-mod follow;
 mod hooks;
 pub mod judge;
 mod keys;
@@ -27,7 +24,6 @@ pub mod roles;
 mod secret;
 mod session;
 mod snapshot;
-mod sync;
 mod transaction;
 
 use session::identity;

@@ -1,8 +1,9 @@
 //! The ends of transactions and savepoints, passed on to those who wait for them.
 #![allow(unsafe_code)]
 
+use super::revocation;
+use super::roles::drop_extension;
 use super::session::{last_used, pooled_key};
-use super::{drop, revocation};
 use pgrx::prelude::*;
 use std::ffi::c_void;
 
@@ -35,11 +36,11 @@ unsafe extern "C-unwind" fn at_end(event: pg_sys::XactEvent::Type, _argument: *m
     };
     match event {
         XACT_EVENT_PRE_COMMIT | XACT_EVENT_PRE_PREPARE
-            if last_used::pending() || drop::pending() || revocation::pending() =>
+            if last_used::pending() || drop_extension::pending() || revocation::pending() =>
         {
             last(|| {
                 last_used::commit();
-                drop::commit();
+                drop_extension::commit();
                 revocation::commit();
             });
         }
@@ -47,7 +48,7 @@ unsafe extern "C-unwind" fn at_end(event: pg_sys::XactEvent::Type, _argument: *m
         XACT_EVENT_ABORT => {
             pooled_key::end();
             last_used::abort();
-            drop::abort();
+            drop_extension::abort();
             revocation::abort();
         }
         _ => {}

@@ -1,5 +1,5 @@
 //! What only a library can do: it is loaded into every session of a key from the start, for the role of the key says so
-//! (`roles.rs`), and into others as `shared_preload_libraries` or their own role says, or at their first use of it.
+//! (`roles/mod.rs`), and into others as `shared_preload_libraries` or their own role says, or at their first use of it.
 
 pub mod executor;
 pub mod functions;

@@ -1,6 +1,6 @@
 //! The roles that stand for keys, people and groups, made to agree with the rows of `pc_auth`.
 //!
-//! Roles are derived: whatever writes the rows calls this through triggers (`follow.rs`), so that a restore or a
+//! Roles are derived: whatever writes the rows calls this through triggers (`triggers.rs`), so that a restore or a
 //! subscription leaves the same roles as the functions do. All statements here are on roles that are named by us, or by
 //! rows that only `conifer_owner` and superusers write.
 //!
@@ -10,9 +10,14 @@
 //! depends on its row and on what is there already. What is read here is what is committed by now, also in a transaction
 //! whose snapshot is older.
 
-use super::elevate::{as_owner, as_superuser};
-use super::locks::{self, Purpose};
-use super::{parents, secret};
+mod cascade;
+pub mod drop_extension;
+mod sync;
+mod triggers;
+
+use crate::pinecone::access::elevate::{as_owner, as_superuser};
+use crate::pinecone::access::locks::{self, Purpose};
+use crate::pinecone::access::{parents, secret};
 use crate::pinecone::registry::table;
 use crate::pinecone::server::statement::{Mode, Param, run, run_now, run_once};
 use conifer_pure::pinecone::access::level::Level;

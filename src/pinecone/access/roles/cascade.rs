@@ -1,9 +1,9 @@
 //! Triggers that take along what belongs to a row that is deleted, as foreign keys would.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
-use super::elevate::as_owner;
-use super::follow::values;
-use super::roles;
+use super::triggers::values;
+use crate::pinecone::access::elevate::as_owner;
+use crate::pinecone::access::roles;
 use crate::pinecone::registry::DEFAULT_PROJECT;
 use crate::pinecone::server::statement::{Mode, Param, run, run_now};
 use crate::raise::raise;

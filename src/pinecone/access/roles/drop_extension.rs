@@ -5,8 +5,8 @@
 //! is known just before the commit.
 #![allow(unsafe_code)]
 
-use super::elevate::{as_owner, as_superuser};
-use super::roles;
+use crate::pinecone::access::elevate::{as_owner, as_superuser};
+use crate::pinecone::access::roles;
 use crate::pinecone::server::statement::{Mode, Param, run, run_once};
 use pgrx::prelude::*;
 use pgrx::spi::quote_identifier;

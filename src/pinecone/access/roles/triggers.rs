@@ -1,12 +1,12 @@
 //! Triggers on the tables of `pc_auth` and the registry: roles follow rows, and all sessions are told.
 //!
-//! Rows that come in wait for their turn before anything else is locked or looked at (`roles.rs`).
+//! Rows that come in wait for their turn before anything else is locked or looked at (`enter`).
 #![allow(unsafe_code)]
 
-use super::elevate::{OWNER, role_named};
-use super::refusal::{Event, refused};
-use super::roles::Groups;
-use super::{catalog, roles};
+use crate::pinecone::access::catalog;
+use crate::pinecone::access::elevate::{OWNER, role_named};
+use crate::pinecone::access::refusal::{Event, refused};
+use crate::pinecone::access::roles::{self, Groups};
 use crate::raise::raise;
 use conifer_pure::Fault;
 use conifer_pure::fault::state::{INSUFFICIENT_PRIVILEGE, OBJECT_NOT_IN_PREREQUISITE_STATE};
