@@ -149,6 +149,17 @@ def test_vacuum(small):
         assert session.execute("SELECT count(*) FROM gone").fetchone() == (ROWS // 3,)
 
 
+def test_vacuum_of_many_keys(small):
+    """Each has a graph of its own, and half of them go."""
+    with small.connect("postgres") as session:
+        session.execute("DROP TABLE IF EXISTS leave; CREATE TABLE leave AS SELECT i AS id, ARRAY[i % 9, i]::vector(2) AS v FROM generate_series(1, 20000) i")
+        session.execute("CREATE INDEX leave_v ON leave USING hnsw (id, v vector_l2_ops)")
+        session.execute("DELETE FROM leave WHERE id % 2 > 0")
+        failures, _ = climb(small, "VACUUM leave")
+        assert failures > 3
+        check(session, "leave_v")
+
+
 def test_check(small):
     climb(small, "SELECT * FROM hnsw_check('t_v')")
     with small.connect("postgres") as session:

@@ -9,6 +9,7 @@ use conifer_pure::hnsw::insert::Seen;
 use conifer_pure::hnsw::node::{
     BlockMut, BlockRef, ChainMut, ChainRef, Header, Layout, NONE, State, Tid, corrupted,
 };
+use conifer_pure::memory::allocation::{Reserve, push};
 use std::collections::HashSet;
 
 /// Adds a row to a node. False if the node has gone or changed meanwhile: the caller looks for it again.
@@ -118,6 +119,7 @@ pub fn sweep(
         let mut met = HashSet::new();
         while next != NONE {
             pgrx::check_for_interrupts!();
+            met.room_for(1)?;
             if !met.insert(next) {
                 return Err(corrupted(format_args!("block {next} is in a chain twice")));
             }
@@ -144,7 +146,7 @@ pub fn sweep(
                 BlockMut::new(layout, change.block(before)?)?.set_chain(after);
                 BlockMut::new(layout, change.block(next)?)?.set_state(State::Free);
                 change.finish()?;
-                swept.freed.push(next);
+                push(&mut swept.freed, next)?;
             } else {
                 if left.len() < all {
                     let mut change = held.change();
@@ -177,7 +179,7 @@ pub fn sweep(
             block.set_tid(tid);
             block.set_chain(NONE);
             change.finish()?;
-            swept.freed.push(last);
+            push(&mut swept.freed, last)?;
             return Ok(swept);
         }
         let mut change = held.change();

@@ -3,25 +3,29 @@
 use super::super::gate::Gate;
 use super::super::log::Held;
 use super::super::roots;
+use super::numbers::Numbers;
 use super::{Vacuum, pause};
 use conifer_pure::Result;
 use conifer_pure::hnsw::node::{BlockMut, BlockRef, Root, State};
 use conifer_pure::hnsw::pages::{Entry, Key};
 use conifer_pure::hnsw::search::Pages;
-use std::collections::{HashMap, HashSet};
+use conifer_pure::memory::allocation::push;
 
 impl Vacuum {
     /// Takes graphs without living nodes out of the index.
     pub(super) fn dissolve(&mut self, roots: &[(Vec<u8>, Entry)]) -> Result<()> {
         let (known, layout) = (self.known.clone(), &self.layout());
-        let mut above: HashMap<u32, Vec<u32>> = HashMap::new();
-        let dead: HashSet<u32> = self.dead.iter().map(|(number, _)| *number).collect();
+        let mut dead = Numbers::default();
+        self.dead.iter().try_for_each(|(number, _)| dead.add(*number))?;
+        // Of dead nodes, the block on level 0 and one above, in this order.
+        let mut above: Vec<(u32, u32)> = vec![];
         for upper in self.uppers.iter() {
             let base = self.uppers.base(upper.number);
-            if dead.contains(&base) {
-                above.entry(base).or_default().push(upper.number);
+            if dead.has(base) {
+                push(&mut above, (base, upper.number))?;
             }
         }
+        above.sort_unstable();
         for (key, entry) in roots {
             let Some(root) = entry.root else { continue };
             if self.alive.contains_key(&root.graph) {
@@ -52,12 +56,15 @@ impl Vacuum {
 
     /// Takes a graph out whose last nodes are those two, which may be one. Wherever that is cut off, the next vacuum
     /// finds a graph.
-    fn remove(&mut self, key: &Key, root: Root, own: [u32; 2], above: &HashMap<u32, Vec<u32>>) -> Result<()> {
+    fn remove(&mut self, key: &Key, root: Root, own: [u32; 2], above: &[(u32, u32)]) -> Result<()> {
         let (known, layout) = (self.known.clone(), &self.layout());
         let mut path = vec![root.entry];
         path.extend(std::iter::successors(self.uppers.down(root.entry), |number| self.uppers.down(*number)));
-        let mut uppers: Vec<u32> =
-            own.iter().filter_map(|number| above.get(number)).flatten().copied().collect();
+        let of = |node: u32| {
+            let from = above.partition_point(|(base, _)| *base < node);
+            above[from..].iter().take_while(move |(base, _)| *base == node).map(|(_, upper)| *upper)
+        };
+        let mut uppers: Vec<u32> = own.into_iter().flat_map(of).collect();
         uppers.sort_unstable();
         uppers.dedup();
         for number in uppers.iter().filter(|number| !path.contains(number)) {

@@ -118,7 +118,8 @@ impl Vacuum {
         dead.sort_unstable();
         let is_dead = |number: u32| dead.binary_search(&number).is_ok();
         let dying = |upper: &&Upper| !upper.dead && is_dead(self.uppers.base(upper.number));
-        let numbers: Vec<u32> = self.uppers.iter().filter(dying).map(|upper| upper.number).collect();
+        let mut numbers = vec![];
+        self.uppers.iter().filter(dying).try_for_each(|upper| push(&mut numbers, upper.number))?;
         let page_of = |number: &u32| *number / layout.per_page() as u32;
         for some in numbers.chunk_by(|a, b| page_of(a) == page_of(b)) {
             pause();

@@ -34,12 +34,14 @@ use super::known::Known;
 use super::roots;
 use crate::raise::OrRaise;
 use conifer_pure::Result;
-use conifer_pure::hnsw::node::{Layout, Root, Tid};
+use conifer_pure::hnsw::node::{Layout, NONE, Root, Tid};
 use conifer_pure::hnsw::pages::Entry;
+use conifer_pure::memory::allocation;
+use conifer_pure::memory::allocation::{Reserve, push};
 use numbers::Numbers;
 use pgrx::prelude::*;
 use repair::Repair;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ffi::c_void;
 use std::rc::Rc;
 use uppers::{Upper, Uppers};
@@ -52,7 +54,7 @@ pub unsafe extern "C-unwind" fn ambulkdelete(
     callback: pg_sys::IndexBulkDeleteCallback,
     state: *mut c_void,
 ) -> *mut pg_sys::IndexBulkDeleteResult {
-    conifer_pure::memory::allocation::begin();
+    allocation::begin();
     // SAFETY: the server gives an open index and a function to ask.
     unsafe {
         let stats =
@@ -143,9 +145,9 @@ impl Vacuum {
             let mending = Mending::start(self.index);
             drop(Gate::close(self.index));
             let roots = roots::all(self.index, &self.known)?;
-            let retained = self.retained(&roots);
+            let retained = self.retained(&roots)?;
             let mut doomed = Numbers::below(self.layout().bound(self.index.pages()))?;
-            for (number, _) in self.dead.iter().filter(|(number, _)| !retained.contains(number)) {
+            for (number, _) in self.dead.iter().filter(|(number, _)| !retained.has(*number)) {
                 doomed.add(*number)?;
             }
             let uppers = self.doom(&mut doomed)?;
@@ -160,10 +162,12 @@ impl Vacuum {
     }
 
     fn repair(&mut self, roots: &[(Vec<u8>, Entry)], doomed: &Numbers) -> Result<()> {
-        let by_graph: HashMap<u32, Root> =
-            roots.iter().filter_map(|(_, entry)| Some((entry.root?.graph, entry.root?))).collect();
-        let raised: HashSet<u32> = self.uppers.iter().map(|upper| upper.down).collect();
-        let used = self.uppers.bytes() + doomed.bytes() * 3 + size_of_val(&self.dead[..]);
+        let mut by_graph: HashMap<u32, Root> = HashMap::new();
+        by_graph.room_for(roots.len())?;
+        by_graph.extend(roots.iter().filter_map(|(_, entry)| Some((entry.root?.graph, entry.root?))));
+        let mut raised = Numbers::default();
+        self.uppers.iter().filter(|upper| upper.down != NONE).try_for_each(|upper| raised.add(upper.down))?;
+        let used = self.uppers.bytes() + doomed.bytes() * 3 + raised.bytes() + size_of_val(&self.dead[..]);
         let memory = memory::limit().saturating_sub(used);
         let mut repair = Repair::new(self, &by_graph, &raised, doomed, memory)?;
         repair.parents()?;
@@ -172,15 +176,19 @@ impl Vacuum {
     }
 
     /// Nodes that stay even if they are dead: where graphs are entered.
-    fn retained(&self, roots: &[(Vec<u8>, Entry)]) -> HashSet<u32> {
-        let roots = roots.iter().filter_map(|(_, entry)| entry.root);
-        roots.flat_map(|root| [root.origin, self.uppers.base(root.entry)]).collect()
+    fn retained(&self, roots: &[(Vec<u8>, Entry)]) -> Result<Numbers> {
+        let mut all = Numbers::default();
+        for root in roots.iter().filter_map(|(_, entry)| entry.root) {
+            [root.origin, self.uppers.base(root.entry)].into_iter().try_for_each(|number| all.add(number))?;
+        }
+        Ok(all)
     }
 
     /// Adds the blocks above level 0 of doomed nodes to them; returns those blocks.
     fn doom(&self, doomed: &mut Numbers) -> Result<Vec<Upper>> {
         let theirs = |upper: &&Upper| doomed.has(self.uppers.base(upper.number));
-        let uppers: Vec<Upper> = self.uppers.iter().filter(theirs).copied().collect();
+        let mut uppers = vec![];
+        self.uppers.iter().filter(theirs).try_for_each(|upper| push(&mut uppers, *upper))?;
         uppers.iter().try_for_each(|upper| doomed.add(upper.number))?;
         Ok(uppers)
     }

@@ -8,6 +8,7 @@ use super::{Vacuum, pause};
 use conifer_pure::Result;
 use conifer_pure::hnsw::node::{BlockMut, BlockRef, State};
 use conifer_pure::hnsw::pages::{Entry, Key, MANY};
+use conifer_pure::memory::allocation::{Reserve, with_room};
 use std::collections::HashMap;
 
 impl Vacuum {
@@ -32,8 +33,8 @@ impl Vacuum {
             }
         }
         let mut freed: HashMap<u32, u32> = HashMap::new();
-        let mut dead: Vec<u32> =
-            self.dead.iter().map(|(number, _)| *number).filter(|number| doomed.has(*number)).collect();
+        let mut dead: Vec<u32> = with_room(self.dead.len())?;
+        dead.extend(self.dead.iter().map(|(number, _)| *number).filter(|number| doomed.has(*number)));
         dead.sort_unstable();
         dead.dedup();
         let page_of = |number: &u32| *number / layout.per_page() as u32;
@@ -44,6 +45,7 @@ impl Vacuum {
                 let bytes = change.block(*number)?;
                 let header = *BlockRef::new(layout, bytes)?.header();
                 if header.state == State::Dead {
+                    freed.room_for(1)?;
                     BlockMut::new(layout, bytes)?.set_state(State::Free);
                     *freed.entry(header.graph).or_default() += 1;
                 }

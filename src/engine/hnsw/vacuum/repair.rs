@@ -16,7 +16,7 @@ use conifer_pure::hnsw::params::Params;
 use conifer_pure::hnsw::search::Pages;
 use conifer_pure::hnsw::vacuum::{Adoption, Astray, Cache, Mender};
 use conifer_pure::memory::allocation::Reserve;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// What is to be repaired, and the memory for it.
 pub struct Repair<'a> {
@@ -26,7 +26,7 @@ pub struct Repair<'a> {
     ring: Ring,
     roots: &'a HashMap<u32, Root>,
     /// Nodes that had a block on level 1 when this vacuum began.
-    raised: &'a HashSet<u32>,
+    raised: &'a Numbers,
     doomed: &'a Numbers,
     adoption: Adoption,
     blocks: Cache<Blocks>,
@@ -75,7 +75,7 @@ impl<'a> Repair<'a> {
     pub(super) fn new(
         vacuum: &Vacuum,
         roots: &'a HashMap<u32, Root>,
-        raised: &'a HashSet<u32>,
+        raised: &'a Numbers,
         doomed: &'a Numbers,
         memory: usize,
     ) -> Result<Self> {
@@ -186,7 +186,7 @@ impl<'a> Repair<'a> {
                 continue;
             }
             let mut is_astray = astray.is(&mut self.blocks, root, number)?;
-            if is_astray && root.level > 0 && !self.raised.contains(&number) {
+            if is_astray && root.level > 0 && !self.raised.has(number) {
                 inserter.start_stored(astray.vector());
                 upper::raise(self.index, &self.layout, &mut inserter, &mut self.blocks, root, number)?;
                 // Its edges lead back to it.
