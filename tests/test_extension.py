@@ -34,6 +34,17 @@ def test_drop_leaves_nothing(db):
     assert db.execute(query).fetchall() == []
 
 
+def test_a_drop_that_a_savepoint_took_back_is_none(db):
+    """The commit takes nothing away, and goes through."""
+    roles = "SELECT rolname FROM pg_roles WHERE rolname ~ '^(conifer|cf)' ORDER BY 1"
+    db.execute("SELECT pc_create_index('docs', 2); SELECT pc_upsert('docs', '[{\"id\": \"a\", \"values\": [1, 2]}]')")
+    db.execute("SELECT pc_create_api_key('k')")
+    before = db.execute(roles).fetchall()
+    db.execute("BEGIN; SAVEPOINT s; DROP EXTENSION conifer CASCADE; ROLLBACK TO s; COMMIT")
+    assert db.execute(roles).fetchall() == before
+    assert db.execute("SELECT count(*) FROM pc_fetch('docs', ARRAY['a'])").fetchone() == (1,)
+
+
 def test_others_are_refused(server, db, database):
     """Until there are keys, the catalogs and the tables are their owner's alone."""
     db.execute("SELECT pc_create_index('things', 2)")

@@ -61,7 +61,8 @@ pub fn pending() -> bool {
 
 /// The transaction is about to commit.
 pub fn commit() {
-    if DROPPED.replace(false) {
+    // A savepoint may have taken it back.
+    if DROPPED.replace(false) && !is_there() {
         as_superuser(drop_common);
     }
 }
@@ -69,6 +70,12 @@ pub fn commit() {
 /// The transaction has failed.
 pub fn abort() {
     DROPPED.set(false);
+}
+
+/// Whether this database has the extension.
+fn is_there() -> bool {
+    // SAFETY: looks a name up in the catalog, within a transaction.
+    unsafe { pg_sys::get_extension_oid(c"conifer".as_ptr(), true) != pg_sys::InvalidOid }
 }
 
 fn drop_common() {
