@@ -308,6 +308,36 @@ def test_a_rolled_back_revocation_is_none(world):
         assert state(session, "SELECT pc_list_indexes()") is None
 
 
+def test_what_came_in_between_is_ended(world):
+    """A session that logs in after the revocation, and before its commit, does not finish what it has under way."""
+    key = world.key("late")
+    ended = []
+    with world.login("postgres", autocommit=False) as keeper:
+        keeper.execute("SELECT pc_revoke_api_key(%s)", [key[0]])
+        with world.login(key[0]) as session:
+            thread = threading.Thread(target=lambda: ended.append(state(session, "SELECT pg_sleep(15)")))
+            thread.start()
+            sleeping = "SELECT count(*) FROM pg_stat_activity WHERE usename = %s AND wait_event = 'PgSleep'"
+            while world.db.execute(sleeping, [key[0]]).fetchone() == (0,):
+                pass
+            keeper.commit()
+            thread.join()
+    assert ended and ended[0] in GONE
+
+
+def test_a_revocation_that_a_savepoint_took_back_ends_nobody(world):
+    """What was under way is ended at once, whatever becomes of it; what comes later is not, at the commit."""
+    key = world.key("spared")
+    with world.login("postgres", autocommit=False) as keeper:
+        keeper.execute("SAVEPOINT s")
+        keeper.execute("SELECT pc_revoke_api_key(%s)", [key[0]])
+        keeper.execute("ROLLBACK TO s")
+        with world.login(key[0]) as session:
+            assert state(session, "SELECT pc_list_indexes()") is None
+            keeper.commit()
+            assert state(session, "SELECT pc_list_indexes()") is None
+
+
 def test_rotation(world):
     """Both work in the overlap, with the same rights; without one, the old key ends at once."""
     old = world.key("old", namespaces='{"a": ["n1"]}', data_plane="ReadOnly")

@@ -8,6 +8,7 @@
 use super::catalog;
 use super::elevate::as_superuser;
 use super::locks::{self, Purpose};
+use super::roles;
 use crate::pinecone::server::statement::{Mode, Param, run};
 use pgrx::prelude::*;
 use std::cell::RefCell;
@@ -41,6 +42,9 @@ fn end(key: &str, role: pg_sys::Oid) {
                 WHERE pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()";
     let params =
         [role, catalog::table(), locks::number(key)].map(|oid| Param::of(pg_sys::OIDOID, Some(oid.into())));
+    // The server shows a transaction the sessions that there were when it first asked.
+    // SAFETY: forgets a copy, which is made again when it is needed.
+    unsafe { pg_sys::pgstat_clear_backend_activity_snapshot() };
     as_superuser(|| run(Mode::Write, sql, &params, |_| ()));
 }
 
@@ -51,7 +55,8 @@ pub fn pending() -> bool {
 
 /// The transaction is about to commit.
 pub fn commit() {
-    for (key, role) in AGAIN.take() {
+    // A savepoint may have taken a revocation back.
+    for (key, role) in AGAIN.take().into_iter().filter(|(key, _)| !roles::is_valid(key)) {
         end(&key, role);
     }
 }

@@ -97,6 +97,11 @@ fn valid(key: &str) -> Option<(Option<Uuid>, Level, bool, Option<TimestampWithTi
     })
 }
 
+/// Whether a key is not revoked.
+pub fn is_valid(key: &str) -> bool {
+    valid(key).is_some()
+}
+
 /// Makes the memberships of an ordinary role agree with the roles that it was given.
 pub fn sync_member(member: &str, make: Groups) -> bool {
     enter();
