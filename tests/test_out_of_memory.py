@@ -190,6 +190,30 @@ def test_records(small):
     climb(small, "SELECT pc_delete('docs', ARRAY(SELECT 'r' || i FROM generate_series(400, 450) i))")
 
 
+@pytest.fixture(scope="module")
+def crowded(small):
+    """The same server with more keys than a backend's reserve of memory has room for, and without their roles."""
+    alphabet = "0123456789abcdefghjkmnpqrstvwxyz"
+    with small.connect("postgres") as session:
+        session.execute("ALTER TABLE pc_auth.api_key DISABLE TRIGGER follow")
+        with session.cursor().copy("COPY pc_auth.api_key (key_id, project_id, name, control_plane, data_plane, secret_hash, verifier, created_by) FROM STDIN") as copy:
+            for i in range(30_000):
+                name = "".join(alphabet[i >> 5 * place & 31] for place in range(16))
+                copy.write_row((f"cfk_{name}", "00000000-0000-0000-0000-000000000000", f"k{i}", "n", "n", "\\x" + "00" * 32, "SCRAM-SHA-256$", "postgres"))
+        session.execute("ALTER TABLE pc_auth.api_key ENABLE ALWAYS TRIGGER follow")
+    yield small
+    with small.connect("postgres") as session:
+        session.execute("ALTER TABLE pc_auth.api_key DISABLE TRIGGER ALL; DELETE FROM pc_auth.api_key; ALTER TABLE pc_auth.api_key ENABLE TRIGGER ALL")
+        session.execute("ALTER TABLE pc_auth.api_key ENABLE ALWAYS TRIGGER follow")
+
+
+def test_many_keys(crowded):
+    """What goes through all keys has no room for them, or all there is to do is done."""
+    undone = "DO $$ BEGIN {}; RAISE SQLSTATE 'UNDON'; EXCEPTION WHEN SQLSTATE 'UNDON' THEN NULL; END $$"
+    failures, _ = climb(crowded, undone.format("DROP EXTENSION conifer CASCADE"))
+    assert failures > 3
+
+
 @pytest.mark.parametrize(
     "statement, state",
     [

@@ -6,7 +6,7 @@ use super::snapshot::latest;
 use crate::pinecone::server::statement::{Mode, Param, run};
 use crate::raise::raise;
 use conifer_pure::Fault;
-use conifer_pure::access::principal::{Kind, Principal};
+use conifer_pure::pinecone::access::principal::{Kind, Principal};
 use pgrx::prelude::*;
 use pgrx::{IntoDatum, Uuid};
 use std::ffi::CStr;

@@ -10,6 +10,8 @@ use super::elevate::as_superuser;
 use super::locks::{self, Purpose};
 use super::roles;
 use crate::pinecone::server::statement::{Mode, Param, run};
+use crate::raise::OrRaise;
+use conifer_pure::memory::allocation::{begin, check, push};
 use pgrx::prelude::*;
 use std::cell::RefCell;
 
@@ -30,7 +32,8 @@ pub fn kick(key: &str) {
     });
     let role = role.unwrap_or(pg_sys::InvalidOid);
     end(key, role);
-    AGAIN.with_borrow_mut(|again| again.push((key.to_owned(), role)));
+    begin();
+    AGAIN.with_borrow_mut(|again| push(again, (key.to_owned(), role))).and_then(|()| check()).or_raise();
 }
 
 fn end(key: &str, role: pg_sys::Oid) {

@@ -5,9 +5,10 @@
 //! `search_path` is not to be trusted.
 #![allow(unsafe_code)]
 
-use crate::raise::raise;
+use crate::raise::{OrRaise, raise};
 use conifer_pure::Fault;
 use conifer_pure::fault::state::DATATYPE_MISMATCH;
+use conifer_pure::memory::allocation::{begin, check, with_room};
 use pgrx::prelude::*;
 use pgrx::{FromDatum, IntoDatum};
 use std::cell::{Cell, RefCell};
@@ -99,6 +100,22 @@ impl Rows {
             }
             T::from_datum(pg_sys::SPI_getbinval(tuples[row], descriptor, number, &mut is_null), is_null)
         }
+    }
+
+    /// What is made of each row that there is something to make of.
+    ///
+    /// # Errors
+    /// Raises 53200 if there is no memory for that.
+    pub fn each<T>(&self, mut of: impl FnMut(usize) -> Option<T>) -> Vec<T> {
+        begin();
+        let rows = self.count as usize;
+        let mut all = with_room(rows).or_raise();
+        for row in 0..rows {
+            all.extend(of(row));
+            // What was made of it may have memory of its own.
+            check().or_raise();
+        }
+        all
     }
 
     /// Descriptor and tuples, if the statement returned rows.

@@ -13,6 +13,8 @@ use crate::pinecone::access::refusal::{Event, log, type_of};
 use crate::pinecone::access::session::identity::principal_if_any;
 use crate::pinecone::server::json::Json;
 use crate::pinecone::server::statement::{Mode, Param, is_ours, run};
+use crate::raise::OrRaise;
+use conifer_pure::memory::allocation::headroom;
 use conifer_pure::pinecone::access::principal::Principal;
 use pgrx::prelude::*;
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PgList, Uuid};
@@ -70,6 +72,8 @@ pub unsafe fn queried(plan: *const pg_sys::PlannedStmt) {
             return;
         }
         let entries = PgList::<pg_sys::RangeTblEntry>::from_pg((*plan).rtable);
+        // A name, and the text of all of them.
+        headroom(3 * size_of::<pg_sys::NameData>() * entries.len()).or_raise();
         entries
             .iter_ptr()
             .filter(|entry| (**entry).rtekind == pg_sys::RTEKind::RTE_RELATION)

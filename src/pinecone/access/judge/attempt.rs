@@ -6,8 +6,8 @@ use crate::pinecone::access::session::identity;
 use crate::pinecone::server::statement::Mode;
 use crate::raise::raise;
 use conifer_pure::Fault;
-use conifer_pure::access::principal::{Principal, denied};
 use conifer_pure::fault::state::INSUFFICIENT_PRIVILEGE;
+use conifer_pure::pinecone::access::principal::{Principal, denied};
 use std::rc::Rc;
 
 /// Who tries what.

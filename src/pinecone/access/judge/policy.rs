@@ -6,6 +6,8 @@
 use crate::pinecone::access::session::identity::principal_if_any;
 use crate::pinecone::registry::table;
 use crate::pinecone::server::statement::run_once;
+use crate::raise::OrRaise;
+use conifer_pure::memory::allocation::headroom;
 use conifer_pure::pinecone::access::level::Level;
 use conifer_pure::pinecone::access::scope::Names;
 use pgrx::Uuid;
@@ -41,7 +43,11 @@ fn all(project: Uuid, index: i32, need: Level) -> bool {
 
 fn some(project: Uuid, index: i32, need: Level) -> Vec<String> {
     match principal_if_any().as_ref().and_then(|who| who.records(project.as_bytes(), index, need)) {
-        Some(Names::These(names)) => names.iter().cloned().collect(),
+        Some(Names::These(names)) => {
+            // Each, and the text that is made of it.
+            headroom(2 * names.iter().map(|name| name.len() + 64).sum::<usize>()).or_raise();
+            names.iter().cloned().collect()
+        }
         Some(Names::All) | None => vec![],
     }
 }

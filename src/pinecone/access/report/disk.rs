@@ -22,9 +22,8 @@ pub fn places() -> Vec<Place> {
                 UNION ALL SELECT 'write-ahead log', pg_catalog.current_setting('data_directory') || '/pg_wal' \
                 UNION ALL SELECT 'tablespace ' || spcname, pg_catalog.pg_tablespace_location(oid) FROM pg_catalog.pg_tablespace \
                            WHERE pg_catalog.pg_tablespace_location(oid) OPERATOR(pg_catalog.<>) ''";
-    let directories: Vec<(String, String)> = run(Mode::Read, sql, &[], |rows| {
-        (0..rows.count as usize).filter_map(|row| Some((rows.get(row, 0)?, rows.get(row, 1)?))).collect()
-    });
+    let directories: Vec<(String, String)> =
+        run(Mode::Read, sql, &[], |rows| rows.each(|row| Some((rows.get(row, 0)?, rows.get(row, 1)?))));
     directories
         .into_iter()
         .map(|(what, directory)| {

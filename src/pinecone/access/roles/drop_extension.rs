@@ -23,12 +23,10 @@ fn before_drop(fcinfo: pg_sys::FunctionCallInfo) {
         return;
     }
     let sql = "SELECT key_id FROM pc_auth.api_key UNION ALL SELECT role_name::pg_catalog.text FROM pc_auth.group_role";
-    let names: Vec<String> = as_owner(|| {
-        run(Mode::Write, sql, &[], |rows| {
-            (0..rows.count as usize).filter_map(|row| rows.get(row, 0)).collect()
-        })
-    });
+    let names: Vec<String> =
+        as_owner(|| run(Mode::Write, sql, &[], |rows| rows.each(|row| rows.get(row, 0))));
     for name in names {
+        pgrx::check_for_interrupts!();
         roles::drop_role(&name);
     }
     DROPPED.set(true);

@@ -20,12 +20,16 @@ use crate::pinecone::access::locks::{self, Purpose};
 use crate::pinecone::access::{parents, secret};
 use crate::pinecone::registry::table;
 use crate::pinecone::server::statement::{Mode, Param, run, run_now, run_once};
+use crate::raise::OrRaise;
+use conifer_pure::memory::allocation::{check, push};
 use conifer_pure::pinecone::access::level::Level;
 use conifer_pure::pinecone::access::role::{OrgRole, Role};
 use pgrx::prelude::*;
 use pgrx::spi::{quote_identifier, quote_literal};
 use pgrx::{IntoDatum, Uuid};
-use std::collections::BTreeSet;
+
+/// The group of all people.
+const PEOPLE: &str = "conifer_people";
 
 /// What to do about a group that is wanted and has no row.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -67,13 +71,13 @@ pub fn sync_key(key: &str, make: Groups) -> bool {
         });
         changed = true;
     }
-    let mut groups = BTreeSet::from(["conifer_keys".to_owned()]);
+    let mut groups = vec!["conifer_keys".to_owned()];
     if data > Level::None {
         for index in if scoped { scope(key) } else { vec![None] } {
-            groups.extend(group(project, index, data, make));
+            also(&mut groups, group(project, index, data, make));
         }
     }
-    changed | join(key, &groups)
+    changed | join(key, groups)
 }
 
 /// Project, level of the data plane, whether it is limited, end and verifier of a key that is not revoked.
@@ -114,38 +118,34 @@ pub fn sync_member(member: &str, make: Groups) -> bool {
                 WHERE m.member OPERATOR(pg_catalog.=) $1 AND r.rolname OPERATOR(pg_catalog.=) $1";
     let given: Vec<(String, Option<Uuid>)> = as_owner(|| {
         run_now(sql, &[Param::name(member)], |rows| {
-            (0..rows.count as usize)
-                .map(|row| (rows.get(row, 0).unwrap_or_default(), rows.get(row, 1)))
-                .collect()
+            rows.each(|row| Some((rows.get(row, 0).unwrap_or_default(), rows.get(row, 1))))
         })
     });
-    let mut groups = BTreeSet::new();
+    let mut groups = vec![];
     if !given.is_empty() {
-        groups.insert("conifer_people".to_owned());
+        groups.push(PEOPLE.to_owned());
     }
     for (role, project) in given {
         match (Role::from_name(&role), project) {
             (Ok(Role::Project(role)), Some(project)) if role.levels().data > Level::None => {
-                groups.extend(group(project, None, role.levels().data, make));
+                also(&mut groups, group(project, None, role.levels().data, make));
             }
             (Ok(Role::Org(OrgRole::Owner)), _) => {
-                groups.extend(
-                    projects().into_iter().filter_map(|project| group(project, None, Level::ReadWrite, make)),
-                );
+                for project in projects() {
+                    also(&mut groups, group(project, None, Level::ReadWrite, make));
+                }
             }
             _ => {}
         }
     }
-    join(member, &groups)
+    join(member, groups)
 }
 
 /// Makes the memberships of those agree who own all projects, as there is one more or less.
 pub fn sync_owners(make: Groups) {
     let sql =
         "SELECT member::pg_catalog.text FROM pc_auth.member WHERE role OPERATOR(pg_catalog.=) 'OrgOwner'";
-    let owners: Vec<String> = as_owner(|| {
-        run_now(sql, &[], |rows| (0..rows.count as usize).filter_map(|row| rows.get(row, 0)).collect())
-    });
+    let owners: Vec<String> = as_owner(|| run_now(sql, &[], |rows| rows.each(|row| rows.get(row, 0))));
     for owner in owners {
         sync_member(&owner, make);
     }
@@ -160,14 +160,14 @@ pub fn sync_default(make: Groups) -> bool {
             (rows.count > 0).then(|| (rows.get(0, 0).unwrap_or_default(), rows.get(0, 1)))
         })
     });
-    let mut groups = BTreeSet::new();
+    let mut groups = vec![];
     if let Some((role, project)) = default
         && let Ok(Role::Project(role)) = Role::from_name(&role)
         && role.levels().data > Level::None
     {
-        groups.extend(group(project.unwrap_or_else(default_project), None, role.levels().data, make));
+        also(&mut groups, group(project.unwrap_or_else(default_project), None, role.levels().data, make));
     }
-    join("conifer_people", &groups)
+    join(PEOPLE, groups)
 }
 
 /// Makes a group's role, if its row is there, with its privileges and members; drops it if not.
@@ -207,17 +207,13 @@ pub fn sync_group(name: &str) -> bool {
     let quoted = quote_identifier(name);
     let params =
         [Param::uuid(project), Param::int(index), Param::text(level.letter()), Param::text(&*quoted)];
-    let keys: Vec<String> = as_owner(|| {
-        run_now(sql, &params, |rows| (0..rows.count as usize).filter_map(|row| rows.get(row, 0)).collect())
-    });
+    let keys: Vec<String> = as_owner(|| run_now(sql, &params, |rows| rows.each(|row| rows.get(row, 0))));
     for key in keys {
         add(name, &key);
         changed = true;
     }
     let sql = "SELECT DISTINCT member::pg_catalog.text FROM pc_auth.member";
-    let members: Vec<String> = as_owner(|| {
-        run_now(sql, &[], |rows| (0..rows.count as usize).filter_map(|row| rows.get(row, 0)).collect())
-    });
+    let members: Vec<String> = as_owner(|| run_now(sql, &[], |rows| rows.each(|row| rows.get(row, 0))));
     for member in members {
         changed |= sync_member(&member, Groups::Find);
     }
@@ -278,7 +274,7 @@ pub fn drop_role(name: &str) -> bool {
             run_once(&format!("DROP ROLE {role}"));
         } else {
             run_once(&format!("ALTER ROLE {role} NOLOGIN PASSWORD NULL"));
-            join(name, &BTreeSet::new());
+            join(name, vec![]);
         }
     });
     true
@@ -293,9 +289,7 @@ pub fn exists(name: &str) -> bool {
 /// The projects there are.
 pub fn projects() -> Vec<Uuid> {
     as_owner(|| {
-        run_now("SELECT project_id FROM pc_auth.project", &[], |rows| {
-            (0..rows.count as usize).filter_map(|row| rows.get(row, 0)).collect()
-        })
+        run_now("SELECT project_id FROM pc_auth.project", &[], |rows| rows.each(|row| rows.get(row, 0)))
     })
 }
 
@@ -335,30 +329,38 @@ fn group(project: Uuid, index: Option<i32>, level: Level, make: Groups) -> Optio
     }
 }
 
+/// One more of the groups that a role is to be in.
+fn also(groups: &mut Vec<String>, group: Option<String>) {
+    if let Some(group) = group {
+        push(groups, group).and_then(|()| check()).or_raise();
+    }
+}
+
 /// Puts a role into groups, and out of all others of ours.
-fn join(member: &str, groups: &BTreeSet<String>) -> bool {
+fn join(member: &str, mut groups: Vec<String>) -> bool {
     let sql = "SELECT g.rolname::pg_catalog.text FROM pg_catalog.pg_auth_members m \
                  JOIN pg_catalog.pg_roles g ON g.oid OPERATOR(pg_catalog.=) m.roleid \
                 WHERE m.member OPERATOR(pg_catalog.=) $1::pg_catalog.regrole \
                   AND (EXISTS (SELECT FROM pc_auth.group_role o WHERE o.role_name OPERATOR(pg_catalog.=) g.rolname) \
                        OR g.rolname OPERATOR(pg_catalog.=) ANY ('{conifer_keys,conifer_people}'))";
     let quoted = quote_identifier(member);
-    let mut has: BTreeSet<String> = as_owner(|| {
-        run_now(sql, &[Param::text(&*quoted)], |rows| {
-            (0..rows.count as usize).filter_map(|row| rows.get(row, 0)).collect()
-        })
-    });
+    let mut has: Vec<String> =
+        as_owner(|| run_now(sql, &[Param::text(&*quoted)], |rows| rows.each(|row| rows.get(row, 0))));
+    groups.sort_unstable();
+    groups.dedup();
+    has.sort_unstable();
+    let is_in = |all: &[String], group: &str| all.binary_search_by(|other| other.as_str().cmp(group)).is_ok();
     // Roles belong to the cluster: another database may have given this one something.
-    if has.contains("conifer_people") && !groups.contains("conifer_people") && belongs_elsewhere(&quoted) {
-        has.remove("conifer_people");
+    if is_in(&has, PEOPLE) && !is_in(&groups, PEOPLE) && belongs_elsewhere(&quoted) {
+        has.retain(|group| group != PEOPLE);
     }
-    for group in groups.difference(&has) {
+    for group in groups.iter().filter(|group| !is_in(&has, group)) {
         add(group, member);
     }
-    for group in has.difference(groups) {
+    for group in has.iter().filter(|group| !is_in(&groups, group)) {
         as_superuser(|| run_once(&format!("REVOKE {} FROM {quoted}", quote_identifier(group))));
     }
-    has != *groups
+    has != groups
 }
 
 /// Whether a role is in a group of another database.
@@ -406,20 +408,12 @@ pub fn table_of(index: i32) -> Option<pg_sys::Oid> {
 
 fn scope(key: &str) -> Vec<Option<i32>> {
     let sql = "SELECT index_id FROM pc_auth.key_scope WHERE key_id OPERATOR(pg_catalog.=) $1";
-    as_owner(|| {
-        run_now(sql, &[Param::text(key)], |rows| {
-            (0..rows.count as usize).map(|row| rows.get(row, 0)).collect()
-        })
-    })
+    as_owner(|| run_now(sql, &[Param::text(key)], |rows| rows.each(|row| Some(rows.get(row, 0)))))
 }
 
 fn indexes(project: Uuid) -> Vec<i32> {
     let sql = "SELECT index_id FROM pc.index_reg WHERE project_id OPERATOR(pg_catalog.=) $1";
-    as_owner(|| {
-        run_now(sql, &[Param::uuid(project)], |rows| {
-            (0..rows.count as usize).filter_map(|row| rows.get(row, 0)).collect()
-        })
-    })
+    as_owner(|| run_now(sql, &[Param::uuid(project)], |rows| rows.each(|row| rows.get(row, 0))))
 }
 
 fn default_project() -> Uuid {

@@ -13,11 +13,7 @@ fn pc_sync_roles(fcinfo: pg_sys::FunctionCallInfo) -> i64 {
     let attempt = Attempt::of("sync_roles", "organisation", "");
     attempt.allow(attempt.who.admin.organisation, "make roles");
     let texts = |sql: &str| -> Vec<String> {
-        as_owner(|| {
-            run(Mode::Write, sql, &[], |rows| {
-                (0..rows.count as usize).filter_map(|row| rows.get(row, 0)).collect()
-            })
-        })
+        as_owner(|| run(Mode::Write, sql, &[], |rows| rows.each(|row| rows.get(row, 0))))
     };
     roles::enter();
     roles::open_schema(&schema_of(fcinfo));

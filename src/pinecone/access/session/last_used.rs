@@ -14,6 +14,9 @@ use std::collections::HashMap;
 /// Microseconds between two traces of a key in a session.
 const EVERY: i64 = 60_000_000;
 
+/// Keys whose last trace a session remembers.
+const MOST: usize = 1000;
+
 thread_local! {
     static TRACED: RefCell<HashMap<String, i64>> = RefCell::default();
     static PENDING: RefCell<Option<(String, i64)>> = const { RefCell::new(None) };
@@ -22,11 +25,22 @@ thread_local! {
 /// A key is in use, at a time in the server's microseconds.
 pub fn note(key: &str, now: i64) {
     TRACED.with_borrow_mut(|traced| {
+        if traced.len() >= MOST {
+            forget(traced, now);
+        }
         if traced.get(key).is_none_or(|last| now - last >= EVERY) {
             traced.insert(key.to_owned(), now);
             PENDING.set(Some((key.to_owned(), now)));
         }
     });
+}
+
+/// Makes room for more keys: a trace that is old says nothing, and if all are new, one more is written than was due.
+fn forget(traced: &mut HashMap<String, i64>, now: i64) {
+    traced.retain(|_, last| now - *last < EVERY);
+    if traced.len() >= MOST {
+        traced.clear();
+    }
 }
 
 /// Whether anything is to do before the transaction commits.

@@ -5,16 +5,18 @@ use super::confined::is_member;
 use crate::pinecone::access::elevate::{GATEWAY, KEYS, PEOPLE, role_named};
 use crate::pinecone::registry::DEFAULT_PROJECT;
 use crate::pinecone::server::statement::{Mode, Param, Rows, run};
-use conifer_pure::access::key::is_role;
-use conifer_pure::access::level::{Level, Levels};
-use conifer_pure::access::person::{Named, NoAccess};
-use conifer_pure::access::principal::{Admin, Kind, Principal, ProjectId};
-use conifer_pure::access::role::Role;
-use conifer_pure::access::scope::{Names, Scope};
+use crate::raise::OrRaise;
+use conifer_pure::memory::allocation::headroom;
+use conifer_pure::pinecone::access::key::is_role;
+use conifer_pure::pinecone::access::level::{Level, Levels};
+use conifer_pure::pinecone::access::person::{Named, NoAccess};
+use conifer_pure::pinecone::access::principal::{Admin, Kind, Principal, ProjectId};
+use conifer_pure::pinecone::access::role::Role;
+use conifer_pure::pinecone::access::scope::{Names, Scope};
 use pgrx::Uuid;
 use pgrx::prelude::*;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::ffi::CStr;
 use std::rc::Rc;
 
@@ -130,9 +132,12 @@ pub fn read_scope(key: &str) -> Scope {
             let namespaces = rows.get::<Vec<Option<String>>>(row, 1);
             let names =
                 namespaces.map_or(Names::All, |names| Names::These(names.into_iter().flatten().collect()));
-            (rows.get::<i32>(row, 0).unwrap_or_default(), names)
+            Some((rows.get::<i32>(row, 0).unwrap_or_default(), names))
         };
-        Scope::Indexes((0..rows.count as usize).map(index).collect::<BTreeMap<_, _>>())
+        let all = rows.each(index);
+        // The nodes of the map are small, but many.
+        headroom(2 * size_of_val(&all[..])).or_raise();
+        Scope::Indexes(all.into_iter().collect())
     })
 }
 
@@ -170,12 +175,10 @@ fn read_given(role: pg_sys::Oid) -> Vec<(Role, Option<ProjectId>)> {
 }
 
 fn given_in(rows: &Rows) -> Vec<(Role, Option<ProjectId>)> {
-    (0..rows.count as usize)
-        .filter_map(|row| {
-            let role = Role::from_name(&rows.get::<String>(row, 0)?).ok()?;
-            Some((role, rows.get::<Uuid>(row, 1).map(|id| *id.as_bytes())))
-        })
-        .collect()
+    rows.each(|row| {
+        let role = Role::from_name(&rows.get::<String>(row, 0)?).ok()?;
+        Some((role, rows.get::<Uuid>(row, 1).map(|id| *id.as_bytes())))
+    })
 }
 
 /// A project by its name; the default one for none.
