@@ -25,6 +25,8 @@ impl Search {
     /// Makes the first batch.
     pub(super) fn first(&mut self, pages: &mut impl Pages) -> Result<()> {
         let starts = std::mem::take(&mut self.starts);
+        let most = self.limit.hops.min(self.limit.nodes) / starts.len().max(1) as u64;
+        self.patience = most.max(4 * self.width.least as u64);
         match starts[..] {
             [Start { root, all: true }] => self.whole(pages, root)?,
             [Start { root, all: false }] => {

@@ -12,12 +12,13 @@ pub enum Order {
     Strict,
 }
 
-/// When a search makes no more batches.
+/// When a search makes no more batches. The first one is made in any case, but of blocks that lead to no rows no more are
+/// read for it than a search has in all: while a vacuum is at work, all nodes about the query may be dead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
     /// Once so many blocks of level 0 were read.
     pub hops: u64,
-    /// Once so many nodes with rows were found.
+    /// Once so many nodes with rows were found, or as many blocks read for nothing.
     pub nodes: u64,
     /// Once it takes more [`memory`](super::Search::memory).
     pub bytes: usize,

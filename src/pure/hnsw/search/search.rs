@@ -53,7 +53,11 @@ pub struct Search {
     last: f64,
     /// No row that was given out is.
     highest: f64,
-    limit: Limit,
+    pub(super) limit: Limit,
+    /// Blocks of level 0 that may be read for nothing until the first batch is complete.
+    pub(super) patience: u64,
+    /// Blocks of level 0 that were: of nodes without rows, and what was read for these.
+    vain: u64,
     /// Bytes that the caller keeps for this search.
     beside: usize,
     /// What this search has cost so far.
@@ -84,6 +88,8 @@ impl Search {
             last: f64::NEG_INFINITY,
             highest: f64::NEG_INFINITY,
             limit: Limit::default(),
+            patience: 0,
+            vain: 0,
             beside: 0,
             effort: Effort::default(),
         }
@@ -154,7 +160,7 @@ impl Search {
         self.rows.clear();
         (self.given, self.last, self.highest) = (0, f64::NEG_INFINITY, f64::NEG_INFINITY);
         (self.farthest, self.effort) = (f32::NEG_INFINITY, Effort::default());
-        (self.limit, self.beside) = (Limit::default(), 0);
+        (self.limit, self.beside, self.vain) = (Limit::default(), 0, 0);
         Ok(())
     }
 
@@ -170,7 +176,9 @@ impl Search {
 
     fn is_over(&self) -> bool {
         let (effort, limit) = (&self.effort, &self.limit);
-        effort.hops >= limit.hops || effort.nodes >= limit.nodes || self.memory() + self.beside > limit.bytes
+        effort.hops >= limit.hops
+            || effort.nodes.max(self.vain) >= limit.nodes
+            || self.memory() + self.beside > limit.bytes
     }
 
     /// A distance as SQL shows it: of L2, the root; of the cosine, half; else itself.
@@ -448,13 +456,16 @@ impl Search {
         Ok(())
     }
 
-    /// Reads blocks of level 0 as far as the width says. A walk that finds too few, as it has started near the query, goes
+    /// Reads blocks of level 0 as far as the width says, and as the limit does: the search's, or if not `limited`, that on
+    /// what is read in vain. A walk that finds too few, as it has started near the query, goes
     /// on from the origin, from where all can be reached.
     pub(super) fn walk(&mut self, pages: &mut impl Pages, limited: bool) -> Result<()> {
         let last = self.effort.hops.saturating_add(self.width.hops as u64);
+        let vain = self.vain.saturating_add(self.patience);
         loop {
             let enough = self.batch.len() >= self.width.least;
-            if enough && self.effort.hops >= last || limited && self.is_over() {
+            let over = if limited { self.is_over() } else { self.vain >= vain };
+            if enough && self.effort.hops >= last || over {
                 return Ok(());
             }
             let next = match self.frontier.take() {
@@ -466,8 +477,12 @@ impl Search {
                 within => within,
             };
             let Some(number) = next else { return Ok(()) };
+            let before = self.effort;
             if self.meet(pages, number)? && self.read(pages, number, Some(0))? {
                 self.take(pages, number, 0)?;
+            }
+            if self.effort.nodes == before.nodes {
+                self.vain += self.effort.hops - before.hops;
             }
         }
     }

@@ -445,6 +445,40 @@ fn passes_through_the_dead() {
     assert!(hits.len() <= 1);
 }
 
+/// Where next to all nodes are dead, a search does not read all of them in order to find enough, but as many as it may.
+#[test]
+fn looks_for_the_living_among_the_dead_within_its_limit() {
+    for (dim, n) in [(30, 3000), (3, 3000)] {
+        let mut index = made(Metric::L2, dim, n);
+        let layout = *index.memory.layout();
+        for number in (FIRST..FIRST + n as u32).filter(|number| number % 100 != 0) {
+            let bytes = index.memory.block_mut(number).unwrap();
+            BlockMut::new(&layout, bytes).unwrap().set_state(State::Dead);
+        }
+        let (query, width) = (index.rows[17].clone(), index.width(40, None));
+        let mut found = |limit: Limit, order| {
+            let mut search = Search::new(layout);
+            search.start(&index.rotation, &query, index.root, Reach::Near(width), order).unwrap();
+            search.limit(limit);
+            let mut hits = 0;
+            while search.next(&mut index.memory).unwrap().is_some() {
+                hits += 1;
+            }
+            (hits, search.effort.hops)
+        };
+        for order in [Order::Once, Order::Relaxed, Order::Strict] {
+            let (hits, hops) = found(Limit { hops: 500, ..Limit::default() }, order);
+            assert!((3..=20).contains(&hits) && (500..600).contains(&hops), "{hits} {hops}");
+            let (fewer, hops) = found(Limit { nodes: 300, ..Limit::default() }, order);
+            assert!(fewer <= hits && (300..400).contains(&hops), "{fewer} {hops}");
+            // A small limit is none on what a batch takes anyway.
+            let (_, hops) = found(Limit { hops: 1, ..Limit::default() }, order);
+            assert!((160..300).contains(&hops), "{hops}");
+        }
+        assert!(found(Limit::default(), Order::Once).0 >= n / 100 - 1);
+    }
+}
+
 /// A block that has been given to another node is found as that.
 #[test]
 fn reused_blocks_are_the_new_nodes() {
