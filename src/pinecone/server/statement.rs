@@ -15,6 +15,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ffi::{CString, c_char};
 use std::ptr::NonNull;
+use std::rc::Rc;
 
 /// Whether a statement may write. A reading one sees the snapshot of the statement that called us, a
 /// writing one also what that statement did before.
@@ -156,8 +157,13 @@ pub fn run<R>(mode: Mode, sql: &str, params: &[Param], take: impl FnOnce(Rows) -
         unsafe {
             pg_sys::SPI_tuptable = std::ptr::null_mut();
             let read_only = mode == Mode::Read;
-            let status =
-                pg_sys::SPI_execute_plan(plan.as_ptr(), datums.as_mut_ptr(), nulls.as_ptr(), read_only, 0);
+            let status = pg_sys::SPI_execute_plan(
+                plan.plan.as_ptr(),
+                datums.as_mut_ptr(),
+                nulls.as_ptr(),
+                read_only,
+                0,
+            );
             if status < 0 {
                 error!("SPI_execute_plan failed: {status}");
             }
@@ -198,35 +204,32 @@ pub fn run_once(sql: &str) {
     });
 }
 
-/// Statements a backend keeps; each index has a handful of its own.
-const MAX_PLANS: usize = 1000;
+/// Plans that a backend keeps. Each index has a handful of its own, and a session may go through thousands of indexes; of
+/// some 25 kB each, these are 8 MB.
+const MAX_PLANS: usize = 300;
 
 /// A kept plan and the types of its parameters.
 struct Plan {
     oids: Vec<pg_sys::Oid>,
     plan: NonNull<pg_sys::_SPI_plan>,
+    /// When it was last asked for.
+    used: Cell<u64>,
 }
 
 thread_local! {
-    static PLANS: RefCell<HashMap<String, Plan>> = RefCell::default();
+    /// Whoever runs a plan holds it, too.
+    static PLANS: RefCell<HashMap<String, Rc<Plan>>> = RefCell::default();
+    /// How often plans were asked for.
+    static CLOCK: Cell<u64> = const { Cell::new(0) };
     static DEPTH: Cell<usize> = const { Cell::new(0) };
 }
 
-/// How many of our statements are under way: one can call us again through a trigger, and its plan
-/// must not be freed meanwhile.
+/// How many of our statements are under way: one can call us again through a trigger.
 struct Depth;
 
 impl Depth {
     fn enter() -> Self {
-        let depth = DEPTH.get();
-        let full = PLANS.with(|plans| plans.borrow().len() >= MAX_PLANS);
-        if depth == 0 && full {
-            for kept in PLANS.take().into_values() {
-                // SAFETY: a kept plan of ours, forgotten by the line above and not under way.
-                unsafe { pg_sys::SPI_freeplan(kept.plan.as_ptr()) };
-            }
-        }
-        DEPTH.set(depth + 1);
+        DEPTH.set(DEPTH.get() + 1);
         Self
     }
 }
@@ -242,19 +245,35 @@ impl Drop for Depth {
     }
 }
 
-/// The kept plan of a statement. Its parameters' types change only when the extension was dropped and
-/// made again; the old plan is then left alone, because it cannot be told whether it is under way.
-fn plan(sql: &str, params: &[Param]) -> NonNull<pg_sys::_SPI_plan> {
-    let kept = PLANS.with_borrow(|plans| {
-        let kept = plans.get(sql)?;
-        kept.oids.iter().eq(params.iter().map(|p| &p.oid)).then_some(kept.plan)
+/// The kept plan of a statement. Its parameters' types change only when the extension was dropped and made again.
+fn plan(sql: &str, params: &[Param]) -> Rc<Plan> {
+    let now = CLOCK.get();
+    CLOCK.set(now + 1);
+    let kept = PLANS.with_borrow(|plans| plans.get(sql).cloned());
+    if let Some(kept) = kept.filter(|kept| kept.oids.iter().eq(params.iter().map(|p| &p.oid))) {
+        kept.used.set(now);
+        return kept;
+    }
+    let oids: Vec<_> = params.iter().map(|p| p.oid).collect();
+    let plan = prepare(sql, &mut oids.clone());
+    let new = Rc::new(Plan { oids, plan, used: Cell::new(now) });
+    PLANS.with_borrow_mut(|plans| {
+        if plans.len() >= MAX_PLANS {
+            let idle = plans.iter().filter(|(_, plan)| Rc::strong_count(plan) == 1);
+            let oldest = idle.min_by_key(|(_, plan)| plan.used.get()).map(|(sql, _)| sql.clone());
+            oldest.and_then(|sql| plans.remove(&sql)).into_iter().for_each(free);
+        }
+        plans.insert(sql.to_owned(), new.clone()).into_iter().for_each(free);
     });
-    kept.unwrap_or_else(|| {
-        let oids: Vec<_> = params.iter().map(|p| p.oid).collect();
-        let plan = prepare(sql, &mut oids.clone());
-        PLANS.with_borrow_mut(|plans| plans.insert(sql.to_owned(), Plan { oids, plan }));
-        plan
-    })
+    new
+}
+
+/// Gives a plan back that is kept no more, unless it is under way: through a trigger, a statement can lead to itself.
+fn free(plan: Rc<Plan>) {
+    if let Ok(plan) = Rc::try_unwrap(plan) {
+        // SAFETY: a plan of ours that was kept, and that nobody holds.
+        unsafe { pg_sys::SPI_freeplan(plan.plan.as_ptr()) };
+    }
 }
 
 fn prepare(sql: &str, oids: &mut [pg_sys::Oid]) -> NonNull<pg_sys::_SPI_plan> {
