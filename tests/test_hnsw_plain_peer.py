@@ -8,7 +8,10 @@ pytestmark = pytest.mark.peer
 
 ROWS, QUERIES, DIM, K = 4000, 50, 48, 10
 AGAIN = 4
-"""Insertions draw levels at random; once in ten times a query misses its cluster, a fiftieth of the recall of one index."""
+"""Insertions draw levels at random, so the recall of one index says little: a query that misses its cluster is a fiftieth.
+
+Of bits under the Hamming distance at ef 10, 60 indexes each over three sets of rows: ours have a recall of 0.992 and miss the
+cluster of 19 in 3,000 queries, pgvector's of 0.963 and 95; at ef 40, 0 and 1."""
 
 
 def points(n, seed):
@@ -72,7 +75,7 @@ def test_recall(peers, case):
     found = {}
     for side, session in (("ours", peers.ours), ("theirs", peers.theirs)):
         session.execute(f"CREATE TABLE t (i int, v {kind}({dim}))")
-        for way, before in [("built", ROWS)] + [("inserted", ROWS // 2)] * (AGAIN if side == "ours" else 1):
+        for way, before in [("built", ROWS)] + [("inserted", ROWS // 2)] * AGAIN:
             session.execute("TRUNCATE t; DROP INDEX IF EXISTS x")
             load(session, kind, dim, rows[:before])
             session.execute(f"CREATE INDEX x ON t USING hnsw (v {name}) WITH (m = 8, ef_construction = 40)")
