@@ -91,7 +91,7 @@ def test_extension(namesakes):
     """The extension can be moved, as pgvector's can, and says whose it is."""
     query = "SELECT extversion, extrelocatable, extconfig, extnamespace::regnamespace::text FROM pg_extension WHERE extname = 'vector'"
     ours, theirs = (session.execute(query).fetchone() for session in (namesakes.ours, namesakes.theirs))
-    assert ours[0] == "0.8.6" and ours[1:] == theirs[1:]
+    assert ours[0] == "0.8.600" and ours[1:] == theirs[1:]
     libraries = f"SELECT DISTINCT probin FROM {of_vector('pg_proc')} WHERE probin IS NOT NULL"
     assert namesakes.ours.execute(libraries).fetchall() == [("$libdir/conifer",)]
 

@@ -45,6 +45,8 @@ mod tests {
             ("0.1.0", "0.1.0", Ordering::Equal),
             ("0.9.0", "0.10.0", Ordering::Less),
             ("99", "0.1.0", Ordering::Greater),
+            ("0.8.600", "0.8.601", Ordering::Less),
+            ("0.8.6", "0.8.600", Ordering::Less),
             ("0.8.6", "0.8.6.1", Ordering::Less),
             ("0.8.6.1", "0.8.6", Ordering::Greater),
             ("unpackaged", "0.1.0", Ordering::Less),
