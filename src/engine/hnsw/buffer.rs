@@ -154,6 +154,17 @@ impl Index {
         let name = unsafe { std::ffi::CStr::from_ptr((*(*self.0).rd_rel).relname.data.as_ptr()) };
         name.to_string_lossy().into_owned()
     }
+
+    /// Its name with that of its schema, quoted as statements need it.
+    pub fn qualified_name(self) -> String {
+        // SAFETY: the relation is open; what comes back is null or a string in memory of the statement.
+        unsafe {
+            let class = (*self.0).rd_rel;
+            let schema = pg_sys::get_namespace_name((*class).relnamespace);
+            let quoted = pg_sys::quote_qualified_identifier(schema, (*class).relname.data.as_ptr());
+            std::ffi::CStr::from_ptr(quoted).to_string_lossy().into_owned()
+        }
+    }
 }
 
 impl Page {

@@ -8,7 +8,7 @@ use crate::raise::OrRaise;
 use conifer_pure::Result;
 use conifer_pure::fault::{Fault, state};
 use conifer_pure::hnsw::node::corrupted;
-use conifer_pure::hnsw::pages::Meta;
+use conifer_pure::hnsw::pages::{Meta, pgvector};
 use conifer_pure::hnsw::rotation::Rotation;
 use pgrx::pg_sys;
 use std::cell::RefCell;
@@ -51,7 +51,7 @@ fn name(index: Index) -> Name {
 impl Known {
     /// Of an index.
     ///
-    /// Raises `XX001` if its first page cannot have been written.
+    /// Raises `XX001` if its first page cannot have been written, `0A000` if pgvector has.
     pub fn of(index: Index) -> Rc<Self> {
         let name = name(index);
         let known = KNOWN.with_borrow(|all| all.iter().find(|(n, _)| *n == name).map(|(_, k)| k.clone()));
@@ -80,6 +80,11 @@ impl Known {
     pub fn read(index: Index) -> Result<Self> {
         let columns = Columns::of(index);
         let first = index.page(META, Mode::Share);
+        if let Some(method) = pgvector::method(first.bytes()) {
+            let message = format!("index \"{}\" is in the format of pgvector's {method}", index.name());
+            let hint = format!("Run REINDEX INDEX {}.", index.qualified_name());
+            return Err(Fault::new(state::FEATURE_NOT_SUPPORTED, message).hint(hint));
+        }
         page::check(first.bytes(), Kind::Meta)?;
         let meta = Meta::read(page::room(first.bytes()))?;
         drop(first);

@@ -250,7 +250,13 @@ fn findings(index: Index, table: Table, verbose: bool) -> Vec<Finding> {
         Ok(known) => known,
         // Nobody knows what the other pages should be.
         Err(fault) => {
-            found.push((Some(META.into()), None, fault.message));
+            let text = match fault.hint {
+                Some(hint) if fault.state == state::FEATURE_NOT_SUPPORTED => {
+                    format!("{}. {hint}", fault.message)
+                }
+                _ => fault.message,
+            };
+            found.push((Some(META.into()), None, text));
             return found;
         }
     };

@@ -2,6 +2,7 @@
 //!
 //! - `meta`: the first page. `key`: the leading columns of a row as bytes. `entry`: one graph.
 //! - `directory`: from a key to its graph, pages of two kinds.
+//! - `pgvector`: what is none of ours.
 //!
 //! All of it fills the [`ROOM`](crate::hnsw::node::ROOM) of a page from its start; all numbers are little-endian.
 
@@ -9,6 +10,7 @@ pub mod directory;
 mod graph_entry;
 mod key;
 mod meta;
+pub mod pgvector;
 #[cfg(test)]
 mod tests;
 
