@@ -1,6 +1,7 @@
 """The engine under the name `vector`: alone, before `conifer`, after it, and beside pgvector itself."""
 
 import os
+import re
 import stat
 import subprocess
 
@@ -9,7 +10,17 @@ import pytest
 
 from cluster import ROOT, Cluster
 
-VERSION = "0.8.6"
+VERSION = "0.8.600"
+# Of pgvector, which are taken over.
+THEIRS = [
+    "0.5.0", "0.5.1", "0.6.0", "0.6.1", "0.6.2", "0.7.0", "0.7.1", "0.7.2", "0.7.3", "0.7.4", "0.8.0", "0.8.1", "0.8.2", "0.8.3", "0.8.4",
+    "0.8.5", "0.8.6",
+]  # fmt: skip
+# What lies there of the extension `vector`.
+SCRIPTS = {
+    f"share/extension/vector{name}"
+    for name in (".control", f"--{VERSION}.sql", *(f"--{old}--{VERSION}.sql" for old in THEIRS), f"--{VERSION}--{THEIRS[-1]}.sql")
+}
 
 MEMBERS = """
     SELECT e.extname, pg_describe_object(classid, objid, objsubid) FROM pg_depend d
@@ -296,7 +307,8 @@ def files(prefix):
 def test_install_the_alias(prefix):
     assert make(prefix).returncode == 0
     made = files(prefix)
-    assert set(made) == {"lib/conifer.so", "share/extension/vector.control", f"share/extension/vector--{VERSION}.sql"}
+    assert set(made) == {"lib/conifer.so"} | SCRIPTS
+    assert not [name for name, text in made.items() if re.search("@[a-z]+@", text)]
     assert "module_pathname = '$libdir/conifer'" in made["share/extension/vector.control"]
     assert f"default_version = '{VERSION}'" in made["share/extension/vector.control"]
     engine = (ROOT / "sql/engine.sql").read_text()
@@ -332,7 +344,7 @@ def test_install_the_alias_over_pgvector(prefix, present):
     assert make(prefix, FORCE="1").returncode == 0
     after = files(prefix)
     kept = {"lib/vector.so"} if "library" in present else set()
-    assert set(after) == kept | {"lib/conifer.so", "share/extension/vector.control", f"share/extension/vector--{VERSION}.sql"}
+    assert set(after) == kept | {"lib/conifer.so"} | SCRIPTS
     assert "theirs" not in "".join(text for name, text in after.items() if name not in kept)
     # their library stays; it is no obstacle any more
     assert make(prefix).returncode == 0

@@ -103,6 +103,8 @@ def test_contents(packages, tmp_path):
     scripts = {f"{SCRIPTS}/conifer.control", f"{SCRIPTS}/conifer--{version}.sql"}
     assert contents[CONIFER] - common(CONIFER) == {f"{LIBRARIES}/conifer.so"} | scripts
     assert {file.split("--")[0] for file in contents[VECTOR] - common(VECTOR)} == {f"{SCRIPTS}/vector", f"{SCRIPTS}/vector.control"}
+    # from pgvector, and back
+    assert {f"{SCRIPTS}/vector--{way}.sql" for way in ("0.5.0--0.8.600", "0.8.6--0.8.600", "0.8.600--0.8.6")} < contents[VECTOR]
     sections = subprocess.run(
         ["objdump", "-h", tmp_path / CONIFER / LIBRARIES / "conifer.so"], capture_output=True, text=True, check=True
     ).stdout

@@ -12,10 +12,12 @@
 //!   each thing the server asks.
 //! - `report`: what an operator asks; `check`, with the `damage` that the server finds: whether all is well. `recall`: how good an index is, by statements that use it `alone`.
 //! - `junk`: distances that nobody reads are not computed.
+//! - `anew`: which library serves an index, for scripts that move a database from pgvector and back.
 //! - `support`: functions that nobody calls.
 
 mod alloc;
 mod alone;
+mod anew;
 mod blocks;
 mod buffer;
 mod build;
