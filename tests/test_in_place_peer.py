@@ -81,7 +81,7 @@ def theirs(server, tmp_path_factory):
     script = (source / f"vector--{newest}.sql").read_text()
     (extension / f"vector--{newest}.sql").write_text(script)
     for number, version in enumerate(VERSIONS):
-        if version > newest: # of the same SQL
+        if version > newest:  # of the same SQL
             (extension / f"vector--{version}.sql").write_text(script)
         elif version < newest:
             undo = []
@@ -147,12 +147,31 @@ def catalog(server, session, database):
     held = session.execute("SELECT extversion, extconfig::regclass[]::text, extcondition, extrelocatable FROM pg_extension WHERE extname = 'vector'")
     comment = session.execute("SELECT obj_description(oid) FROM pg_extension WHERE extname = 'vector'")
     operators = session.execute("SELECT oid::regoperator::text, oprcom::regoperator::text, oprnegate::regoperator::text FROM pg_operator WHERE oid > 16384 ORDER BY 1")
-    return [str(row) for row in (*members, held.fetchone(), comment.fetchone(), *operators)] + definition(server, database)
+    return [str(row) for row in (*members, held.fetchone(), comment.fetchone(), *operators)] + definition(server, database, 400)
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+def rows_of_catalogs(session):
+    """The very rows that describe the extension and the indexes, which stay where they are if nothing has changed."""
+    catalogs = ["proc", "type", "operator", "cast", "am", "opclass", "opfamily", "amop", "amproc", "extension", "index", "class", "depend"]
+    return [session.execute(f"SELECT ctid, xmin, c::text FROM pg_{name} c ORDER BY ctid").fetchall() for name in catalogs]
+
+
+def test_each_version_has_a_script(server, theirs):
+    """Of one step; and one leads back."""
+    with server.connect("postgres") as session:
+        session.execute(f"SET extension_control_path = '{OURS}:$system'")
+        paths = dict(session.execute("SELECT source || ' ' || target, path FROM pg_extension_update_paths('vector')").fetchall())
+    version = version_of("vector")
+    for old in VERSIONS:
+        assert paths[f"{old} {version}"] == f"{old}--{version}"
+    assert paths[f"{version} {VERSIONS[-1]}"] == f"{version}--{VERSIONS[-1]}"
+    texts = {re.sub(r"^.*\n", "", file.read_text()) for file in (OURS / "extension").glob(f"vector--*--{version}.sql")}
+    assert len(texts) == 1
+
+
+@pytest.mark.parametrize("version", ["0.5.0", "0.6.0", "0.6.1", "0.7.0", "0.8.0", "0.8.6"])
 def test_each_version(server, database, theirs, fresh, version):
-    """Afterwards the catalog is that of a new database; rows, views and indexes are there."""
+    """Those that differ in SQL. Afterwards the catalog is that of a new database; rows, views and indexes are there."""
     create(server, database, theirs, version, """
         CREATE TABLE items AS SELECT i AS id, ARRAY[i, i % 7, 1]::vector(3) AS v FROM generate_series(1, 300) i;
         CREATE INDEX ON items USING hnsw (v vector_l2_ops);
@@ -185,3 +204,544 @@ def test_all_that_a_database_has(server, database, theirs):
             assert close(old, new), query
         assert len(whole(session)) > 15
     assert dump.schema(server, database) == schema
+
+
+ITEMS = """
+    CREATE TABLE items (id int PRIMARY KEY, v vector(3));
+    INSERT INTO items SELECT i, ARRAY[i % 31, i % 37, i / 100.0] FROM generate_series(1, 2000) i;
+    CREATE INDEX items_hnsw ON items USING hnsw (v vector_l2_ops) WITH (m = 8, ef_construction = 32);
+    CREATE INDEX items_ivfflat ON items USING ivfflat (v vector_ip_ops) WITH (lists = 5);
+"""
+BY_INDEX = "SET enable_seqscan = off; SET enable_sort = off; SET hnsw.ef_search = 400; SET ivfflat.probes = 5"
+NEAREST = "SELECT id FROM items ORDER BY v <-> '[7.2,0.1,3]' LIMIT 5"
+
+
+def nearest(session):
+    """What is nearest, by the index; the same without it."""
+    session.execute(BY_INDEX)
+    assert "items_hnsw" in str(session.execute(f"EXPLAIN {NEAREST}").fetchall())
+    found = session.execute(NEAREST).fetchall()
+    session.execute("SET enable_indexscan = off; SET enable_sort = on; SET enable_seqscan = on")
+    assert session.execute(NEAREST).fetchall() == found
+    session.execute("RESET enable_indexscan")
+    return found
+
+
+def refused(session, error, message, to=None):
+    """Run it, and see that it ends with that error. What the error tells comes back."""
+    with pytest.raises(error) as raised:
+        move(session, to)
+    told = raised.value.diag
+    assert message in told.message_primary
+    # Servers from 18 on show the statement of a script that fails, which is short here.
+    assert len(told.context or "") < 1500
+    return told
+
+
+def test_kinds_of_tables(server, database, theirs):
+    """Whoever owns them, wherever they are, whatever they are like: the objects stay what they are."""
+    create(server, database, theirs, fill="""
+        CREATE SCHEMA "Odd ""'.%"; ALTER EXTENSION vector SET SCHEMA "Odd ""'.%"; SET search_path = "Odd ""'.%", public;
+        CREATE ROLE alice;
+        GRANT ALL ON SCHEMA "Odd ""'.%", public TO alice;
+    """)
+    with server.connect(database) as session:
+        session.execute("SET allow_in_place_tablespaces = on")
+        session.execute("CREATE TABLESPACE apart LOCATION ''")
+        session.execute("""SET search_path = "Odd ""'.%", public; GRANT CREATE ON TABLESPACE apart TO alice; SET ROLE alice""")
+        session.execute("""
+            CREATE FUNCTION as_alice(v vector) RETURNS vector LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN
+                IF current_user <> 'alice' THEN RAISE 'the function ran as %', current_user; END IF;
+                RETURN v; END $$;
+            CREATE TABLE "a table" (id int, v vector(2), state text);
+            INSERT INTO "a table" SELECT i, ARRAY[i, i % 5], 'new' FROM generate_series(1, 300) i;
+            CREATE INDEX "by function" ON "a table" USING hnsw ((as_alice(v)::vector(2)) vector_cosine_ops) TABLESPACE apart;
+            CREATE INDEX partial ON "a table" USING ivfflat (v) WITH (lists = 7) WHERE state = 'new';
+            ALTER INDEX "by function" ALTER COLUMN 1 SET STATISTICS 17;
+            COMMENT ON INDEX partial IS 'a remark';
+            CREATE UNLOGGED TABLE unlogged AS SELECT * FROM "a table";
+            ALTER TABLE unlogged ALTER v TYPE vector(2);
+            CREATE INDEX unlogged_v ON unlogged USING hnsw (v vector_l2_ops);
+            CREATE TABLE top (id int, v vector(2)) PARTITION BY RANGE (id);
+            CREATE TABLE low PARTITION OF top FOR VALUES FROM (0) TO (100) PARTITION BY RANGE (id);
+            CREATE TABLE lowest PARTITION OF low FOR VALUES FROM (0) TO (50);
+            CREATE TABLE high PARTITION OF top FOR VALUES FROM (100) TO (200);
+            CREATE INDEX top_v ON top USING hnsw (v vector_l2_ops) WITH (m = 5, ef_construction = 20);
+            INSERT INTO top SELECT i, ARRAY[i, 1] FROM generate_series(100, 199) i;
+            CREATE MATERIALIZED VIEW kept AS SELECT id, v FROM top;
+            CREATE INDEX kept_v ON kept USING hnsw (v vector_l2_ops);
+            CREATE TABLE parent (v vector(2)); CREATE TABLE child () INHERITS (parent);
+            INSERT INTO child SELECT ARRAY[i, 1] FROM generate_series(1, 50) i;
+            CREATE INDEX parent_v ON parent USING hnsw (v vector_l2_ops); CREATE INDEX child_v ON child USING hnsw (v vector_l2_ops);
+            CREATE TABLE failed AS SELECT * FROM child; ALTER TABLE failed ALTER v TYPE vector(2);
+            CREATE INDEX failed_v ON failed USING hnsw (v vector_l2_ops);
+        """)
+        session.execute("RESET ROLE; UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'failed_v'::regclass")
+        state = """SELECT c.oid, relname, relkind, relowner, reltablespace, reloptions, relpersistence, attstattarget, obj_description(c.oid), indpred::text, indisvalid
+            FROM pg_class c JOIN pg_attribute a ON attrelid = c.oid AND attnum = 1 LEFT JOIN pg_index ON indexrelid = c.oid
+            WHERE relnamespace = (SELECT relnamespace FROM pg_class WHERE relname = 'failed_v') AND relname <> 'mine_v' ORDER BY 1"""
+        before = session.execute(state).fetchall()
+        # One that this session alone can see.
+        session.execute("CREATE TEMP TABLE mine AS SELECT ARRAY[i, 1]::vector(2) AS v FROM generate_series(1, 20) i; CREATE INDEX mine_v ON mine USING hnsw (v vector_l2_ops)")
+        move(session)
+        assert session.execute(LIBRARY).fetchall() == MINE
+        session.execute("""SET search_path = "Odd ""'.%", public""")
+        after = session.execute(state).fetchall()
+        # Making an index anew makes it valid, as ever.
+        assert [row[:-1] for row in after] == [row[:-1] for row in before]
+        assert {row[1] for row, then in zip(before, after) if row != then} == {"failed_v"}
+        session.execute("SET ROLE alice")
+        session.execute("""INSERT INTO "a table" VALUES (0, '[1,1]', 'new'); INSERT INTO unlogged VALUES (0, '[1,1]'); INSERT INTO failed VALUES ('[1,1]')""")
+        session.execute("INSERT INTO low VALUES (3, '[1,1]'); REFRESH MATERIALIZED VIEW kept")
+        session.execute("CREATE TABLE lower PARTITION OF low FOR VALUES FROM (50) TO (100); INSERT INTO lower SELECT 60, '[1,2]'")
+        session.execute("RESET ROLE; INSERT INTO mine VALUES ('[1,1]')")
+        names = whole(session)
+        assert len(names) == 11 and "mine_v" in str(names)
+    server.crash()
+    server.resume()
+    with server.connect(database) as session:
+        session.execute("""SET search_path = "Odd ""'.%", public; INSERT INTO unlogged VALUES (0, '[1,1]')""")
+        assert len(whole(session)) == 10
+        session.execute("SET enable_seqscan = off")
+        assert session.execute("SELECT v::text FROM unlogged ORDER BY v <-> '[1,1]'").fetchall() == [("[1,1]",)]
+        session.execute("DROP OWNED BY alice CASCADE; DROP ROLE alice")
+
+
+@pytest.mark.parametrize("reason", ["row", "lock", "cancel"])
+def test_failure(server, database, theirs, reason):
+    """Whatever ends it, all is pgvector's as before, in that session as well, and a further try succeeds."""
+    create(server, database, theirs, "0.6.2", ITEMS + """
+        CREATE TABLE switch (broken bool); INSERT INTO switch VALUES (false);
+        CREATE FUNCTION checked(v vector) RETURNS vector LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN
+            IF (SELECT broken FROM public.switch) THEN RAISE 'this row is not for an index'; END IF;
+            IF (SELECT broken IS NULL FROM public.switch) THEN PERFORM pg_sleep(1); END IF;
+            RETURN v; END $$;
+        CREATE TABLE more AS SELECT v FROM items LIMIT 200;
+        CREATE INDEX more_v ON more USING hnsw ((checked(v)::vector(3)) vector_l2_ops);
+    """)  # fmt: skip
+    with server.connect(database) as session, server.connect(database) as other:
+        before = rows_of_catalogs(session)
+        found = nearest(session)
+        if reason == "row":
+            session.execute("UPDATE switch SET broken = true")
+            refused(session, psycopg.errors.RaiseException, "this row is not for an index")
+        elif reason == "lock":
+            with other.transaction():
+                other.execute("SELECT FROM items LIMIT 1")
+                session.execute("SET lock_timeout = '200ms'")
+                refused(session, psycopg.errors.LockNotAvailable, "lock timeout")
+        else:
+            session.execute("UPDATE switch SET broken = NULL")
+            pid = session.info.backend_pid
+            thread = threading.Thread(target=refused, args=(session, psycopg.errors.QueryCanceled, "canceling statement"))
+            thread.start()
+            building = "SELECT count(*) FROM pg_stat_progress_create_index WHERE pid = %s AND index_relid = 'more_v'::regclass"
+            while not other.execute(building, [pid]).fetchone()[0]:
+                time.sleep(0.01)
+            other.execute("SELECT pg_cancel_backend(%s)", [pid])
+            thread.join()
+        session.execute("UPDATE switch SET broken = false")
+        assert rows_of_catalogs(other) == before
+        for one in (session, other):
+            assert nearest(one) == found
+        for one, z in ((session, 3), (other, 3.01)):
+            one.execute("INSERT INTO items SELECT max(id) + 1, ARRAY[7.2, 0.1, %s]::vector FROM items", [z])
+        assert nearest(other) != found
+        assert other.execute("SELECT count(*) FROM pg_proc WHERE proname IN ('hnsw_anew', 'move_engine', 'hnsw_check')").fetchone() == (0,)
+        move(session)
+        assert nearest(session) == nearest(other) and len(whole(other)) == 3
+
+
+def test_sessions(server, database, theirs):
+    """Sessions that were there before know pgvector's functions, plans and indexes; afterwards they use Conifer's."""
+    create(server, database, theirs, fill=ITEMS + "CREATE FUNCTION five() RETURNS SETOF int LANGUAGE plpgsql AS $$ BEGIN RETURN QUERY " + NEAREST + "; END $$")
+    insert = "INSERT INTO items SELECT max(id) + 1, '[90,90,90]' FROM items"
+    with server.connect(database) as mover, server.connect(database) as reader, server.connect(database) as writer, server.connect(database) as cursor:
+        for session in (mover, reader, writer, cursor):
+            session.execute(BY_INDEX)
+            session.execute("SET plan_cache_mode = force_generic_plan")
+            session.execute(f"PREPARE near AS {NEAREST}; PREPARE put AS {insert}")
+            before = [session.execute(query).fetchall() for query in ("EXECUTE near", "SELECT * FROM five()", NEAREST)]
+            session.execute("EXECUTE put")
+        # A cursor that is open holds it up.
+        with cursor.transaction():
+            cursor.execute("DECLARE c CURSOR FOR SELECT id FROM items ORDER BY v <-> '[7.2,0.1,3]'; FETCH 2 FROM c")
+            mover.execute("SET lock_timeout = '100ms'")
+            refused(mover, psycopg.errors.LockNotAvailable, "lock timeout")
+            mover.execute("SET lock_timeout = 0")
+            cursor.execute("FETCH 2 FROM c")
+        # One that has waited for it goes on with what there is then.
+        for end in ("ROLLBACK", "COMMIT"):
+            mover.execute("BEGIN")
+            move(mover)
+            results = []
+            threads = [
+                threading.Thread(target=lambda: results.append(writer.execute("EXECUTE put").statusmessage)),
+                threading.Thread(target=lambda: results.append(reader.execute("EXECUTE near").fetchall())),
+                threading.Thread(target=lambda: results.append(cursor.execute("VACUUM items").statusmessage)),
+            ]
+            for thread in threads:
+                thread.start()
+            waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = %s)"
+            with server.connect("postgres") as look:
+                while look.execute(waiting, [database]).fetchone()[0] < 3:
+                    time.sleep(0.01)
+            mover.execute(end)
+            for thread in threads:
+                thread.join()
+            assert sorted(map(str, results)) == sorted(map(str, ["INSERT 0 1", before[0], "VACUUM"]))
+        for session in (mover, reader, writer, cursor):
+            assert [session.execute(query).fetchall() for query in ("EXECUTE near", "SELECT * FROM five()", NEAREST)] == before
+            session.execute("EXECUTE put")
+            session.execute("UPDATE items SET v = v + '[0,0,1]' WHERE id = 1; DELETE FROM items WHERE id = 2")
+            session.execute("VACUUM items")
+            assert len(whole(session)) == 2
+        every = "SELECT count(*) FROM (SELECT id FROM items ORDER BY v <-> '[90,90,90]' LIMIT 8) s JOIN items USING (id) WHERE v = '[90,90,90]'"
+        assert reader.execute(every).fetchone() == (8,)
+
+
+def test_within_a_transaction(server, database, theirs):
+    """Indexes that the server would make by the old functions, or that are in use, and how that is told."""
+    create(server, database, theirs, fill=ITEMS)
+    with server.connect(database) as session:
+        for change in ("CREATE INDEX fresh ON items USING hnsw (v vector_l1_ops)", "REINDEX INDEX items_hnsw", "TRUNCATE items"):
+            session.execute("BEGIN")
+            session.execute(change)
+            told = refused(session, psycopg.errors.ObjectInUse, "in this transaction")
+            assert "in a transaction of its own" in told.message_hint
+            session.execute("ROLLBACK")
+        session.execute("BEGIN; DECLARE c CURSOR FOR " + NEAREST + "; FETCH 1 FROM c")
+        refused(session, psycopg.errors.ObjectInUse, "is being used by active queries in this session")
+        session.execute("ROLLBACK")
+        session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        told = refused(session, psycopg.errors.ObjectNotInPrerequisiteState, "cannot be seen in this transaction")
+        assert "READ COMMITTED" in told.message_hint
+        session.execute("ROLLBACK")
+        found = nearest(session)
+        session.execute("BEGIN; SAVEPOINT a")
+        move(session)
+        session.execute("ROLLBACK TO a")
+        assert nearest(session) == found and session.execute(LIBRARY).fetchall() == THEIRS
+        move(session)
+        session.execute("COMMIT")
+        assert nearest(session) == found and len(whole(session)) == 2
+
+
+def test_temporary_tables_of_others(server, database, theirs):
+    create(server, database, theirs, fill=ITEMS)
+    with server.connect(database) as session, server.connect(database) as other:
+        other.execute("CREATE TEMP TABLE apart AS TABLE items; CREATE INDEX apart_v ON apart USING hnsw (v vector_l2_ops)")
+        told = refused(session, psycopg.errors.ObjectInUse, 'index "apart_v" is on a temporary table of another session')
+        assert "pg_temp_" in told.message_hint
+        other.execute("DROP TABLE apart")
+        move(session)
+        assert len(whole(session)) == 2
+
+
+def test_who_may(server, database, theirs):
+    """The owner of the extension is not enough."""
+    create(server, database, theirs, fill=ITEMS)
+    with server.connect(database) as session:
+        session.execute("CREATE ROLE somebody")
+        try:
+            session.execute("UPDATE pg_extension SET extowner = 'somebody'::regrole WHERE extname = 'vector'")
+            session.execute(f"SET extension_control_path = '{OURS}:$system'; SET ROLE somebody")
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                session.execute("ALTER EXTENSION vector UPDATE")
+            session.execute("RESET ROLE; UPDATE pg_extension SET extowner = 10 WHERE extname = 'vector'")
+        finally:
+            session.execute("RESET ROLE; DROP ROLE somebody")
+
+
+PLANTED = {
+    "function": "CREATE FUNCTION binary_quantize(vector) RETURNS bit LANGUAGE sql IMMUTABLE AS $$SELECT B'1'$$",
+    "operator": "CREATE OPERATOR <+> (LEFTARG = vector, RIGHTARG = vector, FUNCTION = l1_distance)",
+    "type": "CREATE TYPE halfvec AS (x int)",
+    "class": "CREATE OPERATOR CLASS int4_ops FOR TYPE int4 USING hnsw AS OPERATOR 1 =",
+    "helper": "CREATE FUNCTION hnsw_anew(regclass, boolean) RETURNS void LANGUAGE sql AS ''",
+    "mover": "CREATE FUNCTION move_engine() RETURNS void LANGUAGE sql AS ''",
+}
+
+
+@pytest.mark.parametrize("planted", PLANTED)
+def test_planted_objects(server, database, theirs, planted):
+    """What has a name that the engine needs, and is not the extension's, is never taken for it."""
+    create(server, database, theirs, "0.6.2", PLANTED[planted])
+    with server.connect(database) as session:
+        session.execute("CREATE TABLE items AS SELECT '[1,2]'::vector(2) AS v; CREATE INDEX ON items USING hnsw (v vector_l2_ops)")
+        before = rows_of_catalogs(session)
+        with pytest.raises(psycopg.Error) as raised:
+            move(session)
+        assert "exists" in str(raised.value) or "not a member" in str(raised.value)
+        assert rows_of_catalogs(session) == before
+
+
+def test_shadowing(server, database, theirs):
+    """Whoever may create objects in the extension's schema has none of them run by the script."""
+    create(server, database, theirs, "0.6.2", ITEMS + "CREATE TABLE ran (what text)")
+    shadows = []
+    kinds = {"text": "text", "name": "name", "oid": "oid", "char": '"char"', "bool": "bool", "regproc": "regproc", "int4": "int"}
+    for left, one in kinds.items():
+        for right, other in kinds.items():
+            for number, operator in enumerate(["=", "<>", "~", "!~", "||"]):
+                name = f"shadow_{number}_{left}_{right}"
+                result = "text" if operator == "||" else "bool"
+                shadows.append(f"CREATE FUNCTION {name}({one}, {other}) RETURNS {result} LANGUAGE plpgsql AS $$ BEGIN RAISE 'shadow % ran', '{name}'; END $$;")
+                shadows.append(f"CREATE OPERATOR {operator} (LEFTARG = {one}, RIGHTARG = {other}, FUNCTION = {name});")
+    for name in ("format(text, name)", "format(text, name, name)", "quote_ident(name)", "format_type(oid, int)", "set_config(text, text, bool)", "btrim(text, text)"):
+        shadows.append(f"CREATE FUNCTION {name} RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE 'shadow ran'; END $$;")
+    with server.connect(database) as session:
+        session.execute("".join(shadows))
+    moved(server, database)
+    with server.connect(database) as session:
+        assert len(whole(session)) == 2
+
+
+@pytest.fixture(scope="module")
+def genuine(server, theirs):
+    """What CREATE EXTENSION vector of pgvector makes."""
+    server.create_database("genuine")
+    create(server, "genuine", theirs, VERSIONS[-1])
+    with server.connect("genuine") as session:
+        return catalog(server, session, "genuine")
+
+
+def test_there_and_back(server, database, theirs, genuine):
+    """All that pgvector has goes there and back, in sessions of their own, and in one that has used pgvector before."""
+    create(server, database, theirs, "0.7.4", dump.FILL)
+    with server.connect(database) as session:
+        before, found = dump.content(session), dump.searches(session)
+    schema = dump.schema(server, database)
+    for sessions in ("two", "one"):
+        with server.connect(database) as session:
+            if sessions == "one":
+                dump.searches(session)
+            move(session)
+            assert session.execute(LIBRARY).fetchall() == MINE
+            assert len(whole(session)) > 15
+            if sessions == "one":
+                move(session, VERSIONS[-1])
+                # Theirs serves all at once.
+                assert session.execute(LIBRARY).fetchall() == THEIRS
+                session.execute("INSERT INTO items (id) SELECT max(id) + 1 FROM items; DELETE FROM items WHERE id = (SELECT max(id) FROM items)")
+                session.execute("VACUUM items")
+        if sessions == "two":
+            with server.connect(database) as session:
+                move(session, VERSIONS[-1])
+        with server.connect(database) as session:
+            assert session.execute(LIBRARY).fetchall() == THEIRS
+            for (query, old), new in zip(before + found, [rows for _, rows in dump.content(session) + dump.searches(session)]):
+                assert close(old, new), query
+        assert dump.schema(server, database) == schema
+    server.drop_database(database)
+    server.create_database(database)
+    create(server, database, theirs, "0.5.0")
+    moved(server, database)
+    with server.connect(database) as session:
+        move(session, VERSIONS[-1])
+        made = catalog(server, session, database)
+    # Comments are none of pgvector's business, but what little it says of its own.
+    assert [line for line in made if line not in genuine] == ["('vector data types, and hnsw and ivfflat access methods (pgvector)',)", *[line for line in made if line.startswith("COMMENT ON EXTENSION vector")]]
+    assert all("COMMENT ON" in line or "vector data type and" in line for line in genuine if line not in made)
+
+
+def test_sessions_back(server, database, theirs):
+    """Sessions that were there when it went back use pgvector's functions then."""
+    create(server, database, theirs, fill=ITEMS)
+    with server.connect(database) as older, server.connect(database) as writer:
+        before = nearest(older)
+        moved(server, database)
+        for session in (older, writer):
+            session.execute(BY_INDEX)
+            session.execute(f"SET plan_cache_mode = force_generic_plan; PREPARE near AS {NEAREST}")
+            session.execute("PREPARE put AS INSERT INTO items SELECT max(id) + 1, '[90,90,90]' FROM items")
+            assert session.execute("EXECUTE near").fetchall() == before
+            session.execute("EXECUTE put")
+        with server.connect(database) as mover:
+            move(mover, VERSIONS[-1])
+        # One that has used pgvector before, and one that has not: it cannot load that library beside Conifer's settings.
+        assert older.execute("EXECUTE near").fetchall() == before
+        older.execute("EXECUTE put")
+        with pytest.raises(psycopg.errors.InternalError_, match="attempt to redefine parameter"):
+            writer.execute("EXECUTE put")
+        with server.connect(database) as session:
+            assert nearest(session) == before
+            session.execute("EXPLAIN DELETE FROM items; REINDEX INDEX items_hnsw; INSERT INTO items SELECT max(id) + 1, '[90,90,90]' FROM items")
+            session.execute(BY_INDEX)
+            every = "SELECT count(*) FROM (SELECT id FROM items ORDER BY v <-> '[90,90,90]' LIMIT 4) s JOIN items USING (id) WHERE v = '[90,90,90]'"
+            assert session.execute(every).fetchone() == (4,)
+
+
+BEYOND = {
+    "a key": ("CREATE INDEX keyed ON items USING hnsw (id, v vector_l2_ops)", "int4_ops", "index public.keyed"),
+    "dimensions": ("CREATE TABLE wide (v vector(2001)); CREATE INDEX wide_v ON wide USING hnsw (v vector_l2_ops)", "2000 dimensions", None),
+    "a view": ("CREATE VIEW sizes AS SELECT * FROM hnsw_size('items_hnsw')", "hnsw_size", "view public.sizes"),
+    "conifer": ("CREATE EXTENSION conifer", 'extension "conifer" uses the engine', None),
+}
+
+
+@pytest.mark.parametrize("beyond", BEYOND)
+def test_what_cannot_go_back(server, database, theirs, beyond):
+    statement, message, detail = BEYOND[beyond]
+    create(server, database, theirs, fill=ITEMS)
+    moved(server, database)
+    with server.connect(database) as session:
+        session.execute(statement)
+        before = rows_of_catalogs(session)
+    with server.connect(database) as session:
+        told = refused(session, psycopg.Error, message, VERSIONS[-1])
+        assert detail is None or detail in told.message_detail
+        assert beyond != "dimensions" or "wide_v" in told.context
+    with server.connect(database) as session:
+        assert rows_of_catalogs(session) == before
+        assert len(whole(session)) >= 2
+        nearest(session)
+
+
+def test_back_in_a_session_of_conifer(server, database, theirs):
+    """Its settings are there, and pgvector's library would not load; a new session can."""
+    create(server, database, theirs, fill=ITEMS)
+    moved(server, database)
+    with server.connect(database) as session:
+        found = nearest(session)
+        told = refused(session, psycopg.errors.ObjectNotInPrerequisiteState, "pgvector's library cannot be loaded", VERSIONS[-1])
+        assert "new session" in told.message_hint and "shared_preload_libraries" in told.message_hint
+        assert nearest(session) == found
+    with server.connect(database) as session:
+        move(session, VERSIONS[-1])
+        assert session.execute(LIBRARY).fetchall() == THEIRS
+        assert nearest(session) == found
+
+
+def test_without_pgvectors_library(server, database, theirs):
+    """As its package leaves a server when Conifer's takes its place."""
+    create(server, database, theirs, "0.6.2", ITEMS)
+    with server.connect(database) as session:
+        session.execute("UPDATE pg_proc SET probin = '$libdir/away' WHERE probin = '$libdir/vector'")
+    with server.connect(database) as session:
+        with pytest.raises(psycopg.errors.UndefinedFile):
+            session.execute("SELECT '[1]'::vector")
+        move(session)
+        assert nearest(session) and len(whole(session)) == 2
+    with server.connect(database) as session:
+        nearest(session)
+
+
+@pytest.mark.parametrize("libraries", ["conifer", "vector, conifer"])
+def test_preloaded(theirs, libraries):
+    """With libraries that all sessions have from the start."""
+    server = Cluster(18, "in-place-pre", {"shared_preload_libraries": libraries})
+    try:
+        server.create_database("moved")
+        create(server, "moved", theirs, "0.8.2", ITEMS)
+        with server.connect("moved") as session, server.connect("moved") as other:
+            found = nearest(session)
+            assert nearest(other) == found
+            move(session)
+            for one in (session, other):
+                assert nearest(one) == found
+                assert one.execute("SHOW hnsw.ef_search").fetchone() == ("400",)
+        with server.connect("moved") as session:
+            if libraries == "conifer":
+                # Each session of a database with Conifer defines them at its first statement.
+                told = refused(session, psycopg.errors.ObjectNotInPrerequisiteState, "cannot be loaded", VERSIONS[-1])
+                assert "put vector before it" in told.message_hint
+                assert nearest(session) == found
+            else:
+                move(session, VERSIONS[-1])
+                assert session.execute(LIBRARY).fetchall() == THEIRS
+                assert nearest(session) == found
+    finally:
+        server.destroy()
+
+
+def test_conifer_and_dumps_afterwards(server, database, theirs, tmp_path):
+    """A database that has come along is one as any other."""
+    create(server, database, theirs, "0.8.0", ITEMS)
+    moved(server, database)
+    with server.connect(database) as session:
+        session.execute("CREATE EXTENSION conifer")
+        session.execute("SELECT pc_create_index('films', 3)")
+        session.execute("""SELECT pc_upsert('films', '[{"id": "a", "values": [1, 2, 3]}]')""")
+        found = nearest(session)
+    server.run("pg_dump", "-Fc", "-f", str(tmp_path / "dump"), database)
+    server.create_database("restored")
+    with server.connect("restored") as session:
+        session.execute(f"ALTER DATABASE restored SET extension_control_path = '{OURS}:$system'")
+    server.run("pg_restore", "--exit-on-error", "-d", "restored", str(tmp_path / "dump"))
+    with server.connect("restored") as session:
+        assert session.execute(LIBRARY).fetchall() == MINE
+        assert nearest(session) == found
+        assert session.execute("SELECT id FROM pc_query('films', '[1,2,3]')").fetchall() == [("a",)]
+        assert len(whole(session)) > 2
+    server.drop_database("restored")
+
+
+@pytest.fixture(scope="module")
+def halfway(tmp_path_factory):
+    """Our files with a script that leaves indexes as they are."""
+    place = tmp_path_factory.mktemp("halfway")
+    for directory in (place, *place.parents[:2]):
+        directory.chmod(0o755)
+    (place / "extension").mkdir()
+    for file in (OURS / "extension").iterdir():
+        text = file.read_text()
+        (place / "extension" / file.name).write_text(text.replace("EXECUTE format('REINDEX", "PERFORM format('REINDEX"))
+    return place
+
+
+@pytest.mark.parametrize("index, method", [("items_hnsw", "hnsw"), ("items_ivfflat", "ivfflat")])
+def test_an_index_of_pgvectors(server, database, theirs, halfway, index, method):
+    """Served by our library, however that came about: all refuse it by its name, and it stays as it is until it is made anew."""
+    create(server, database, theirs, fill="CREATE SCHEMA \"S\"; SET search_path = \"S\", public;" + ITEMS)
+    with server.connect(database) as session:
+        session.execute(f"""SET search_path = "S", public; DROP INDEX {({"items_hnsw", "items_ivfflat"} - {index}).pop()}""")
+        move(session, path=halfway)
+        assert session.execute(LIBRARY).fetchall() == MINE
+    with server.connect(database) as session:
+        session.execute("""SET search_path = "S", public; SET enable_seqscan = off; SET enable_sort = off""")
+        file = f"SELECT md5(pg_read_binary_file(pg_relation_filepath('{index}')))"
+        session.execute("CHECKPOINT")
+        before = session.execute(file).fetchone()
+        operator = "<->" if method == "hnsw" else "<#>"
+        session.execute("DELETE FROM items WHERE id = 7")
+        for statement in (
+            f"SELECT id FROM items ORDER BY v {operator} '[1,2,3]' LIMIT 1", "INSERT INTO items VALUES (0, '[1,2,3]')", "UPDATE items SET v = '[1,2,3]' WHERE id = 1",
+            "VACUUM items", f"SELECT * FROM hnsw_stats('{index}')", f"SELECT * FROM hnsw_size('{index}')", f"SELECT hnsw_recall('{index}', ARRAY['[1,2,3]'::vector])",
+        ):  # fmt: skip
+            with pytest.raises(psycopg.errors.FeatureNotSupported) as raised:
+                session.execute(statement)
+            assert raised.value.diag.message_primary == f'index "{index}" is in the format of pgvector\'s {method}', statement
+            assert raised.value.diag.message_hint == f'Run REINDEX INDEX "S".{index}.'
+        found = session.execute(f"SELECT finding FROM hnsw_check('{index}')").fetchall()
+        assert found == [(f'index "{index}" is in the format of pgvector\'s {method}. Run REINDEX INDEX "S".{index}.',)]
+        session.execute("CHECKPOINT")
+        assert session.execute(file).fetchone() == before
+        session.execute(f'REINDEX INDEX "S".{index}')
+        session.execute("INSERT INTO items VALUES (0, '[1,2,3]')")
+        session.execute("VACUUM items")
+        assert len(whole(session)) == 1
+
+
+def test_standby(server, theirs):
+    """It follows, and its sessions as well."""
+    server = Cluster(18, "in-place-main")
+    standby = None
+    try:
+        server.create_database("moved")
+        create(server, "moved", theirs, fill=ITEMS)
+        standby = server.standby("in-place-standby")
+        with server.connect("moved") as main, standby.connect("moved") as session:
+            before = nearest(session)
+            move(main)
+            caught_up = "SELECT pg_last_wal_replay_lsn() >= %s"
+            lsn = main.execute("SELECT pg_current_wal_flush_lsn()").fetchone()
+            while not session.execute(caught_up, lsn).fetchone()[0]:
+                time.sleep(0.05)
+            assert session.execute(LIBRARY).fetchall() == MINE
+            assert nearest(session) == before
+            assert len(whole(main)) == 2
+    finally:
+        if standby:
+            standby.destroy()
+        server.destroy()
