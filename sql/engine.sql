@@ -39,8 +39,8 @@ BEGIN
                 || coalesce(pg_catalog.format(': it belongs to extension "%s"', holder), ''),
             DETAIL = pg_catalog.format('It is served by %s. Conifer has types, operators and access methods of the same '
                                        'names, so a database can have one of the two.', library),
-            HINT = 'Use another database of this server. To bring the data of this one along, dump it, and restore the '
-                   'dump where extension "vector" is Conifer''s.';
+            HINT = 'Use another database of this server. To make this one Conifer''s, put its extension "vector" in the place of '
+                   'pgvector''s and run ALTER EXTENSION vector UPDATE, or restore a dump of it where that is so.';
     END IF;
     -- The server would find out by itself, but show the whole script.
     SELECT pg_catalog.format('type "%s" already exists in schema "%s"', t.typname, n.nspname) INTO taken

@@ -1,6 +1,7 @@
 """ALTER EXTENSION vector UPDATE takes a database of pgvector over, from each of its versions, and gives it back: docs/coming-from-pgvector.md."""
 
 import re
+import shlex
 import threading
 import time
 
@@ -745,3 +746,18 @@ def test_standby(server, theirs):
         if standby:
             standby.destroy()
         server.destroy()
+
+
+def test_what_the_document_says(server, database, theirs):
+    """Its commands, one after the other, each in a session of its own."""
+    create(server, database, theirs, fill=ITEMS)
+    with server.connect(database) as session:
+        session.execute(f"ALTER DATABASE {database} SET extension_control_path = '{OURS}:$system'")
+    text = (ROOT / "docs/coming-from-pgvector.md").read_text()
+    commands = re.findall(r"^psql -d shop (.*ALTER EXTENSION.*)$", text, re.MULTILINE)
+    assert len(commands) == 2
+    for command, library in zip(commands, [MINE, THEIRS]):
+        server.run("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", database, *shlex.split(command))
+        with server.connect(database) as session:
+            assert session.execute(LIBRARY).fetchall() == library
+    assert f"pgvector {VERSIONS[0]} to {VERSIONS[-1]}" in text
