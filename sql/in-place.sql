@@ -75,10 +75,11 @@ BEGIN
                 ERRCODE = 'object_not_in_prerequisite_state',
                 MESSAGE = format('access method "%s" is not of extension "vector" and served by %s', thing.name,
                                  coalesce(library, 'pgvector')),
-                DETAIL = format('It belongs to %s and is served by %s.', coalesce(format('extension "%s"', thing.extname),
-                                'no extension'), coalesce(thing.probin, 'nothing')),
-                HINT = CASE WHEN thing.extname = 'conifer'::name THEN 'Drop extension "vector", which has nothing of its own '
-                            'here, and create it again if it is needed.' END;
+                DETAIL = format('It belongs to %s and is served by %s.', coalesce('extension "' || thing.extname || '"', 'no extension'),
+                                coalesce(thing.probin, 'nothing')),
+                HINT = CASE WHEN thing.extname = 'conifer'::name
+                            THEN 'Drop extension "vector", which has nothing of its own here, and create it again if it is needed.'
+                            ELSE 'Of a database whose types and access methods are of extension "vector", a dump can be restored.' END;
         END IF;
     END LOOP;
     IF current_setting('transaction_isolation') <> 'read committed' THEN
@@ -87,7 +88,7 @@ BEGIN
             MESSAGE = 'indexes that others have just made cannot be seen in this transaction',
             HINT = 'Run ALTER EXTENSION in a transaction of the isolation level READ COMMITTED.';
     END IF;
-    IF NOT there AND EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'conifer') THEN
+    IF NOT there AND EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'conifer'::name) THEN
         RAISE EXCEPTION USING
             ERRCODE = 'dependent_objects_still_exist',
             MESSAGE = 'extension "conifer" uses the engine of extension "vector", and cannot use pgvector''s',
@@ -222,8 +223,13 @@ $engine$, '^--.*$', '', 'gn'), ';[ ]*\n');
                    AND replace(format_type(c.castsource, NULL), quote_ident(home) || '.', '') = part[1]
                    AND replace(format_type(c.casttarget, NULL), quote_ident(home) || '.', '') = part[2]);
 
-        ELSIF statement ~ '^CREATE ACCESS METHOD ' OR statement ~ '^ALTER OPERATOR FAMILY ' THEN
-            CONTINUE WHEN statement ~ '^CREATE ACCESS METHOD (hnsw|ivfflat) ';
+        ELSIF statement ~ '^CREATE ACCESS METHOD (hnsw|ivfflat) ' THEN
+            CONTINUE; -- looked at above
+
+        ELSIF statement ~ '^ALTER OPERATOR FAMILY integer_ops USING hnsw ADD' THEN
+            CONTINUE WHEN EXISTS (
+                SELECT FROM pg_amop o JOIN pg_opfamily f ON f.oid = o.amopfamily JOIN pg_namespace n ON n.oid = f.opfnamespace
+                 WHERE n.nspname = home AND f.opfname = 'integer_ops'::name AND o.amoplefttype <> o.amoprighttype);
 
         ELSE
             RAISE EXCEPTION 'the engine has a statement that this script does not know: %', statement;

@@ -194,19 +194,6 @@ def test_each_version(server, database, theirs, fresh, version):
     assert made == fresh
 
 
-def test_all_that_a_database_has(server, database, theirs):
-    create(server, database, theirs, fill=dump.FILL)
-    with server.connect(database) as session:
-        before, found = dump.content(session), dump.searches(session)
-    schema = dump.schema(server, database)
-    moved(server, database)
-    with server.connect(database) as session:
-        for (query, old), new in zip(before + found, [rows for _, rows in dump.content(session) + dump.searches(session)]):
-            assert close(old, new), query
-        assert len(whole(session)) > 15
-    assert dump.schema(server, database) == schema
-
-
 ITEMS = """
     CREATE TABLE items (id int PRIMARY KEY, v vector(3));
     INSERT INTO items SELECT i, ARRAY[i % 31, i % 37, i / 100.0] FROM generate_series(1, 2000) i;
@@ -513,6 +500,11 @@ def test_there_and_back(server, database, theirs, genuine):
     with server.connect(database) as session:
         before, found = dump.content(session), dump.searches(session)
     schema = dump.schema(server, database)
+
+    def same(session):
+        for (query, old), new in zip(before + found, [rows for _, rows in dump.content(session) + dump.searches(session)]):
+            assert close(old, new), query
+
     for sessions in ("two", "one"):
         with server.connect(database) as session:
             if sessions == "one":
@@ -520,7 +512,11 @@ def test_there_and_back(server, database, theirs, genuine):
             move(session)
             assert session.execute(LIBRARY).fetchall() == MINE
             assert len(whole(session)) > 15
-            if sessions == "one":
+            if sessions == "two":
+                with server.connect(database) as other:
+                    same(other)
+                assert dump.schema(server, database) == schema
+            else:
                 move(session, VERSIONS[-1])
                 # Theirs serves all at once.
                 assert session.execute(LIBRARY).fetchall() == THEIRS
@@ -531,8 +527,7 @@ def test_there_and_back(server, database, theirs, genuine):
                 move(session, VERSIONS[-1])
         with server.connect(database) as session:
             assert session.execute(LIBRARY).fetchall() == THEIRS
-            for (query, old), new in zip(before + found, [rows for _, rows in dump.content(session) + dump.searches(session)]):
-                assert close(old, new), query
+            same(session)
         assert dump.schema(server, database) == schema
     server.drop_database(database)
     server.create_database(database)
@@ -761,3 +756,19 @@ def test_what_the_document_says(server, database, theirs):
         with server.connect(database) as session:
             assert session.execute(LIBRARY).fetchall() == library
     assert f"pgvector {VERSIONS[0]} to {VERSIONS[-1]}" in text
+
+
+def test_of_another_holder(server, database):
+    """An extension that is labelled as pgvector's is looked at, not believed."""
+    with server.connect(database) as session:
+        session.execute(f"SET extension_control_path = '{OURS}:$system'")
+        session.execute("CREATE EXTENSION conifer; CREATE EXTENSION vector; UPDATE pg_extension SET extversion = '0.8.6' WHERE extname = 'vector'")
+        told = refused(session, psycopg.errors.ObjectNotInPrerequisiteState, 'access method "hnsw" is not of extension "vector"')
+        assert 'extension "conifer"' in told.message_detail and "create it again" in told.message_hint
+        session.execute("DROP EXTENSION conifer CASCADE; CREATE EXTENSION vector; UPDATE pg_extension SET extversion = '0.8.6' WHERE extname = 'vector'")
+        session.execute(ITEMS)
+        move(session)
+        assert len(whole(session)) == 2 and nearest(session)
+        session.execute("ALTER EXTENSION vector DROP ACCESS METHOD ivfflat; UPDATE pg_extension SET extversion = '0.8.6' WHERE extname = 'vector'")
+        told = refused(session, psycopg.errors.ObjectNotInPrerequisiteState, 'access method "ivfflat" is not of extension "vector"')
+        assert "It belongs to no extension" in told.message_detail
