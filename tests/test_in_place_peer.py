@@ -758,6 +758,23 @@ def test_what_the_document_says(server, database, theirs):
     assert f"pgvector {VERSIONS[0]} to {VERSIONS[-1]}" in text
 
 
+def test_where_pgvectors_files_are_back(server, database, theirs, tmp_path):
+    """Its control file beside our scripts: both ways, by their versions."""
+    for directory in (tmp_path, *tmp_path.parents[:2]):
+        directory.chmod(0o755)
+    (tmp_path / "extension").mkdir()
+    for place in (OURS, theirs):
+        for file in (place / "extension").iterdir():
+            (tmp_path / "extension" / file.name).write_text(file.read_text())
+    create(server, database, theirs, fill=ITEMS)
+    with server.connect(database) as session:
+        found = nearest(session)
+        for to, library in ((version_of("vector"), MINE), (VERSIONS[-1], THEIRS)):
+            move(session, to, tmp_path)
+            assert session.execute(LIBRARY).fetchall() == library
+            assert nearest(session) == found
+
+
 def test_of_another_holder(server, database):
     """An extension that is labelled as pgvector's is looked at, not believed."""
     with server.connect(database) as session:

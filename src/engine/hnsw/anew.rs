@@ -3,7 +3,8 @@
 //! A session keeps what an access method's handler told it for as long as it knows the index. The script that moves a
 //! database from pgvector, or back, replaces the handler and then makes each index anew; the session that runs it would make
 //! them by the functions that it knows. Other sessions know an index only while they hold a lock on it, and look again when
-//! they have waited for one.
+//! they have waited for one. Of an operator class they keep as many support functions as the other library's method has, so what we
+//! alone have, the fourth of `hnsw`, is never asked of a vector.
 #![allow(unsafe_code)]
 
 use super::buffer::Index;
