@@ -8,7 +8,7 @@
 //!
 //! Numbers are in the byte order of the machine. Nothing else of such an index is read.
 
-use crate::block::PAGE;
+use crate::hnsw::node::PAGE;
 
 /// Behind the server's header.
 const MAGIC: usize = 24;
