@@ -3,13 +3,13 @@
 //! A number is proposed without a lock; whoever takes it locks its page and looks whether it is still free, and asks
 //! again if not. The first page remembers some pages that had room (its *hints*); each process uses one of them, so
 //! that few meet on a page. Then come the pages that a vacuum has entered into the free space map, then new ones.
+#![allow(unsafe_code)] // a variable of the process
 
 use super::buffer::{Index, Mode};
 use super::known::META;
 use super::page::{self, Kind};
-use super::roots::spread;
 use crate::raise::OrRaise;
-use conifer_pure::hnsw::node::{BlockRef, Layout, State};
+use conifer_pure::hnsw::node::{BlockRef, Header, Layout, State};
 use conifer_pure::hnsw::pages::Meta;
 use pgrx::pg_sys;
 
@@ -44,6 +44,12 @@ pub fn is_free(layout: &Layout, bytes: &[u8]) -> bool {
     BlockRef::new(layout, bytes).or_raise().header().state == State::Free
 }
 
+/// The process' number, to spread inserts by.
+fn spread() -> usize {
+    // SAFETY: a variable of this process.
+    unsafe { pg_sys::MyProcPid as usize }
+}
+
 fn free_on(index: Index, layout: &Layout, number: u32, taken: &[u32]) -> Option<u32> {
     let page = index.page(number, Mode::Share);
     if !matches!(page::kind(page.bytes()).or_raise(), Kind::Blocks | Kind::New) {
@@ -53,12 +59,9 @@ fn free_on(index: Index, layout: &Layout, number: u32, taken: &[u32]) -> Option<
     (0..layout.per_page() as u32).map(|slot| layout.first_on(number) + slot).find(|block| {
         let offset = layout.place(*block).or_raise().offset;
         // Of a block on several pages, the state is on its first; what else it has does not matter.
-        !taken.contains(block) && room.get(offset + STATE) == Some(&(State::Free as u8))
+        !taken.contains(block) && room.get(offset + Header::STATE_AT) == Some(&(State::Free as u8))
     })
 }
-
-/// Where in a block its state is; see `conifer_pure::hnsw::node`.
-pub const STATE: usize = 6;
 
 /// A page of the free space map, which is taken out of it.
 #[allow(unsafe_code)]

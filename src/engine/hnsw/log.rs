@@ -1,12 +1,11 @@
 //! Changes of blocks: pages locked in order, changed all at once, and logged as differences (GenericXLog).
 #![allow(unsafe_code)]
 
-use super::alloc::STATE;
 use super::buffer::{Index, Mode, Page, Ring};
 use super::known::META;
 use super::page::{self, Kind};
 use conifer_pure::Result;
-use conifer_pure::hnsw::node::{Layout, PAGE, ROOM, State, corrupted};
+use conifer_pure::hnsw::node::{Header, Layout, PAGE, ROOM, State, corrupted};
 use conifer_pure::hnsw::pages::Meta;
 use pgrx::pg_sys;
 
@@ -248,7 +247,7 @@ impl Change<'_> {
                     (if i == 0 { &mut first } else { &mut rest }).push((at, i == 0, new.to_vec()));
                 }
             }
-            if before.get(STATE) != Some(&(State::Free as u8)) {
+            if before.get(Header::STATE_AT) != Some(&(State::Free as u8)) {
                 used.append(&mut rest);
             } else {
                 free.append(&mut rest);

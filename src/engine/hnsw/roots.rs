@@ -72,12 +72,6 @@ fn there(index: Index, number: u32) -> Result<u32> {
     Err(corrupted(format_args!("the directory leads to page {number}")))
 }
 
-/// The process' number, to spread inserts by.
-pub fn spread() -> usize {
-    // SAFETY: a variable of this process.
-    unsafe { pg_sys::MyProcPid as usize }
-}
-
 /// Where an entry is: on the first page, or at a place of a leaf.
 pub type At = Option<usize>;
 

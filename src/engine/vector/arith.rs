@@ -2,8 +2,9 @@
 #![allow(unsafe_code)]
 
 use super::Dense;
+use super::elements::of_vectors;
 use crate::engine::aggregate::is_state;
-use crate::engine::call::{Argument, export, export_of, of_vectors};
+use crate::engine::call::{Argument, export, export_of};
 use crate::engine::varlena::Room;
 use crate::raise::OrRaise;
 use conifer_pure::Result;

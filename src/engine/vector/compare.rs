@@ -1,7 +1,8 @@
 //! Order and equality, for the comparison operators and the btree class.
 #![allow(unsafe_code)]
 
-use crate::engine::call::{export, export_of, of_vectors};
+use super::elements::of_vectors;
+use crate::engine::call::{export, export_of};
 use conifer_pure::types::vector::compare::compare;
 
 of_vectors! {

@@ -1,7 +1,8 @@
 //! Distances and norms: float8 results of float4 kernels.
 #![allow(unsafe_code)]
 
-use crate::engine::call::{export, export_of, of_vectors};
+use super::elements::of_vectors;
+use crate::engine::call::{export, export_of};
 use crate::raise::OrRaise;
 use conifer_pure::distance;
 use conifer_pure::types::vector::check_same_dims;

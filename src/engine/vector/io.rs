@@ -1,9 +1,10 @@
 //! Text, binary and type modifier: the types' way in and out.
 #![allow(unsafe_code)]
 
+use super::elements::of_vectors;
 use super::{Dense, HalfVec, Vector};
 use crate::engine::array::{Array, CString};
-use crate::engine::call::{export, export_of, of_vectors};
+use crate::engine::call::{export, export_of};
 use crate::engine::message::Message;
 use crate::engine::result::{Bytea, Text};
 use crate::engine::writer::{FLOAT, Writer};

@@ -10,6 +10,7 @@ mod cast;
 mod compare;
 pub mod datum;
 mod distance;
+mod elements;
 mod io;
 mod parts;
 

@@ -1,8 +1,9 @@
 //! What a vector is made of: dimensions, parts, concatenation, signs.
 #![allow(unsafe_code)]
 
+use super::elements::of_vectors;
 use super::{Dense, HalfVec, Vector};
-use crate::engine::call::{export, export_of, of_vectors};
+use crate::engine::call::{export, export_of};
 use crate::engine::result::Bits;
 use crate::raise::OrRaise;
 use conifer_pure::types::element::Element;

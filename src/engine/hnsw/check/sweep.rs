@@ -3,8 +3,9 @@
 use super::super::buffer::Index;
 use super::super::known::META;
 use super::super::threads;
+use super::finding::{Finding, MOST, said};
+use super::look::Check;
 use super::progress::Progress;
-use super::{Check, Finding, MOST, said};
 use crate::raise::OrRaise;
 use conifer_pure::fault::state;
 use conifer_pure::hnsw::check::{Batch, Sieve};
@@ -14,7 +15,7 @@ use pgrx::pg_sys;
 /// Bytes of the blocks that threads look at together.
 const BATCH: usize = 1 << 20;
 
-/// What a sweep leaves.
+/// What the sweeps over all pages have found out.
 pub struct Swept {
     /// Blocks that may be wrong, in order.
     pub suspects: Vec<u32>,

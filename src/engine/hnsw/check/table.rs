@@ -2,7 +2,7 @@
 
 use super::super::buffer::{Index, Mode};
 use super::super::page::HEADER;
-use super::{MOST, blocks_rows};
+use super::finding::{MOST, blocks_rows};
 use conifer_pure::Result;
 use conifer_pure::hnsw::node::{Layout, Tid};
 use conifer_pure::hnsw::search::Pages;

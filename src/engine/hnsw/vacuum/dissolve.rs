@@ -3,8 +3,9 @@
 use super::super::gate::Gate;
 use super::super::log::Held;
 use super::super::roots;
+use super::delay::pause;
 use super::numbers::Numbers;
-use super::{Vacuum, pause};
+use super::state::Vacuum;
 use conifer_pure::Result;
 use conifer_pure::hnsw::node::{BlockMut, BlockRef, Root, State};
 use conifer_pure::hnsw::pages::{Entry, Key};

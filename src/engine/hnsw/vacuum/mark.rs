@@ -3,8 +3,9 @@
 use super::super::chain;
 use super::super::known::META;
 use super::super::log::Held;
+use super::delay::pause;
+use super::state::Vacuum;
 use super::uppers::Upper;
-use super::{Vacuum, pause};
 use conifer_pure::Result;
 use conifer_pure::hnsw::node::{BlockMut, BlockRef, Header, NONE, State, Tid};
 use conifer_pure::memory::allocation::{Reserve, collected, push};

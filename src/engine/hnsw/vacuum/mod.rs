@@ -18,6 +18,7 @@
 //! reads is kept, so that each neighbourhood of dead nodes is read about once, too.
 #![allow(unsafe_code)]
 
+mod delay;
 mod dissolve;
 mod mark;
 mod memory;
@@ -25,26 +26,25 @@ mod numbers;
 mod release;
 mod repair;
 mod space;
+mod state;
 mod uppers;
 
-use super::blocks::Blocks;
-use super::buffer::{Index, Ring};
+use super::buffer::Index;
 use super::gate::{Gate, Mending};
-use super::known::Known;
 use super::roots;
 use crate::raise::OrRaise;
 use conifer_pure::Result;
-use conifer_pure::hnsw::node::{Layout, NONE, Root, Tid};
+use conifer_pure::hnsw::node::{NONE, Root, Tid};
 use conifer_pure::hnsw::pages::Entry;
 use conifer_pure::memory::allocation;
 use conifer_pure::memory::allocation::{Reserve, push};
 use numbers::Numbers;
 use pgrx::prelude::*;
 use repair::Repair;
+use state::Vacuum;
 use std::collections::HashMap;
 use std::ffi::c_void;
-use std::rc::Rc;
-use uppers::{Upper, Uppers};
+use uppers::Upper;
 
 /// Takes rows out of an index.
 #[pg_guard]
@@ -90,54 +90,7 @@ pub unsafe extern "C-unwind" fn amvacuumcleanup(
     }
 }
 
-/// Lets other work go first, as the settings want it.
-fn pause() {
-    // SAFETY: nothing is locked here.
-    unsafe {
-        #[cfg(not(feature = "pg18"))]
-        pg_sys::vacuum_delay_point();
-        #[cfg(feature = "pg18")]
-        pg_sys::vacuum_delay_point(false);
-    }
-}
-
-struct Vacuum {
-    index: Index,
-    known: Rc<Known>,
-    ring: Ring,
-    blocks: Blocks,
-    /// Dead nodes, by number and graph.
-    dead: Vec<(u32, u32)>,
-    uppers: Uppers,
-    /// Living nodes of each graph.
-    alive: HashMap<u32, u64>,
-    /// Pages with room.
-    free: Numbers,
-    left: u64,
-    removed: u64,
-}
-
 impl Vacuum {
-    fn new(index: Index, ring: Ring) -> Self {
-        let known = Known::of(index);
-        Self {
-            blocks: Blocks::new(index, known.meta.layout).through(ring),
-            index,
-            known,
-            ring,
-            dead: vec![],
-            uppers: Uppers::default(),
-            alive: HashMap::new(),
-            free: Numbers::default(),
-            left: 0,
-            removed: 0,
-        }
-    }
-
-    fn layout(&self) -> Layout {
-        self.known.meta.layout
-    }
-
     fn run(&mut self, gone: &mut impl FnMut(Tid) -> bool) -> Result<()> {
         self.mark(gone)?;
         if !self.dead.is_empty() {

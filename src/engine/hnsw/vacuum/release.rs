@@ -2,9 +2,10 @@
 
 use super::super::log::Held;
 use super::super::roots;
+use super::delay::pause;
 use super::numbers::Numbers;
+use super::state::Vacuum;
 use super::uppers::Upper;
-use super::{Vacuum, pause};
 use conifer_pure::Result;
 use conifer_pure::hnsw::node::{BlockMut, BlockRef, State};
 use conifer_pure::hnsw::pages::{Entry, Key, MANY};

@@ -106,6 +106,9 @@ pub(super) fn part<const N: usize>(header: &[u8; HEADER], at: usize) -> [u8; N] 
 }
 
 impl Header {
+    /// Where in a node its state is, for those who look at nothing else.
+    pub const STATE_AT: usize = at::STATE;
+
     /// Reads and checks a header.
     ///
     /// # Errors

@@ -1,0 +1,50 @@
+//! What a vacuum knows of its index, from one step to the next.
+
+use super::super::blocks::Blocks;
+use super::super::buffer::{Index, Ring};
+use super::super::known::Known;
+use super::numbers::Numbers;
+use super::uppers::Uppers;
+use conifer_pure::hnsw::node::Layout;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+pub struct Vacuum {
+    pub index: Index,
+    pub known: Rc<Known>,
+    pub ring: Ring,
+    pub blocks: Blocks,
+    /// Dead nodes, by number and graph.
+    pub dead: Vec<(u32, u32)>,
+    pub uppers: Uppers,
+    /// Living nodes of each graph.
+    pub alive: HashMap<u32, u64>,
+    /// Pages with room.
+    pub free: Numbers,
+    pub left: u64,
+    pub removed: u64,
+}
+
+impl Vacuum {
+    /// Of an index, which reads pages through a ring of buffers.
+    pub fn new(index: Index, ring: Ring) -> Self {
+        let known = Known::of(index);
+        Self {
+            blocks: Blocks::new(index, known.meta.layout).through(ring),
+            index,
+            known,
+            ring,
+            dead: vec![],
+            uppers: Uppers::default(),
+            alive: HashMap::new(),
+            free: Numbers::default(),
+            left: 0,
+            removed: 0,
+        }
+    }
+
+    /// Of its nodes.
+    pub fn layout(&self) -> Layout {
+        self.known.meta.layout
+    }
+}
