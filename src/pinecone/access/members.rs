@@ -1,7 +1,7 @@
 //! `pc_grant_role`, `pc_revoke_role`, `pc_list_members`, `pc_set_default_role`: Pinecone's roles for ordinary roles.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
-use super::elevate::as_owner;
+use super::elevate::{as_owner, read_as_owner};
 use super::judge::attempt::Attempt;
 use super::parents;
 use super::roles::{self, Groups};
@@ -98,7 +98,9 @@ fn pc_list_members(project: Option<&str>, fcinfo: pg_sys::FunctionCallInfo) {
                 WHERE m.project_id OPERATOR(pg_catalog.=) $1 OR m.project_id IS NULL AND $2 \
                 ORDER BY p.name NULLS FIRST, m.member, m.role";
     let org = Param::of(pg_sys::BOOLOID, (who.admin.projects && project.is_none()).into_datum());
-    as_owner(|| return_rows(fcinfo, Mode::Read, sql, &[Param::uuid(Uuid::from_bytes(who.project)), org]));
+    read_as_owner(|| {
+        return_rows(fcinfo, Mode::Read, sql, &[Param::uuid(Uuid::from_bytes(who.project)), org])
+    });
 }
 
 #[pg_extern(sql = false)]

@@ -1,7 +1,7 @@
 //! `pc_create_project`, `pc_list_projects`, `pc_describe_project`, `pc_delete_project`.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
-use super::elevate::as_owner;
+use super::elevate::{as_owner, read_as_owner};
 use super::judge::attempt::Attempt;
 use super::roles::{self, Groups};
 use crate::pinecone::registry::DEFAULT_PROJECT;
@@ -46,7 +46,7 @@ fn pc_create_project(name: Option<&str>, fcinfo: pg_sys::FunctionCallInfo) {
 fn pc_list_projects(fcinfo: pg_sys::FunctionCallInfo) {
     let attempt = person("list_projects", "");
     let sql = format!("SELECT {COLUMNS} FROM pc_auth.project p WHERE {MINE} ORDER BY p.name");
-    as_owner(|| return_rows(fcinfo, Mode::Read, &sql, &mine(&attempt.who)));
+    read_as_owner(|| return_rows(fcinfo, Mode::Read, &sql, &mine(&attempt.who)));
 }
 
 #[pg_extern(sql = false)]
@@ -59,12 +59,12 @@ fn pc_describe_project(name: Option<&str>, fcinfo: pg_sys::FunctionCallInfo) {
         let [all, me] = mine(&attempt.who);
         [all, me, Param::text(name)]
     };
-    let found = as_owner(|| run(Mode::Read, &sql, &params(), |rows| rows.count));
+    let found = read_as_owner(|| run(Mode::Read, &sql, &params(), |rows| rows.count));
     if found == 0 {
         // It may be there, and of others.
         if attempt.who.admin.projects { not_there(name) } else { attempt.refuse(missing(name)) }
     }
-    as_owner(|| return_rows(fcinfo, Mode::Read, &sql, &params()));
+    read_as_owner(|| return_rows(fcinfo, Mode::Read, &sql, &params()));
 }
 
 #[pg_extern(sql = false)]

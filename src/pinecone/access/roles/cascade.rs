@@ -2,7 +2,7 @@
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
 use super::triggers::values;
-use crate::pinecone::access::elevate::as_owner;
+use crate::pinecone::access::elevate::{as_owner, read_as_owner};
 use crate::pinecone::access::roles;
 use crate::pinecone::registry::DEFAULT_PROJECT;
 use crate::pinecone::server::statement::{Mode, Param, run, run_now};
@@ -29,7 +29,7 @@ fn delete(table: &str, condition: &str, number: &str) {
 /// Whether there are such rows.
 fn any(table: &str, condition: &str, number: &str) -> bool {
     let sql = format!("SELECT FROM pc_auth.{table} WHERE {condition} LIMIT 1");
-    as_owner(|| run_now(&sql, &[Param::text(number)], |rows| rows.count > 0))
+    read_as_owner(|| run_now(&sql, &[Param::text(number)], |rows| rows.count > 0))
 }
 
 /// A project takes its keys, groups and members along. Indexes hold it.
@@ -38,7 +38,7 @@ fn cascade_project(fcinfo: pg_sys::FunctionCallInfo) {
     let indexes = "SELECT FROM pc.index_reg WHERE project_id OPERATOR(pg_catalog.=) $1::pg_catalog.uuid";
     for project in values(fcinfo, "project_id") {
         roles::enter();
-        if as_owner(|| run_now(indexes, &[Param::text(&*project)], |rows| rows.count)) > 0 {
+        if read_as_owner(|| run_now(indexes, &[Param::text(&*project)], |rows| rows.count)) > 0 {
             raise(
                 Fault::new(FOREIGN_KEY_VIOLATION, format!("project {} still has indexes", quoted(&project)))
                     .hint("Delete them with pc_delete_index."),

@@ -5,7 +5,7 @@
 //! is known just before the commit.
 #![allow(unsafe_code)]
 
-use crate::pinecone::access::elevate::{as_owner, as_superuser};
+use crate::pinecone::access::elevate::{as_superuser, read_as_owner};
 use crate::pinecone::access::roles;
 use crate::pinecone::server::statement::{Mode, Param, run, run_once};
 use pgrx::prelude::*;
@@ -24,7 +24,7 @@ fn before_drop(fcinfo: pg_sys::FunctionCallInfo) {
     }
     let sql = "SELECT key_id FROM pc_auth.api_key UNION ALL SELECT role_name::pg_catalog.text FROM pc_auth.group_role";
     let names: Vec<String> =
-        as_owner(|| run(Mode::Write, sql, &[], |rows| rows.each(|row| rows.get(row, 0))));
+        read_as_owner(|| run(Mode::Write, sql, &[], |rows| rows.each(|row| rows.get(row, 0))));
     for name in names {
         pgrx::check_for_interrupts!();
         roles::drop_role(&name);

@@ -15,7 +15,7 @@ pub mod drop_extension;
 mod sync;
 mod triggers;
 
-use crate::pinecone::access::elevate::{as_owner, as_superuser};
+use crate::pinecone::access::elevate::{as_owner, as_superuser, read_as_owner};
 use crate::pinecone::access::locks::{self, Purpose};
 use crate::pinecone::access::{parents, secret};
 use crate::pinecone::registry::table;
@@ -85,7 +85,7 @@ pub fn sync_key(key: &str, make: Groups) -> bool {
 fn valid(key: &str) -> Option<(Option<Uuid>, Level, bool, Option<TimestampWithTimeZone>, String)> {
     let sql = "SELECT project_id, data_plane::pg_catalog.text, scoped, expires_at, verifier FROM pc_auth.api_key \
                 WHERE key_id OPERATOR(pg_catalog.=) $1 AND revoked_at IS NULL";
-    as_owner(|| {
+    read_as_owner(|| {
         run_now(sql, &[Param::text(key)], |rows| {
             (rows.count > 0).then(|| {
                 let text = |column| rows.get::<String>(0, column).unwrap_or_default();
@@ -116,7 +116,7 @@ pub fn sync_member(member: &str, make: Groups) -> bool {
     // What an earlier role of that name was given is not this one's.
     let sql = "SELECT m.role, m.project_id FROM pc_auth.member m JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) m.role_oid \
                 WHERE m.member OPERATOR(pg_catalog.=) $1 AND r.rolname OPERATOR(pg_catalog.=) $1";
-    let given: Vec<(String, Option<Uuid>)> = as_owner(|| {
+    let given: Vec<(String, Option<Uuid>)> = read_as_owner(|| {
         run_now(sql, &[Param::name(member)], |rows| {
             rows.each(|row| Some((rows.get(row, 0).unwrap_or_default(), rows.get(row, 1))))
         })
@@ -145,7 +145,7 @@ pub fn sync_member(member: &str, make: Groups) -> bool {
 pub fn sync_owners(make: Groups) {
     let sql =
         "SELECT member::pg_catalog.text FROM pc_auth.member WHERE role OPERATOR(pg_catalog.=) 'OrgOwner'";
-    let owners: Vec<String> = as_owner(|| run_now(sql, &[], |rows| rows.each(|row| rows.get(row, 0))));
+    let owners: Vec<String> = read_as_owner(|| run_now(sql, &[], |rows| rows.each(|row| rows.get(row, 0))));
     for owner in owners {
         sync_member(&owner, make);
     }
@@ -155,7 +155,7 @@ pub fn sync_owners(make: Groups) {
 pub fn sync_default(make: Groups) -> bool {
     enter();
     let sql = "SELECT default_role, default_project FROM pc_auth.organisation WHERE default_role IS NOT NULL";
-    let default: Option<(String, Option<Uuid>)> = as_owner(|| {
+    let default: Option<(String, Option<Uuid>)> = read_as_owner(|| {
         run_now(sql, &[], |rows| {
             (rows.count > 0).then(|| (rows.get(0, 0).unwrap_or_default(), rows.get(0, 1)))
         })
@@ -175,7 +175,7 @@ pub fn sync_group(name: &str) -> bool {
     enter();
     let sql = "SELECT project_id, index_id, level::pg_catalog.text FROM pc_auth.group_role \
                 WHERE role_name OPERATOR(pg_catalog.=) $1";
-    let row = as_owner(|| {
+    let row = read_as_owner(|| {
         run_now(sql, &[Param::name(name)], |rows| {
             (rows.count > 0).then(|| {
                 let level = Level::from_letter(&rows.get::<String>(0, 2).unwrap_or_default());
@@ -207,13 +207,13 @@ pub fn sync_group(name: &str) -> bool {
     let quoted = quote_identifier(name);
     let params =
         [Param::uuid(project), Param::int(index), Param::text(level.letter()), Param::text(&*quoted)];
-    let keys: Vec<String> = as_owner(|| run_now(sql, &params, |rows| rows.each(|row| rows.get(row, 0))));
+    let keys: Vec<String> = read_as_owner(|| run_now(sql, &params, |rows| rows.each(|row| rows.get(row, 0))));
     for key in keys {
         add(name, &key);
         changed = true;
     }
     let sql = "SELECT DISTINCT member::pg_catalog.text FROM pc_auth.member";
-    let members: Vec<String> = as_owner(|| run_now(sql, &[], |rows| rows.each(|row| rows.get(row, 0))));
+    let members: Vec<String> = read_as_owner(|| run_now(sql, &[], |rows| rows.each(|row| rows.get(row, 0))));
     for member in members {
         changed |= sync_member(&member, Groups::Find);
     }
@@ -234,7 +234,7 @@ pub fn open_schema(schema: &str) {
 /// Opens the table of an index, if its row is there.
 pub fn sync_index(index: i32) {
     let sql = "SELECT project_id FROM pc.index_reg WHERE index_id OPERATOR(pg_catalog.=) $1";
-    let project = as_owner(|| {
+    let project = read_as_owner(|| {
         run_now(sql, &[Param::int(index)], |rows| (rows.count > 0).then(|| rows.get(0, 0)).flatten())
     });
     if let Some(project) = project {
@@ -248,7 +248,7 @@ pub fn admit(project: Uuid, index: i32) {
     let sql = "SELECT g.role_name::pg_catalog.text, g.level::pg_catalog.text FROM pc_auth.group_role g \
                  JOIN pg_catalog.pg_roles r ON r.rolname OPERATOR(pg_catalog.=) g.role_name \
                 WHERE g.project_id OPERATOR(pg_catalog.=) $1 AND g.index_id IS NULL OR g.index_id OPERATOR(pg_catalog.=) $2";
-    let groups: Vec<(String, String)> = as_owner(|| {
+    let groups: Vec<(String, String)> = read_as_owner(|| {
         run_now(sql, &[Param::uuid(project), Param::int(index)], |rows| {
             (0..rows.count as usize).filter_map(|row| Some((rows.get(row, 0)?, rows.get(row, 1)?))).collect()
         })
@@ -288,7 +288,7 @@ pub fn exists(name: &str) -> bool {
 
 /// The projects there are.
 pub fn projects() -> Vec<Uuid> {
-    as_owner(|| {
+    read_as_owner(|| {
         run_now("SELECT project_id FROM pc_auth.project", &[], |rows| rows.each(|row| rows.get(row, 0)))
     })
 }
@@ -305,7 +305,7 @@ fn group(project: Uuid, index: Option<i32>, level: Level, make: Groups) -> Optio
         enter();
     }
     let params = [Param::uuid(project), Param::int(index), Param::text(level.letter())];
-    let found: Option<(Option<String>, bool)> = as_owner(|| {
+    let found: Option<(Option<String>, bool)> = read_as_owner(|| {
         run_now(sql, &params, |rows| (rows.count > 0).then(|| (rows.get(0, 0), rows.get(0, 1) == Some(true))))
     });
     match (found, make) {
@@ -345,7 +345,7 @@ fn join(member: &str, mut groups: Vec<String>) -> bool {
                        OR g.rolname OPERATOR(pg_catalog.=) ANY ('{conifer_keys,conifer_people}'))";
     let quoted = quote_identifier(member);
     let mut has: Vec<String> =
-        as_owner(|| run_now(sql, &[Param::text(&*quoted)], |rows| rows.each(|row| rows.get(row, 0))));
+        read_as_owner(|| run_now(sql, &[Param::text(&*quoted)], |rows| rows.each(|row| rows.get(row, 0))));
     groups.sort_unstable();
     groups.dedup();
     has.sort_unstable();
@@ -370,7 +370,7 @@ fn belongs_elsewhere(quoted: &str) -> bool {
                 WHERE m.member OPERATOR(pg_catalog.=) $1::pg_catalog.regrole \
                   AND g.rolname OPERATOR(pg_catalog.~) '^cf[pi]_[0-9a-hjkmnp-tv-z]{16}$' \
                   AND NOT EXISTS (SELECT FROM pc_auth.group_role o WHERE o.role_name OPERATOR(pg_catalog.=) g.rolname)";
-    as_owner(|| run_now(sql, &[Param::text(quoted)], |rows| rows.count > 0))
+    read_as_owner(|| run_now(sql, &[Param::text(quoted)], |rows| rows.count > 0))
 }
 
 /// Puts a role into a group, for its privileges and not to become it, where the server tells these apart.
@@ -399,7 +399,7 @@ pub fn table_of(index: i32) -> Option<pg_sys::Oid> {
     let sql = "SELECT oid FROM pg_catalog.pg_class \
                 WHERE oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1)::pg_catalog.oid \
                   AND relowner OPERATOR(pg_catalog.=) 'conifer_owner'::pg_catalog.regrole::pg_catalog.oid";
-    as_owner(|| {
+    read_as_owner(|| {
         run_now(sql, &[Param::text(&*table(index))], |rows| {
             (rows.count > 0).then(|| rows.get(0, 0)).flatten()
         })
@@ -408,12 +408,12 @@ pub fn table_of(index: i32) -> Option<pg_sys::Oid> {
 
 fn scope(key: &str) -> Vec<Option<i32>> {
     let sql = "SELECT index_id FROM pc_auth.key_scope WHERE key_id OPERATOR(pg_catalog.=) $1";
-    as_owner(|| run_now(sql, &[Param::text(key)], |rows| rows.each(|row| Some(rows.get(row, 0)))))
+    read_as_owner(|| run_now(sql, &[Param::text(key)], |rows| rows.each(|row| Some(rows.get(row, 0)))))
 }
 
 fn indexes(project: Uuid) -> Vec<i32> {
     let sql = "SELECT index_id FROM pc.index_reg WHERE project_id OPERATOR(pg_catalog.=) $1";
-    as_owner(|| run_now(sql, &[Param::uuid(project)], |rows| rows.each(|row| rows.get(row, 0))))
+    read_as_owner(|| run_now(sql, &[Param::uuid(project)], |rows| rows.each(|row| rows.get(row, 0))))
 }
 
 fn default_project() -> Uuid {
