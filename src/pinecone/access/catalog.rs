@@ -55,7 +55,7 @@ pub fn changed() {
 }
 
 /// Whether what was read before may be wrong, as others have told by now. Who asks forgets it.
-pub fn has_changed() -> bool {
+pub fn take_changed() -> bool {
     // SAFETY: within a transaction; reads messages of others, as every lock on a table does.
     unsafe { pg_sys::AcceptInvalidationMessages() }
     STALE.replace(false)

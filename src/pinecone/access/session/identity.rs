@@ -154,7 +154,7 @@ fn acts_as() -> pg_sys::Oid {
 }
 
 fn look_up(asked: Asked) -> Resolved {
-    if catalog::has_changed() {
+    if catalog::take_changed() {
         SESSION.with_borrow_mut(|session| session.kept.clear());
     }
     let kept = SESSION.with_borrow(|session| session.kept.get(&asked).cloned());
