@@ -5,6 +5,8 @@ pub mod distance;
 pub mod fault;
 pub mod hnsw;
 pub mod memory;
+#[cfg(test)]
+mod noise;
 pub mod pinecone;
 mod simd;
 pub mod types;

@@ -1,6 +1,10 @@
 //! Sets of vectors that benchmarks measure on: read from files or generated.
 
+#[path = "../../noise.rs"]
+mod noise;
+
 use conifer_pure::distance::metric::Metric;
+use noise::Noise;
 use std::path::{Path, PathBuf};
 
 /// Rows and queries.
@@ -12,28 +16,13 @@ pub struct Set {
     pub queries: Vec<f32>,
 }
 
-/// Numbers that look random.
-struct Noise(u64);
-
-impl Noise {
-    fn uniform(&mut self) -> f32 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 40) as f32 / (1 << 24) as f32
-    }
-
-    /// Normally distributed, nearly.
-    fn normal(&mut self) -> f32 {
-        (0..6).map(|_| self.uniform()).sum::<f32>() * 1.414 - 4.243
-    }
-}
-
 /// Points around centers on a curved sheet of few dimensions, with some noise; for the inner product, of
 /// lengths that vary.
 pub fn generated(metric: Metric, rows: usize, dim: usize) -> Set {
     const LATENT: usize = 48;
     let mut noise = Noise(7);
+    let mix = noise.normals(LATENT * dim);
     let mut normal = || noise.normal();
-    let mix: Vec<f32> = (0..LATENT * dim).map(|_| normal()).collect();
     let centers: Vec<f32> = (0..200 * LATENT).map(|_| 0.5 * normal()).collect();
     let mut draw = |rows: usize| {
         let mut out = Vec::with_capacity(rows * dim);

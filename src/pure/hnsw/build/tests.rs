@@ -4,30 +4,25 @@ use super::*;
 use crate::distance::metric::Metric;
 use crate::hnsw::edges::{Rows, Space};
 use crate::hnsw::params::{Fill, Lists, Params};
+use crate::noise::Noise;
 use proptest::prelude::*;
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-/// Numbers that look random.
-struct Noise(u64);
-
-impl Noise {
-    fn uniform(&mut self) -> f32 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 40) as f32 / (1 << 24) as f32
-    }
-
-    /// Normally distributed, nearly.
-    fn normal(&mut self) -> f32 {
-        (0..6).map(|_| self.uniform()).sum::<f32>() * 1.414 - 4.243
-    }
-
-    fn gaussian(&mut self, n: usize, dim: usize) -> Vec<Vec<f32>> {
-        (0..n).map(|_| (0..dim).map(|_| self.normal()).collect()).collect()
-    }
+/// Rows drawn from a noise.
+trait Draw {
+    fn gaussian(&mut self, n: usize, dim: usize) -> Vec<Vec<f32>>;
 
     /// Points around centers that are `apart` times as far from each other as from their points.
+    fn clusters(&mut self, n: usize, dim: usize, centers: usize, apart: f32) -> Vec<Vec<f32>>;
+}
+
+impl Draw for Noise {
+    fn gaussian(&mut self, n: usize, dim: usize) -> Vec<Vec<f32>> {
+        (0..n).map(|_| self.normals(dim)).collect()
+    }
+
     fn clusters(&mut self, n: usize, dim: usize, centers: usize, apart: f32) -> Vec<Vec<f32>> {
         let centers = self.gaussian(centers, dim);
         (0..n)

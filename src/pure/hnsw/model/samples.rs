@@ -8,21 +8,16 @@ use crate::hnsw::node::{Layout, Options, Tid};
 use crate::hnsw::params::Params;
 use crate::hnsw::rotation::Rotation;
 use crate::hnsw::search::{Order, Reach, Search, Width};
+use crate::noise::Noise;
 
 pub(crate) const METRICS: [Metric; 3] = [Metric::L2, Metric::InnerProduct, Metric::Cosine];
 const K: usize = 10;
 
 /// Points around centers.
-pub(crate) fn points(n: usize, dim: usize, mut seed: u64) -> Vec<Vec<f32>> {
-    let mut normal = || {
-        let mut uniform = || {
-            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (seed >> 40) as f32 / (1 << 24) as f32
-        };
-        (0..6).map(|_| uniform()).sum::<f32>() * 1.414 - 4.243
-    };
-    let centers: Vec<Vec<f32>> = (0..10).map(|_| (0..dim).map(|_| normal()).collect()).collect();
-    (0..n).map(|i| centers[i % 10].iter().map(|x| x + 0.7 * normal()).collect()).collect()
+pub(crate) fn points(n: usize, dim: usize, seed: u64) -> Vec<Vec<f32>> {
+    let mut noise = Noise(seed);
+    let centers: Vec<Vec<f32>> = (0..10).map(|_| noise.normals(dim)).collect();
+    (0..n).map(|i| centers[i % 10].iter().map(|x| x + 0.7 * noise.normal()).collect()).collect()
 }
 
 pub(crate) fn tid(row: usize) -> Tid {

@@ -11,25 +11,18 @@ use crate::hnsw::build::{Arena, Control, Folding, build_arena};
 use crate::hnsw::node::{BlockMut, BlockRef, Buffer, Layout, Options, Root, State, Tid};
 use crate::hnsw::params::{Fill, Params};
 use crate::hnsw::rotation::Rotation;
+use crate::noise::Noise;
 use proptest::prelude::*;
 use std::collections::HashSet;
 use std::sync::OnceLock;
 
-/// Numbers that look random.
-struct Noise(u64);
-
-impl Noise {
-    fn uniform(&mut self) -> f32 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 40) as f32 / (1 << 24) as f32
-    }
-
-    /// Normally distributed, nearly.
-    fn normal(&mut self) -> f32 {
-        (0..6).map(|_| self.uniform()).sum::<f32>() * 1.414 - 4.243
-    }
-
+/// Rows drawn from a noise.
+trait Draw {
     /// Points around the same centers, whatever the noise.
+    fn clusters(&mut self, n: usize, dim: usize) -> Vec<Vec<f32>>;
+}
+
+impl Draw for Noise {
     fn clusters(&mut self, n: usize, dim: usize) -> Vec<Vec<f32>> {
         // Real vectors vary in few directions; the rotation hides which these are.
         let spread = |d: usize| if d < 16 { 1.0 } else { 0.1 };
