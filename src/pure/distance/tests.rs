@@ -1,7 +1,6 @@
 //! Every variant that this CPU can run, and the dispatched functions, against the scalar twins.
 //!
-//! They run under Miri too, smaller: `MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test distance`;
-//! with `RUSTFLAGS=-Ctarget-feature=+avx2,+fma` or `--target aarch64-unknown-linux-gnu` for those variants.
+//! They run under Miri too, smaller: `make miri`.
 
 use super::{Kernels, kernels, scalar, variants};
 use crate::types::element::{Element, f16};

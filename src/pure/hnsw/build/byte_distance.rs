@@ -41,6 +41,7 @@ impl Gap {
 
     /// All for rows of so many bytes, the fastest last.
     pub(super) fn all(bytes: usize) -> Vec<Self> {
+        #[cfg_attr(not(target_arch = "x86_64"), expect(unused_mut))]
         let mut all = vec![Self::Plain];
         #[cfg(target_arch = "x86_64")]
         {
@@ -68,6 +69,8 @@ impl Gap {
     /// Σ (a − b)² over the bytes of two rows of a length that [`all`](Self::all) was asked for, 2¹⁶ at most.
     #[inline]
     pub(super) fn between(self, (a, of_a): (&[u8], Sums), (b, of_b): (&[u8], Sums)) -> u32 {
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = (of_a, of_b);
         match self {
             Self::Plain => plain(a, b),
             // SAFETY: only `all` makes it, if the CPU has it.

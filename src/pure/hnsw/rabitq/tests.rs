@@ -1,6 +1,6 @@
 //! Codes: every variant and form against the scalar twins, the estimator against its theory.
 //!
-//! The plain path runs under Miri: `cargo +nightly miri test -p conifer-pure code::`.
+//! They run under Miri too, smaller: `make miri`.
 
 use super::{Base, Encoder, Factors, Form, LANES, Query, Shape, Target, scalar, variants};
 use crate::distance;

@@ -1,0 +1,26 @@
+//! What a stranger's login and SQL text are looked at for: keys by their form, their secrets, lists of namespaces, versions.
+#![no_main]
+
+use conifer_pure::access::{key, scope};
+use conifer_pure::version;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut masked = bytes.to_vec();
+    let any = key::mask(&mut masked);
+    assert_eq!((any, masked.len()), (key::has_secret(bytes), bytes.len()));
+    assert!(bytes.iter().zip(&masked).all(|(before, after)| before == after || *after == b'*'));
+
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    // What is struck out is ASCII, so that a text stays one.
+    assert!(std::str::from_utf8(&masked).is_ok());
+    if let Some(role) = key::role_of(text) {
+        assert!(key::is_role(role) && any);
+    }
+    if let Ok(lists) = scope::parse(text) {
+        assert!(lists.values().map(|names| names.len()).sum::<usize>() <= scope::MAX_NAMESPACES);
+    }
+    let (one, other) = text.split_once(' ').unwrap_or((text, ""));
+    assert_eq!(version::compare(one, other), version::compare(other, one).reverse());
+    let _ = version::of_control(text);
+});

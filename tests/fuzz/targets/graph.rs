@@ -1,0 +1,109 @@
+//! An index some bytes of which were changed: searches, insertions, the check and the mending after deaths come to an end.
+#![no_main]
+
+use conifer_pure::alone::Alone;
+use conifer_pure::block::{Layout, Options, Tid};
+use conifer_pure::graph::Params;
+use conifer_pure::metric::Metric;
+use conifer_pure::plain::{Form, Plain};
+use conifer_pure::rotation::Rotation;
+use conifer_pure::search::{Order, Reach, Search, Width};
+use libfuzzer_sys::fuzz_target;
+use std::sync::LazyLock;
+
+const DIM: usize = 6;
+const ROWS: u32 = 60;
+const ROOM: u32 = 200;
+
+/// An index that is in order.
+struct Whole {
+    layout: Layout,
+    rotation: Rotation,
+    params: Params,
+    index: Alone,
+}
+
+static INDEXES: LazyLock<Vec<Whole>> = LazyLock::new(|| {
+    let coded = |metric| Layout::choose(DIM, metric, Options::default()).unwrap();
+    let plain = Plain::new(Form::F32, Metric::L1, DIM).unwrap();
+    let plain = Layout::plain_for(plain, 8, 0).unwrap();
+    [coded(Metric::L2), coded(Metric::InnerProduct), plain].into_iter().map(Whole::new).collect()
+});
+
+impl Whole {
+    fn new(layout: Layout) -> Self {
+        let (rotation, params) = match layout.plain() {
+            None => {
+                (Rotation::new(DIM, 1), Params { step: 4, ..Params::for_options(layout.metric(), 8, 16) })
+            }
+            Some(_) => (Rotation::new(1, 1), Params::for_plain(4, 16)),
+        };
+        let mut index = Alone::new(layout, rotation.clone(), &params, ROOM);
+        for row in 0..ROWS {
+            // The last rows are equal to the first ones.
+            let vector = vector(row % (ROWS - 5));
+            index.insert(&vector, Tid { block: row, offset: 1 }).unwrap();
+        }
+        assert_eq!(index.check().unwrap(), []);
+        Self { layout, rotation, params, index }
+    }
+
+    fn copy(&self) -> Alone {
+        let end = self.index.numbers().count() as u32;
+        let all = (self.index.memory.bytes(), end);
+        Alone::with(self.layout, self.rotation.clone(), &self.params, all, self.index.root, ROOM)
+    }
+}
+
+fn vector(seed: u32) -> Vec<f32> {
+    (0..DIM as u32).map(|i| ((seed * 37 + i * 101) % 71) as f32 - 35.0).collect()
+}
+
+/// Which index; each change, as a block, a place in it and a byte; what is done then.
+type Input = (u8, Vec<(u8, u16, u8)>, Vec<u8>);
+
+fuzz_target!(|input: Input| {
+    let (which, changes, steps) = input;
+    let whole = &INDEXES[usize::from(which) % INDEXES.len()];
+    let mut index = whole.copy();
+    let end = index.numbers().count() as u32;
+    for (block, at, byte) in changes.into_iter().take(16) {
+        let bytes = index.memory.block_mut(u32::from(block) % end).unwrap();
+        // Half of the changes are to headers and first lanes.
+        let most = if at & 1 == 0 { bytes.len() } else { 128.min(bytes.len()) };
+        bytes[usize::from(at / 2) % most] = byte;
+    }
+    for step in steps.into_iter().take(8) {
+        let seed = u32::from(step >> 2);
+        match step & 3 {
+            0 => {
+                let _ = index.insert(&vector(seed), Tid { block: 1000 + seed, offset: 1 });
+            }
+            1 => {
+                let _ = index.kill(|tid| tid.block % 7 == seed % 7).and_then(|_| index.mend());
+            }
+            2 => assert!(index.check().unwrap().len() <= 1000),
+            _ => search(whole, &mut index, seed),
+        }
+    }
+    search(whole, &mut index, 1);
+});
+
+fn search(whole: &Whole, index: &mut Alone, seed: u32) {
+    let mut search = Search::new(whole.layout);
+    let near = Reach::Near(Width::of(&whole.layout, 10, None));
+    let (reach, order) = match seed % 3 {
+        0 => (Reach::All, Order::Once),
+        1 => (near, Order::Relaxed),
+        _ => (near, Order::Strict),
+    };
+    search.start(&whole.rotation, &vector(seed), index.root, reach, order).unwrap();
+    // Each block is read once, and gives no more rows than fit into a block, but for chains that lead to each other.
+    for _ in 0..1_000_000 {
+        match search.next(&mut index.memory) {
+            Ok(Some(hit)) => assert!(!hit.distance.is_nan()),
+            _ => return,
+        }
+    }
+    panic!("a search has no end");
+}
