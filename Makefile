@@ -25,8 +25,11 @@ deb: ## Debian packages for the server of PG=15..18, into target/deb (or PG_CONF
 freeze: ## keeps the install scripts of a version that is about to be released (docs/releasing.md)
 	@dev/freeze
 
-test: ## format, lint, unit tests, in-server tests on PostgreSQL 15 and 18, outside tests
-	@dev/test lint unit pgtest-15 regress-15 pgtest-18 regress-18 outside
+test: ## all that CI runs, in some half an hour: format, lint, unit tests, in servers 15 and 18, from outside
+	@dev/test lint unit pgtest-15 regress-15 pgtest-18 regress-18 outside beside sanitize fuzz arm
+
+check: ## what most mistakes need, in some minutes: format, lint, unit tests, SQL on 15, the quick outside tests
+	@dev/check
 
 test-all: ## in-server tests on PostgreSQL 15, 16, 17 and 18
 	@dev/test pgtest-15 regress-15 pgtest-16 regress-16 pgtest-17 regress-17 pgtest-18 regress-18
@@ -46,10 +49,25 @@ pgtest: ## tests in Rust inside the server of PG=15..18    (ARGS=part of a name)
 regress: ## tests in SQL on the server of PG=15..18          (ARGS=names)
 	@dev/regress $(PG) $(ARGS)
 
+sanitize: ## unit tests under AddressSanitizer             (ARGS=part of a name)
+	@dev/sanitize $(ARGS)
+
+fuzz: ## parsers and page readers under libFuzzer        (ARGS=inputs and targets, or 60s)
+	@dev/fuzz $(ARGS)
+
+arm: ## unit tests of kernels and formats on 64-bit ARM  (ARGS=parts of names)
+	@dev/arm $(ARGS)
+
+miri: ## unit tests of unsafe code under Miri, some 10 minutes (ARGS=parts of names)
+	@dev/miri $(ARGS)
+
+valgrind: ## some tests in SQL on a server under Valgrind     (ARGS=names)
+	@dev/valgrind $(ARGS)
+
 outside: ## tests that drive servers from outside            (ARGS=for pytest)
 	@dev/outside $(ARGS)
 
-soak: ## the long variants of these, in under an hour     (ROUNDS=200, ARGS=for pytest)
+soak: ## the long variants of these, in some two hours    (ROUNDS=200, ARGS=for pytest)
 	@dev/soak "$(ROUNDS)" $(ARGS)
 
 bench: ## Conifer against pgvector, in some 10 minutes     (DATA=a directory of more sets, ARGS=--help)
@@ -64,4 +82,4 @@ bench-kernels: ## benchmarks of kernels, codes, graph and pages  (ARGS=for Crite
 clean-servers: ## stop all throw-away servers, remove them and the private PostgreSQL trees
 	@dev/clean-servers
 
-.PHONY: help demo demo-stop install install-vector-alias deb freeze test test-all lint audit unit pgtest regress outside soak bench bench-access bench-kernels clean-servers
+.PHONY: help demo demo-stop install install-vector-alias deb freeze test check test-all lint audit unit sanitize fuzz arm miri valgrind pgtest regress outside soak bench bench-access bench-kernels clean-servers

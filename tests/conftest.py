@@ -8,7 +8,28 @@ import pytest
 
 from cluster import ROOT, Cluster
 
+LONGEST = [
+    "test_hnsw_recall_peer", "test_hnsw_plain_peer", "test_hnsw_interrupts", "test_hnsw_churn", "test_bench", "test_out_of_memory",
+    "test_access_moves", "test_deb", "test_hnsw_ddl", "test_hnsw_space", "test_stores", "test_alias", "test_access_audit", "test_replication",
+]
+"""Files that take longest, which begin first: where several run side by side, none is left for the end."""
+
+QUICK = {
+    "test_access_acting", "test_access_leaks", "test_access_matrix", "test_access_planted", "test_access_revocation", "test_audit",
+    "test_docs", "test_extension", "test_fixtures", "test_hnsw_check", "test_hnsw_corruption", "test_hnsw_order", "test_hnsw_planner",
+    "test_pinecone_concurrency", "test_pinecone_dump", "test_pinecone_owner", "test_sparsevec_dump", "test_vector_copy", "test_vector_dump",
+}
+"""Files that `make check` runs, but for comparisons with pgvector: together a minute or two."""
+
 _numbers = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items):
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+    for item in items:
+        if item.path.stem in QUICK and not item.get_closest_marker("peer"):
+            item.add_marker(pytest.mark.quick)
 
 
 @pytest.fixture(scope="session")

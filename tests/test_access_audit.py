@@ -25,11 +25,16 @@ def shop(cluster, request):
     with cluster.connect(name) as session:
         session.execute("CREATE EXTENSION conifer")
         session.execute("SELECT pc_create_index('films', 4)")
-        session.execute("""INSERT INTO pc_data.i_1 SELECT 'n' || i % 2, 'r' || i,
-                           ARRAY(SELECT sin(i * j) FROM generate_series(1, 4) j)::vector FROM generate_series(1, 4000) i""")
-        session.execute("VACUUM ANALYZE pc_data.i_1")
+        fill(session, 1, 40)
         yield session
         session.execute("DROP EXTENSION conifer CASCADE")
+
+
+def fill(session, first, last):
+    """Write the records of these numbers."""
+    session.execute(f"""INSERT INTO pc_data.i_1 SELECT 'n' || i % 2, 'r' || i,
+                        ARRAY(SELECT sin(i * j) FROM generate_series(1, 4) j)::vector FROM generate_series({first}, {last}) i""")
+    session.execute("VACUUM ANALYZE pc_data.i_1")
 
 
 def key(session, name, more=""):
@@ -270,6 +275,7 @@ def test_report_finds(shop, fault, found):
 
 def test_queries_under_policies(cluster, shop):
     """They walk the graph of their namespace and return as many rows as are asked for."""
+    fill(shop, 41, 4000)
     whole = key(shop, "whole")
     limited = key(shop, "limited", """, namespaces => '{"films": ["n1"]}'""")
     query = """SELECT id FROM pc_data.i_1 WHERE namespace = 'n1' ORDER BY "values" <=> '[1,0,1,0]' LIMIT 20"""
