@@ -1,7 +1,7 @@
 //! What a stranger's login and SQL text are looked at for: keys by their form, their secrets, lists of namespaces, versions.
 #![no_main]
 
-use conifer_pure::access::{key, scope};
+use conifer_pure::pinecone::access::{key, scope};
 use conifer_pure::version;
 use libfuzzer_sys::fuzz_target;
 

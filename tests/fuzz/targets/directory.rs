@@ -1,8 +1,8 @@
 //! Pages of the directory, and keys: whatever the bytes, reading and changing them ends, and leaves what was not changed.
 #![no_main]
 
-use conifer_pure::block::ROOM;
-use conifer_pure::index::{Column, Entry, Key, directory};
+use conifer_pure::hnsw::node::ROOM;
+use conifer_pure::hnsw::pages::{Column, Entry, Key, directory};
 use libfuzzer_sys::fuzz_target;
 
 const COLUMNS: [Column; 6] =

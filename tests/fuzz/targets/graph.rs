@@ -1,13 +1,13 @@
 //! An index some bytes of which were changed: searches, insertions, the check and the mending after deaths come to an end.
 #![no_main]
 
-use conifer_pure::alone::Alone;
-use conifer_pure::block::{Layout, Options, Tid};
-use conifer_pure::graph::Params;
-use conifer_pure::metric::Metric;
-use conifer_pure::plain::{Form, Plain};
-use conifer_pure::rotation::Rotation;
-use conifer_pure::search::{Order, Reach, Search, Width};
+use conifer_pure::distance::metric::Metric;
+use conifer_pure::hnsw::model::Alone;
+use conifer_pure::hnsw::node::{Layout, Options, Tid};
+use conifer_pure::hnsw::params::Params;
+use conifer_pure::hnsw::rotation::Rotation;
+use conifer_pure::hnsw::search::{Order, Reach, Search, Width};
+use conifer_pure::hnsw::uncoded::{Form, Plain};
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
 

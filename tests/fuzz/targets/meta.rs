@@ -1,8 +1,8 @@
 //! An index's first page: what is read is an index that there can be, and is written as the same bytes.
 #![no_main]
 
-use conifer_pure::block::Layout;
-use conifer_pure::index::{HINTS, Meta, VERSION};
+use conifer_pure::hnsw::node::Layout;
+use conifer_pure::hnsw::pages::{HINTS, Meta, VERSION};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -28,7 +28,7 @@ fn look(page: &[u8]) {
 
 /// Blocks lie within their pages and beside each other.
 fn whole(layout: &Layout) {
-    let room = conifer_pure::block::ROOM * layout.unit_pages();
+    let room = conifer_pure::hnsw::node::ROOM * layout.unit_pages();
     assert!(layout.per_page() > 0 && layout.block_bytes() * layout.per_page() <= room);
     let place = layout.place(layout.first_on(7)).unwrap();
     assert_eq!((place.page, place.offset), (7, 0));

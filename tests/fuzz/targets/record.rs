@@ -1,9 +1,10 @@
 //! The JSON of Pinecone's functions: batches of records, metadata, specs and tags.
 #![no_main]
 
-use conifer_pure::record::batch::{MAX_RECORDS, Shape, parse};
-use conifer_pure::record::metric::Metric;
-use conifer_pure::record::{id, index, metadata, namespace, tags};
+use conifer_pure::pinecone::index::metric::Metric;
+use conifer_pure::pinecone::index::{spec, tags};
+use conifer_pure::pinecone::record::batch::{MAX_RECORDS, Shape, parse};
+use conifer_pure::pinecone::record::{id, metadata, namespace};
 use libfuzzer_sys::fuzz_target;
 
 const METRICS: [Metric; 3] = [Metric::Cosine, Metric::Euclidean, Metric::DotProduct];
@@ -25,8 +26,8 @@ fuzz_target!(|json: &str| {
     if metadata::check(json).is_ok() {
         assert!(json.trim_start().starts_with('{'));
     }
-    let _ = index::check_spec(json);
-    let _ = index::check_name(json);
+    let _ = spec::check_spec(json);
+    let _ = spec::check_name(json);
     if let Ok(merged) = tags::merge(tags::Tags::new(), json) {
         // A tag of an empty value is one that is taken away: none is left.
         assert_eq!(tags::merge(tags::Tags::new(), &tags::to_json(&merged)).unwrap(), merged);

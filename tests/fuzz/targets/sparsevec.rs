@@ -1,7 +1,7 @@
 //! The text and the binary form of `sparsevec`: what is taken is in order and comes back the same.
 #![no_main]
 
-use conifer_pure::sparse::{Sparse, text, wire};
+use conifer_pure::types::sparsevec::{Sparse, text, wire};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -1,8 +1,8 @@
 //! The text and the binary form of `vector` and `halfvec`: what is taken comes back the same.
 #![no_main]
 
-use conifer_pure::element::{Element, f16};
-use conifer_pure::vector::{text, wire};
+use conifer_pure::types::element::{Element, f16};
+use conifer_pure::types::vector::{text, wire};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

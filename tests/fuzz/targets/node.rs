@@ -1,11 +1,11 @@
 //! A node's block and a block of rows, by each kind of layout.
 #![no_main]
 
-use conifer_pure::block::{BlockRef, Buffer, ChainRef, Layout, Options, State};
-use conifer_pure::check::rows;
-use conifer_pure::code::LANES;
-use conifer_pure::metric::Metric;
-use conifer_pure::plain::{Form, Plain};
+use conifer_pure::distance::metric::Metric;
+use conifer_pure::hnsw::check::rows;
+use conifer_pure::hnsw::node::{BlockRef, Buffer, ChainRef, Layout, Options, State};
+use conifer_pure::hnsw::rabitq::LANES;
+use conifer_pure::hnsw::uncoded::{Form, Plain};
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
 
