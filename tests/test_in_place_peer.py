@@ -114,6 +114,8 @@ def create(server, database, theirs, version=None, fill=""):
 def move(session, to=None, path=OURS):
     """What a superuser does where our files are in the place of pgvector's."""
     session.execute(f"SET extension_control_path = '{path}:$system'")
+    if session.execute("SHOW lock_timeout").fetchone() == ("0",):
+        session.execute("SET lock_timeout = '60s'")
     session.execute("ALTER EXTENSION vector UPDATE" + (f" TO '{to}'" if to else ""))
 
 
@@ -356,7 +358,7 @@ def test_sessions(server, database, theirs):
             cursor.execute("DECLARE c CURSOR FOR SELECT id FROM items ORDER BY v <-> '[7.2,0.1,3]'; FETCH 2 FROM c")
             mover.execute("SET lock_timeout = '100ms'")
             refused(mover, psycopg.errors.LockNotAvailable, "lock timeout")
-            mover.execute("SET lock_timeout = 0")
+            mover.execute("RESET lock_timeout")
             cursor.execute("FETCH 2 FROM c")
         # One that has waited for it goes on with what there is then.
         for end in ("ROLLBACK", "COMMIT"):
@@ -789,3 +791,27 @@ def test_of_another_holder(server, database):
         session.execute("ALTER EXTENSION vector DROP ACCESS METHOD ivfflat; UPDATE pg_extension SET extversion = '0.8.6' WHERE extname = 'vector'")
         told = refused(session, psycopg.errors.ObjectNotInPrerequisiteState, 'access method "ivfflat" is not of extension "vector"')
         assert "It belongs to no extension" in told.message_detail
+
+
+def test_an_index_made_at_the_same_moment(server, database, theirs):
+    """One that nobody else can see yet stays pgvector's: its session uses it as such, the others are told, and REINDEX helps."""
+    create(server, database, theirs, fill=ITEMS)
+    with server.connect(database) as maker, server.connect(database) as session:
+        maker.execute("BEGIN; CREATE TABLE late AS SELECT i AS id, ARRAY[i, 1, 2]::vector(3) AS v FROM generate_series(1, 500) i; CREATE INDEX late_v ON late USING hnsw (v vector_l2_ops)")
+        move(session)
+        maker.execute("INSERT INTO late VALUES (-1, '[1,2,3]'); COMMIT")
+        for one in (maker, session):
+            one.execute("SET enable_seqscan = off")
+        by_index = "SELECT count(*) FROM (SELECT FROM late ORDER BY v <-> '[1,2,3]' LIMIT 40) s"
+        insert = "INSERT INTO late VALUES (-2, '[1,2,3]')"
+        for statement in (by_index, insert, "VACUUM late"):
+            with pytest.raises(psycopg.errors.FeatureNotSupported) as raised:
+                session.execute(statement)
+            assert raised.value.diag.message_hint == "Run REINDEX INDEX public.late_v."
+        session.execute("REINDEX INDEX public.late_v")
+        for one in (maker, session):
+            one.execute(insert)
+            assert one.execute(by_index).fetchone() == (40,)
+        maker.execute("DELETE FROM late WHERE id = -1")
+        maker.execute("VACUUM late")
+        assert len(whole(maker)) == 3
