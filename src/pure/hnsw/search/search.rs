@@ -19,7 +19,8 @@ use crate::hnsw::rotation::Rotation;
 use crate::memory::allocation::{Reserve, push};
 use std::collections::HashSet;
 
-/// Times that a chain may break off while it is read; then something is wrong with it.
+/// Times in a row that a chain may break off at the same block while it is read; then something is wrong with it. A vacuum
+/// that frees its blocks one after the other lets it break off at another one each time.
 const MOST_BREAKS: usize = 100;
 
 /// A search, and the memory for the next one.
@@ -339,7 +340,7 @@ impl Search {
     /// once more from the node. The last row of all may have moved into that.
     fn unfold(&mut self, pages: &mut impl Pages, found: Found) -> Result<()> {
         let mut next = found.chain;
-        let (mut met, mut again, mut breaks) = (HashSet::new(), 0, 0);
+        let (mut met, mut again, mut broken) = (HashSet::new(), 0, (NONE, 0));
         while next != NONE {
             if !pages.has(next) {
                 return Err(corrupted(format_args!("link to {next} of {}", pages.blocks())));
@@ -363,13 +364,13 @@ impl Search {
             })??;
             next = match after {
                 Some(after) => after,
-                None if breaks == MOST_BREAKS => {
+                None if broken == (next, MOST_BREAKS) => {
                     return Err(corrupted(format_args!("block {next} is in a chain and holds no rows")));
                 }
                 None => {
                     // It was no block of the chain, or not any more.
                     met.remove(&next);
-                    (again, breaks) = (0, breaks + 1);
+                    (again, broken) = (0, (next, if broken.0 == next { broken.1 + 1 } else { 1 }));
                     let (tid, chain) = self.chain(pages, &found)?;
                     if tid.is_some() && tid != found.tid && !self.rows.contains(&tid) {
                         push(&mut self.rows, tid)?;

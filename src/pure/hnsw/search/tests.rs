@@ -8,7 +8,8 @@ use crate::distance::norm;
 use crate::fault::{Result, state};
 use crate::hnsw::build::pack::{Draft, Packer, Rows, Site};
 use crate::hnsw::build::{Arena, Control, Folding, build_arena};
-use crate::hnsw::node::{BlockMut, BlockRef, Buffer, Layout, Options, Root, State, Tid};
+use crate::hnsw::model::Alone;
+use crate::hnsw::node::{BlockMut, BlockRef, Buffer, ChainRef, Layout, NONE, Options, Root, State, Tid};
 use crate::hnsw::params::{Fill, Params};
 use crate::hnsw::rotation::Rotation;
 use crate::noise::Noise;
@@ -470,6 +471,66 @@ fn looks_for_the_living_among_the_dead_within_its_limit() {
         }
         assert!(found(Limit::default(), Order::Once).0 >= n / 100 - 1);
     }
+}
+
+/// Frees blocks of a node's chain while they are read, as a vacuum does whose rows are all gone, always one block ahead.
+struct Vacuumed<'a> {
+    memory: &'a mut Memory,
+    node: u32,
+}
+
+impl Pages for Vacuumed<'_> {
+    fn blocks(&self) -> u32 {
+        self.memory.blocks()
+    }
+
+    fn read<R>(&mut self, number: u32, look: impl FnOnce(&[u8]) -> R) -> Result<R> {
+        let shown = self.memory.read(number, look)?;
+        let layout = *self.memory.layout();
+        let mut after =
+            |number| Ok(ChainRef::new(&layout, self.memory.block_mut(number)?)?.map(|chain| chain.next));
+        if let Some(next) = after(number)?.filter(|next| *next != NONE)
+            && let Some(last) = after(next)?
+        {
+            for number in [number, next] {
+                BlockMut::new(&layout, self.memory.block_mut(number)?)?.set_state(State::Free);
+            }
+            BlockMut::new(&layout, self.memory.block_mut(self.node)?)?.set_chain(last);
+        }
+        Ok(shown)
+    }
+}
+
+/// However often the way along a chain breaks off, it is gone again, unless it breaks off at the same place for no reason.
+#[test]
+fn chains_that_are_freed_meanwhile() {
+    let (dim, rows) = (8, 600);
+    let layout = Layout::choose(dim, Metric::L2, Options::default()).unwrap();
+    let rotation = Rotation::new(dim, 1);
+    let params = Params::for_options(Metric::L2, 16, 32);
+    let mut index = Alone::new(layout, rotation.clone(), &params, rows as u32 + 50);
+    for (row, vector) in Noise(5).clusters(20, dim).iter().enumerate() {
+        index.insert(vector, tid(row)).unwrap();
+    }
+    let same = vec![0.5; dim];
+    let node = (0..rows).map(|row| index.insert(&same, tid(100 + row)).unwrap()).max().unwrap();
+    let (root, first) = (index.root, index.header(node).unwrap().chain);
+    let found = |pages: &mut dyn FnMut(&mut Search) -> Result<Option<Hit>>| {
+        let mut search = Search::new(layout);
+        search.start(&rotation, &same, root, Reach::All, Order::Once).unwrap();
+        let mut hits = 0;
+        while pages(&mut search)?.is_some() {
+            hits += 1;
+        }
+        Ok::<_, crate::fault::Fault>((hits, search.effort.chains))
+    };
+    assert_eq!(found(&mut |search| search.next(&mut index.memory)).unwrap(), (rows + 20, rows as u64 - 1));
+    let mut vacuumed = Vacuumed { memory: &mut index.memory, node };
+    let (hits, chains) = found(&mut |search| search.next(&mut vacuumed)).unwrap();
+    assert!((rows / 2 + 20..=rows + 20).contains(&hits) && chains > 300, "{hits} {chains}");
+    BlockMut::new(&layout, index.memory.block_mut(node).unwrap()).unwrap().set_chain(first);
+    let fault = found(&mut |search| search.next(&mut index.memory)).unwrap_err();
+    assert_eq!(fault.state, state::DATA_CORRUPTED);
 }
 
 /// A block that has been given to another node is found as that.
