@@ -27,6 +27,8 @@ pub fn hash(key: &[u8], salt: u64) -> u64 {
 
 /// Most branches above a leaf.
 const DEEPEST: usize = 8;
+/// So often a branch is looked at again, as its leaf was divided since; then something must be wrong with it.
+const ATTEMPTS: usize = 1000;
 
 /// The graph of a key; none if there are no rows of it.
 pub fn find(index: Index, known: &Known, key: &Key) -> Option<Entry> {
@@ -44,15 +46,16 @@ pub fn find(index: Index, known: &Known, key: &Key) -> Option<Entry> {
 
 /// The leaf for a hash, locked, and the branch above it.
 pub fn leaf(index: Index, known: &Known, hash: u64, mode: Mode) -> (u32, Page) {
-    let mut parent = known.meta.directory;
-    for _ in 0..DEEPEST {
+    let (mut parent, mut depth) = (known.meta.directory, 0);
+    for _ in 0..ATTEMPTS {
         let branch = index.page(there(index, parent).or_raise(), Mode::Share);
         page::check(branch.bytes(), Kind::Branch).or_raise();
         let child = directory::child(page::room(branch.bytes()), hash).or_raise();
         drop(branch);
         let next = index.page(there(index, child).or_raise(), mode);
         match page::kind(next.bytes()).or_raise() {
-            Kind::Branch => parent = child,
+            Kind::Branch if depth < DEEPEST => (parent, depth) = (child, depth + 1),
+            Kind::Branch => break,
             Kind::Leaf if directory::is_for(page::room(next.bytes()), hash).or_raise() => {
                 return (parent, next);
             }
