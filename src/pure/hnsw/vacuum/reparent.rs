@@ -14,6 +14,7 @@ use crate::hnsw::node::{BlockMut, BlockRef, Layout, NONE, State, corrupted};
 use crate::hnsw::params::Lists;
 use crate::hnsw::search::Pages;
 use crate::hnsw::search::query::Target;
+use crate::memory::allocation::Reserve;
 use std::collections::{HashMap, VecDeque};
 
 /// Looks for parents; keeps its memory from one node to the next.
@@ -202,6 +203,7 @@ impl Adoption {
                 let block = BlockRef::new(layout, bytes)?;
                 if (block.header().graph, block.header().level) == (child.graph, 0) {
                     let others = block.children().filter(|other| *other != child.number);
+                    wide.room_for(block.used())?;
                     wide.extend(others.map(|other| (other, Some(number))));
                 }
                 Ok(())
@@ -245,6 +247,7 @@ impl Adoption {
         let all = (1..)
             .zip(way.iter().rev())
             .map(|(more, number)| (*number, known.map(|depth| depth.wrapping_add(more))));
+        depths.room_for(way.len())?;
         depths.extend(all);
         Ok(depths.get(&from.seen.number).copied().flatten())
     }
