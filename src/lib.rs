@@ -19,6 +19,7 @@ pub extern "C-unwind" fn _PG_init() {
     // More than the stack grows by, as the system ends a process whose stack cannot grow.
     conifer_pure::memory::allocation::headroom(2 * STACK).or_raise();
     touch_stack();
+    touch_variables();
     engine::hnsw::init();
     pinecone::init();
 }
@@ -31,6 +32,15 @@ const STACK: usize = 1 << 18;
 #[inline(never)]
 fn touch_stack() {
     std::hint::black_box([0u8; STACK].as_mut_slice());
+}
+
+/// Has the C library know the variables of the thread that are to be dropped at its end. It keeps a list of them, and ends the
+/// process where it has no memory for an entry: with the first error of a session, if that is that memory is out.
+fn touch_variables() {
+    // What the server's bindings keep of an error on its way.
+    let _ = std::panic::catch_unwind(|| std::panic::panic_any(()));
+    engine::hnsw::touch();
+    pinecone::touch();
 }
 
 // The SQL is written by hand, in two parts that can be installed apart: the engine knows nothing of

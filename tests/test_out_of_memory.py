@@ -62,9 +62,9 @@ def limit(backend, size) -> None:
     subprocess.run([*user, "prlimit", f"--pid={backend}", f"--as={size or 'unlimited'}:"], check=True, cwd="/")
 
 
-def climb(server, statement, params=None, before="", states=(OUT_OF_MEMORY,)) -> tuple[int, int]:
+def climb(server, statement, params=None, before="", states=(OUT_OF_MEMORY,), most=None) -> tuple[int, int]:
     """Run a statement with little memory, and with more until it succeeds; returns how often it failed, and with how much it
-    went through. `before` is what each session starts with."""
+    went through. `before` is what each session starts with. From `most` bytes on, it need not succeed."""
     failures, room = 0, 0
     with server.connect("postgres") as onlooker:
         while True:
@@ -86,7 +86,7 @@ def climb(server, statement, params=None, before="", states=(OUT_OF_MEMORY,)) ->
                 # The session goes on, and so do all others.
                 assert session.execute(f"SELECT count(*) FROM (SELECT FROM t ORDER BY v <=> '{vector(random.Random(1), DIM)}' LIMIT 1) x").fetchone() == (1,)
                 assert onlooker.execute("SELECT 1").fetchone() == (1,)
-                if failed is None:
+                if failed is None or most and room >= most:
                     return failures, room
             failures += 1
             room = max(room + FIRST, int(room * MORE)) & -resource.getpagesize()
@@ -123,6 +123,16 @@ def test_build_again(small):
         climb(small, index, before=f"{index}; DROP INDEX again", states=(OUT_OF_MEMORY, NO_THREAD))
         check(session, "again")
         session.execute("DROP INDEX again")
+
+
+def test_build_concurrently(small):
+    """Where not even little is left, the first error of a session finds what it needs on its way."""
+    index = "CREATE INDEX CONCURRENTLY late_v ON late USING hnsw (id, v vector_l2_ops)"
+    with small.connect("postgres") as session:
+        session.execute("CREATE TABLE late AS SELECT * FROM source")
+        failures, _ = climb(small, index, before="DROP INDEX IF EXISTS late_v", most=1 << 20)
+        assert failures > 3
+        session.execute("DROP TABLE late")
 
 
 def test_search(small):

@@ -16,3 +16,9 @@ mod server;
 pub fn init() {
     access::init();
 }
+
+/// Makes the thread's variables known: see `touch_variables` of the library.
+pub fn touch() {
+    server::statement::touch();
+    access::touch();
+}

@@ -38,6 +38,11 @@ thread_local! {
     static IDLE: RefCell<Option<(Layout, u16, u16, Inserter)>> = const { RefCell::new(None) };
 }
 
+/// Makes the thread's variables known: see `touch_variables` of the library.
+pub fn touch() {
+    IDLE.with(|_| ());
+}
+
 /// Inserts a row.
 #[pg_guard]
 #[allow(clippy::too_many_arguments)]

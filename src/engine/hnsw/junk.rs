@@ -32,6 +32,11 @@ unsafe extern "C-unwind" {
     ) -> *mut pg_sys::PlannedStmt;
 }
 
+/// Makes the thread's variables known: see `touch_variables` of the library.
+pub fn touch() {
+    WEIGHED.with(|_| ());
+}
+
 /// Puts the hook in place.
 pub fn init() {
     // SAFETY: called once, when the library is loaded, by the backend's only thread.

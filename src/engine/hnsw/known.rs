@@ -37,6 +37,11 @@ thread_local! {
     static KNOWN: RefCell<Vec<(Name, Rc<Known>)>> = const { RefCell::new(vec![]) };
 }
 
+/// Makes the thread's variables known: see `touch_variables` of the library.
+pub fn touch() {
+    KNOWN.with(|_| ());
+}
+
 fn name(index: Index) -> Name {
     // SAFETY: the relation is open.
     unsafe {

@@ -65,3 +65,11 @@ pub fn init() {
     options::init();
     junk::init();
 }
+
+/// Makes the thread's variables known: see `touch_variables` of the library.
+pub fn touch() {
+    known::touch();
+    insert::touch();
+    scan::touch();
+    junk::touch();
+}

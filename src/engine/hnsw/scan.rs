@@ -55,6 +55,11 @@ thread_local! {
     static IDLE: RefCell<Vec<(Layout, Search)>> = const { RefCell::new(vec![]) };
 }
 
+/// Makes the thread's variables known: see `touch_variables` of the library.
+pub fn touch() {
+    IDLE.with(|_| ());
+}
+
 fn search_for(layout: Layout) -> Search {
     let idle = IDLE.with_borrow_mut(|idle| {
         let at = idle.iter().position(|(l, _)| *l == layout)?;

@@ -34,6 +34,14 @@ fn room_for_threads(n: usize) -> Result<()> {
     Ok(())
 }
 
+/// Has what the standard library keeps for a thread that waits for others made while there is memory for it: the C library
+/// ends the process if there is none. Who does not wait has none.
+fn wait_once() {
+    let (keep, wait) = mpsc::channel::<()>();
+    let _ = wait.recv_timeout(Duration::from_millis(1));
+    drop(keep);
+}
+
 /// Threads to work with: as many as processes a build of the server's own would have.
 pub fn count() -> usize {
     // SAFETY: a variable of this process.
@@ -46,6 +54,7 @@ pub fn count() -> usize {
 /// Raises `53200` if there is no memory for them.
 pub fn pool(n: usize) -> rayon::ThreadPool {
     room_for_threads(n).or_raise();
+    wait_once();
     let built = with_signals_blocked(|| {
         rayon::ThreadPoolBuilder::new()
             .num_threads(n)

@@ -37,3 +37,9 @@ pub fn init() {
     transaction::init();
     hooks::init();
 }
+
+/// Makes the thread's variables known: see `touch_variables` of the library.
+pub fn touch() {
+    session::touch();
+    revocation::touch();
+}

@@ -19,6 +19,11 @@ thread_local! {
     static AGAIN: RefCell<Vec<(String, pg_sys::Oid)>> = const { RefCell::new(vec![]) };
 }
 
+/// Makes the thread's variables known: see `touch_variables` of the library.
+pub fn touch() {
+    AGAIN.with(|_| ());
+}
+
 /// Shows that this session acts as a key until its transaction ends.
 pub fn show(key: &str) {
     locks::share(Purpose::Acting, key);

@@ -224,6 +224,11 @@ thread_local! {
     static DEPTH: Cell<usize> = const { Cell::new(0) };
 }
 
+/// Makes the thread's variables known: see `touch_variables` of the library.
+pub fn touch() {
+    PLANS.with(|_| ());
+}
+
 /// How many of our statements are under way: one can call us again through a trigger.
 struct Depth;
 

@@ -45,6 +45,11 @@ thread_local! {
     static SESSION: RefCell<Session> = RefCell::default();
 }
 
+/// Makes the thread's variables known: see `touch_variables` of the library.
+pub fn touch() {
+    SESSION.with(|_| ());
+}
+
 /// Whoever acts, in a project that is named or else in the one that is set. A key is in its own whatever is named. A refusal is
 /// recorded as that of `event`.
 ///

@@ -22,6 +22,12 @@ thread_local! {
     static PENDING: RefCell<Option<(String, i64)>> = const { RefCell::new(None) };
 }
 
+/// Makes the thread's variables known: see `touch_variables` of the library.
+pub fn touch() {
+    TRACED.with(|_| ());
+    PENDING.with(|_| ());
+}
+
 /// A key is in use, at a time in the server's microseconds.
 pub fn note(key: &str, now: i64) {
     TRACED.with_borrow_mut(|traced| {

@@ -20,6 +20,12 @@ thread_local! {
     static STALE: RefCell<Option<Rc<str>>> = const { RefCell::new(None) };
 }
 
+/// Makes the thread's variables known: see `touch_variables` of the library.
+pub fn touch() {
+    POOLED.with(|_| ());
+    STALE.with(|_| ());
+}
+
 /// The key in effect.
 pub fn key() -> Option<Rc<str>> {
     POOLED.with_borrow(|pooled| pooled.as_ref().map(|pooled| pooled.key.clone()))
