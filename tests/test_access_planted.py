@@ -137,6 +137,19 @@ def test_a_database_without_the_extension(world):
         world.db.execute(f"DROP ROLE {planter}")
 
 
+def test_schemas_that_a_superuser_gave_away(world):
+    """Nobody acts by rows that somebody else may write."""
+    with world.login("postgres", autocommit=False) as session:
+        session.execute("ALTER SCHEMA pc_auth OWNER TO postgres")
+        session.execute("SAVEPOINT one")
+        for call in ("SELECT pc_list_indexes()", "SELECT pc_query('a', '[1,1]')", "SELECT pc_list_api_keys()"):
+            assert state(session, call) == "55000", call
+            session.execute("ROLLBACK TO one")
+        assert session.execute("SELECT kind FROM pc_whoami()").fetchone() == ("none",)
+        session.rollback()
+        assert state(session, "SELECT pc_list_indexes()") is None
+
+
 def test_temporary_tables_in_front(world):
     """Temporary relations come before all others unless a path names them last: views of the names of ours and the
     server's, which tell who reads them, are read by nobody and change no answer."""
