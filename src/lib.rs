@@ -1,14 +1,14 @@
 //! Conifer: a vector database inside PostgreSQL.
 //!
-//! [`engine`] is the drop-in for pgvector (types, operators, later the access method); [`pinecone`]
+//! [`engine`] is the drop-in for pgvector (types, operators, the access method); [`pinecone`]
 //! is Pinecone's API in SQL on top of it. What needs no Postgres lives in the crate `conifer_pure`.
 
 mod engine;
 mod fit;
+mod pg;
 mod pinecone;
-mod raise;
 
-use raise::OrRaise;
+use pg::error::OrRaise;
 
 ::pgrx::pg_module_magic!(name = c"conifer", version = c"0.1.0");
 

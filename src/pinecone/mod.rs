@@ -1,16 +1,17 @@
 //! Pinecone's API in SQL, over ordinary tables.
 //!
-//! [`access`] says who may do what. [`control`] makes, lists and drops indexes; [`data`] reads and writes records; [`check`] is what
-//! every row of an index's table must fulfil. [`server`] is the way to SPI that they share, [`registry`]
-//! finds an index by name. Reads and writes go through SPI as the caller, so that privileges and row
+//! [`access`] says who may do what. [`control`] makes, lists and drops indexes; [`data`] reads and writes records; [`constraints`] is
+//! what every row of an index's table must fulfil. [`registry`] finds an index by name, [`engine_types`] the engine's types. Reads and writes go through SPI as the caller, so that privileges and row
 //! security judge them like any other SQL.
 
 mod access;
-mod check;
+mod constraints;
 mod control;
 mod data;
+pub mod engine_types;
 mod registry;
-mod server;
+
+use crate::pg::spi;
 
 /// Called when the library is loaded.
 pub fn init() {
@@ -19,6 +20,6 @@ pub fn init() {
 
 /// Makes the thread's variables known: see `touch_variables` of the library.
 pub fn touch() {
-    server::statement::touch();
+    spi::touch();
     access::touch();
 }

@@ -1,8 +1,8 @@
 //! From an index's name to its table.
 
+use crate::pg::error::{OrRaise, raise};
+use crate::pg::spi::{Mode, Param, run};
 use crate::pinecone::access::elevate::read_as_owner;
-use crate::pinecone::server::statement::{Mode, Param, run};
-use crate::raise::{OrRaise, raise};
 use conifer_pure::Fault;
 use conifer_pure::fault::quoted;
 use conifer_pure::fault::state::{NULL_VALUE_NOT_ALLOWED, UNDEFINED_TABLE};

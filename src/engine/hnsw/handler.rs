@@ -1,16 +1,19 @@
 //! What the server is told of the access method.
 #![allow(unsafe_code)]
 
-use super::method::Method;
-use super::{build, cost, insert, options, progress, scan, settings, vacuum};
-use crate::engine::call::export;
+use super::build::progress;
+use super::config::method::Method;
+use super::config::{gucs, reloptions};
+use super::planner::cost;
+use super::{build, insert, scan, vacuum};
+use crate::pg::fmgr::export;
 use pgrx::prelude::*;
 
 export!(hnswhandler, |_fcinfo| routine(Method::Hnsw));
 export!(ivfflathandler, |_fcinfo| routine(Method::Ivfflat));
 
 fn routine(method: Method) -> pg_sys::Datum {
-    settings::define();
+    gucs::define();
     // SAFETY: a new node of that type, all zeros, in the caller's memory.
     let mut am =
         unsafe { pgrx::PgBox::<pg_sys::IndexAmRoutine>::alloc_node(pg_sys::NodeTag::T_IndexAmRoutine) };
@@ -34,8 +37,8 @@ fn routine(method: Method) -> pg_sys::Datum {
     am.ambuildphasename = Some(progress::ambuildphasename);
     am.amcostestimate = Some(cost::amcostestimate);
     am.amoptions = match method {
-        Method::Hnsw => Some(options::of_hnsw),
-        Method::Ivfflat => Some(options::of_ivfflat),
+        Method::Hnsw => Some(reloptions::of_hnsw),
+        Method::Ivfflat => Some(reloptions::of_ivfflat),
     };
     am.amvalidate = Some(amvalidate);
     am.ambeginscan = Some(scan::ambeginscan);

@@ -3,19 +3,20 @@
 //! The order of events is that of `conifer_pure::hnsw::insert`; what is locked when, and why, is in `README.md`.
 #![allow(unsafe_code)]
 
-use super::alloc;
-use super::blocks::Blocks;
-use super::buffer::Index;
-use super::chain;
-use super::gate::{Gate, Mending};
-use super::key;
-use super::known::Known;
-use super::log::Held;
-use super::roots;
 use super::scan::SMALL;
-use super::upper::{self, version};
-use super::value;
-use crate::raise::{OrRaise, raise};
+use super::storage::buffer::Index;
+use super::storage::freespace;
+use super::storage::key;
+use super::storage::key_directory;
+use super::storage::locks::{Gate, Mending};
+use super::storage::meta_cache::Known;
+use super::storage::node_reader::Blocks;
+use super::storage::tid_list;
+use super::storage::upper;
+use super::storage::upper::version;
+use super::storage::value;
+use super::storage::wal::Held;
+use crate::pg::error::{OrRaise, raise};
 use conifer_pure::Result;
 use conifer_pure::fault::{Fault, state};
 use conifer_pure::hnsw::insert::{Found, Inserter, Parent, Seen, Verdict, level_for};
@@ -134,7 +135,7 @@ impl Insertion<'_> {
                 rest = Some(Mending::rest(self.index));
                 gate = Gate::close(self.index);
             }
-            let entry = roots::find(self.index, self.known, &self.key);
+            let entry = key_directory::find(self.index, self.known, &self.key);
             let Some(entry) = entry else {
                 if self.first()? {
                     return Ok(());
@@ -143,7 +144,7 @@ impl Insertion<'_> {
             };
             match self.inserter.find(&mut self.blocks, entry.root, level)? {
                 Found::Same(node) => {
-                    if chain::join(self.index, &self.known.meta.layout, &node, self.tid)? {
+                    if tid_list::join(self.index, &self.known.meta.layout, &node, self.tid)? {
                         return Ok(());
                     }
                 }
@@ -168,14 +169,17 @@ impl Insertion<'_> {
 
     /// Writes the first node of a graph, on level 0. False if someone was faster.
     fn first(&mut self) -> Result<bool> {
-        let number = alloc::propose(self.index, self.layout(), &[]);
-        let graph = if self.known.meta.directory == 0 { 1 } else { roots::number(self.index, self.known)? };
+        let number = freespace::propose(self.index, self.layout(), &[]);
+        let graph =
+            if self.known.meta.directory == 0 { 1 } else { key_directory::number(self.index, self.known)? };
         let root = Root { entry: number, level: 0, origin: number, graph };
         let entry = Entry { root: Some(root), nodes: 1 };
-        let Some((page, at)) = roots::place(self.index, self.known, &self.key)? else { return Ok(false) };
+        let Some((page, at)) = key_directory::place(self.index, self.known, &self.key)? else {
+            return Ok(false);
+        };
         let known = self.known;
         let held = Held::lock(self.index, &known.meta.layout, &[number])?;
-        if !alloc::is_free(&known.meta.layout, held.block(number)?) {
+        if !freespace::is_free(&known.meta.layout, held.block(number)?) {
             return Ok(false);
         }
         let version = version(&known.meta.layout, held.block(number)?)?;
@@ -199,7 +203,7 @@ impl Insertion<'_> {
         let layout = &known.meta.layout;
         let Some(root) = entry.root else { return Ok(Placed::Changed) };
         let mut parents = self.inserter.parents(&root, rest, if rest { u64::MAX } else { WALK });
-        let mut number = alloc::propose(self.index, layout, &[]);
+        let mut number = freespace::propose(self.index, layout, &[]);
         let mut tried = false;
         loop {
             let Some(parent) = parents.next(&mut self.blocks, layout)? else {
@@ -226,15 +230,15 @@ impl Insertion<'_> {
             let counted = if entry.nodes == MANY {
                 None
             } else {
-                match roots::locked(self.index, known, &self.key)? {
+                match key_directory::locked(self.index, known, &self.key)? {
                     Some(found) if same_graph(&found.2, entry) => Some(found),
                     _ => return Ok(Some(Placed::Changed)),
                 }
             };
             let held = Held::lock(self.index, layout, &[parent.to.number, *number])?;
-            if !alloc::is_free(layout, held.block(*number)?) {
+            if !freespace::is_free(layout, held.block(*number)?) {
                 drop((held, counted));
-                *number = alloc::propose(self.index, layout, &[]);
+                *number = freespace::propose(self.index, layout, &[]);
                 continue;
             }
             let verdict = self.inserter.adopt(held.block(parent.to.number)?, parent, *number)?;
@@ -248,7 +252,7 @@ impl Insertion<'_> {
                 // It may have become large since.
                 let nodes = if found.nodes >= SMALL { MANY } else { found.nodes + 1 };
                 let room = change.root(page);
-                roots::set(room, at, &Entry { nodes, ..found });
+                key_directory::set(room, at, &Entry { nodes, ..found });
             }
             change.finish()?;
             return Ok(Some(Placed::At(*number, parent.to)));
@@ -275,13 +279,13 @@ impl Insertion<'_> {
             upper::link(self.index, &self.known.meta.layout, &mut self.inserter, level, *number, parent)?;
         }
         if level > root.level
-            && let Some((page, at, found)) = roots::locked(self.index, self.known, &self.key)?
+            && let Some((page, at, found)) = key_directory::locked(self.index, self.known, &self.key)?
             && let Some(now) = found.root.filter(|now| now.graph == root.graph && now.level < level)
         {
             let higher = Root { entry: numbers[usize::from(level)], level, ..now };
             let held = Held::lock(self.index, &self.known.meta.layout, &[])?;
             let mut change = held.change();
-            roots::set(change.root(page), at, &Entry { root: Some(higher), ..found });
+            key_directory::set(change.root(page), at, &Entry { root: Some(higher), ..found });
             change.finish()?;
             // Level 1 has come to be. Whoever is near the origin is to be found by it.
             if now.level == 0 && now.entry == now.origin {

@@ -1,75 +1,38 @@
 //! The access method `hnsw`, also called `ivfflat`. `README.md` beside this file is its design: layout, locks, log, vacuum.
 //!
-//! - `handler`: what the server is told. `method`: that it has two names. `class`: operator classes.
-//! - `dims`: how many dimensions a column has. `options`, `settings`: what users can choose. `setting`: one that pgvector's library may have defined. `preload`: when they are defined.
-//! - `page`, `buffer`, `log`: pages, their locks, and changes that reach the log. `gate`: locks that no page is held for.
-//! - `known`: what an index is.
-//! - `key`: the leading columns of a row, or what a query says of them; `leading`: one of them. `roots`: from a key to its
-//!   graph.
-//! - `value`: the indexed column. `blocks`: blocks as the pure parts read them. `threads`: work beside the backend.
-//! - `build`, with the `rows` of the table, the `fresh` pages and its `progress`; `insert`, with `alloc` for free
-//!   blocks and `chain` for rows with equal vectors; `scan`, with the `exact` distances of rows, `vacuum`, `cost`: a file for
-//!   each thing the server asks.
-//! - `report`: what an operator asks; `check`, with the `damage` that the server finds: whether all is well. `recall`: how good an index is, by statements that use it `alone`.
-//! - `junk`: distances that nobody reads are not computed.
-//! - `anew`: which library serves an index, for scripts that move a database from pgvector and back.
+//! - `handler`: what the server is told. `build`, `insert`, `scan`, `vacuum`, and `cost` in `planner`: a file or folder for each
+//!   thing that it asks.
+//! - `config`: what users can choose. `storage`: pages. `functions`: what an operator asks.
+//! - `threads`: work beside the backend. `allowed_index`: the one index that a statement of ours may use.
 //! - `support`: functions that nobody calls.
 
-mod alloc;
-mod alone;
-mod anew;
-mod blocks;
-mod buffer;
+mod allowed_index;
 mod build;
-mod chain;
-mod check;
-mod class;
-mod cost;
-mod damage;
-mod dims;
-mod exact;
-mod fresh;
-mod gate;
+mod config;
+mod functions;
 mod handler;
 mod insert;
-mod junk;
-mod key;
-mod known;
-mod leading;
-mod log;
-mod method;
-mod options;
-mod page;
-mod preload;
-mod progress;
-mod recall;
-mod report;
-mod roots;
-mod rows;
+mod planner;
 mod scan;
-mod setting;
-mod settings;
-mod spill;
+mod storage;
 mod support;
 mod threads;
-mod upper;
 mod vacuum;
-mod value;
 
-pub use preload::is_ours;
-pub use settings::wanting;
+pub use config::gucs::wanting;
+pub use config::preload::is_ours;
 
 /// Prepares the library, once for each process.
 pub fn init() {
-    preload::init();
-    options::init();
-    junk::init();
+    config::preload::init();
+    config::reloptions::init();
+    planner::unread_distances::init();
 }
 
 /// Makes the thread's variables known: see `touch_variables` of the library.
 pub fn touch() {
-    known::touch();
+    storage::meta_cache::touch();
     insert::touch();
     scan::touch();
-    junk::touch();
+    planner::unread_distances::touch();
 }

@@ -4,7 +4,7 @@
 //! pgvector name them, so they are there, and give what pgvector's mean: how many dimensions an index takes.
 #![allow(unsafe_code)]
 
-use crate::engine::call::export;
+use crate::pg::fmgr::export;
 use conifer_pure::hnsw::uncoded::Form;
 use pgrx::pg_sys;
 

@@ -1,7 +1,7 @@
 //! Threads for work that calls nothing of Postgres.
 #![allow(unsafe_code)]
 
-use crate::raise::{OrRaise, raise};
+use crate::pg::error::{OrRaise, raise};
 use conifer_pure::Result;
 use conifer_pure::fault::{Fault, state};
 use conifer_pure::hnsw::build::pack::Failed;

@@ -1,7 +1,7 @@
 //! The only place where more is done than the session's role may: a statement at a time, by whoever has judged before.
 #![allow(unsafe_code)]
 
-use crate::raise::raise;
+use crate::pg::error::raise;
 use conifer_pure::Fault;
 use conifer_pure::fault::state::OBJECT_NOT_IN_PREREQUISITE_STATE;
 use pgrx::prelude::*;

@@ -7,8 +7,8 @@
 //! keys and members, but after rows of indexes, whose deletion takes it last. A revocation takes none.
 
 use super::elevate::as_owner;
-use crate::pinecone::server::statement::{Mode, Param, run};
-use crate::raise::raise;
+use crate::pg::error::raise;
+use crate::pg::spi::{Mode, Param, run};
 use conifer_pure::Fault;
 use conifer_pure::fault::state::{UNDEFINED_OBJECT, UNDEFINED_TABLE};
 use pgrx::Uuid;

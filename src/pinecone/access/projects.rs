@@ -4,10 +4,10 @@
 use super::elevate::{as_owner, read_as_owner};
 use super::judge::attempt::Attempt;
 use super::roles::{self, Groups};
+use crate::pg::error::raise;
+use crate::pg::spi::{Mode, Param, run};
+use crate::pg::srf::return_rows;
 use crate::pinecone::registry::DEFAULT_PROJECT;
-use crate::pinecone::server::result::return_rows;
-use crate::pinecone::server::statement::{Mode, Param, run};
-use crate::raise::raise;
 use conifer_pure::Fault;
 use conifer_pure::fault::quoted;
 use conifer_pure::fault::state::{

@@ -3,8 +3,8 @@
 
 use super::elevate::read_as_owner;
 use super::snapshot::latest;
-use crate::pinecone::server::statement::{Mode, Param, run};
-use crate::raise::raise;
+use crate::pg::error::raise;
+use crate::pg::spi::{Mode, Param, run};
 use conifer_pure::Fault;
 use conifer_pure::pinecone::access::principal::{Kind, Principal};
 use pgrx::prelude::*;

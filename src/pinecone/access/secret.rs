@@ -1,7 +1,7 @@
 //! Random names and secrets, and what is kept of a secret.
 #![allow(unsafe_code)]
 
-use crate::raise::raise;
+use crate::pg::error::raise;
 use conifer_pure::Fault;
 use conifer_pure::fault::state::INTERNAL_ERROR;
 use conifer_pure::pinecone::access::key;

@@ -2,12 +2,12 @@
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
 use super::describe_index::return_description;
+use crate::pg::error::OrRaise;
+use crate::pg::jsonb::Json;
+use crate::pg::spi::{Mode, Param, run};
 use crate::pinecone::access::elevate::as_owner;
 use crate::pinecone::access::judge::guard;
 use crate::pinecone::registry::{name_of, not_found};
-use crate::pinecone::server::json::Json;
-use crate::pinecone::server::statement::{Mode, Param, run};
-use crate::raise::OrRaise;
 use conifer_pure::pinecone::index::spec::{check_deletion_protection, check_spec};
 use conifer_pure::pinecone::index::tags::{Tags, merge, to_json};
 use pgrx::prelude::*;

@@ -2,15 +2,15 @@
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
 use super::describe_index::return_description;
+use crate::pg::encoding;
+use crate::pg::error::{OrRaise, raise};
+use crate::pg::jsonb::Json;
+use crate::pg::spi::{Mode, Param, run, run_once};
 use crate::pinecone::access::elevate::as_owner;
 use crate::pinecone::access::judge::{guard, policy};
 use crate::pinecone::access::{parents, roles};
+use crate::pinecone::engine_types::{Home, schema_of};
 use crate::pinecone::registry::{name_of, table};
-use crate::pinecone::server::encoding;
-use crate::pinecone::server::json::Json;
-use crate::pinecone::server::statement::{Mode, Param, run, run_once};
-use crate::pinecone::server::types::{Home, schema_of};
-use crate::raise::{OrRaise, raise};
 use conifer_pure::Fault;
 use conifer_pure::fault::state::DUPLICATE_TABLE;
 use conifer_pure::pinecone::index::metric::Metric;

@@ -1,11 +1,11 @@
 //! `pc_delete_index`: the registry row and the table go together.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
+use crate::pg::error::raise;
+use crate::pg::spi::{Mode, Param, run, run_once};
 use crate::pinecone::access::elevate::as_owner;
 use crate::pinecone::access::judge::guard;
 use crate::pinecone::registry::{Index, name_of, not_found};
-use crate::pinecone::server::statement::{Mode, Param, run, run_once};
-use crate::raise::raise;
 use conifer_pure::Fault;
 use conifer_pure::fault::state::OBJECT_IN_USE;
 use pgrx::prelude::*;

@@ -1,10 +1,10 @@
 //! `pc_describe_index`, `pc_list_indexes`, `pc_has_index`.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
+use crate::pg::spi::{Mode, Param, run};
+use crate::pg::srf::{open, return_rows};
 use crate::pinecone::access::judge::guard;
 use crate::pinecone::registry::{name_of, not_found};
-use crate::pinecone::server::result::{open, return_rows};
-use crate::pinecone::server::statement::{Mode, Param, run};
 use pgrx::prelude::*;
 
 const COLUMNS: &str = "name, dimension, metric, vector_type, status, ready, deletion_protection, tags, spec, \

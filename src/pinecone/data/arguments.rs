@@ -1,11 +1,11 @@
 //! Arguments that several functions of the data plane share.
 
+use crate::pg::array_values::RawArray;
+use crate::pg::error::{OrRaise, raise};
+use crate::pg::jsonb::Json;
+use crate::pg::spi::Mode;
 use crate::pinecone::access::judge::guard::{self, Granted};
 use crate::pinecone::registry::{Index, name_of};
-use crate::pinecone::server::array::RawArray;
-use crate::pinecone::server::json::Json;
-use crate::pinecone::server::statement::Mode;
-use crate::raise::{OrRaise, raise};
 use conifer_pure::Fault;
 use conifer_pure::fault::state::{FEATURE_NOT_SUPPORTED, INVALID_PARAMETER_VALUE, NULL_VALUE_NOT_ALLOWED};
 use conifer_pure::pinecone::access::level::Level;

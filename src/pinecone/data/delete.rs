@@ -2,9 +2,9 @@
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
 use super::arguments::{check_ids, invalid, refuse_filter, writing};
-use crate::pinecone::server::array::RawArray;
-use crate::pinecone::server::json::Json;
-use crate::pinecone::server::statement::{Mode, Param, run};
+use crate::pg::array_values::RawArray;
+use crate::pg::jsonb::Json;
+use crate::pg::spi::{Mode, Param, run};
 use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]

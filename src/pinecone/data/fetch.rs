@@ -2,9 +2,9 @@
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
 use super::arguments::{check_ids, null, reading};
-use crate::pinecone::server::array::RawArray;
-use crate::pinecone::server::result::return_rows;
-use crate::pinecone::server::statement::{Mode, Param};
+use crate::pg::array_values::RawArray;
+use crate::pg::spi::{Mode, Param};
+use crate::pg::srf::return_rows;
 use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]

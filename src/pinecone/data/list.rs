@@ -2,8 +2,8 @@
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
 use super::arguments::{invalid, reading};
-use crate::pinecone::server::result::return_rows;
-use crate::pinecone::server::statement::{Mode, Param};
+use crate::pg::spi::{Mode, Param};
+use crate::pg::srf::return_rows;
 use conifer_pure::pinecone::record::id::prefix_end;
 use pgrx::prelude::*;
 

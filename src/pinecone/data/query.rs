@@ -3,13 +3,13 @@
 
 use super::arguments::{invalid, reading, refuse_filter};
 use crate::engine::hnsw::wanting;
-use crate::engine::vector::Vector;
+use crate::engine::types::vector::Vector;
+use crate::pg::error::{OrRaise, raise};
+use crate::pg::jsonb::Json;
+use crate::pg::spi::{Mode, Param, run};
+use crate::pg::srf::{open, return_rows};
+use crate::pinecone::engine_types::Home;
 use crate::pinecone::registry::Index;
-use crate::pinecone::server::json::Json;
-use crate::pinecone::server::result::{open, return_rows};
-use crate::pinecone::server::statement::{Mode, Param, run};
-use crate::pinecone::server::types::Home;
-use crate::raise::{OrRaise, raise};
 use conifer_pure::Fault;
 use conifer_pure::fault::state::FEATURE_NOT_SUPPORTED;
 use conifer_pure::pinecone::index::metric::Metric;

@@ -2,11 +2,11 @@
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
 use super::arguments::refuse_filter;
+use crate::pg::jsonb::Json;
+use crate::pg::spi::{Mode, Param};
+use crate::pg::srf::one_json;
 use crate::pinecone::access::judge::guard;
 use crate::pinecone::registry::name_of;
-use crate::pinecone::server::json::Json;
-use crate::pinecone::server::result::one_json;
-use crate::pinecone::server::statement::{Mode, Param};
 use conifer_pure::pinecone::access::level::Level;
 use pgrx::prelude::*;
 

@@ -2,13 +2,13 @@
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
 use super::arguments::{invalid, null, writing};
-use crate::engine::vector::Vector;
+use crate::engine::types::vector::Vector;
+use crate::pg::array_values::RawArray;
+use crate::pg::error::{OrRaise, raise};
+use crate::pg::jsonb::Json;
+use crate::pg::spi::{Mode, Param, run};
+use crate::pinecone::engine_types::{Home, array_of};
 use crate::pinecone::registry::Index;
-use crate::pinecone::server::array::RawArray;
-use crate::pinecone::server::json::Json;
-use crate::pinecone::server::statement::{Mode, Param, run};
-use crate::pinecone::server::types::{Home, array_of};
-use crate::raise::{OrRaise, raise};
 use conifer_pure::pinecone::index::spec::sparse_refusal;
 use conifer_pure::pinecone::record::batch;
 use pgrx::IntoDatum;

@@ -1,8 +1,8 @@
 //! The fifth step: graphs without living nodes leave the index.
 
-use super::super::gate::Gate;
-use super::super::log::Held;
-use super::super::roots;
+use super::super::storage::key_directory;
+use super::super::storage::locks::Gate;
+use super::super::storage::wal::Held;
 use super::delay::pause;
 use super::numbers::Numbers;
 use super::state::Vacuum;
@@ -35,7 +35,7 @@ impl Vacuum {
             pause();
             let key = Key::from(key.clone());
             let _gate = Gate::close(self.index);
-            let Some((page, _, now)) = roots::locked(self.index, &known, &key)? else { continue };
+            let Some((page, _, now)) = key_directory::locked(self.index, &known, &key)? else { continue };
             drop(page);
             // Someone has inserted since if the entry point is another one, or dead nodes have other children than
             // each other. From now on nobody does.
@@ -75,20 +75,22 @@ impl Vacuum {
         }
         // The entry point goes down, until it is one of the two.
         for step in path.windows(2) {
-            let Some((page, at, now)) = roots::locked(self.index, &known, key)? else { return Ok(()) };
+            let Some((page, at, now)) = key_directory::locked(self.index, &known, key)? else {
+                return Ok(());
+            };
             let Some(root) = now.root else { return Ok(()) };
             let mut change = Held::lock(self.index, layout, &step[..1])?.change();
             BlockMut::new(layout, change.block(step[0])?)?.set_state(State::Free);
             let lower = Root { entry: step[1], level: root.level.saturating_sub(1), ..root };
-            roots::set(change.root(page), at, &Entry { root: Some(lower), ..now });
+            key_directory::set(change.root(page), at, &Entry { root: Some(lower), ..now });
             change.finish()?;
         }
-        let Some((page, at, _)) = roots::locked(self.index, &known, key)? else { return Ok(()) };
+        let Some((page, at, _)) = key_directory::locked(self.index, &known, key)? else { return Ok(()) };
         let mut change = Held::lock(self.index, layout, &own)?.change();
         for number in own {
             BlockMut::new(layout, change.block(number)?)?.set_state(State::Free);
         }
-        roots::remove(change.root(page), at)?;
+        key_directory::remove(change.root(page), at)?;
         change.finish()?;
         for number in uppers.iter().chain(&own) {
             self.free.add(layout.place(*number)?.page)?;

@@ -1,8 +1,8 @@
 //! The first step: rows that are gone are taken out, and nodes without rows are marked as dead.
 
-use super::super::chain;
-use super::super::known::META;
-use super::super::log::Held;
+use super::super::storage::meta_cache::META;
+use super::super::storage::tid_list;
+use super::super::storage::wal::Held;
 use super::delay::pause;
 use super::state::Vacuum;
 use super::uppers::Upper;
@@ -103,7 +103,7 @@ impl Vacuum {
         gone: &mut impl FnMut(Tid) -> bool,
     ) -> Result<()> {
         let layout = self.layout();
-        let swept = chain::sweep(self.index, &layout, self.ring, number, header, gone)?;
+        let swept = tid_list::sweep(self.index, &layout, self.ring, number, header, gone)?;
         self.left += swept.left;
         self.removed += swept.removed;
         for freed in &swept.freed {

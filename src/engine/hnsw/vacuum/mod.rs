@@ -29,10 +29,10 @@ mod space;
 mod state;
 mod uppers;
 
-use super::buffer::Index;
-use super::gate::{Gate, Mending};
-use super::roots;
-use crate::raise::OrRaise;
+use super::storage::buffer::Index;
+use super::storage::key_directory;
+use super::storage::locks::{Gate, Mending};
+use crate::pg::error::OrRaise;
 use conifer_pure::Result;
 use conifer_pure::hnsw::node::{NONE, Root, Tid};
 use conifer_pure::hnsw::pages::Entry;
@@ -97,7 +97,7 @@ impl Vacuum {
             self.kill_uppers()?;
             let mending = Mending::start(self.index);
             drop(Gate::close(self.index));
-            let roots = roots::all(self.index, &self.known)?;
+            let roots = key_directory::all(self.index, &self.known)?;
             let retained = self.retained(&roots)?;
             let mut doomed = Numbers::below(self.layout().bound(self.index.pages()))?;
             for (number, _) in self.dead.iter().filter(|(number, _)| !retained.has(*number)) {

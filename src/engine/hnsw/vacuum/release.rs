@@ -1,7 +1,7 @@
 //! The fourth step: what nothing leads to is freed.
 
-use super::super::log::Held;
-use super::super::roots;
+use super::super::storage::key_directory;
+use super::super::storage::wal::Held;
 use super::delay::pause;
 use super::numbers::Numbers;
 use super::state::Vacuum;
@@ -64,11 +64,13 @@ impl Vacuum {
     /// Says that a graph has fewer nodes.
     fn uncount(&self, key: &Key, entry: &Entry, count: u32) -> Result<()> {
         let layout = self.layout();
-        let Some((page, at, now)) = roots::locked(self.index, &self.known, key)? else { return Ok(()) };
+        let Some((page, at, now)) = key_directory::locked(self.index, &self.known, key)? else {
+            return Ok(());
+        };
         let same = now.root.map(|root| root.graph) == entry.root.map(|root| root.graph);
         if same && now.nodes != MANY {
             let mut change = Held::lock(self.index, &layout, &[])?.change();
-            roots::set(
+            key_directory::set(
                 change.root(page),
                 at,
                 &Entry { nodes: now.nodes.saturating_sub(count).max(1), ..now },

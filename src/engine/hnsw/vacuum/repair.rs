@@ -1,12 +1,12 @@
 //! The third step: nodes get parents and edges that will stay.
 
-use super::super::blocks::Blocks;
-use super::super::buffer::{Index, Ring};
-use super::super::gate::Gate;
-use super::super::known::META;
-use super::super::log::Held;
 use super::super::scan::SMALL;
-use super::super::upper;
+use super::super::storage::buffer::{Index, Ring};
+use super::super::storage::locks::Gate;
+use super::super::storage::meta_cache::META;
+use super::super::storage::node_reader::Blocks;
+use super::super::storage::upper;
+use super::super::storage::wal::Held;
 use super::delay::pause;
 use super::numbers::Numbers;
 use super::state::Vacuum;

@@ -9,7 +9,7 @@
 //! The server reads a page of zeros as an empty page of the map, which no log is written of, and asks the kernel again how
 //! long the map is whenever it looks for what it does not know.
 
-use super::super::buffer::Index;
+use super::super::storage::buffer::Index;
 use super::numbers::Numbers;
 use conifer_pure::hnsw::node::PAGE;
 use pgrx::pg_sys;

@@ -1,8 +1,8 @@
 //! What a vacuum knows of its index, from one step to the next.
 
-use super::super::blocks::Blocks;
-use super::super::buffer::{Index, Ring};
-use super::super::known::Known;
+use super::super::storage::buffer::{Index, Ring};
+use super::super::storage::meta_cache::Known;
+use super::super::storage::node_reader::Blocks;
 use super::numbers::Numbers;
 use super::uppers::Uppers;
 use conifer_pure::hnsw::node::Layout;

@@ -7,13 +7,13 @@
 
 mod pc_audit;
 
+use crate::pg::error::OrRaise;
+use crate::pg::jsonb::Json;
+use crate::pg::spi::{Mode, Param, is_ours, run};
 use crate::pinecone::access::catalog;
 use crate::pinecone::access::elevate::as_owner;
 use crate::pinecone::access::refusal::{Event, log, type_of};
 use crate::pinecone::access::session::identity::principal_if_any;
-use crate::pinecone::server::json::Json;
-use crate::pinecone::server::statement::{Mode, Param, is_ours, run};
-use crate::raise::OrRaise;
 use conifer_pure::memory::allocation::headroom;
 use conifer_pure::pinecone::access::principal::Principal;
 use pgrx::prelude::*;

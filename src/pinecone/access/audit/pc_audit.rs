@@ -1,10 +1,10 @@
 //! `pc_audit`: what was done, by whom.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
+use crate::pg::spi::{Mode, Param};
+use crate::pg::srf::return_rows;
 use crate::pinecone::access::elevate::read_as_owner;
 use crate::pinecone::access::judge::attempt::Attempt;
-use crate::pinecone::server::result::return_rows;
-use crate::pinecone::server::statement::{Mode, Param};
 use pgrx::prelude::*;
 use pgrx::{IntoDatum, Uuid};
 

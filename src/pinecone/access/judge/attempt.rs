@@ -1,10 +1,10 @@
 //! An attempt: who tries what. The refusal of an attempt, or its success, is recorded as what was tried.
 
+use crate::pg::error::raise;
+use crate::pg::spi::Mode;
 use crate::pinecone::access::audit;
 use crate::pinecone::access::refusal::{Event, refused};
 use crate::pinecone::access::session::identity;
-use crate::pinecone::server::statement::Mode;
-use crate::raise::raise;
 use conifer_pure::Fault;
 use conifer_pure::fault::state::INSUFFICIENT_PRIVILEGE;
 use conifer_pure::pinecone::access::principal::{Principal, denied};

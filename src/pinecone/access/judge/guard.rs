@@ -4,9 +4,9 @@
 //! nobody learns what they may not see. The policies on the tables judge the same a second time.
 
 use super::attempt::Attempt;
+use crate::pg::error::raise;
+use crate::pg::spi::Mode;
 use crate::pinecone::registry::{Index, missing};
-use crate::pinecone::server::statement::Mode;
-use crate::raise::raise;
 use conifer_pure::pinecone::access::level::{Level, Plane};
 use conifer_pure::pinecone::access::principal::Kind;
 use conifer_pure::pinecone::access::scope::Names;

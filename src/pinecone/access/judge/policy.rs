@@ -3,10 +3,10 @@
 //! Each is asked once a statement, in a sub-select of the policy.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
+use crate::pg::error::OrRaise;
+use crate::pg::spi::run_once;
 use crate::pinecone::access::session::identity::principal_if_any;
 use crate::pinecone::registry::table;
-use crate::pinecone::server::statement::run_once;
-use crate::raise::OrRaise;
 use conifer_pure::memory::allocation::headroom;
 use conifer_pure::pinecone::access::level::Level;
 use conifer_pure::pinecone::access::scope::Names;

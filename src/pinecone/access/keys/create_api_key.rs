@@ -2,11 +2,11 @@
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
 use super::{New, check_end, check_name, insert, keeper, scope};
-use crate::pinecone::server::array::RawArray;
-use crate::pinecone::server::json::Json;
-use crate::pinecone::server::result::return_rows;
-use crate::pinecone::server::statement::{Mode, Param};
-use crate::raise::OrRaise;
+use crate::pg::array_values::RawArray;
+use crate::pg::error::OrRaise;
+use crate::pg::jsonb::Json;
+use crate::pg::spi::{Mode, Param};
+use crate::pg::srf::return_rows;
 use conifer_pure::pinecone::access::level::Levels;
 use conifer_pure::pinecone::access::role::Wish;
 use conifer_pure::pinecone::access::scope::Scope;

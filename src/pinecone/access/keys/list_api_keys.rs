@@ -2,9 +2,9 @@
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
 use super::{keeper, keeper_of};
+use crate::pg::spi::{Mode, Param};
+use crate::pg::srf::return_rows;
 use crate::pinecone::access::elevate::read_as_owner;
-use crate::pinecone::server::result::return_rows;
-use crate::pinecone::server::statement::{Mode, Param};
 use pgrx::Uuid;
 use pgrx::prelude::*;
 

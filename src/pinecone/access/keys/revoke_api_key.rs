@@ -2,9 +2,9 @@
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
 use super::keeper_of;
+use crate::pg::spi::{Mode, Param, run};
 use crate::pinecone::access::elevate::as_owner;
 use crate::pinecone::access::revocation::kick;
-use crate::pinecone::server::statement::{Mode, Param, run};
 use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]

@@ -4,12 +4,12 @@
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
 use super::{New, insert, keeper_of};
+use crate::pg::error::raise;
+use crate::pg::spi::{Mode, Param, run};
+use crate::pg::srf::return_rows;
 use crate::pinecone::access::elevate::{as_owner, read_as_owner};
 use crate::pinecone::access::roles;
 use crate::pinecone::access::session::lookup::read_scope;
-use crate::pinecone::server::result::return_rows;
-use crate::pinecone::server::statement::{Mode, Param, run};
-use crate::raise::raise;
 use conifer_pure::Fault;
 use conifer_pure::fault::state::{INVALID_PARAMETER_VALUE, OBJECT_NOT_IN_PREREQUISITE_STATE};
 use conifer_pure::pinecone::access::level::{Level, Levels};

@@ -3,12 +3,12 @@
 
 use super::list_api_keys::return_keys;
 use super::{check_end, check_name, keeper_of, prepare, scope, write_scope};
+use crate::pg::array_values::RawArray;
+use crate::pg::error::{OrRaise, raise};
+use crate::pg::jsonb::Json;
+use crate::pg::spi::{Mode, Param, run};
 use crate::pinecone::access::elevate::{as_owner, read_as_owner};
 use crate::pinecone::access::session::lookup::read_scope;
-use crate::pinecone::server::array::RawArray;
-use crate::pinecone::server::json::Json;
-use crate::pinecone::server::statement::{Mode, Param, run};
-use crate::raise::{OrRaise, raise};
 use conifer_pure::Fault;
 use conifer_pure::fault::state::OBJECT_NOT_IN_PREREQUISITE_STATE;
 use conifer_pure::pinecone::access::level::Level;

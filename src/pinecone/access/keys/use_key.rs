@@ -1,13 +1,13 @@
 //! `pc_use_key`: a pooled session acts as a key until its transaction ends.
 #![allow(unsafe_code)]
 
+use crate::pg::error::raise;
+use crate::pg::spi::{Mode, Param, run};
 use crate::pinecone::access::elevate::{GATEWAY, read_as_owner, role_named};
 use crate::pinecone::access::hooks::log::hide_activity;
 use crate::pinecone::access::refusal::{Event, refused};
 use crate::pinecone::access::session::{identity, pooled_key};
 use crate::pinecone::access::{revocation, secret};
-use crate::pinecone::server::statement::{Mode, Param, run};
-use crate::raise::raise;
 use conifer_pure::Fault;
 use conifer_pure::fault::state::{
     INSUFFICIENT_PRIVILEGE, INVALID_PASSWORD, NULL_VALUE_NOT_ALLOWED, OBJECT_NOT_IN_PREREQUISITE_STATE,

@@ -1,10 +1,10 @@
 //! `pc_whoami`: who acts, and what they may do.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
+use crate::pg::spi::{Mode, Param};
+use crate::pg::srf::return_rows;
 use crate::pinecone::access::elevate::read_as_owner;
 use crate::pinecone::access::session::identity::principal_if_any;
-use crate::pinecone::server::result::return_rows;
-use crate::pinecone::server::statement::{Mode, Param};
 use conifer_pure::pinecone::access::principal::Kind;
 use pgrx::prelude::*;
 use pgrx::{IntoDatum, Uuid};

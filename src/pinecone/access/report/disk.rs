@@ -1,6 +1,6 @@
 //! Whether what the server writes lies on an encrypted disk, as far as that can be seen.
 
-use crate::pinecone::server::statement::{Mode, run};
+use crate::pg::spi::{Mode, run};
 use conifer_pure::pinecone::access::disk::{Encryption, of};
 use std::path::Path;
 

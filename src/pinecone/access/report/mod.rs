@@ -7,8 +7,8 @@ mod disk;
 
 use super::elevate::as_superuser;
 use super::judge::attempt::Attempt;
-use crate::pinecone::server::result::open;
-use crate::pinecone::server::statement::{Mode, Param, run};
+use crate::pg::spi::{Mode, Param, run};
+use crate::pg::srf::open;
 use pgrx::prelude::*;
 
 /// Statements without parameters, whose columns are area, item, state, found and advice.

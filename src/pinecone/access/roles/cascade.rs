@@ -2,11 +2,11 @@
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
 use super::triggers::values;
+use crate::pg::error::raise;
+use crate::pg::spi::{Mode, Param, run, run_now};
 use crate::pinecone::access::elevate::{as_owner, read_as_owner};
 use crate::pinecone::access::roles;
 use crate::pinecone::registry::DEFAULT_PROJECT;
-use crate::pinecone::server::statement::{Mode, Param, run, run_now};
-use crate::raise::raise;
 use conifer_pure::Fault;
 use conifer_pure::fault::quoted;
 use conifer_pure::fault::state::{

@@ -5,9 +5,9 @@
 //! is known just before the commit.
 #![allow(unsafe_code)]
 
+use crate::pg::spi::{Mode, Param, run, run_once};
 use crate::pinecone::access::elevate::{as_superuser, read_as_owner};
 use crate::pinecone::access::roles;
-use crate::pinecone::server::statement::{Mode, Param, run, run_once};
 use pgrx::prelude::*;
 use pgrx::spi::quote_identifier;
 use std::cell::Cell;

@@ -15,12 +15,12 @@ pub mod drop_extension;
 mod sync;
 mod triggers;
 
+use crate::pg::error::OrRaise;
+use crate::pg::spi::{Mode, Param, run, run_now, run_once};
 use crate::pinecone::access::elevate::{as_owner, as_superuser, read_as_owner};
 use crate::pinecone::access::locks::{self, Purpose};
 use crate::pinecone::access::{parents, secret};
 use crate::pinecone::registry::table;
-use crate::pinecone::server::statement::{Mode, Param, run, run_now, run_once};
-use crate::raise::OrRaise;
 use conifer_pure::memory::allocation::{check, push};
 use conifer_pure::pinecone::access::level::Level;
 use conifer_pure::pinecone::access::role::{OrgRole, Role};

@@ -1,11 +1,11 @@
 //! `pc_sync_roles`: makes all roles again from the rows, where triggers could not.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
+use crate::pg::spi::{Mode, run};
 use crate::pinecone::access::elevate::as_owner;
 use crate::pinecone::access::judge::attempt::Attempt;
 use crate::pinecone::access::roles::{self, Groups};
-use crate::pinecone::server::statement::{Mode, run};
-use crate::pinecone::server::types::{Home, schema_of};
+use crate::pinecone::engine_types::{Home, schema_of};
 use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]

@@ -3,11 +3,11 @@
 //! Rows that come in wait for their turn before anything else is locked or looked at (`enter`).
 #![allow(unsafe_code)]
 
+use crate::pg::error::raise;
 use crate::pinecone::access::catalog;
 use crate::pinecone::access::elevate::{OWNER, role_named};
 use crate::pinecone::access::refusal::{Event, refused};
 use crate::pinecone::access::roles::{self, Groups};
-use crate::raise::raise;
 use conifer_pure::Fault;
 use conifer_pure::fault::state::{INSUFFICIENT_PRIVILEGE, OBJECT_NOT_IN_PREREQUISITE_STATE};
 use conifer_pure::pinecone::access::key::is_role;

@@ -8,11 +8,11 @@
 use super::confined::is_confined;
 use super::lookup::{Asked, Resolved, read};
 use super::{last_used, pooled_key};
+use crate::pg::error::raise;
 use crate::pinecone::access::catalog;
 use crate::pinecone::access::elevate::{OWNER, read_as_owner, role_named};
 use crate::pinecone::access::refusal::{Event, refused};
 use crate::pinecone::access::snapshot::{is_looking, latest};
-use crate::raise::raise;
 use conifer_pure::Fault;
 use conifer_pure::fault::quoted;
 use conifer_pure::fault::state::{

@@ -5,8 +5,8 @@
 //! database as of its beginning (REPEATABLE READ, where the row could refuse to be written) leaves no trace.
 #![allow(unsafe_code)]
 
+use crate::pg::spi::{Mode, Param, run};
 use crate::pinecone::access::elevate::as_owner;
-use crate::pinecone::server::statement::{Mode, Param, run};
 use pgrx::prelude::*;
 use std::cell::RefCell;
 use std::collections::HashMap;

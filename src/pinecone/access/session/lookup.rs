@@ -2,10 +2,10 @@
 #![allow(unsafe_code)]
 
 use super::confined::is_member;
+use crate::pg::error::OrRaise;
+use crate::pg::spi::{Mode, Param, Rows, run};
 use crate::pinecone::access::elevate::{GATEWAY, KEYS, PEOPLE, role_named};
 use crate::pinecone::registry::DEFAULT_PROJECT;
-use crate::pinecone::server::statement::{Mode, Param, Rows, run};
-use crate::raise::OrRaise;
 use conifer_pure::memory::allocation::headroom;
 use conifer_pure::pinecone::access::key::is_role;
 use conifer_pure::pinecone::access::level::{Level, Levels};

@@ -1,0 +1,113 @@
+//! How many dimensions the values of a column have: what its type says, through domains, or else its expression.
+//!
+//! The server knows a type modifier of an expression only if the outermost node carries it. A cast below a domain, below
+//! a cast without one, or in all branches of a CASE says as much.
+#![allow(unsafe_code)]
+
+use super::opclass::Class;
+use crate::engine::hnsw::storage::buffer::Index;
+use crate::engine::hnsw::storage::value;
+use pgrx::pg_sys::{self, NodeTag, Oid};
+use pgrx::{PgList, PgTupleDesc};
+
+/// The type of a column, as a domain is of it.
+pub struct Typed {
+    /// No domain.
+    pub base: Oid,
+    /// Its dimensions, if they are known.
+    pub dims: Option<usize>,
+}
+
+/// That of a column, counted from 0, which has this operator class.
+pub fn of(index: Index, column: usize, class: Class) -> Typed {
+    // SAFETY: the relation is open.
+    let descriptor = unsafe { PgTupleDesc::from_pg_unchecked((*index.0).rd_att) };
+    let declared = descriptor.get(column).map_or((Oid::INVALID, -1), |of| (of.atttypid, of.atttypmod));
+    // SAFETY: the type of a column that is there.
+    let (base, typmod) = unsafe { resolved(declared.0, declared.1) };
+    let dims = dims(typmod).or_else(|| {
+        // SAFETY: an expression of an index that is open; values of it are of the class's type.
+        unsafe { expression(index, column).and_then(|node| walk(node, base, class)) }
+    });
+    Typed { base, dims }
+}
+
+fn dims(typmod: i32) -> Option<usize> {
+    usize::try_from(typmod).ok().filter(|dims| *dims > 0)
+}
+
+/// A type and its modifier without the domain.
+///
+/// # Safety
+/// The type is in the catalog.
+unsafe fn resolved(kind: Oid, mut typmod: i32) -> (Oid, i32) {
+    // SAFETY: looks the type up, and changes the modifier if it is a domain.
+    let base = unsafe { pg_sys::getBaseTypeAndTypmod(kind, &mut typmod) };
+    (base, typmod)
+}
+
+/// The expression that a column is of.
+///
+/// # Safety
+/// The relation is open.
+unsafe fn expression(index: Index, column: usize) -> Option<*mut pg_sys::Node> {
+    // SAFETY: the relation is open; it has a number of an attribute for each column, 0 for an expression.
+    unsafe {
+        let row = &*(*index.0).rd_index;
+        let attributes = row.indkey.values.as_slice(row.indnatts as usize);
+        if attributes.get(column) != Some(&0) {
+            return None;
+        }
+        let before = attributes[..column].iter().filter(|attribute| **attribute == 0).count();
+        PgList::<pg_sys::Node>::from_pg(pg_sys::RelationGetIndexExpressions(index.0)).get_ptr(before)
+    }
+}
+
+/// Dimensions of what an expression gives, if that is of this type and they are known.
+///
+/// # Safety
+/// The node is an expression.
+unsafe fn walk(node: *mut pg_sys::Node, base: Oid, class: Class) -> Option<usize> {
+    // SAFETY: the tag says what a node is, and fields of expressions are expressions.
+    unsafe {
+        let (kind, typmod) = resolved(pg_sys::exprType(node), pg_sys::exprTypmod(node));
+        if kind != base {
+            // As long as a value of another type may be: a varbit, which is not of one length.
+            return None;
+        }
+        if let Some(dims) = dims(typmod) {
+            return Some(dims);
+        }
+        let all = |list: *mut pg_sys::List| -> Vec<_> {
+            PgList::<pg_sys::Node>::from_pg(list).iter_ptr().collect()
+        };
+        let nodes = match (*node).type_ {
+            NodeTag::T_RelabelType => vec![(*node.cast::<pg_sys::RelabelType>()).arg.cast()],
+            NodeTag::T_CoerceToDomain => vec![(*node.cast::<pg_sys::CoerceToDomain>()).arg.cast()],
+            NodeTag::T_CoalesceExpr => all((*node.cast::<pg_sys::CoalesceExpr>()).args),
+            NodeTag::T_CaseExpr => {
+                let case = &*node.cast::<pg_sys::CaseExpr>();
+                let mut nodes = all(case.args);
+                for when in &mut nodes {
+                    *when = (*when.cast::<pg_sys::CaseWhen>()).result.cast();
+                }
+                nodes.extend((!case.defresult.is_null()).then_some(case.defresult.cast()));
+                nodes
+            }
+            NodeTag::T_Const => {
+                let constant = &*node.cast::<pg_sys::Const>();
+                let value = || value::query(class.element, class.metric, constant.constvalue).dim;
+                return (!constant.constisnull).then(value);
+            }
+            _ => return None,
+        };
+        // NULLs fit all.
+        let null = |node: &*mut pg_sys::Node| {
+            let node = *node;
+            (*node).type_ == NodeTag::T_Const && (*node.cast::<pg_sys::Const>()).constisnull
+        };
+        let mut known = nodes.into_iter().filter(|node| !null(node)).map(|node| walk(node, base, class));
+        let first = known.next()??;
+        known.all(|dims| dims == Some(first)).then_some(first)
+    }
+}

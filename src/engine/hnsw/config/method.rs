@@ -1,0 +1,60 @@
+//! The two names of the access method: `hnsw`, and `ivfflat`, which is pgvector's other one.
+//!
+//! Both make the same graphs. They differ in options and settings, and in what messages call them: of an `ivfflat` index's
+//! `lists`, `ivfflat.probes` are to be searched, which is taken for how far a search looks.
+#![allow(unsafe_code)]
+
+use crate::engine::hnsw::storage::buffer::Index;
+use pgrx::prelude::*;
+use std::cell::Cell;
+
+/// One of the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// `hnsw`
+    Hnsw,
+    /// `ivfflat`
+    Ivfflat,
+}
+
+thread_local! {
+    static TOLD: Cell<bool> = const { Cell::new(false) };
+}
+
+impl Method {
+    /// That of an index.
+    pub fn of(index: Index) -> Self {
+        // SAFETY: the relation is open, and is an index of ours.
+        let support = unsafe { (*(*index.0).rd_indam).amsupport };
+        if support == Self::Ivfflat.support() { Self::Ivfflat } else { Self::Hnsw }
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hnsw => "hnsw",
+            Self::Ivfflat => "ivfflat",
+        }
+    }
+
+    /// Support functions of its operator classes. Those that make lists are never called; the fourth of `hnsw` is of leading
+    /// columns.
+    pub fn support(self) -> u16 {
+        match self {
+            Self::Hnsw => 4,
+            Self::Ivfflat => 5,
+        }
+    }
+
+    /// Says, once a session, what an index will be that is made by a name of something else.
+    pub fn tell(self) {
+        if self == Self::Ivfflat && !TOLD.replace(true) {
+            ereport!(
+                NOTICE,
+                PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
+                "an ivfflat index is a graph here, as an hnsw index is",
+                "It has no lists: \"lists\" and \"ivfflat.probes\" tell how far a search looks."
+            );
+        }
+    }
+}

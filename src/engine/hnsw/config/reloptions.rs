@@ -1,0 +1,133 @@
+//! `WITH (m = …, ef_construction = …)` of `hnsw`, and `WITH (lists = …)` of `ivfflat`.
+#![allow(unsafe_code)]
+
+use super::method::Method;
+use crate::engine::hnsw::storage::buffer::Index;
+use pgrx::prelude::*;
+use std::ffi::CStr;
+use std::mem::offset_of;
+use std::sync::OnceLock;
+
+/// The options of `hnsw` as the server keeps them.
+#[repr(C)]
+struct Hnsw {
+    vl_len_: i32,
+    m: i32,
+    ef_construction: i32,
+}
+
+/// Those of `ivfflat`.
+#[repr(C)]
+struct Ivfflat {
+    vl_len_: i32,
+    lists: i32,
+}
+
+/// What the graph of an index is made by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Width of lists above level 0; twice that on level 0.
+    pub m: u16,
+    /// Candidates that edges are chosen from.
+    pub ef_construction: u16,
+}
+
+const DEFAULT: Options = Options { m: 16, ef_construction: 64 };
+const DEFAULT_LISTS: i32 = 100;
+
+static HNSW: OnceLock<pg_sys::relopt_kind::Type> = OnceLock::new();
+static IVFFLAT: OnceLock<pg_sys::relopt_kind::Type> = OnceLock::new();
+
+/// Tells the server of the options.
+pub fn init() {
+    let add = |kind, name: &CStr, text: &CStr, default, least, most| {
+        // SAFETY: called while the library is loaded; the strings are constants.
+        unsafe {
+            let lock = pg_sys::AccessExclusiveLock as pg_sys::LOCKMODE;
+            pg_sys::add_int_reloption(kind, name.as_ptr(), text.as_ptr(), default, least, most, lock);
+        }
+    };
+    // SAFETY: as above.
+    let new_kind = || unsafe { pg_sys::add_reloption_kind() };
+    HNSW.get_or_init(|| {
+        let kind = new_kind();
+        let (m, ef) = (i32::from(DEFAULT.m), i32::from(DEFAULT.ef_construction));
+        add(kind, c"m", c"Max number of connections", m, 2, 100);
+        add(kind, c"ef_construction", c"Size of the dynamic candidate list for construction", ef, 4, 1000);
+        kind
+    });
+    IVFFLAT.get_or_init(|| {
+        let kind = new_kind();
+        add(kind, c"lists", c"Number of inverted lists", DEFAULT_LISTS, 1, 32768);
+        kind
+    });
+}
+
+impl Options {
+    /// Those of an index.
+    pub fn of(index: Index) -> Self {
+        if Method::of(index) == Method::Ivfflat {
+            return DEFAULT;
+        }
+        // SAFETY: the relation is open; its options are those that `of_hnsw` has made.
+        unsafe {
+            match (*index.0).rd_options.cast::<Hnsw>().as_ref() {
+                Some(stored) => Self { m: stored.m as u16, ef_construction: stored.ef_construction as u16 },
+                None => DEFAULT,
+            }
+        }
+    }
+}
+
+/// The lists that an `ivfflat` index would have; none of `hnsw`.
+pub fn lists(index: Index) -> Option<u32> {
+    if Method::of(index) == Method::Hnsw {
+        return None;
+    }
+    // SAFETY: the relation is open; its options are those that `of_ivfflat` has made.
+    let stored = unsafe { (*index.0).rd_options.cast::<Ivfflat>().as_ref() };
+    Some(stored.map_or(DEFAULT_LISTS, |stored| stored.lists) as u32)
+}
+
+/// Reads the options of a statement about `hnsw`.
+#[pg_guard]
+pub unsafe extern "C-unwind" fn of_hnsw(reloptions: pg_sys::Datum, validate: bool) -> *mut pg_sys::bytea {
+    let options = [(c"m", offset_of!(Hnsw, m)), (c"ef_construction", offset_of!(Hnsw, ef_construction))];
+    // SAFETY: those are where they lie in the structure.
+    unsafe { parse(reloptions, validate, &HNSW, size_of::<Hnsw>(), &options) }
+}
+
+/// Reads the options of a statement about `ivfflat`.
+#[pg_guard]
+pub unsafe extern "C-unwind" fn of_ivfflat(reloptions: pg_sys::Datum, validate: bool) -> *mut pg_sys::bytea {
+    // SAFETY: as above.
+    unsafe {
+        parse(reloptions, validate, &IVFFLAT, size_of::<Ivfflat>(), &[(c"lists", offset_of!(Ivfflat, lists))])
+    }
+}
+
+/// Reads options into a structure of that size.
+///
+/// # Safety
+/// Each lies at its offset in the structure, as an `int`, and `reloptions` are the server's.
+unsafe fn parse(
+    reloptions: pg_sys::Datum,
+    validate: bool,
+    kind: &OnceLock<pg_sys::relopt_kind::Type>,
+    size: usize,
+    options: &[(&'static CStr, usize)],
+) -> *mut pg_sys::bytea {
+    let element = |(name, offset): &(&'static CStr, usize)| pg_sys::relopt_parse_elt {
+        optname: name.as_ptr(),
+        opttype: pg_sys::relopt_type::RELOPT_TYPE_INT,
+        offset: *offset as i32,
+        #[cfg(feature = "pg18")]
+        isset_offset: 0,
+    };
+    let table: Vec<_> = options.iter().map(element).collect();
+    let kind = kind.get().copied().unwrap_or_default();
+    // SAFETY: the caller vouches for the table.
+    unsafe {
+        pg_sys::build_reloptions(reloptions, validate, kind, size, table.as_ptr(), table.len() as i32).cast()
+    }
+}

@@ -1,0 +1,27 @@
+//! What is found, and how it is said.
+
+use crate::pg::error::raise;
+use conifer_pure::Result;
+use conifer_pure::fault::{Fault, state};
+use conifer_pure::hnsw::check;
+use conifer_pure::hnsw::node::{Layout, Tid};
+use conifer_pure::hnsw::search::Pages;
+
+/// Findings that are told; with more, the index is beyond repair anyway.
+pub const MOST: usize = 1000;
+
+/// Something that is not as it should be: its page, block, and what it is.
+pub type Finding = (Option<i64>, Option<i64>, String);
+
+/// The text of a finding, from the fault that a look at a page gave. A fault of memory is no finding, and is raised.
+pub fn said(fault: Fault) -> String {
+    if fault.state == state::OUT_OF_MEMORY {
+        raise(fault)
+    }
+    fault.message
+}
+
+/// The rows that a block leads to.
+pub fn blocks_rows(blocks: &mut impl Pages, layout: &Layout, number: u32) -> Result<Vec<Tid>> {
+    blocks.read(number, |bytes| Ok(check::rows(layout, bytes)?.collect()))?
+}

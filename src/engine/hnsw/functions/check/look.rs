@@ -1,0 +1,87 @@
+//! A look at one page, one block, or the graphs of an index.
+
+use super::finding::{Finding, MOST, said};
+use super::sound::Sound;
+use super::table::Table;
+use crate::engine::hnsw::storage::buffer::{Index, Mode};
+use crate::engine::hnsw::storage::key_directory;
+use crate::engine::hnsw::storage::meta_cache::Known;
+use crate::engine::hnsw::storage::page;
+use crate::engine::hnsw::storage::page::Kind;
+use crate::pg::error::OrRaise;
+use conifer_pure::Result;
+use conifer_pure::fault::state;
+use conifer_pure::hnsw::check::Checker;
+use conifer_pure::hnsw::node::{Layout, Root, Tid, corrupted};
+use conifer_pure::memory::allocation::with_room;
+
+/// Graphs that were found.
+pub struct Graphs {
+    pub roots: Vec<Root>,
+    /// There may be others.
+    pub partial: bool,
+}
+
+/// An index that is looked at.
+pub struct Check {
+    pub index: Index,
+    pub known: Known,
+    pub table: Table,
+    pub blocks: Sound,
+}
+
+impl Check {
+    /// Of its nodes.
+    pub fn layout(&self) -> &Layout {
+        &self.known.meta.layout
+    }
+
+    /// The graphs as they are now, and what is wrong with the pages that lead to them.
+    pub fn graphs(&self) -> (Graphs, Vec<Finding>) {
+        let survey = key_directory::survey(self.index, &self.known, |page| self.blocks.may_read(page));
+        let (graphs, faults) = survey.or_raise();
+        let mut roots: Vec<Root> = with_room(graphs.len()).or_raise();
+        roots.extend(graphs.iter().filter_map(|(_, entry)| entry.root));
+        let graphs = Graphs { roots, partial: !faults.is_empty() };
+        let faults = faults.into_iter().filter(|(page, _)| !self.blocks.is_refused(*page));
+        (graphs, faults.map(|(page, fault)| (Some(page.into()), None, fault.message)).collect())
+    }
+
+    /// What looks at blocks, entered by those graphs.
+    pub fn checker(&self, graphs: &Graphs) -> Checker {
+        Checker::new(*self.layout(), &graphs.roots, MOST).or_raise().partial(graphs.partial)
+    }
+
+    /// Looks at one block, `again` as at one of few. Adds what `checker` does not keep.
+    pub fn block(&mut self, checker: &mut Checker, number: u32, again: bool, found: &mut Vec<Finding>) {
+        let Self { known, table, blocks, .. } = self;
+        let layout = &known.meta.layout;
+        let page = layout.place(number).ok().map(|place| i64::from(place.page));
+        let looked = if again { checker.look_again(blocks, number) } else { checker.look(blocks, number) };
+        match looked.and_then(|()| table.lost(blocks, layout, number)) {
+            Ok(lost) => found.extend(lost.into_iter().map(|Tid { block, offset }| {
+                let text = format!("row ({block},{offset}) is not in the table");
+                (page, Some(number.into()), text)
+            })),
+            // Of such bytes the checker has said it.
+            Err(fault)
+                if fault.state != state::OUT_OF_MEMORY
+                    && checker.findings.last().is_some_and(|last| last.number == number) => {}
+            Err(fault) => found.push((page, Some(number.into()), said(fault))),
+        }
+    }
+
+    /// What is wrong with a page as a whole, or that blocks lie on it.
+    pub fn page(&self, number: u32) -> Result<bool> {
+        let kind = page::kind(self.index.page(number, Mode::Share).bytes())?;
+        let pieces = self.layout().unit_pages() > 1;
+        let keyed = self.known.meta.directory != 0;
+        match kind {
+            Kind::Blocks => Ok(true),
+            Kind::Meta => Err(corrupted("a second first page")),
+            Kind::Branch | Kind::Leaf if !keyed => Err(corrupted("a page of a directory, and there is none")),
+            Kind::Piece if !pieces => Err(corrupted("a page of pieces, and blocks are smaller")),
+            Kind::Branch | Kind::Leaf | Kind::Piece | Kind::New => Ok(false),
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! `hnsw_check`: whether an index is as it should be. Whatever is wrong with its pages is a finding, no error, so that one
+//! damage does not hide the others.
+//!
+//! `sweep` goes over all pages, and its threads find which blocks need no closer look; of the others, this says what is
+//! wrong. `table`: rows that the index leads to. `progress`: what is told meanwhile.
+#![allow(unsafe_code)]
+
+mod finding;
+mod look;
+mod progress;
+mod sound;
+mod sweep;
+mod table;
+
+use self::finding::{Finding, MOST, blocks_rows, said};
+use self::look::Check;
+use self::progress::Progress;
+use self::sound::Sound;
+use self::sweep::Swept;
+pub use self::table::Table;
+use super::stats::Open;
+use super::unreadable;
+use crate::engine::hnsw::storage::buffer::Index;
+use crate::engine::hnsw::storage::meta_cache::{Known, META};
+use crate::engine::hnsw::storage::node_reader::Blocks;
+use crate::pg::error::OrRaise;
+use conifer_pure::fault::state;
+use conifer_pure::hnsw::check::Checker;
+use conifer_pure::hnsw::node::Tid;
+use pgrx::iter::TableIterator;
+use pgrx::prelude::*;
+
+/// Times that what seems wrong is looked at again: others change blocks between two looks.
+const AGAIN: usize = 4;
+
+impl Check {
+    /// What is wrong with pages, and with blocks.
+    fn all(&mut self, progress: &mut Progress) -> (Vec<Finding>, Vec<Finding>) {
+        let (graphs, mut pages) = self.graphs();
+        let mut found = vec![];
+        let Swept { suspects, rows } = sweep::sweep(self, graphs.roots.iter().copied(), progress, &mut pages);
+        progress.step(format_args!("looking again at {} blocks", suspects.len()), 0);
+        let mut checker = self.checker(&graphs);
+        for number in suspects {
+            pgrx::check_for_interrupts!();
+            if pages.len() + found.len() >= MOST {
+                break;
+            }
+            self.block(&mut checker, number, false, &mut found);
+        }
+        checker.finish().or_raise();
+        self.end(checker, &mut found);
+        self.twice(table::twice(&rows).or_raise(), &mut pages);
+        progress.end(rows.len(), pages.len() + found.len());
+        (pages, found)
+    }
+
+    /// Rows that two blocks lead to, at the same time.
+    fn twice(&mut self, twice: Vec<(Tid, u32, u32)>, found: &mut Vec<Finding>) {
+        let layout = *self.layout();
+        for (tid, one, other) in twice {
+            // A vacuum may have moved the row, or have freed it for a new one.
+            let mut times = |number| {
+                let rows = blocks_rows(&mut self.blocks, &layout, number).map_err(said).unwrap_or_default();
+                rows.into_iter().filter(|row| *row == tid).count()
+            };
+            let sure = match one == other {
+                true => times(one) > 1,
+                false => times(one) > 0 && times(other) > 0 && times(one) > 0,
+            };
+            if sure {
+                let page = layout.place(other).ok().map(|place| i64::from(place.page));
+                let text = format!("row ({},{}) is also in block {one}", tid.block, tid.offset);
+                found.push((page, Some(other.into()), text));
+            }
+        }
+    }
+
+    /// What is wrong with blocks of which something was found.
+    fn again(&mut self, before: &[Finding]) -> Vec<Finding> {
+        let mut numbers: Vec<u32> =
+            before.iter().filter_map(|(_, number, _)| (*number)?.try_into().ok()).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let (mut checker, mut found) = (self.checker(&self.graphs().0), vec![]);
+        for number in numbers {
+            pgrx::check_for_interrupts!();
+            self.block(&mut checker, number, true, &mut found);
+        }
+        self.end(checker, &mut found);
+        found
+    }
+
+    /// Looks at the roots, and takes what was kept.
+    fn end(&mut self, mut checker: Checker, found: &mut Vec<Finding>) {
+        if let Err(fault) = checker.roots(&mut self.blocks) {
+            found.push((None, None, said(fault)));
+        }
+        let layout = self.layout();
+        found.extend(checker.findings.into_iter().map(|finding| {
+            let page = layout.place(finding.number).ok().map(|place| i64::from(place.page));
+            (page, Some(finding.number.into()), finding.text)
+        }));
+    }
+}
+
+/// What is wrong with an index.
+fn findings(index: Index, table: Table, verbose: bool) -> Vec<Finding> {
+    let mut progress = Progress::new(index, verbose);
+    progress.step("looking whether all pages can be read", index.pages().into());
+    let refused = unreadable::refused(index, MOST, |page| progress.at(page.into()));
+    let told = |(page, text): (&u32, &String)| (Some(i64::from(*page)), None, text.clone());
+    let mut found: Vec<Finding> = refused.iter().map(told).collect();
+    if refused.contains_key(&META) {
+        return found;
+    }
+    // Not what the backend remembers of it.
+    let known = match Known::read(index) {
+        Ok(known) => known,
+        // Nobody knows what the other pages should be.
+        Err(fault) => {
+            let text = match fault.hint {
+                Some(hint) if fault.state == state::FEATURE_NOT_SUPPORTED => {
+                    format!("{}. {hint}", fault.message)
+                }
+                _ => fault.message,
+            };
+            found.push((Some(META.into()), None, text));
+            return found;
+        }
+    };
+    let layout = known.meta.layout;
+    let blocks = Sound { blocks: Blocks::new(index, layout), layout, refused };
+    let mut check = Check { index, known, table, blocks };
+    let (mut pages, mut blocks) = check.all(&mut progress);
+    for _ in 0..AGAIN {
+        if blocks.is_empty() {
+            break;
+        }
+        blocks = check.again(&blocks);
+    }
+    found.append(&mut pages);
+    found.append(&mut blocks);
+    found
+}
+
+/// Looks at every page and everything that holds between blocks.
+#[pg_extern(sql = false)]
+fn hnsw_check(
+    index: pg_sys::Oid,
+    verbose: bool,
+) -> TableIterator<'static, (name!(page, Option<i64>), name!(block, Option<i64>), name!(finding, String))> {
+    let table = Table::of(index);
+    let open = Open::new(index);
+    TableIterator::new(findings(Index(open.0), table, verbose))
+}

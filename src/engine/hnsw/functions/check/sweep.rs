@@ -1,0 +1,158 @@
+//! Going over all pages, with threads that look at what is on them while this process reads nothing.
+
+use super::finding::{Finding, MOST, said};
+use super::look::Check;
+use super::progress::Progress;
+use crate::engine::hnsw::storage::buffer::Index;
+use crate::engine::hnsw::storage::meta_cache::META;
+use crate::engine::hnsw::threads;
+use crate::pg::error::OrRaise;
+use conifer_pure::fault::state;
+use conifer_pure::hnsw::check::{Batch, Sieve};
+use conifer_pure::hnsw::node::{NONE, Root, Tid};
+use pgrx::pg_sys;
+
+/// Bytes of the blocks that threads look at together.
+const BATCH: usize = 1 << 20;
+
+/// What the sweeps over all pages have found out.
+pub struct Swept {
+    /// Blocks that may be wrong, in order.
+    pub suspects: Vec<u32>,
+    /// All rows that blocks lead to, in the order of the table.
+    pub rows: Vec<(Tid, u32)>,
+}
+
+struct Sweep<'a> {
+    check: &'a mut Check,
+    sieve: Sieve,
+    batch: Batch,
+    /// Pages there were when it began.
+    end: u32,
+}
+
+impl Sweep<'_> {
+    /// Copies the blocks of a page, which has some.
+    fn copy(&mut self, page: u32) {
+        let Self { check, batch, .. } = self;
+        let copied = check.blocks.on_page(page, |number, bytes| {
+            batch.push(number, bytes);
+            Ok(())
+        });
+        match copied {
+            Ok(()) => {}
+            Err(fault) if fault.state == state::OUT_OF_MEMORY => {
+                said(fault);
+            }
+            Err(_) => self.sieve.suspect(self.check.layout().first_on(page)),
+        }
+    }
+
+    /// Goes over the pages from one on, as long as `may` lets it begin with one, and hands over what is on them to `look`
+    /// until that has enough.
+    fn over(
+        &mut self,
+        from: u32,
+        mut may: impl FnMut(&Check, u32) -> bool,
+        mut look: impl FnMut(&mut Sieve, &Batch) -> bool,
+    ) {
+        self.batch.clear();
+        let per_page = self.check.layout().per_page();
+        for page in from..self.end {
+            pgrx::check_for_interrupts!();
+            if !self.check.blocks.is_refused(page) && may(self.check, page) {
+                self.copy(page);
+            }
+            if self.batch.room() < per_page || page + 1 == self.end {
+                conifer_pure::memory::allocation::check().or_raise();
+                let more = self.batch.is_empty() || look(&mut self.sieve, &self.batch);
+                self.batch.clear();
+                if !more {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// Memory for vectors.
+fn memory() -> usize {
+    // SAFETY: a variable of this process.
+    let kilobytes = unsafe { pg_sys::maintenance_work_mem };
+    usize::try_from(kilobytes).unwrap_or_default().saturating_mul(1024)
+}
+
+fn interrupts() {
+    pgrx::check_for_interrupts!();
+}
+
+/// Goes over all pages. Adds what is wrong with pages as a whole to `found`.
+pub fn sweep(
+    check: &mut Check,
+    roots: impl ExactSizeIterator<Item = Root>,
+    progress: &mut Progress,
+    found: &mut Vec<Finding>,
+) -> Swept {
+    let (index, layout): (Index, _) = (check.index, *check.layout());
+    let end = index.pages();
+    let pool = threads::pool(threads::count());
+    progress.threads(threads::count());
+    let batch = Batch::new(&layout, BATCH).or_raise();
+    let sieve = Sieve::new(layout, roots, layout.bound(end), memory()).or_raise();
+    let mut sweep = Sweep { check, sieve, batch, end };
+
+    // Where there is no room for vectors any more.
+    let mut full = None;
+    progress.step("reading blocks", end.into());
+    let may = |check: &Check, page: u32| {
+        progress.at(page.into());
+        match check.page(page) {
+            Ok(blocks) => blocks,
+            Err(fault) => {
+                if found.len() < MOST {
+                    found.push((Some(page.into()), None, said(fault)));
+                }
+                false
+            }
+        }
+    };
+    sweep.over(META + 1, may, |sieve, batch| {
+        pool.install(|| sieve.add(batch)).or_raise();
+        full = full.or_else(|| sieve.keep(batch, 0));
+        true
+    });
+
+    let rounds = sweep.sieve.rounds();
+    for round in 1.. {
+        let of = if rounds > 1 { format!(" ({round} of {})", rounds.max(round)) } else { String::new() };
+        progress.step(format_args!("comparing blocks with their neighbours{of}"), end.into());
+        let may = |_: &Check, page: u32| {
+            progress.at(page.into());
+            true
+        };
+        sweep.over(META + 1, may, |sieve, batch| {
+            pool.install(|| sieve.compare(batch)).or_raise();
+            true
+        });
+        let Some(from) = full.take() else { break };
+        sweep.sieve.next_round();
+        let page = layout.place(from).map_or(NONE, |place| place.page);
+        sweep.over(
+            page,
+            |_, _| true,
+            |sieve, batch| {
+                full = sieve.keep(batch, from);
+                full.is_none()
+            },
+        );
+    }
+
+    let Sweep { check, mut sieve, .. } = sweep;
+    let mut rows = std::mem::take(&mut sieve.rows);
+    rows.sort_unstable();
+    progress.step("looking for rows in the table", 0);
+    check.table.look_for(&rows, |number| sieve.suspect(number));
+    progress.step("following links", 0);
+    let suspects = sieve.suspects(interrupts).or_raise();
+    Swept { suspects, rows }
+}

@@ -1,0 +1,188 @@
+//! `hnsw_stats` and `hnsw_size`: what is in an index, for whoever operates it.
+#![allow(unsafe_code)]
+
+use crate::engine::hnsw::storage::buffer::{Index, Mode};
+use crate::engine::hnsw::storage::key_directory;
+use crate::engine::hnsw::storage::meta_cache::{Known, META};
+use crate::engine::hnsw::storage::node_reader::Blocks;
+use crate::engine::hnsw::storage::page;
+use crate::engine::hnsw::storage::page::Kind;
+use crate::pg::error::{OrRaise, raise};
+use conifer_pure::fault::{Fault, state};
+use conifer_pure::hnsw::node::{BlockRef, ChainRef, PAGE, State};
+use conifer_pure::hnsw::pages::Key;
+use conifer_pure::hnsw::search::Pages;
+use conifer_pure::memory::allocation;
+use conifer_pure::memory::allocation::{Reserve, with_room};
+use pgrx::iter::TableIterator;
+use pgrx::prelude::*;
+use std::collections::{BTreeMap, HashMap};
+
+/// An index that is open until this is dropped.
+pub struct Open(pub pg_sys::Relation);
+
+impl Open {
+    /// Opens an index of ours, whoever owns it.
+    ///
+    /// Raises `42809` if it is something else.
+    pub fn of_anybody(oid: pg_sys::Oid) -> Self {
+        // SAFETY: opened with a lock that lets others read and write; lookups in catalogs.
+        unsafe {
+            let relation = pg_sys::relation_open(oid, pg_sys::AccessShareLock as i32);
+            let new = Self(relation);
+            let class = &*(*relation).rd_rel;
+            let ours = [c"hnsw", c"ivfflat"].map(|name| pg_sys::get_am_oid(name.as_ptr(), true));
+            if class.relkind != pg_sys::RELKIND_INDEX as std::ffi::c_char || !ours.contains(&class.relam) {
+                let message = format!("\"{}\" is not an hnsw index", Index(relation).name());
+                raise(Fault::new(state::WRONG_OBJECT_TYPE, message));
+            }
+            new
+        }
+    }
+
+    /// Opens an index of ours.
+    ///
+    /// Raises `42809` if it is something else, `42501` if it is not the caller's.
+    pub fn new(oid: pg_sys::Oid) -> Self {
+        let new = Self::of_anybody(oid);
+        // SAFETY: the relation is open.
+        if !owns(unsafe { (*(*new.0).rd_rel).relowner }) {
+            let message = format!("must be owner of index {}", Index(new.0).name());
+            raise(Fault::new(state::INSUFFICIENT_PRIVILEGE, message));
+        }
+        new
+    }
+}
+
+fn owns(owner: pg_sys::Oid) -> bool {
+    // SAFETY: lookups in catalogs.
+    unsafe { pg_sys::has_privs_of_role(pg_sys::GetUserId(), owner) }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // SAFETY: opened in `new`.
+            unsafe { pg_sys::relation_close(self.0, pg_sys::AccessShareLock as i32) }
+        }
+    }
+}
+
+/// What is counted of a graph.
+#[derive(Default)]
+struct Count {
+    nodes: i64,
+    dead: i64,
+    tuples: i64,
+    edges: i64,
+}
+
+/// The graphs of an index.
+#[pg_extern(sql = false)]
+#[allow(clippy::type_complexity)]
+fn hnsw_stats(
+    index: pg_sys::Oid,
+) -> TableIterator<
+    'static,
+    (
+        name!(key, Option<String>),
+        name!(nodes, i64),
+        name!(dead, i64),
+        name!(tuples, i64),
+        name!(level, i32),
+        name!(edges, i64),
+    ),
+> {
+    let open = Open::new(index);
+    let index = Index(open.0);
+    let known = Known::of(index);
+    let mut counts: HashMap<u32, Count> = HashMap::new();
+    each_block(index, &known, |_, bytes| {
+        let block = BlockRef::new(&known.meta.layout, bytes).or_raise();
+        let header = block.header();
+        counts.room_for(1).or_raise();
+        let count = counts.entry(header.graph).or_default();
+        match header.state {
+            State::Live | State::Dead => {
+                count.edges += block.neighbours().count() as i64;
+                if header.level == 0 {
+                    let dead = header.state == State::Dead;
+                    *(if dead { &mut count.dead } else { &mut count.nodes }) += 1;
+                    count.tuples += i64::from(header.tid.is_some());
+                }
+            }
+            State::Chain => {
+                let rows = ChainRef::new(&known.meta.layout, bytes).or_raise();
+                count.tuples += rows.map_or(0, |rows| rows.tids().count()) as i64;
+            }
+            State::Free => {}
+        }
+    });
+    let graphs = key_directory::all(index, &known).or_raise();
+    let mut rows = with_room(graphs.len()).or_raise();
+    for (key, entry) in graphs {
+        // The texts of keys are small, and many.
+        allocation::check().or_raise();
+        let Some(root) = entry.root else { continue };
+        let count = counts.remove(&root.graph).unwrap_or_default();
+        let columns = &known.columns.key;
+        let kinds: Vec<_> = columns.iter().map(|leading| leading.column).collect();
+        let text = |i: usize, bytes: &[u8]| columns[i].text(bytes);
+        let key = (!columns.is_empty()).then(|| Key::display(&kinds, &key, text));
+        rows.push((key, count.nodes, count.dead, count.tuples, i32::from(root.level), count.edges));
+    }
+    TableIterator::new(rows)
+}
+
+/// What the pages hold.
+#[pg_extern(sql = false)]
+fn hnsw_size(
+    index: pg_sys::Oid,
+) -> TableIterator<'static, (name!(kind, String), name!(count, i64), name!(bytes, i64))> {
+    let open = Open::new(index);
+    let index = Index(open.0);
+    let known = Known::of(index);
+    let layout = &known.meta.layout;
+    let mut sizes: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
+    let mut add = |kind, bytes: usize| {
+        let size = sizes.entry(kind).or_default();
+        *size = (size.0 + 1, size.1 + bytes as i64);
+    };
+    each_block(index, &known, |_, bytes| {
+        let header = *BlockRef::new(layout, bytes).or_raise().header();
+        let kind = match (header.state, header.level) {
+            (State::Free, _) => "free blocks",
+            (State::Chain, _) => "blocks of rows with equal vectors",
+            (State::Live | State::Dead, 0) => "blocks on level 0",
+            (State::Live | State::Dead, _) => "blocks above level 0",
+        };
+        add(kind, layout.block_bytes());
+    });
+    for number in 0..index.pages() {
+        pgrx::check_for_interrupts!();
+        let kind = page::kind(index.page(number, Mode::Share).bytes()).or_raise();
+        if matches!(kind, Kind::Branch | Kind::Leaf) {
+            add("pages of the directory of keys", PAGE);
+        }
+        add("pages", PAGE);
+    }
+    TableIterator::new(
+        sizes.into_iter().map(|(kind, (n, bytes))| (kind.to_owned(), n, bytes)).collect::<Vec<_>>(),
+    )
+}
+
+/// Shows all blocks.
+fn each_block(index: Index, known: &Known, mut look: impl FnMut(u32, &[u8])) {
+    let layout = &known.meta.layout;
+    let mut blocks = Blocks::new(index, *layout);
+    for number in META + 1..index.pages() {
+        pgrx::check_for_interrupts!();
+        if page::kind(index.page(number, Mode::Share).bytes()).or_raise() != Kind::Blocks {
+            continue;
+        }
+        for slot in 0..layout.per_page() as u32 {
+            let block = layout.first_on(number) + slot;
+            blocks.read(block, |bytes| look(block, bytes)).or_raise();
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! What the planner is told a scan costs.
+//!
+//! A search reads about as many pages as it has places to look at, whatever the size of the table, before the first
+//! row; then rows come at the price of a page each. The upper levels, and of a small index all pages, are in memory;
+//! the price of a page is that of a random one only as far as the index does not fit the cache.
+#![allow(unsafe_code)]
+
+use super::unread_distances;
+use crate::engine::hnsw::allowed_index;
+use crate::engine::hnsw::config::gucs::Settings;
+use crate::engine::hnsw::config::reloptions;
+use crate::engine::hnsw::scan::SMALL;
+use crate::engine::hnsw::storage::buffer::Index;
+use conifer_pure::hnsw::search::NARROW;
+use pgrx::prelude::*;
+
+/// Operators' cost that a page of neighbours is worth: one distance, 32 estimates.
+const OPERATORS: f64 = 20.0;
+/// Blocks of the lowest level that a search reads, by `ef_search`, on embeddings.
+const NODES: f64 = 2.3;
+/// What part of a random page's price a page costs that is likely in memory.
+const CACHED: f64 = 0.05;
+
+/// Estimates the cost of a path.
+#[pg_guard]
+#[allow(clippy::too_many_arguments)]
+pub unsafe extern "C-unwind" fn amcostestimate(
+    root: *mut pg_sys::PlannerInfo,
+    path: *mut pg_sys::IndexPath,
+    _loops: f64,
+    startup: *mut pg_sys::Cost,
+    total: *mut pg_sys::Cost,
+    selectivity: *mut pg_sys::Selectivity,
+    correlation: *mut f64,
+    pages: *mut f64,
+) {
+    // SAFETY: the planner gives valid pointers; lists are those it has made.
+    unsafe {
+        let info = &*(*path).indexinfo;
+        unread_distances::weigh(info.indexoid);
+        *correlation = 0.0;
+        *selectivity = 1.0;
+        *pages = f64::from(info.pages);
+        let orders = pgrx::PgList::<pg_sys::Node>::from_pg((*path).indexorderbys).len();
+        let keys = keys(root, path);
+        let Some(keys) = keys.filter(|_| orders == 1 && !allowed_index::is_out(info.indexoid)) else {
+            // Only the order makes a scan, one alone, and only within keys.
+            (*startup, *total) = (f64::INFINITY, f64::INFINITY);
+            #[cfg(feature = "pg18")]
+            {
+                // Not even if all others are disabled.
+                (*path).path.disabled_nodes = 2;
+            }
+            return;
+        };
+        let conditions = pg_sys::get_quals_from_indexclauses((*path).indexclauses);
+        let conditions = pg_sys::add_predicate_to_index_quals((*path).indexinfo, conditions);
+        let part = pg_sys::clauselist_selectivity(
+            root,
+            conditions,
+            (*info.rel).relid as i32,
+            pg_sys::JoinType::JOIN_INNER,
+            std::ptr::null_mut(),
+        );
+        *selectivity = part;
+        let (mut random, mut sequential) = (0.0, 0.0);
+        pg_sys::get_tablespace_page_costs(info.reltablespace, &mut random, &mut sequential);
+        let rows = (info.tuples * part).max(1.0);
+        let search = match settings(info).ef_search {
+            Some(ef) if rows / keys > SMALL as f64 => {
+                let near = |ef: usize| NODES * ef as f64;
+                // Of several graphs, each is searched by itself first, narrowly.
+                let narrow = if keys > 1.0 { near(ef.min(NARROW)) } else { 0.0 };
+                rows.min(keys * (upper(rows / keys) + narrow) + near(ef))
+            }
+            _ => rows,
+        };
+        // A branch and a leaf of the directory lead to each graph. That of one is paid for.
+        let search = search + 2.0 * (keys - 1.0);
+        let missed = 1.0 - (f64::from(pg_sys::effective_cache_size) / f64::from(info.pages.max(1))).min(1.0);
+        let page = random * (CACHED + (1.0 - CACHED) * missed) + OPERATORS * pg_sys::cpu_operator_cost;
+        *startup = search * page;
+        // Whoever reads on pays for each row.
+        *total = *startup + rows * (page + pg_sys::cpu_index_tuple_cost);
+    }
+}
+
+/// The settings that a scan would have.
+fn settings(info: &pg_sys::IndexOptInfo) -> Settings {
+    // SAFETY: a look-up in the catalog; the planner has locked the index, to the end of the transaction.
+    let lists = unsafe {
+        (info.relam == pg_sys::get_am_oid(c"ivfflat".as_ptr(), true)).then(|| {
+            let index = pg_sys::index_open(info.indexoid, pg_sys::NoLock as i32);
+            let lists = reloptions::lists(Index(index));
+            pg_sys::index_close(index, pg_sys::NoLock as i32);
+            lists
+        })
+    };
+    Settings::of(lists.flatten(), info.tuples as usize)
+}
+
+/// Blocks that are read on the levels above the lowest.
+fn upper(rows: f64) -> f64 {
+    const WIDTH: f64 = 16.0;
+    4.0 * (rows.ln() / WIDTH.ln()).max(0.0)
+}
+
+/// How many keys the conditions ask for; none if they say nothing of a column, or ask for null vectors, which are in no graph.
+///
+/// # Safety
+/// `path` is one that the planner has made for `root`.
+unsafe fn keys(root: *mut pg_sys::PlannerInfo, path: *const pg_sys::IndexPath) -> Option<f64> {
+    // SAFETY: the caller vouches for the path; its clauses are a list of IndexClause, with lists of RestrictInfo.
+    unsafe {
+        let last = (*(*path).indexinfo).nkeycolumns - 1;
+        let mut least = vec![None; last as usize];
+        let clauses = pgrx::PgList::<pg_sys::IndexClause>::from_pg((*path).indexclauses);
+        for clause in clauses.iter_ptr() {
+            let column = i32::from((*clause).indexcol);
+            for condition in pgrx::PgList::<pg_sys::RestrictInfo>::from_pg((*clause).indexquals).iter_ptr() {
+                let Some(values) = values(root, (*condition).clause.cast()) else { continue };
+                let least = least.get_mut(column as usize)?;
+                *least = Some(least.map_or(values, |least: f64| least.min(values)));
+            }
+        }
+        least.into_iter().product()
+    }
+}
+
+/// How many values of its column a condition asks for; none, if any but null.
+///
+/// # Safety
+/// An expression that the planner has made.
+unsafe fn values(root: *mut pg_sys::PlannerInfo, condition: *mut pg_sys::Node) -> Option<f64> {
+    // SAFETY: the node's tag says what it is; the second argument of an array's condition is the array.
+    unsafe {
+        match (*condition).type_ {
+            pg_sys::NodeTag::T_NullTest => {
+                let is_null = (*condition.cast::<pg_sys::NullTest>()).nulltesttype;
+                (is_null == pg_sys::NullTestType::IS_NULL).then_some(1.0)
+            }
+            pg_sys::NodeTag::T_ScalarArrayOpExpr => {
+                let arguments = (*condition.cast::<pg_sys::ScalarArrayOpExpr>()).args;
+                let array = pgrx::PgList::<pg_sys::Node>::from_pg(arguments).get_ptr(1)?;
+                #[cfg(any(feature = "pg15", feature = "pg16"))]
+                let values = {
+                    let _ = root;
+                    f64::from(pg_sys::estimate_array_length(array))
+                };
+                #[cfg(not(any(feature = "pg15", feature = "pg16")))]
+                let values = pg_sys::estimate_array_length(root, array);
+                Some(values.max(1.0))
+            }
+            _ => Some(1.0),
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! What the planner asks, and what is taken out of its plans.
+//!
+//! - [`cost`]: what a scan costs. [`unread_distances`]: distances that nobody reads are not computed.
+
+pub mod cost;
+pub mod unread_distances;

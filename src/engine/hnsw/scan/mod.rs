@@ -1,0 +1,322 @@
+//! Scans: `ORDER BY column <-> query`, with values given for each of the key's columns. Their graphs are searched as one.
+//!
+//! Own vectors are rounded, so the search knows of rows at nearly the same distance only bounds. Those rows are compared by
+//! the table's vectors before they are given out (`exact.rs`, and [`Reorder`]).
+#![allow(unsafe_code)]
+
+mod exact;
+
+use super::allowed_index;
+use super::config::gucs::{IterativeScan, Settings};
+use super::config::method::Method;
+use super::config::reloptions;
+use super::storage::buffer::Index;
+use super::storage::key::{Asked, of_conditions};
+use super::storage::key_directory;
+use super::storage::meta_cache::Known;
+use super::storage::node_reader::Blocks;
+use super::storage::value;
+use crate::pg::error::{OrRaise, raise};
+use conifer_pure::Result;
+use conifer_pure::fault::{Fault, state};
+use conifer_pure::hnsw::node::{Layout, corrupted};
+use conifer_pure::hnsw::pages::{Entry, MANY};
+use conifer_pure::hnsw::search::{Known as Bound, Limit, Order, Pages, Reach, Reorder, Search, Start, Width};
+use conifer_pure::memory::allocation;
+use conifer_pure::memory::allocation::{check, push, with_room};
+use exact::Exact;
+use pgrx::prelude::*;
+use pgrx::{PgMemoryContexts, pg_sys};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// Graphs up to this number of nodes are searched by looking at all of them.
+pub const SMALL: u32 = 256;
+
+/// What a scan keeps.
+struct Scan {
+    known: Rc<Known>,
+    blocks: Blocks,
+    search: Option<Search>,
+    reorder: Reorder,
+    exact: Exact,
+    /// The search has been started.
+    started: bool,
+    /// Pages of the table, as far as that was asked.
+    table: u32,
+    /// The query has a distance to rows that order means something of.
+    ordered: bool,
+}
+
+/// Searches that can be used again, with their memory.
+const KEPT: usize = 4;
+/// A search that has grown beyond is not kept.
+const LARGE: usize = 1 << 20;
+
+thread_local! {
+    static IDLE: RefCell<Vec<(Layout, Search)>> = const { RefCell::new(vec![]) };
+}
+
+/// Makes the thread's variables known: see `touch_variables` of the library.
+pub fn touch() {
+    IDLE.with(|_| ());
+}
+
+fn search_for(layout: Layout) -> Search {
+    let idle = IDLE.with_borrow_mut(|idle| {
+        let at = idle.iter().position(|(l, _)| *l == layout)?;
+        Some(idle.swap_remove(at).1)
+    });
+    idle.unwrap_or_else(|| Search::new(layout))
+}
+
+fn keep(layout: Layout, search: Search) {
+    if search.memory() < LARGE {
+        IDLE.with_borrow_mut(|idle| {
+            if idle.len() >= KEPT {
+                idle.remove(0);
+            }
+            idle.push((layout, search));
+        });
+    }
+}
+
+/// Starts a scan.
+#[pg_guard]
+pub unsafe extern "C-unwind" fn ambeginscan(
+    relation: pg_sys::Relation,
+    conditions: i32,
+    orders: i32,
+) -> pg_sys::IndexScanDesc {
+    allocation::begin();
+    let index = Index(relation);
+    let known = Known::of(index);
+    let new = Scan {
+        blocks: Blocks::new(index, known.meta.layout),
+        search: Some(search_for(known.meta.layout)),
+        reorder: Reorder::default(),
+        // SAFETY: a variable of this process.
+        exact: Exact::new(unsafe { pg_sys::CurrentMemoryContext }),
+        known,
+        started: false,
+        table: 0,
+        ordered: true,
+    };
+    // SAFETY: the server's context outlives the scan; what is kept is dropped with it, also after an error.
+    unsafe {
+        let scan = pg_sys::RelationGetIndexScan(relation, conditions, orders);
+        let orders = orders.max(1) as usize;
+        (*scan).xs_orderbyvals = pg_sys::palloc0(orders * size_of::<pg_sys::Datum>()).cast();
+        (*scan).xs_orderbynulls = pg_sys::palloc0(orders).cast();
+        (*scan).opaque = PgMemoryContexts::CurrentMemoryContext.leak_and_drop_on_delete(new).cast();
+        scan
+    }
+}
+
+/// Starts it again, with the same or other conditions.
+#[pg_guard]
+pub unsafe extern "C-unwind" fn amrescan(
+    scan: pg_sys::IndexScanDesc,
+    conditions: pg_sys::ScanKey,
+    _n_conditions: i32,
+    orders: pg_sys::ScanKey,
+    _n_orders: i32,
+) {
+    // SAFETY: the server gives as many as it said in the beginning, or null.
+    unsafe {
+        if !conditions.is_null() && (*scan).numberOfKeys > 0 {
+            std::ptr::copy(conditions, (*scan).keyData, (*scan).numberOfKeys as usize);
+        }
+        if !orders.is_null() && (*scan).numberOfOrderBys > 0 {
+            std::ptr::copy(orders, (*scan).orderByData, (*scan).numberOfOrderBys as usize);
+        }
+        (*(*scan).opaque.cast::<Scan>()).started = false;
+    }
+}
+
+/// Ends it.
+#[pg_guard]
+pub unsafe extern "C-unwind" fn amendscan(scan: pg_sys::IndexScanDesc) {
+    // SAFETY: made in ambeginscan; dropping the search here lets the next scan have it.
+    unsafe {
+        let scan = &mut *(*scan).opaque.cast::<Scan>();
+        scan.exact.close();
+        let (layout, search) = (scan.known.meta.layout, scan.search.take());
+        if let Some(search) = search {
+            keep(layout, search);
+        }
+    }
+}
+
+/// The next row.
+#[pg_guard]
+pub unsafe extern "C-unwind" fn amgettuple(
+    scan: pg_sys::IndexScanDesc,
+    _direction: pg_sys::ScanDirection::Type,
+) -> bool {
+    // SAFETY: made in ambeginscan, and nobody else has it.
+    let (scan, state) = unsafe { (&mut *scan, &mut *(*scan).opaque.cast::<Scan>()) };
+    if !state.started {
+        state.started = true;
+        start(scan, state);
+    }
+    let Scan { search: Some(search), reorder, exact, blocks, table, ordered, .. } = state else {
+        return false;
+    };
+    let heap = Index(scan.heapRelation);
+    search.keeps_beside(reorder.bytes());
+    let more = || {
+        let Some(hit) = search.next(blocks)? else { return Ok(None) };
+        if hit.tid.block >= *table {
+            *table = heap.pages();
+            if hit.tid.block >= *table {
+                // The server would complain of the table's files, or add a page.
+                return Err(corrupted(format_args!("{} is of a row on page {}", hit.number, hit.tid.block)));
+            }
+        }
+        let known = match (*ordered, hit.certain) {
+            (false, _) => Bound::Distance(0.0),
+            (true, true) => Bound::Distance(search.shown(hit.distance)),
+            (true, false) => Bound::Floor(hit.floor),
+        };
+        Ok(Some((hit.tid, known)))
+    };
+    // SAFETY: the scan was started; only an order that means something leaves bounds.
+    let look = |tid| Ok(unsafe { exact.distance(scan, tid) });
+    let next = reorder.next(more, look).or_raise();
+    exact.release();
+    let Some((tid, distance)) = next else { return false };
+    // SAFETY: room for one distance was made in ambeginscan.
+    unsafe {
+        pgrx::itemptr::item_pointer_set_all(&mut scan.xs_heaptid, tid.block, tid.offset);
+        (scan.xs_recheck, scan.xs_recheckorderby) = (false, false);
+        *scan.xs_orderbynulls = !state.ordered;
+        *scan.xs_orderbyvals = pg_sys::Datum::from(distance.to_bits());
+    }
+    true
+}
+
+fn start(scan: &mut pg_sys::IndexScanDescData, state: &mut Scan) {
+    let index = Index(scan.indexRelation);
+    state.reorder.clear();
+    count(scan);
+    // SAFETY: the relation is open.
+    allowed_index::note(unsafe { (*scan.indexRelation).rd_id });
+    if scan.numberOfOrderBys != 1 {
+        // The planner makes no such plan: its cost is infinite.
+        let message = format!("cannot scan {} index without order", Method::of(index).name());
+        raise(Fault::new(state::FEATURE_NOT_SUPPORTED, message));
+    }
+    // SAFETY: the server has set a snapshot. This is IsMVCCSnapshot().
+    let kind = unsafe { (*scan.xs_snapshot).snapshot_type };
+    if !matches!(kind, pg_sys::SnapshotType::SNAPSHOT_MVCC | pg_sys::SnapshotType::SNAPSHOT_HISTORIC_MVCC) {
+        let message = format!("non-MVCC snapshots are not supported with {}", Method::of(index).name());
+        raise(Fault::new(state::FEATURE_NOT_SUPPORTED, message));
+    }
+    // SAFETY: there is one order.
+    let order = unsafe { &*scan.orderByData };
+    let layout = &state.known.meta.layout;
+    let null = order.sk_flags as u32 & pg_sys::SK_ISNULL != 0;
+    let class = state.known.columns.class;
+    // SAFETY: the operator takes the column's type on its right side.
+    let query = (!null).then(|| unsafe { value::query(class.element, class.metric, order.sk_argument) });
+    let graphs = graphs(index, scan, &state.known).or_raise();
+    if let Some(query) = query.as_ref().filter(|query| query.dim != layout.dim()) {
+        // pgvector compares the query with the rows, or what lists are about with the query: those are always there.
+        match Method::of(index) {
+            Method::Hnsw if graphs.is_empty() => {}
+            Method::Hnsw => raise(value::other_dimensions(class.element, query.dim, layout.dim())),
+            Method::Ivfflat => raise(value::other_dimensions(class.element, layout.dim(), query.dim)),
+        }
+    }
+    if graphs.is_empty() {
+        state.search = None;
+        return;
+    }
+    let query = query.and_then(|query| query.elements);
+    state.ordered = query.is_some();
+    let query = query.unwrap_or_else(|| value::nothing(layout));
+    let rows = state.blocks.blocks() / layout.step();
+    let settings = Settings::of(reloptions::lists(index), rows as usize);
+    let order = match settings.iterative_scan {
+        IterativeScan::Off => Order::Once,
+        IterativeScan::Relaxed => Order::Relaxed,
+        IterativeScan::Strict => Order::Strict,
+    };
+    let large = |graph: &Entry| graph.nodes > SMALL;
+    let reach = match settings.ef_search.filter(|_| graphs.iter().any(large)) {
+        Some(ef) => {
+            let width = Width::of(layout, ef, settings.rows);
+            // Nobody counts on so many at once.
+            let least = if Method::of(index) == Method::Ivfflat { width.nodes } else { width.least };
+            Reach::Near(Width { least, ..width })
+        }
+        None => Reach::All,
+    };
+    let mut starts = with_room(graphs.len()).or_raise();
+    starts.extend(
+        graphs
+            .iter()
+            .filter_map(|graph| Some(Start { root: graph.root?, all: reach == Reach::All || !large(graph) })),
+    );
+    let search = state.search.get_or_insert_with(|| search_for(*layout));
+    search.start_several(&state.known.rotation, &query, &starts, reach, order).or_raise();
+    search.limit(Limit { hops: settings.max_scan_tuples, nodes: settings.max_nodes, bytes: settings.memory });
+}
+
+/// The graphs that the conditions lead to.
+fn graphs(index: Index, scan: &pg_sys::IndexScanDescData, known: &Known) -> Result<Vec<Entry>> {
+    // SAFETY: the server has set as many conditions: equalities of our operator classes, and of nulls.
+    let asked = unsafe {
+        let conditions = match scan.numberOfKeys {
+            0 => &[],
+            n => std::slice::from_raw_parts(scan.keyData, n as usize),
+        };
+        of_conditions(index, &known.columns.key, conditions)?
+    };
+    let mut graphs = vec![];
+    match asked {
+        Asked::Keys(keys) => {
+            for key in keys {
+                pgrx::check_for_interrupts!();
+                check()?;
+                if let Some(graph) = key_directory::find(index, known, &key) {
+                    push(&mut graphs, graph)?;
+                }
+            }
+        }
+        Asked::Nothing => {}
+        Asked::Open => {
+            // The planner makes no such plan: its cost is infinite.
+            let message = format!("index \"{}\" cannot be scanned without its key", index.name());
+            return Err(Fault::new(state::FEATURE_NOT_SUPPORTED, message));
+        }
+    }
+    const { assert!(MANY > SMALL) };
+    Ok(graphs)
+}
+
+/// Counts the scan for the statistics views.
+fn count(scan: &mut pg_sys::IndexScanDescData) {
+    // SAFETY: the relation is open; this is pgstat_count_index_scan().
+    unsafe {
+        let relation = scan.indexRelation;
+        if (*relation).pgstat_enabled && (*relation).pgstat_info.is_null() {
+            pg_sys::pgstat_assoc_relation(relation);
+        }
+        if let Some(info) = (*relation).pgstat_info.as_mut() {
+            #[cfg(feature = "pg15")]
+            {
+                info.t_counts.t_numscans += 1;
+            }
+            #[cfg(not(feature = "pg15"))]
+            {
+                info.counts.numscans += 1;
+            }
+        }
+        #[cfg(feature = "pg18")]
+        if let Some(instrument) = scan.instrument.as_mut() {
+            instrument.nsearches += 1;
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! Pages in the server's buffers.
+#![allow(unsafe_code)]
+
+use crate::pg::error::raise;
+use conifer_pure::hnsw::node::{PAGE, corrupted};
+use pgrx::pg_sys;
+use pgrx::pg_sys::ffi::pg_guard_ffi_boundary;
+
+/// The server's functions without pgrx's guard, for where one guard serves several calls.
+mod bare {
+    use pgrx::pg_sys::{Buffer, BufferAccessStrategy, ForkNumber, ReadBufferMode, Relation};
+    unsafe extern "C-unwind" {
+        pub fn ReadBufferExtended(
+            relation: Relation,
+            fork: ForkNumber::Type,
+            block: u32,
+            mode: ReadBufferMode::Type,
+            strategy: BufferAccessStrategy,
+        ) -> Buffer;
+        pub fn LockBuffer(buffer: Buffer, mode: i32);
+        pub fn UnlockReleaseBuffer(buffer: Buffer);
+    }
+}
+
+/// An open index. Whoever calls us holds it open and locked for as long as that.
+#[derive(Clone, Copy)]
+pub struct Index(pub pg_sys::Relation);
+
+/// A ring of buffers that pages are read through, so that others stay in memory; null for none.
+pub type Ring = pg_sys::BufferAccessStrategy;
+
+const NO_SUBTRANSACTION: pg_sys::SubTransactionId = 0;
+
+/// How a page is locked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// For reading.
+    Share,
+    /// For writing.
+    Exclusive,
+}
+
+impl Mode {
+    fn number(self) -> i32 {
+        match self {
+            Self::Share => pg_sys::BUFFER_LOCK_SHARE as i32,
+            Self::Exclusive => pg_sys::BUFFER_LOCK_EXCLUSIVE as i32,
+        }
+    }
+}
+
+/// A page that is pinned and locked until this is dropped.
+pub struct Page {
+    pub(super) buffer: pg_sys::Buffer,
+}
+
+impl Index {
+    /// Pages there are.
+    pub fn pages(self) -> u32 {
+        self.pages_of(pg_sys::ForkNumber::MAIN_FORKNUM)
+    }
+
+    /// Pages of a fork.
+    pub fn pages_of(self, fork: pg_sys::ForkNumber::Type) -> u32 {
+        // SAFETY: the relation is open.
+        unsafe { pg_sys::RelationGetNumberOfBlocksInFork(self.0, fork) }
+    }
+
+    /// Reads and locks a page.
+    #[inline]
+    pub fn page(self, number: u32, mode: Mode) -> Page {
+        self.read(number, mode, std::ptr::null_mut())
+    }
+
+    /// As [`page`](Self::page), through a ring of buffers.
+    #[inline]
+    pub fn read(self, number: u32, mode: Mode, ring: Ring) -> Page {
+        let fork = pg_sys::ForkNumber::MAIN_FORKNUM;
+        if number == pg_sys::InvalidBlockNumber {
+            // The server would take it for the wish to have a new one.
+            raise(corrupted(format_args!("link to page {number}")));
+        }
+        // SAFETY: the relation is open. The closure owns nothing that would have to be dropped if the server raises an
+        // error in it.
+        let buffer = unsafe {
+            pg_guard_ffi_boundary(|| {
+                let buffer =
+                    bare::ReadBufferExtended(self.0, fork, number, pg_sys::ReadBufferMode::RBM_NORMAL, ring);
+                bare::LockBuffer(buffer, mode.number());
+                buffer
+            })
+        };
+        Page { buffer }
+    }
+
+    /// Reads and locks a page of a fork, for writing.
+    pub fn page_of(self, fork: pg_sys::ForkNumber::Type, number: u32) -> Page {
+        // SAFETY: the relation is open.
+        let buffer = unsafe {
+            let mode = pg_sys::ReadBufferMode::RBM_NORMAL;
+            let buffer = pg_sys::ReadBufferExtended(self.0, fork, number, mode, std::ptr::null_mut());
+            pg_sys::LockBuffer(buffer, Mode::Exclusive.number());
+            buffer
+        };
+        Page { buffer }
+    }
+
+    /// Adds a page to a fork, of zeros, locked for writing. Nobody else adds one at the same time if
+    /// `alone`; otherwise a lock sees to that.
+    pub fn extend(self, fork: pg_sys::ForkNumber::Type, alone: bool) -> Page {
+        // SAFETY: the relation is open; P_NEW asks for a page at its end, which is zeroed.
+        unsafe {
+            let lock = pg_sys::ExclusiveLock as i32;
+            if !alone {
+                pg_sys::LockRelationForExtension(self.0, lock);
+            }
+            // Locked before anyone else can find it.
+            let mode = pg_sys::ReadBufferMode::RBM_ZERO_AND_LOCK;
+            let new = pg_sys::InvalidBlockNumber; // P_NEW
+            let buffer = pg_sys::ReadBufferExtended(self.0, fork, new, mode, std::ptr::null_mut());
+            if !alone {
+                pg_sys::UnlockRelationForExtension(self.0, lock);
+            }
+            Page { buffer }
+        }
+    }
+
+    /// Whether changes must reach the log.
+    pub fn needs_log(self) -> bool {
+        // SAFETY: the relation is open; this is RelationNeedsWAL().
+        unsafe {
+            let class = (*self.0).rd_rel;
+            (*class).relpersistence == pg_sys::RELPERSISTENCE_PERMANENT as std::ffi::c_char
+                && (pg_sys::wal_level >= pg_sys::WalLevel::WAL_LEVEL_REPLICA as i32
+                    || ((*self.0).rd_createSubid == NO_SUBTRANSACTION && !self.is_new_file()))
+        }
+    }
+
+    /// Whether the file was made in this transaction.
+    fn is_new_file(self) -> bool {
+        // SAFETY: the relation is open.
+        unsafe {
+            #[cfg(feature = "pg15")]
+            let sub = (*self.0).rd_firstRelfilenodeSubid;
+            #[cfg(not(feature = "pg15"))]
+            let sub = (*self.0).rd_firstRelfilelocatorSubid;
+            sub != NO_SUBTRANSACTION
+        }
+    }
+
+    /// Its name, for messages.
+    pub fn name(self) -> String {
+        // SAFETY: the relation is open, its name ends with a zero.
+        let name = unsafe { std::ffi::CStr::from_ptr((*(*self.0).rd_rel).relname.data.as_ptr()) };
+        name.to_string_lossy().into_owned()
+    }
+
+    /// Its name with that of its schema, quoted as statements need it.
+    pub fn qualified_name(self) -> String {
+        // SAFETY: the relation is open; what comes back is null or a string in memory of the statement.
+        unsafe {
+            let class = (*self.0).rd_rel;
+            let schema = pg_sys::get_namespace_name((*class).relnamespace);
+            let quoted = pg_sys::quote_qualified_identifier(schema, (*class).relname.data.as_ptr());
+            std::ffi::CStr::from_ptr(quoted).to_string_lossy().into_owned()
+        }
+    }
+}
+
+impl Page {
+    /// All of it.
+    #[inline]
+    pub fn bytes(&self) -> &[u8] {
+        // SAFETY: the buffer is pinned and locked as long as self lives; a page has PAGE bytes.
+        unsafe { std::slice::from_raw_parts(pg_sys::BufferGetPage(self.buffer).cast::<u8>(), PAGE) }
+    }
+
+    /// All of it, to be written without the log: of a relation under construction, or of hints.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as in `bytes`; the caller holds the lock for writing, or changes hints only.
+        unsafe { std::slice::from_raw_parts_mut(pg_sys::BufferGetPage(self.buffer).cast::<u8>(), PAGE) }
+    }
+
+    /// Formats it without the log.
+    pub fn init(&mut self) {
+        // SAFETY: the page is locked for writing.
+        unsafe { pg_sys::PageInit(pg_sys::BufferGetPage(self.buffer), PAGE, super::page::TAIL) }
+    }
+
+    /// Its number.
+    pub fn number(&self) -> u32 {
+        // SAFETY: the buffer is pinned.
+        unsafe { pg_sys::BufferGetBlockNumber(self.buffer) }
+    }
+
+    /// Says that it was changed.
+    pub fn mark_dirty(&mut self) {
+        // SAFETY: pinned and locked for writing.
+        unsafe { pg_sys::MarkBufferDirty(self.buffer) }
+    }
+
+    /// Says that a hint in it was changed.
+    pub fn mark_hint(&mut self) {
+        // SAFETY: pinned and locked, if only for reading.
+        unsafe { pg_sys::MarkBufferDirtyHint(self.buffer, true) }
+    }
+}
+
+impl Drop for Page {
+    #[inline]
+    fn drop(&mut self) {
+        // When an error goes through here, the server lets go of all locks and pins itself.
+        if !std::thread::panicking() {
+            // SAFETY: pinned and locked since it was made; raises nothing for such a buffer.
+            unsafe { bare::UnlockReleaseBuffer(self.buffer) }
+        }
+    }
+}

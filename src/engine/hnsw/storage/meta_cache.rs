@@ -1,0 +1,107 @@
+//! What a backend knows of an index: all that never changes, read once.
+#![allow(unsafe_code)]
+
+use super::buffer::{Index, Mode};
+use super::page::{self, Kind};
+use crate::engine::hnsw::config::opclass::Columns;
+use crate::pg::error::OrRaise;
+use conifer_pure::Result;
+use conifer_pure::fault::{Fault, state};
+use conifer_pure::hnsw::node::corrupted;
+use conifer_pure::hnsw::pages::{Meta, pgvector};
+use conifer_pure::hnsw::rotation::Rotation;
+use pgrx::pg_sys;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// The first page.
+pub const META: u32 = 0;
+/// Indexes that are remembered.
+const MOST: usize = 32;
+
+/// What an index is.
+#[derive(Debug)]
+pub struct Known {
+    /// As written.
+    pub meta: Meta,
+    /// That of its vectors.
+    pub rotation: Rotation,
+    /// Its columns.
+    pub columns: Columns,
+}
+
+/// An index in its present file.
+type Name = (pg_sys::Oid, u32);
+
+thread_local! {
+    static KNOWN: RefCell<Vec<(Name, Rc<Known>)>> = const { RefCell::new(vec![]) };
+}
+
+/// Makes the thread's variables known: see `touch_variables` of the library.
+pub fn touch() {
+    KNOWN.with(|_| ());
+}
+
+fn name(index: Index) -> Name {
+    // SAFETY: the relation is open.
+    unsafe {
+        #[cfg(feature = "pg15")]
+        let file = (*index.0).rd_node.relNode;
+        #[cfg(not(feature = "pg15"))]
+        let file = (*index.0).rd_locator.relNumber;
+        ((*index.0).rd_id, u32::from(file))
+    }
+}
+
+impl Known {
+    /// Of an index.
+    ///
+    /// Raises `XX001` if its first page cannot have been written, `0A000` if pgvector has.
+    pub fn of(index: Index) -> Rc<Self> {
+        let name = name(index);
+        let known = KNOWN.with_borrow(|all| all.iter().find(|(n, _)| *n == name).map(|(_, k)| k.clone()));
+        known.unwrap_or_else(|| {
+            let new = Rc::new(Self::read(index).or_raise());
+            KNOWN.with_borrow_mut(|all| {
+                if all.len() >= MOST {
+                    all.remove(0);
+                }
+                all.push((name, new.clone()));
+            });
+            new
+        })
+    }
+
+    /// Forgets an index, which is made anew: in the same file if that is of this transaction.
+    pub fn forget(index: Index) {
+        let name = name(index);
+        KNOWN.with_borrow_mut(|all| all.retain(|(n, _)| *n != name));
+    }
+
+    /// Reads it, whatever is remembered.
+    ///
+    /// # Errors
+    /// A first page that cannot have been written, or is of another format.
+    pub fn read(index: Index) -> Result<Self> {
+        let columns = Columns::of(index);
+        let first = index.page(META, Mode::Share);
+        if let Some(method) = pgvector::method(first.bytes()) {
+            let message = format!("index \"{}\" is in the format of pgvector's {method}", index.name());
+            let hint = format!("Run REINDEX INDEX {}.", index.qualified_name());
+            return Err(Fault::new(state::FEATURE_NOT_SUPPORTED, message).hint(hint));
+        }
+        page::check(first.bytes(), Kind::Meta)?;
+        let meta = Meta::read(page::room(first.bytes()))?;
+        drop(first);
+        let same = (meta.layout.metric(), meta.element, usize::from(meta.columns))
+            == (columns.class.metric, columns.class.element, columns.key.len());
+        if !same {
+            let message = format!("index \"{}\" was made for other operator classes", index.name());
+            return Err(Fault::new(state::DATA_CORRUPTED, message).hint("REINDEX the index."));
+        }
+        if (meta.directory == 0) != columns.key.is_empty() {
+            return Err(corrupted("it has no directory of keys, or one for no keys"));
+        }
+        Ok(Self { rotation: meta.rotation(), meta, columns })
+    }
+}

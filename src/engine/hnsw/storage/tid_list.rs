@@ -1,0 +1,196 @@
+//! Rows with equal vectors: blocks of rows that hang on a node, the youngest first.
+
+use super::buffer::{Index, Mode, Ring};
+use super::freespace;
+use super::page;
+use super::wal::Held;
+use conifer_pure::Result;
+use conifer_pure::hnsw::insert::Seen;
+use conifer_pure::hnsw::node::{
+    BlockMut, BlockRef, ChainMut, ChainRef, Header, Layout, NONE, State, Tid, corrupted,
+};
+use conifer_pure::memory::allocation::{Reserve, push};
+use std::collections::HashSet;
+
+/// Adds a row to a node. False if the node has gone or changed meanwhile: the caller looks for it again.
+///
+/// # Errors
+/// Corrupted blocks.
+pub fn join(index: Index, layout: &Layout, node: &Seen, tid: Tid) -> Result<bool> {
+    let place = layout.place(node.number)?;
+    let chain = {
+        let first = index.page(place.page, Mode::Share);
+        let room = page::room(first.bytes());
+        // The header lies on the first page, whatever the size of the block.
+        match room.get(place.offset..).and_then(|bytes| bytes.first_chunk()) {
+            Some(bytes) => Header::read(bytes, layout.lanes())?.chain,
+            None => return Ok(false),
+        }
+    };
+    if chain == NONE {
+        let new = freespace::propose(index, layout, &[]);
+        return start(index, layout, node, tid, NONE, new);
+    }
+    let held = Held::lock(index, layout, &[node.number, chain])?;
+    if !is_there(layout, held.block(node.number)?, node, chain)? {
+        return Ok(false);
+    }
+    // The node's page is locked, so this is its chain.
+    let Some(rows) = ChainRef::new(layout, held.block(chain)?)? else {
+        return Err(corrupted(format_args!("block {chain} is in a chain and holds no rows")));
+    };
+    let version = BlockRef::new(layout, held.block(chain)?)?.header().version;
+    let (owner, next) = ((rows.graph, rows.owner), rows.next);
+    if owner != (node.graph, node.number) {
+        return Err(corrupted(format_args!("block {chain} is in the chain of another node")));
+    }
+    let mut tids: Vec<Tid> = rows.tids().collect();
+    if tids.len() == layout.chain_room() {
+        drop(held);
+        let new = freespace::propose(index, layout, &[]);
+        return start(index, layout, node, tid, chain, new);
+    }
+    tids.push(tid);
+    let mut change = held.change();
+    ChainMut::format(layout, change.block(chain)?, version, owner, next, tids.into_iter())?;
+    change.finish()?;
+    Ok(true)
+}
+
+/// Starts a new block of rows, before those that there are.
+fn start(index: Index, layout: &Layout, node: &Seen, tid: Tid, next: u32, new: u32) -> Result<bool> {
+    let held = Held::lock(index, layout, &[node.number, new])?;
+    if !is_there(layout, held.block(node.number)?, node, next)?
+        || !freespace::is_free(layout, held.block(new)?)
+    {
+        return Ok(false);
+    }
+    let version = BlockRef::new(layout, held.block(new)?)?.header().version.wrapping_add(1);
+    let mut change = held.change();
+    let owner = (node.graph, node.number);
+    ChainMut::format(layout, change.block(new)?, version, owner, next, std::iter::once(tid))?;
+    BlockMut::new(layout, change.block(node.number)?)?.set_chain(new);
+    change.finish()?;
+    Ok(true)
+}
+
+/// Whether a block is still that of the living node, with that chain.
+fn is_there(layout: &Layout, bytes: &[u8], node: &Seen, chain: u32) -> Result<bool> {
+    let header = *BlockRef::new(layout, bytes)?.header();
+    Ok(header.state == State::Live
+        && (header.version, header.graph, header.level, header.chain)
+            == (node.version, node.graph, node.level, chain))
+}
+
+/// What has become of the rows of a node.
+#[derive(Debug, Default)]
+pub struct Swept {
+    /// Rows that are left; if there are none, the node is dead.
+    pub left: u64,
+    /// Rows that were taken out.
+    pub removed: u64,
+    /// Blocks that were freed.
+    pub freed: Vec<u32>,
+}
+
+/// The row of a block that is the last of its chain and holds no other.
+fn only(layout: &Layout, bytes: &[u8]) -> Result<Option<Tid>> {
+    let Some(rows) = ChainRef::new(layout, bytes)?.filter(|rows| rows.next == NONE) else { return Ok(None) };
+    let mut tids = rows.tids();
+    Ok(tids.next().filter(|tid| tid.is_some() && tids.next().is_none()))
+}
+
+/// Takes rows out of a node, and marks it as dead if none are left. A row that is left alone in a chain takes the place of
+/// the node's own, which is gone, and the block is freed.
+///
+/// # Errors
+/// Corrupted blocks.
+pub fn sweep(
+    index: Index,
+    layout: &Layout,
+    ring: Ring,
+    number: u32,
+    header: &Header,
+    gone: &mut impl FnMut(Tid) -> bool,
+) -> Result<Swept> {
+    let mut swept = Swept::default();
+    let mut owner = *header;
+    'again: loop {
+        swept.left = 0;
+        let (mut before, mut next) = (number, owner.chain);
+        let mut met = HashSet::new();
+        while next != NONE {
+            pgrx::check_for_interrupts!();
+            met.room_for(1)?;
+            if !met.insert(next) {
+                return Err(corrupted(format_args!("block {next} is in a chain twice")));
+            }
+            let held = Held::lock_by(index, layout, ring, &[before, next])?;
+            let now = *BlockRef::new(layout, held.block(before)?)?.header();
+            if now.chain != next {
+                // Only a node's own link can change meanwhile: a younger block was put in between.
+                owner = now;
+                continue 'again;
+            }
+            let Some(rows) = ChainRef::new(layout, held.block(next)?)? else {
+                return Err(corrupted(format_args!("block {next} is in a chain and holds no rows")));
+            };
+            if (rows.graph, rows.owner) != (header.graph, number) {
+                return Err(corrupted(format_args!("block {next} is in the chain of another node")));
+            }
+            let version = BlockRef::new(layout, held.block(next)?)?.header().version;
+            let (all, after, of) = (rows.tids().count(), rows.next, (rows.graph, rows.owner));
+            let left: Vec<Tid> = rows.tids().filter(|tid| tid.is_some() && !gone(*tid)).collect();
+            swept.left += left.len() as u64;
+            swept.removed += (all - left.len()) as u64;
+            if left.is_empty() {
+                let mut change = held.change();
+                BlockMut::new(layout, change.block(before)?)?.set_chain(after);
+                BlockMut::new(layout, change.block(next)?)?.set_state(State::Free);
+                change.finish()?;
+                push(&mut swept.freed, next)?;
+            } else {
+                if left.len() < all {
+                    let mut change = held.change();
+                    ChainMut::format(layout, change.block(next)?, version, of, after, left.into_iter())?;
+                    change.finish()?;
+                }
+                before = next;
+            }
+            next = after;
+        }
+        let last = Some(before).filter(|before| swept.left == 1 && *before != number);
+        let held = Held::lock_by(index, layout, ring, &[number, last.unwrap_or(number)])?;
+        let now = *BlockRef::new(layout, held.block(number)?)?.header();
+        let own = now.tid.is_some() && !gone(now.tid);
+        swept.left += u64::from(own);
+        if own {
+            return Ok(swept);
+        }
+        if now.chain != NONE && swept.left == 0 {
+            owner = now;
+            continue 'again;
+        }
+        swept.removed += u64::from(now.tid.is_some());
+        if let Some(last) = last.filter(|last| now.chain == *last)
+            && let Some(tid) = only(layout, held.block(last)?)?
+        {
+            let mut change = held.change();
+            BlockMut::new(layout, change.block(last)?)?.set_state(State::Free);
+            let mut block = BlockMut::new(layout, change.block(number)?)?;
+            block.set_tid(tid);
+            block.set_chain(NONE);
+            change.finish()?;
+            push(&mut swept.freed, last)?;
+            return Ok(swept);
+        }
+        let mut change = held.change();
+        let mut block = BlockMut::new(layout, change.block(number)?)?;
+        block.set_tid(Tid::default());
+        if swept.left == 0 {
+            block.set_state(State::Dead);
+        }
+        change.finish()?;
+        return Ok(swept);
+    }
+}

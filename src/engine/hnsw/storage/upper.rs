@@ -1,0 +1,75 @@
+//! What a node has besides its block on level 0: blocks above, and edges back to it.
+
+use super::buffer::Index;
+use super::freespace;
+use super::wal::Held;
+use conifer_pure::Result;
+use conifer_pure::hnsw::insert::{Inserter, Seen, Verdict};
+use conifer_pure::hnsw::node::{BlockRef, Layout, Root, Tid};
+use conifer_pure::hnsw::search::Pages;
+
+/// Writes the block of the inserter's node on a level above 0; `down` is the one below. Returns its number.
+pub fn add(
+    index: Index,
+    layout: &Layout,
+    inserter: &mut Inserter,
+    graph: u32,
+    level: u8,
+    down: u32,
+) -> Result<u32> {
+    loop {
+        pgrx::check_for_interrupts!();
+        let number = freespace::propose(index, layout, &[]);
+        let held = Held::lock(index, layout, &[number])?;
+        if !freespace::is_free(layout, held.block(number)?) {
+            continue;
+        }
+        let version = version(layout, held.block(number)?)?;
+        let header = inserter.header(graph, level, version, Tid::default(), down);
+        let mut change = held.change();
+        inserter.write(&header, change.block(number)?)?;
+        change.finish()?;
+        return Ok(number);
+    }
+}
+
+/// Puts a node of level 0, which is the inserter's, onto level 1.
+pub fn raise(
+    index: Index,
+    layout: &Layout,
+    inserter: &mut Inserter,
+    blocks: &mut impl Pages,
+    root: Root,
+    number: u32,
+) -> Result<()> {
+    inserter.find(blocks, Some(root), 1)?;
+    let new = add(index, layout, inserter, root.graph, 1, number)?;
+    link(index, layout, inserter, 1, new, None)
+}
+
+/// Gives the node's edges on a level edges back to its block there, but the one to its parent, which has one.
+pub fn link(
+    index: Index,
+    layout: &Layout,
+    inserter: &mut Inserter,
+    level: u8,
+    number: u32,
+    parent: Option<Seen>,
+) -> Result<()> {
+    let edges = inserter.edges(level).to_vec();
+    for edge in edges.iter().filter(|edge| edge.back && Some(edge.to) != parent) {
+        pgrx::check_for_interrupts!();
+        let held = Held::lock(index, layout, &[edge.to.number])?;
+        if let Verdict::Change(new) = inserter.link(held.block(edge.to.number)?, edge, number)? {
+            let mut change = held.change();
+            inserter.apply(&new, change.block(edge.to.number)?)?;
+            change.finish()?;
+        }
+    }
+    Ok(())
+}
+
+/// The version of the node that gets a free block.
+pub fn version(layout: &Layout, bytes: &[u8]) -> Result<u16> {
+    Ok(BlockRef::new(layout, bytes)?.header().version.wrapping_add(1))
+}

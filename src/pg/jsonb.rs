@@ -1,0 +1,90 @@
+//! `jsonb` in and out as text, without a tree in between.
+#![allow(unsafe_code)]
+
+use crate::pg::encoding;
+use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
+use pgrx::datum::Datum as BoxedDatum;
+use pgrx::direct_function_call_as_datum;
+use pgrx::pgrx_sql_entity_graph::metadata::{
+    ArgumentError, ReturnsError, ReturnsRef, SqlMappingRef, SqlTranslatable, TypeOrigin,
+};
+use pgrx::prelude::*;
+use std::ffi::CStr;
+
+/// A `jsonb` value.
+pub struct Json(pg_sys::Datum);
+
+impl Json {
+    /// The JSON text, as the server writes it.
+    ///
+    /// # Errors
+    /// Raises 0A000 in a database whose encoding is not UTF-8.
+    pub fn text(&self) -> &str {
+        // SAFETY: jsonb_out takes one jsonb and returns a C string in the current memory context, which
+        // outlives the function call that this value is an argument of.
+        let text = unsafe {
+            let out = direct_function_call_as_datum(pg_sys::jsonb_out, &[Some(self.0)]);
+            CStr::from_ptr(out.expect("jsonb_out does not return null").cast_mut_ptr())
+        };
+        text.to_str().unwrap_or_else(|_| encoding::refuse())
+    }
+
+    /// Reads JSON text.
+    ///
+    /// # Errors
+    /// Raises jsonb's own errors.
+    pub fn parse(text: &str) -> Self {
+        // SAFETY: a copy in the server's memory, which jsonb_in takes what it needs of.
+        let datum = unsafe {
+            let text = pg_sys::pnstrdup(text.as_ptr().cast(), text.len());
+            direct_function_call_as_datum(pg_sys::jsonb_in, &[Some(text.into())])
+        };
+        Self(datum.expect("jsonb_in does not return null"))
+    }
+
+    /// The value itself.
+    pub fn datum(&self) -> pg_sys::Datum {
+        self.0
+    }
+
+    /// # Safety
+    /// `datum` must be a `jsonb` that outlives the function call.
+    pub unsafe fn from_datum(datum: pg_sys::Datum) -> Self {
+        Self(datum)
+    }
+}
+
+// SAFETY: the literal names the type that the SQL declarations use for this Rust type.
+unsafe impl SqlTranslatable for Json {
+    const TYPE_IDENT: &'static str = pgrx::pgrx_resolved_type!(Json);
+    const TYPE_ORIGIN: TypeOrigin = TypeOrigin::External;
+    const ARGUMENT_SQL: Result<SqlMappingRef, ArgumentError> = Ok(SqlMappingRef::literal("jsonb"));
+    const RETURN_SQL: Result<ReturnsRef, ReturnsError> = Ok(ReturnsRef::One(SqlMappingRef::literal("jsonb")));
+}
+
+// SAFETY: only functions declared with a jsonb argument in sql/ take this type.
+unsafe impl<'fcx> ArgAbi<'fcx> for Json {
+    unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
+        let index = arg.index();
+        // SAFETY: the argument is a jsonb datum; its type is not looked at.
+        let datum = unsafe { arg.unbox_arg_using_from_datum::<RawDatum>() };
+        Self(datum.unwrap_or_else(|| panic!("argument {index} must not be null")).0)
+    }
+}
+
+// SAFETY: only functions declared to return jsonb return this type.
+unsafe impl BoxRet for Json {
+    unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> BoxedDatum<'fcx> {
+        // SAFETY: the datum outlives the call (constructors' contract).
+        unsafe { fcinfo.return_raw_datum(self.0) }
+    }
+}
+
+/// A datum taken as it is.
+struct RawDatum(pg_sys::Datum);
+
+impl FromDatum for RawDatum {
+    unsafe fn from_polymorphic_datum(datum: pg_sys::Datum, is_null: bool, _: pg_sys::Oid) -> Option<Self> {
+        (!is_null).then_some(Self(datum))
+    }
+}

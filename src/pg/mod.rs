@@ -1,0 +1,19 @@
+//! PostgreSQL's C API, for types, indexes and Pinecone's functions alike: nothing here knows of any of these.
+//!
+//! - [`error`]: faults become errors. [`fmgr`], [`datum`], [`varlena`], [`array`], [`returned`], [`stringinfo`], [`text_out`]: arguments
+//!   and results of functions that cost no more than C's.
+//! - [`spi`], [`srf`], [`jsonb`], [`array_values`], [`encoding`]: statements, sets of rows, and values in them.
+
+pub mod array;
+pub mod array_values;
+pub mod datum;
+pub mod encoding;
+pub mod error;
+pub mod fmgr;
+pub mod jsonb;
+pub mod returned;
+pub mod spi;
+pub mod srf;
+pub mod stringinfo;
+pub mod text_out;
+pub mod varlena;

@@ -1,0 +1,296 @@
+//! SQL statements through SPI, planned once a backend.
+//!
+//! The text of a statement is made of constants, identifiers that the server quoted and numbers; all
+//! that a user said travels as a parameter. Every name in it is qualified, because a caller's
+//! `search_path` is not to be trusted.
+#![allow(unsafe_code)]
+
+use crate::pg::error::{OrRaise, raise};
+use conifer_pure::Fault;
+use conifer_pure::fault::state::DATATYPE_MISMATCH;
+use conifer_pure::memory::allocation::{begin, check, with_room};
+use pgrx::prelude::*;
+use pgrx::{FromDatum, IntoDatum};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::ffi::{CString, c_char};
+use std::ptr::NonNull;
+use std::rc::Rc;
+
+/// Whether a statement may write. A reading one sees the snapshot of the statement that called us, a
+/// writing one also what that statement did before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Under the caller's snapshot, as a STABLE function must.
+    Read,
+    /// Under a new snapshot.
+    Write,
+}
+
+/// A parameter of a statement.
+pub struct Param {
+    oid: pg_sys::Oid,
+    datum: Option<pg_sys::Datum>,
+}
+
+impl Param {
+    /// A parameter of type `oid`; `None` is NULL.
+    pub fn of(oid: pg_sys::Oid, datum: Option<pg_sys::Datum>) -> Self {
+        Self { oid, datum }
+    }
+
+    /// A `text` parameter.
+    pub fn text<'a>(value: impl Into<Option<&'a str>>) -> Self {
+        Self::of(pg_sys::TEXTOID, value.into().and_then(IntoDatum::into_datum))
+    }
+
+    /// A `name` parameter.
+    pub fn name(value: &str) -> Self {
+        // SAFETY: namein takes a C string, cuts it to a name's length and returns it in the current memory context.
+        let name = CString::new(value).ok().map(|value| unsafe {
+            pgrx::direct_function_call_as_datum(pg_sys::namein, &[Some(value.as_ptr().into())])
+        });
+        Self::of(pg_sys::NAMEOID, name.flatten())
+    }
+
+    /// A `uuid` parameter.
+    pub fn uuid(value: pgrx::Uuid) -> Self {
+        Self::of(pg_sys::UUIDOID, value.into_datum())
+    }
+
+    /// An `integer` parameter.
+    pub fn int(value: impl Into<Option<i32>>) -> Self {
+        Self::of(pg_sys::INT4OID, value.into().and_then(IntoDatum::into_datum))
+    }
+}
+
+/// The rows a statement returned. Values that are passed by reference live in SPI's memory: copy what
+/// must outlive the closure that received them.
+pub struct Rows {
+    /// Rows returned, or affected by a statement that returns none.
+    pub count: u64,
+    table: Option<NonNull<pg_sys::SPITupleTable>>,
+}
+
+impl Rows {
+    /// The value in a row and a column, both from 0; `None` is NULL.
+    ///
+    /// # Errors
+    /// Raises 42804 if the column is of another type.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    pub fn get<T: FromDatum + IntoDatum>(&self, row: usize, column: usize) -> Option<T> {
+        // SAFETY: a type of the server and its Rust twin, as pgrx pairs them.
+        unsafe { self.get_as(T::type_oid(), row, column) }
+    }
+
+    /// As [`Self::get`], for a type that only the catalog knows.
+    ///
+    /// # Safety
+    /// `T` must be the Rust twin of type `oid`.
+    pub unsafe fn get_as<T: FromDatum>(&self, oid: pg_sys::Oid, row: usize, column: usize) -> Option<T> {
+        let (descriptor, tuples) = self.tuples().expect("the statement returns rows");
+        let number = column as i32 + 1;
+        let mut is_null = false;
+        // SAFETY: the tuple belongs to the descriptor, whose owner may have changed a column's type;
+        // the caller vouches for the pair of types.
+        unsafe {
+            if pg_sys::SPI_gettypeid(descriptor, number) != oid {
+                wrong_type(number);
+            }
+            T::from_datum(pg_sys::SPI_getbinval(tuples[row], descriptor, number, &mut is_null), is_null)
+        }
+    }
+
+    /// What is made of each row that there is something to make of.
+    ///
+    /// # Errors
+    /// Raises 53200 if there is no memory for that.
+    pub fn each<T>(&self, mut of: impl FnMut(usize) -> Option<T>) -> Vec<T> {
+        begin();
+        let rows = self.count as usize;
+        let mut all = with_room(rows).or_raise();
+        for row in 0..rows {
+            all.extend(of(row));
+            // What was made of it may have memory of its own.
+            check().or_raise();
+        }
+        all
+    }
+
+    /// Descriptor and tuples, if the statement returned rows.
+    pub fn tuples(&self) -> Option<(pg_sys::TupleDesc, &[pg_sys::HeapTuple])> {
+        self.table.map(|table| {
+            // SAFETY: SPI keeps the table until SPI_finish, which comes after the closure that sees us;
+            // `numvals` tuples are filled in.
+            unsafe {
+                let table = table.as_ref();
+                (table.tupdesc, std::slice::from_raw_parts(table.vals, table.numvals as usize))
+            }
+        })
+    }
+}
+
+/// Raises 42804: somebody changed the type of a column that a statement reads.
+#[cold]
+pub fn wrong_type(column: i32) -> ! {
+    raise(
+        Fault::new(DATATYPE_MISMATCH, format!("column {column} of the result is not of the declared type"))
+            .hint("A column of the index's table seems to have been altered."),
+    )
+}
+
+/// Runs a statement and hands its rows to `take`.
+///
+/// # Errors
+/// Raises whatever the statement raises.
+pub fn run<R>(mode: Mode, sql: &str, params: &[Param], take: impl FnOnce(Rows) -> R) -> R {
+    Spi::connect(|_| {
+        let _depth = Depth::enter();
+        let plan = plan(sql, params);
+        let mut datums: Vec<_> = params.iter().map(|p| p.datum.unwrap_or(pg_sys::Datum::null())).collect();
+        let nulls: Vec<_> =
+            params.iter().map(|p| if p.datum.is_some() { b' ' as c_char } else { b'n' as c_char }).collect();
+        // SAFETY: a kept plan, with as many values as the statement was prepared with: its text fixes
+        // its parameters. SPI_tuptable and SPI_processed are this call's until the next one.
+        unsafe {
+            pg_sys::SPI_tuptable = std::ptr::null_mut();
+            let read_only = mode == Mode::Read;
+            let status = pg_sys::SPI_execute_plan(
+                plan.plan.as_ptr(),
+                datums.as_mut_ptr(),
+                nulls.as_ptr(),
+                read_only,
+                0,
+            );
+            if status < 0 {
+                error!("SPI_execute_plan failed: {status}");
+            }
+            take(Rows { count: pg_sys::SPI_processed, table: NonNull::new(pg_sys::SPI_tuptable) })
+        }
+    })
+}
+
+/// What a query finds of all that is committed by now, however old the transaction's snapshot is, and of what this transaction
+/// did. It is for transactions that write.
+///
+/// # Errors
+/// Raises whatever the query raises.
+pub fn run_now<R>(sql: &str, params: &[Param], take: impl FnOnce(Rows) -> R) -> R {
+    // SAFETY: within a transaction, not in parallel mode. What is pushed is popped, or goes with the transaction that an
+    // error ends.
+    unsafe {
+        pg_sys::CommandCounterIncrement();
+        pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot());
+        let result = run(Mode::Read, sql, params, take);
+        pg_sys::PopActiveSnapshot();
+        result
+    }
+}
+
+/// Runs a command that is not worth a kept plan, such as DDL.
+///
+/// # Errors
+/// Raises whatever the command raises.
+pub fn run_once(sql: &str) {
+    let sql = CString::new(sql).expect("statements hold no NUL");
+    Spi::connect(|_| {
+        // SAFETY: a NUL-terminated statement; SPI is connected.
+        let status = unsafe { pg_sys::SPI_execute(sql.as_ptr(), false, 0) };
+        if status < 0 {
+            error!("SPI_execute failed: {status}");
+        }
+    });
+}
+
+/// Plans that a backend keeps. Each index has a handful of its own, and a session may go through thousands of indexes; of
+/// some 25 kB each, these are 8 MB.
+const MAX_PLANS: usize = 300;
+
+/// A kept plan and the types of its parameters.
+struct Plan {
+    oids: Vec<pg_sys::Oid>,
+    plan: NonNull<pg_sys::_SPI_plan>,
+    /// When it was last asked for.
+    used: Cell<u64>,
+}
+
+thread_local! {
+    /// Whoever runs a plan holds it, too.
+    static PLANS: RefCell<HashMap<String, Rc<Plan>>> = RefCell::default();
+    /// How often plans were asked for.
+    static CLOCK: Cell<u64> = const { Cell::new(0) };
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Makes the thread's variables known: see `touch_variables` of the library.
+pub fn touch() {
+    PLANS.with(|_| ());
+}
+
+/// How many of our statements are under way: one can call us again through a trigger.
+struct Depth;
+
+impl Depth {
+    fn enter() -> Self {
+        DEPTH.set(DEPTH.get() + 1);
+        Self
+    }
+}
+
+/// Whether a statement of ours is under way, not one that somebody else has written.
+pub fn is_ours() -> bool {
+    DEPTH.get() > 0
+}
+
+impl Drop for Depth {
+    fn drop(&mut self) {
+        DEPTH.set(DEPTH.get() - 1);
+    }
+}
+
+/// The kept plan of a statement. Its parameters' types change only when the extension was dropped and made again.
+fn plan(sql: &str, params: &[Param]) -> Rc<Plan> {
+    let now = CLOCK.get();
+    CLOCK.set(now + 1);
+    let kept = PLANS.with_borrow(|plans| plans.get(sql).cloned());
+    if let Some(kept) = kept.filter(|kept| kept.oids.iter().eq(params.iter().map(|p| &p.oid))) {
+        kept.used.set(now);
+        return kept;
+    }
+    let oids: Vec<_> = params.iter().map(|p| p.oid).collect();
+    let plan = prepare(sql, &mut oids.clone());
+    let new = Rc::new(Plan { oids, plan, used: Cell::new(now) });
+    PLANS.with_borrow_mut(|plans| {
+        if plans.len() >= MAX_PLANS {
+            let idle = plans.iter().filter(|(_, plan)| Rc::strong_count(plan) == 1);
+            let oldest = idle.min_by_key(|(_, plan)| plan.used.get()).map(|(sql, _)| sql.clone());
+            oldest.and_then(|sql| plans.remove(&sql)).into_iter().for_each(free);
+        }
+        plans.insert(sql.to_owned(), new.clone()).into_iter().for_each(free);
+    });
+    new
+}
+
+/// Gives a plan back that is kept no more, unless it is under way: through a trigger, a statement can lead to itself.
+fn free(plan: Rc<Plan>) {
+    if let Ok(plan) = Rc::try_unwrap(plan) {
+        // SAFETY: a plan of ours that was kept, and that nobody holds.
+        unsafe { pg_sys::SPI_freeplan(plan.plan.as_ptr()) };
+    }
+}
+
+fn prepare(sql: &str, oids: &mut [pg_sys::Oid]) -> NonNull<pg_sys::_SPI_plan> {
+    let sql = CString::new(sql).expect("statements hold no NUL");
+    // SAFETY: SPI is connected; the array is as long as said.
+    unsafe {
+        let plan = pg_sys::SPI_prepare(sql.as_ptr(), oids.len() as i32, oids.as_mut_ptr());
+        let Some(plan) = NonNull::new(plan) else {
+            let code = pg_sys::SPI_result;
+            error!("SPI_prepare failed: {code}")
+        };
+        pg_sys::SPI_keepplan(plan.as_ptr());
+        plan
+    }
+}

@@ -1,0 +1,44 @@
+//! The CHECK constraints of an index's table. They raise what is wrong instead of answering false.
+#![allow(unsafe_code)] // what `#[pg_extern]` expands to
+
+use crate::engine::types::vector::Vector;
+use crate::pg::error::OrRaise;
+use crate::pg::jsonb::Json;
+use conifer_pure::Fault;
+use conifer_pure::fault::quoted;
+use conifer_pure::pinecone::record::{dense, id, metadata, namespace};
+use pgrx::prelude::*;
+
+#[pg_extern(sql = false)]
+fn check_id(id: &str) -> bool {
+    id::check(id).or_raise();
+    true
+}
+
+#[pg_extern(sql = false)]
+fn check_namespace(namespace: &str) -> bool {
+    namespace::check_stored(namespace).or_raise();
+    true
+}
+
+#[pg_extern(sql = false)]
+fn check_values(id: &str, values: Vector) -> bool {
+    dense::not_zero(values.as_slice()).map_err(|fault| of_record(fault, id)).or_raise();
+    true
+}
+
+#[pg_extern(sql = false)]
+fn check_direction(id: &str, values: Vector) -> bool {
+    dense::has_direction(values.as_slice()).map_err(|fault| of_record(fault, id)).or_raise();
+    true
+}
+
+#[pg_extern(sql = false)]
+fn check_metadata(id: &str, metadata: Json) -> bool {
+    metadata::check(metadata.text()).map_err(|fault| of_record(fault, id)).or_raise();
+    true
+}
+
+fn of_record(fault: Fault, id: &str) -> Fault {
+    fault.detail(format!("Record {}.", quoted(id)))
+}
