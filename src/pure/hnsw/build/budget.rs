@@ -17,6 +17,12 @@ struct Used {
     beyond: AtomicUsize,
 }
 
+impl Used {
+    fn part(&self, within: bool) -> &AtomicUsize {
+        if within { &self.within } else { &self.beyond }
+    }
+}
+
 impl Budget {
     /// All of it.
     pub fn new(limit: usize) -> Self {
@@ -45,15 +51,18 @@ impl Budget {
 
     /// Takes some for good, whether they are left or not.
     pub fn spend(&mut self, bytes: usize) {
-        std::mem::forget(self.lend(bytes, true));
+        self.take(bytes, true);
     }
 
     fn lend(&mut self, bytes: usize, within: bool) -> Loan {
-        let loan = Loan { used: Arc::clone(&self.used), bytes, within };
-        loan.part().fetch_add(bytes, Relaxed);
+        self.take(bytes, within);
+        Loan { used: Arc::clone(&self.used), bytes, within }
+    }
+
+    fn take(&mut self, bytes: usize, within: bool) {
+        self.used.part(within).fetch_add(bytes, Relaxed);
         let used = self.used.within.load(Relaxed) + self.used.beyond.load(Relaxed);
         self.peak = self.peak.max(used);
-        loan
     }
 }
 
@@ -65,15 +74,9 @@ pub struct Loan {
     within: bool,
 }
 
-impl Loan {
-    fn part(&self) -> &AtomicUsize {
-        if self.within { &self.used.within } else { &self.used.beyond }
-    }
-}
-
 impl Drop for Loan {
     fn drop(&mut self) {
-        self.part().fetch_sub(self.bytes, Relaxed);
+        self.used.part(self.within).fetch_sub(self.bytes, Relaxed);
     }
 }
 
@@ -96,5 +99,7 @@ mod tests {
         drop(third);
         budget.spend(300);
         assert_eq!((budget.left(), budget.peak()), (0, 300));
+        // What is spent holds on to nothing that would outlive the budget.
+        assert_eq!(Arc::strong_count(&budget.used), 1);
     }
 }
