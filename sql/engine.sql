@@ -1146,7 +1146,7 @@ CREATE OPERATOR CLASS bpchar_ops
 -- for operators
 
 CREATE FUNCTION hnsw_check(index regclass, verbose boolean DEFAULT false)
-    RETURNS TABLE (page bigint, block bigint, finding text)
+    RETURNS TABLE (page bigint, node bigint, finding text)
     AS 'MODULE_PATHNAME', 'hnsw_check_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION hnsw_check(regclass, boolean) IS 'what is not as it should be in an hnsw index: no rows if all is well';
 

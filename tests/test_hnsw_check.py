@@ -38,9 +38,9 @@ def test_it_tells_where_it_is(index):
     tenths = [f", {page} of {n} pages" for page in sorted({-(-part * n // 10) for part in range(1, 10)})]
     counted = [f", {n} pages", *tenths]
     steps = [*(f"looking whether all pages can be read{pages}" for pages in counted), "2 threads"]
-    steps += [f"reading blocks{pages}" for pages in counted]
-    steps += [f"comparing blocks with their neighbours{pages}" for pages in counted]
-    steps += ["looking for rows in the table", "following links", "looking again at 0 blocks", f"{ROWS + ROWS // 50} rows checked, 0 findings"]
+    steps += [f"reading nodes{pages}" for pages in counted]
+    steps += [f"comparing nodes with their neighbours{pages}" for pages in counted]
+    steps += ["looking for rows in the table", "following links", "looking again at 0 nodes", f"{ROWS + ROWS // 50} rows checked, 0 findings"]
     assert [text for _, text in told] == [f'index "t_v": {step}' for step in steps]
     # Vectors that maintenance_work_mem has no room for take another look each time.
     index.execute("CREATE TABLE large AS SELECT i, (SELECT array_agg(sin(i * j)) FROM generate_series(1, 256) j)::vector(256) AS v FROM generate_series(1, 2500) i")
@@ -48,4 +48,4 @@ def test_it_tells_where_it_is(index):
     told.clear()
     assert index.execute("SELECT * FROM hnsw_check('large_v', true)").fetchall() == []
     looks = {text.split(":")[1].split(",")[0] for _, text in told if "comparing" in text}
-    assert looks == {f" comparing blocks with their neighbours ({k} of 2)" for k in (1, 2)}
+    assert looks == {f" comparing nodes with their neighbours ({k} of 2)" for k in (1, 2)}

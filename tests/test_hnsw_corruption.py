@@ -163,7 +163,7 @@ def spoilt_check(server, changes: dict) -> dict:
             check(session, f"{table}_v")
         session.execute("CHECKPOINT")
         files = {t: session.execute("SELECT pg_relation_filepath(%s)", [f"{t}_v"]).fetchone()[0] for t in changes}
-        sizes = {t: session.execute("SELECT bytes / count FROM hnsw_size(%s) WHERE kind = 'blocks on level 0'", [f"{t}_v"]).fetchone()[0] for t in changes}
+        sizes = {t: session.execute("SELECT bytes / count FROM hnsw_size(%s) WHERE kind = 'nodes on level 0'", [f"{t}_v"]).fetchone()[0] for t in changes}
     server.stop()
     for table, change in changes.items():
         with open(server.home / "data" / files[table], "r+b") as index:
@@ -249,7 +249,7 @@ def a_vector(content, size):
 
 SPOILT = {
     a_row_that_is_none: r"row \(99,\d+\) is not in the table",
-    a_row_of_another: r"row \(\d+,\d+\) is also in block \d+",
+    a_row_of_another: r"row \(\d+,\d+\) is also in node \d+",
     a_lane_elsewhere: r"lane 0 leads to \d+ of \d+",
     a_lane_to_itself: r"a lane to \d+ too many",
     a_code: r"the code of \d+ is not that of its vector",

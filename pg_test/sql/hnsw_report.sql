@@ -9,9 +9,9 @@ SELECT key, nodes, dead, tuples, level >= 0 AS level, edges > nodes AS edges FRO
 SELECT key, nodes, dead, tuples, level >= 0 AS level, edges > nodes AS edges FROM hnsw_stats('t_kv') ORDER BY key;
 SELECT * FROM hnsw_check('t_v');
 SELECT * FROM hnsw_check('t_kv');
-SELECT kind, CASE kind WHEN 'blocks on level 0' THEN count WHEN 'pages' THEN count - pg_relation_size('t_v') / 8192 END AS count, bytes > 0 AS bytes
+SELECT kind, CASE kind WHEN 'nodes on level 0' THEN count WHEN 'pages' THEN count - pg_relation_size('t_v') / 8192 END AS count, bytes > 0 AS bytes
 FROM hnsw_size('t_v') ORDER BY kind;
-SELECT kind, CASE kind WHEN 'blocks on level 0' THEN count WHEN 'pages' THEN count - pg_relation_size('t_kv') / 8192 END AS count, bytes > 0 AS bytes
+SELECT kind, CASE kind WHEN 'nodes on level 0' THEN count WHEN 'pages' THEN count - pg_relation_size('t_kv') / 8192 END AS count, bytes > 0 AS bytes
 FROM hnsw_size('t_kv') ORDER BY kind;
 DELETE FROM t WHERE id % 4 = 0 OR k = 'k2';
 VACUUM t;
@@ -19,7 +19,7 @@ SELECT key, nodes, dead <= 2 AS dead, tuples FROM hnsw_stats('t_v');
 SELECT key, nodes, dead <= 2 AS dead, tuples FROM hnsw_stats('t_kv') ORDER BY key;
 SELECT * FROM hnsw_check('t_v');
 SELECT * FROM hnsw_check('t_kv');
-SELECT kind, count > 0 AS count FROM hnsw_size('t_v') WHERE kind = 'free blocks';
+SELECT kind, count > 0 AS count FROM hnsw_size('t_v') WHERE kind = 'free nodes';
 
 -- what is no hnsw index
 SELECT * FROM hnsw_check('t');

@@ -77,6 +77,8 @@ pub mod state {
     pub const INTERNAL_ERROR: &str = "XX000";
     /// `data_corrupted`: a stored value that cannot have been written
     pub const DATA_CORRUPTED: &str = "XX001";
+    /// `index_corrupted`: an index that holds what cannot have been written
+    pub const INDEX_CORRUPTED: &str = "XX002";
 }
 
 impl Fault {

@@ -164,7 +164,7 @@ impl Insertion<'_> {
         }
         drop(gate);
         let message = format!("could not insert into index \"{}\"", self.index.name());
-        Err(Fault::new(state::DATA_CORRUPTED, message).hint("REINDEX the index."))
+        Err(Fault::new(state::INDEX_CORRUPTED, message).hint("REINDEX the index."))
     }
 
     /// Writes the first node of a graph, on level 0. False if someone was faster.

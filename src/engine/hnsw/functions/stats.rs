@@ -151,10 +151,10 @@ fn hnsw_size(
     each_block(index, &known, |_, bytes| {
         let header = *BlockRef::new(layout, bytes).or_raise().header();
         let kind = match (header.state, header.level) {
-            (State::Free, _) => "free blocks",
-            (State::Chain, _) => "blocks of rows with equal vectors",
-            (State::Live | State::Dead, 0) => "blocks on level 0",
-            (State::Live | State::Dead, _) => "blocks above level 0",
+            (State::Free, _) => "free nodes",
+            (State::Chain, _) => "tid lists",
+            (State::Live | State::Dead, 0) => "nodes on level 0",
+            (State::Live | State::Dead, _) => "nodes above level 0",
         };
         add(kind, layout.block_bytes());
     });

@@ -40,7 +40,7 @@ fn first(index: Index, from: u32, tell: &mut impl FnMut(u32)) -> Option<(u32, St
             }
             None
         }))
-        .catch_when(PgSqlErrorCode::ERRCODE_DATA_CORRUPTED, |error| Some(said(&error)))
+        .catch_when(PgSqlErrorCode::ERRCODE_INDEX_CORRUPTED, |error| Some(said(&error)))
         .execute();
         if text.is_some() {
             pg_sys::RollbackAndReleaseCurrentSubTransaction();

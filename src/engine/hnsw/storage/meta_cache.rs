@@ -97,7 +97,7 @@ impl Known {
             == (columns.class.metric, columns.class.element, columns.key.len());
         if !same {
             let message = format!("index \"{}\" was made for other operator classes", index.name());
-            return Err(Fault::new(state::DATA_CORRUPTED, message).hint("REINDEX the index."));
+            return Err(Fault::new(state::INDEX_CORRUPTED, message).hint("REINDEX the index."));
         }
         if (meta.directory == 0) != columns.key.is_empty() {
             return Err(corrupted("it has no directory of keys, or one for no keys"));

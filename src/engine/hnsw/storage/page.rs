@@ -95,6 +95,6 @@ pub fn used_room(page: &[u8]) -> usize {
 
 #[cold]
 fn corrupted(what: impl Into<String>) -> Fault {
-    Fault::new(state::DATA_CORRUPTED, format!("index is corrupted: {}", what.into()))
+    Fault::new(state::INDEX_CORRUPTED, format!("index is corrupted: {}", what.into()))
         .hint("REINDEX the index.")
 }

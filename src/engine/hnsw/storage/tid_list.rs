@@ -37,12 +37,12 @@ pub fn join(index: Index, layout: &Layout, node: &Seen, tid: Tid) -> Result<bool
     }
     // The node's page is locked, so this is its chain.
     let Some(rows) = ChainRef::new(layout, held.block(chain)?)? else {
-        return Err(corrupted(format_args!("block {chain} is in a chain and holds no rows")));
+        return Err(corrupted(format_args!("node {chain} is in a tid list and holds no rows")));
     };
     let version = BlockRef::new(layout, held.block(chain)?)?.header().version;
     let (owner, next) = ((rows.graph, rows.owner), rows.next);
     if owner != (node.graph, node.number) {
-        return Err(corrupted(format_args!("block {chain} is in the chain of another node")));
+        return Err(corrupted(format_args!("node {chain} is in the tid list of another node")));
     }
     let mut tids: Vec<Tid> = rows.tids().collect();
     if tids.len() == layout.chain_room() {
@@ -123,7 +123,7 @@ pub fn sweep(
             pgrx::check_for_interrupts!();
             met.room_for(1)?;
             if !met.insert(next) {
-                return Err(corrupted(format_args!("block {next} is in a chain twice")));
+                return Err(corrupted(format_args!("node {next} is in a tid list twice")));
             }
             let held = Held::lock_by(index, layout, ring, &[before, next])?;
             let now = *BlockRef::new(layout, held.block(before)?)?.header();
@@ -133,10 +133,10 @@ pub fn sweep(
                 continue 'again;
             }
             let Some(rows) = ChainRef::new(layout, held.block(next)?)? else {
-                return Err(corrupted(format_args!("block {next} is in a chain and holds no rows")));
+                return Err(corrupted(format_args!("node {next} is in a tid list and holds no rows")));
             };
             if (rows.graph, rows.owner) != (header.graph, number) {
-                return Err(corrupted(format_args!("block {next} is in the chain of another node")));
+                return Err(corrupted(format_args!("node {next} is in the tid list of another node")));
             }
             let version = BlockRef::new(layout, held.block(next)?)?.header().version;
             let (all, after, of) = (rows.tids().count(), rows.next, (rows.graph, rows.owner));

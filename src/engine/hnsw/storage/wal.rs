@@ -87,7 +87,7 @@ impl<'a> Held<'a> {
     pub fn block(&self, number: u32) -> Result<&[u8]> {
         if self.layout.unit_pages() > 1 {
             let whole = self.whole.iter().find(|(n, _)| *n == number);
-            return whole.map(|(_, whole)| &whole[..]).ok_or_else(|| corrupted("a block is not locked"));
+            return whole.map(|(_, whole)| &whole[..]).ok_or_else(|| corrupted("a node is not locked"));
         }
         let place = self.layout.place(number)?;
         let room = page::room(self.pages[self.at(place.page)?].bytes());
@@ -148,7 +148,7 @@ impl Change<'_> {
         let layout = self.held.layout;
         if layout.unit_pages() > 1 {
             let whole = self.held.whole.iter_mut().find(|(n, _)| *n == number);
-            return whole.map(|(_, whole)| &mut whole[..]).ok_or_else(|| corrupted("a block is not locked"));
+            return whole.map(|(_, whole)| &mut whole[..]).ok_or_else(|| corrupted("a node is not locked"));
         }
         let place = layout.place(number)?;
         let at = self.held.at(place.page)?;

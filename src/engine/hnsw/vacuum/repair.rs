@@ -258,7 +258,7 @@ impl<'a> Repair<'a> {
         if self.adopt(number)? {
             return Ok(());
         }
-        Err(corrupted(format_args!("block {number} has no way to the origin")))
+        Err(corrupted(format_args!("node {number} has no way to the origin")))
     }
 
     /// Finds a parent for a node whose parent goes. False if nobody can be it any more who could when they were looked for.

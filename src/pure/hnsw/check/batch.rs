@@ -51,7 +51,7 @@ impl Batch {
     /// # Panics
     /// If there is no room.
     pub fn push(&mut self, number: u32, block: &[u8]) {
-        assert!(self.room() > 0, "room for a block");
+        assert!(self.room() > 0, "room for a node");
         let slot = &mut self.bytes.bytes_mut()[self.numbers.len() * self.stride..][..self.stride];
         let len = block.len().min(self.stride);
         slot[..len].copy_from_slice(&block[..len]);

@@ -38,7 +38,7 @@ use crate::memory::allocation::{Reserve, collected, push};
 use std::collections::{HashMap, HashSet};
 
 /// What is said of a chain's block that was not met on the way from a node.
-const LOST: &str = "rows of a chain that no node leads to";
+const LOST: &str = "a tid list that no node leads to";
 
 /// Something that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -221,7 +221,7 @@ impl Checker {
     fn read(&self, pages: &mut impl Pages, number: u32) -> Result<Block> {
         let blocks = pages.blocks();
         if number >= blocks {
-            return Ok(Block::Bad(format!("there is no block {number}")));
+            return Ok(Block::Bad(format!("there is no node {number}")));
         }
         let layout = &self.layout;
         let look = |bytes: &[u8]| -> Result<Block> {
@@ -248,7 +248,7 @@ impl Checker {
             })
         };
         let bad = |fault: Fault| match fault.state {
-            state::DATA_CORRUPTED => Ok(Block::Bad(fault.message)),
+            state::INDEX_CORRUPTED => Ok(Block::Bad(fault.message)),
             _ => Err(fault),
         };
         pages.read(number, look).and_then(|block| block).or_else(bad)
@@ -269,7 +269,7 @@ impl Checker {
             }
             Block::Node(node) => format!("level {} of graph {}", node.header.level, node.header.graph),
             Block::Free => "free".into(),
-            Block::Chain(..) => "rows of a chain".into(),
+            Block::Chain(..) => "a tid list".into(),
             Block::Bad(text) => text,
         };
         let (graph, text) = (from.graph, format!("{what} {to} is not on level {level} of graph"));
@@ -289,10 +289,10 @@ impl Checker {
         }
         let from = (number, &node.header);
         if level > 0 {
-            if let Some(lower) = self.linked(pages, from, "lower block", down, level - 1)?
+            if let Some(lower) = self.linked(pages, from, "lower node", down, level - 1)?
                 && !lower.vector.is_same(&node.vector)
             {
-                self.say(number, format_args!("block {down} below has another vector"));
+                self.say(number, format_args!("node {down} below has another vector"));
             }
             if chain != NONE {
                 self.say(number, "rows above level 0");
@@ -375,13 +375,13 @@ impl Checker {
                 Block::Chain(graph, owner, after) if (graph, owner) == (node.header.graph, number) => {
                     self.chained.room_for(1)?;
                     if !self.chained.insert(next) {
-                        self.say(number, format_args!("block {next} is in a chain twice"));
+                        self.say(number, format_args!("node {next} is in a tid list twice"));
                         break;
                     }
                     next = after;
                 }
                 _ => {
-                    self.say(number, format_args!("block {next} of its chain is something else"));
+                    self.say(number, format_args!("node {next} of its tid list is something else"));
                     break;
                 }
             }

@@ -174,7 +174,7 @@ fn finds() {
         expect(node, "a lane to", &|layout, bytes| {
             BlockMut::new(layout, bytes).unwrap().copy_lane(0, 1);
         });
-        expect(owner, "of its chain is something else", &|layout, bytes| {
+        expect(owner, "of its tid list is something else", &|layout, bytes| {
             BlockMut::new(layout, bytes).unwrap().set_chain(node);
         });
         expect(chain, "that no node leads to", &down(upper));

@@ -393,7 +393,7 @@ fn stale_roots() {
     assert!(root.level > 0 && inserter.edges(0).len() > 5);
     let blocks = sample.index.memory.blocks();
     let fault = inserter.find(&mut sample.index.memory, Some(Root { entry: blocks, ..root }), 0).unwrap_err();
-    assert_eq!(fault.state, state::DATA_CORRUPTED);
+    assert_eq!(fault.state, state::INDEX_CORRUPTED);
 }
 
 proptest! {
@@ -426,7 +426,7 @@ proptest! {
         }
         for row in 50..60 {
             if let Err(fault) = sample.index.insert(&sample.rows[row].clone(), tid(row)) {
-                prop_assert_eq!(fault.state, state::DATA_CORRUPTED);
+                prop_assert_eq!(fault.state, state::INDEX_CORRUPTED);
             }
         }
         let _ = sample.index.check().unwrap();

@@ -280,7 +280,7 @@ fn headers_that_cannot_be() {
         Header { scale: f32::INFINITY, ..good },
     ] {
         let fault = Header::read(&bad.bytes(), 32).unwrap_err();
-        assert_eq!(fault.state, crate::fault::state::DATA_CORRUPTED, "{bad:?}");
+        assert_eq!(fault.state, crate::fault::state::INDEX_CORRUPTED, "{bad:?}");
         assert_eq!(fault.hint.as_deref(), Some("REINDEX the index."));
     }
     let mut bytes = good.bytes();

@@ -49,7 +49,7 @@ impl<'a> ChainRef<'a> {
         let word = |at| u32::from_le_bytes(part(head, at));
         let count = word(at::NORM) as usize;
         let tids = rest.as_chunks().0;
-        let tids = tids.get(..count).ok_or_else(|| corrupted(format_args!("{count} rows in a chain")))?;
+        let tids = tids.get(..count).ok_or_else(|| corrupted(format_args!("{count} rows in a tid list")))?;
         Ok(Some(Self { owner: word(at::DOWN), next: word(at::CHAIN), graph: word(at::GRAPH), tids }))
     }
 
@@ -81,7 +81,7 @@ impl<'a> ChainMut<'a> {
         let bytes = bytes.get_mut(..layout.block_bytes()).ok_or_else(|| corrupted("it is cut off"))?;
         let count = tids.len();
         if count > layout.chain_room() {
-            return Err(corrupted(format_args!("{count} rows for a block of a chain")));
+            return Err(corrupted(format_args!("{count} rows for a node of a tid list")));
         }
         bytes.fill(0);
         bytes[at::STATE] = State::Chain as u8;

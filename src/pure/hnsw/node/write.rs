@@ -48,7 +48,7 @@ impl<'a> BlockMut<'a> {
     /// # Panics
     /// If there is no such lane.
     fn lane_at(&self, lane: usize) -> usize {
-        assert!(lane < self.layout.lanes(), "a lane of the block");
+        assert!(lane < self.layout.lanes(), "a lane of the node");
         self.layout.lanes_at() + lane * self.layout.stride()
     }
 

@@ -23,7 +23,7 @@ use crate::fault::{Fault, state};
 /// What is said of bytes that cannot have been written.
 #[cold]
 pub(crate) fn corrupted(what: impl std::fmt::Display) -> Fault {
-    Fault::new(state::DATA_CORRUPTED, format!("page of the index is corrupted: {what}"))
+    Fault::new(state::INDEX_CORRUPTED, format!("page of the index is corrupted: {what}"))
         .hint("REINDEX the index.")
 }
 

@@ -20,7 +20,7 @@ impl Memory {
     /// `pages` holds the [`ROOM`]s of all pages one after the other.
     pub fn new(layout: Layout, pages: Buffer, blocks: u32) -> Self {
         let whole = Buffer::new(if layout.unit_pages() > 1 { layout.block_bytes() } else { 0 });
-        let whole = whole.expect("memory for a block");
+        let whole = whole.expect("memory for a node");
         Self { layout, pages, blocks, whole, reads: 0 }
     }
 
@@ -47,7 +47,7 @@ impl Memory {
         let place = self.layout.place(number)?;
         let start = place.page as usize * ROOM + place.offset;
         let range = start..start + self.layout.block_bytes();
-        self.pages.bytes_mut().get_mut(range).ok_or_else(|| corrupted(format_args!("no block {number}")))
+        self.pages.bytes_mut().get_mut(range).ok_or_else(|| corrupted(format_args!("no node {number}")))
     }
 }
 

@@ -349,7 +349,7 @@ impl Search {
             let new = met.insert(next);
             again += usize::from(!new);
             if again > met.len() {
-                return Err(corrupted(format_args!("block {next} is in a chain twice")));
+                return Err(corrupted(format_args!("node {next} is in a tid list twice")));
             }
             self.effort.chains += u64::from(new);
             let Self { layout, rows, graphs, .. } = self;
@@ -365,7 +365,7 @@ impl Search {
             next = match after {
                 Some(after) => after,
                 None if broken == (next, MOST_BREAKS) => {
-                    return Err(corrupted(format_args!("block {next} is in a chain and holds no rows")));
+                    return Err(corrupted(format_args!("node {next} is in a tid list and holds no rows")));
                 }
                 None => {
                     // It was no block of the chain, or not any more.

@@ -530,7 +530,7 @@ fn chains_that_are_freed_meanwhile() {
     assert!((rows / 2 + 20..=rows + 20).contains(&hits) && chains > 300, "{hits} {chains}");
     BlockMut::new(&layout, index.memory.block_mut(node).unwrap()).unwrap().set_chain(first);
     let fault = found(&mut |search| search.next(&mut index.memory)).unwrap_err();
-    assert_eq!(fault.state, state::DATA_CORRUPTED);
+    assert_eq!(fault.state, state::INDEX_CORRUPTED);
 }
 
 /// A block that has been given to another node is found as that.
@@ -582,7 +582,7 @@ proptest! {
         }
         let query = index.rows[0].clone();
         if let Err(fault) = index.search(&query, index.width(10, None), order) {
-            prop_assert_eq!(fault.state, state::DATA_CORRUPTED);
+            prop_assert_eq!(fault.state, state::INDEX_CORRUPTED);
         }
     }
 }

@@ -256,14 +256,14 @@ proptest! {
                     Ok(Some(_)) => {}
                     Ok(None) => break,
                     Err(fault) => {
-                        prop_assert_eq!(fault.state, state::DATA_CORRUPTED);
+                        prop_assert_eq!(fault.state, state::INDEX_CORRUPTED);
                         break;
                     }
                 }
             }
         }
         if let Err(fault) = sample.index.insert(&query, crate::hnsw::model::samples::tid(55)) {
-            prop_assert_eq!(fault.state, state::DATA_CORRUPTED);
+            prop_assert_eq!(fault.state, state::INDEX_CORRUPTED);
         }
         let _ = sample.index.check().unwrap();
     }

@@ -253,7 +253,7 @@ proptest! {
             }
         }
         if let Err(fault) = sample.index.mend() {
-            prop_assert_eq!(fault.state, state::DATA_CORRUPTED);
+            prop_assert_eq!(fault.state, state::INDEX_CORRUPTED);
         }
         let _ = sample.index.check().unwrap();
     }
@@ -349,6 +349,6 @@ fn circles_end() {
         }
         assert!(tried < 1000);
     };
-    assert_eq!(fault.state, state::DATA_CORRUPTED);
+    assert_eq!(fault.state, state::INDEX_CORRUPTED);
     assert!(sample.index.memory.blocks() > 100);
 }

@@ -80,7 +80,7 @@ impl Check {
             Kind::Blocks => Ok(true),
             Kind::Meta => Err(corrupted("a second first page")),
             Kind::Branch | Kind::Leaf if !keyed => Err(corrupted("a page of a directory, and there is none")),
-            Kind::Piece if !pieces => Err(corrupted("a page of pieces, and blocks are smaller")),
+            Kind::Piece if !pieces => Err(corrupted("a page of pieces, and nodes are smaller")),
             Kind::Branch | Kind::Leaf | Kind::Piece | Kind::New => Ok(false),
         }
     }

@@ -39,7 +39,7 @@ impl Check {
         let (graphs, mut pages) = self.graphs();
         let mut found = vec![];
         let Swept { suspects, rows } = sweep::sweep(self, graphs.roots.iter().copied(), progress, &mut pages);
-        progress.step(format_args!("looking again at {} blocks", suspects.len()), 0);
+        progress.step(format_args!("looking again at {} nodes", suspects.len()), 0);
         let mut checker = self.checker(&graphs);
         for number in suspects {
             pgrx::check_for_interrupts!();
@@ -70,7 +70,7 @@ impl Check {
             };
             if sure {
                 let page = layout.place(other).ok().map(|place| i64::from(place.page));
-                let text = format!("row ({},{}) is also in block {one}", tid.block, tid.offset);
+                let text = format!("row ({},{}) is also in node {one}", tid.block, tid.offset);
                 found.push((page, Some(other.into()), text));
             }
         }
@@ -149,7 +149,7 @@ fn findings(index: Index, table: Table, verbose: bool) -> Vec<Finding> {
 fn hnsw_check(
     index: pg_sys::Oid,
     verbose: bool,
-) -> TableIterator<'static, (name!(page, Option<i64>), name!(block, Option<i64>), name!(finding, String))> {
+) -> TableIterator<'static, (name!(page, Option<i64>), name!(node, Option<i64>), name!(finding, String))> {
     let table = Table::of(index);
     let open = Open::new(index);
     TableIterator::new(findings(Index(open.0), table, verbose))

@@ -103,7 +103,7 @@ pub fn sweep(
 
     // Where there is no room for vectors any more.
     let mut full = None;
-    progress.step("reading blocks", end.into());
+    progress.step("reading nodes", end.into());
     let may = |check: &Check, page: u32| {
         progress.at(page.into());
         match check.page(page) {
@@ -125,7 +125,7 @@ pub fn sweep(
     let rounds = sweep.sieve.rounds();
     for round in 1.. {
         let of = if rounds > 1 { format!(" ({round} of {})", rounds.max(round)) } else { String::new() };
-        progress.step(format_args!("comparing blocks with their neighbours{of}"), end.into());
+        progress.step(format_args!("comparing nodes with their neighbours{of}"), end.into());
         let may = |_: &Check, page: u32| {
             progress.at(page.into());
             true
