@@ -8,19 +8,19 @@ use super::storage::buffer::Index;
 use super::storage::freespace;
 use super::storage::key;
 use super::storage::key_directory;
-use super::storage::locks::{Gate, Mending};
-use super::storage::meta_cache::Known;
-use super::storage::node_reader::Blocks;
+use super::storage::locks::{InsertBarrier, RepairLock};
+use super::storage::meta_cache::MetaCache;
+use super::storage::node_reader::NodeReader;
 use super::storage::tid_list;
 use super::storage::upper;
 use super::storage::upper::version;
 use super::storage::value;
-use super::storage::wal::Held;
+use super::storage::wal::LockedNodes;
 use crate::pg::error::{OrRaise, raise};
 use conifer_pure::Result;
 use conifer_pure::fault::{Fault, state};
 use conifer_pure::hnsw::insert::{Found, Inserter, Parent, Seen, Verdict, level_for};
-use conifer_pure::hnsw::node::{Layout, NONE, Root, Tid, corrupted};
+use conifer_pure::hnsw::node::{EntryPoint, Layout, NONE, Tid, corrupted};
 use conifer_pure::hnsw::pages::directory;
 use conifer_pure::hnsw::pages::directory::Found as Keyed;
 use conifer_pure::hnsw::pages::{Entry, Key, MANY, Meta};
@@ -59,7 +59,7 @@ pub unsafe extern "C-unwind" fn aminsert(
 ) -> bool {
     allocation::begin();
     let index = Index(relation);
-    let known = Known::of(index);
+    let known = MetaCache::of(index);
     let last = known.columns.key.len();
     // SAFETY: the server gives a value for each column, of its type, and a row.
     let (key, value, tid) = unsafe {
@@ -81,7 +81,7 @@ pub unsafe extern "C-unwind" fn aminsert(
     let idle = IDLE.take().filter(|idle| (idle.0, idle.1, idle.2) == (*layout, m, ef));
     let inserter = idle.map_or_else(|| Inserter::new(*layout, &known.meta.params()), |idle| idle.3);
     let mut insertion =
-        Insertion { index, known: &known, inserter, blocks: Blocks::new(index, *layout), key, tid };
+        Insertion { index, known: &known, inserter, blocks: NodeReader::new(index, *layout), key, tid };
     insertion.run(&vector).or_raise();
     IDLE.set(Some((*layout, m, ef, insertion.inserter)));
     false
@@ -102,9 +102,9 @@ enum Placed {
 
 struct Insertion<'a> {
     index: Index,
-    known: &'a Known,
+    known: &'a MetaCache,
     inserter: Inserter,
-    blocks: Blocks,
+    blocks: NodeReader,
     key: Key,
     tid: Tid,
 }
@@ -125,15 +125,15 @@ impl Insertion<'_> {
     fn run(&mut self, vector: &[f32]) -> Result<()> {
         self.inserter.start(&self.known.rotation, vector)?;
         let mut level = level_for(uniform(), self.known.meta.params().step);
-        let mut gate = Gate::enter(self.index);
+        let mut gate = InsertBarrier::enter(self.index);
         let mut rest = None;
         for attempt in 0..ATTEMPTS + ALONE {
             pgrx::check_for_interrupts!();
             if attempt == ATTEMPTS {
                 // The locks have an order.
                 drop((gate, rest.take()));
-                rest = Some(Mending::rest(self.index));
-                gate = Gate::close(self.index);
+                rest = Some(RepairLock::rest(self.index));
+                gate = InsertBarrier::close(self.index);
             }
             let entry = key_directory::find(self.index, self.known, &self.key);
             let Some(entry) = entry else {
@@ -156,8 +156,8 @@ impl Insertion<'_> {
                     // The locks have an order.
                     Placed::Nowhere => {
                         drop(gate);
-                        rest = Some(Mending::rest(self.index));
-                        gate = Gate::enter(self.index);
+                        rest = Some(RepairLock::rest(self.index));
+                        gate = InsertBarrier::enter(self.index);
                     }
                 },
             }
@@ -172,20 +172,20 @@ impl Insertion<'_> {
         let number = freespace::propose(self.index, self.layout(), &[]);
         let graph =
             if self.known.meta.directory == 0 { 1 } else { key_directory::number(self.index, self.known)? };
-        let root = Root { entry: number, level: 0, origin: number, graph };
+        let root = EntryPoint { entry: number, level: 0, origin: number, graph };
         let entry = Entry { root: Some(root), nodes: 1 };
         let Some((page, at)) = key_directory::place(self.index, self.known, &self.key)? else {
             return Ok(false);
         };
         let known = self.known;
-        let held = Held::lock(self.index, &known.meta.layout, &[number])?;
-        if !freespace::is_free(&known.meta.layout, held.block(number)?) {
+        let held = LockedNodes::lock(self.index, &known.meta.layout, &[number])?;
+        if !freespace::is_free(&known.meta.layout, held.node(number)?) {
             return Ok(false);
         }
-        let version = version(&known.meta.layout, held.block(number)?)?;
+        let version = version(&known.meta.layout, held.node(number)?)?;
         let header = self.inserter.header(graph, 0, version, self.tid, NONE);
         let mut change = held.change();
-        self.inserter.write(&header, change.block(number)?)?;
+        self.inserter.write(&header, change.node(number)?)?;
         let room = change.root(page);
         match at {
             None => Meta::set_entry(room, &entry),
@@ -235,19 +235,19 @@ impl Insertion<'_> {
                     _ => return Ok(Some(Placed::Changed)),
                 }
             };
-            let held = Held::lock(self.index, layout, &[parent.to.number, *number])?;
-            if !freespace::is_free(layout, held.block(*number)?) {
+            let held = LockedNodes::lock(self.index, layout, &[parent.to.number, *number])?;
+            if !freespace::is_free(layout, held.node(*number)?) {
                 drop((held, counted));
                 *number = freespace::propose(self.index, layout, &[]);
                 continue;
             }
-            let verdict = self.inserter.adopt(held.block(parent.to.number)?, parent, *number)?;
+            let verdict = self.inserter.adopt(held.node(parent.to.number)?, parent, *number)?;
             let Verdict::Change(edge) = verdict else { return Ok(None) };
-            let version = version(layout, held.block(*number)?)?;
+            let version = version(layout, held.node(*number)?)?;
             let header = self.inserter.header(parent.to.graph, 0, version, self.tid, parent.to.number);
             let mut change = held.change();
-            self.inserter.apply(&edge, change.block(parent.to.number)?)?;
-            self.inserter.write(&header, change.block(*number)?)?;
+            self.inserter.apply(&edge, change.node(parent.to.number)?)?;
+            self.inserter.write(&header, change.node(*number)?)?;
             if let Some((page, at, found)) = counted {
                 // It may have become large since.
                 let nodes = if found.nodes >= SMALL { MANY } else { found.nodes + 1 };
@@ -282,8 +282,8 @@ impl Insertion<'_> {
             && let Some((page, at, found)) = key_directory::locked(self.index, self.known, &self.key)?
             && let Some(now) = found.root.filter(|now| now.graph == root.graph && now.level < level)
         {
-            let higher = Root { entry: numbers[usize::from(level)], level, ..now };
-            let held = Held::lock(self.index, &self.known.meta.layout, &[])?;
+            let higher = EntryPoint { entry: numbers[usize::from(level)], level, ..now };
+            let held = LockedNodes::lock(self.index, &self.known.meta.layout, &[])?;
             let mut change = held.change();
             key_directory::set(change.root(page), at, &Entry { root: Some(higher), ..found });
             change.finish()?;
@@ -296,7 +296,7 @@ impl Insertion<'_> {
     }
 
     /// Puts the origin onto level 1, if it is alive. Of all others, whoever has no block there may die meanwhile and be gone.
-    fn lift(&mut self, root: Root) -> Result<()> {
+    fn lift(&mut self, root: EntryPoint) -> Result<()> {
         let layout = &self.known.meta.layout;
         let Self { inserter, blocks, .. } = self;
         if blocks.read(root.origin, |bytes| inserter.start_again(bytes, root.graph))?? {

@@ -13,7 +13,7 @@ use conifer_pure::hnsw::rabitq::{Base, Encoder, Form, LANES, Query, Shape, Targe
 use conifer_pure::hnsw::rotation;
 use conifer_pure::hnsw::rotation::Rotation;
 use conifer_pure::hnsw::stored_vector;
-use conifer_pure::hnsw::stored_vector::{Own, f16};
+use conifer_pure::hnsw::stored_vector::{StoredVector, f16};
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -83,7 +83,7 @@ fn scans() {
         let shape = Shape::new(bits, dim).expect("a shape");
         let mut random = Random(1);
         let q = random.vector(dim);
-        let blocks: Vec<_> = (0..BLOCKS).map(|_| random.bytes(shape.block_bytes())).collect();
+        let blocks: Vec<_> = (0..BLOCKS).map(|_| random.bytes(shape.codes_bytes())).collect();
         let queries: Vec<_> = variants.iter().map(|k| Query::with_kernels(k, shape, &q)).collect();
         let stored: Vec<_> = (0..BLOCKS).map(|_| random.vector(dim)).collect();
         let mut scale = 1.0;
@@ -103,7 +103,7 @@ fn scans() {
             }),
             Box::new(|| {
                 j = (j + 1) % BLOCKS;
-                black_box(Own::F16 { scale, elements: &halves[j] }.l2_squared(black_box(&q)));
+                black_box(StoredVector::F16 { scale, elements: &halves[j] }.l2_squared(black_box(&q)));
             }),
         ];
         for query in &queries {
@@ -249,11 +249,11 @@ fn wal() {
         let mut row = vec![0; shape.lane_bytes()];
         let node = random.vector(dim);
         // Arrays of factors and numbers: lane k of array a.
-        let place = |a: usize, k: usize| shape.block_bytes() + 4 * (a * LANES + k);
+        let place = |a: usize, k: usize| shape.codes_bytes() + 4 * (a * LANES + k);
         let mut pages = [
-            random.bytes(shape.block_bytes() + 12 * LANES),
-            random.bytes(shape.block_bytes() + 12 * LANES),
-            random.bytes(shape.block_bytes() + 12 * LANES),
+            random.bytes(shape.codes_bytes() + 12 * LANES),
+            random.bytes(shape.codes_bytes() + 12 * LANES),
+            random.bytes(shape.codes_bytes() + 12 * LANES),
         ];
         let mut totals = [0; 3];
         for _ in 0..100 {

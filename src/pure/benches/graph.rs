@@ -42,7 +42,7 @@ fn augmented(arena: &Arena) -> Arena {
 #[derive(Clone, Copy, PartialEq)]
 enum Through {
     Exact,
-    Shadow,
+    ByteVectors,
     Augmented,
 }
 
@@ -52,13 +52,13 @@ fn recipes(metric: Metric) -> Vec<(&'static str, Through, Params)> {
     let short = Params { lists: Lists::Short, ..plain };
     let mut all = vec![
         ("plain", Through::Exact, plain),
-        ("+ shadow", Through::Shadow, plain),
-        ("+ short lists", Through::Shadow, short),
-        ("+ nearest fill", Through::Shadow, Params { fill: Fill::Nearest, ..short }),
-        ("or angle fill", Through::Shadow, Params { fill: Fill::Angle, ..short }),
-        ("+ 2 x candidates", Through::Shadow, best),
-        ("+ refine", Through::Shadow, Params { refine: true, ..best }),
-        ("plain, efc 128", Through::Shadow, Params { ef_construction: 128, ..plain }),
+        ("+ shadow", Through::ByteVectors, plain),
+        ("+ short lists", Through::ByteVectors, short),
+        ("+ nearest fill", Through::ByteVectors, Params { fill: Fill::Nearest, ..short }),
+        ("or angle fill", Through::ByteVectors, Params { fill: Fill::Angle, ..short }),
+        ("+ 2 x candidates", Through::ByteVectors, best),
+        ("+ refine", Through::ByteVectors, Params { refine: true, ..best }),
+        ("plain, efc 128", Through::ByteVectors, Params { ef_construction: 128, ..plain }),
     ];
     if metric == Metric::InnerProduct {
         // What the angles and the bytes are for does not exist there.
@@ -132,7 +132,7 @@ fn table(set: &Set, threads: usize) {
         let (wall, user, control) = (Instant::now(), user_time(), Control::default());
         let graph = match through {
             Through::Exact => build(&arena, &params, &pool, &control),
-            Through::Shadow => build_arena(&arena, &params, &pool, &control),
+            Through::ByteVectors => build_arena(&arena, &params, &pool, &control),
             Through::Augmented => build_arena(&augmented(&arena), &params, &pool, &control),
         };
         let (wall, user) = (wall.elapsed().as_secs_f64(), user_time() - user);

@@ -82,7 +82,7 @@ fn ours(
     let shape = layout.shape().unwrap();
     println!(
         "blocks of {} bytes, {} a page, {} coordinates in {} bits; {:.0} bytes a node; packed in {:.1} s",
-        layout.block_bytes(),
+        layout.node_bytes(),
         layout.per_page(),
         shape.dims(),
         shape.bits(),

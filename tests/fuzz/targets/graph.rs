@@ -68,7 +68,7 @@ fuzz_target!(|input: Input| {
     let mut index = whole.copy();
     let end = index.numbers().count() as u32;
     for (block, at, byte) in changes.into_iter().take(16) {
-        let bytes = index.memory.block_mut(u32::from(block) % end).unwrap();
+        let bytes = index.memory.node_mut(u32::from(block) % end).unwrap();
         // Half of the changes are to headers and first lanes.
         let most = if at & 1 == 0 { bytes.len() } else { 128.min(bytes.len()) };
         bytes[usize::from(at / 2) % most] = byte;

@@ -29,7 +29,7 @@ fn look(page: &[u8]) {
 /// Blocks lie within their pages and beside each other.
 fn whole(layout: &Layout) {
     let room = conifer_pure::hnsw::node::ROOM * layout.unit_pages();
-    assert!(layout.per_page() > 0 && layout.block_bytes() * layout.per_page() <= room);
+    assert!(layout.per_page() > 0 && layout.node_bytes() * layout.per_page() <= room);
     let place = layout.place(layout.first_on(7)).unwrap();
     assert_eq!((place.page, place.offset), (7, 0));
 }

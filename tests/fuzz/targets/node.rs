@@ -3,7 +3,7 @@
 
 use conifer_pure::distance::metric::Metric;
 use conifer_pure::hnsw::check::rows;
-use conifer_pure::hnsw::node::{BlockRef, Buffer, ChainRef, Layout, Options, State};
+use conifer_pure::hnsw::node::{Buffer, Layout, NodeRef, Options, State, TidListRef};
 use conifer_pure::hnsw::rabitq::LANES;
 use conifer_pure::hnsw::uncoded::{Form, Plain};
 use libfuzzer_sys::fuzz_target;
@@ -29,7 +29,7 @@ fuzz_target!(|input: (u8, u8, &[u8])| {
     let (which, shift, bytes) = input;
     let layout = &LAYOUTS[usize::from(which) % LAYOUTS.len()];
     let shift = usize::from(shift % 5);
-    let mut buffer = Buffer::new(layout.block_bytes() + shift).unwrap();
+    let mut buffer = Buffer::new(layout.node_bytes() + shift).unwrap();
     let block = &mut buffer.bytes_mut()[shift..];
     let used = bytes.len().min(block.len());
     block[..used].copy_from_slice(&bytes[..used]);
@@ -45,10 +45,10 @@ fn look(layout: &Layout, bytes: &[u8]) {
     if let Ok(tids) = rows(layout, bytes) {
         assert!(tids.count() <= layout.chain_room().max(1));
     }
-    if let Ok(Some(chain)) = ChainRef::new(layout, bytes) {
+    if let Ok(Some(chain)) = TidListRef::new(layout, bytes) {
         assert!(chain.tids().count() <= layout.chain_room());
     }
-    let Ok(block) = BlockRef::new(layout, bytes) else { return };
+    let Ok(block) = NodeRef::new(layout, bytes) else { return };
     let header = *block.header();
     let _ = (block.check(9), block.children().count(), block.factors(99), block.code(31));
     if !matches!(header.state, State::Live | State::Dead) {

@@ -12,7 +12,7 @@ use super::config::opclass::{Class, Columns};
 use super::config::reloptions::Options;
 use super::storage::buffer::Index;
 use super::storage::key;
-use super::storage::meta_cache::Known;
+use super::storage::meta_cache::MetaCache;
 use super::storage::value;
 use super::threads;
 use crate::pg::error::{OrRaise, raise};
@@ -30,7 +30,7 @@ use pgrx::prelude::*;
 use points::Rows;
 use progress::Step;
 use std::ffi::c_void;
-use write::Fresh;
+use write::BulkWriter;
 
 /// What the index will be.
 ///
@@ -143,7 +143,7 @@ pub unsafe extern "C-unwind" fn ambuild(
         let message = format!("index \"{}\" already contains data", index.name());
         raise(Fault::new(state::INTERNAL_ERROR, message));
     }
-    Known::forget(index);
+    MetaCache::forget(index);
     let columns = Columns::of(index);
     let meta = meta(index, &columns);
     Method::of(index).tell();
@@ -196,7 +196,7 @@ pub unsafe extern "C-unwind" fn ambuild(
 fn write(index: Index, meta: &Meta, rows: Rows) {
     let layout = &meta.layout;
     let expected = rows.nodes().div_ceil(layout.per_page()) * layout.unit_pages();
-    let mut fresh = Fresh::new(index, pg_sys::ForkNumber::MAIN_FORKNUM, meta, expected as u32);
+    let mut fresh = BulkWriter::new(index, pg_sys::ForkNumber::MAIN_FORKNUM, meta, expected as u32);
     if rows.len() > 0 {
         let pool = threads::pool(threads::count());
         let control = Control::default();
@@ -225,5 +225,5 @@ fn write(index: Index, meta: &Meta, rows: Rows) {
 pub unsafe extern "C-unwind" fn ambuildempty(relation: pg_sys::Relation) {
     let index = Index(relation);
     let meta = meta(index, &Columns::of(index));
-    Fresh::new(index, pg_sys::ForkNumber::INIT_FORKNUM, &meta, 0).finish();
+    BulkWriter::new(index, pg_sys::ForkNumber::INIT_FORKNUM, &meta, 0).finish();
 }

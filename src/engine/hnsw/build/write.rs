@@ -30,7 +30,7 @@ pub const DIRECTORY: u32 = 1;
 const TOGETHER: usize = 512;
 
 /// An index being written.
-pub struct Fresh<'a> {
+pub struct BulkWriter<'a> {
     index: Index,
     fork: pg_sys::ForkNumber::Type,
     meta: &'a Meta,
@@ -47,7 +47,7 @@ pub struct Fresh<'a> {
     expected: u32,
 }
 
-impl<'a> Fresh<'a> {
+impl<'a> BulkWriter<'a> {
     /// Writes what comes before the blocks, of which about `expected` pages will follow.
     pub fn new(index: Index, fork: pg_sys::ForkNumber::Type, meta: &'a Meta, expected: u32) -> Self {
         let first = if meta.directory == 0 { META + 1 } else { DIRECTORY + 1 };
@@ -140,7 +140,7 @@ impl<'a> Fresh<'a> {
                     self.started = Some(room.to_vec());
                 } else {
                     let first = ((number - from) as usize).is_multiple_of(layout.unit_pages());
-                    self.blocks(number, if first { Kind::Blocks } else { Kind::Piece }, room, ROOM);
+                    self.blocks(number, if first { Kind::Nodes } else { Kind::Piece }, room, ROOM);
                 }
             }
             from += count as u32;
@@ -162,8 +162,8 @@ impl<'a> Fresh<'a> {
         let layout = *self.layout();
         if let Some(room) = self.started.take() {
             let page = layout.place(self.next).or_raise().page;
-            let used = (self.next - layout.first_on(page)) as usize * layout.block_bytes();
-            self.blocks(page, Kind::Blocks, &room, used);
+            let used = (self.next - layout.first_on(page)) as usize * layout.node_bytes();
+            self.blocks(page, Kind::Nodes, &room, used);
             self.next = layout.first_on(page + 1);
         }
     }

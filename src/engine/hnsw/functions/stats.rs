@@ -3,13 +3,13 @@
 
 use crate::engine::hnsw::storage::buffer::{Index, Mode};
 use crate::engine::hnsw::storage::key_directory;
-use crate::engine::hnsw::storage::meta_cache::{Known, META};
-use crate::engine::hnsw::storage::node_reader::Blocks;
+use crate::engine::hnsw::storage::meta_cache::{META, MetaCache};
+use crate::engine::hnsw::storage::node_reader::NodeReader;
 use crate::engine::hnsw::storage::page;
 use crate::engine::hnsw::storage::page::Kind;
 use crate::pg::error::{OrRaise, raise};
 use conifer_pure::fault::{Fault, state};
-use conifer_pure::hnsw::node::{BlockRef, ChainRef, PAGE, State};
+use conifer_pure::hnsw::node::{NodeRef, PAGE, State, TidListRef};
 use conifer_pure::hnsw::pages::Key;
 use conifer_pure::hnsw::search::Pages;
 use conifer_pure::memory::allocation;
@@ -95,10 +95,10 @@ fn hnsw_stats(
 > {
     let open = Open::new(index);
     let index = Index(open.0);
-    let known = Known::of(index);
+    let known = MetaCache::of(index);
     let mut counts: HashMap<u32, Count> = HashMap::new();
-    each_block(index, &known, |_, bytes| {
-        let block = BlockRef::new(&known.meta.layout, bytes).or_raise();
+    each_node(index, &known, |_, bytes| {
+        let block = NodeRef::new(&known.meta.layout, bytes).or_raise();
         let header = block.header();
         counts.room_for(1).or_raise();
         let count = counts.entry(header.graph).or_default();
@@ -111,8 +111,8 @@ fn hnsw_stats(
                     count.tuples += i64::from(header.tid.is_some());
                 }
             }
-            State::Chain => {
-                let rows = ChainRef::new(&known.meta.layout, bytes).or_raise();
+            State::TidList => {
+                let rows = TidListRef::new(&known.meta.layout, bytes).or_raise();
                 count.tuples += rows.map_or(0, |rows| rows.tids().count()) as i64;
             }
             State::Free => {}
@@ -141,22 +141,22 @@ fn hnsw_size(
 ) -> TableIterator<'static, (name!(kind, String), name!(count, i64), name!(bytes, i64))> {
     let open = Open::new(index);
     let index = Index(open.0);
-    let known = Known::of(index);
+    let known = MetaCache::of(index);
     let layout = &known.meta.layout;
     let mut sizes: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
     let mut add = |kind, bytes: usize| {
         let size = sizes.entry(kind).or_default();
         *size = (size.0 + 1, size.1 + bytes as i64);
     };
-    each_block(index, &known, |_, bytes| {
-        let header = *BlockRef::new(layout, bytes).or_raise().header();
+    each_node(index, &known, |_, bytes| {
+        let header = *NodeRef::new(layout, bytes).or_raise().header();
         let kind = match (header.state, header.level) {
             (State::Free, _) => "free nodes",
-            (State::Chain, _) => "tid lists",
+            (State::TidList, _) => "tid lists",
             (State::Live | State::Dead, 0) => "nodes on level 0",
             (State::Live | State::Dead, _) => "nodes above level 0",
         };
-        add(kind, layout.block_bytes());
+        add(kind, layout.node_bytes());
     });
     for number in 0..index.pages() {
         pgrx::check_for_interrupts!();
@@ -172,12 +172,12 @@ fn hnsw_size(
 }
 
 /// Shows all blocks.
-fn each_block(index: Index, known: &Known, mut look: impl FnMut(u32, &[u8])) {
+fn each_node(index: Index, known: &MetaCache, mut look: impl FnMut(u32, &[u8])) {
     let layout = &known.meta.layout;
-    let mut blocks = Blocks::new(index, *layout);
+    let mut blocks = NodeReader::new(index, *layout);
     for number in META + 1..index.pages() {
         pgrx::check_for_interrupts!();
-        if page::kind(index.page(number, Mode::Share).bytes()).or_raise() != Kind::Blocks {
+        if page::kind(index.page(number, Mode::Share).bytes()).or_raise() != Kind::Nodes {
             continue;
         }
         for slot in 0..layout.per_page() as u32 {

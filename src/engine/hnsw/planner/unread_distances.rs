@@ -20,7 +20,7 @@ thread_local! {
 }
 
 /// Indexes that are remembered; beyond, plans stay as they are until the next statement.
-const MOST: usize = 1000;
+const MAX: usize = 1000;
 
 unsafe extern "C-unwind" {
     /// The server's own, as the binding of that name would catch its errors.
@@ -49,7 +49,7 @@ pub fn init() {
 /// The planner asks what a scan of an index of ours costs.
 pub fn weigh(index: pg_sys::Oid) {
     WEIGHED.with_borrow_mut(|weighed| {
-        if weighed.len() < MOST && !weighed.contains(&index) {
+        if weighed.len() < MAX && !weighed.contains(&index) {
             weighed.push(index);
         }
     });

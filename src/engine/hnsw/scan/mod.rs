@@ -13,8 +13,8 @@ use super::config::reloptions;
 use super::storage::buffer::Index;
 use super::storage::key::{Asked, of_conditions};
 use super::storage::key_directory;
-use super::storage::meta_cache::Known;
-use super::storage::node_reader::Blocks;
+use super::storage::meta_cache::MetaCache;
+use super::storage::node_reader::NodeReader;
 use super::storage::value;
 use crate::pg::error::{OrRaise, raise};
 use conifer_pure::Result;
@@ -35,8 +35,8 @@ pub const SMALL: u32 = 256;
 
 /// What a scan keeps.
 struct Scan {
-    known: Rc<Known>,
-    blocks: Blocks,
+    known: Rc<MetaCache>,
+    blocks: NodeReader,
     search: Option<Search>,
     reorder: Reorder,
     exact: Exact,
@@ -90,9 +90,9 @@ pub unsafe extern "C-unwind" fn ambeginscan(
 ) -> pg_sys::IndexScanDesc {
     allocation::begin();
     let index = Index(relation);
-    let known = Known::of(index);
+    let known = MetaCache::of(index);
     let new = Scan {
-        blocks: Blocks::new(index, known.meta.layout),
+        blocks: NodeReader::new(index, known.meta.layout),
         search: Some(search_for(known.meta.layout)),
         reorder: Reorder::default(),
         // SAFETY: a variable of this process.
@@ -265,7 +265,7 @@ fn start(scan: &mut pg_sys::IndexScanDescData, state: &mut Scan) {
 }
 
 /// The graphs that the conditions lead to.
-fn graphs(index: Index, scan: &pg_sys::IndexScanDescData, known: &Known) -> Result<Vec<Entry>> {
+fn graphs(index: Index, scan: &pg_sys::IndexScanDescData, known: &MetaCache) -> Result<Vec<Entry>> {
     // SAFETY: the server has set as many conditions: equalities of our operator classes, and of nulls.
     let asked = unsafe {
         let conditions = match scan.numberOfKeys {

@@ -9,7 +9,7 @@ use super::buffer::{Index, Mode};
 use super::meta_cache::META;
 use super::page::{self, Kind};
 use crate::pg::error::OrRaise;
-use conifer_pure::hnsw::node::{BlockRef, Header, Layout, State};
+use conifer_pure::hnsw::node::{Header, Layout, NodeRef, State};
 use conifer_pure::hnsw::pages::Meta;
 use pgrx::pg_sys;
 
@@ -41,7 +41,7 @@ pub fn propose(index: Index, layout: &Layout, taken: &[u32]) -> u32 {
 
 /// Whether bytes are those of a free block.
 pub fn is_free(layout: &Layout, bytes: &[u8]) -> bool {
-    BlockRef::new(layout, bytes).or_raise().header().state == State::Free
+    NodeRef::new(layout, bytes).or_raise().header().state == State::Free
 }
 
 /// The process' number, to spread inserts by.
@@ -52,7 +52,7 @@ fn spread() -> usize {
 
 fn free_on(index: Index, layout: &Layout, number: u32, taken: &[u32]) -> Option<u32> {
     let page = index.page(number, Mode::Share);
-    if !matches!(page::kind(page.bytes()).or_raise(), Kind::Blocks | Kind::New) {
+    if !matches!(page::kind(page.bytes()).or_raise(), Kind::Nodes | Kind::New) {
         return None;
     }
     let room = page::room(page.bytes());

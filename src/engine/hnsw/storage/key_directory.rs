@@ -2,14 +2,14 @@
 #![allow(unsafe_code)]
 
 use super::buffer::{Index, Mode, Page};
-use super::meta_cache::{Known, META};
+use super::meta_cache::{META, MetaCache};
 use super::page::{self, Kind};
-use super::wal::Held;
+use super::wal::LockedNodes;
 use crate::pg::error::{OrRaise, raise};
 use conifer_pure::Result;
 use conifer_pure::fault::{Fault, state};
 use conifer_pure::hnsw::node::{ROOM, corrupted};
-use conifer_pure::hnsw::pages::{Entry, Key, MOST_KEY, Meta, directory};
+use conifer_pure::hnsw::pages::{Entry, Key, MAX_KEY, Meta, directory};
 use conifer_pure::memory::allocation;
 use conifer_pure::memory::allocation::{Reserve, push};
 use pgrx::pg_sys;
@@ -21,7 +21,7 @@ unsafe extern "C-unwind" {
 
 /// The hash that the directory sorts keys by.
 pub fn hash(key: &[u8], salt: u64) -> u64 {
-    // SAFETY: reads that many bytes. A key has at most MOST_KEY.
+    // SAFETY: reads that many bytes. A key has at most MAX_KEY.
     unsafe { hash_bytes_extended(key.as_ptr(), key.len() as i32, salt) }
 }
 
@@ -31,7 +31,7 @@ const DEEPEST: usize = 8;
 const ATTEMPTS: usize = 1000;
 
 /// The graph of a key; none if there are no rows of it.
-pub fn find(index: Index, known: &Known, key: &Key) -> Option<Entry> {
+pub fn find(index: Index, known: &MetaCache, key: &Key) -> Option<Entry> {
     if known.meta.directory == 0 {
         let first = index.page(META, Mode::Share);
         page::check(first.bytes(), Kind::Meta).or_raise();
@@ -45,7 +45,7 @@ pub fn find(index: Index, known: &Known, key: &Key) -> Option<Entry> {
 }
 
 /// The leaf for a hash, locked, and the branch above it.
-pub fn leaf(index: Index, known: &Known, hash: u64, mode: Mode) -> (u32, Page) {
+pub fn leaf(index: Index, known: &MetaCache, hash: u64, mode: Mode) -> (u32, Page) {
     let (mut parent, mut depth) = (known.meta.directory, 0);
     for _ in 0..ATTEMPTS {
         let branch = index.page(there(index, parent).or_raise(), Mode::Share);
@@ -82,7 +82,7 @@ pub type At = Option<usize>;
 ///
 /// # Errors
 /// Corrupted pages.
-pub fn locked(index: Index, known: &Known, key: &Key) -> Result<Option<(Page, At, Entry)>> {
+pub fn locked(index: Index, known: &MetaCache, key: &Key) -> Result<Option<(Page, At, Entry)>> {
     if known.meta.directory == 0 {
         let first = index.page(META, Mode::Exclusive);
         page::check(first.bytes(), Kind::Meta)?;
@@ -107,11 +107,11 @@ pub fn set(room: &mut [u8], at: At, entry: &Entry) {
 ///
 /// # Errors
 /// Corrupted pages.
-pub fn number(index: Index, known: &Known) -> Result<u32> {
+pub fn number(index: Index, known: &MetaCache) -> Result<u32> {
     let first = index.page(META, Mode::Exclusive);
     page::check(first.bytes(), Kind::Meta)?;
     let number = Meta::graphs(page::room(first.bytes()));
-    let mut change = Held::lock(index, &known.meta.layout, &[])?.change();
+    let mut change = LockedNodes::lock(index, &known.meta.layout, &[])?.change();
     Meta::set_graphs(change.root(first), number.wrapping_add(1));
     change.finish()?;
     Ok(number)
@@ -122,7 +122,7 @@ pub fn number(index: Index, known: &Known) -> Result<u32> {
 ///
 /// # Errors
 /// Corrupted pages; `54000` if too many keys have the same hash.
-pub fn place(index: Index, known: &Known, key: &Key) -> Result<Option<(Page, Option<u64>)>> {
+pub fn place(index: Index, known: &MetaCache, key: &Key) -> Result<Option<(Page, Option<u64>)>> {
     if known.meta.directory == 0 {
         let first = index.page(META, Mode::Exclusive);
         page::check(first.bytes(), Kind::Meta)?;
@@ -147,7 +147,7 @@ pub fn place(index: Index, known: &Known, key: &Key) -> Result<Option<(Page, Opt
 }
 
 /// Divides a leaf, or puts a branch of its own above it.
-fn divide(index: Index, known: &Known, parent: u32, number: u32) -> Result<()> {
+fn divide(index: Index, known: &MetaCache, parent: u32, number: u32) -> Result<()> {
     // Before the others are locked: nobody but we knows it until the branch leads to it.
     let new = index.extend(pg_sys::ForkNumber::MAIN_FORKNUM, false);
     let branch = index.page(parent, Mode::Exclusive);
@@ -157,12 +157,12 @@ fn divide(index: Index, known: &Known, parent: u32, number: u32) -> Result<()> {
     let (above, room) = (directory::bits(page::room(branch.bytes()))?, page::room(leaf.bytes()));
     let (bits, prefix) = (directory::bits(room)?, directory::prefix_of(room));
     let led = directory::child(page::room(branch.bytes()), prefix)? == number;
-    if !led || directory::has_room(room, MOST_KEY)? {
+    if !led || directory::has_room(room, MAX_KEY)? {
         // Someone else has divided it. The page is left over: zeros, free blocks.
         return Ok(());
     }
     let other = new.number();
-    let mut change = Held::lock(index, &known.meta.layout, &[])?.change();
+    let mut change = LockedNodes::lock(index, &known.meta.layout, &[])?.change();
     if directory::needs_branch(above, bits) {
         directory::format_branch(change.new_root(new, Kind::Branch, directory::BRANCH), bits, number);
         directory::lead(change.root(branch), bits, prefix, other)?;
@@ -182,7 +182,7 @@ type Rooted = (Vec<u8>, Entry);
 ///
 /// # Errors
 /// Corrupted pages.
-pub fn all(index: Index, known: &Known) -> Result<Vec<Rooted>> {
+pub fn all(index: Index, known: &MetaCache) -> Result<Vec<Rooted>> {
     let (all, faults) = survey(index, known, |_| Ok(()))?;
     faults.into_iter().next().map_or(Ok(all), |(_, fault)| Err(fault))
 }
@@ -194,7 +194,7 @@ type Survey = (Vec<Rooted>, Vec<(u32, Fault)>);
 ///
 /// # Errors
 /// `53200`.
-pub fn survey(index: Index, known: &Known, may_read: impl Fn(u32) -> Result<()>) -> Result<Survey> {
+pub fn survey(index: Index, known: &MetaCache, may_read: impl Fn(u32) -> Result<()>) -> Result<Survey> {
     let (mut all, mut faults) = (vec![], vec![]);
     if known.meta.directory == 0 {
         let look = || {

@@ -6,12 +6,12 @@ use super::meta_cache::META;
 use pgrx::pg_sys;
 
 /// Keeps a vacuum from freeing what insertions have seen, until it is dropped: see `vacuum`.
-pub struct Gate {
+pub struct InsertBarrier {
     index: Index,
     mode: i32,
 }
 
-impl Gate {
+impl InsertBarrier {
     /// Goes in, with others that insert.
     pub fn enter(index: Index) -> Self {
         Self::new(index, pg_sys::ShareLock as i32)
@@ -29,7 +29,7 @@ impl Gate {
     }
 }
 
-impl Drop for Gate {
+impl Drop for InsertBarrier {
     fn drop(&mut self) {
         // When an error goes through here, the server lets go of it.
         if !std::thread::panicking() {
@@ -41,12 +41,12 @@ impl Drop for Gate {
 
 /// Keeps apart a vacuum that takes nodes out of the graphs, and insertions that would make nodes their parents that it
 /// may take out. Held until it is dropped; asked for before the gate.
-pub struct Mending {
+pub struct RepairLock {
     index: Index,
     mode: i32,
 }
 
-impl Mending {
+impl RepairLock {
     /// A vacuum starts to take nodes out.
     pub fn start(index: Index) -> Self {
         Self::new(index, pg_sys::ExclusiveLock as i32)
@@ -65,7 +65,7 @@ impl Mending {
     }
 }
 
-impl Drop for Mending {
+impl Drop for RepairLock {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             // SAFETY: locked when it was made.

@@ -17,11 +17,11 @@ use std::rc::Rc;
 /// The first page.
 pub const META: u32 = 0;
 /// Indexes that are remembered.
-const MOST: usize = 32;
+const MAX: usize = 32;
 
 /// What an index is.
 #[derive(Debug)]
-pub struct Known {
+pub struct MetaCache {
     /// As written.
     pub meta: Meta,
     /// That of its vectors.
@@ -34,7 +34,7 @@ pub struct Known {
 type Name = (pg_sys::Oid, u32);
 
 thread_local! {
-    static KNOWN: RefCell<Vec<(Name, Rc<Known>)>> = const { RefCell::new(vec![]) };
+    static KNOWN: RefCell<Vec<(Name, Rc<MetaCache>)>> = const { RefCell::new(vec![]) };
 }
 
 /// Makes the thread's variables known: see `touch_variables` of the library.
@@ -53,7 +53,7 @@ fn name(index: Index) -> Name {
     }
 }
 
-impl Known {
+impl MetaCache {
     /// Of an index.
     ///
     /// Raises `XX001` if its first page cannot have been written, `0A000` if pgvector has.
@@ -63,7 +63,7 @@ impl Known {
         known.unwrap_or_else(|| {
             let new = Rc::new(Self::read(index).or_raise());
             KNOWN.with_borrow_mut(|all| {
-                if all.len() >= MOST {
+                if all.len() >= MAX {
                     all.remove(0);
                 }
                 all.push((name, new.clone()));

@@ -10,7 +10,7 @@ use conifer_pure::memory::allocation;
 use std::cell::Cell;
 
 /// The blocks of an index.
-pub struct Blocks {
+pub struct NodeReader {
     index: Index,
     layout: Layout,
     /// All numbers are below; grows with the index.
@@ -20,10 +20,10 @@ pub struct Blocks {
     ring: Ring,
 }
 
-impl Blocks {
+impl NodeReader {
     /// Those of an index.
     pub fn new(index: Index, layout: Layout) -> Self {
-        let whole = Buffer::new(if layout.unit_pages() > 1 { layout.block_bytes() } else { 0 }).or_raise();
+        let whole = Buffer::new(if layout.unit_pages() > 1 { layout.node_bytes() } else { 0 }).or_raise();
         Self { index, layout, bound: Cell::new(0), whole, ring: std::ptr::null_mut() }
     }
 
@@ -42,7 +42,7 @@ impl Blocks {
         let layout = self.layout;
         let first = self.index.read(page, Mode::Share, self.ring);
         // A new page has none but free ones.
-        if page::kind(first.bytes())? != Kind::Blocks {
+        if page::kind(first.bytes())? != Kind::Nodes {
             return Ok(1);
         }
         let number = layout.first_on(page);
@@ -68,7 +68,7 @@ impl Blocks {
         let first = self.index.read(page, Mode::Share, self.ring);
         let kind = page::kind(first.bytes())?;
         // Where a new page is the first one of a block on several, nobody knows.
-        if kind != Kind::Blocks && (kind != Kind::New || layout.unit_pages() > 1) {
+        if kind != Kind::Nodes && (kind != Kind::New || layout.unit_pages() > 1) {
             return Ok((1, vec![]));
         }
         let room = page::room(first.bytes());
@@ -99,7 +99,7 @@ impl Blocks {
     }
 }
 
-impl Pages for Blocks {
+impl Pages for NodeReader {
     fn blocks(&self) -> u32 {
         self.bound.set(self.layout.bound(self.index.pages()));
         self.bound.get()
@@ -121,7 +121,7 @@ impl Pages for Blocks {
         let place = self.layout.place(number)?;
         // Held to the end: whoever writes a block of several pages holds its first one.
         let first = self.index.read(place.page, Mode::Share, self.ring);
-        page::check(first.bytes(), Kind::Blocks)?;
+        page::check(first.bytes(), Kind::Nodes)?;
         if self.layout.unit_pages() == 1 {
             let room = page::room(first.bytes()).get(place.offset..);
             return room.map(look).ok_or_else(|| corrupted("it is on no page"));

@@ -24,7 +24,7 @@ pub enum Kind {
     /// The first page.
     Meta,
     /// Blocks, or the first piece of one.
-    Blocks,
+    Nodes,
     /// A branch of the directory.
     Branch,
     /// A leaf of the directory.
@@ -42,7 +42,7 @@ pub fn kind(page: &[u8]) -> Result<Kind> {
     let tail = page.last_chunk().map_or(u32::MAX, |tail| u32::from_le_bytes(*tail));
     match tail.wrapping_sub(MARK) {
         1 => Ok(Kind::Meta),
-        2 => Ok(Kind::Blocks),
+        2 => Ok(Kind::Nodes),
         3 => Ok(Kind::Branch),
         4 => Ok(Kind::Leaf),
         5 => Ok(Kind::Piece),
@@ -58,7 +58,7 @@ pub fn kind(page: &[u8]) -> Result<Kind> {
 #[inline]
 pub fn check(page: &[u8], wanted: Kind) -> Result<()> {
     let found = kind(page)?;
-    if found == wanted || (matches!(wanted, Kind::Blocks | Kind::Piece) && found == Kind::New) {
+    if found == wanted || (matches!(wanted, Kind::Nodes | Kind::Piece) && found == Kind::New) {
         Ok(())
     } else {
         Err(corrupted(format!("a page is {found:?}, not {wanted:?}")))

@@ -3,11 +3,11 @@
 use super::buffer::{Index, Mode, Ring};
 use super::freespace;
 use super::page;
-use super::wal::Held;
+use super::wal::LockedNodes;
 use conifer_pure::Result;
 use conifer_pure::hnsw::insert::Seen;
 use conifer_pure::hnsw::node::{
-    BlockMut, BlockRef, ChainMut, ChainRef, Header, Layout, NONE, State, Tid, corrupted,
+    Header, Layout, NONE, NodeMut, NodeRef, State, Tid, TidListMut, TidListRef, corrupted,
 };
 use conifer_pure::memory::allocation::{Reserve, push};
 use std::collections::HashSet;
@@ -31,15 +31,15 @@ pub fn join(index: Index, layout: &Layout, node: &Seen, tid: Tid) -> Result<bool
         let new = freespace::propose(index, layout, &[]);
         return start(index, layout, node, tid, NONE, new);
     }
-    let held = Held::lock(index, layout, &[node.number, chain])?;
-    if !is_there(layout, held.block(node.number)?, node, chain)? {
+    let held = LockedNodes::lock(index, layout, &[node.number, chain])?;
+    if !is_there(layout, held.node(node.number)?, node, chain)? {
         return Ok(false);
     }
     // The node's page is locked, so this is its chain.
-    let Some(rows) = ChainRef::new(layout, held.block(chain)?)? else {
+    let Some(rows) = TidListRef::new(layout, held.node(chain)?)? else {
         return Err(corrupted(format_args!("node {chain} is in a tid list and holds no rows")));
     };
-    let version = BlockRef::new(layout, held.block(chain)?)?.header().version;
+    let version = NodeRef::new(layout, held.node(chain)?)?.header().version;
     let (owner, next) = ((rows.graph, rows.owner), rows.next);
     if owner != (node.graph, node.number) {
         return Err(corrupted(format_args!("node {chain} is in the tid list of another node")));
@@ -52,31 +52,30 @@ pub fn join(index: Index, layout: &Layout, node: &Seen, tid: Tid) -> Result<bool
     }
     tids.push(tid);
     let mut change = held.change();
-    ChainMut::format(layout, change.block(chain)?, version, owner, next, tids.into_iter())?;
+    TidListMut::format(layout, change.node(chain)?, version, owner, next, tids.into_iter())?;
     change.finish()?;
     Ok(true)
 }
 
 /// Starts a new block of rows, before those that there are.
 fn start(index: Index, layout: &Layout, node: &Seen, tid: Tid, next: u32, new: u32) -> Result<bool> {
-    let held = Held::lock(index, layout, &[node.number, new])?;
-    if !is_there(layout, held.block(node.number)?, node, next)?
-        || !freespace::is_free(layout, held.block(new)?)
+    let held = LockedNodes::lock(index, layout, &[node.number, new])?;
+    if !is_there(layout, held.node(node.number)?, node, next)? || !freespace::is_free(layout, held.node(new)?)
     {
         return Ok(false);
     }
-    let version = BlockRef::new(layout, held.block(new)?)?.header().version.wrapping_add(1);
+    let version = NodeRef::new(layout, held.node(new)?)?.header().version.wrapping_add(1);
     let mut change = held.change();
     let owner = (node.graph, node.number);
-    ChainMut::format(layout, change.block(new)?, version, owner, next, std::iter::once(tid))?;
-    BlockMut::new(layout, change.block(node.number)?)?.set_chain(new);
+    TidListMut::format(layout, change.node(new)?, version, owner, next, std::iter::once(tid))?;
+    NodeMut::new(layout, change.node(node.number)?)?.set_chain(new);
     change.finish()?;
     Ok(true)
 }
 
 /// Whether a block is still that of the living node, with that chain.
 fn is_there(layout: &Layout, bytes: &[u8], node: &Seen, chain: u32) -> Result<bool> {
-    let header = *BlockRef::new(layout, bytes)?.header();
+    let header = *NodeRef::new(layout, bytes)?.header();
     Ok(header.state == State::Live
         && (header.version, header.graph, header.level, header.chain)
             == (node.version, node.graph, node.level, chain))
@@ -95,7 +94,9 @@ pub struct Swept {
 
 /// The row of a block that is the last of its chain and holds no other.
 fn only(layout: &Layout, bytes: &[u8]) -> Result<Option<Tid>> {
-    let Some(rows) = ChainRef::new(layout, bytes)?.filter(|rows| rows.next == NONE) else { return Ok(None) };
+    let Some(rows) = TidListRef::new(layout, bytes)?.filter(|rows| rows.next == NONE) else {
+        return Ok(None);
+    };
     let mut tids = rows.tids();
     Ok(tids.next().filter(|tid| tid.is_some() && tids.next().is_none()))
 }
@@ -125,34 +126,34 @@ pub fn sweep(
             if !met.insert(next) {
                 return Err(corrupted(format_args!("node {next} is in a tid list twice")));
             }
-            let held = Held::lock_by(index, layout, ring, &[before, next])?;
-            let now = *BlockRef::new(layout, held.block(before)?)?.header();
+            let held = LockedNodes::lock_by(index, layout, ring, &[before, next])?;
+            let now = *NodeRef::new(layout, held.node(before)?)?.header();
             if now.chain != next {
                 // Only a node's own link can change meanwhile: a younger block was put in between.
                 owner = now;
                 continue 'again;
             }
-            let Some(rows) = ChainRef::new(layout, held.block(next)?)? else {
+            let Some(rows) = TidListRef::new(layout, held.node(next)?)? else {
                 return Err(corrupted(format_args!("node {next} is in a tid list and holds no rows")));
             };
             if (rows.graph, rows.owner) != (header.graph, number) {
                 return Err(corrupted(format_args!("node {next} is in the tid list of another node")));
             }
-            let version = BlockRef::new(layout, held.block(next)?)?.header().version;
+            let version = NodeRef::new(layout, held.node(next)?)?.header().version;
             let (all, after, of) = (rows.tids().count(), rows.next, (rows.graph, rows.owner));
             let left: Vec<Tid> = rows.tids().filter(|tid| tid.is_some() && !gone(*tid)).collect();
             swept.left += left.len() as u64;
             swept.removed += (all - left.len()) as u64;
             if left.is_empty() {
                 let mut change = held.change();
-                BlockMut::new(layout, change.block(before)?)?.set_chain(after);
-                BlockMut::new(layout, change.block(next)?)?.set_state(State::Free);
+                NodeMut::new(layout, change.node(before)?)?.set_chain(after);
+                NodeMut::new(layout, change.node(next)?)?.set_state(State::Free);
                 change.finish()?;
                 push(&mut swept.freed, next)?;
             } else {
                 if left.len() < all {
                     let mut change = held.change();
-                    ChainMut::format(layout, change.block(next)?, version, of, after, left.into_iter())?;
+                    TidListMut::format(layout, change.node(next)?, version, of, after, left.into_iter())?;
                     change.finish()?;
                 }
                 before = next;
@@ -160,8 +161,8 @@ pub fn sweep(
             next = after;
         }
         let last = Some(before).filter(|before| swept.left == 1 && *before != number);
-        let held = Held::lock_by(index, layout, ring, &[number, last.unwrap_or(number)])?;
-        let now = *BlockRef::new(layout, held.block(number)?)?.header();
+        let held = LockedNodes::lock_by(index, layout, ring, &[number, last.unwrap_or(number)])?;
+        let now = *NodeRef::new(layout, held.node(number)?)?.header();
         let own = now.tid.is_some() && !gone(now.tid);
         swept.left += u64::from(own);
         if own {
@@ -173,11 +174,11 @@ pub fn sweep(
         }
         swept.removed += u64::from(now.tid.is_some());
         if let Some(last) = last.filter(|last| now.chain == *last)
-            && let Some(tid) = only(layout, held.block(last)?)?
+            && let Some(tid) = only(layout, held.node(last)?)?
         {
             let mut change = held.change();
-            BlockMut::new(layout, change.block(last)?)?.set_state(State::Free);
-            let mut block = BlockMut::new(layout, change.block(number)?)?;
+            NodeMut::new(layout, change.node(last)?)?.set_state(State::Free);
+            let mut block = NodeMut::new(layout, change.node(number)?)?;
             block.set_tid(tid);
             block.set_chain(NONE);
             change.finish()?;
@@ -185,7 +186,7 @@ pub fn sweep(
             return Ok(swept);
         }
         let mut change = held.change();
-        let mut block = BlockMut::new(layout, change.block(number)?)?;
+        let mut block = NodeMut::new(layout, change.node(number)?)?;
         block.set_tid(Tid::default());
         if swept.left == 0 {
             block.set_state(State::Dead);

@@ -2,10 +2,10 @@
 
 use super::buffer::Index;
 use super::freespace;
-use super::wal::Held;
+use super::wal::LockedNodes;
 use conifer_pure::Result;
 use conifer_pure::hnsw::insert::{Inserter, Seen, Verdict};
-use conifer_pure::hnsw::node::{BlockRef, Layout, Root, Tid};
+use conifer_pure::hnsw::node::{EntryPoint, Layout, NodeRef, Tid};
 use conifer_pure::hnsw::search::Pages;
 
 /// Writes the block of the inserter's node on a level above 0; `down` is the one below. Returns its number.
@@ -20,14 +20,14 @@ pub fn add(
     loop {
         pgrx::check_for_interrupts!();
         let number = freespace::propose(index, layout, &[]);
-        let held = Held::lock(index, layout, &[number])?;
-        if !freespace::is_free(layout, held.block(number)?) {
+        let held = LockedNodes::lock(index, layout, &[number])?;
+        if !freespace::is_free(layout, held.node(number)?) {
             continue;
         }
-        let version = version(layout, held.block(number)?)?;
+        let version = version(layout, held.node(number)?)?;
         let header = inserter.header(graph, level, version, Tid::default(), down);
         let mut change = held.change();
-        inserter.write(&header, change.block(number)?)?;
+        inserter.write(&header, change.node(number)?)?;
         change.finish()?;
         return Ok(number);
     }
@@ -39,7 +39,7 @@ pub fn raise(
     layout: &Layout,
     inserter: &mut Inserter,
     blocks: &mut impl Pages,
-    root: Root,
+    root: EntryPoint,
     number: u32,
 ) -> Result<()> {
     inserter.find(blocks, Some(root), 1)?;
@@ -59,10 +59,10 @@ pub fn link(
     let edges = inserter.edges(level).to_vec();
     for edge in edges.iter().filter(|edge| edge.back && Some(edge.to) != parent) {
         pgrx::check_for_interrupts!();
-        let held = Held::lock(index, layout, &[edge.to.number])?;
-        if let Verdict::Change(new) = inserter.link(held.block(edge.to.number)?, edge, number)? {
+        let held = LockedNodes::lock(index, layout, &[edge.to.number])?;
+        if let Verdict::Change(new) = inserter.link(held.node(edge.to.number)?, edge, number)? {
             let mut change = held.change();
-            inserter.apply(&new, change.block(edge.to.number)?)?;
+            inserter.apply(&new, change.node(edge.to.number)?)?;
             change.finish()?;
         }
     }
@@ -71,5 +71,5 @@ pub fn link(
 
 /// The version of the node that gets a free block.
 pub fn version(layout: &Layout, bytes: &[u8]) -> Result<u16> {
-    Ok(BlockRef::new(layout, bytes)?.header().version.wrapping_add(1))
+    Ok(NodeRef::new(layout, bytes)?.header().version.wrapping_add(1))
 }

@@ -12,7 +12,7 @@ use conifer_pure::fault::{Fault, state};
 use conifer_pure::hnsw::node::Layout;
 use conifer_pure::hnsw::pages::Element;
 use conifer_pure::hnsw::uncoded;
-use conifer_pure::hnsw::uncoded::MOST_ELEMENTS;
+use conifer_pure::hnsw::uncoded::MAX_ELEMENTS;
 use pgrx::pg_sys;
 
 /// A value: its dimensions, and the elements, or the words if blocks hold it as it is. None if it is zero and only
@@ -34,9 +34,9 @@ pub unsafe fn of(element: Element, metric: Metric, datum: pg_sys::Datum) -> Valu
     if element == Element::Sparse {
         // SAFETY: the caller vouches for the type.
         let value = unsafe { SparseVec::from_raw(datum) };
-        if value.as_sparse().indices.len() > MOST_ELEMENTS {
+        if value.as_sparse().indices.len() > MAX_ELEMENTS {
             let message =
-                format!("sparsevec cannot have more than {MOST_ELEMENTS} non-zero elements for hnsw index");
+                format!("sparsevec cannot have more than {MAX_ELEMENTS} non-zero elements for hnsw index");
             raise(Fault::new(state::PROGRAM_LIMIT_EXCEEDED, message));
         }
     }

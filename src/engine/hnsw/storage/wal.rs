@@ -10,10 +10,10 @@ use conifer_pure::hnsw::pages::Meta;
 use pgrx::pg_sys;
 
 /// Most pages of a log record.
-const MOST: usize = pg_sys::MAX_GENERIC_XLOG_PAGES as usize;
+const MAX: usize = pg_sys::MAX_GENERIC_XLOG_PAGES as usize;
 
 /// Blocks whose pages are locked for writing, in ascending order.
-pub struct Held<'a> {
+pub struct LockedNodes<'a> {
     index: Index,
     layout: &'a Layout,
     pages: Vec<Page>,
@@ -21,7 +21,7 @@ pub struct Held<'a> {
     whole: Vec<(u32, Vec<u8>)>,
 }
 
-impl<'a> Held<'a> {
+impl<'a> LockedNodes<'a> {
     /// Locks the pages of blocks. The caller holds no page but that of a root, which comes before all blocks.
     ///
     /// # Errors
@@ -51,7 +51,7 @@ impl<'a> Held<'a> {
         for page in &new.pages {
             let first =
                 numbers.iter().any(|number| layout.place(*number).is_ok_and(|at| at.page == page.number()));
-            page::check(page.bytes(), if first { Kind::Blocks } else { Kind::Piece })?;
+            page::check(page.bytes(), if first { Kind::Nodes } else { Kind::Piece })?;
         }
         if layout.unit_pages() > 1 {
             for number in numbers {
@@ -84,7 +84,7 @@ impl<'a> Held<'a> {
     ///
     /// # Errors
     /// If it is not locked.
-    pub fn block(&self, number: u32) -> Result<&[u8]> {
+    pub fn node(&self, number: u32) -> Result<&[u8]> {
         if self.layout.unit_pages() > 1 {
             let whole = self.whole.iter().find(|(n, _)| *n == number);
             return whole.map(|(_, whole)| &whole[..]).ok_or_else(|| corrupted("a node is not locked"));
@@ -95,17 +95,17 @@ impl<'a> Held<'a> {
     }
 
     /// Starts to change them.
-    pub fn change(self) -> Change<'a> {
+    pub fn change(self) -> WalBatch<'a> {
         let before = self.whole.clone();
         // SAFETY: the relation is open.
         let state = unsafe { pg_sys::GenericXLogStart(self.index.0) };
-        Change { held: self, before, state, images: vec![], roots: vec![] }
+        WalBatch { held: self, before, state, images: vec![], roots: vec![] }
     }
 }
 
 /// A change under way, in copies of the pages: given up unless it is finished.
-pub struct Change<'a> {
-    held: Held<'a>,
+pub struct WalBatch<'a> {
+    held: LockedNodes<'a>,
     before: Vec<(u32, Vec<u8>)>,
     state: *mut pg_sys::GenericXLogState,
     /// Copies of pages of `held`, by their place there.
@@ -126,7 +126,7 @@ unsafe fn register(state: *mut pg_sys::GenericXLogState, page: &Page) -> *mut u8
         if new {
             pg_sys::PageInit(image, PAGE, page::TAIL);
             page::use_room(bytes(image.cast()), 0);
-            page::mark(bytes(image.cast()), Kind::Blocks);
+            page::mark(bytes(image.cast()), Kind::Nodes);
         }
         image.cast()
     }
@@ -139,12 +139,12 @@ unsafe fn bytes<'b>(image: *mut u8) -> &'b mut [u8] {
     unsafe { std::slice::from_raw_parts_mut(image, PAGE) }
 }
 
-impl Change<'_> {
+impl WalBatch<'_> {
     /// A block's bytes, to be changed.
     ///
     /// # Errors
     /// If it is not locked.
-    pub fn block(&mut self, number: u32) -> Result<&mut [u8]> {
+    pub fn node(&mut self, number: u32) -> Result<&mut [u8]> {
         let layout = self.held.layout;
         if layout.unit_pages() > 1 {
             let whole = self.held.whole.iter_mut().find(|(n, _)| *n == number);
@@ -154,7 +154,7 @@ impl Change<'_> {
         let at = self.held.at(place.page)?;
         let image = self.image(at);
         // The log leaves out what lies behind the part in use.
-        let end = place.offset + layout.block_bytes();
+        let end = place.offset + layout.node_bytes();
         if page::used_room(image) < end {
             page::use_room(image, end);
         }
@@ -208,7 +208,7 @@ impl Change<'_> {
                 }
             }
         }
-        Ok(pages <= MOST)
+        Ok(pages <= MAX)
     }
 
     /// Carries it out and logs it. Of blocks of several pages, what does not fit one record is logged before; the
@@ -256,11 +256,11 @@ impl Change<'_> {
         // Nobody reads what was free until its first page says otherwise, so that comes first.
         let mut rest = free;
         rest.append(&mut used);
-        let room = MOST - self.roots.len();
+        let room = MAX - self.roots.len();
         // As many of the rest go with the first pages as there is room for.
         let early = (first.len() + rest.len()).saturating_sub(room).min(rest.len());
         let late = rest.split_off(early);
-        for some in rest.chunks(MOST) {
+        for some in rest.chunks(MAX) {
             // SAFETY: a record of its own; the relation is open, the pages are locked.
             unsafe {
                 let state = pg_sys::GenericXLogStart(self.held.index.0);
@@ -275,7 +275,7 @@ impl Change<'_> {
         }
         for (at, is_first, new) in first.into_iter().chain(late) {
             let image = self.image(at);
-            page::mark(image, if is_first { Kind::Blocks } else { Kind::Piece });
+            page::mark(image, if is_first { Kind::Nodes } else { Kind::Piece });
             page::use_room(image, ROOM);
             page::room_mut(image).copy_from_slice(&new);
         }
@@ -283,7 +283,7 @@ impl Change<'_> {
     }
 }
 
-impl Drop for Change<'_> {
+impl Drop for WalBatch<'_> {
     fn drop(&mut self) {
         if !self.state.is_null() && !std::thread::panicking() {
             // SAFETY: the state is that of this change.

@@ -1,13 +1,13 @@
 //! The fifth step: graphs without living nodes leave the index.
 
 use super::super::storage::key_directory;
-use super::super::storage::locks::Gate;
-use super::super::storage::wal::Held;
+use super::super::storage::locks::InsertBarrier;
+use super::super::storage::wal::LockedNodes;
 use super::delay::pause;
-use super::numbers::Numbers;
+use super::node_set::NodeSet;
 use super::state::Vacuum;
 use conifer_pure::Result;
-use conifer_pure::hnsw::node::{BlockMut, BlockRef, Root, State};
+use conifer_pure::hnsw::node::{EntryPoint, NodeMut, NodeRef, State};
 use conifer_pure::hnsw::pages::{Entry, Key};
 use conifer_pure::hnsw::search::Pages;
 use conifer_pure::memory::allocation::push;
@@ -16,7 +16,7 @@ impl Vacuum {
     /// Takes graphs without living nodes out of the index.
     pub(super) fn dissolve(&mut self, roots: &[(Vec<u8>, Entry)]) -> Result<()> {
         let (known, layout) = (self.known.clone(), &self.layout());
-        let mut dead = Numbers::default();
+        let mut dead = NodeSet::default();
         self.dead.iter().try_for_each(|(number, _)| dead.add(*number))?;
         // Of dead nodes, the block on level 0 and one above, in this order.
         let mut above: Vec<(u32, u32)> = vec![];
@@ -34,7 +34,7 @@ impl Vacuum {
             }
             pause();
             let key = Key::from(key.clone());
-            let _gate = Gate::close(self.index);
+            let _gate = InsertBarrier::close(self.index);
             let Some((page, _, now)) = key_directory::locked(self.index, &known, &key)? else { continue };
             drop(page);
             // Someone has inserted since if the entry point is another one, or dead nodes have other children than
@@ -43,7 +43,7 @@ impl Vacuum {
             let mut empty = now.root == Some(root);
             for number in own {
                 empty &= self.blocks.read(number, |bytes| -> Result<bool> {
-                    let block = BlockRef::new(layout, bytes)?;
+                    let block = NodeRef::new(layout, bytes)?;
                     let alone = block.children().all(|child| own.contains(&child));
                     Ok(alone && block.header().state == State::Dead && block.header().graph == root.graph)
                 })??;
@@ -57,7 +57,7 @@ impl Vacuum {
 
     /// Takes a graph out whose last nodes are those two, which may be one. Wherever that is cut off, the next vacuum
     /// finds a graph.
-    fn remove(&mut self, key: &Key, root: Root, own: [u32; 2], above: &[(u32, u32)]) -> Result<()> {
+    fn remove(&mut self, key: &Key, root: EntryPoint, own: [u32; 2], above: &[(u32, u32)]) -> Result<()> {
         let (known, layout) = (self.known.clone(), &self.layout());
         let mut path = vec![root.entry];
         path.extend(std::iter::successors(self.uppers.down(root.entry), |number| self.uppers.down(*number)));
@@ -69,8 +69,8 @@ impl Vacuum {
         uppers.sort_unstable();
         uppers.dedup();
         for number in uppers.iter().filter(|number| !path.contains(number)) {
-            let mut change = Held::lock(self.index, layout, &[*number])?.change();
-            BlockMut::new(layout, change.block(*number)?)?.set_state(State::Free);
+            let mut change = LockedNodes::lock(self.index, layout, &[*number])?.change();
+            NodeMut::new(layout, change.node(*number)?)?.set_state(State::Free);
             change.finish()?;
         }
         // The entry point goes down, until it is one of the two.
@@ -79,16 +79,16 @@ impl Vacuum {
                 return Ok(());
             };
             let Some(root) = now.root else { return Ok(()) };
-            let mut change = Held::lock(self.index, layout, &step[..1])?.change();
-            BlockMut::new(layout, change.block(step[0])?)?.set_state(State::Free);
-            let lower = Root { entry: step[1], level: root.level.saturating_sub(1), ..root };
+            let mut change = LockedNodes::lock(self.index, layout, &step[..1])?.change();
+            NodeMut::new(layout, change.node(step[0])?)?.set_state(State::Free);
+            let lower = EntryPoint { entry: step[1], level: root.level.saturating_sub(1), ..root };
             key_directory::set(change.root(page), at, &Entry { root: Some(lower), ..now });
             change.finish()?;
         }
         let Some((page, at, _)) = key_directory::locked(self.index, &known, key)? else { return Ok(()) };
-        let mut change = Held::lock(self.index, layout, &own)?.change();
+        let mut change = LockedNodes::lock(self.index, layout, &own)?.change();
         for number in own {
-            BlockMut::new(layout, change.block(number)?)?.set_state(State::Free);
+            NodeMut::new(layout, change.node(number)?)?.set_state(State::Free);
         }
         key_directory::remove(change.root(page), at)?;
         change.finish()?;

@@ -2,12 +2,12 @@
 
 use super::super::storage::meta_cache::META;
 use super::super::storage::tid_list;
-use super::super::storage::wal::Held;
+use super::super::storage::wal::LockedNodes;
 use super::delay::pause;
 use super::state::Vacuum;
 use super::uppers::Upper;
 use conifer_pure::Result;
-use conifer_pure::hnsw::node::{BlockMut, BlockRef, Header, NONE, State, Tid};
+use conifer_pure::hnsw::node::{Header, NONE, NodeMut, NodeRef, State, Tid};
 use conifer_pure::memory::allocation::{Reserve, collected, push};
 
 impl Vacuum {
@@ -50,7 +50,7 @@ impl Vacuum {
                     }
                 }
                 State::Live => self.remove_tids(number, &header, gone)?,
-                State::Free | State::Chain => {}
+                State::Free | State::TidList => {}
             }
         }
         self.mark_dead(&dying, gone)?;
@@ -73,16 +73,16 @@ impl Vacuum {
         let numbers: Vec<u32> = dying.iter().map(|(number, _)| *number).collect();
         let mut joined = vec![];
         self.dead.room_for(dying.len())?;
-        let mut change = Held::lock_by(self.index, &layout, self.ring, &numbers)?.change();
+        let mut change = LockedNodes::lock_by(self.index, &layout, self.ring, &numbers)?.change();
         for (number, header) in dying {
-            let bytes = change.block(*number)?;
-            let now = *BlockRef::new(&layout, bytes)?.header();
+            let bytes = change.node(*number)?;
+            let now = *NodeRef::new(&layout, bytes)?.header();
             if now.chain != header.chain {
                 // Another row has joined it.
                 joined.push((*number, now));
                 continue;
             }
-            let mut block = BlockMut::new(&layout, bytes)?;
+            let mut block = NodeMut::new(&layout, bytes)?;
             block.set_state(State::Dead);
             block.set_tid(Tid::default());
             self.removed += 1;
@@ -124,9 +124,9 @@ impl Vacuum {
         let page_of = |number: &u32| *number / layout.per_page() as u32;
         for some in numbers.chunk_by(|a, b| page_of(a) == page_of(b)) {
             pause();
-            let mut change = Held::lock_by(self.index, &layout, self.ring, some)?.change();
+            let mut change = LockedNodes::lock_by(self.index, &layout, self.ring, some)?.change();
             for number in some {
-                BlockMut::new(&layout, change.block(*number)?)?.set_state(State::Dead);
+                NodeMut::new(&layout, change.node(*number)?)?.set_state(State::Dead);
             }
             change.finish()?;
         }

@@ -12,7 +12,7 @@
 //! Each step can be cut off anywhere; the next vacuum finds the dead nodes and goes on.
 //!
 //! `mark` is the first of these steps, `repair` the third, `release` the fourth and `dissolve` the fifth. `uppers`: the
-//! blocks above level 0; `numbers`: sets of blocks; `memory`: how much of it there is; `space`: pages with room, for others to find.
+//! blocks above level 0; `node_set`: sets of blocks; `memory`: how much of it there is; `space`: pages with room, for others to find.
 //!
 //! Each page is read once in step 1 and once in step 3, which is left out if no node is dead. What a search in step 3
 //! reads is kept, so that each neighbourhood of dead nodes is read about once, too.
@@ -22,7 +22,7 @@ mod delay;
 mod dissolve;
 mod mark;
 mod memory;
-mod numbers;
+mod node_set;
 mod release;
 mod repair;
 mod space;
@@ -31,14 +31,14 @@ mod uppers;
 
 use super::storage::buffer::Index;
 use super::storage::key_directory;
-use super::storage::locks::{Gate, Mending};
+use super::storage::locks::{InsertBarrier, RepairLock};
 use crate::pg::error::OrRaise;
 use conifer_pure::Result;
-use conifer_pure::hnsw::node::{NONE, Root, Tid};
+use conifer_pure::hnsw::node::{EntryPoint, NONE, Tid};
 use conifer_pure::hnsw::pages::Entry;
 use conifer_pure::memory::allocation;
 use conifer_pure::memory::allocation::{Reserve, push};
-use numbers::Numbers;
+use node_set::NodeSet;
 use pgrx::prelude::*;
 use repair::Repair;
 use state::Vacuum;
@@ -95,11 +95,11 @@ impl Vacuum {
         self.mark(gone)?;
         if !self.dead.is_empty() {
             self.kill_uppers()?;
-            let mending = Mending::start(self.index);
-            drop(Gate::close(self.index));
+            let mending = RepairLock::start(self.index);
+            drop(InsertBarrier::close(self.index));
             let roots = key_directory::all(self.index, &self.known)?;
             let retained = self.retained(&roots)?;
-            let mut doomed = Numbers::below(self.layout().bound(self.index.pages()))?;
+            let mut doomed = NodeSet::below(self.layout().bound(self.index.pages()))?;
             for (number, _) in self.dead.iter().filter(|(number, _)| !retained.has(*number)) {
                 doomed.add(*number)?;
             }
@@ -114,11 +114,11 @@ impl Vacuum {
         Ok(())
     }
 
-    fn repair(&mut self, roots: &[(Vec<u8>, Entry)], doomed: &Numbers) -> Result<()> {
-        let mut by_graph: HashMap<u32, Root> = HashMap::new();
+    fn repair(&mut self, roots: &[(Vec<u8>, Entry)], doomed: &NodeSet) -> Result<()> {
+        let mut by_graph: HashMap<u32, EntryPoint> = HashMap::new();
         by_graph.room_for(roots.len())?;
         by_graph.extend(roots.iter().filter_map(|(_, entry)| Some((entry.root?.graph, entry.root?))));
-        let mut raised = Numbers::default();
+        let mut raised = NodeSet::default();
         self.uppers.iter().filter(|upper| upper.down != NONE).try_for_each(|upper| raised.add(upper.down))?;
         let used = self.uppers.bytes() + doomed.bytes() * 3 + raised.bytes() + size_of_val(&self.dead[..]);
         let memory = memory::limit().saturating_sub(used);
@@ -129,8 +129,8 @@ impl Vacuum {
     }
 
     /// Nodes that stay even if they are dead: where graphs are entered.
-    fn retained(&self, roots: &[(Vec<u8>, Entry)]) -> Result<Numbers> {
-        let mut all = Numbers::default();
+    fn retained(&self, roots: &[(Vec<u8>, Entry)]) -> Result<NodeSet> {
+        let mut all = NodeSet::default();
         for root in roots.iter().filter_map(|(_, entry)| entry.root) {
             [root.origin, self.uppers.base(root.entry)].into_iter().try_for_each(|number| all.add(number))?;
         }
@@ -138,7 +138,7 @@ impl Vacuum {
     }
 
     /// Adds the blocks above level 0 of doomed nodes to them; returns those blocks.
-    fn doom(&self, doomed: &mut Numbers) -> Result<Vec<Upper>> {
+    fn doom(&self, doomed: &mut NodeSet) -> Result<Vec<Upper>> {
         let theirs = |upper: &&Upper| doomed.has(self.uppers.base(upper.number));
         let mut uppers = vec![];
         self.uppers.iter().filter(theirs).try_for_each(|upper| push(&mut uppers, *upper))?;

@@ -1,13 +1,13 @@
 //! The fourth step: what nothing leads to is freed.
 
 use super::super::storage::key_directory;
-use super::super::storage::wal::Held;
+use super::super::storage::wal::LockedNodes;
 use super::delay::pause;
-use super::numbers::Numbers;
+use super::node_set::NodeSet;
 use super::state::Vacuum;
 use super::uppers::Upper;
 use conifer_pure::Result;
-use conifer_pure::hnsw::node::{BlockMut, BlockRef, State};
+use conifer_pure::hnsw::node::{NodeMut, NodeRef, State};
 use conifer_pure::hnsw::pages::{Entry, Key, MANY};
 use conifer_pure::memory::allocation::{Reserve, with_room};
 use std::collections::HashMap;
@@ -17,18 +17,18 @@ impl Vacuum {
     pub(super) fn release(
         &mut self,
         uppers: &[Upper],
-        doomed: &Numbers,
+        doomed: &NodeSet,
         roots: &[(Vec<u8>, Entry)],
     ) -> Result<()> {
         let layout = &self.layout();
         for upper in uppers {
             pause();
-            let mut change = Held::lock_by(self.index, layout, self.ring, &[upper.number])?.change();
-            let bytes = change.block(upper.number)?;
-            let header = *BlockRef::new(layout, bytes)?.header();
+            let mut change = LockedNodes::lock_by(self.index, layout, self.ring, &[upper.number])?.change();
+            let bytes = change.node(upper.number)?;
+            let header = *NodeRef::new(layout, bytes)?.header();
             let node = matches!(header.state, State::Live | State::Dead);
             if node && header.level > 0 && header.version == upper.version {
-                BlockMut::new(layout, bytes)?.set_state(State::Free);
+                NodeMut::new(layout, bytes)?.set_state(State::Free);
                 change.finish()?;
                 self.free.add(layout.place(upper.number)?.page)?;
             }
@@ -41,13 +41,13 @@ impl Vacuum {
         let page_of = |number: &u32| *number / layout.per_page() as u32;
         for some in dead.chunk_by(|a, b| page_of(a) == page_of(b)) {
             pause();
-            let mut change = Held::lock_by(self.index, layout, self.ring, some)?.change();
+            let mut change = LockedNodes::lock_by(self.index, layout, self.ring, some)?.change();
             for number in some {
-                let bytes = change.block(*number)?;
-                let header = *BlockRef::new(layout, bytes)?.header();
+                let bytes = change.node(*number)?;
+                let header = *NodeRef::new(layout, bytes)?.header();
                 if header.state == State::Dead {
                     freed.room_for(1)?;
-                    BlockMut::new(layout, bytes)?.set_state(State::Free);
+                    NodeMut::new(layout, bytes)?.set_state(State::Free);
                     *freed.entry(header.graph).or_default() += 1;
                 }
             }
@@ -69,7 +69,7 @@ impl Vacuum {
         };
         let same = now.root.map(|root| root.graph) == entry.root.map(|root| root.graph);
         if same && now.nodes != MANY {
-            let mut change = Held::lock(self.index, &layout, &[])?.change();
+            let mut change = LockedNodes::lock(self.index, &layout, &[])?.change();
             key_directory::set(
                 change.root(page),
                 at,

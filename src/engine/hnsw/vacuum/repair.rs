@@ -2,20 +2,20 @@
 
 use super::super::scan::SMALL;
 use super::super::storage::buffer::{Index, Ring};
-use super::super::storage::locks::Gate;
+use super::super::storage::locks::InsertBarrier;
 use super::super::storage::meta_cache::META;
-use super::super::storage::node_reader::Blocks;
+use super::super::storage::node_reader::NodeReader;
 use super::super::storage::upper;
-use super::super::storage::wal::Held;
+use super::super::storage::wal::LockedNodes;
 use super::delay::pause;
-use super::numbers::Numbers;
+use super::node_set::NodeSet;
 use super::state::Vacuum;
 use conifer_pure::Result;
 use conifer_pure::hnsw::insert::{Inserter, Verdict};
-use conifer_pure::hnsw::node::{BlockRef, Layout, NONE, Root, State, corrupted};
+use conifer_pure::hnsw::node::{EntryPoint, Layout, NONE, NodeRef, State, corrupted};
 use conifer_pure::hnsw::params::Params;
 use conifer_pure::hnsw::search::Pages;
-use conifer_pure::hnsw::vacuum::{Adoption, Astray, Cache, Mender};
+use conifer_pure::hnsw::vacuum::{Cache, Relinker, Reparenting, Unreachable};
 use conifer_pure::memory::allocation::Reserve;
 use std::collections::HashMap;
 
@@ -25,21 +25,21 @@ pub struct Repair<'a> {
     layout: Layout,
     params: Params,
     ring: Ring,
-    roots: &'a HashMap<u32, Root>,
+    roots: &'a HashMap<u32, EntryPoint>,
     /// Nodes that had a block on level 1 when this vacuum began.
-    raised: &'a Numbers,
-    doomed: &'a Numbers,
-    adoption: Adoption,
-    blocks: Cache<Blocks>,
+    raised: &'a NodeSet,
+    doomed: &'a NodeSet,
+    adoption: Reparenting,
+    blocks: Cache<NodeReader>,
     holes: Holes,
     /// Nodes of level 0 that have lost their parent, a lane or a lane to them.
-    lost: Numbers,
+    lost: NodeSet,
 }
 
 /// Blocks with lanes to doomed ones. Those that have lost the same neighbour lie near each other: as long as there are
 /// few, they are taken in that order.
 struct Holes {
-    all: Numbers,
+    all: NodeSet,
     /// The doomed neighbour, and the block; empty once there are too many.
     near: Vec<(u32, u32)>,
     most: usize,
@@ -75,14 +75,14 @@ impl<'a> Repair<'a> {
     /// Starts, with so many bytes for what need not be there at all.
     pub(super) fn new(
         vacuum: &Vacuum,
-        roots: &'a HashMap<u32, Root>,
-        raised: &'a Numbers,
-        doomed: &'a Numbers,
+        roots: &'a HashMap<u32, EntryPoint>,
+        raised: &'a NodeSet,
+        doomed: &'a NodeSet,
         memory: usize,
     ) -> Result<Self> {
         let (index, layout, ring) = (vacuum.index, vacuum.layout(), vacuum.ring);
         let bound = layout.bound(index.pages());
-        let blocks = Blocks::new(index, layout).through(ring);
+        let blocks = NodeReader::new(index, layout).through(ring);
         let most = (memory / 4 / size_of::<(u32, u32)>()).max(1);
         Ok(Self {
             index,
@@ -92,10 +92,10 @@ impl<'a> Repair<'a> {
             roots,
             raised,
             doomed,
-            adoption: Adoption::new(layout),
+            adoption: Reparenting::new(layout),
             blocks: Cache::new(blocks, &layout, memory / 2)?,
-            holes: Holes { all: Numbers::below(bound)?, near: vec![], most },
-            lost: Numbers::below(bound)?,
+            holes: Holes { all: NodeSet::below(bound)?, near: vec![], most },
+            lost: NodeSet::below(bound)?,
         })
     }
 
@@ -117,7 +117,7 @@ impl<'a> Repair<'a> {
     fn look(&mut self, page: u32, orphaned: &mut Vec<u32>) -> Result<u32> {
         let Self { blocks, layout, doomed, holes, lost, .. } = self;
         blocks.pages().on_page(page, |number, bytes| {
-            let block = BlockRef::new(layout, bytes)?;
+            let block = NodeRef::new(layout, bytes)?;
             let header = block.header();
             if !matches!(header.state, State::Live | State::Dead) {
                 return Ok(());
@@ -148,16 +148,17 @@ impl<'a> Repair<'a> {
     pub(super) fn edges(&mut self) -> Result<()> {
         let doomed = self.doomed;
         let doomed = |number: u32| doomed.has(number);
-        let mut mender = Mender::new(self.layout, &self.params);
-        let none = Holes { all: Numbers::default(), near: vec![], most: 1 };
+        let mut mender = Relinker::new(self.layout, &self.params);
+        let none = Holes { all: NodeSet::default(), near: vec![], most: 1 };
         for number in std::mem::replace(&mut self.holes, none).in_order() {
             pause();
             if let Some(root) = self.root(number)?
                 && mender.find(&mut self.blocks, root, number, &doomed)?
             {
-                let mut change = Held::lock_by(self.index, &self.layout, self.ring, &[number])?.change();
-                if mender.rewrite(change.block(number)?, &doomed)? {
-                    self.blocks.renew(number, change.block(number)?);
+                let mut change =
+                    LockedNodes::lock_by(self.index, &self.layout, self.ring, &[number])?.change();
+                if mender.rewrite(change.node(number)?, &doomed)? {
+                    self.blocks.renew(number, change.node(number)?);
                     change.finish()?;
                     self.link(&mut mender)?;
                 }
@@ -167,17 +168,17 @@ impl<'a> Repair<'a> {
     }
 
     /// The root of a block's graph.
-    fn root(&mut self, number: u32) -> Result<Option<Root>> {
+    fn root(&mut self, number: u32) -> Result<Option<EntryPoint>> {
         let layout = &self.layout;
         let graph = self
             .blocks
-            .read(number, |bytes| -> Result<u32> { Ok(BlockRef::new(layout, bytes)?.header().graph) })??;
+            .read(number, |bytes| -> Result<u32> { Ok(NodeRef::new(layout, bytes)?.header().graph) })??;
         Ok(self.roots.get(&graph).copied())
     }
 
     /// Sees to it that searches still come to the nodes that have lost something. `alive`: living nodes of each graph.
     pub(super) fn ways(&mut self, alive: &HashMap<u32, u64>) -> Result<()> {
-        let mut astray = Astray::new(self.layout);
+        let mut astray = Unreachable::new(self.layout);
         let mut inserter = Inserter::new(self.layout, &self.params);
         for number in std::mem::take(&mut self.lost).into_all() {
             pause();
@@ -208,15 +209,15 @@ impl<'a> Repair<'a> {
         let old = blocks.pages().read(number, |bytes| adoption.start_again(number, bytes, ends))??;
         let Some(old) = old else { return Ok(()) };
         while let Some(parent) = adoption.next(blocks.pages(), &|number| doomed.has(number))? {
-            let held = Held::lock_by(self.index, layout, self.ring, &[number, parent.to.number, old])?;
-            if !adoption.is_there(held.block(number)?)? {
+            let held = LockedNodes::lock_by(self.index, layout, self.ring, &[number, parent.to.number, old])?;
+            if !adoption.is_there(held.node(number)?)? {
                 return Ok(());
             }
-            if let Verdict::Change(edge) = adoption.adopt(held.block(parent.to.number)?, &parent)? {
+            if let Verdict::Change(edge) = adoption.adopt(held.node(parent.to.number)?, &parent)? {
                 let mut change = held.change();
-                adoption.apply(&edge, change.block(parent.to.number)?)?;
-                adoption.settle(&parent, change.block(number)?)?;
-                adoption.let_go(change.block(old)?)?;
+                adoption.apply(&edge, change.node(parent.to.number)?)?;
+                adoption.settle(&parent, change.node(number)?)?;
+                adoption.let_go(change.node(old)?)?;
                 // Of blocks on several pages, more may have changed: a code that lies on two.
                 if !change.is_one_record()? {
                     continue;
@@ -230,16 +231,16 @@ impl<'a> Repair<'a> {
     }
 
     /// Gives the new edges of a mended block edges back.
-    fn link(&mut self, mender: &mut Mender) -> Result<()> {
+    fn link(&mut self, mender: &mut Relinker) -> Result<()> {
         let doomed = self.doomed;
         for edge in mender.edges().to_vec() {
             pause();
-            let held = Held::lock_by(self.index, &self.layout, self.ring, &[edge.to.number])?;
-            let verdict = mender.link(held.block(edge.to.number)?, &edge, &|number| doomed.has(number))?;
+            let held = LockedNodes::lock_by(self.index, &self.layout, self.ring, &[edge.to.number])?;
+            let verdict = mender.link(held.node(edge.to.number)?, &edge, &|number| doomed.has(number))?;
             if let Verdict::Change(new) = verdict {
                 let mut change = held.change();
-                mender.apply(&new, change.block(edge.to.number)?)?;
-                self.blocks.renew(edge.to.number, change.block(edge.to.number)?);
+                mender.apply(&new, change.node(edge.to.number)?)?;
+                self.blocks.renew(edge.to.number, change.node(edge.to.number)?);
                 change.finish()?;
             }
         }
@@ -254,7 +255,7 @@ impl<'a> Repair<'a> {
                 return Ok(());
             }
         }
-        let _gate = Gate::close(self.index);
+        let _gate = InsertBarrier::close(self.index);
         if self.adopt(number)? {
             return Ok(());
         }
@@ -271,14 +272,14 @@ impl<'a> Repair<'a> {
             return Ok(true);
         }
         while let Some(parent) = adoption.next(blocks, &doomed)? {
-            let held = Held::lock_by(self.index, layout, self.ring, &[number, parent.to.number])?;
-            if !adoption.is_there(held.block(number)?)? {
+            let held = LockedNodes::lock_by(self.index, layout, self.ring, &[number, parent.to.number])?;
+            if !adoption.is_there(held.node(number)?)? {
                 return Ok(true);
             }
-            if let Verdict::Change(edge) = adoption.adopt(held.block(parent.to.number)?, &parent)? {
+            if let Verdict::Change(edge) = adoption.adopt(held.node(parent.to.number)?, &parent)? {
                 let mut change = held.change();
-                adoption.apply(&edge, change.block(parent.to.number)?)?;
-                adoption.settle(&parent, change.block(number)?)?;
+                adoption.apply(&edge, change.node(parent.to.number)?)?;
+                adoption.settle(&parent, change.node(number)?)?;
                 change.finish()?;
                 return Ok(true);
             }

@@ -10,7 +10,7 @@
 //! long the map is whenever it looks for what it does not know.
 
 use super::super::storage::buffer::Index;
-use super::numbers::Numbers;
+use super::node_set::NodeSet;
 use conifer_pure::hnsw::node::PAGE;
 use pgrx::pg_sys;
 use std::ffi::CStr;
@@ -26,7 +26,7 @@ const _: () = assert!(LEAF == 4069);
 const SEGMENT: u32 = 131_072;
 
 /// Enters pages into the free space map, as far as the disk has room for that.
-pub fn record(index: Index, free: &Numbers) {
+pub fn record(index: Index, free: &NodeSet) {
     let Some(last) = free.last() else { return };
     let wanted = leaf(last) + 1;
     // An index of terabytes: the server does all by itself.

@@ -1,9 +1,9 @@
 //! What a vacuum knows of its index, from one step to the next.
 
 use super::super::storage::buffer::{Index, Ring};
-use super::super::storage::meta_cache::Known;
-use super::super::storage::node_reader::Blocks;
-use super::numbers::Numbers;
+use super::super::storage::meta_cache::MetaCache;
+use super::super::storage::node_reader::NodeReader;
+use super::node_set::NodeSet;
 use super::uppers::Uppers;
 use conifer_pure::hnsw::node::Layout;
 use std::collections::HashMap;
@@ -11,16 +11,16 @@ use std::rc::Rc;
 
 pub struct Vacuum {
     pub index: Index,
-    pub known: Rc<Known>,
+    pub known: Rc<MetaCache>,
     pub ring: Ring,
-    pub blocks: Blocks,
+    pub blocks: NodeReader,
     /// Dead nodes, by number and graph.
     pub dead: Vec<(u32, u32)>,
     pub uppers: Uppers,
     /// Living nodes of each graph.
     pub alive: HashMap<u32, u64>,
     /// Pages with room.
-    pub free: Numbers,
+    pub free: NodeSet,
     pub left: u64,
     pub removed: u64,
 }
@@ -28,16 +28,16 @@ pub struct Vacuum {
 impl Vacuum {
     /// Of an index, which reads pages through a ring of buffers.
     pub fn new(index: Index, ring: Ring) -> Self {
-        let known = Known::of(index);
+        let known = MetaCache::of(index);
         Self {
-            blocks: Blocks::new(index, known.meta.layout).through(ring),
+            blocks: NodeReader::new(index, known.meta.layout).through(ring),
             index,
             known,
             ring,
             dead: vec![],
             uppers: Uppers::default(),
             alive: HashMap::new(),
-            free: Numbers::default(),
+            free: NodeSet::default(),
             left: 0,
             removed: 0,
         }

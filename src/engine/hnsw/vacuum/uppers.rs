@@ -15,7 +15,7 @@ pub struct Upper {
 }
 
 /// More levels than there can be.
-const MOST_LEVELS: usize = 32;
+const MAX_LEVELS: usize = 32;
 
 /// All of them, ascending.
 #[derive(Default)]
@@ -43,7 +43,7 @@ impl Uppers {
     /// The block on level 0 of a node.
     pub fn base(&self, number: u32) -> u32 {
         std::iter::successors(Some(number), |number| self.down(*number))
-            .take(MOST_LEVELS)
+            .take(MAX_LEVELS)
             .last()
             .unwrap_or(number)
     }

@@ -15,7 +15,7 @@ use std::collections::HashMap;
 const EVERY: i64 = 60_000_000;
 
 /// Keys whose last trace a session remembers.
-const MOST: usize = 1000;
+const MAX: usize = 1000;
 
 thread_local! {
     static TRACED: RefCell<HashMap<String, i64>> = RefCell::default();
@@ -31,7 +31,7 @@ pub fn touch() {
 /// A key is in use, at a time in the server's microseconds.
 pub fn note(key: &str, now: i64) {
     TRACED.with_borrow_mut(|traced| {
-        if traced.len() >= MOST {
+        if traced.len() >= MAX {
             forget(traced, now);
         }
         if traced.get(key).is_none_or(|last| now - last >= EVERY) {
@@ -44,7 +44,7 @@ pub fn note(key: &str, now: i64) {
 /// Makes room for more keys: a trace that is old says nothing, and if all are new, one more is written than was due.
 fn forget(traced: &mut HashMap<String, i64>, now: i64) {
     traced.retain(|_, last| now - *last < EVERY);
-    if traced.len() >= MOST {
+    if traced.len() >= MAX {
         traced.clear();
     }
 }

@@ -2,7 +2,7 @@
 
 use super::adjacency::Links;
 use super::beam::{Beam, Inside};
-use super::byte_vectors::Shadow;
+use super::byte_vectors::ByteVectors;
 use super::control::{Control, Phase, Stopped};
 use super::graph::Graph;
 use super::memory::{Memory, Room, Words};
@@ -61,7 +61,7 @@ fn build_on(
     guarded(pool, || run(space, &params, control, base))
 }
 
-/// As [`build`], by way of the arena's [`Shadow`] if it has one: in half the time, for as many bytes more as
+/// As [`build`], by way of the arena's [`ByteVectors`] if it has one: in half the time, for as many bytes more as
 /// there are coordinates.
 ///
 /// # Errors
@@ -89,7 +89,7 @@ impl Rooms {
     /// If the memory has none.
     pub fn new(arena: &Arena, params: &Params, memory: &mut dyn Memory) -> fault::Result<Self> {
         let lanes = arena.len() * params.within_ranges().lanes;
-        Ok(Self { shadow: memory.room(Shadow::size(arena))?, lanes: Words::new_in(lanes, memory)? })
+        Ok(Self { shadow: memory.room(ByteVectors::size(arena))?, lanes: Words::new_in(lanes, memory)? })
     }
 }
 
@@ -106,8 +106,8 @@ pub fn build_arena_in(
 ) -> Result<Graph, Stopped> {
     let (room, lanes) = rooms.map(|rooms| (rooms.shadow, rooms.lanes)).unzip();
     let shadow = || match room {
-        Some(room) => Shadow::in_room(arena, room, control),
-        None => Shadow::of(arena, control),
+        Some(room) => ByteVectors::in_room(arena, room, control),
+        None => ByteVectors::of(arena, control),
     };
     match guarded(pool, || Ok(shadow()?))? {
         Some(shadow) => build_on(&shadow, params, pool, control, lanes),

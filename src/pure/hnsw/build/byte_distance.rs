@@ -3,7 +3,7 @@
 
 /// A way to compute it that this CPU has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Gap {
+pub(super) enum ByteDistance {
     /// For rows of any length.
     Plain,
     /// For multiples of 32 bytes.
@@ -33,7 +33,7 @@ impl Sums {
     }
 }
 
-impl Gap {
+impl ByteDistance {
     /// The fastest for rows of so many bytes.
     pub(super) fn best(bytes: usize) -> Self {
         *Self::all(bytes).last().unwrap_or(&Self::Plain)

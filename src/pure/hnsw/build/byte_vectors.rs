@@ -1,6 +1,6 @@
 //! Vectors in bytes: a quarter of the memory to go through, which is what a construction spends its time on.
 
-use super::byte_distance::{Gap, Sums};
+use super::byte_distance::{ByteDistance, Sums};
 use super::control::Control;
 use super::memory::{Heap, Memory, Room};
 use super::points::Arena;
@@ -14,13 +14,13 @@ use rayon::prelude::*;
 /// Codes of 8 bits for each coordinate of each row of an arena, in equal steps around the mean of the
 /// coordinate. The distance is that between codes.
 #[derive(Debug)]
-pub struct Shadow {
+pub struct ByteVectors {
     stride: usize,
     len: usize,
     codes: Room,
     /// Squared size of a step.
     unit: f32,
-    gap: Gap,
+    gap: ByteDistance,
     /// What the gap wants to know of each row, if anything.
     sums: Vec<Sums>,
 }
@@ -35,7 +35,7 @@ const BEYOND: usize = 1;
 /// Variation of the ratio of distances between near rows that is still good.
 const GOOD: f64 = 0.03;
 
-impl Shadow {
+impl ByteVectors {
     /// The shadow of an arena, or none if the codes tell near rows badly apart: if the rows lie in clumps
     /// much smaller than the distances between those, say, or if few coordinates are much larger than the
     /// others. None, too, for the inner product, for plain values and if cancelled. Runs on the current pool of rayon.
@@ -96,7 +96,7 @@ impl Shadow {
                 *code = ((x - *m as f32) / step + 128.0) as u8;
             }
         });
-        let gap = Gap::best(stride);
+        let gap = ByteDistance::best(stride);
         let mut sums = filled(Sums::default(), if gap.wants_sums() { arena.len() } else { 0 })?;
         let rows = room.bytes().par_chunks_exact(stride).with_min_len(64);
         sums.par_iter_mut().zip(rows).for_each(|(sums, row)| *sums = Sums::of(row));
@@ -140,7 +140,7 @@ fn spread(rows: usize, most: usize) -> impl Iterator<Item = u32> {
     (0..rows).step_by(rows.div_ceil(most).max(1)).map(|i| i as u32)
 }
 
-impl Space for Shadow {
+impl Space for ByteVectors {
     fn len(&self) -> usize {
         self.len
     }

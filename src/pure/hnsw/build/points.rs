@@ -2,7 +2,7 @@
 
 use super::memory::{Heap, Memory, Room};
 use super::pieces::Pieces;
-use super::ragged::Varied;
+use super::ragged::Ragged;
 use crate::distance::metric::Metric;
 use crate::distance::{Kernels, kernels};
 use crate::fault::{Fault, Result, state};
@@ -30,7 +30,7 @@ pub struct Arena {
     kernels: &'static Kernels<f32>,
     plain: Option<Plain>,
     /// Rows that are not as long as each other, instead of the chunks.
-    varied: Option<Varied>,
+    varied: Option<Ragged>,
 }
 
 /// `f32` in a cache line.
@@ -65,7 +65,7 @@ impl Arena {
     /// An empty arena for the words of [plain](crate::hnsw::uncoded) values. Those of sparse ones may be of any number.
     pub fn plain(plain: Plain) -> Self {
         let words = plain.words();
-        let varied = words.is_none().then(Varied::default);
+        let varied = words.is_none().then(Ragged::default);
         Self { plain: Some(plain), varied, ..Self::new(plain.metric(), words.unwrap_or(1)) }
     }
 

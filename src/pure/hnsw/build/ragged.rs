@@ -19,14 +19,14 @@ struct Place {
 
 /// Rows in pieces of memory, one after the other.
 #[derive(Debug, Default)]
-pub(super) struct Varied {
+pub(super) struct Ragged {
     chunks: Vec<Room>,
     /// Words of all of them.
     words: usize,
     places: Vec<Place>,
 }
 
-impl Varied {
+impl Ragged {
     /// Adds a row.
     pub(super) fn push(&mut self, row: &[f32], memory: &mut impl Memory) -> Result<()> {
         let word = size_of::<f32>();

@@ -49,8 +49,8 @@ fn built(space: &impl Space, params: &Params) -> Graph {
     graph
 }
 
-fn shadow(arena: &Arena) -> Option<Shadow> {
-    Shadow::of(arena, &Control::default()).unwrap()
+fn shadow(arena: &Arena) -> Option<ByteVectors> {
+    ByteVectors::of(arena, &Control::default()).unwrap()
 }
 
 /// Everything that a graph promises.
@@ -128,7 +128,7 @@ fn shadow_builds_as_good_a_graph() {
     let mut noise = Noise(3);
     let rows = noise.gaussian(1000, 40);
     let arena = arena(Metric::L2, &rows);
-    let shadow = Shadow::of(&arena, &Control::default()).unwrap().unwrap();
+    let shadow = ByteVectors::of(&arena, &Control::default()).unwrap().unwrap();
     let queries = noise.gaussian(50, 40);
     let exact = recall(&built(&arena, &quick()), &arena, &queries, 40);
     let coarse = recall(&built(&shadow, &quick()), &arena, &queries, 40);
@@ -141,14 +141,14 @@ fn shadow_builds_as_good_a_graph() {
 
 #[test]
 fn every_way_to_compute_a_gap_is_exact() {
-    use super::byte_distance::{Gap, Sums};
+    use super::byte_distance::{ByteDistance, Sums};
     let mut noise = Noise(5);
     for bytes in [32, 64, 96, 128, 832, 16_064] {
         let mut row = |low: f32, high: f32| -> Vec<u8> {
             (0..bytes).map(|_| (low + (high - low) * noise.uniform()) as u8).collect()
         };
         let rows = [row(0.0, 255.9), row(0.0, 255.9), row(120.0, 136.0), vec![0; bytes], vec![255; bytes]];
-        for gap in Gap::all(bytes) {
+        for gap in ByteDistance::all(bytes) {
             for (a, b) in rows.iter().flat_map(|a| rows.iter().map(move |b| (a, b))) {
                 let exact: i64 = a.iter().zip(b).map(|(x, y)| (i64::from(*x) - i64::from(*y)).pow(2)).sum();
                 let found = gap.between((a, Sums::of(a)), (b, Sums::of(b)));

@@ -1,8 +1,8 @@
 //! Copies of blocks, so that threads can look at many at once and whoever owns the pages need not hold them.
 
 use crate::fault::Result;
-use crate::hnsw::node::{BlockRef, Buffer, HEADER, Header, Layout, NONE, State};
-use crate::hnsw::stored_vector::Own;
+use crate::hnsw::node::{Buffer, HEADER, Header, Layout, NONE, NodeRef, State};
+use crate::hnsw::stored_vector::StoredVector;
 use crate::memory::allocation::{Reserve, filled};
 use rayon::prelude::*;
 
@@ -24,7 +24,7 @@ impl Batch {
     /// # Errors
     /// `53200`.
     pub fn new(layout: &Layout, bytes: usize) -> Result<Self> {
-        let stride = layout.block_bytes().next_multiple_of(ALIGN);
+        let stride = layout.node_bytes().next_multiple_of(ALIGN);
         let most = (bytes / stride).max(layout.per_page());
         let mut numbers = vec![];
         numbers.room_for(most)?;
@@ -124,9 +124,13 @@ impl Vectors {
     }
 
     /// The header and the vector of a block, if they were kept.
-    pub(super) fn get<'a>(&'a self, layout: &'a Layout, number: u32) -> Option<Result<(Header, Own<'a>)>> {
+    pub(super) fn get<'a>(
+        &'a self,
+        layout: &'a Layout,
+        number: u32,
+    ) -> Option<Result<(Header, StoredVector<'a>)>> {
         let at = self.at.get(number as usize).copied().filter(|at| *at != NONE)?;
         let row = &self.rows.bytes()[at as usize * self.stride..][..HEADER + layout.own_bytes()];
-        Some(BlockRef::front(layout, row))
+        Some(NodeRef::front(layout, row))
     }
 }

@@ -31,7 +31,7 @@ pub use sieve::Sieve;
 
 use crate::fault::{Fault, Result, state};
 use crate::hnsw::insert::Stored;
-use crate::hnsw::node::{BlockRef, ChainRef, Coder, Header, Layout, NONE, Root, State, Tid};
+use crate::hnsw::node::{Coder, EntryPoint, Header, Layout, NONE, NodeRef, State, Tid, TidListRef};
 use crate::hnsw::rabitq::Factors;
 use crate::hnsw::search::Pages;
 use crate::memory::allocation::{Reserve, collected, push};
@@ -53,7 +53,7 @@ pub struct Finding {
 #[derive(Debug)]
 pub struct Checker {
     layout: Layout,
-    roots: HashMap<u32, Root>,
+    roots: HashMap<u32, EntryPoint>,
     /// Graphs without a root are no finding.
     partial: bool,
     /// What was found so far.
@@ -72,8 +72,8 @@ pub struct Checker {
 /// # Errors
 /// Bytes that cannot have been written.
 pub fn rows<'a>(layout: &Layout, bytes: &'a [u8]) -> Result<impl Iterator<Item = Tid> + use<'a>> {
-    let header = *BlockRef::new(layout, bytes)?.header();
-    let chain = ChainRef::new(layout, bytes)?;
+    let header = *NodeRef::new(layout, bytes)?.header();
+    let chain = TidListRef::new(layout, bytes)?;
     let own = (header.state == State::Live && header.level == 0).then_some(header.tid);
     Ok(chain.into_iter().flat_map(|chain| chain.tids()).chain(own).filter(|tid| tid.is_some()))
 }
@@ -96,11 +96,11 @@ struct Lane {
 
 /// What a block turns out to be.
 #[derive(Debug)]
-enum Block {
+enum Record {
     Free,
     Node(Node),
     /// With its owner's graph and number, and the next.
-    Chain(u32, u32, u32),
+    TidList(u32, u32, u32),
     Bad(String),
 }
 
@@ -109,7 +109,7 @@ impl Checker {
     ///
     /// # Errors
     /// `53200`.
-    pub fn new(layout: Layout, roots: &[Root], most: usize) -> Result<Self> {
+    pub fn new(layout: Layout, roots: &[EntryPoint], most: usize) -> Result<Self> {
         let mut of_graphs = HashMap::new();
         of_graphs.room_for(roots.len())?;
         of_graphs.extend(roots.iter().map(|root| (root.graph, *root)));
@@ -143,13 +143,13 @@ impl Checker {
     /// Whatever comes from the pages, but corrupted bytes: those are findings.
     pub fn look(&mut self, pages: &mut impl Pages, number: u32) -> Result<()> {
         match self.read(pages, number)? {
-            Block::Free => {}
-            Block::Bad(text) => self.say(number, text),
-            Block::Chain(..) => {
+            Record::Free => {}
+            Record::Bad(text) => self.say(number, text),
+            Record::TidList(..) => {
                 self.chains.room_for(1)?;
                 self.chains.insert(number);
             }
-            Block::Node(node) => self.node(pages, number, &node)?,
+            Record::Node(node) => self.node(pages, number, &node)?,
         }
         Ok(())
     }
@@ -173,19 +173,21 @@ impl Checker {
     /// # Errors
     /// As [`look`](Self::look).
     pub fn look_again(&mut self, pages: &mut impl Pages, number: u32) -> Result<()> {
-        let Block::Chain(graph, owner, _) = self.read(pages, number)? else {
+        let Record::TidList(graph, owner, _) = self.read(pages, number)? else {
             return self.look(pages, number);
         };
         let (mut next, mut met) = (owner, HashSet::new());
         while next != number {
             met.room_for(1)?;
             next = match self.read(pages, next)? {
-                Block::Node(node)
+                Record::Node(node)
                     if next == owner && (node.header.graph, node.header.level) == (graph, 0) =>
                 {
                     node.header.chain
                 }
-                Block::Chain(of, whose, after) if (of, whose) == (graph, owner) && met.insert(next) => after,
+                Record::TidList(of, whose, after) if (of, whose) == (graph, owner) && met.insert(next) => {
+                    after
+                }
                 _ => NONE,
             };
             if next == NONE {
@@ -201,12 +203,12 @@ impl Checker {
     /// # Errors
     /// As [`look`](Self::look).
     pub fn roots(&mut self, pages: &mut impl Pages) -> Result<()> {
-        let mut roots: Vec<Root> = collected(self.roots.values().copied())?;
+        let mut roots: Vec<EntryPoint> = collected(self.roots.values().copied())?;
         roots.sort_unstable_by_key(|root| root.graph);
         for root in roots {
             for (what, number, level) in [("entry", root.entry, root.level), ("origin", root.origin, 0)] {
                 let block = self.read(pages, number)?;
-                let right = matches!(&block, Block::Node(node) if (node.header.graph, node.header.level) == (root.graph, level));
+                let right = matches!(&block, Record::Node(node) if (node.header.graph, node.header.level) == (root.graph, level));
                 if !right {
                     self.say(
                         number,
@@ -218,20 +220,20 @@ impl Checker {
         Ok(())
     }
 
-    fn read(&self, pages: &mut impl Pages, number: u32) -> Result<Block> {
+    fn read(&self, pages: &mut impl Pages, number: u32) -> Result<Record> {
         let blocks = pages.blocks();
         if number >= blocks {
-            return Ok(Block::Bad(format!("there is no node {number}")));
+            return Ok(Record::Bad(format!("there is no node {number}")));
         }
         let layout = &self.layout;
-        let look = |bytes: &[u8]| -> Result<Block> {
-            let block = BlockRef::new(layout, bytes)?;
+        let look = |bytes: &[u8]| -> Result<Record> {
+            let block = NodeRef::new(layout, bytes)?;
             let header = *block.header();
             Ok(match header.state {
-                State::Free => Block::Free,
-                State::Chain => match ChainRef::new(layout, bytes)? {
-                    Some(chain) => Block::Chain(chain.graph, chain.owner, chain.next),
-                    None => Block::Free,
+                State::Free => Record::Free,
+                State::TidList => match TidListRef::new(layout, bytes)? {
+                    Some(chain) => Record::TidList(chain.graph, chain.owner, chain.next),
+                    None => Record::Free,
                 },
                 State::Live | State::Dead => {
                     block.check(blocks)?;
@@ -243,12 +245,12 @@ impl Checker {
                         factors: block.factors(lane).unwrap_or_default(),
                         code: block.code(lane).unwrap_or_default().to_vec(),
                     });
-                    Block::Node(Node { header, vector, lanes: lanes.collect() })
+                    Record::Node(Node { header, vector, lanes: lanes.collect() })
                 }
             })
         };
         let bad = |fault: Fault| match fault.state {
-            state::INDEX_CORRUPTED => Ok(Block::Bad(fault.message)),
+            state::INDEX_CORRUPTED => Ok(Record::Bad(fault.message)),
             _ => Err(fault),
         };
         pages.read(number, look).and_then(|block| block).or_else(bad)
@@ -264,13 +266,13 @@ impl Checker {
         level: u8,
     ) -> Result<Option<Node>> {
         let wrong = match self.read(pages, to)? {
-            Block::Node(node) if (node.header.graph, node.header.level) == (from.graph, level) => {
+            Record::Node(node) if (node.header.graph, node.header.level) == (from.graph, level) => {
                 return Ok(Some(node));
             }
-            Block::Node(node) => format!("level {} of graph {}", node.header.level, node.header.graph),
-            Block::Free => "free".into(),
-            Block::Chain(..) => "a tid list".into(),
-            Block::Bad(text) => text,
+            Record::Node(node) => format!("level {} of graph {}", node.header.level, node.header.graph),
+            Record::Free => "free".into(),
+            Record::TidList(..) => "a tid list".into(),
+            Record::Bad(text) => text,
         };
         let (graph, text) = (from.graph, format!("{what} {to} is not on level {level} of graph"));
         self.say(number, format_args!("{text} {graph}: {wrong}"));
@@ -338,18 +340,18 @@ impl Checker {
     }
 
     /// The way up to the origin.
-    fn climb(&mut self, pages: &mut impl Pages, number: u32, root: Root) -> Result<()> {
+    fn climb(&mut self, pages: &mut impl Pages, number: u32, root: EntryPoint) -> Result<()> {
         let (mut at, mut way) = (number, HashSet::new());
         while at != root.origin && !self.sure.contains(&at) {
             way.room_for(1)?;
             way.insert(at);
             let up = match self.read(pages, at)? {
-                Block::Node(node) if (node.header.graph, node.header.level) == (root.graph, 0) => {
+                Record::Node(node) if (node.header.graph, node.header.level) == (root.graph, 0) => {
                     node.header.down
                 }
                 _ => NONE,
             };
-            let Block::Node(parent) = self.read(pages, up)? else {
+            let Record::Node(parent) = self.read(pages, up)? else {
                 self.say(number, "the way up does not end at the origin");
                 return Ok(());
             };
@@ -372,7 +374,7 @@ impl Checker {
         let mut next = if node.header.level == 0 { node.header.chain } else { NONE };
         while next != NONE {
             match self.read(pages, next)? {
-                Block::Chain(graph, owner, after) if (graph, owner) == (node.header.graph, number) => {
+                Record::TidList(graph, owner, after) if (graph, owner) == (node.header.graph, number) => {
                     self.chained.room_for(1)?;
                     if !self.chained.insert(next) {
                         self.say(number, format_args!("node {next} is in a tid list twice"));

@@ -13,8 +13,8 @@ use super::batch::{Batch, Vectors};
 use super::edge;
 use super::rows;
 use crate::fault::Result;
-use crate::hnsw::node::{BlockRef, ChainRef, Coder, Header, Layout, NONE, Root, State, Tid};
-use crate::hnsw::stored_vector::Own;
+use crate::hnsw::node::{Coder, EntryPoint, Header, Layout, NONE, NodeRef, State, Tid, TidListRef};
+use crate::hnsw::stored_vector::StoredVector;
 use crate::memory::allocation::{Reserve, collected, filled, headroom, push};
 use rayon::prelude::*;
 use std::collections::HashMap;
@@ -38,7 +38,7 @@ enum Kind {
     Free,
     Live,
     Dead,
-    Chain,
+    TidList,
 }
 
 /// What was found on the ways and chains.
@@ -83,7 +83,7 @@ impl Known {
 #[derive(Debug)]
 pub struct Sieve {
     layout: Layout,
-    roots: HashMap<u32, Root>,
+    roots: HashMap<u32, EntryPoint>,
     known: Vec<Known>,
     /// Anchors to each block from the one that it says is its parent.
     anchors: Vec<AtomicU8>,
@@ -113,7 +113,7 @@ impl Sieve {
     /// `53200`.
     pub fn new(
         layout: Layout,
-        roots: impl ExactSizeIterator<Item = Root>,
+        roots: impl ExactSizeIterator<Item = EntryPoint>,
         blocks: u32,
         bytes: usize,
     ) -> Result<Self> {
@@ -207,10 +207,10 @@ impl Sieve {
     }
 
     fn is_right(&self, number: u32, bytes: &[u8], scratch: &mut Scratch) -> Result<bool> {
-        let block = BlockRef::new(&self.layout, bytes)?;
+        let block = NodeRef::new(&self.layout, bytes)?;
         let header = *block.header();
         match header.state {
-            State::Free | State::Chain => Ok(true),
+            State::Free | State::TidList => Ok(true),
             State::Dead => {
                 if !self.again {
                     block.children().for_each(|child| {
@@ -238,7 +238,7 @@ impl Sieve {
         right
     }
 
-    fn are_links_right(&self, number: u32, block: &BlockRef<'_>, met: &mut Vec<u32>) -> bool {
+    fn are_links_right(&self, number: u32, block: &NodeRef<'_>, met: &mut Vec<u32>) -> bool {
         let Header { level, graph, down, chain, .. } = *block.header();
         let Some(root) = self.roots.get(&graph) else { return false };
         let mut right = self.known(number).is_of(graph, level);
@@ -262,7 +262,7 @@ impl Sieve {
     }
 
     /// Whether what is said of the vectors that are kept is so.
-    fn are_vectors_right(&self, block: &BlockRef<'_>, scratch: &mut Scratch) -> Result<bool> {
+    fn are_vectors_right(&self, block: &NodeRef<'_>, scratch: &mut Scratch) -> Result<bool> {
         let (layout, header, own) = (&self.layout, block.header(), block.own());
         if header.level > 0
             && let Some(below) = self.vectors.get(layout, header.down)
@@ -307,7 +307,7 @@ impl Sieve {
         let mut found = vec![];
         for number in 0..n {
             let known = self.known(number);
-            if known.kind == Kind::Chain && known.mark != Mark::Sure
+            if known.kind == Kind::TidList && known.mark != Mark::Sure
                 || self.suspects[number as usize].load(Relaxed)
             {
                 push(&mut found, number)?;
@@ -320,7 +320,7 @@ impl Sieve {
         let mut next = chain;
         while next != NONE {
             let known = self.known.get_mut(next as usize).filter(|known| {
-                known.kind == Kind::Chain
+                known.kind == Kind::TidList
                     && (known.graph, known.down, known.mark) == (graph, owner, Mark::None)
             });
             let Some(known) = known else { return self.suspect(owner) };
@@ -363,15 +363,15 @@ impl Sieve {
 
 /// What is kept of a block that is as it should be by itself.
 fn known(layout: &Layout, bytes: &[u8], bound: u32) -> Result<Known> {
-    let block = BlockRef::new(layout, bytes)?;
+    let block = NodeRef::new(layout, bytes)?;
     let Header { graph, down, chain, level, state, .. } = *block.header();
     let kind = match state {
         State::Free => Kind::Free,
-        State::Chain => Kind::Chain,
+        State::TidList => Kind::TidList,
         State::Live => Kind::Live,
         State::Dead => Kind::Dead,
     };
-    if let Some(rows) = ChainRef::new(layout, bytes)? {
+    if let Some(rows) = TidListRef::new(layout, bytes)? {
         let (graph, down, chain) = (rows.graph, rows.owner, rows.next);
         return Ok(Known { graph, down, chain, kind, ..Known::default() });
     }
@@ -382,10 +382,12 @@ fn known(layout: &Layout, bytes: &[u8], bound: u32) -> Result<Known> {
 }
 
 /// Whether two blocks have the same vector, to the bit.
-fn is_same((one, own): (&Header, &Own<'_>), (other, its): &(Header, Own<'_>)) -> bool {
+fn is_same((one, own): (&Header, &StoredVector<'_>), (other, its): &(Header, StoredVector<'_>)) -> bool {
     let same = match (own, its) {
-        (Own::F32(a), Own::F32(b)) => a.iter().zip(*b).all(|(a, b)| a.to_bits() == b.to_bits()),
-        (Own::F16 { elements: a, .. }, Own::F16 { elements: b, .. }) => {
+        (StoredVector::F32(a), StoredVector::F32(b)) => {
+            a.iter().zip(*b).all(|(a, b)| a.to_bits() == b.to_bits())
+        }
+        (StoredVector::F16 { elements: a, .. }, StoredVector::F16 { elements: b, .. }) => {
             a.iter().zip(*b).all(|(a, b)| a.to_bits() == b.to_bits())
         }
         _ => false,

@@ -3,7 +3,7 @@
 use super::*;
 use crate::distance::metric::Metric;
 use crate::hnsw::model::samples::{Sample, points};
-use crate::hnsw::node::BlockMut;
+use crate::hnsw::node::NodeMut;
 
 fn made(dim: usize) -> Sample {
     let n = if dim > 1000 { 40 } else { 120 };
@@ -32,7 +32,7 @@ fn suspects(sample: &mut Sample, bytes: usize) -> Vec<u32> {
         for numbers in numbers.iter().filter(|number| **number >= from).collect::<Vec<_>>().chunks(room) {
             batch.clear();
             for number in numbers {
-                memory.read(**number, |bytes| batch.push(**number, &bytes[..layout.block_bytes()])).unwrap();
+                memory.read(**number, |bytes| batch.push(**number, &bytes[..layout.node_bytes()])).unwrap();
             }
             if !look(&batch) {
                 return;
@@ -64,7 +64,7 @@ fn suspects(sample: &mut Sample, bytes: usize) -> Vec<u32> {
 fn said(sample: &mut Sample, number: u32, spoil: impl Fn(&Layout, &mut [u8])) -> Vec<Finding> {
     let layout = sample.layout;
     let mut sample = sample.copy();
-    spoil(&layout, sample.index.memory.block_mut(number).unwrap());
+    spoil(&layout, sample.index.memory.node_mut(number).unwrap());
     let found = sample.index.check().unwrap();
     // Nothing has changed since: the second look at a block finds the same.
     let mut checker = Checker::new(layout, sample.index.root.as_slice(), 1000).unwrap();
@@ -102,17 +102,17 @@ fn sieve_keeps_all_findings() {
         let mut sample = made(dim);
         let dead = blocks(&mut sample, |h| h.state == State::Live && h.level == 0)[7];
         let layout = sample.layout;
-        BlockMut::new(&layout, sample.index.memory.block_mut(dead).unwrap()).unwrap().set_state(State::Dead);
+        NodeMut::new(&layout, sample.index.memory.node_mut(dead).unwrap()).unwrap().set_state(State::Dead);
         let numbers: Vec<u32> = sample.index.numbers().collect();
         for round in 0..40 {
             let mut sample = sample.copy();
             for _ in 0..1 + round % 3 {
                 let (one, other) = (numbers[random(numbers.len())], numbers[random(numbers.len())]);
-                let copy = sample.index.memory.block_mut(other).unwrap()[..layout.block_bytes()].to_vec();
-                let bytes = sample.index.memory.block_mut(one).unwrap();
+                let copy = sample.index.memory.node_mut(other).unwrap()[..layout.node_bytes()].to_vec();
+                let bytes = sample.index.memory.node_mut(one).unwrap();
                 match round % 5 {
                     0 => bytes[random(32)] = random(256) as u8,
-                    1 => bytes[random(layout.block_bytes())] ^= 1 << random(8),
+                    1 => bytes[random(layout.node_bytes())] ^= 1 << random(8),
                     2 => bytes[..copy.len()].copy_from_slice(&copy),
                     3 => bytes[24 + 4 * random(2)..][..4].copy_from_slice(&other.to_le_bytes()),
                     _ => {
@@ -147,7 +147,7 @@ fn finds() {
         let at = 32 + sample.layout.own_bytes();
         let down = |to: u32| {
             move |layout: &Layout, bytes: &mut [u8]| {
-                BlockMut::new(layout, bytes).unwrap().set_down(to);
+                NodeMut::new(layout, bytes).unwrap().set_down(to);
             }
         };
         let mut expect = |number: u32, text: &str, spoil: &dyn Fn(&Layout, &mut [u8])| {
@@ -172,10 +172,10 @@ fn finds() {
             }
         });
         expect(node, "a lane to", &|layout, bytes| {
-            BlockMut::new(layout, bytes).unwrap().copy_lane(0, 1);
+            NodeMut::new(layout, bytes).unwrap().copy_lane(0, 1);
         });
         expect(owner, "of its tid list is something else", &|layout, bytes| {
-            BlockMut::new(layout, bytes).unwrap().set_chain(node);
+            NodeMut::new(layout, bytes).unwrap().set_chain(node);
         });
         expect(chain, "that no node leads to", &down(upper));
         expect(root.entry, "entry of graph", &|_, bytes| bytes[6] = State::Free as u8);
@@ -194,14 +194,14 @@ fn finds_what_is_cut_off() {
     let parent = up(&mut sample, node);
     let above = up(&mut sample, parent);
     let layout = sample.layout;
-    let dead = sample.index.memory.block_mut(parent).unwrap();
-    BlockMut::new(&layout, dead).unwrap().set_state(State::Dead);
+    let dead = sample.index.memory.node_mut(parent).unwrap();
+    NodeMut::new(&layout, dead).unwrap().set_state(State::Dead);
     assert_eq!(sample.index.check().unwrap(), []);
     assert_eq!(suspects(&mut sample, 1 << 30), [] as [u32; 0]);
     let found = said(&mut sample, above, |layout, bytes| {
-        let block = crate::hnsw::node::BlockRef::new(layout, bytes).unwrap();
+        let block = crate::hnsw::node::NodeRef::new(layout, bytes).unwrap();
         let (lane, _) = block.neighbours().find(|(_, other)| *other == parent).unwrap();
-        BlockMut::new(layout, bytes).unwrap().clear_lane(lane);
+        NodeMut::new(layout, bytes).unwrap().clear_lane(lane);
     });
     let text = format!("on the way up, {above} has no anchor to {parent}");
     assert!(found.iter().any(|f| f.number == node && f.text == text), "{found:?}");
@@ -223,7 +223,7 @@ fn partial() {
     assert!(found(&mut sample, false).iter().any(|f| f.text.starts_with("there is no graph")));
     assert_eq!(found(&mut sample, true), []);
     let at = 32 + sample.layout.own_bytes();
-    sample.index.memory.block_mut(node).unwrap()[at + 12] ^= 1;
+    sample.index.memory.node_mut(node).unwrap()[at + 12] ^= 1;
     let found = found(&mut sample, true);
     assert!(found.len() == 1 && found[0].text.contains("is not that of its vector"), "{found:?}");
 }

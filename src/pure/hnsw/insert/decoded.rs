@@ -7,7 +7,7 @@ use crate::hnsw::direction;
 use crate::hnsw::node::write::{load, store};
 use crate::hnsw::node::{Header, Layout, NONE, State, Tid};
 use crate::hnsw::rotation::Rotation;
-use crate::hnsw::stored_vector::Own;
+use crate::hnsw::stored_vector::StoredVector;
 use crate::hnsw::uncoded::fit;
 
 /// A vector, rotated and rounded.
@@ -58,13 +58,15 @@ impl Stored {
     }
 
     /// That of a block.
-    pub(crate) fn copy(&mut self, layout: &Layout, header: &Header, own: &Own<'_>) {
+    pub(crate) fn copy(&mut self, layout: &Layout, header: &Header, own: &StoredVector<'_>) {
         self.decoded.resize(layout.padded(), 0.0);
         own.decode(&mut self.decoded);
         self.bytes.clear();
         match own {
-            Own::F32(x) => x.iter().for_each(|x| self.bytes.extend(x.to_le_bytes())),
-            Own::F16 { elements, .. } => elements.iter().for_each(|x| self.bytes.extend(x.to_le_bytes())),
+            StoredVector::F32(x) => x.iter().for_each(|x| self.bytes.extend(x.to_le_bytes())),
+            StoredVector::F16 { elements, .. } => {
+                elements.iter().for_each(|x| self.bytes.extend(x.to_le_bytes()))
+            }
         }
         (self.scale, self.norm) = (header.scale, header.norm);
     }
@@ -86,14 +88,16 @@ impl Stored {
 
     /// Whether a block's vector is this one.
     #[inline]
-    pub fn is(&self, header: &Header, own: &Own<'_>) -> bool {
+    pub fn is(&self, header: &Header, own: &StoredVector<'_>) -> bool {
         if header.norm.to_bits() != self.norm.to_bits() || header.scale != self.scale {
             return false;
         }
         // Bits, not numbers: a zero may be negative.
         match own {
-            Own::F32(x) => x.iter().zip(self.bytes.as_chunks().0).all(|(x, word)| x.to_le_bytes() == *word),
-            Own::F16 { elements, .. } => {
+            StoredVector::F32(x) => {
+                x.iter().zip(self.bytes.as_chunks().0).all(|(x, word)| x.to_le_bytes() == *word)
+            }
+            StoredVector::F16 { elements, .. } => {
                 elements.iter().zip(self.bytes.as_chunks().0).all(|(x, word)| x.to_le_bytes() == *word)
             }
         }

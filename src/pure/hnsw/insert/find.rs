@@ -7,9 +7,9 @@ use super::decoded::Stored;
 use super::near::{Near, Seen};
 use crate::fault::Result;
 use crate::hnsw::edges::Candidate;
-use crate::hnsw::node::{BlockRef, Layout, NONE, Root, State, corrupted};
+use crate::hnsw::node::{EntryPoint, Layout, NONE, NodeRef, State, corrupted};
 use crate::hnsw::search::Pages;
-use crate::hnsw::search::expand::Hop;
+use crate::hnsw::search::expand::Expanded;
 use crate::hnsw::search::graphs::Graphs;
 use crate::hnsw::search::pool::{Candidate as Guess, Pool};
 use crate::hnsw::search::query::Target;
@@ -32,7 +32,7 @@ pub(crate) struct Reach {
 pub(crate) struct Finder {
     layout: Layout,
     target: Target,
-    hop: Hop,
+    hop: Expanded,
     visited: Visited,
     pool: Pool,
     spare: Vec<Guess>,
@@ -53,7 +53,7 @@ impl Finder {
     pub(crate) fn new(layout: Layout) -> Self {
         Self {
             target: Target::new(&layout),
-            hop: Hop::new(&layout),
+            hop: Expanded::new(&layout),
             near: Near::new(&layout),
             layout,
             visited: Visited::new(),
@@ -87,7 +87,7 @@ impl Finder {
         &mut self,
         pages: &mut impl Pages,
         vector: &Stored,
-        root: Root,
+        root: EntryPoint,
         level: u8,
     ) -> Result<()> {
         self.down.clear();
@@ -224,7 +224,7 @@ impl Finder {
             if seen.dead {
                 push(dead, seen)?;
             } else {
-                let own = BlockRef::new(layout, bytes)?.own();
+                let own = NodeRef::new(layout, bytes)?.own();
                 near.push(seen, &own)?;
                 if level == 0 && same.is_none() && vector.is(&header, &own) {
                     *same = Some(seen);

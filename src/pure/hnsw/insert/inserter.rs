@@ -11,7 +11,7 @@ use super::parents::Parents;
 use crate::distance::metric::Metric;
 use crate::fault::Result;
 use crate::hnsw::edges::Candidate;
-use crate::hnsw::node::{BlockMut, BlockRef, Header, Layout, Root, State, Tid};
+use crate::hnsw::node::{EntryPoint, Header, Layout, NodeMut, NodeRef, State, Tid};
 use crate::hnsw::params::{Lists, Params};
 use crate::hnsw::rotation::Rotation;
 use crate::hnsw::search::Pages;
@@ -95,7 +95,7 @@ impl Inserter {
     /// # Errors
     /// Corrupted bytes.
     pub fn start_again(&mut self, bytes: &[u8], graph: u32) -> Result<bool> {
-        let block = BlockRef::new(&self.layout, bytes)?;
+        let block = NodeRef::new(&self.layout, bytes)?;
         let header = block.header();
         let there = (header.state, header.level, header.graph) == (State::Live, 0, graph);
         if there {
@@ -149,7 +149,7 @@ impl Inserter {
     ///
     /// # Errors
     /// Corrupted blocks, and whatever comes from the pages.
-    pub fn find(&mut self, pages: &mut impl Pages, root: Option<Root>, level: u8) -> Result<Found> {
+    pub fn find(&mut self, pages: &mut impl Pages, root: Option<EntryPoint>, level: u8) -> Result<Found> {
         self.clear();
         let Some(root) = root else { return Ok(Found::Place) };
         let Self { finder, vector, .. } = self;
@@ -221,7 +221,7 @@ impl Inserter {
     }
 
     /// Who can become its parent in the graph with that root. For `dead` and `most` see [`Tree::new`].
-    pub fn parents(&self, root: &Root, dead: bool, most: u64) -> Parents {
+    pub fn parents(&self, root: &EntryPoint, dead: bool, most: u64) -> Parents {
         let below = Below::new(&self.layout, &self.vector, self.below);
         Parents::new(self.parents.clone(), below, Tree::new(root, dead, most))
     }
@@ -233,7 +233,7 @@ impl Inserter {
     /// Too few bytes.
     pub fn write(&mut self, header: &Header, bytes: &mut [u8]) -> Result<()> {
         let Self { layout, vector, plans, linker, .. } = self;
-        let mut block = BlockMut::new(layout, bytes)?;
+        let mut block = NodeMut::new(layout, bytes)?;
         block.format(header, vector.bytes());
         let Some(Plan { near, choice, edges }) = plans.get(usize::from(header.level)) else { return Ok(()) };
         for (lane, (c, edge)) in choice.edges.iter().zip(edges).enumerate() {

@@ -37,7 +37,7 @@
 use super::decoded::Stored;
 use super::near::Seen;
 use crate::fault::Result;
-use crate::hnsw::node::{ANCHOR, BlockMut, BlockRef, Coder, Layout, NONE, State};
+use crate::hnsw::node::{ANCHOR, Coder, Layout, NONE, NodeMut, NodeRef, State};
 use crate::hnsw::params::Lists;
 use crate::hnsw::rabitq::LANES;
 use crate::hnsw::search::query::{Compare, Target};
@@ -100,8 +100,8 @@ pub(crate) struct Linker {
 }
 
 /// What was seen, if the block is still that.
-pub(crate) fn same<'a>(layout: &'a Layout, bytes: &'a [u8], seen: &Seen) -> Result<Option<BlockRef<'a>>> {
-    let block = BlockRef::new(layout, bytes)?;
+pub(crate) fn same<'a>(layout: &'a Layout, bytes: &'a [u8], seen: &Seen) -> Result<Option<NodeRef<'a>>> {
+    let block = NodeRef::new(layout, bytes)?;
     let header = block.header();
     let there = header.state == State::Live || header.state == State::Dead && seen.dead;
     let same = (header.version, header.level, header.graph) == (seen.version, seen.level, seen.graph);
@@ -125,7 +125,7 @@ impl Linker {
     /// nodes are as good as empty. With `anchors`, it is for an anchor, if there are at most so many.
     pub(crate) fn decide(
         &mut self,
-        block: &BlockRef<'_>,
+        block: &NodeRef<'_>,
         target: &Target,
         number: u32,
         width: usize,
@@ -180,7 +180,7 @@ impl Linker {
     }
 
     /// Estimates the distances of all neighbours.
-    pub(super) fn measure(&mut self, block: &BlockRef<'_>, target: &Target) -> Result<()> {
+    pub(super) fn measure(&mut self, block: &NodeRef<'_>, target: &Target) -> Result<()> {
         let Self { here, node, near, new, .. } = self;
         block.own().decode(node);
         here.set_stored(node);
@@ -192,9 +192,9 @@ impl Linker {
     pub(crate) fn apply(&mut self, change: &Change, vector: &Stored, bytes: &mut [u8]) -> Result<()> {
         let Self { layout, coder, node, .. } = self;
         if !change.mark {
-            BlockRef::new(layout, bytes)?.own().decode(node);
+            NodeRef::new(layout, bytes)?.own().decode(node);
         }
-        let mut block = BlockMut::new(layout, bytes)?;
+        let mut block = NodeMut::new(layout, bytes)?;
         if change.mark {
             block.set_number(change.lane, change.number);
             return Ok(());
@@ -210,7 +210,7 @@ impl Linker {
 
 /// Distances from a block's own vector, which is the target, to its neighbours, as far as its lanes tell; those of empty
 /// lanes mean nothing.
-pub(crate) fn inner_distances(block: &BlockRef<'_>, target: &Target, out: &mut Vec<f32>) -> Result<()> {
+pub(crate) fn inner_distances(block: &NodeRef<'_>, target: &Target, out: &mut Vec<f32>) -> Result<()> {
     if block.layout().plain().is_none() {
         return distances(block, target, out);
     }
@@ -224,7 +224,7 @@ pub(crate) fn inner_distances(block: &BlockRef<'_>, target: &Target, out: &mut V
 /// Estimates of the distances from a target to all neighbours of a block; those of empty lanes mean nothing. Without
 /// codes, they are those that were looked up when the target was searched for, which are those that matter: whoever is
 /// near the target was.
-pub(crate) fn distances(block: &BlockRef<'_>, target: &Target, out: &mut Vec<f32>) -> Result<()> {
+pub(crate) fn distances(block: &NodeRef<'_>, target: &Target, out: &mut Vec<f32>) -> Result<()> {
     out.clear();
     let query = match target.compare() {
         Compare::Codes(query) => query,

@@ -19,7 +19,7 @@ use super::near::Near;
 use crate::distance::metric::Metric;
 use crate::fault::Result;
 use crate::hnsw::edges::Space;
-use crate::hnsw::node::{BlockRef, Layout};
+use crate::hnsw::node::{Layout, NodeRef};
 use crate::hnsw::search::query::Target;
 
 /// How much nearer another neighbour has to be, as part of a distance.
@@ -40,7 +40,7 @@ impl Linker {
     /// as good as empty.
     pub(crate) fn decide_above(
         &mut self,
-        block: &BlockRef<'_>,
+        block: &NodeRef<'_>,
         target: &Target,
         number: u32,
         width: usize,

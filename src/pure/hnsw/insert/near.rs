@@ -5,7 +5,7 @@ use crate::distance::{Kernels, kernels};
 use crate::fault::Result;
 use crate::hnsw::edges::{Candidate, Space};
 use crate::hnsw::node::Layout;
-use crate::hnsw::stored_vector::Own;
+use crate::hnsw::stored_vector::StoredVector;
 use crate::hnsw::uncoded::Plain;
 use crate::memory::allocation::Reserve;
 
@@ -56,7 +56,7 @@ impl Near {
     ///
     /// # Errors
     /// `53200` if there is no memory.
-    pub(crate) fn push(&mut self, seen: Seen, own: &Own<'_>) -> Result<u32> {
+    pub(crate) fn push(&mut self, seen: Seen, own: &StoredVector<'_>) -> Result<u32> {
         let at = self.seen.len() * self.dim;
         self.seen.room_for(1)?;
         if self.vectors.len() < at + self.dim {

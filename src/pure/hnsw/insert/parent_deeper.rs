@@ -8,7 +8,7 @@ use super::link::{FEW, Parent};
 use super::near::Seen;
 use crate::distance::{Kernels, kernels};
 use crate::fault::Result;
-use crate::hnsw::node::{BlockRef, Layout, State, corrupted};
+use crate::hnsw::node::{Layout, NodeRef, State, corrupted};
 use crate::hnsw::search::Pages;
 use crate::hnsw::uncoded::Plain;
 
@@ -71,7 +71,7 @@ impl Below {
         let children = &mut self.children;
         children.clear();
         pages.read(from.number, |bytes| -> Result<()> {
-            let block = BlockRef::new(layout, bytes)?;
+            let block = NodeRef::new(layout, bytes)?;
             children.extend(block.children());
             Ok(())
         })?
@@ -90,7 +90,7 @@ impl Below {
         }
         let Self { vector, plain, kernels, child, .. } = self;
         pages.read(number, |bytes| {
-            let block = BlockRef::new(layout, bytes)?;
+            let block = NodeRef::new(layout, bytes)?;
             let header = block.header();
             let node = matches!(header.state, State::Live | State::Dead);
             if !node || (header.graph, header.level, header.down) != (from.graph, 0, from.number) {

@@ -3,7 +3,7 @@
 use super::link::Parent;
 use super::near::Seen;
 use crate::fault::Result;
-use crate::hnsw::node::{BlockRef, Layout, NONE, Root, State, corrupted};
+use crate::hnsw::node::{EntryPoint, Layout, NONE, NodeRef, State, corrupted};
 use crate::hnsw::search::Pages;
 use crate::hnsw::search::visited::Visited;
 use crate::memory::allocation::Reserve;
@@ -26,7 +26,7 @@ pub struct Tree {
 impl Tree {
     /// Of a graph, to read so many blocks at most. `dead`: nodes that are dead can be parents, too. That is for when no
     /// vacuum is at work that may take them away.
-    pub fn new(root: &Root, dead: bool, most: u64) -> Self {
+    pub fn new(root: &EntryPoint, dead: bool, most: u64) -> Self {
         Self {
             graph: root.graph,
             open: VecDeque::from([(root.origin, NONE)]),
@@ -51,7 +51,7 @@ impl Tree {
             self.left -= 1;
             let Self { graph, open, dead, .. } = self;
             let found = pages.read(number, |bytes| -> Result<Option<Parent>> {
-                let block = BlockRef::new(layout, bytes)?;
+                let block = NodeRef::new(layout, bytes)?;
                 let header = block.header();
                 let node = matches!(header.state, State::Live | State::Dead);
                 // Whoever has another parent by now is found below that.

@@ -8,7 +8,7 @@ use crate::fault::state;
 use crate::hnsw::model::Alone;
 use crate::hnsw::model::samples::{METRICS, Sample, params, points, tid};
 use crate::hnsw::node::{
-    ANCHOR, BlockMut, BlockRef, Buffer, Header, Layout, NONE, Options, Root, State, Tid,
+    ANCHOR, Buffer, EntryPoint, Header, Layout, NONE, NodeMut, NodeRef, Options, State, Tid,
 };
 use crate::hnsw::params::{Lists, Params};
 use crate::hnsw::rotation::Rotation;
@@ -178,9 +178,9 @@ impl Case {
         };
         let node = at(0, 0.0);
         let vectors: Vec<Stored> = (0..32).map(|i| at(i, i as f32 + 1.0)).collect();
-        let mut buffer = Buffer::new(layout.block_bytes()).unwrap();
+        let mut buffer = Buffer::new(layout.node_bytes()).unwrap();
         let mut linker = Linker::new(layout, lists);
-        let mut block = BlockMut::new(&layout, buffer.bytes_mut()).unwrap();
+        let mut block = NodeMut::new(&layout, buffer.bytes_mut()).unwrap();
         block.format(&node.header(1, 0, 7, Tid { block: 1, offset: 1 }, NONE), node.bytes());
         for (lane, vector) in vectors[..used].iter().enumerate() {
             let mark = if anchors.contains(&lane) { ANCHOR } else { 0 };
@@ -201,13 +201,13 @@ impl Case {
         let mut target = Target::new(&self.layout);
         target.set_stored(vector.decoded());
         let Self { layout, buffer, linker, .. } = self;
-        let block = BlockRef::new(layout, buffer.bytes()).unwrap();
+        let block = NodeRef::new(layout, buffer.bytes()).unwrap();
         let verdict = linker.decide(&block, &target, 999, 32, anchors, &|_| false).unwrap();
         let before = buffer.bytes().to_vec();
         let lanes: Vec<_> = (0..32).map(|lane| block.neighbour(lane)).collect();
         let Verdict::Change(change) = verdict else { return None };
         linker.apply(&change, &vector, buffer.bytes_mut()).unwrap();
-        let block = BlockRef::new(layout, buffer.bytes()).unwrap();
+        let block = NodeRef::new(layout, buffer.bytes()).unwrap();
         block.check(2000).unwrap();
         assert_eq!(block.is_anchor(change.lane), anchors.is_some());
         let changed = (0..32).filter(|lane| block.neighbour(*lane) != lanes[*lane]);
@@ -225,9 +225,9 @@ fn free_lanes_come_first() {
     assert_eq!(Case::new(short, 5, 5, &[]).link(40, 50.0, None), Some((vec![(5, 999)], 6, 6)));
     assert_eq!(Case::new(short, 5, 9, &[]).link(40, 50.0, None), Some((vec![(5, 999), (9, 105)], 6, 10)));
     let mut gap = Case::new(short, 5, 32, &[]);
-    BlockMut::new(&gap.layout, gap.buffer.bytes_mut()).unwrap().clear_lane(3);
+    NodeMut::new(&gap.layout, gap.buffer.bytes_mut()).unwrap().clear_lane(3);
     assert_eq!(gap.link(40, 50.0, None), Some((vec![(3, 999)], 5, 32)));
-    BlockMut::new(&gap.layout, gap.buffer.bytes_mut()).unwrap().clear_lane(8);
+    NodeMut::new(&gap.layout, gap.buffer.bytes_mut()).unwrap().clear_lane(8);
     assert_eq!(Case::new(full, 0, 0, &[]).link(40, 50.0, Some(0)), Some((vec![(0, 999)], 1, 1)));
     // Whoever is there already stays.
     assert_eq!(gap.link(40, 50.0, None), None);
@@ -282,19 +282,19 @@ fn ways_to_far_nodes_stay() {
         // 120 lies behind 115.
         case.vectors[20] = at(15, 28.0);
         let (node, new) = (at(0, 0.0), at(axis, length));
-        let mut block = BlockMut::new(&case.layout, case.buffer.bytes_mut()).unwrap();
+        let mut block = NodeMut::new(&case.layout, case.buffer.bytes_mut()).unwrap();
         block.encode_lane(20, 120, &mut case.linker.coder, node.decoded(), case.vectors[20].decoded());
         let mut near = Near::new(&case.layout);
-        let mut buffer = Buffer::new(case.layout.block_bytes()).unwrap();
+        let mut buffer = Buffer::new(case.layout.node_bytes()).unwrap();
         for (number, vector) in (100..).zip(&case.vectors).filter(|(number, _)| known || *number != 120) {
             let seen = Seen { number, version: 1, level: 1, graph: 1, dead: false };
-            let mut block = BlockMut::new(&case.layout, buffer.bytes_mut()).unwrap();
+            let mut block = NodeMut::new(&case.layout, buffer.bytes_mut()).unwrap();
             block.format(&vector.header(1, 1, 1, Tid::default(), NONE), vector.bytes());
-            near.push(seen, &BlockRef::new(&case.layout, buffer.bytes()).unwrap().own()).unwrap();
+            near.push(seen, &NodeRef::new(&case.layout, buffer.bytes()).unwrap().own()).unwrap();
         }
         let mut target = Target::new(&case.layout);
         target.set_stored(new.decoded());
-        let block = BlockRef::new(&case.layout, case.buffer.bytes()).unwrap();
+        let block = NodeRef::new(&case.layout, case.buffer.bytes()).unwrap();
         match case.linker.decide_above(&block, &target, 999, 32, &near, &|_| false).unwrap() {
             Verdict::Change(change) => Some(change.lane),
             _ => None,
@@ -339,14 +339,14 @@ fn marks() {
     let mut case = Case::new(Lists::Short, 20, 32, &[]);
     let mut target = Target::new(&case.layout);
     target.set_stored(case.vectors[25].decoded());
-    let block = BlockRef::new(&case.layout, case.buffer.bytes()).unwrap();
+    let block = NodeRef::new(&case.layout, case.buffer.bytes()).unwrap();
     let verdict = case.linker.decide(&block, &target, 125, 32, Some(FEW), &|_| false).unwrap();
     let Verdict::Change(change) = verdict else { panic!("{verdict:?}") };
     assert!(change.mark && change.lane == 25);
     let before = case.buffer.bytes().to_vec();
     case.linker.apply(&change, &case.vectors[25], case.buffer.bytes_mut()).unwrap();
     assert_eq!(before.iter().zip(case.buffer.bytes()).filter(|(a, b)| a != b).count(), 1);
-    let block = BlockRef::new(&case.layout, case.buffer.bytes()).unwrap();
+    let block = NodeRef::new(&case.layout, case.buffer.bytes()).unwrap();
     assert!(block.is_anchor(25) && block.neighbour(25) == Some(125));
 }
 
@@ -362,7 +362,7 @@ fn strangers_are_left_alone() {
     let parent = parents.next(&mut sample.index.memory, &sample.layout).unwrap().unwrap();
     let edge = inserter.edges(0)[0];
     assert_eq!(edge.to, parent.to);
-    let bytes = sample.index.memory.block_mut(edge.to.number).unwrap();
+    let bytes = sample.index.memory.node_mut(edge.to.number).unwrap();
     assert!(matches!(inserter.link(bytes, &edge, 5000).unwrap(), Verdict::Change(_)));
     // State, level, version, graph.
     for at in [6, 7, 8, 20] {
@@ -382,17 +382,18 @@ fn stale_roots() {
     let mut inserter = Inserter::new(sample.layout, &params(Metric::L2));
     inserter.start(&sample.rotation, &sample.rows[170]).unwrap();
     let root = sample.index.root.unwrap();
-    inserter.find(&mut sample.index.memory, Some(Root { graph: 9, ..root }), 0).unwrap();
+    inserter.find(&mut sample.index.memory, Some(EntryPoint { graph: 9, ..root }), 0).unwrap();
     let mut parents = inserter.parents(&root, false, 0);
     assert!(parents.next(&mut sample.index.memory, &sample.layout).unwrap().is_none());
     assert!(inserter.edges(0).is_empty());
     // The entry has become another node's block: the origin is there still.
-    let entry = sample.index.memory.block_mut(root.entry).unwrap();
+    let entry = sample.index.memory.node_mut(root.entry).unwrap();
     entry[6] = State::Free as u8;
     inserter.find(&mut sample.index.memory, Some(root), 0).unwrap();
     assert!(root.level > 0 && inserter.edges(0).len() > 5);
     let blocks = sample.index.memory.blocks();
-    let fault = inserter.find(&mut sample.index.memory, Some(Root { entry: blocks, ..root }), 0).unwrap_err();
+    let fault =
+        inserter.find(&mut sample.index.memory, Some(EntryPoint { entry: blocks, ..root }), 0).unwrap_err();
     assert_eq!(fault.state, state::INDEX_CORRUPTED);
 }
 
@@ -414,13 +415,13 @@ proptest! {
         let good = GOOD[usize::from(dim > 8) * 2 + usize::from(ip)]
             .get_or_init(|| std::sync::Mutex::new(Sample::built(metric, points(60, dim, 3), 50)));
         let mut sample = good.lock().unwrap().copy();
-        let used = sample.index.numbers().count() * sample.layout.block_bytes();
+        let used = sample.index.numbers().count() * sample.layout.node_bytes();
         for (at, byte) in hits {
             let bytes = sample.index.memory.bytes_mut();
             bytes[at.index(used)] = byte;
         }
         for (number, at, byte) in headers {
-            if let Ok(block) = sample.index.memory.block_mut(number * sample.layout.step()) {
+            if let Ok(block) = sample.index.memory.node_mut(number * sample.layout.step()) {
                 block[at] = byte;
             }
         }

@@ -8,12 +8,12 @@ use crate::fault::Result;
 use crate::hnsw::check::{Checker, Finding};
 use crate::hnsw::insert::{Found, Inserter, Verdict, level_for};
 use crate::hnsw::node::{
-    BlockMut, BlockRef, Buffer, ChainMut, Header, Layout, NONE, ROOM, Root, State, Tid, corrupted,
+    Buffer, EntryPoint, Header, Layout, NONE, NodeMut, NodeRef, ROOM, State, Tid, TidListMut, corrupted,
 };
 use crate::hnsw::params::Params;
 use crate::hnsw::rotation::Rotation;
 use crate::hnsw::search::Memory;
-use crate::hnsw::vacuum::{Adoption, Astray, Mender};
+use crate::hnsw::vacuum::{Relinker, Reparenting, Unreachable};
 use std::collections::HashSet;
 
 /// An index.
@@ -22,7 +22,7 @@ pub struct Alone {
     /// Its blocks, room for more included.
     pub memory: Memory,
     /// Where its graph is entered.
-    pub root: Option<Root>,
+    pub root: Option<EntryPoint>,
     layout: Layout,
     rotation: Rotation,
     params: Params,
@@ -74,7 +74,7 @@ impl Alone {
         rotation: Rotation,
         params: &Params,
         (pages, end): (&[u8], u32),
-        root: Option<Root>,
+        root: Option<EntryPoint>,
         room: u32,
     ) -> Self {
         let units = (room as usize + 1).div_ceil(layout.per_page()) + 1;
@@ -112,7 +112,7 @@ impl Alone {
                 self.end - self.layout.step()
             }
         };
-        let bytes = self.memory.block_mut(number)?;
+        let bytes = self.memory.node_mut(number)?;
         Ok((number, u16::from_le_bytes([bytes[8], bytes[9]]).wrapping_add(1)))
     }
 
@@ -123,7 +123,7 @@ impl Alone {
 
     /// The header of a block.
     pub fn header(&mut self, number: u32) -> Result<Header> {
-        Ok(*BlockRef::new(&self.layout, self.memory.block_mut(number)?)?.header())
+        Ok(*NodeRef::new(&self.layout, self.memory.node_mut(number)?)?.header())
     }
 
     /// Adds a row; returns its node's block.
@@ -139,9 +139,9 @@ impl Alone {
             let next = self.header(same.number)?.chain;
             let (number, version) = self.allocate()?;
             let (layout, owner) = (self.layout, (self.graph, same.number));
-            let bytes = self.memory.block_mut(number)?;
-            ChainMut::format(&layout, bytes, version, owner, next, std::iter::once(tid))?;
-            BlockMut::new(&layout, self.memory.block_mut(same.number)?)?.set_chain(number);
+            let bytes = self.memory.node_mut(number)?;
+            TidListMut::format(&layout, bytes, version, owner, next, std::iter::once(tid))?;
+            NodeMut::new(&layout, self.memory.node_mut(same.number)?)?.set_chain(number);
             return Ok(same.number);
         }
         self.effort.nodes += 1;
@@ -149,16 +149,16 @@ impl Alone {
         let (number, version) = self.allocate()?;
         let parent = self.adopt(number)?;
         let header = self.inserter.header(self.graph, 0, version, tid, parent);
-        self.inserter.write(&header, self.memory.block_mut(number)?)?;
+        self.inserter.write(&header, self.memory.node_mut(number)?)?;
         self.link(0, number, parent)?;
         let mut down = number;
         for level in 1..=level {
             down = self.raise(level, down)?;
         }
         match &mut self.root {
-            None => self.root = Some(Root { entry: down, level, origin: number, graph: self.graph }),
+            None => self.root = Some(EntryPoint { entry: down, level, origin: number, graph: self.graph }),
             Some(root) if level > root.level => {
-                let former = std::mem::replace(root, Root { entry: down, level, ..*root });
+                let former = std::mem::replace(root, EntryPoint { entry: down, level, ..*root });
                 self.lift(former)?;
             }
             Some(_) => {}
@@ -167,11 +167,11 @@ impl Alone {
     }
 
     /// Puts the origin onto level 1 when that comes to be, if it was what the graph was entered by.
-    fn lift(&mut self, former: Root) -> Result<()> {
-        let Root { entry, origin, .. } = former;
+    fn lift(&mut self, former: EntryPoint) -> Result<()> {
+        let EntryPoint { entry, origin, .. } = former;
         if former.level == 0
             && entry == origin
-            && self.inserter.start_again(self.memory.block_mut(origin)?, former.graph)?
+            && self.inserter.start_again(self.memory.node_mut(origin)?, former.graph)?
         {
             self.inserter.find(&mut self.memory, self.root, 1)?;
             self.raise(1, origin)?;
@@ -183,7 +183,7 @@ impl Alone {
     fn raise(&mut self, level: u8, down: u32) -> Result<u32> {
         let (number, version) = self.allocate()?;
         let header = self.inserter.header(self.graph, level, version, Tid::default(), down);
-        self.inserter.write(&header, self.memory.block_mut(number)?)?;
+        self.inserter.write(&header, self.memory.node_mut(number)?)?;
         self.link(level, number, NONE)?;
         Ok(number)
     }
@@ -195,7 +195,7 @@ impl Alone {
         loop {
             let next = parents.next(&mut self.memory, &self.layout)?;
             let parent = next.ok_or_else(|| corrupted("no parent for a new node"))?;
-            let bytes = self.memory.block_mut(parent.to.number)?;
+            let bytes = self.memory.node_mut(parent.to.number)?;
             if let Verdict::Change(change) = self.inserter.adopt(bytes, &parent, number)? {
                 self.inserter.apply(&change, bytes)?;
                 self.effort.links += 1;
@@ -207,7 +207,7 @@ impl Alone {
     fn link(&mut self, level: u8, number: u32, parent: u32) -> Result<()> {
         for edge in self.inserter.edges(level).to_vec() {
             if edge.back && edge.to.number != parent {
-                let bytes = self.memory.block_mut(edge.to.number)?;
+                let bytes = self.memory.node_mut(edge.to.number)?;
                 if let Verdict::Change(change) = self.inserter.link(bytes, &edge, number)? {
                     self.inserter.apply(&change, bytes)?;
                     self.effort.links += 1;
@@ -232,7 +232,7 @@ impl Alone {
             if dies {
                 dead.insert(number);
                 killed += usize::from(header.level == 0);
-                let mut block = BlockMut::new(&self.layout, self.memory.block_mut(number)?)?;
+                let mut block = NodeMut::new(&self.layout, self.memory.node_mut(number)?)?;
                 block.set_state(State::Dead);
                 block.set_tid(Tid::default());
             }
@@ -264,18 +264,18 @@ impl Alone {
         let Some(root) = self.root else { return Ok(()) };
         let doomed = self.doomed()?;
         let gone = |number| doomed.contains(&number);
-        let mut adoption = Adoption::new(self.layout);
+        let mut adoption = Reparenting::new(self.layout);
         for number in self.numbers().filter(|number| !gone(*number)) {
             self.foster(&mut adoption, number, &gone)?;
         }
-        let mut mender = Mender::new(self.layout, &self.params);
+        let mut mender = Relinker::new(self.layout, &self.params);
         for number in self.numbers().filter(|number| !gone(*number)) {
-            if self.header(number)?.state != State::Chain
+            if self.header(number)?.state != State::TidList
                 && mender.find(&mut self.memory, root, number, &gone)?
             {
-                mender.rewrite(self.memory.block_mut(number)?, &gone)?;
+                mender.rewrite(self.memory.node_mut(number)?, &gone)?;
                 for edge in mender.edges().to_vec() {
-                    let bytes = self.memory.block_mut(edge.to.number)?;
+                    let bytes = self.memory.node_mut(edge.to.number)?;
                     if let Verdict::Change(change) = mender.link(bytes, &edge, &gone)? {
                         mender.apply(&change, bytes)?;
                         self.effort.backs += 1;
@@ -285,7 +285,7 @@ impl Alone {
                 self.effort.mending += mender.reads();
             }
         }
-        let mut astray = Astray::new(self.layout);
+        let mut astray = Unreachable::new(self.layout);
         let mut raised = HashSet::new();
         for number in self.numbers().filter(|number| !gone(*number)) {
             let header = self.header(number)?;
@@ -307,24 +307,24 @@ impl Alone {
             }
         }
         for number in doomed {
-            BlockMut::new(&self.layout, self.memory.block_mut(number)?)?.set_state(State::Free);
+            NodeMut::new(&self.layout, self.memory.node_mut(number)?)?.set_state(State::Free);
             self.free.push(number);
         }
         Ok(())
     }
 
     /// Gives a node another parent if its own goes.
-    fn foster(&mut self, adoption: &mut Adoption, number: u32, gone: &impl Fn(u32) -> bool) -> Result<()> {
-        if !adoption.start(number, self.memory.block_mut(number)?, gone)? {
+    fn foster(&mut self, adoption: &mut Reparenting, number: u32, gone: &impl Fn(u32) -> bool) -> Result<()> {
+        if !adoption.start(number, self.memory.node_mut(number)?, gone)? {
             return Ok(());
         }
         self.effort.adopted += 1;
         while let Some(parent) = adoption.next(&mut self.memory, gone)? {
             self.effort.tried += 1;
-            let bytes = self.memory.block_mut(parent.to.number)?;
+            let bytes = self.memory.node_mut(parent.to.number)?;
             if let Verdict::Change(change) = adoption.adopt(bytes, &parent)? {
                 adoption.apply(&change, bytes)?;
-                return adoption.settle(&parent, self.memory.block_mut(number)?);
+                return adoption.settle(&parent, self.memory.node_mut(number)?);
             }
         }
         Err(corrupted(format_args!("no parent for {number}")))
@@ -333,21 +333,21 @@ impl Alone {
     /// Gives a node another parent, if one of those can be it.
     fn hang(
         &mut self,
-        adoption: &mut Adoption,
+        adoption: &mut Reparenting,
         number: u32,
         ends: &[(f32, u32)],
         gone: &impl Fn(u32) -> bool,
     ) -> Result<()> {
-        let Some(old) = adoption.start_again(number, self.memory.block_mut(number)?, ends)? else {
+        let Some(old) = adoption.start_again(number, self.memory.node_mut(number)?, ends)? else {
             return Ok(());
         };
         while let Some(parent) = adoption.next(&mut self.memory, gone)? {
-            let bytes = self.memory.block_mut(parent.to.number)?;
+            let bytes = self.memory.node_mut(parent.to.number)?;
             if let Verdict::Change(change) = adoption.adopt(bytes, &parent)? {
                 adoption.apply(&change, bytes)?;
-                adoption.settle(&parent, self.memory.block_mut(number)?)?;
+                adoption.settle(&parent, self.memory.node_mut(number)?)?;
                 self.effort.hung += 1;
-                return adoption.let_go(self.memory.block_mut(old)?);
+                return adoption.let_go(self.memory.node_mut(old)?);
             }
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 /// What is needed to search a graph. It lies with the graph's key, not in a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Root {
+pub struct EntryPoint {
     /// The block at which a search starts: of some node on its highest level.
     pub entry: u32,
     /// That level.

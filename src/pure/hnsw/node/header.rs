@@ -24,7 +24,7 @@ const _: () = assert!(at::CHAIN + 4 == HEADER && HEADER.is_multiple_of(8));
 const _: () = assert!(at::TID + Tid::BYTES == at::STATE && at::USED + 1 == at::NORM);
 
 /// Highest level that can be written.
-const MOST_LEVEL: u8 = 31;
+const MAX_LEVEL: u8 = 31;
 
 /// Where a row is in its table. Offset 0 is nowhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -68,7 +68,7 @@ pub enum State {
     /// A node none of whose rows exist any more: searches pass through it and do not return it.
     Dead,
     /// Rows of a node that has more than one.
-    Chain,
+    TidList,
 }
 
 /// The header as numbers.
@@ -121,7 +121,7 @@ impl Header {
             0 => State::Free,
             1 => State::Live,
             2 => State::Dead,
-            3 => State::Chain,
+            3 => State::TidList,
             other => return Err(corrupted(format_args!("state {other}"))),
         };
         let header = Self {
@@ -144,7 +144,7 @@ impl Header {
     }
 
     fn check(&self, lanes: usize) -> Result<()> {
-        if self.level > MOST_LEVEL {
+        if self.level > MAX_LEVEL {
             return Err(corrupted(format_args!("level {}", self.level)));
         }
         if usize::from(self.used) > lanes || self.kept > self.used {

@@ -12,26 +12,26 @@ pub const PAGE: usize = 8192;
 /// Bytes of a page that hold blocks: not Postgres' header of 24 and the 8 at the end.
 pub const ROOM: usize = PAGE - 24 - 8;
 /// Most dimensions of a vector.
-pub const MOST_DIMS: usize = 16_000;
+pub const MAX_DIMS: usize = 16_000;
 /// Numbers of blocks are below this.
-pub const MOST_BLOCKS: u32 = 1 << 31;
+pub const MAX_NODES: u32 = 1 << 31;
 /// Bytes of a lane beside the code: number and two factors.
 pub const LANE: usize = 12;
 
 /// Most lanes, by the counts of a byte.
-const MOST_LANES: usize = 224;
+const MAX_LANES: usize = 224;
 /// Most words of a plain value.
-const MOST_WORDS: usize = MOST_DIMS;
+const MAX_WORDS: usize = MAX_DIMS;
 /// Dimensions that are coded at least, unless there are fewer.
 const CODED: usize = 384;
 /// Blocks start at multiples of this.
 const ALIGN: usize = 8;
 const _: () = assert!(ROOM.is_multiple_of(ALIGN) && HEADER.is_multiple_of(ALIGN));
-const _: () = assert!(MOST_LANES <= u8::MAX as usize && MOST_LANES.is_multiple_of(LANES));
+const _: () = assert!(MAX_LANES <= u8::MAX as usize && MAX_LANES.is_multiple_of(LANES));
 
 /// How the own vector is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OwnForm {
+pub enum StoredForm {
     /// 4 bytes an element.
     F32,
     /// 2 bytes an element, and a power of two for all.
@@ -40,7 +40,7 @@ pub enum OwnForm {
     Plain,
 }
 
-impl OwnForm {
+impl StoredForm {
     /// Bytes of an element.
     pub fn bytes(self) -> usize {
         match self {
@@ -60,7 +60,7 @@ pub struct Options {
     /// Coded coordinates: a multiple of 16, at most the padded dimensions.
     pub coded: Option<usize>,
     /// The form of the own vector.
-    pub own: Option<OwnForm>,
+    pub own: Option<StoredForm>,
 }
 
 impl Default for Options {
@@ -93,7 +93,7 @@ pub struct Layout {
     metric: Metric,
     dim: usize,
     padded: usize,
-    own: OwnForm,
+    own: StoredForm,
     content: Content,
     lanes: usize,
     block: usize,
@@ -115,19 +115,19 @@ impl Layout {
     /// # Errors
     /// Dimensions outside of 1 to 16,000, or options that are not what [`Options`] says.
     pub fn choose(dim: usize, metric: Metric, options: Options) -> Result<Self> {
-        if !(1..=MOST_DIMS).contains(&dim) {
+        if !(1..=MAX_DIMS).contains(&dim) {
             return Err(refused(format!("cannot lay out vectors of {dim} dimensions")));
         }
         if !matches!(metric, Metric::L2 | Metric::InnerProduct | Metric::Cosine) {
             return Err(refused(format!("there are no codes for {metric:?}")));
         }
         let lanes = options.lanes;
-        if !lanes.is_multiple_of(LANES) || !(LANES..=MOST_LANES).contains(&lanes) {
+        if !lanes.is_multiple_of(LANES) || !(LANES..=MAX_LANES).contains(&lanes) {
             return Err(refused(format!("cannot lay out {lanes} lanes")));
         }
         let padded = Rotation::padded_for(dim);
-        let own = options.own.unwrap_or(if padded <= 16 { OwnForm::F32 } else { OwnForm::F16 });
-        if own == OwnForm::Plain {
+        let own = options.own.unwrap_or(if padded <= 16 { StoredForm::F32 } else { StoredForm::F16 });
+        if own == StoredForm::Plain {
             return Err(refused("a plain layout has no codes"));
         }
         let bits = options.bits.unwrap_or(match dim {
@@ -163,10 +163,10 @@ impl Layout {
     /// # Errors
     /// Lanes or words that no block can have.
     pub fn plain_for(plain: Plain, lanes: usize, words: usize) -> Result<Self> {
-        if !(1..=MOST_LANES).contains(&lanes) {
+        if !(1..=MAX_LANES).contains(&lanes) {
             return Err(refused(format!("cannot lay out {lanes} lanes")));
         }
-        if plain.words().is_none() && !(1..=MOST_WORDS).contains(&words) {
+        if plain.words().is_none() && !(1..=MAX_WORDS).contains(&words) {
             return Err(refused(format!("cannot lay out values of {words} words")));
         }
         let beside = HEADER + lanes * LANE;
@@ -175,9 +175,9 @@ impl Layout {
         let per_page = (ROOM / size(least)).max(1);
         let unit_pages = size(least).div_ceil(ROOM);
         let room = unit_pages * ROOM / per_page / ALIGN * ALIGN;
-        let padded = plain.words().unwrap_or(((room - beside) / 4).min(MOST_WORDS));
+        let padded = plain.words().unwrap_or(((room - beside) / 4).min(MAX_WORDS));
         let (metric, dim, block) = (plain.metric(), plain.dim(), size(padded));
-        let (own, content) = (OwnForm::Plain, Content::Distances(plain));
+        let (own, content) = (StoredForm::Plain, Content::Distances(plain));
         Ok(Self { metric, dim, padded, own, content, lanes, block, per_page, unit_pages })
     }
 
@@ -217,7 +217,7 @@ impl Layout {
     }
 
     /// The form of the own vectors.
-    pub fn own(&self) -> OwnForm {
+    pub fn own(&self) -> StoredForm {
         self.own
     }
 
@@ -250,7 +250,7 @@ impl Layout {
 
     /// Bytes of a block.
     #[inline]
-    pub fn block_bytes(&self) -> usize {
+    pub fn node_bytes(&self) -> usize {
         self.block
     }
 
@@ -306,16 +306,16 @@ impl Layout {
 
     /// The bound of all numbers when there are so many pages.
     pub fn bound(&self, pages: u32) -> u32 {
-        (u64::from(pages) * self.per_page as u64).min(u64::from(MOST_BLOCKS)) as u32
+        (u64::from(pages) * self.per_page as u64).min(u64::from(MAX_NODES)) as u32
     }
 
     /// Where a block is.
     ///
     /// # Errors
-    /// [`MOST_BLOCKS`] or more.
+    /// [`MAX_NODES`] or more.
     #[inline]
     pub fn place(&self, number: u32) -> Result<Place> {
-        if number >= MOST_BLOCKS {
+        if number >= MAX_NODES {
             return Err(super::corrupted(format_args!("number {number} lies on no page")));
         }
         let (page, slot) = (number / self.per_page as u32, number as usize % self.per_page);

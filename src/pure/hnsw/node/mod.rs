@@ -1,8 +1,8 @@
 //! A node of the graph as bytes on a page: everything that one step of a search needs, together.
 //!
-//! A *block* holds a node on one level: where its row is, its own vector, and for each neighbour a *lane* with
-//! its number and its [`code`](crate::hnsw::rabitq). A node that is on several levels has a block on each, linked
-//! `down`. [`Layout`] says on which page and where the block of a number lies, so a lane needs four bytes for a
+//! A *block*, the record of a node, holds a node on one level: where its row is, its own vector, and for each neighbour a
+//! *lane* with its number and its [`code`](crate::hnsw::rabitq). A node that is on several levels has a block on each,
+//! linked `down`. [`Layout`] says on which page and where the block of a number lies, so a lane needs four bytes for a
 //! neighbour.
 //!
 //! - `layout`: sizes and places. `header`: the fields in front. `read`, `write`: a block seen through them.
@@ -80,17 +80,17 @@ pub(crate) mod write;
 pub use aligned::Buffer;
 pub use corrupted::corrupted;
 pub use edge_code::Coder;
-pub use entry_point::Root;
+pub use entry_point::EntryPoint;
 pub use header::{HEADER, Header, State, Tid};
 pub use layout::{Content, LANE, Layout};
-pub use layout::{MOST_BLOCKS, MOST_DIMS, Options, OwnForm, PAGE, Place, ROOM};
-pub use read::BlockRef;
-pub use tid_list::{ChainMut, ChainRef};
-pub use write::BlockMut;
+pub use layout::{MAX_DIMS, MAX_NODES, Options, PAGE, Place, ROOM, StoredForm};
+pub use read::NodeRef;
+pub use tid_list::{TidListMut, TidListRef};
+pub use write::NodeMut;
 
 /// No block.
 pub const NONE: u32 = u32::MAX;
 
 /// Added to the number in a lane that must stay; numbers are below it.
 pub const ANCHOR: u32 = 1 << 31;
-const _: () = assert!(ANCHOR == MOST_BLOCKS);
+const _: () = assert!(ANCHOR == MAX_NODES);

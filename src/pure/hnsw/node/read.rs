@@ -1,20 +1,20 @@
 //! A block seen where it lies.
 
 use super::header::{HEADER, Header};
-use super::layout::{LANE, Layout, OwnForm};
+use super::layout::{LANE, Layout, StoredForm};
 use super::{ANCHOR, NONE, corrupted};
 use crate::fault::Result;
 use crate::hnsw::rabitq::{Factors, LANES};
-use crate::hnsw::stored_vector::{Own, f16s, f32s};
+use crate::hnsw::stored_vector::{StoredVector, f16s, f32s};
 
 /// A block, checked as far as needed to read it: whatever the bytes, nothing here panics.
 #[derive(Debug, Clone, Copy)]
-pub struct BlockRef<'a> {
+pub struct NodeRef<'a> {
     layout: &'a Layout,
     /// Exactly one block.
     bytes: &'a [u8],
     header: Header,
-    own: Own<'a>,
+    own: StoredVector<'a>,
 }
 
 /// The number in a lane without the mark of an anchor.
@@ -29,14 +29,14 @@ fn word(bytes: &[u8], at: usize) -> [u8; 4] {
     bytes[at..].first_chunk().copied().unwrap_or_default()
 }
 
-impl<'a> BlockRef<'a> {
+impl<'a> NodeRef<'a> {
     /// Looks at a block, which starts where `bytes` does.
     ///
     /// # Errors
     /// Too few bytes, bytes that are not aligned for the elements, or a header that cannot have been written.
     #[inline]
     pub fn new(layout: &'a Layout, bytes: &'a [u8]) -> Result<Self> {
-        let bytes = bytes.get(..layout.block_bytes()).ok_or_else(|| corrupted("it is cut off"))?;
+        let bytes = bytes.get(..layout.node_bytes()).ok_or_else(|| corrupted("it is cut off"))?;
         let (header, own) = Self::front(layout, bytes)?;
         Ok(Self { layout, bytes, header, own })
     }
@@ -46,13 +46,13 @@ impl<'a> BlockRef<'a> {
     /// # Errors
     /// As [`new`](Self::new).
     #[inline]
-    pub(crate) fn front(layout: &Layout, bytes: &'a [u8]) -> Result<(Header, Own<'a>)> {
+    pub(crate) fn front(layout: &Layout, bytes: &'a [u8]) -> Result<(Header, StoredVector<'a>)> {
         let (head, rest) = bytes.split_first_chunk::<HEADER>().ok_or_else(|| corrupted("it is cut off"))?;
         let header = Header::read(head, layout.lanes())?;
         let own = rest.get(..layout.own_bytes()).ok_or_else(|| corrupted("it is cut off"))?;
         let own = match layout.own() {
-            OwnForm::F32 | OwnForm::Plain => f32s(own).map(Own::F32),
-            OwnForm::F16 => f16s(own).map(|elements| Own::F16 { scale: header.scale, elements }),
+            StoredForm::F32 | StoredForm::Plain => f32s(own).map(StoredVector::F32),
+            StoredForm::F16 => f16s(own).map(|elements| StoredVector::F16 { scale: header.scale, elements }),
         };
         Ok((header, own.ok_or_else(|| corrupted("it is not aligned"))?))
     }
@@ -71,7 +71,7 @@ impl<'a> BlockRef<'a> {
 
     /// The rotated vector as stored, or the words of a plain value. Of a corrupted block, elements may be infinite or NaN.
     #[inline]
-    pub fn own(&self) -> Own<'a> {
+    pub fn own(&self) -> StoredVector<'a> {
         self.own
     }
 

@@ -36,7 +36,7 @@ fn sizes() {
         (16000, 40800, 1, 5, 1, 2096),
     ] {
         let layout = layout(dim);
-        let found = (layout.block_bytes(), layout.per_page(), layout.unit_pages());
+        let found = (layout.node_bytes(), layout.per_page(), layout.unit_pages());
         let shape = layout.shape().unwrap();
         assert_eq!((found, shape.bits(), shape.dims()), ((block, per_page, pages), bits, coded), "{dim}");
     }
@@ -50,12 +50,12 @@ fn sizes() {
 
 #[test]
 fn every_dimension_has_a_layout() {
-    for dim in 1..=MOST_DIMS {
+    for dim in 1..=MAX_DIMS {
         for lanes in [32, 64, 224] {
             let options = Options { lanes, ..Options::default() };
             let layout = Layout::choose(dim, Metric::Cosine, options).unwrap();
-            let all = layout.block_bytes() * layout.per_page();
-            assert!(all <= ROOM * layout.unit_pages() && layout.block_bytes().is_multiple_of(8));
+            let all = layout.node_bytes() * layout.per_page();
+            assert!(all <= ROOM * layout.unit_pages() && layout.node_bytes().is_multiple_of(8));
             assert!(layout.unit_pages() == 1 || all > ROOM * (layout.unit_pages() - 1));
             assert!(layout.shape().unwrap().dims() >= layout.padded().min(384), "{dim}");
             assert_eq!(Layout::choose(dim, Metric::Cosine, layout.options()).unwrap(), layout);
@@ -77,8 +77,8 @@ fn bad_options() {
     ] {
         assert_eq!(choose(384, options).unwrap_err().state, crate::fault::state::INVALID_PARAMETER_VALUE);
     }
-    assert!(choose(0, good).is_err() && choose(MOST_DIMS + 1, good).is_err());
-    let all = Options { lanes: 64, bits: Some(8), coded: Some(16), own: Some(OwnForm::F32) };
+    assert!(choose(0, good).is_err() && choose(MAX_DIMS + 1, good).is_err());
+    let all = Options { lanes: 64, bits: Some(8), coded: Some(16), own: Some(StoredForm::F32) };
     assert_eq!(choose(20, all).unwrap().options(), all);
 }
 
@@ -93,14 +93,14 @@ fn places() {
             let place = layout.place(number).unwrap();
             let on_next = (end.0 + layout.unit_pages() as u32, 0);
             assert!(k == 0 || (place.page, place.offset) == end || (place.page, place.offset) == on_next);
-            assert!(layout.unit_pages() > 1 || place.offset + layout.block_bytes() <= ROOM);
-            end = (place.page, place.offset + layout.block_bytes());
+            assert!(layout.unit_pages() > 1 || place.offset + layout.node_bytes() <= ROOM);
+            end = (place.page, place.offset + layout.node_bytes());
         }
         assert_eq!(layout.place(layout.first_on(7)).unwrap(), Place { page: 7, offset: 0 });
         assert_eq!(layout.bound(7), layout.first_on(7));
     }
-    assert!(layout(384).place(MOST_BLOCKS - 1).is_ok());
-    assert!(layout(384).place(MOST_BLOCKS).is_err());
+    assert!(layout(384).place(MAX_NODES - 1).is_ok());
+    assert!(layout(384).place(MAX_NODES).is_err());
 }
 
 fn header() -> impl Strategy<Value = Header> {
@@ -153,9 +153,9 @@ proptest! {
         let (scale, norm) = store(&layout, &vectors[0], &mut own);
         let mut node = vec![0.0; layout.padded()];
         load(&layout, scale, &own, &mut node);
-        let mut buffer = Buffer::new(layout.block_bytes() + 8).unwrap();
+        let mut buffer = Buffer::new(layout.node_bytes() + 8).unwrap();
         buffer.bytes_mut().fill(0xaa);
-        let mut block = BlockMut::new(&layout, buffer.bytes_mut()).unwrap();
+        let mut block = NodeMut::new(&layout, buffer.bytes_mut()).unwrap();
         block.format(&Header { scale, norm, graph: 1, down: 2, chain: NONE, ..header }, &own);
         let mut encoder = Coder::new(&layout);
         let mut model = vec![None; 64];
@@ -175,9 +175,9 @@ proptest! {
             }
         }
         block.set_counts(3, 64);
-        prop_assert_eq!(&buffer.bytes()[layout.block_bytes()..], &[0xaa; 8]);
+        prop_assert_eq!(&buffer.bytes()[layout.node_bytes()..], &[0xaa; 8]);
 
-        let block = BlockRef::new(&layout, buffer.bytes()).unwrap();
+        let block = NodeRef::new(&layout, buffer.bytes()).unwrap();
         prop_assert_eq!(*block.header(), Header { scale, norm, kept: 3, used: 64, graph: 1, down: 2, chain: NONE, ..header });
         block.check(40).unwrap();
         let mut back = vec![0.0; layout.padded()];
@@ -204,19 +204,19 @@ proptest! {
     #[test]
     fn no_bytes_panic(seed in any::<u64>(), state in 0..5u8, used in 0..40u8, shift in 0..9usize, cut in any::<bool>()) {
         let layout = layout(20);
-        let mut buffer = Buffer::new(layout.block_bytes() + 16).unwrap();
+        let mut buffer = Buffer::new(layout.node_bytes() + 16).unwrap();
         let mut word = seed;
         for byte in buffer.bytes_mut() {
             word = word.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             *byte = (word >> 56) as u8 & if seed % 3 == 0 { 0x3f } else { 0xff };
         }
-        let size = layout.block_bytes() - usize::from(cut && seed % 2 == 0);
+        let size = layout.node_bytes() - usize::from(cut && seed % 2 == 0);
         let bytes = &mut buffer.bytes_mut()[shift..][..size];
         if seed % 4 != 0 {
             (bytes[6], bytes[7], bytes[10], bytes[11]) = (state, used / 2, used / 2, used);
             bytes[12..20].copy_from_slice(&[0, 0, 128, 63, 0, 0, 128, 63]);
         }
-        if let Ok(block) = BlockRef::new(&layout, bytes) {
+        if let Ok(block) = NodeRef::new(&layout, bytes) {
             let (mut numbers, mut add, mut mul) = ([0; LANES], [0.0; LANES], [0.0; LANES]);
             if block.lanes(0, &mut numbers, &mut add, &mut mul).is_ok() {
                 prop_assert!(add.iter().chain(&mul).all(|x| x.is_finite()));
@@ -224,7 +224,7 @@ proptest! {
             let _ = (block.check(9), block.neighbours().count(), block.factors(99), block.code(31));
             let _ = block.own().l2_squared(&[1.0; 32]);
         }
-        if let Ok(Some(chain)) = ChainRef::new(&layout, bytes) {
+        if let Ok(Some(chain)) = TidListRef::new(&layout, bytes) {
             prop_assert!(chain.tids().count() <= layout.chain_room());
         }
     }
@@ -233,22 +233,22 @@ proptest! {
 #[test]
 fn chains_come_back() {
     let layout = layout(384);
-    let mut buffer = Buffer::new(layout.block_bytes()).unwrap();
+    let mut buffer = Buffer::new(layout.node_bytes()).unwrap();
     let tids = |n: usize| (0..n).map(|i| Tid { block: i as u32 * 7, offset: i as u16 + 1 });
     let most = layout.chain_room();
     assert_eq!(most, 448);
     for n in [0, 1, most] {
-        let mut chain = ChainMut::format(&layout, buffer.bytes_mut(), 3, (9, 17), 18, tids(n)).unwrap();
+        let mut chain = TidListMut::format(&layout, buffer.bytes_mut(), 3, (9, 17), 18, tids(n)).unwrap();
         chain.set_next(NONE);
-        let chain = ChainRef::new(&layout, buffer.bytes()).unwrap().unwrap();
+        let chain = TidListRef::new(&layout, buffer.bytes()).unwrap().unwrap();
         assert_eq!((chain.graph, chain.owner, chain.next), (9, 17, NONE));
         assert!(chain.tids().eq(tids(n)));
-        assert_eq!(BlockRef::new(&layout, buffer.bytes()).unwrap().header().state, State::Chain);
+        assert_eq!(NodeRef::new(&layout, buffer.bytes()).unwrap().header().state, State::TidList);
     }
-    assert!(ChainMut::format(&layout, buffer.bytes_mut(), 3, (9, 17), 18, tids(most + 1)).is_err());
+    assert!(TidListMut::format(&layout, buffer.bytes_mut(), 3, (9, 17), 18, tids(most + 1)).is_err());
     buffer.bytes_mut().fill(0);
-    assert!(ChainRef::new(&layout, buffer.bytes()).unwrap().is_none());
-    assert_eq!(BlockRef::new(&layout, buffer.bytes()).unwrap().header().state, State::Free);
+    assert!(TidListRef::new(&layout, buffer.bytes()).unwrap().is_none());
+    assert_eq!(NodeRef::new(&layout, buffer.bytes()).unwrap().header().state, State::Free);
 }
 
 #[test]

@@ -18,7 +18,7 @@ use crate::fault::Result;
 
 /// A block with rows.
 #[derive(Debug, Clone, Copy)]
-pub struct ChainRef<'a> {
+pub struct TidListRef<'a> {
     /// The node's block on level 0.
     pub owner: u32,
     /// The next block, or [`NONE`](super::NONE).
@@ -31,19 +31,19 @@ pub struct ChainRef<'a> {
 impl Layout {
     /// Rows that a block of a chain has room for.
     pub fn chain_room(&self) -> usize {
-        (self.block_bytes() - HEADER) / Tid::BYTES
+        (self.node_bytes() - HEADER) / Tid::BYTES
     }
 }
 
-impl<'a> ChainRef<'a> {
+impl<'a> TidListRef<'a> {
     /// Looks at a block, which starts where `bytes` does; none if it is not one with rows (any more).
     ///
     /// # Errors
     /// Too few bytes, or more rows than there is room for.
     pub fn new(layout: &Layout, bytes: &'a [u8]) -> Result<Option<Self>> {
-        let bytes = bytes.get(..layout.block_bytes()).ok_or_else(|| corrupted("it is cut off"))?;
+        let bytes = bytes.get(..layout.node_bytes()).ok_or_else(|| corrupted("it is cut off"))?;
         let (head, rest) = bytes.split_first_chunk::<HEADER>().ok_or_else(|| corrupted("it is cut off"))?;
-        if head[at::STATE] != State::Chain as u8 {
+        if head[at::STATE] != State::TidList as u8 {
             return Ok(None);
         }
         let word = |at| u32::from_le_bytes(part(head, at));
@@ -61,11 +61,11 @@ impl<'a> ChainRef<'a> {
 
 /// A block for rows, to be written.
 #[derive(Debug)]
-pub struct ChainMut<'a> {
+pub struct TidListMut<'a> {
     bytes: &'a mut [u8],
 }
 
-impl<'a> ChainMut<'a> {
+impl<'a> TidListMut<'a> {
     /// Makes the bytes a block with rows.
     ///
     /// # Errors
@@ -78,13 +78,13 @@ impl<'a> ChainMut<'a> {
         next: u32,
         tids: impl ExactSizeIterator<Item = Tid>,
     ) -> Result<Self> {
-        let bytes = bytes.get_mut(..layout.block_bytes()).ok_or_else(|| corrupted("it is cut off"))?;
+        let bytes = bytes.get_mut(..layout.node_bytes()).ok_or_else(|| corrupted("it is cut off"))?;
         let count = tids.len();
         if count > layout.chain_room() {
             return Err(corrupted(format_args!("{count} rows for a node of a tid list")));
         }
         bytes.fill(0);
-        bytes[at::STATE] = State::Chain as u8;
+        bytes[at::STATE] = State::TidList as u8;
         for (slot, tid) in bytes[HEADER..].chunks_exact_mut(Tid::BYTES).zip(tids) {
             slot.copy_from_slice(&tid.bytes());
         }

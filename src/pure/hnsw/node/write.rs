@@ -2,27 +2,27 @@
 
 use super::edge_code::Coder;
 use super::header::{HEADER, Header, State, Tid, at};
-use super::layout::{LANE, Layout, OwnForm};
+use super::layout::{LANE, Layout, StoredForm};
 use super::{NONE, corrupted};
 use crate::fault::Result;
 use crate::hnsw::rabitq::Factors;
 use crate::hnsw::stored_vector;
-use crate::hnsw::stored_vector::{Own, f16, f16s};
+use crate::hnsw::stored_vector::{StoredVector, f16, f16s};
 
 /// A block's bytes, to be written. It does not look at what they hold.
 #[derive(Debug)]
-pub struct BlockMut<'a> {
+pub struct NodeMut<'a> {
     layout: &'a Layout,
     bytes: &'a mut [u8],
 }
 
-impl<'a> BlockMut<'a> {
+impl<'a> NodeMut<'a> {
     /// A block that starts where `bytes` does.
     ///
     /// # Errors
     /// Too few bytes.
     pub fn new(layout: &'a Layout, bytes: &'a mut [u8]) -> Result<Self> {
-        let bytes = bytes.get_mut(..layout.block_bytes()).ok_or_else(|| corrupted("it is cut off"))?;
+        let bytes = bytes.get_mut(..layout.node_bytes()).ok_or_else(|| corrupted("it is cut off"))?;
         Ok(Self { layout, bytes })
     }
 
@@ -153,25 +153,25 @@ pub(crate) fn store(layout: &Layout, rotated: &[f32], out: &mut [u8]) -> (f32, f
         "lengths of a stored vector"
     );
     let (scale, norm) = match layout.own() {
-        OwnForm::F32 => {
+        StoredForm::F32 => {
             for (out, x) in out.chunks_exact_mut(4).zip(rotated) {
                 out.copy_from_slice(&x.to_le_bytes());
             }
-            (1.0, Own::F32(rotated).norm_squared())
+            (1.0, StoredVector::F32(rotated).norm_squared())
         }
-        OwnForm::Plain => {
+        StoredForm::Plain => {
             for (out, x) in out.chunks_exact_mut(4).zip(rotated) {
                 out.copy_from_slice(&x.to_le_bytes());
             }
             (1.0, 0.0)
         }
-        OwnForm::F16 => {
+        StoredForm::F16 => {
             let mut elements = vec![f16::ZERO; rotated.len()];
             let scale = stored_vector::encode(rotated, &mut elements);
             for (out, x) in out.chunks_exact_mut(2).zip(&elements) {
                 out.copy_from_slice(&x.to_le_bytes());
             }
-            (scale, Own::F16 { scale, elements: &elements }.norm_squared())
+            (scale, StoredVector::F16 { scale, elements: &elements }.norm_squared())
         }
     };
     (scale, norm.min(f32::MAX))
@@ -184,12 +184,12 @@ pub(crate) fn store(layout: &Layout, rotated: &[f32], out: &mut [u8]) -> (f32, f
 pub(crate) fn load(layout: &Layout, scale: f32, bytes: &[u8], out: &mut [f32]) {
     assert!(out.len() == layout.padded() && bytes.len() == layout.own_bytes(), "lengths of a stored vector");
     match layout.own() {
-        OwnForm::F32 | OwnForm::Plain => {
+        StoredForm::F32 | StoredForm::Plain => {
             let words = bytes.as_chunks().0.iter();
             out.iter_mut().zip(words).for_each(|(out, word)| *out = f32::from_le_bytes(*word));
         }
-        OwnForm::F16 => match f16s(bytes).filter(|_| cfg!(target_endian = "little")) {
-            Some(elements) => Own::F16 { scale, elements }.decode(out),
+        StoredForm::F16 => match f16s(bytes).filter(|_| cfg!(target_endian = "little")) {
+            Some(elements) => StoredVector::F16 { scale, elements }.decode(out),
             None => {
                 let words = bytes.as_chunks().0.iter();
                 let number = |word: &[u8; 2]| f16::from_le_bytes(*word).to_f32() * scale;

@@ -37,7 +37,7 @@ const HEAD: usize = 16;
 /// Bytes of a leaf's entry before the key.
 const FRONT: usize = 12 + Entry::BYTES;
 /// Most bits of a prefix.
-const MOST_BITS: u32 = 60;
+const MAX_BITS: u32 = 60;
 
 /// Bytes of a branch in use.
 pub const BRANCH: usize = HEAD + 4 * PAGES;
@@ -76,7 +76,7 @@ pub fn format_leaf(bytes: &mut [u8], bits: u32, prefix: u64) {
 /// More than there can be.
 pub fn bits(bytes: &[u8]) -> Result<u32> {
     let bits = u32::from(bytes[0]);
-    if bits <= MOST_BITS { Ok(bits) } else { Err(corrupted(format_args!("{bits} bits of a hash"))) }
+    if bits <= MAX_BITS { Ok(bits) } else { Err(corrupted(format_args!("{bits} bits of a hash"))) }
 }
 
 fn value(bits: u32, hash: u64) -> usize {
@@ -89,7 +89,7 @@ fn value(bits: u32, hash: u64) -> usize {
 /// As [`bits`].
 pub fn child(branch: &[u8], hash: u64) -> Result<u32> {
     let bits = bits(branch)?;
-    if bits + STEP > MOST_BITS {
+    if bits + STEP > MAX_BITS {
         return Err(corrupted(format_args!("branch below {bits} bits")));
     }
     Ok(word(branch, HEAD + 4 * value(bits, hash)))
@@ -108,7 +108,7 @@ pub fn children(branch: &[u8]) -> Vec<u32> {
 /// As [`bits`]; a prefix that is no matter of this branch.
 pub fn lead(branch: &mut [u8], count: u32, prefix: u64, page: u32) -> Result<()> {
     let bits = bits(branch)?;
-    if !(bits..=bits + STEP).contains(&count) || bits + STEP > MOST_BITS {
+    if !(bits..=bits + STEP).contains(&count) || bits + STEP > MAX_BITS {
         return Err(corrupted(format_args!("leaf of {count} bits at a branch of {bits}")));
     }
     let first = value(bits, prefix);
@@ -241,7 +241,7 @@ pub fn remove(leaf: &mut [u8], at: usize) -> Result<()> {
 /// # Errors
 /// `54000`
 pub fn check_bits(bits: u32) -> Result<()> {
-    if bits <= MOST_BITS {
+    if bits <= MAX_BITS {
         return Ok(());
     }
     Err(Fault::new(state::PROGRAM_LIMIT_EXCEEDED, "too many keys with the same hash"))

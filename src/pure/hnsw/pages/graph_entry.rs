@@ -1,7 +1,7 @@
 //! A graph of the index: where it is entered, and how large it is while that matters.
 
 use super::{put, word};
-use crate::hnsw::node::{NONE, Root};
+use crate::hnsw::node::{EntryPoint, NONE};
 
 /// The number of nodes from which on they are no longer counted.
 pub const MANY: u32 = u32::MAX;
@@ -18,7 +18,7 @@ pub const MANY: u32 = u32::MAX;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
     /// Where it is entered; none, if it has no nodes.
-    pub root: Option<Root>,
+    pub root: Option<EntryPoint>,
     /// Nodes on level 0, or [`MANY`].
     pub nodes: u32,
 }
@@ -36,7 +36,7 @@ impl Entry {
     /// If there are fewer.
     pub fn read(bytes: &[u8]) -> Self {
         let (entry, origin, graph, nodes) = (word(bytes, 0), word(bytes, 4), word(bytes, 8), word(bytes, 12));
-        let root = (entry != NONE).then_some(Root { entry, level: bytes[16], origin, graph });
+        let root = (entry != NONE).then_some(EntryPoint { entry, level: bytes[16], origin, graph });
         Self { root, nodes }
     }
 
@@ -45,8 +45,8 @@ impl Entry {
     /// # Panics
     /// If there are fewer.
     pub fn write(&self, bytes: &mut [u8]) {
-        let Root { entry, level, origin, graph } =
-            self.root.unwrap_or(Root { entry: NONE, level: 0, origin: NONE, graph: 0 });
+        let EntryPoint { entry, level, origin, graph } =
+            self.root.unwrap_or(EntryPoint { entry: NONE, level: 0, origin: NONE, graph: 0 });
         for (at, number) in [(0, entry), (4, origin), (8, graph), (12, self.nodes)] {
             put(bytes, at, &number.to_le_bytes());
         }

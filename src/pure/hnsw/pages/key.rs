@@ -6,15 +6,15 @@
 //! |---|---|
 //! | 0 | nothing: the column is null |
 //! | 1 | the value: an integer of any size as 8 bytes, a boolean as 1, a UUID as 16, others of one size as they are; what varies in size as its length in 4 bytes and its bytes |
-//! | 2 | the SHA-256 hash of a value of more than [`MOST_VALUE`] bytes |
-//! | 3 | the SHA-256 hash of all columns as above, of a key of more than [`MOST_KEY`] bytes: nothing else is in it |
+//! | 2 | the SHA-256 hash of a value of more than [`MAX_VALUE`] bytes |
+//! | 3 | the SHA-256 hash of all columns as above, of a key of more than [`MAX_KEY`] bytes: nothing else is in it |
 //!
 //! Nobody can name two values with one SHA-256 hash, so rows are not compared with the key again.
 
 /// Most bytes of a key.
-pub const MOST_KEY: usize = 1024;
+pub const MAX_KEY: usize = 1024;
 /// Most bytes of a value in it that varies in size.
-pub const MOST_VALUE: usize = 1000;
+pub const MAX_VALUE: usize = 1000;
 
 const NULL: u8 = 0;
 const VALUE: u8 = 1;
@@ -86,7 +86,7 @@ impl Key {
 
     /// One more column, whose values vary in size. `hash` is asked for that of a long one.
     pub fn varying(&mut self, value: &[u8], hash: impl FnOnce() -> Hash) {
-        if value.len() > MOST_VALUE {
+        if value.len() > MAX_VALUE {
             self.0.push(HASHED);
             self.0.extend(hash());
         } else {
@@ -104,7 +104,7 @@ impl Key {
     /// All columns are there: makes the key one that fits. `hash` is asked for that of the bytes of a long one.
     #[must_use]
     pub fn complete(self, hash: impl FnOnce(&[u8]) -> Hash) -> Self {
-        if self.0.len() <= MOST_KEY {
+        if self.0.len() <= MAX_KEY {
             return self;
         }
         Self([&[ALL_HASHED][..], &hash(&self.0)].concat())

@@ -26,7 +26,7 @@ use super::graph_entry::Entry;
 use super::{corrupted, long, put, word};
 use crate::distance::metric::Metric;
 use crate::fault::{Fault, Result, state};
-use crate::hnsw::node::{Layout, Options, OwnForm};
+use crate::hnsw::node::{Layout, Options, StoredForm};
 use crate::hnsw::params::Params;
 use crate::hnsw::rotation::Rotation;
 use crate::hnsw::uncoded::{Form, Plain};
@@ -131,9 +131,9 @@ impl Meta {
             other => return Err(bad("element", other.into())),
         };
         let own = match page[14] {
-            0 => OwnForm::F32,
-            1 => OwnForm::F16,
-            2 => OwnForm::Plain,
+            0 => StoredForm::F32,
+            1 => StoredForm::F16,
+            2 => StoredForm::Plain,
             other => return Err(bad("own form", other.into())),
         };
         let half = |at| word(page, at) as u16;
@@ -144,7 +144,7 @@ impl Meta {
             own: Some(own),
         };
         let dim = word(page, 8) as usize;
-        let layout = if own == OwnForm::Plain {
+        let layout = if own == StoredForm::Plain {
             let plain = Plain::new(element.form(), metric, dim).ok_or_else(|| corrupted("no such values"))?;
             Layout::plain_for(plain, options.lanes, word(page, 16) as usize)
         } else {
@@ -189,9 +189,9 @@ impl Meta {
             Element::Sparse => 3,
         };
         let own = match self.layout.own() {
-            OwnForm::F32 => 0,
-            OwnForm::F16 => 1,
-            OwnForm::Plain => 2,
+            StoredForm::F32 => 0,
+            StoredForm::F16 => 1,
+            StoredForm::Plain => 2,
         };
         let words = [
             (0, MAGIC),

@@ -15,7 +15,7 @@ pub mod pgvector;
 mod tests;
 
 pub use graph_entry::{Entry, MANY};
-pub use key::{Column, Hash, Key, MOST_KEY, MOST_VALUE};
+pub use key::{Column, Hash, Key, MAX_KEY, MAX_VALUE};
 pub use meta::{Element, HINTS, Meta, VERSION, params};
 
 use crate::fault::{Fault, state};

@@ -3,12 +3,15 @@
 use super::directory::*;
 use super::*;
 use crate::distance::metric::Metric;
-use crate::hnsw::node::{Layout, Options, ROOM, Root};
+use crate::hnsw::node::{EntryPoint, Layout, Options, ROOM};
 use proptest::prelude::*;
 use std::collections::HashMap;
 
 fn entry(n: u32) -> Entry {
-    Entry { root: Some(Root { entry: n, level: n as u8 % 5, origin: n / 2, graph: n + 1 }), nodes: n % 7 }
+    Entry {
+        root: Some(EntryPoint { entry: n, level: n as u8 % 5, origin: n / 2, graph: n + 1 }),
+        nodes: n % 7,
+    }
 }
 
 /// A directory over pages in memory, as the index drives it.
@@ -182,16 +185,16 @@ fn keys() {
     assert_ne!(a, b);
     // Long values, and keys with many.
     let mut long = Key::new();
-    long.varying(&[b'x'; MOST_VALUE], || unreachable!());
-    assert_eq!(long.bytes().len(), MOST_VALUE + 5);
-    long.varying(&[b'x'; MOST_VALUE + 1], || hash(b"x"));
-    assert_eq!(long.bytes().len(), MOST_VALUE + 5 + 33);
+    long.varying(&[b'x'; MAX_VALUE], || unreachable!());
+    assert_eq!(long.bytes().len(), MAX_VALUE + 5);
+    long.varying(&[b'x'; MAX_VALUE + 1], || hash(b"x"));
+    assert_eq!(long.bytes().len(), MAX_VALUE + 5 + 33);
     let all = long.clone().complete(hash);
     assert_eq!((all.bytes().len(), all.bytes()[1]), (33, long.bytes().len() as u8));
     let hex = "ab".repeat(31);
     assert_eq!(display(all.bytes()), format!("sha256 {:02x}{hex}", long.bytes().len() as u8));
     let mut hashed = Key::new();
-    hashed.varying(&[b'x'; MOST_VALUE + 1], || hash(b"x"));
+    hashed.varying(&[b'x'; MAX_VALUE + 1], || hash(b"x"));
     let text = Key::display(&columns[1..2], hashed.bytes(), |_, _| unreachable!());
     assert_eq!(text, format!("sha256 01{hex}"));
     let (mut null, mut empty) = (Key::new(), Key::new());

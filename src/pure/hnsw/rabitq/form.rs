@@ -29,7 +29,7 @@ impl Form {
     /// Bytes from the first of the codes to the last.
     pub fn bytes(self, shape: Shape) -> usize {
         match self {
-            Self::Interleaved => shape.block_bytes(),
+            Self::Interleaved => shape.codes_bytes(),
             Self::Rows { stride } => (LANES - 1) * stride + shape.lane_bytes(),
         }
     }
@@ -43,7 +43,7 @@ impl Form {
         match self {
             Self::Interleaved => {
                 let shift = lane / 16 * 4;
-                let column = block[..shape.block_bytes()].iter_mut().skip(lane % 16).step_by(16);
+                let column = block[..shape.codes_bytes()].iter_mut().skip(lane % 16).step_by(16);
                 let halves = row.iter().flat_map(|byte| [byte & 15, byte >> 4]);
                 for (byte, half) in column.zip(halves) {
                     *byte = *byte & !(15 << shift) | half << shift;
@@ -62,7 +62,7 @@ impl Form {
         match self {
             Self::Interleaved => {
                 let shift = lane / 16 * 4;
-                let column = block[..shape.block_bytes()].chunks_exact(32);
+                let column = block[..shape.codes_bytes()].chunks_exact(32);
                 for (byte, pair) in row.iter_mut().zip(column) {
                     let half = |at: usize| pair[at + lane % 16] >> shift & 15;
                     *byte = half(0) | half(16) << 4;
@@ -81,7 +81,7 @@ impl Form {
         match self {
             Self::Interleaved => {
                 let keep = if lane < 16 { 0xf0 } else { 0x0f };
-                let column = block[..shape.block_bytes()].iter_mut().skip(lane % 16).step_by(16);
+                let column = block[..shape.codes_bytes()].iter_mut().skip(lane % 16).step_by(16);
                 column.for_each(|byte| *byte &= keep);
             }
             Self::Rows { stride } => block[lane * stride..][..shape.lane_bytes()].fill(0),

@@ -38,7 +38,7 @@ impl Shape {
     }
 
     /// Bytes of the codes of all 32 lanes.
-    pub fn block_bytes(self) -> usize {
+    pub fn codes_bytes(self) -> usize {
         LANES * self.lane_bytes()
     }
 

@@ -88,7 +88,7 @@ proptest! {
             spread.fill(0xff);
         }
         let spread = &spread[shift..];
-        let mut packed = vec![0xaa; shift + shape.block_bytes()];
+        let mut packed = vec![0xaa; shift + shape.codes_bytes()];
         rows.convert(shape, spread, Form::Interleaved, &mut packed[shift..]);
         let packed = &packed[shift..];
 
@@ -115,7 +115,7 @@ proptest! {
         let mut random = Random(seed);
         let query = random.normals(shape.dims());
         let form = Form::rows(shape);
-        let block = random.bytes(shape.block_bytes());
+        let block = random.bytes(shape.codes_bytes());
         let prepared = Query::new(shape, &query);
         let mut out = [0.0; LANES];
         prepared.products(form, &block, &mut out);
@@ -154,7 +154,7 @@ proptest! {
         let stride = shape.lane_bytes() + gap;
         for form in [Form::Interleaved, Form::Rows { stride }] {
             let mut block = random.bytes(form.bytes(shape));
-            let mut other = vec![0; shape.block_bytes()];
+            let mut other = vec![0; shape.codes_bytes()];
             let mut row = vec![0; shape.lane_bytes()];
             for lane in &lanes {
                 let before = block.clone();
@@ -254,7 +254,7 @@ fn errors(dim: usize, shape: Shape, target: Target) -> (f64, f64) {
             query.iter_mut().zip(&node).for_each(|(q, c)| *q += 0.5 * c);
         }
         let (mut add, mut mul) = ([0.0; LANES], [0.0; LANES]);
-        let mut block = vec![0; shape.block_bytes()];
+        let mut block = vec![0; shape.codes_bytes()];
         let others: Vec<_> = (0..LANES).map(|_| turn(&rotation, &random.normals(dim))).collect();
         for (lane, other) in others.iter().enumerate() {
             let f = encoder.encode(&node, other, &mut row);
@@ -350,7 +350,7 @@ fn ranking(dim: usize, shape: Shape) -> f64 {
         let others = &nearest(node, LANES + 1)[1..];
         let (mut add, mut mul) = ([0.0; LANES], [0.0; LANES]);
         let form = Form::rows(shape);
-        let mut block = vec![0; shape.block_bytes()];
+        let mut block = vec![0; shape.codes_bytes()];
         for (lane, other) in others.iter().enumerate() {
             let f = encoder.encode(node, other, &mut row);
             (add[lane], mul[lane]) = (f.add, f.mul);
@@ -420,7 +420,7 @@ fn edges() {
             assert_eq!(f.add, if target == Target::L2 { 1.0 } else { 0.0 });
         }
         for query in vectors {
-            let block = vec![0x5a; shape.block_bytes()];
+            let block = vec![0x5a; shape.codes_bytes()];
             let mut out = [0.0; LANES];
             Query::new(shape, &query).products(Form::Interleaved, &block, &mut out);
             assert!(out.iter().all(|x| !x.is_nan()), "{query:?} {out:?}");
@@ -440,12 +440,12 @@ fn shapes_that_are_none() {
         assert_eq!(Shape::new(bits, dims), None);
     }
     let shape = Shape::new(2, 16000).unwrap();
-    assert_eq!((shape.lane_bytes(), shape.block_bytes(), shape.plane_bytes()), (4000, 128_000, 2000));
+    assert_eq!((shape.lane_bytes(), shape.codes_bytes(), shape.plane_bytes()), (4000, 128_000, 2000));
 }
 
 #[test]
 #[should_panic = "codes and tables"]
-fn refuses_short_blocks() {
+fn refuses_short_nodes() {
     let shape = Shape::new(1, 16).unwrap();
     Query::new(shape, &[1.0; 16]).products(Form::Rows { stride: 3 }, &[0; 94], &mut [0.0; LANES]);
 }

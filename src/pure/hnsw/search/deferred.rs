@@ -7,7 +7,7 @@ use std::collections::BinaryHeap;
 
 /// Nodes, the nearest first.
 #[derive(Debug)]
-pub(super) struct Waiting {
+pub(super) struct Deferred {
     heap: BinaryHeap<Nearest>,
     /// How far below its distance, as SQL shows it, the bound of any of them was.
     slack: f64,
@@ -37,7 +37,7 @@ impl PartialOrd for Nearest {
     }
 }
 
-impl Waiting {
+impl Deferred {
     pub(super) fn new() -> Self {
         Self { heap: BinaryHeap::new(), slack: 0.0 }
     }

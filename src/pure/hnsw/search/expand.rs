@@ -4,13 +4,13 @@ use super::graphs::Graphs;
 use super::node_reader::Pages;
 use super::query::{Compare, Target};
 use crate::fault::Result;
-use crate::hnsw::node::{BlockRef, Header, Layout, NONE, State, corrupted};
+use crate::hnsw::node::{Header, Layout, NONE, NodeRef, State, corrupted};
 use crate::hnsw::rabitq::LANES;
 use crate::simd::prefetch::prefetch;
 
 /// Neighbours and their estimates, of one block; keeps its memory.
 #[derive(Debug)]
-pub(crate) struct Hop {
+pub(crate) struct Expanded {
     pub(crate) header: Header,
     /// Exact distance to the node.
     pub(crate) distance: f32,
@@ -23,7 +23,7 @@ pub(crate) struct Hop {
     estimates: Box<[[f32; LANES]]>,
 }
 
-impl Hop {
+impl Expanded {
     pub(crate) fn new(layout: &Layout) -> Self {
         let groups = layout.lanes().div_ceil(LANES);
         Self {
@@ -61,8 +61,8 @@ impl Hop {
         bytes: &[u8],
     ) -> Result<bool> {
         // What the CPU does not guess in time: the codes lie behind the vector.
-        prefetch(bytes, layout.block_bytes().div_ceil(64));
-        let block = BlockRef::new(layout, bytes)?;
+        prefetch(bytes, layout.node_bytes().div_ceil(64));
+        let block = NodeRef::new(layout, bytes)?;
         self.header = *block.header();
         let node = matches!(self.header.state, State::Live | State::Dead) && graphs.has(self.header.graph);
         if !node || level.is_some_and(|level| level != self.header.level) {
@@ -118,7 +118,7 @@ impl Hop {
                 return Err(corrupted(format_args!("lane to {number} of {}", pages.blocks())));
             }
             let distance = pages.read(*number, |bytes| -> Result<Option<f32>> {
-                let block = BlockRef::new(layout, bytes)?;
+                let block = NodeRef::new(layout, bytes)?;
                 let header = block.header();
                 let node = matches!(header.state, State::Live | State::Dead);
                 let ours = node && (header.graph, header.level) == (graph, level);

@@ -16,7 +16,7 @@
 use super::search::Search;
 use super::start::{NARROW, Start};
 use crate::fault::Result;
-use crate::hnsw::node::{NONE, Root, corrupted};
+use crate::hnsw::node::{EntryPoint, NONE, corrupted};
 use crate::hnsw::search::Width;
 use crate::hnsw::search::node_reader::Pages;
 use crate::memory::allocation::{Reserve, check, push};
@@ -41,7 +41,7 @@ impl Search {
     }
 
     /// Looks at all nodes of a graph.
-    fn whole(&mut self, pages: &mut impl Pages, root: Root) -> Result<()> {
+    fn whole(&mut self, pages: &mut impl Pages, root: EntryPoint) -> Result<()> {
         self.hop.blind = true;
         self.sweep(pages, root.origin)?;
         self.hop.blind = false;
@@ -49,7 +49,7 @@ impl Search {
     }
 
     /// Goes down to the lowest level of a graph.
-    fn enter(&mut self, pages: &mut impl Pages, root: Root) -> Result<()> {
+    fn enter(&mut self, pages: &mut impl Pages, root: EntryPoint) -> Result<()> {
         self.origins.push(root.origin);
         self.descend(pages, root)
     }

@@ -11,7 +11,7 @@ pub struct Lists {
 }
 
 /// `ef_search` at least, which is also its default.
-const LEAST: f64 = 40.0;
+const MIN: f64 = 40.0;
 
 impl Lists {
     /// For `probes` of `lists` lists of an index of `rows` rows.
@@ -39,7 +39,7 @@ impl Lists {
     pub fn new(rows: usize, lists: u32, probes: u32) -> Self {
         let part = (f64::from(probes) / f64::from(lists.max(1))).min(1.0);
         let held = rows as f64 * part;
-        let ef = (held.powf(2.0 / 3.0) / (1.0 - part)).max(LEAST);
+        let ef = (held.powf(2.0 / 3.0) / (1.0 - part)).max(MIN);
         let all = ef * 2.0 >= rows as f64;
         Self { ef: (!all).then_some(ef as usize), rows: ((2.0 * held).ceil() as usize).min(rows) }
     }

@@ -19,7 +19,7 @@ pub struct Memory {
 impl Memory {
     /// `pages` holds the [`ROOM`]s of all pages one after the other.
     pub fn new(layout: Layout, pages: Buffer, blocks: u32) -> Self {
-        let whole = Buffer::new(if layout.unit_pages() > 1 { layout.block_bytes() } else { 0 });
+        let whole = Buffer::new(if layout.unit_pages() > 1 { layout.node_bytes() } else { 0 });
         let whole = whole.expect("memory for a node");
         Self { layout, pages, blocks, whole, reads: 0 }
     }
@@ -43,10 +43,10 @@ impl Memory {
     ///
     /// # Errors
     /// If there is no such block.
-    pub fn block_mut(&mut self, number: u32) -> Result<&mut [u8]> {
+    pub fn node_mut(&mut self, number: u32) -> Result<&mut [u8]> {
         let place = self.layout.place(number)?;
         let start = place.page as usize * ROOM + place.offset;
-        let range = start..start + self.layout.block_bytes();
+        let range = start..start + self.layout.node_bytes();
         self.pages.bytes_mut().get_mut(range).ok_or_else(|| corrupted(format_args!("no node {number}")))
     }
 }

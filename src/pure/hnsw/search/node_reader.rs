@@ -37,7 +37,7 @@ pub fn gather(
     mut page: impl FnMut(u32, &mut dyn FnMut(&[u8])) -> Result<()>,
 ) -> Result<()> {
     let first = layout.place(number)?.page;
-    for (part, page_number) in block[..layout.block_bytes()].chunks_mut(ROOM).zip(first..) {
+    for (part, page_number) in block[..layout.node_bytes()].chunks_mut(ROOM).zip(first..) {
         let mut whole = false;
         page(page_number, &mut |room| {
             if let Some(room) = room.get(..part.len()) {

@@ -19,7 +19,7 @@ pub(crate) struct Pool {
 }
 
 /// Numbers of blocks are below it.
-const TAKEN: u32 = crate::hnsw::node::MOST_BLOCKS;
+const TAKEN: u32 = crate::hnsw::node::MAX_NODES;
 const _: () = assert!(TAKEN == 1 << 31);
 
 impl Pool {

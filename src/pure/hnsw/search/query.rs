@@ -5,10 +5,10 @@ use crate::distance::metric::Metric;
 use crate::distance::norm;
 use crate::fault::{Fault, Result, state};
 use crate::hnsw::direction;
-use crate::hnsw::node::{Content, Layout, OwnForm};
+use crate::hnsw::node::{Content, Layout, StoredForm};
 use crate::hnsw::rabitq::{Base, Query};
 use crate::hnsw::rotation::Rotation;
-use crate::hnsw::stored_vector::Own;
+use crate::hnsw::stored_vector::StoredVector;
 use crate::hnsw::uncoded::Plain;
 
 /// Half a unit in the last place of an `f16`, and a little for elements that are much smaller than the largest.
@@ -153,9 +153,9 @@ impl Target {
     /// Squared Euclidean distance, of unit vectors for the cosine, or negative inner product; infinite where
     /// an overflow gives NaN.
     #[inline]
-    pub(crate) fn distance(&self, own: &Own<'_>) -> f32 {
+    pub(crate) fn distance(&self, own: &StoredVector<'_>) -> f32 {
         let distance = match (&self.compare, own, self.metric) {
-            (Compare::Distances(plain, _), Own::F32(words), _) => {
+            (Compare::Distances(plain, _), StoredVector::F32(words), _) => {
                 return plain.distance(&self.rotated, words);
             }
             (_, _, Metric::InnerProduct) => -own.inner_product(&self.rotated),
@@ -169,11 +169,11 @@ impl Target {
     ///
     /// With e the error of the stored vector o, |q−o−e|² = |q−o|² − 2⟨q−o,e⟩ + |e|², whose product is at most
     /// [`SEEN`] of what the lengths allow. Equal vectors show all of e.
-    pub(crate) fn bounds(&self, own: OwnForm, distance: f32, norm_squared: f32) -> (f64, f64) {
+    pub(crate) fn bounds(&self, own: StoredForm, distance: f32, norm_squared: f32) -> (f64, f64) {
         if let Compare::Distances(plain, _) = &self.compare {
             return plain.bounds(distance, norm_squared, self.length);
         }
-        let off = if own == OwnForm::F16 { OFF } else { 0.0 };
+        let off = if own == StoredForm::F16 { OFF } else { 0.0 };
         let (distance, length) = (f64::from(distance), f64::from(norm_squared).sqrt());
         if self.metric == Metric::Cosine && (direction::is_odd(length) || self.length.is_infinite()) {
             return NOTHING;

@@ -1,7 +1,7 @@
 //! A search from its start to its last row.
 
-use super::deferred::Waiting;
-use super::expand::Hop;
+use super::deferred::Deferred;
+use super::expand::Expanded;
 use super::found::Found;
 use super::frontier::Frontier;
 use super::graphs::Graphs;
@@ -14,14 +14,14 @@ use super::start::Start;
 use super::visited::Visited;
 use super::width::{Reach, Width};
 use crate::fault::Result;
-use crate::hnsw::node::{BlockRef, ChainRef, Layout, NONE, Root, State, Tid, corrupted};
+use crate::hnsw::node::{EntryPoint, Layout, NONE, NodeRef, State, Tid, TidListRef, corrupted};
 use crate::hnsw::rotation::Rotation;
 use crate::memory::allocation::{Reserve, push};
 use std::collections::HashSet;
 
 /// Times in a row that a chain may break off at the same block while it is read; then something is wrong with it. A vacuum
 /// that frees its blocks one after the other lets it break off at another one each time.
-const MOST_BREAKS: usize = 100;
+const MAX_BREAKS: usize = 100;
 
 /// A search, and the memory for the next one.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ pub struct Search {
     pub(super) all: bool,
     /// The graphs' origins, until the walk had to start again from there.
     pub(super) origins: Vec<u32>,
-    pub(super) hop: Hop,
+    pub(super) hop: Expanded,
     pub(super) visited: Visited,
     pool: Pool,
     pub(super) frontier: Frontier,
@@ -45,7 +45,7 @@ pub struct Search {
     pub(super) batch: Vec<Found>,
     given: usize,
     /// Nodes that were read and wait for the next batch.
-    waiting: Waiting,
+    waiting: Deferred,
     /// Further rows of the last of these, the last first.
     rows: Vec<Tid>,
     /// Distance of the last row that was given out.
@@ -70,7 +70,7 @@ impl Search {
     pub fn new(layout: Layout) -> Self {
         Self {
             target: Target::new(&layout),
-            hop: Hop::new(&layout),
+            hop: Expanded::new(&layout),
             layout,
             width: Width::of(&layout, 40, None),
             order: Order::Once,
@@ -83,7 +83,7 @@ impl Search {
             frontier: Frontier::default(),
             batch: vec![],
             given: 0,
-            waiting: Waiting::new(),
+            waiting: Deferred::new(),
             rows: vec![],
             farthest: f32::NEG_INFINITY,
             last: f64::NEG_INFINITY,
@@ -104,7 +104,7 @@ impl Search {
         &mut self,
         rotation: &Rotation,
         vector: &[f32],
-        root: Option<Root>,
+        root: Option<EntryPoint>,
         reach: Reach,
         order: Order,
     ) -> Result<()> {
@@ -133,7 +133,7 @@ impl Search {
     pub(crate) fn start_stored(
         &mut self,
         rotated: &[f32],
-        root: Root,
+        root: EntryPoint,
         reach: Reach,
         order: Order,
     ) -> Result<()> {
@@ -354,8 +354,8 @@ impl Search {
             self.effort.chains += u64::from(new);
             let Self { layout, rows, graphs, .. } = self;
             let after = pages.read(next, |bytes| -> Result<Option<u32>> {
-                let ours = |chain: &ChainRef<'_>| chain.owner == found.number && graphs.has(chain.graph);
-                let chain = ChainRef::new(layout, bytes)?.filter(ours);
+                let ours = |chain: &TidListRef<'_>| chain.owner == found.number && graphs.has(chain.graph);
+                let chain = TidListRef::new(layout, bytes)?.filter(ours);
                 if let Some(chain) = chain.as_ref().filter(|_| new) {
                     rows.room_for(layout.chain_room())?;
                     rows.extend(chain.tids().filter(|tid| tid.is_some()));
@@ -364,7 +364,7 @@ impl Search {
             })??;
             next = match after {
                 Some(after) => after,
-                None if broken == (next, MOST_BREAKS) => {
+                None if broken == (next, MAX_BREAKS) => {
                     return Err(corrupted(format_args!("node {next} is in a tid list and holds no rows")));
                 }
                 None => {
@@ -388,7 +388,7 @@ impl Search {
     /// The row of a node and the first block with more of them; none if the node is gone.
     fn chain(&self, pages: &mut impl Pages, found: &Found) -> Result<(Tid, u32)> {
         pages.read(found.number, |bytes| {
-            let header = *BlockRef::new(&self.layout, bytes)?.header();
+            let header = *NodeRef::new(&self.layout, bytes)?.header();
             let node = matches!(header.state, State::Live | State::Dead);
             let same = self.graphs.has(header.graph) && header.version == found.version;
             Ok(if node && same { (header.tid, header.chain) } else { (Tid::default(), NONE) })
@@ -404,7 +404,7 @@ impl Search {
     }
 
     /// Goes down from the entry point; leaves the start on level 0 in the pool.
-    pub(super) fn descend(&mut self, pages: &mut impl Pages, root: Root) -> Result<()> {
+    pub(super) fn descend(&mut self, pages: &mut impl Pages, root: EntryPoint) -> Result<()> {
         let entry = root.entry;
         // What the entry point's level is, its block says.
         self.meet(pages, entry)?;

@@ -1,12 +1,12 @@
 //! Where a search enters a graph.
 
-use crate::hnsw::node::Root;
+use crate::hnsw::node::EntryPoint;
 
 /// A graph to be searched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Start {
     /// Where it is entered.
-    pub root: Root,
+    pub root: EntryPoint,
     /// All of its nodes are looked at.
     pub all: bool,
 }

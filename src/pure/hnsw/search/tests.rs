@@ -9,7 +9,9 @@ use crate::fault::{Result, state};
 use crate::hnsw::build::pack::{Draft, Packer, Rows, Site};
 use crate::hnsw::build::{Arena, Control, Folding, build_arena};
 use crate::hnsw::model::Alone;
-use crate::hnsw::node::{BlockMut, BlockRef, Buffer, ChainRef, Layout, NONE, Options, Root, State, Tid};
+use crate::hnsw::node::{
+    Buffer, EntryPoint, Layout, NONE, NodeMut, NodeRef, Options, State, Tid, TidListRef,
+};
 use crate::hnsw::params::{Fill, Params};
 use crate::hnsw::rotation::Rotation;
 use crate::noise::Noise;
@@ -41,7 +43,7 @@ const FIRST: u32 = 7;
 struct Index {
     memory: Memory,
     rotation: Rotation,
-    root: Option<Root>,
+    root: Option<EntryPoint>,
     rows: Vec<Vec<f32>>,
     arena: Arena,
 }
@@ -314,13 +316,13 @@ fn infinite_distances() {
         // Nothing but the anchors is left: from where a search starts, the rest is out of reach.
         let layout = *index.memory.layout();
         for number in FIRST..index.memory.blocks() {
-            let bytes = index.memory.block_mut(number).unwrap();
-            let block = BlockRef::new(&layout, bytes).unwrap();
+            let bytes = index.memory.node_mut(number).unwrap();
+            let block = NodeRef::new(&layout, bytes).unwrap();
             let node = block.header().state == State::Live && block.header().level == 0;
             let lanes: Vec<usize> = block.neighbours().map(|(lane, _)| lane).collect();
             let lanes: Vec<usize> =
                 lanes.into_iter().filter(|lane| node && !block.is_anchor(*lane)).collect();
-            let mut block = BlockMut::new(&layout, bytes).unwrap();
+            let mut block = NodeMut::new(&layout, bytes).unwrap();
             lanes.into_iter().for_each(|lane| block.clear_lane(lane));
         }
         for (query, size) in
@@ -345,7 +347,7 @@ fn sweeps() {
                 assert_eq!(search.effort.hops, 150);
             }
         }
-        index.root = index.root.map(|root| Root { graph: root.graph + 1, ..root });
+        index.root = index.root.map(|root| EntryPoint { graph: root.graph + 1, ..root });
         assert!(index.reach(&vec![0.5; dim], Reach::All, Order::Once).unwrap().0.is_empty());
         let (hits, _) = index.search(&vec![0.5; dim], index.width(40, None), Order::Relaxed).unwrap();
         assert!(hits.is_empty());
@@ -411,12 +413,12 @@ fn passes_through_the_dead() {
     let numbers = FIRST..FIRST + n as u32;
     for number in numbers.clone() {
         let layout = *index.memory.layout();
-        let bytes = index.memory.block_mut(number).unwrap();
-        let tid = crate::hnsw::node::BlockRef::new(&layout, bytes).unwrap().header().tid;
+        let bytes = index.memory.node_mut(number).unwrap();
+        let tid = crate::hnsw::node::NodeRef::new(&layout, bytes).unwrap().header().tid;
         if number % 4 == 0 {
             left.insert(row(tid));
         } else {
-            BlockMut::new(&layout, bytes).unwrap().set_state(State::Dead);
+            NodeMut::new(&layout, bytes).unwrap().set_state(State::Dead);
         }
     }
     for query in Noise(99).clusters(3, dim) {
@@ -432,8 +434,8 @@ fn passes_through_the_dead() {
     }
     for number in numbers.skip(1) {
         let layout = *index.memory.layout();
-        let bytes = index.memory.block_mut(number).unwrap();
-        BlockMut::new(&layout, bytes).unwrap().set_state(State::Free);
+        let bytes = index.memory.node_mut(number).unwrap();
+        NodeMut::new(&layout, bytes).unwrap().set_state(State::Free);
     }
     let (hits, _) = index.search(&[0.0; 30], index.width(40, None), Order::Relaxed).unwrap();
     assert!(hits.len() <= 1);
@@ -446,8 +448,8 @@ fn looks_for_the_living_among_the_dead_within_its_limit() {
         let mut index = made(Metric::L2, dim, n);
         let layout = *index.memory.layout();
         for number in (FIRST..FIRST + n as u32).filter(|number| number % 100 != 0) {
-            let bytes = index.memory.block_mut(number).unwrap();
-            BlockMut::new(&layout, bytes).unwrap().set_state(State::Dead);
+            let bytes = index.memory.node_mut(number).unwrap();
+            NodeMut::new(&layout, bytes).unwrap().set_state(State::Dead);
         }
         let (query, width) = (index.rows[17].clone(), index.width(40, None));
         let mut found = |limit: Limit, order| {
@@ -488,14 +490,14 @@ impl Pages for Vacuumed<'_> {
         let shown = self.memory.read(number, look)?;
         let layout = *self.memory.layout();
         let mut after =
-            |number| Ok(ChainRef::new(&layout, self.memory.block_mut(number)?)?.map(|chain| chain.next));
+            |number| Ok(TidListRef::new(&layout, self.memory.node_mut(number)?)?.map(|chain| chain.next));
         if let Some(next) = after(number)?.filter(|next| *next != NONE)
             && let Some(last) = after(next)?
         {
             for number in [number, next] {
-                BlockMut::new(&layout, self.memory.block_mut(number)?)?.set_state(State::Free);
+                NodeMut::new(&layout, self.memory.node_mut(number)?)?.set_state(State::Free);
             }
-            BlockMut::new(&layout, self.memory.block_mut(self.node)?)?.set_chain(last);
+            NodeMut::new(&layout, self.memory.node_mut(self.node)?)?.set_chain(last);
         }
         Ok(shown)
     }
@@ -528,20 +530,20 @@ fn chains_that_are_freed_meanwhile() {
     let mut vacuumed = Vacuumed { memory: &mut index.memory, node };
     let (hits, chains) = found(&mut |search| search.next(&mut vacuumed)).unwrap();
     assert!((rows / 2 + 20..=rows + 20).contains(&hits) && chains > 300, "{hits} {chains}");
-    BlockMut::new(&layout, index.memory.block_mut(node).unwrap()).unwrap().set_chain(first);
+    NodeMut::new(&layout, index.memory.node_mut(node).unwrap()).unwrap().set_chain(first);
     let fault = found(&mut |search| search.next(&mut index.memory)).unwrap_err();
     assert_eq!(fault.state, state::INDEX_CORRUPTED);
 }
 
 /// A block that has been given to another node is found as that.
 #[test]
-fn reused_blocks_are_the_new_nodes() {
+fn reused_numbers_are_the_new_nodes() {
     let mut index = made(Metric::L2, 8, 200);
     let query = index.rows[17].clone();
     let (hits, _) = index.search(&query, index.width(20, None), Order::Once).unwrap();
     let (near, far) = (hits[0].number, hits[10].number);
-    let copy = index.memory.block_mut(far).unwrap().to_vec();
-    let block = index.memory.block_mut(near).unwrap();
+    let copy = index.memory.node_mut(far).unwrap().to_vec();
+    let block = index.memory.node_mut(near).unwrap();
     block.copy_from_slice(&copy);
     block[8] = 1; // its version
     let (again, _) = index.search(&query, index.width(20, None), Order::Once).unwrap();
@@ -576,7 +578,7 @@ proptest! {
             bytes[at] = byte;
         }
         for (number, at, byte) in headers {
-            if let Ok(block) = index.memory.block_mut(number) {
+            if let Ok(block) = index.memory.node_mut(number) {
                 block[at] = byte;
             }
         }

@@ -16,7 +16,7 @@ pub use view::{f16s, f32s};
 
 /// A stored vector.
 #[derive(Debug, Clone, Copy)]
-pub enum Own<'a> {
+pub enum StoredVector<'a> {
     /// Elements as they are.
     F32(&'a [f32]),
     /// Elements divided by `scale`, a power of two.
@@ -55,14 +55,14 @@ pub fn encode(x: &[f32], out: &mut [f16]) -> f32 {
     let scale = scale_for(x);
     let inverse = 1.0 / scale;
     // The last one below 2^15: rounding up to that would make an infinity of the largest f32.
-    const MOST: f32 = 32752.0;
+    const MAX: f32 = 32752.0;
     for (out, x) in out.iter_mut().zip(x) {
-        *out = f16::from_f32((x * inverse).clamp(-MOST, MOST));
+        *out = f16::from_f32((x * inverse).clamp(-MAX, MAX));
     }
     scale
 }
 
-impl Own<'_> {
+impl StoredVector<'_> {
     /// Number of elements.
     #[allow(clippy::len_without_is_empty)] // no vector is
     pub fn len(&self) -> usize {

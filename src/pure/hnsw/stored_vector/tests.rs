@@ -1,6 +1,6 @@
 //! What is stored is near what went in, and every variant computes with exactly what is stored.
 
-use super::{Own, encode, f16, kernels, scale_for, variants};
+use super::{StoredVector, encode, f16, kernels, scale_for, variants};
 use crate::distance::scalar;
 use proptest::prelude::*;
 
@@ -30,7 +30,7 @@ proptest! {
         let x: Vec<f32> = x.iter().map(|x| x * x * x * super::power_of_two(exponent)).collect();
         let mut elements = vec![f16::ZERO; x.len()];
         let scale = encode(&x, &mut elements);
-        let own = Own::F16 { scale, elements: &elements };
+        let own = StoredVector::F16 { scale, elements: &elements };
         let mut back = vec![0.0; x.len()];
         own.decode(&mut back);
         let largest = x.iter().fold(0f32, |m, x| m.max(x.abs()));
@@ -42,7 +42,7 @@ proptest! {
         // What has been stored once does not change any more.
         let mut again = vec![f16::ZERO; x.len()];
         prop_assert_eq!(encode(&back, &mut again), scale_for(&back));
-        let other = Own::F16 { scale: scale_for(&back), elements: &again };
+        let other = StoredVector::F16 { scale: scale_for(&back), elements: &again };
         let mut twice = vec![0.0; x.len()];
         other.decode(&mut twice);
         prop_assert!(scale_for(&back) != scale || twice == back);
@@ -67,7 +67,7 @@ proptest! {
             (stored(n), prop::collection::vec(-1e3..1e3f32, n))
         })
     ) {
-        let own = Own::F16 { scale, elements: &elements };
+        let own = StoredVector::F16 { scale, elements: &elements };
         let n = query.len();
         let mut decoded = vec![0.0; n];
         own.decode(&mut decoded);
@@ -88,7 +88,7 @@ proptest! {
         prop_assert_eq!(own.inner_product(&query), scale * kernels().inner_product(&query, &elements));
         let norm = scalar::norm(&decoded).powi(2);
         prop_assert!((f64::from(own.norm_squared()) - norm).abs() <= 1e-6 * norm);
-        prop_assert_eq!(Own::F32(&decoded).l2_squared(&query), crate::distance::l2_squared(&query, &decoded));
+        prop_assert_eq!(StoredVector::F32(&decoded).l2_squared(&query), crate::distance::l2_squared(&query, &decoded));
         prop_assert_eq!(own.l2_squared(&decoded), 0.0);
     }
 }
@@ -118,7 +118,7 @@ fn scales_at_the_edges() {
         let scale = encode(&[x, -x / 2.0], &mut elements);
         assert!(scale.is_normal() && elements[0].is_finite(), "{x} {scale}");
         let mut back = [0.0; 2];
-        Own::F16 { scale, elements: &elements }.decode(&mut back);
+        StoredVector::F16 { scale, elements: &elements }.decode(&mut back);
         assert!((back[0] - x).abs() <= x / 2048.0, "{x} {}", back[0]);
     }
     assert_eq!(scale_for(&[0.0, -0.0]), 1.0);

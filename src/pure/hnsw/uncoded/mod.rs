@@ -25,7 +25,7 @@ mod tests;
 mod truncate;
 
 pub use form::{Form, of_bits, of_f16, of_f32, of_sparse};
-pub use truncate::{MOST_ELEMENTS, Sizes, fit};
+pub use truncate::{MAX_ELEMENTS, Sizes, fit};
 
 use crate::distance;
 use crate::distance::metric::Metric;

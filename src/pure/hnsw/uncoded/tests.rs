@@ -4,7 +4,7 @@ use super::form::sparse_of;
 use super::*;
 use crate::fault::state;
 use crate::hnsw::model::samples::{Sample, points};
-use crate::hnsw::node::{Layout, OwnForm, ROOM};
+use crate::hnsw::node::{Layout, ROOM, StoredForm};
 use crate::hnsw::search::{Order, Reach, Search, Width};
 use crate::types::element::{Element, f16};
 use crate::types::sparsevec::Sparse;
@@ -48,7 +48,7 @@ fn plain(form: Form, metric: Metric) -> Plain {
 
 fn layout(form: Form, metric: Metric) -> Layout {
     let layout = Layout::plain_for(plain(form, metric), 16, 61).unwrap();
-    assert!(layout.lanes() == 16 && layout.own() == OwnForm::Plain && layout.shape().is_none());
+    assert!(layout.lanes() == 16 && layout.own() == StoredForm::Plain && layout.shape().is_none());
     layout
 }
 
@@ -104,7 +104,7 @@ fn sizes() {
         let plain = Plain::new(form, metric, dim).unwrap();
         let layout = Layout::plain_for(plain, lanes, 385).unwrap();
         assert_eq!((layout.per_page(), layout.unit_pages(), layout.padded()), expected, "{plain:?}");
-        assert!(layout.block_bytes() * layout.per_page() <= ROOM * layout.unit_pages());
+        assert!(layout.node_bytes() * layout.per_page() <= ROOM * layout.unit_pages());
         let again = Layout::plain_for(plain, lanes, layout.options().coded.unwrap());
         assert_eq!(again.unwrap(), layout);
     }
@@ -243,7 +243,7 @@ proptest! {
             bytes[at] = byte;
         }
         for (number, at, byte) in headers {
-            if let Ok(block) = sample.index.memory.block_mut(number) {
+            if let Ok(block) = sample.index.memory.node_mut(number) {
                 block[at] = byte;
             }
         }

@@ -45,7 +45,7 @@ pub fn fit(plain: &Plain, value: &[f32], words: usize) -> (Vec<f32>, f32) {
 }
 
 /// Most elements of a sparse value in an index, pgvector's limit.
-pub const MOST_ELEMENTS: usize = 1000;
+pub const MAX_ELEMENTS: usize = 1000;
 /// Of so many values, one may be too long for its block.
 const PART: u64 = 32;
 /// Elements that a block has room for while nothing is known of the values, at least.

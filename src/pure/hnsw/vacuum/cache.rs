@@ -34,7 +34,7 @@ impl<P: Pages> Cache<P> {
     /// # Errors
     /// `53200` if there is none at all.
     pub fn new(pages: P, layout: &Layout, bytes: usize) -> Result<Self> {
-        let block = layout.block_bytes().next_multiple_of(8);
+        let block = layout.node_bytes().next_multiple_of(8);
         let all = pages.blocks() as usize;
         let mut sets = (bytes / (block + size_of::<(u32, u32)>())).min(2 * all) / WAYS;
         loop {
@@ -148,7 +148,7 @@ mod tests {
             let numbers: Vec<u32> = (0..layout.bound(12)).step_by(layout.step() as usize).collect();
             let real: Vec<Vec<u8>> = numbers
                 .iter()
-                .map(|number| memory.read(*number, |bytes| bytes[..layout.block_bytes()].to_vec()).unwrap())
+                .map(|number| memory.read(*number, |bytes| bytes[..layout.node_bytes()].to_vec()).unwrap())
                 .collect();
             for bytes in [0, 20_000, 1 << 20] {
                 memory.reads = 0;
@@ -164,7 +164,7 @@ mod tests {
                 assert!(bytes < 1 << 20 || cache.pages().reads <= once * 3 / 2, "{}", cache.pages().reads);
                 assert!(bytes > 0 || cache.pages().reads == 3 * once);
                 cache.read(0, |_| ()).unwrap();
-                cache.renew(0, &vec![7; layout.block_bytes()]);
+                cache.renew(0, &vec![7; layout.node_bytes()]);
                 let kept = cache.read(0, |bytes| bytes[5] == 7).unwrap();
                 assert!(kept || bytes < 1 << 20);
                 cache.forget(0);

@@ -1,28 +1,28 @@
 //! What a graph in blocks needs when nodes of it die: living nodes get parents and edges that will stay.
 //!
-//! - `reparent`: who takes a node whose parent goes ([`Adoption`]).
-//! - `relink`: other edges for those that lead to nodes that go ([`Mender`]).
-//! - `unreachable`: whether a search still comes to a node ([`Astray`]). `cache`: blocks that were read lately ([`Cache`]).
+//! - `reparent`: who takes a node whose parent goes ([`Reparenting`]).
+//! - `relink`: other edges for those that lead to nodes that go ([`Relinker`]).
+//! - `unreachable`: whether a search still comes to a node ([`Unreachable`]). `cache`: blocks that were read lately ([`Cache`]).
 //!
 //! Nothing here writes pages. A vacuum has marked nodes as [dead](crate::hnsw::node::State::Dead), and no insertion that has
 //! seen them alive is under way. Those that are to be freed, on all their levels, are *doomed*: the dead ones, but
 //! neither the graph's origin nor its entry node as long as the graph has other nodes. Then
 //!
-//! 1. for each block of level 0 that is not doomed and whose parent is ([`Adoption::start`]): for each block that
-//!    [`Adoption::next`] gives, until one takes it: with both locked, [`Adoption::adopt`],
-//!    [`Adoption::apply`] on the parent and [`Adoption::settle`] on the child. Every living
+//! 1. for each block of level 0 that is not doomed and whose parent is ([`Reparenting::start`]): for each block that
+//!    [`Reparenting::next`] gives, until one takes it: with both locked, [`Reparenting::adopt`],
+//!    [`Reparenting::apply`] on the parent and [`Reparenting::settle`] on the child. Every living
 //!    node can be reached from the origin by anchors at any time, unless nobody but an ancestor can take a child.
 //! 2. When all have parents, for each block of any level that is not doomed and has lanes to doomed ones
-//!    ([`Mender::find`]): with its block locked, [`Mender::rewrite`].
-//! 3. For each node that has lost its parent, edges, or one of those that led to it, and is [`Astray`]:
-//!    [`Adoption::start_again`] from where the search for it has ended, then as in step 1, and [`Adoption::let_go`] on the
+//!    ([`Relinker::find`]): with its block locked, [`Relinker::rewrite`].
+//! 3. For each node that has lost its parent, edges, or one of those that led to it, and is [`Unreachable`]:
+//!    [`Reparenting::start_again`] from where the search for it has ended, then as in step 1, and [`Reparenting::let_go`] on the
 //!    parent that it had.
 //! 4. The doomed are freed.
 //!
 //! From before step 1 to after step 2, no new node may become the child of a doomed one: its way to the origin might
 //! be cut off behind it.
 //!
-//! A mended node's new edges get edges back ([`Mender::edges`], [`Mender::link`]), as a new node's do.
+//! A mended node's new edges get edges back ([`Relinker::edges`], [`Relinker::link`]), as a new node's do.
 //!
 //! # What was measured
 //!
@@ -50,6 +50,6 @@ mod tests;
 mod unreachable;
 
 pub use cache::Cache;
-pub use relink::Mender;
-pub use reparent::Adoption;
-pub use unreachable::Astray;
+pub use relink::Relinker;
+pub use reparent::Reparenting;
+pub use unreachable::Unreachable;

@@ -8,14 +8,14 @@ use crate::hnsw::insert::find::Reach;
 use crate::hnsw::insert::link::{Linker, inner_distances, same};
 use crate::hnsw::insert::near::Near;
 use crate::hnsw::insert::{Change, Choice, Edge, Finder, Seen, Stored, Verdict};
-use crate::hnsw::node::{BlockMut, BlockRef, Layout, Root, State};
+use crate::hnsw::node::{EntryPoint, Layout, NodeMut, NodeRef, State};
 use crate::hnsw::params::Params;
 use crate::hnsw::search::Pages;
 use crate::hnsw::search::pool::Candidate as Guess;
 
 /// Mends blocks, one after the other; keeps its memory.
 #[derive(Debug)]
-pub struct Mender {
+pub struct Relinker {
     layout: Layout,
     params: Params,
     vector: Stored,
@@ -31,7 +31,7 @@ pub struct Mender {
     edges: Vec<Edge>,
 }
 
-impl Mender {
+impl Relinker {
     /// For the blocks of a layout, by the parameters of the build, as for an
     /// [`Inserter`](crate::hnsw::insert::Inserter).
     pub fn new(layout: Layout, params: &Params) -> Self {
@@ -68,7 +68,7 @@ impl Mender {
     pub fn find(
         &mut self,
         pages: &mut impl Pages,
-        root: Root,
+        root: EntryPoint,
         number: u32,
         doomed: &impl Fn(u32) -> bool,
     ) -> Result<bool> {
@@ -76,7 +76,7 @@ impl Mender {
         let Self { layout, vector, finder, estimates, guesses, .. } = self;
         guesses.clear();
         let found = pages.read(number, |bytes| -> Result<Option<(Seen, usize)>> {
-            let block = BlockRef::new(layout, bytes)?;
+            let block = NodeRef::new(layout, bytes)?;
             let header = block.header();
             let node = matches!(header.state, State::Live | State::Dead) && header.graph == root.graph;
             let gone = block.neighbours().filter(|(_, other)| doomed(*other)).count();
@@ -128,8 +128,8 @@ impl Mender {
         let (keep, fill) = choice.edges.split_at(choice.kept);
         let keep: Vec<(u32, f32)> = keep.iter().filter(new).map(|c| (c.node, c.distance)).collect();
         let fill: Vec<u32> = fill.iter().rev().filter(new).map(|c| c.node).collect();
-        let mut block = BlockMut::new(layout, bytes)?;
-        let mut put = |block: &mut BlockMut<'_>, lanes: &mut [Option<u32>], lane: usize, node: u32| {
+        let mut block = NodeMut::new(layout, bytes)?;
+        let mut put = |block: &mut NodeMut<'_>, lanes: &mut [Option<u32>], lane: usize, node: u32| {
             let number = near.seen[node as usize].number;
             block.encode_lane(lane, number, &mut linker.coder, vector.decoded(), near.vector(node));
             lanes[lane] = Some(number);

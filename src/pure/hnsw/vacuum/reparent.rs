@@ -5,12 +5,12 @@
 //! stays, or another node below that. If none of those has a lane that is no anchor, that ancestor takes it instead of
 //! the doomed node between the two.
 //!
-//! Or another parent for a node that is [astray](super::Astray), among those that are given. The old one keeps the edge.
+//! Or another parent for a node that is [astray](super::Unreachable), among those that are given. The old one keeps the edge.
 
 use crate::fault::Result;
 use crate::hnsw::insert::link::{FEW, Linker, inner_distances, same};
 use crate::hnsw::insert::{Change, Parent, Seen, Stored, Verdict};
-use crate::hnsw::node::{BlockMut, BlockRef, Layout, NONE, State, corrupted};
+use crate::hnsw::node::{Layout, NONE, NodeMut, NodeRef, State, corrupted};
 use crate::hnsw::params::Lists;
 use crate::hnsw::search::Pages;
 use crate::hnsw::search::query::Target;
@@ -19,7 +19,7 @@ use std::collections::{HashMap, VecDeque};
 
 /// Looks for parents; keeps its memory from one node to the next.
 #[derive(Debug)]
-pub struct Adoption {
+pub struct Reparenting {
     layout: Layout,
     vector: Stored,
     target: Target,
@@ -55,7 +55,7 @@ struct Look {
 fn look(layout: &Layout, pages: &mut impl Pages, number: u32, graph: u32) -> Result<Option<Look>> {
     bounded(pages, number)?;
     pages.read(number, |bytes| {
-        let header = *BlockRef::new(layout, bytes)?.header();
+        let header = *NodeRef::new(layout, bytes)?.header();
         let node = matches!(header.state, State::Live | State::Dead);
         Ok((node && header.level == 0 && header.graph == graph).then_some(Look {
             seen: Seen {
@@ -77,7 +77,7 @@ fn bounded(pages: &impl Pages, number: u32) -> Result<()> {
     Ok(())
 }
 
-impl Adoption {
+impl Reparenting {
     /// For the blocks of a layout.
     pub fn new(layout: Layout) -> Self {
         Self {
@@ -111,7 +111,7 @@ impl Adoption {
         neighbours.clear();
         self.again.clear();
         self.depths.clear();
-        let block = BlockRef::new(layout, bytes)?;
+        let block = NodeRef::new(layout, bytes)?;
         let header = block.header();
         let node = matches!(header.state, State::Live | State::Dead) && header.level == 0;
         if !node || header.down == NONE || !doomed(header.down) {
@@ -140,7 +140,7 @@ impl Adoption {
         self.wide.clear();
         self.again.clear();
         self.depths.clear();
-        let block = BlockRef::new(layout, bytes)?;
+        let block = NodeRef::new(layout, bytes)?;
         let header = block.header();
         if header.state != State::Live || header.level > 0 || header.down == NONE {
             return Ok(None);
@@ -200,7 +200,7 @@ impl Adoption {
             circle(pages, self.steps, child.number)?;
             let Self { layout, wide, .. } = self;
             pages.read(number, |bytes| -> Result<()> {
-                let block = BlockRef::new(layout, bytes)?;
+                let block = NodeRef::new(layout, bytes)?;
                 if (block.header().graph, block.header().level) == (child.graph, 0) {
                     let others = block.children().filter(|other| *other != child.number);
                     wide.room_for(block.used())?;
@@ -281,10 +281,10 @@ impl Adoption {
     /// # Errors
     /// Corrupted bytes.
     pub fn let_go(&self, bytes: &mut [u8]) -> Result<()> {
-        let block = BlockRef::new(&self.layout, bytes)?;
+        let block = NodeRef::new(&self.layout, bytes)?;
         let anchor = |lane: &usize| block.is_anchor(*lane) && block.neighbour(*lane) == Some(self.child);
         if let Some(lane) = (0..block.used()).find(anchor) {
-            BlockMut::new(&self.layout, bytes)?.set_number(lane, self.child);
+            NodeMut::new(&self.layout, bytes)?.set_number(lane, self.child);
         }
         Ok(())
     }
@@ -303,7 +303,7 @@ impl Adoption {
     /// # Errors
     /// Too few bytes.
     pub fn settle(&self, parent: &Parent, bytes: &mut [u8]) -> Result<()> {
-        BlockMut::new(&self.layout, bytes)?.set_down(parent.to.number);
+        NodeMut::new(&self.layout, bytes)?.set_down(parent.to.number);
         Ok(())
     }
 }

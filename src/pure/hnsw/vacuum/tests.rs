@@ -5,7 +5,7 @@ use crate::distance::metric::Metric;
 use crate::fault::{Result, state};
 use crate::hnsw::insert::{Inserter, Tree, Verdict};
 use crate::hnsw::model::samples::{METRICS, Sample, params, points};
-use crate::hnsw::node::{BlockRef, Header, Layout, Options, State};
+use crate::hnsw::node::{Header, Layout, NodeRef, Options, State};
 use crate::hnsw::search::{Memory, Order, Pages, Reach, Search, Width};
 use crate::hnsw::uncoded::{Form, Plain};
 use proptest::prelude::*;
@@ -175,7 +175,7 @@ fn keeps_what_was_added_meanwhile() {
     let doomed = sample.index.doomed().unwrap();
     let gone = |number| doomed.contains(&number);
     let root = sample.index.root.unwrap();
-    let mut mender = Mender::new(layout(&sample), &params(metric));
+    let mut mender = Relinker::new(layout(&sample), &params(metric));
     let mut inserter = Inserter::new(layout(&sample), &params(metric));
     inserter.start(&sample.rotation, &sample.rows[333]).unwrap();
     inserter.find(&mut sample.index.memory, Some(root), 0).unwrap();
@@ -183,11 +183,11 @@ fn keeps_what_was_added_meanwhile() {
     let number = edge.to.number;
     assert!(mender.find(&mut sample.index.memory, root, number, &gone).unwrap());
     let layout = layout(&sample);
-    let bytes = sample.index.memory.block_mut(number).unwrap();
+    let bytes = sample.index.memory.node_mut(number).unwrap();
     let Verdict::Change(change) = inserter.link(bytes, &edge, 601).unwrap() else { panic!("no change") };
     inserter.apply(&change, bytes).unwrap();
     let lanes = |bytes: &[u8]| -> (HashSet<(u32, bool)>, Header) {
-        let block = BlockRef::new(&layout, bytes).unwrap();
+        let block = NodeRef::new(&layout, bytes).unwrap();
         let lanes = block.neighbours().filter(|(_, other)| !gone(*other));
         (lanes.map(|(lane, other)| (other, block.is_anchor(lane))).collect(), *block.header())
     };
@@ -196,7 +196,7 @@ fn keeps_what_was_added_meanwhile() {
     assert!(mender.rewrite(bytes, &gone).unwrap());
     let (after, header) = lanes(bytes);
     assert!(after.is_superset(&before) && after.len() > before.len());
-    let block = BlockRef::new(&layout, bytes).unwrap();
+    let block = NodeRef::new(&layout, bytes).unwrap();
     assert!(block.neighbours().all(|(_, other)| !gone(other)));
     assert_eq!(block.neighbours().count(), usize::from(header.used));
     assert!(header.kept > 3 && header.kept < header.used);
@@ -211,11 +211,11 @@ fn keeps_what_was_added_meanwhile() {
 fn nothing_to_do() {
     let mut sample = Sample::built(Metric::L2, points(100, 20, 1), 100);
     let (layout, root) = (sample.layout, sample.index.root.unwrap());
-    let mut mender = Mender::new(layout, &params(Metric::L2));
-    let mut adoption = Adoption::new(layout);
+    let mut mender = Relinker::new(layout, &params(Metric::L2));
+    let mut adoption = Reparenting::new(layout);
     for number in sample.index.numbers().collect::<Vec<_>>() {
         assert!(!mender.find(&mut sample.index.memory, root, number, &|_| false).unwrap());
-        let bytes = sample.index.memory.block_mut(number).unwrap();
+        let bytes = sample.index.memory.node_mut(number).unwrap();
         assert!(!adoption.start(number, bytes, &|_| false).unwrap());
     }
     let before = sample.index.memory.bytes().to_vec();
@@ -242,13 +242,13 @@ proptest! {
             Mutex::new(sample)
         });
         let mut sample = good.lock().unwrap().copy();
-        let used = sample.index.numbers().count() * sample.layout.block_bytes();
+        let used = sample.index.numbers().count() * sample.layout.node_bytes();
         for (at, byte) in hits {
             let bytes = sample.index.memory.bytes_mut();
             bytes[at.index(used)] = byte;
         }
         for (number, at, byte) in headers {
-            if let Ok(block) = sample.index.memory.block_mut(number * sample.layout.step()) {
+            if let Ok(block) = sample.index.memory.node_mut(number * sample.layout.step()) {
                 block[at] = byte;
             }
         }
@@ -300,11 +300,11 @@ fn lists_of_parents_are_not_gone_up() {
     sample.kill(|row| row % 500 == 499);
     let (layout, doomed) = (sample.layout, sample.index.doomed().unwrap());
     let gone = |number| doomed.contains(&number);
-    let mut adoption = Adoption::new(layout);
+    let mut adoption = Reparenting::new(layout);
     let (mut adopted, mut deepest) = (0, 0);
     for number in sample.index.numbers().filter(|number| !gone(*number)).collect::<Vec<_>>().into_iter().rev()
     {
-        let bytes = sample.index.memory.block_mut(number).unwrap();
+        let bytes = sample.index.memory.node_mut(number).unwrap();
         if !adoption.start(number, bytes, &gone).unwrap() {
             continue;
         }
@@ -333,12 +333,12 @@ fn circles_end() {
     let root = sample.index.root.unwrap();
     let (one, two) = (root.origin + 1, root.origin + 2);
     for (a, b) in [(one, two), (two, one)] {
-        let bytes = sample.index.memory.block_mut(a).unwrap();
-        crate::hnsw::node::BlockMut::new(&layout, bytes).unwrap().set_down(b);
+        let bytes = sample.index.memory.node_mut(a).unwrap();
+        crate::hnsw::node::NodeMut::new(&layout, bytes).unwrap().set_down(b);
     }
     let gone = |number| number == one || number == two;
-    let mut adoption = Adoption::new(layout);
-    let bytes = sample.index.memory.block_mut(one).unwrap();
+    let mut adoption = Reparenting::new(layout);
+    let bytes = sample.index.memory.node_mut(one).unwrap();
     assert!(adoption.start(one, bytes, &gone).unwrap());
     let mut tried = 0;
     let fault = loop {

@@ -10,13 +10,13 @@
 use crate::fault::Result;
 use crate::hnsw::insert::Stored;
 use crate::hnsw::insert::link::inner_distances;
-use crate::hnsw::node::{BlockRef, Layout, Root, State};
+use crate::hnsw::node::{EntryPoint, Layout, NodeRef, State};
 use crate::hnsw::search::query::Target;
 use crate::hnsw::search::{Order, Pages, Reach, Search, Width};
 
 /// Looks for nodes as searches do; keeps its memory.
 #[derive(Debug)]
-pub struct Astray {
+pub struct Unreachable {
     layout: Layout,
     vector: Stored,
     target: Target,
@@ -34,7 +34,7 @@ const EF: usize = 10;
 /// badly apart nobody can ask for more.
 const NEAR: usize = 8;
 
-impl Astray {
+impl Unreachable {
     /// For the blocks of a layout.
     pub fn new(layout: Layout) -> Self {
         Self {
@@ -53,12 +53,12 @@ impl Astray {
     ///
     /// # Errors
     /// Corrupted blocks, and whatever comes from the pages.
-    pub fn is(&mut self, pages: &mut impl Pages, root: Root, number: u32) -> Result<bool> {
+    pub fn is(&mut self, pages: &mut impl Pages, root: EntryPoint, number: u32) -> Result<bool> {
         let Self { layout, vector, target, estimates, near, search, ends } = self;
         ends.clear();
         near.clear();
         let there = pages.read(number, |bytes| -> Result<Option<f32>> {
-            let block = BlockRef::new(layout, bytes)?;
+            let block = NodeRef::new(layout, bytes)?;
             let header = block.header();
             if header.state != State::Live || header.level > 0 || header.graph != root.graph {
                 return Ok(None);

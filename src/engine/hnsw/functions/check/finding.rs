@@ -8,7 +8,7 @@ use conifer_pure::hnsw::node::{Layout, Tid};
 use conifer_pure::hnsw::search::Pages;
 
 /// Findings that are told; with more, the index is beyond repair anyway.
-pub const MOST: usize = 1000;
+pub const MAX: usize = 1000;
 
 /// Something that is not as it should be: its page, block, and what it is.
 pub type Finding = (Option<i64>, Option<i64>, String);
@@ -22,6 +22,6 @@ pub fn said(fault: Fault) -> String {
 }
 
 /// The rows that a block leads to.
-pub fn blocks_rows(blocks: &mut impl Pages, layout: &Layout, number: u32) -> Result<Vec<Tid>> {
+pub fn rows_of_node(blocks: &mut impl Pages, layout: &Layout, number: u32) -> Result<Vec<Tid>> {
     blocks.read(number, |bytes| Ok(check::rows(layout, bytes)?.collect()))?
 }

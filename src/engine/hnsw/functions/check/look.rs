@@ -1,23 +1,23 @@
 //! A look at one page, one block, or the graphs of an index.
 
-use super::finding::{Finding, MOST, said};
+use super::finding::{Finding, MAX, said};
 use super::sound::Sound;
 use super::table::Table;
 use crate::engine::hnsw::storage::buffer::{Index, Mode};
 use crate::engine::hnsw::storage::key_directory;
-use crate::engine::hnsw::storage::meta_cache::Known;
+use crate::engine::hnsw::storage::meta_cache::MetaCache;
 use crate::engine::hnsw::storage::page;
 use crate::engine::hnsw::storage::page::Kind;
 use crate::pg::error::OrRaise;
 use conifer_pure::Result;
 use conifer_pure::fault::state;
 use conifer_pure::hnsw::check::Checker;
-use conifer_pure::hnsw::node::{Layout, Root, Tid, corrupted};
+use conifer_pure::hnsw::node::{EntryPoint, Layout, Tid, corrupted};
 use conifer_pure::memory::allocation::with_room;
 
 /// Graphs that were found.
 pub struct Graphs {
-    pub roots: Vec<Root>,
+    pub roots: Vec<EntryPoint>,
     /// There may be others.
     pub partial: bool,
 }
@@ -25,7 +25,7 @@ pub struct Graphs {
 /// An index that is looked at.
 pub struct Check {
     pub index: Index,
-    pub known: Known,
+    pub known: MetaCache,
     pub table: Table,
     pub blocks: Sound,
 }
@@ -40,7 +40,7 @@ impl Check {
     pub fn graphs(&self) -> (Graphs, Vec<Finding>) {
         let survey = key_directory::survey(self.index, &self.known, |page| self.blocks.may_read(page));
         let (graphs, faults) = survey.or_raise();
-        let mut roots: Vec<Root> = with_room(graphs.len()).or_raise();
+        let mut roots: Vec<EntryPoint> = with_room(graphs.len()).or_raise();
         roots.extend(graphs.iter().filter_map(|(_, entry)| entry.root));
         let graphs = Graphs { roots, partial: !faults.is_empty() };
         let faults = faults.into_iter().filter(|(page, _)| !self.blocks.is_refused(*page));
@@ -49,11 +49,11 @@ impl Check {
 
     /// What looks at blocks, entered by those graphs.
     pub fn checker(&self, graphs: &Graphs) -> Checker {
-        Checker::new(*self.layout(), &graphs.roots, MOST).or_raise().partial(graphs.partial)
+        Checker::new(*self.layout(), &graphs.roots, MAX).or_raise().partial(graphs.partial)
     }
 
     /// Looks at one block, `again` as at one of few. Adds what `checker` does not keep.
-    pub fn block(&mut self, checker: &mut Checker, number: u32, again: bool, found: &mut Vec<Finding>) {
+    pub fn node(&mut self, checker: &mut Checker, number: u32, again: bool, found: &mut Vec<Finding>) {
         let Self { known, table, blocks, .. } = self;
         let layout = &known.meta.layout;
         let page = layout.place(number).ok().map(|place| i64::from(place.page));
@@ -77,7 +77,7 @@ impl Check {
         let pieces = self.layout().unit_pages() > 1;
         let keyed = self.known.meta.directory != 0;
         match kind {
-            Kind::Blocks => Ok(true),
+            Kind::Nodes => Ok(true),
             Kind::Meta => Err(corrupted("a second first page")),
             Kind::Branch | Kind::Leaf if !keyed => Err(corrupted("a page of a directory, and there is none")),
             Kind::Piece if !pieces => Err(corrupted("a page of pieces, and nodes are smaller")),

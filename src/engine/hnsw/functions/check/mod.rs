@@ -12,7 +12,7 @@ mod sound;
 mod sweep;
 mod table;
 
-use self::finding::{Finding, MOST, blocks_rows, said};
+use self::finding::{Finding, MAX, rows_of_node, said};
 use self::look::Check;
 use self::progress::Progress;
 use self::sound::Sound;
@@ -21,8 +21,8 @@ pub use self::table::Table;
 use super::stats::Open;
 use super::unreadable;
 use crate::engine::hnsw::storage::buffer::Index;
-use crate::engine::hnsw::storage::meta_cache::{Known, META};
-use crate::engine::hnsw::storage::node_reader::Blocks;
+use crate::engine::hnsw::storage::meta_cache::{META, MetaCache};
+use crate::engine::hnsw::storage::node_reader::NodeReader;
 use crate::pg::error::OrRaise;
 use conifer_pure::fault::state;
 use conifer_pure::hnsw::check::Checker;
@@ -43,10 +43,10 @@ impl Check {
         let mut checker = self.checker(&graphs);
         for number in suspects {
             pgrx::check_for_interrupts!();
-            if pages.len() + found.len() >= MOST {
+            if pages.len() + found.len() >= MAX {
                 break;
             }
-            self.block(&mut checker, number, false, &mut found);
+            self.node(&mut checker, number, false, &mut found);
         }
         checker.finish().or_raise();
         self.end(checker, &mut found);
@@ -61,7 +61,7 @@ impl Check {
         for (tid, one, other) in twice {
             // A vacuum may have moved the row, or have freed it for a new one.
             let mut times = |number| {
-                let rows = blocks_rows(&mut self.blocks, &layout, number).map_err(said).unwrap_or_default();
+                let rows = rows_of_node(&mut self.blocks, &layout, number).map_err(said).unwrap_or_default();
                 rows.into_iter().filter(|row| *row == tid).count()
             };
             let sure = match one == other {
@@ -85,7 +85,7 @@ impl Check {
         let (mut checker, mut found) = (self.checker(&self.graphs().0), vec![]);
         for number in numbers {
             pgrx::check_for_interrupts!();
-            self.block(&mut checker, number, true, &mut found);
+            self.node(&mut checker, number, true, &mut found);
         }
         self.end(checker, &mut found);
         found
@@ -108,14 +108,14 @@ impl Check {
 fn findings(index: Index, table: Table, verbose: bool) -> Vec<Finding> {
     let mut progress = Progress::new(index, verbose);
     progress.step("looking whether all pages can be read", index.pages().into());
-    let refused = unreadable::refused(index, MOST, |page| progress.at(page.into()));
+    let refused = unreadable::refused(index, MAX, |page| progress.at(page.into()));
     let told = |(page, text): (&u32, &String)| (Some(i64::from(*page)), None, text.clone());
     let mut found: Vec<Finding> = refused.iter().map(told).collect();
     if refused.contains_key(&META) {
         return found;
     }
     // Not what the backend remembers of it.
-    let known = match Known::read(index) {
+    let known = match MetaCache::read(index) {
         Ok(known) => known,
         // Nobody knows what the other pages should be.
         Err(fault) => {
@@ -130,7 +130,7 @@ fn findings(index: Index, table: Table, verbose: bool) -> Vec<Finding> {
         }
     };
     let layout = known.meta.layout;
-    let blocks = Sound { blocks: Blocks::new(index, layout), layout, refused };
+    let blocks = Sound { blocks: NodeReader::new(index, layout), layout, refused };
     let mut check = Check { index, known, table, blocks };
     let (mut pages, mut blocks) = check.all(&mut progress);
     for _ in 0..AGAIN {

@@ -1,6 +1,6 @@
 //! The pages of an index that the server reads, without those that it refuses.
 
-use crate::engine::hnsw::storage::node_reader::Blocks;
+use crate::engine::hnsw::storage::node_reader::NodeReader;
 use conifer_pure::Result;
 use conifer_pure::hnsw::node::{Layout, corrupted};
 use conifer_pure::hnsw::search::Pages;
@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 /// Pages that the server does not refuse, and the blocks on them.
 pub struct Sound {
-    pub blocks: Blocks,
+    pub blocks: NodeReader,
     pub layout: Layout,
     pub refused: BTreeMap<u32, String>,
 }

@@ -1,6 +1,6 @@
 //! Going over all pages, with threads that look at what is on them while this process reads nothing.
 
-use super::finding::{Finding, MOST, said};
+use super::finding::{Finding, MAX, said};
 use super::look::Check;
 use super::progress::Progress;
 use crate::engine::hnsw::storage::buffer::Index;
@@ -9,7 +9,7 @@ use crate::engine::hnsw::threads;
 use crate::pg::error::OrRaise;
 use conifer_pure::fault::state;
 use conifer_pure::hnsw::check::{Batch, Sieve};
-use conifer_pure::hnsw::node::{NONE, Root, Tid};
+use conifer_pure::hnsw::node::{EntryPoint, NONE, Tid};
 use pgrx::pg_sys;
 
 /// Bytes of the blocks that threads look at together.
@@ -89,7 +89,7 @@ fn interrupts() {
 /// Goes over all pages. Adds what is wrong with pages as a whole to `found`.
 pub fn sweep(
     check: &mut Check,
-    roots: impl ExactSizeIterator<Item = Root>,
+    roots: impl ExactSizeIterator<Item = EntryPoint>,
     progress: &mut Progress,
     found: &mut Vec<Finding>,
 ) -> Swept {
@@ -109,7 +109,7 @@ pub fn sweep(
         match check.page(page) {
             Ok(blocks) => blocks,
             Err(fault) => {
-                if found.len() < MOST {
+                if found.len() < MAX {
                     found.push((Some(page.into()), None, said(fault)));
                 }
                 false

@@ -1,6 +1,6 @@
 //! The rows that an index names, compared with those of its table.
 
-use super::finding::{MOST, blocks_rows};
+use super::finding::{MAX, rows_of_node};
 use crate::engine::hnsw::storage::buffer::{Index, Mode};
 use crate::engine::hnsw::storage::page::HEADER;
 use conifer_pure::Result;
@@ -34,11 +34,11 @@ impl Table {
     /// Rows of a block that the table does not have.
     pub fn lost(&self, blocks: &mut impl Pages, layout: &Layout, number: u32) -> Result<Vec<Tid>> {
         let Some(table) = self.0.map(Index) else { return Ok(vec![]) };
-        let mut lost = blocks_rows(blocks, layout, number)?;
+        let mut lost = rows_of_node(blocks, layout, number)?;
         lost.retain(|tid| !is_there(table, *tid));
         if !lost.is_empty() {
             // A vacuum may have taken them out of both since.
-            let now = blocks_rows(blocks, layout, number)?;
+            let now = rows_of_node(blocks, layout, number)?;
             lost.retain(|tid| now.contains(tid) && !is_there(table, *tid));
         }
         Ok(lost)
@@ -97,6 +97,6 @@ pub fn twice(rows: &[(Tid, u32)]) -> Result<Vec<(Tid, u32, u32)>> {
         }
     }
     found.sort_unstable_by_key(|(tid, _, further)| (*further, *tid));
-    found.truncate(MOST);
+    found.truncate(MAX);
     Ok(found)
 }

@@ -13,7 +13,7 @@ use crate::hnsw::build::{Arena, Control, Graph, Heap, Members, Memory, Room, Sto
 use crate::hnsw::edges::Space;
 use crate::hnsw::node::write::{load, store};
 use crate::hnsw::node::{
-    ANCHOR, BlockMut, Buffer, ChainMut, Coder, Header, Layout, MOST_BLOCKS, NONE, ROOM, Root, State, Tid,
+    ANCHOR, Buffer, Coder, EntryPoint, Header, Layout, MAX_NODES, NONE, NodeMut, ROOM, State, Tid, TidListMut,
 };
 use crate::hnsw::rotation::Rotation;
 use crate::hnsw::uncoded::fit;
@@ -200,10 +200,10 @@ impl<'a> Packer<'a> {
     /// Puts the graph elsewhere.
     ///
     /// # Errors
-    /// If not all numbers are below [`MOST_BLOCKS`].
+    /// If not all numbers are below [`MAX_NODES`].
     pub fn settle(&mut self, first: u32) -> fault::Result<()> {
         let end = u64::from(self.blocks()) * u64::from(self.site.layout.step()) + u64::from(first);
-        if end >= u64::from(MOST_BLOCKS) {
+        if end >= u64::from(MAX_NODES) {
             return Err(Fault::new(state::PROGRAM_LIMIT_EXCEEDED, "too many rows for one graph"));
         }
         self.site.first = first;
@@ -231,10 +231,15 @@ impl<'a> Packer<'a> {
     }
 
     /// Where a search starts; none if there are no nodes.
-    pub fn root(&self) -> Option<Root> {
+    pub fn root(&self) -> Option<EntryPoint> {
         let entry = self.graph.entry()?;
         let level = self.graph.levels()[entry as usize];
-        Some(Root { entry: self.on(entry, level), level, origin: self.on(entry, 0), graph: self.site.graph })
+        Some(EntryPoint {
+            entry: self.on(entry, level),
+            level,
+            origin: self.on(entry, 0),
+            graph: self.site.graph,
+        })
     }
 
     /// The number of the `k`th block.
@@ -363,7 +368,7 @@ impl<'a> Packer<'a> {
             },
             chain: chain.map_or(NONE, |at| self.chain_number(self.chain_of[at].1)),
         };
-        let mut block = BlockMut::new(&self.layout, bytes)?;
+        let mut block = NodeMut::new(&self.layout, bytes)?;
         block.format(&header, self.own(node));
         let neighbours = self.graph.neighbours(node, level);
         let Scratch { coder, node: own, neighbour } = scratch;
@@ -391,7 +396,7 @@ impl<'a> Packer<'a> {
         let tids = rows[first as usize..end].iter();
         let tids = tids.map(|row| self.rows.tids.get(*row as usize).copied().unwrap_or_default());
         let owner = (self.site.graph, self.on(node, 0));
-        ChainMut::format(&self.layout, bytes, 0, owner, next, tids)?;
+        TidListMut::format(&self.layout, bytes, 0, owner, next, tids)?;
         Ok(())
     }
 }

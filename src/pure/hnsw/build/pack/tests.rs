@@ -3,7 +3,7 @@
 use super::*;
 use crate::distance::metric::Metric;
 use crate::hnsw::build::{Folding, build};
-use crate::hnsw::node::{BlockRef, Options};
+use crate::hnsw::node::{NodeRef, Options};
 use crate::hnsw::params::{Fill, Params};
 use crate::hnsw::search::{Memory, Pages};
 use std::collections::HashMap;
@@ -34,7 +34,7 @@ fn arena(metric: Metric, dim: usize, n: usize) -> (Arena, Members, Vec<Tid>) {
 
 /// Every block holds what the graph has, with codes equal to those made of the stored vectors.
 #[test]
-fn blocks_hold_the_graph() {
+fn nodes_hold_the_graph() {
     for (metric, dim, n) in
         [(Metric::L2, 10, 200), (Metric::Cosine, 70, 150), (Metric::InnerProduct, 3500, 30)]
     {
@@ -73,7 +73,7 @@ fn blocks_hold_the_graph() {
                 let neighbours = graph.neighbours(node, level).to_vec();
                 memory
                     .read(packer.on(node, level), |bytes| {
-                        let block = BlockRef::new(&layout, bytes).unwrap();
+                        let block = NodeRef::new(&layout, bytes).unwrap();
                         block.check(packer.end()).unwrap();
                         let header = *block.header();
                         assert_eq!((header.level, header.graph, header.state), (level, 5, State::Live));
@@ -108,18 +108,18 @@ fn blocks_hold_the_graph() {
             let (mut at, mut steps) = (packer.on(node, 0), 0);
             while at != root.origin {
                 let parent = parents[&at];
-                let down = memory.read(at, |b| BlockRef::new(&layout, b).unwrap().header().down).unwrap();
+                let down = memory.read(at, |b| NodeRef::new(&layout, b).unwrap().header().down).unwrap();
                 assert_eq!(down, parent);
                 (at, steps) = (parent, steps + 1);
                 assert!(steps < graph.len());
             }
         }
-        let down = memory.read(root.origin, |b| BlockRef::new(&layout, b).unwrap().header().down).unwrap();
+        let down = memory.read(root.origin, |b| NodeRef::new(&layout, b).unwrap().header().down).unwrap();
         assert!(down == NONE && !parents.contains_key(&root.origin));
         let chains = (0..arena.len() as u32).filter(|node| members.of(*node).len() > 1).count();
         assert!(chains > 1);
         assert_eq!(seen + chains, packer.blocks() as usize);
-        let level = memory.read(root.entry, |b| BlockRef::new(&layout, b).unwrap().header().level).unwrap();
+        let level = memory.read(root.entry, |b| NodeRef::new(&layout, b).unwrap().header().level).unwrap();
         assert_eq!((Some(&level), level), (graph.levels().iter().max(), root.level));
     }
 }

@@ -8,7 +8,7 @@ use crate::hnsw::search::{NARROW, Start};
 struct Several {
     memory: Memory,
     rotation: Rotation,
-    roots: Vec<Root>,
+    roots: Vec<EntryPoint>,
     rows: Vec<Vec<f32>>,
     /// Where the rows of each graph start.
     from: Vec<usize>,

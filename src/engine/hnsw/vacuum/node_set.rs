@@ -5,9 +5,9 @@ use conifer_pure::memory::allocation::Reserve;
 
 /// A set of numbers below a bound, a bit each.
 #[derive(Default)]
-pub struct Numbers(Vec<u64>);
+pub struct NodeSet(Vec<u64>);
 
-impl Numbers {
+impl NodeSet {
     /// An empty one with room for all numbers below a bound.
     ///
     /// # Errors
