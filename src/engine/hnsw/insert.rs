@@ -3,7 +3,6 @@
 //! The order of events is that of `conifer_pure::hnsw::insert`; what is locked when, and why, is in `README.md`.
 #![allow(unsafe_code)]
 
-use super::scan::SMALL;
 use super::storage::buffer::Index;
 use super::storage::freespace;
 use super::storage::key;
@@ -24,7 +23,7 @@ use conifer_pure::hnsw::node::{EntryPoint, Layout, NONE, Tid, corrupted};
 use conifer_pure::hnsw::pages::directory;
 use conifer_pure::hnsw::pages::directory::Found as Keyed;
 use conifer_pure::hnsw::pages::{Entry, Key, MANY, Meta};
-use conifer_pure::hnsw::search::Pages;
+use conifer_pure::hnsw::search::{Pages, SMALL_GRAPH};
 use conifer_pure::memory::allocation;
 use pgrx::prelude::*;
 use std::cell::RefCell;
@@ -250,7 +249,7 @@ impl Insertion<'_> {
             self.inserter.write(&header, change.node(*number)?)?;
             if let Some((page, at, found)) = counted {
                 // It may have become large since.
-                let nodes = if found.nodes >= SMALL { MANY } else { found.nodes + 1 };
+                let nodes = if found.nodes >= SMALL_GRAPH { MANY } else { found.nodes + 1 };
                 let room = change.root(page);
                 key_directory::set(room, at, &Entry { nodes, ..found });
             }

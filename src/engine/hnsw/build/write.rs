@@ -4,7 +4,6 @@
 
 use super::points::Built;
 use super::progress;
-use crate::engine::hnsw::scan::SMALL;
 use crate::engine::hnsw::storage::buffer::Index;
 use crate::engine::hnsw::storage::key_directory;
 use crate::engine::hnsw::storage::meta_cache::META;
@@ -20,6 +19,7 @@ use conifer_pure::hnsw::pages::directory;
 use conifer_pure::hnsw::pages::directory::Found;
 use conifer_pure::hnsw::pages::{Entry, Key, MANY, Meta};
 use conifer_pure::hnsw::rotation::Rotation;
+use conifer_pure::hnsw::search::SMALL_GRAPH;
 use conifer_pure::memory::allocation::{Reserve, collected};
 use pgrx::pg_sys;
 use std::cell::Cell;
@@ -111,7 +111,7 @@ impl<'a> BulkWriter<'a> {
         // The packer has all that it needs.
         drop((arena, graph));
         let Some(root) = packer.root() else { return };
-        let nodes = if packer.nodes() > SMALL { MANY } else { packer.nodes() };
+        let nodes = if packer.nodes() > SMALL_GRAPH { MANY } else { packer.nodes() };
         self.keys.push((key, Entry { root: Some(root), nodes }));
         self.graphs += 1;
 

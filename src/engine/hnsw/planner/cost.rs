@@ -9,15 +9,12 @@ use super::unread_distances;
 use crate::engine::hnsw::allowed_index;
 use crate::engine::hnsw::config::gucs::Settings;
 use crate::engine::hnsw::config::reloptions;
-use crate::engine::hnsw::scan::SMALL;
 use crate::engine::hnsw::storage::buffer::Index;
-use conifer_pure::hnsw::search::NARROW;
+use conifer_pure::hnsw::search::expected_nodes;
 use pgrx::prelude::*;
 
 /// Operators' cost that a page of neighbours is worth: one distance, 32 estimates.
 const OPERATORS: f64 = 20.0;
-/// Blocks of the lowest level that a search reads, by `ef_search`, on embeddings.
-const NODES: f64 = 2.3;
 /// What part of a random page's price a page costs that is likely in memory.
 const CACHED: f64 = 0.05;
 
@@ -66,15 +63,7 @@ pub unsafe extern "C-unwind" fn amcostestimate(
         let (mut random, mut sequential) = (0.0, 0.0);
         pg_sys::get_tablespace_page_costs(info.reltablespace, &mut random, &mut sequential);
         let rows = (info.tuples * part).max(1.0);
-        let search = match settings(info).ef_search {
-            Some(ef) if rows / keys > SMALL as f64 => {
-                let near = |ef: usize| NODES * ef as f64;
-                // Of several graphs, each is searched by itself first, narrowly.
-                let narrow = if keys > 1.0 { near(ef.min(NARROW)) } else { 0.0 };
-                rows.min(keys * (upper(rows / keys) + narrow) + near(ef))
-            }
-            _ => rows,
-        };
+        let search = expected_nodes(settings(info).ef_search, rows, keys);
         // A branch and a leaf of the directory lead to each graph. That of one is paid for.
         let search = search + 2.0 * (keys - 1.0);
         let missed = 1.0 - (f64::from(pg_sys::effective_cache_size) / f64::from(info.pages.max(1))).min(1.0);
@@ -97,12 +86,6 @@ fn settings(info: &pg_sys::IndexOptInfo) -> Settings {
         })
     };
     Settings::of(lists.flatten(), info.tuples as usize)
-}
-
-/// Blocks that are read on the levels above the lowest.
-fn upper(rows: f64) -> f64 {
-    const WIDTH: f64 = 16.0;
-    4.0 * (rows.ln() / WIDTH.ln()).max(0.0)
 }
 
 /// How many keys the conditions ask for; none if they say nothing of a column, or ask for null vectors, which are in no graph.

@@ -21,7 +21,9 @@ use conifer_pure::Result;
 use conifer_pure::fault::{Fault, state};
 use conifer_pure::hnsw::node::{Layout, corrupted};
 use conifer_pure::hnsw::pages::{Entry, MANY};
-use conifer_pure::hnsw::search::{Known as Bound, Limit, Order, Pages, Reach, Reorder, Search, Start, Width};
+use conifer_pure::hnsw::search::{
+    Known as Bound, Limit, Order, Pages, Reach, Reorder, SMALL_GRAPH, Search, Start, Width,
+};
 use conifer_pure::memory::allocation;
 use conifer_pure::memory::allocation::{check, push, with_room};
 use exact::Exact;
@@ -29,9 +31,6 @@ use pgrx::prelude::*;
 use pgrx::{PgMemoryContexts, pg_sys};
 use std::cell::RefCell;
 use std::rc::Rc;
-
-/// Graphs up to this number of nodes are searched by looking at all of them.
-pub const SMALL: u32 = 256;
 
 /// What a scan keeps.
 struct Scan {
@@ -243,7 +242,7 @@ fn start(scan: &mut pg_sys::IndexScanDescData, state: &mut Scan) {
         IterativeScan::Relaxed => Order::Relaxed,
         IterativeScan::Strict => Order::Strict,
     };
-    let large = |graph: &Entry| graph.nodes > SMALL;
+    let large = |graph: &Entry| graph.nodes > SMALL_GRAPH;
     let reach = match settings.ef_search.filter(|_| graphs.iter().any(large)) {
         Some(ef) => {
             let width = Width::of(layout, ef, settings.rows);
@@ -292,7 +291,7 @@ fn graphs(index: Index, scan: &pg_sys::IndexScanDescData, known: &MetaCache) -> 
             return Err(Fault::new(state::FEATURE_NOT_SUPPORTED, message));
         }
     }
-    const { assert!(MANY > SMALL) };
+    const { assert!(MANY > SMALL_GRAPH) };
     Ok(graphs)
 }
 

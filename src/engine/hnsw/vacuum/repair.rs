@@ -1,6 +1,5 @@
 //! The third step: nodes get parents and edges that will stay.
 
-use super::super::scan::SMALL;
 use super::super::storage::buffer::{Index, Ring};
 use super::super::storage::locks::InsertBarrier;
 use super::super::storage::meta_cache::META;
@@ -14,7 +13,7 @@ use conifer_pure::Result;
 use conifer_pure::hnsw::insert::{Inserter, Verdict};
 use conifer_pure::hnsw::node::{EntryPoint, Layout, NONE, NodeRef, State, corrupted};
 use conifer_pure::hnsw::params::Params;
-use conifer_pure::hnsw::search::Pages;
+use conifer_pure::hnsw::search::{Pages, SMALL_GRAPH};
 use conifer_pure::hnsw::vacuum::{Cache, Relinker, Reparenting, Unreachable};
 use conifer_pure::memory::allocation::Reserve;
 use std::collections::HashMap;
@@ -184,7 +183,7 @@ impl<'a> Repair<'a> {
             pause();
             let Some(root) = self.root(number)? else { continue };
             // All nodes of a small graph are looked at anyway.
-            if alive.get(&root.graph).is_none_or(|count| *count <= u64::from(SMALL)) {
+            if alive.get(&root.graph).is_none_or(|count| *count <= u64::from(SMALL_GRAPH)) {
                 continue;
             }
             let mut is_astray = astray.is(&mut self.blocks, root, number)?;

@@ -69,4 +69,4 @@ pub use node_reader::{Pages, gather};
 pub use reorder::{Known, Reorder};
 pub use search::Search;
 pub use start::{NARROW, Start};
-pub use width::{Reach, Width};
+pub use width::{Reach, SMALL_GRAPH, Width, expected_nodes};

@@ -1,7 +1,32 @@
 //! How far a search looks.
 
+use super::start::NARROW;
 use crate::distance::metric::Metric;
 use crate::hnsw::node::Layout;
+
+/// Nodes of a graph that a search looks at one and all.
+pub const SMALL_GRAPH: u32 = 256;
+
+/// How many nodes of all levels a search is likely to read: what the planner asks. `rows` are those of all graphs that are
+/// searched as one; `ef` is none if it looks at all of them.
+///
+/// On level 0 of embeddings that is 2.3 times `hnsw.ef_search`. Of several graphs, each is searched by itself first,
+/// narrowly.
+pub fn expected_nodes(ef: Option<usize>, rows: f64, graphs: f64) -> f64 {
+    let near = |ef: usize| 2.3 * ef as f64;
+    match ef {
+        Some(ef) if rows / graphs > f64::from(SMALL_GRAPH) => {
+            let narrow = if graphs > 1.0 { near(ef.min(NARROW)) } else { 0.0 };
+            rows.min(graphs * (above(rows / graphs) + narrow) + near(ef))
+        }
+        _ => rows,
+    }
+}
+
+/// Nodes read on the levels above the lowest.
+fn above(rows: f64) -> f64 {
+    4.0 * (rows.ln() / 16f64.ln()).max(0.0)
+}
 
 /// How far a search looks.
 ///
@@ -62,4 +87,24 @@ pub enum Reach {
     All,
     /// Those near the query.
     Near(Width),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_is_expected_of_more() {
+        for graphs in [1.0, 3.0, 60.0] {
+            for rows in [1e3, 1e5, 1e9] {
+                let expected = |ef| expected_nodes(ef, rows, graphs);
+                assert!(expected(Some(10)) <= expected(Some(40)) && expected(Some(1000)) <= expected(None));
+                assert!(expected(Some(40)) <= expected_nodes(Some(40), 10.0 * rows, graphs));
+                assert!(expected_nodes(Some(40), rows, 1.0) <= expected(Some(40)));
+                assert_eq!(expected(None), rows);
+            }
+        }
+        let small = f64::from(SMALL_GRAPH);
+        assert_eq!(expected_nodes(Some(40), small, 1.0), small, "each of a small graph's nodes");
+    }
 }
