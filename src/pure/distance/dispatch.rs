@@ -3,15 +3,13 @@
 
 use super::cosine::cosine_of_sums;
 use super::formulas::{CosineSums, InnerProduct, L1, L2Squared, NormSquared, fold};
-#[cfg(target_arch = "x86_64")]
-use crate::simd::cpu;
+use crate::simd::dispatch::dispatch;
 #[cfg(target_arch = "aarch64")]
 use crate::simd::neon::Neon;
 use crate::simd::registers::Plain;
 #[cfg(target_arch = "x86_64")]
 use crate::simd::x86::{Avx2, Avx512, Sse2};
 use half::f16;
-use std::sync::OnceLock;
 
 /// One kernel for each metric over elements of type `T`, all fit for the CPU this runs on.
 ///
@@ -68,49 +66,46 @@ impl<T> Kernels<T> {
     }
 }
 
-/// Compiles all metrics for one instruction set, into a module with a function for each and a `TABLE` of
-/// them. The numbers are the accumulators of each metric: enough to hide the latency of an addition, and no
-/// more, as they have to be summed up in the end.
+/// Compiles all metrics for one instruction set. The numbers are the accumulators of each metric: enough to hide the
+/// latency of an addition, and no more, as they have to be summed up in the end.
 macro_rules! compile {
     (
-        $module:ident, $element:ty, $lanes:ty, $(features $features:literal,)?
-        l2 $l2:literal, ip $ip:literal, cosine $cosine:literal, l1 $l1:literal, norm $norm:literal
+        $name:literal [$($feature:tt)*] (
+            $element:ty, $lanes:ty,
+            l2 $l2:literal, ip $ip:literal, cosine $cosine:literal, l1 $l1:literal, norm $norm:literal
+        )
     ) => {
-        mod $module {
-            use super::*;
-
-            // Each function is unsafe for one reason: the CPU must have the features. `variants` looks
-            // before it gives a TABLE away.
-            $(#[target_feature(enable = $features)])?
-            pub(super) unsafe fn l2_squared(a: &[$element], b: &[$element]) -> f32 {
-                // SAFETY: the caller vouches for the instructions.
-                unsafe { fold::<_, _, _, $lanes, $l2>(L2Squared, a, b) }
-            }
-            $(#[target_feature(enable = $features)])?
-            pub(super) unsafe fn inner_product(a: &[$element], b: &[$element]) -> f32 {
-                // SAFETY: the caller vouches for the instructions.
-                unsafe { fold::<_, _, _, $lanes, $ip>(InnerProduct, a, b) }
-            }
-            $(#[target_feature(enable = $features)])?
-            pub(super) unsafe fn cosine_similarity(a: &[$element], b: &[$element]) -> f64 {
-                // SAFETY: the caller vouches for the instructions.
-                let (dot, aa, bb) = unsafe { fold::<_, _, _, $lanes, $cosine>(CosineSums, a, b) };
-                cosine_of_sums(dot, aa, bb)
-            }
-            $(#[target_feature(enable = $features)])?
-            pub(super) unsafe fn l1(a: &[$element], b: &[$element]) -> f32 {
-                // SAFETY: the caller vouches for the instructions.
-                unsafe { fold::<_, _, _, $lanes, $l1>(L1, a, b) }
-            }
-            $(#[target_feature(enable = $features)])?
-            pub(super) unsafe fn norm(a: &[$element]) -> f64 {
-                // SAFETY: the caller vouches for the instructions.
-                unsafe { fold::<_, _, _, $lanes, $norm>(NormSquared, a, a) }.sqrt()
-            }
-
-            pub(super) static TABLE: Kernels<$element> =
-                Kernels { name: stringify!($module), l2_squared, inner_product, cosine_similarity, l1, norm };
+        // Each function is unsafe for one reason: the CPU must have the features. `variants` looks before it gives a
+        // TABLE away.
+        $(#[target_feature(enable = $feature)])*
+        pub(super) unsafe fn l2_squared(a: &[$element], b: &[$element]) -> f32 {
+            // SAFETY: the caller vouches for the instructions.
+            unsafe { fold::<_, _, _, $lanes, $l2>(L2Squared, a, b) }
         }
+        $(#[target_feature(enable = $feature)])*
+        pub(super) unsafe fn inner_product(a: &[$element], b: &[$element]) -> f32 {
+            // SAFETY: the caller vouches for the instructions.
+            unsafe { fold::<_, _, _, $lanes, $ip>(InnerProduct, a, b) }
+        }
+        $(#[target_feature(enable = $feature)])*
+        pub(super) unsafe fn cosine_similarity(a: &[$element], b: &[$element]) -> f64 {
+            // SAFETY: the caller vouches for the instructions.
+            let (dot, aa, bb) = unsafe { fold::<_, _, _, $lanes, $cosine>(CosineSums, a, b) };
+            cosine_of_sums(dot, aa, bb)
+        }
+        $(#[target_feature(enable = $feature)])*
+        pub(super) unsafe fn l1(a: &[$element], b: &[$element]) -> f32 {
+            // SAFETY: the caller vouches for the instructions.
+            unsafe { fold::<_, _, _, $lanes, $l1>(L1, a, b) }
+        }
+        $(#[target_feature(enable = $feature)])*
+        pub(super) unsafe fn norm(a: &[$element]) -> f64 {
+            // SAFETY: the caller vouches for the instructions.
+            unsafe { fold::<_, _, _, $lanes, $norm>(NormSquared, a, a) }.sqrt()
+        }
+
+        pub(super) static TABLE: Kernels<$element> =
+            Kernels { name: $name, l2_squared, inner_product, cosine_similarity, l1, norm };
     };
 }
 
@@ -131,55 +126,34 @@ macro_rules! operand {
         mod $module {
             use super::*;
 
-            compile!(plain, $element, Plain, l2 2, ip 2, cosine 2, l1 2, norm 2);
-            #[cfg(target_arch = "x86_64")]
-            compile!(sse2, $element, Sse2, l2 4, ip 4, cosine 4, l1 4, norm 2);
-            #[cfg(target_arch = "x86_64")]
-            compile!(
-                avx2, $element, Avx2, features "avx2,fma,f16c", l2 4, ip 8, cosine 4, l1 4, norm 4
-            );
-            #[cfg(target_arch = "x86_64")]
-            compile!(
-                avx512, $element, Avx512, features "avx512f,avx2,fma,f16c",
-                l2 4, ip 4, cosine 2, l1 4, norm 2
-            );
-            #[cfg(target_arch = "aarch64")]
-            compile!(neon, $element, Neon, l2 8, ip 8, cosine 4, l1 8, norm 4);
+            dispatch! {
+                pub(super) Kernels<$element>, compile:
+                plain($element, Plain, l2 2, ip 2, cosine 2, l1 2, norm 2),
+                sse2($element, Sse2, l2 4, ip 4, cosine 4, l1 4, norm 2),
+                avx2($element, Avx2, l2 4, ip 8, cosine 4, l1 4, norm 4),
+                avx512($element, Avx512, l2 4, ip 4, cosine 2, l1 4, norm 2),
+                neon($element, Neon, l2 8, ip 8, cosine 4, l1 8, norm 4);
+                fastest fastest
+            }
 
-            #[cfg(target_arch = "x86_64")]
-            static WIDEST: Kernels<$element> = $widest;
-
-            fn choose() -> &'static Kernels<$element> {
-                let best = <$element>::variants().pop().unwrap_or(&plain::TABLE);
+            fn fastest(mut all: Vec<&'static Kernels<$element>>) -> Option<&'static Kernels<$element>> {
+                let best = all.pop()?;
                 #[cfg(target_arch = "x86_64")]
                 if std::ptr::eq(best, &avx512::TABLE) {
-                    return &WIDEST;
+                    static WIDEST: Kernels<$element> = $widest;
+                    return Some(&WIDEST);
                 }
-                best
+                Some(best)
             }
 
             impl Operand for $element {
                 fn variants() -> Vec<&'static Kernels<Self>> {
-                    let mut all = vec![&plain::TABLE];
-                    #[cfg(target_arch = "x86_64")]
-                    {
-                        all.push(&sse2::TABLE);
-                        if cpu::avx2() {
-                            all.push(&avx2::TABLE);
-                        }
-                        if cpu::avx512() {
-                            all.push(&avx512::TABLE);
-                        }
-                    }
-                    #[cfg(target_arch = "aarch64")]
-                    all.push(&neon::TABLE);
-                    all
+                    variants()
                 }
 
                 #[inline]
                 fn kernels() -> &'static Kernels<Self> {
-                    static CHOSEN: OnceLock<&'static Kernels<$element>> = OnceLock::new();
-                    CHOSEN.get_or_init(choose)
+                    kernels()
                 }
             }
         }

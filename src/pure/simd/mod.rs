@@ -1,7 +1,6 @@
 //! Registers of the CPU: what of its instructions the kernels use, by one trait for all of them.
 
-#[cfg(target_arch = "x86_64")]
-pub(crate) mod cpu;
+pub(crate) mod dispatch;
 mod load_f16;
 #[cfg(target_arch = "aarch64")]
 pub(crate) mod neon;

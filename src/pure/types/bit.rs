@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use crate::fault::{Fault, Result, state};
-use std::sync::OnceLock;
+use crate::simd::dispatch::dispatch;
 
 /// Refuses two strings of different lengths, in bits.
 ///
@@ -35,56 +35,36 @@ struct Counts {
 }
 
 macro_rules! compile {
-    ($module:ident $(, features $features:literal)?) => {
-        mod $module {
-            use super::*;
-
-            // Each function is unsafe for one reason: the CPU must have the features. `counts` looks.
-            $(#[target_feature(enable = $features)])?
-            pub(super) unsafe fn different(a: &[u8], b: &[u8]) -> u64 {
-                count(a, b, |x, y| x ^ y)
-            }
-            $(#[target_feature(enable = $features)])?
-            pub(super) unsafe fn common(a: &[u8], b: &[u8]) -> u64 {
-                count(a, b, |x, y| x & y)
-            }
-
-            pub(super) static TABLE: Counts = Counts { different, common };
+    ($name:literal [$($feature:tt)*] ()) => {
+        // Each function is unsafe for one reason: the CPU must have the features. `kernels` looks.
+        $(#[target_feature(enable = $feature)])*
+        pub(super) unsafe fn different(a: &[u8], b: &[u8]) -> u64 {
+            count(a, b, |x, y| x ^ y)
         }
+        $(#[target_feature(enable = $feature)])*
+        pub(super) unsafe fn common(a: &[u8], b: &[u8]) -> u64 {
+            count(a, b, |x, y| x & y)
+        }
+
+        pub(super) static TABLE: Counts = Counts { different, common };
     };
 }
 
-compile!(plain);
-#[cfg(target_arch = "x86_64")]
-compile!(popcnt, features "popcnt");
-
-/// All that this CPU can run, the plainest first.
-fn variants() -> Vec<&'static Counts> {
-    #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("popcnt") {
-        return vec![&plain::TABLE, &popcnt::TABLE];
-    }
-    vec![&plain::TABLE]
-}
-
-fn counts() -> &'static Counts {
-    static CHOSEN: OnceLock<&'static Counts> = OnceLock::new();
-    CHOSEN.get_or_init(|| variants().pop().unwrap_or(&plain::TABLE))
-}
+dispatch! { Counts, compile: plain(), popcnt() }
 
 /// Number of bits in which `a` and `b`, of equal lengths, differ.
 #[must_use]
 pub fn hamming(a: &[u8], b: &[u8]) -> u64 {
-    // SAFETY: `counts` gives only what this CPU can run.
-    unsafe { (counts().different)(a, b) }
+    // SAFETY: `kernels` gives only what this CPU can run.
+    unsafe { (kernels().different)(a, b) }
 }
 
 /// 1 - bits set in both / bits set in one or both, for `a` and `b` of equal lengths; 1 if they have none in
 /// common.
 #[must_use]
 pub fn jaccard(a: &[u8], b: &[u8]) -> f64 {
-    // SAFETY: `counts` gives only what this CPU can run.
-    let (different, common) = unsafe { ((counts().different)(a, b), (counts().common)(a, b)) };
+    // SAFETY: `kernels` gives only what this CPU can run.
+    let (different, common) = unsafe { ((kernels().different)(a, b), (kernels().common)(a, b)) };
     if common == 0 { 1.0 } else { 1.0 - common as f64 / (different + common) as f64 }
 }
 

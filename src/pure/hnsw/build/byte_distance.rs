@@ -1,6 +1,9 @@
 //! The squared Euclidean distance between rows of bytes, exact.
 #![allow(unsafe_code)]
 
+#[cfg(target_arch = "x86_64")]
+use crate::simd::dispatch::has;
+
 /// A way to compute it that this CPU has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ByteDistance {
@@ -45,11 +48,10 @@ impl ByteDistance {
         let mut all = vec![Self::Plain];
         #[cfg(target_arch = "x86_64")]
         {
-            if bytes.is_multiple_of(32) && is_x86_feature_detected!("avx2") {
+            if bytes.is_multiple_of(32) && has!(avx2) {
                 all.push(Self::Avx2);
             }
-            let vnni = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vnni");
-            if bytes.is_multiple_of(64) && vnni {
+            if bytes.is_multiple_of(64) && has!(avx512vnni) {
                 all.push(Self::Vnni);
             }
         }

@@ -6,7 +6,7 @@ use super::neon::Neon;
 #[cfg(target_arch = "x86_64")]
 use super::x86::{Avx2, Avx512, Ssse3};
 use super::{Form, LANES, Shape, scalar};
-use std::sync::OnceLock;
+use crate::simd::dispatch::dispatch;
 
 /// The tables of sixteen coordinates, in one cache line.
 #[derive(Debug, Clone, Copy)]
@@ -92,127 +92,100 @@ impl Kernels {
 }
 
 macro_rules! compile {
-    ($module:ident, interleaved $bytes:ty, rows $rows:ty $(, features $features:literal)?) => {
-        mod $module {
-            use super::*;
-            use crate::hnsw::rabitq::fastscan;
-            use crate::hnsw::rabitq::fastscan::Bytes;
+    ("plain" [] ()) => {
+        use std::slice::from_raw_parts;
 
-            // Each function is unsafe because the CPU must have the features, and for its pointers.
-            $(#[target_feature(enable = $features)])?
-            pub(super) unsafe fn tables(query: &[f32], scale: f32, tables: &mut [u8]) {
-                scalar::tables(query, scale, tables)
+        unsafe fn interleaved(
+            codes: *const u8,
+            bits: usize,
+            tables: *const u8,
+            groups: usize,
+            sums: &mut [u32; LANES],
+        ) {
+            // SAFETY: the caller vouches for the bytes.
+            unsafe {
+                let codes = from_raw_parts(codes, bits * groups * 16);
+                scalar::interleaved(codes, bits, from_raw_parts(tables, groups * 16), sums);
             }
-            $(#[target_feature(enable = $features)])?
-            pub(super) unsafe fn interleaved(
-                codes: *const u8,
-                bits: usize,
-                tables: *const u8,
-                groups: usize,
-                sums: &mut [u32; LANES],
-            ) {
-                // SAFETY: the caller vouches for the instructions and the bytes.
-                unsafe { fastscan::interleaved(<$bytes>::new(), codes, bits, tables, groups, sums) }
-            }
-            $(#[target_feature(enable = $features)])?
-            pub(super) unsafe fn rows(
-                codes: *const u8,
-                stride: usize,
-                bits: usize,
-                tables: *const u8,
-                groups: usize,
-                sums: &mut [u32; LANES],
-            ) {
-                // SAFETY: the caller vouches for the instructions and the bytes.
-                unsafe { fastscan::rows(<$rows>::new(), codes, stride, bits, tables, groups, sums) }
-            }
-            $(#[target_feature(enable = $features)])?
-            pub(super) unsafe fn estimates(
-                sums: &[u32; LANES],
-                product: (f32, f32),
-                base: (f32, f32),
-                add: &[f32; LANES],
-                mul: &[f32; LANES],
-                out: &mut [f32; LANES],
-            ) {
-                scalar::estimates(sums, product, base, add, mul, out)
-            }
-
-            pub(super) static TABLE: Kernels =
-                Kernels { name: stringify!($module), tables, interleaved, rows, estimates };
         }
+
+        unsafe fn rows(
+            codes: *const u8,
+            stride: usize,
+            bits: usize,
+            tables: *const u8,
+            groups: usize,
+            sums: &mut [u32; LANES],
+        ) {
+            // SAFETY: the caller vouches for the bytes.
+            unsafe {
+                let codes = from_raw_parts(codes, (LANES - 1) * stride + bits * groups / 2);
+                scalar::rows(codes, stride, bits, from_raw_parts(tables, groups * 16), sums);
+            }
+        }
+
+        pub(super) static TABLE: Kernels = Kernels {
+            name: "plain",
+            tables: scalar::tables,
+            interleaved,
+            rows,
+            estimates: scalar::estimates,
+        };
+    };
+    ($name:literal [$($feature:tt)*] (interleaved $bytes:ty, rows $rows:ty)) => {
+        use crate::hnsw::rabitq::fastscan;
+        use crate::hnsw::rabitq::fastscan::Bytes;
+
+        // Each function is unsafe because the CPU must have the features, and for its pointers.
+        $(#[target_feature(enable = $feature)])*
+        pub(super) unsafe fn tables(query: &[f32], scale: f32, tables: &mut [u8]) {
+            scalar::tables(query, scale, tables)
+        }
+        $(#[target_feature(enable = $feature)])*
+        pub(super) unsafe fn interleaved(
+            codes: *const u8,
+            bits: usize,
+            tables: *const u8,
+            groups: usize,
+            sums: &mut [u32; LANES],
+        ) {
+            // SAFETY: the caller vouches for the instructions and the bytes.
+            unsafe { fastscan::interleaved(<$bytes>::new(), codes, bits, tables, groups, sums) }
+        }
+        $(#[target_feature(enable = $feature)])*
+        pub(super) unsafe fn rows(
+            codes: *const u8,
+            stride: usize,
+            bits: usize,
+            tables: *const u8,
+            groups: usize,
+            sums: &mut [u32; LANES],
+        ) {
+            // SAFETY: the caller vouches for the instructions and the bytes.
+            unsafe { fastscan::rows(<$rows>::new(), codes, stride, bits, tables, groups, sums) }
+        }
+        $(#[target_feature(enable = $feature)])*
+        pub(super) unsafe fn estimates(
+            sums: &[u32; LANES],
+            product: (f32, f32),
+            base: (f32, f32),
+            add: &[f32; LANES],
+            mul: &[f32; LANES],
+            out: &mut [f32; LANES],
+        ) {
+            scalar::estimates(sums, product, base, add, mul, out)
+        }
+
+        pub(super) static TABLE: Kernels =
+            Kernels { name: $name, tables, interleaved, rows, estimates };
     };
 }
 
-mod plain {
-    use super::*;
-    use std::slice::from_raw_parts;
-
-    unsafe fn interleaved(
-        codes: *const u8,
-        bits: usize,
-        tables: *const u8,
-        groups: usize,
-        sums: &mut [u32; LANES],
-    ) {
-        // SAFETY: the caller vouches for the bytes.
-        unsafe {
-            let codes = from_raw_parts(codes, bits * groups * 16);
-            scalar::interleaved(codes, bits, from_raw_parts(tables, groups * 16), sums);
-        }
-    }
-
-    unsafe fn rows(
-        codes: *const u8,
-        stride: usize,
-        bits: usize,
-        tables: *const u8,
-        groups: usize,
-        sums: &mut [u32; LANES],
-    ) {
-        // SAFETY: the caller vouches for the bytes.
-        unsafe {
-            let codes = from_raw_parts(codes, (LANES - 1) * stride + bits * groups / 2);
-            scalar::rows(codes, stride, bits, from_raw_parts(tables, groups * 16), sums);
-        }
-    }
-
-    pub(super) static TABLE: Kernels =
-        Kernels { name: "plain", tables: scalar::tables, interleaved, rows, estimates: scalar::estimates };
-}
-
-#[cfg(target_arch = "x86_64")]
-compile!(ssse3, interleaved Ssse3, rows Ssse3, features "ssse3");
-#[cfg(target_arch = "x86_64")]
-compile!(avx2, interleaved Avx2, rows Avx2, features "avx2");
-#[cfg(target_arch = "x86_64")]
-compile!(avx512, interleaved Avx512, rows Avx2, features "avx512f,avx512bw,avx512vl,avx2");
-#[cfg(target_arch = "aarch64")]
-compile!(neon, interleaved Neon, rows Neon);
-
-/// All variants that this CPU can run, the plainest first.
-pub fn variants() -> Vec<&'static Kernels> {
-    let mut all = vec![&plain::TABLE];
-    #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("ssse3") {
-            all.push(&ssse3::TABLE);
-        }
-        if is_x86_feature_detected!("avx2") {
-            all.push(&avx2::TABLE);
-            if is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vl") {
-                all.push(&avx512::TABLE);
-            }
-        }
-    }
-    #[cfg(target_arch = "aarch64")]
-    all.push(&neon::TABLE);
-    all
-}
-
-/// The fastest kernels for this CPU. The first call looks at the CPU, later ones cost a load.
-#[inline]
-pub fn kernels() -> &'static Kernels {
-    static CHOSEN: OnceLock<&'static Kernels> = OnceLock::new();
-    CHOSEN.get_or_init(|| variants().pop().unwrap_or(&plain::TABLE))
+dispatch! {
+    pub Kernels, compile:
+    plain(),
+    ssse3(interleaved Ssse3, rows Ssse3),
+    avx2(interleaved Avx2, rows Avx2),
+    avx512bw(interleaved Avx512, rows Avx2),
+    neon(interleaved Neon, rows Neon),
 }

@@ -36,6 +36,7 @@ mod dense;
 mod dispatch;
 mod generator;
 mod kac;
+mod loops;
 #[cfg(test)]
 mod tests;
 

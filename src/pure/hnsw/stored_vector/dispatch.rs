@@ -4,15 +4,13 @@
 #![allow(unsafe_code)]
 
 use crate::distance::formulas::{InnerProduct, Metric, fold};
-#[cfg(target_arch = "x86_64")]
-use crate::simd::cpu;
+use crate::simd::dispatch::dispatch;
 #[cfg(target_arch = "aarch64")]
 use crate::simd::neon::Neon;
 use crate::simd::registers::{Lanes, Load, Plain, Store};
 #[cfg(target_arch = "x86_64")]
 use crate::simd::x86::{Avx2, Avx512, Sse2};
 use half::f16;
-use std::sync::OnceLock;
 
 /// Σ (x − scale · y)². Nothing is rounded in between as long as scale is a power of two.
 #[derive(Clone, Copy)]
@@ -103,67 +101,31 @@ impl Kernels {
 
 /// The number is that of accumulators, as in `distance`.
 macro_rules! compile {
-    ($module:ident, $lanes:ty, $k:literal $(, features $features:literal)?) => {
-        mod $module {
-            use super::*;
-
-            // Each function is unsafe for one reason: the CPU must have the features.
-            $(#[target_feature(enable = $features)])?
-            pub(super) unsafe fn l2_squared(query: &[f32], elements: &[f16], scale: f32) -> f32 {
-                // SAFETY: the caller vouches for the instructions.
-                unsafe { fold::<_, _, _, $lanes, $k>(ScaledL2(scale), query, elements) }
-            }
-            $(#[target_feature(enable = $features)])?
-            pub(super) unsafe fn inner_product(query: &[f32], elements: &[f16]) -> f32 {
-                // SAFETY: the caller vouches for the instructions.
-                unsafe { fold::<_, _, _, $lanes, $k>(InnerProduct, query, elements) }
-            }
-
-            $(#[target_feature(enable = $features)])?
-            pub(super) unsafe fn decode(elements: &[f16], scale: f32, out: &mut [f32]) {
-                // SAFETY: the caller vouches for the instructions.
-                unsafe { spread::<$lanes>(elements, scale, out) }
-            }
-
-            pub(super) static TABLE: Kernels =
-                Kernels { name: stringify!($module), l2_squared, inner_product, decode };
+    ($name:literal [$($feature:tt)*] ($lanes:ty, $k:literal)) => {
+        // Each function is unsafe for one reason: the CPU must have the features.
+        $(#[target_feature(enable = $feature)])*
+        pub(super) unsafe fn l2_squared(query: &[f32], elements: &[f16], scale: f32) -> f32 {
+            // SAFETY: the caller vouches for the instructions.
+            unsafe { fold::<_, _, _, $lanes, $k>(ScaledL2(scale), query, elements) }
         }
+        $(#[target_feature(enable = $feature)])*
+        pub(super) unsafe fn inner_product(query: &[f32], elements: &[f16]) -> f32 {
+            // SAFETY: the caller vouches for the instructions.
+            unsafe { fold::<_, _, _, $lanes, $k>(InnerProduct, query, elements) }
+        }
+        $(#[target_feature(enable = $feature)])*
+        pub(super) unsafe fn decode(elements: &[f16], scale: f32, out: &mut [f32]) {
+            // SAFETY: the caller vouches for the instructions.
+            unsafe { spread::<$lanes>(elements, scale, out) }
+        }
+
+        pub(super) static TABLE: Kernels = Kernels { name: $name, l2_squared, inner_product, decode };
     };
 }
 
-compile!(plain, Plain, 2);
-#[cfg(target_arch = "x86_64")]
-compile!(sse2, Sse2, 2);
-#[cfg(target_arch = "x86_64")]
-compile!(avx2, Avx2, 4, features "avx2,fma,f16c");
-#[cfg(target_arch = "x86_64")]
-compile!(avx512, Avx512, 4, features "avx512f,avx2,fma,f16c");
-#[cfg(target_arch = "aarch64")]
-compile!(neon, Neon, 4);
-
-/// All variants that this CPU can run, the plainest first.
-pub fn variants() -> Vec<&'static Kernels> {
-    let mut all = vec![&plain::TABLE];
-    #[cfg(target_arch = "x86_64")]
-    {
-        all.push(&sse2::TABLE);
-        if cpu::avx2() {
-            all.push(&avx2::TABLE);
-        }
-        if cpu::avx512() {
-            all.push(&avx512::TABLE);
-        }
-    }
-    #[cfg(target_arch = "aarch64")]
-    all.push(&neon::TABLE);
-    all
-}
-
-/// The fastest kernels for this CPU. The first call looks at the CPU, later ones cost a load.
-#[inline]
-pub fn kernels() -> &'static Kernels {
-    static CHOSEN: OnceLock<&'static Kernels> = OnceLock::new();
-    CHOSEN.get_or_init(|| variants().pop().unwrap_or(&plain::TABLE))
+dispatch! {
+    pub Kernels, compile:
+    plain(Plain, 2), sse2(Sse2, 2), avx2(Avx2, 4), avx512(Avx512, 4), neon(Neon, 4)
 }
 
 /// Σ (query − scale · element)², accumulated in `f32`; `scale` is a power of two. Of slices of different
