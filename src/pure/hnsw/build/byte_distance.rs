@@ -4,9 +4,12 @@
 #[cfg(target_arch = "x86_64")]
 use crate::simd::dispatch::has;
 
-/// A way to compute it that this CPU has.
+/// A way to compute it that this CPU has: only [`best`](ByteDistance::best) and [`all`](ByteDistance::all) make one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ByteDistance {
+pub struct ByteDistance(Way);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
     /// For rows of any length.
     Plain,
     /// For multiples of 32 bytes.
@@ -20,7 +23,7 @@ pub(super) enum ByteDistance {
 
 /// Sums over a row, modulo 2³².
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Sums {
+pub struct Sums {
     /// Of the squares.
     squares: u32,
     /// The same less 256 times the sum of the bytes.
@@ -29,7 +32,7 @@ pub(super) struct Sums {
 
 impl Sums {
     /// Of a row of at most 2¹⁶ bytes.
-    pub(super) fn of(row: &[u8]) -> Self {
+    pub fn of(row: &[u8]) -> Self {
         let squares = row.iter().map(|x| u32::from(*x).pow(2)).sum();
         let sum: u32 = row.iter().map(|x| u32::from(*x)).sum();
         Self { squares, less: u32::wrapping_sub(squares, 256 * sum) }
@@ -38,21 +41,21 @@ impl Sums {
 
 impl ByteDistance {
     /// The fastest for rows of so many bytes.
-    pub(super) fn best(bytes: usize) -> Self {
-        *Self::all(bytes).last().unwrap_or(&Self::Plain)
+    pub fn best(bytes: usize) -> Self {
+        *Self::all(bytes).last().unwrap_or(&Self(Way::Plain))
     }
 
     /// All for rows of so many bytes, the fastest last.
-    pub(super) fn all(bytes: usize) -> Vec<Self> {
+    pub fn all(bytes: usize) -> Vec<Self> {
         #[cfg_attr(not(target_arch = "x86_64"), expect(unused_mut))]
-        let mut all = vec![Self::Plain];
+        let mut all = vec![Self(Way::Plain)];
         #[cfg(target_arch = "x86_64")]
         {
             if bytes.is_multiple_of(32) && has!(avx2) {
-                all.push(Self::Avx2);
+                all.push(Self(Way::Avx2));
             }
             if bytes.is_multiple_of(64) && has!(avx512vnni) {
-                all.push(Self::Vnni);
+                all.push(Self(Way::Vnni));
             }
         }
         #[cfg(not(target_arch = "x86_64"))]
@@ -60,26 +63,37 @@ impl ByteDistance {
         all
     }
 
+    /// The instruction set, for reports.
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            Way::Plain => "plain",
+            #[cfg(target_arch = "x86_64")]
+            Way::Avx2 => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Way::Vnni => "avx512vnni",
+        }
+    }
+
     /// Whether the sums of the rows matter.
-    pub(super) fn wants_sums(self) -> bool {
+    pub fn wants_sums(self) -> bool {
         #[cfg(target_arch = "x86_64")]
-        return self == Self::Vnni;
+        return self.0 == Way::Vnni;
         #[cfg(not(target_arch = "x86_64"))]
         false
     }
 
     /// Σ (a − b)² over the bytes of two rows of a length that [`all`](Self::all) was asked for, 2¹⁶ at most.
     #[inline]
-    pub(super) fn between(self, (a, of_a): (&[u8], Sums), (b, of_b): (&[u8], Sums)) -> u32 {
+    pub fn between(self, (a, of_a): (&[u8], Sums), (b, of_b): (&[u8], Sums)) -> u32 {
         #[cfg(not(target_arch = "x86_64"))]
         let _ = (of_a, of_b);
-        match self {
-            Self::Plain => plain(a, b),
+        match self.0 {
+            Way::Plain => plain(a, b),
             // SAFETY: only `all` makes it, if the CPU has it.
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => unsafe { avx2(a, b) },
+            Way::Avx2 => unsafe { avx2(a, b) },
             #[cfg(target_arch = "x86_64")]
-            Self::Vnni => {
+            Way::Vnni => {
                 // SAFETY: as above.
                 let product = unsafe { product(a, b) };
                 // Σ a² + Σ b² − 2 Σ a b = (Σ a² − 256 Σ a) + Σ b² − 2 Σ a (b − 128).

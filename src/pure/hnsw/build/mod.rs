@@ -49,6 +49,7 @@ pub use beam::{Beam, Effort};
 pub use budget::{Budget, Loan};
 pub(crate) use builder::guarded;
 pub use builder::{Rooms, build, build_arena, build_arena_in};
+pub use byte_distance::{ByteDistance, Sums};
 pub use byte_vectors::ByteVectors;
 pub use control::{Control, Phase, Stopped};
 pub use duplicates::{Folding, Members};
