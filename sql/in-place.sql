@@ -9,7 +9,9 @@
 -- that create it; whatever else than the extension's own has a name that they need, ends the script.
 --
 -- It is a function, which is called once by itself, as servers from 18 on show the whole of a statement of a script that fails.
-CREATE FUNCTION move_engine() RETURNS void LANGUAGE plpgsql AS $in_place$
+-- Its patterns and what it compares with names of the catalogs mean one thing, whatever the database has set.
+CREATE FUNCTION move_engine() RETURNS void LANGUAGE plpgsql
+SET standard_conforming_strings = on SET quote_all_identifiers = off AS $in_place$
 DECLARE
     there CONSTANT boolean := @there@;
     safe CONSTANT text := 'pg_catalog, pg_temp';

@@ -490,6 +490,20 @@ def test_shadowing(server, database, theirs):
         assert len(whole(session)) == 2
 
 
+@pytest.mark.parametrize("setting", ["standard_conforming_strings = off", "quote_all_identifiers = on", "plpgsql.extra_errors = 'all'", "plpgsql.variable_conflict = use_variable"])
+def test_settings(server, database, theirs, setting):
+    """Whatever says how SQL is to be read and written, there and back."""
+    create(server, database, theirs, "0.6.0", ITEMS)
+    for to, library in ((None, MINE), (VERSIONS[-1], THEIRS)):
+        with server.connect(database) as session:
+            # Without a look at the database: as the first statement, where pgvector's library is to be loaded.
+            session.execute(f"SET {setting}")
+            move(session, to)
+            assert session.execute(LIBRARY).fetchall() == library
+            name, value = setting.replace("'", "").split(" = ")
+            assert session.execute(f"SHOW {name}").fetchone() == (value,)
+
+
 @pytest.fixture(scope="module")
 def genuine(server, theirs):
     """What CREATE EXTENSION vector of pgvector makes."""
