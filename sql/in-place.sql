@@ -9,8 +9,10 @@
 -- that create it; whatever else than the extension's own has a name that they need, ends the script.
 --
 -- It is a function, which is called once by itself, as servers from 18 on show the whole of a statement of a script that fails.
+-- It and what it calls are in pg_catalog: whoever owns the extension's schema may give its name to another one at any moment,
+-- with a function of his own that a superuser would run.
 -- Its patterns and what it compares with names of the catalogs mean one thing, whatever the database has set.
-CREATE FUNCTION move_engine() RETURNS void LANGUAGE plpgsql
+CREATE FUNCTION pg_catalog.move_engine() RETURNS void LANGUAGE plpgsql
 SET standard_conforming_strings = on SET quote_all_identifiers = off AS $in_place$
 DECLARE
     there CONSTANT boolean := @there@;
@@ -61,8 +63,15 @@ BEGIN
         library := 'MODULE_PATHNAME';
     END IF;
 
+    -- The schema keeps its name until the end: the server has put that, not the schema, in the path of the engine's statements.
     SELECT e.oid, n.nspname INTO extension, home
-      FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'vector';
+      FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'vector' FOR UPDATE OF n;
+    IF (parse_ident(made_in, false))[1] IS DISTINCT FROM home::text THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'object_in_use',
+            MESSAGE = format('the schema of extension "vector" has been renamed to "%s" meanwhile', home),
+            HINT = 'Run ALTER EXTENSION again.';
+    END IF;
     FOR thing IN
         SELECT w.name, e.extname, p.probin
           FROM unnest(ARRAY['hnsw', 'ivfflat']) w (name)
@@ -84,6 +93,21 @@ BEGIN
                             ELSE 'Of a database whose types and access methods are of extension "vector", a dump can be restored.' END;
         END IF;
     END LOOP;
+    -- What is pgvector's own is a superuser's, also where somebody else has made the extension, as it is trusted. He can add to it what
+    -- has a name of ours, which would be taken for it, and be his to replace.
+    SELECT pg_describe_object(d.classid, d.objid, 0) AS name, r.rolname INTO thing
+      FROM pg_depend d
+      JOIN pg_shdepend s ON s.classid = d.classid AND s.objid = d.objid AND s.deptype = 'o' AND s.refclassid = 'pg_authid'::regclass
+           AND s.dbid = (SELECT b.oid FROM pg_database b WHERE b.datname = current_database())
+      JOIN pg_roles r ON r.oid = s.refobjid
+     WHERE d.refclassid = 'pg_extension'::regclass AND d.refobjid = extension AND d.deptype = 'e' AND NOT r.rolsuper
+     ORDER BY d.classid, d.objid LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('%s of extension "vector" belongs to "%s", who is no superuser', thing.name, thing.rolname),
+            HINT = 'If pgvector has not made it, take it out with ALTER EXTENSION vector DROP, and drop it; else give it to a superuser.';
+    END IF;
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         RAISE EXCEPTION USING
             ERRCODE = 'object_not_in_prerequisite_state',
@@ -106,8 +130,8 @@ BEGIN
             HINT = format('Have that session drop the index (its schema is %I), or end.', thing.nspname);
     END IF;
 
-    EXECUTE format('CREATE FUNCTION %I.hnsw_anew(regclass, boolean) RETURNS void '
-                   'AS ''MODULE_PATHNAME'', ''hnsw_anew_wrapper'' LANGUAGE C STRICT', home);
+    CREATE FUNCTION pg_catalog.hnsw_anew(regclass, boolean) RETURNS void
+        AS 'MODULE_PATHNAME', 'hnsw_anew_wrapper' LANGUAGE C STRICT;
 
     -- Locks, those of partitioned tables first, as queries take them. What has been made meanwhile is locked as well.
     LOOP
@@ -251,16 +275,16 @@ $engine$, '^--.*$', '', 'gn'), ';[ ]*\n');
          WHERE a.amname IN ('hnsw', 'ivfflat') AND i.indislive AND c.oid <> ALL (done) AND NOT pg_is_other_temp_schema(n.oid)
          ORDER BY i.indrelid, c.oid LIMIT 1;
         EXIT WHEN NOT FOUND;
-        EXECUTE format('SELECT %I.hnsw_anew($1, $2)', home) USING thing.oid::regclass, there;
+        PERFORM pg_catalog.hnsw_anew(thing.oid::regclass, there);
         IF thing.relkind = 'i' THEN
             EXECUTE format('REINDEX INDEX %I.%I', thing.nspname, thing.relname);
         END IF;
         done := done || thing.oid;
     END LOOP;
 
-    EXECUTE format('DROP FUNCTION %I.hnsw_anew(regclass, boolean)', home);
+    DROP FUNCTION pg_catalog.hnsw_anew(regclass, boolean);
     PERFORM pg_catalog.set_config('search_path', made_in, true);
 END
 $in_place$;
-SELECT move_engine();
-DROP FUNCTION move_engine();
+SELECT pg_catalog.move_engine();
+DROP FUNCTION pg_catalog.move_engine();

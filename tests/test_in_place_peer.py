@@ -451,8 +451,6 @@ PLANTED = {
     "operator": "CREATE OPERATOR <+> (LEFTARG = vector, RIGHTARG = vector, FUNCTION = l1_distance)",
     "type": "CREATE TYPE halfvec AS (x int)",
     "class": "CREATE OPERATOR CLASS int4_ops FOR TYPE int4 USING hnsw AS OPERATOR 1 =",
-    "helper": "CREATE FUNCTION hnsw_anew(regclass, boolean) RETURNS void LANGUAGE sql AS ''",
-    "mover": "CREATE FUNCTION move_engine() RETURNS void LANGUAGE sql AS ''",
 }
 
 
@@ -483,10 +481,96 @@ def test_shadowing(server, database, theirs):
                 shadows.append(f"CREATE OPERATOR {operator} (LEFTARG = {one}, RIGHTARG = {other}, FUNCTION = {name});")
     for name in ("format(text, name)", "format(text, name, name)", "quote_ident(name)", "format_type(oid, int)", "set_config(text, text, bool)", "btrim(text, text)"):
         shadows.append(f"CREATE FUNCTION {name} RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE 'shadow ran'; END $$;")
+    for name in ("move_engine()", "move_engine(int DEFAULT 1)", "move_engine(VARIADIC text[])", "hnsw_anew(regclass, bool)", "hnsw_anew(oid, bool)"):
+        shadows.append(f"CREATE FUNCTION {name} RETURNS void LANGUAGE plpgsql AS $$ BEGIN RAISE 'shadow ran'; END $$;")
     with server.connect(database) as session:
         session.execute("".join(shadows))
     moved(server, database)
     with server.connect(database) as session:
+        assert len(whole(session)) == 2
+
+
+@pytest.fixture
+def mallory(server, theirs, database, tmp_path):
+    """The owner of the database, no superuser, and what he has of pgvector: there it is trusted, so the extension is his."""
+    for directory in (tmp_path, *tmp_path.parents[:2]):
+        directory.chmod(0o755)
+    (tmp_path / "extension").mkdir()
+    for file in (theirs / "extension").iterdir():
+        more = "\ntrusted = true\n" if file.name == "vector.control" else ""
+        (tmp_path / "extension" / file.name).write_text(file.read_text() + more)
+    with server.connect("postgres") as session:
+        session.execute(f"CREATE ROLE mallory LOGIN; ALTER DATABASE {database} OWNER TO mallory")
+    with server.connect(database) as session:
+        session.execute(f"SET extension_control_path = '{tmp_path}:$system'; SET ROLE mallory; CREATE EXTENSION vector VERSION '0.6.2'")
+        session.execute(ITEMS)
+        assert session.execute("SELECT extowner::regrole::text FROM pg_extension WHERE extname = 'vector'").fetchone() == ("mallory",)
+    yield "mallory"
+    with server.connect("postgres") as session:
+        session.execute(f"DROP DATABASE {database} WITH (FORCE)")
+        session.execute("DROP ROLE mallory")
+
+
+ADDED = {
+    "function": ("CREATE FUNCTION l2_normalize(vector) RETURNS vector LANGUAGE sql AS 'SELECT $1'; ALTER EXTENSION vector ADD FUNCTION l2_normalize(vector)", "function l2_normalize(vector)"),
+    "operator": ("CREATE OPERATOR <+> (LEFTARG = vector, RIGHTARG = vector, FUNCTION = l2_distance, COMMUTATOR = <+>); ALTER EXTENSION vector ADD OPERATOR <+> (vector, vector)", "operator <+>(vector,vector)"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("added", ADDED)
+def test_added_by_the_owner(server, database, mallory, added):
+    """What he has added to his extension is not taken for pgvector's."""
+    statement, name = ADDED[added]
+    with server.connect(database) as session:
+        session.execute(f"SET ROLE mallory; {statement}; RESET ROLE")
+        before = rows_of_catalogs(session)
+        told = refused(session, psycopg.errors.ObjectNotInPrerequisiteState, 'of extension "vector" belongs to "mallory", who is no superuser')
+        assert name.split(" ", 1)[1] in told.message_primary.replace("public.", "") and "ALTER EXTENSION vector DROP" in told.message_hint
+        assert rows_of_catalogs(session) == before
+        kind, rest = name.split(" ", 1)
+        session.execute(f"ALTER EXTENSION vector DROP {kind} {rest}; DROP {kind} {rest.replace('(vector,', '(vector, ')}")
+        move(session)
+        assert len(whole(session)) == 2
+
+
+def test_schema_that_changes_names(server, database, mallory):
+    """Who owns the schema cannot put another in its place while a superuser is at it, and have functions of his run."""
+    swap = """ALTER SCHEMA public RENAME TO aside; CREATE SCHEMA public; GRANT ALL ON SCHEMA public TO public;
+        CREATE FUNCTION public.{} RETURNS void LANGUAGE plpgsql AS $$ BEGIN CREATE TABLE public.ran AS SELECT current_user; END $$"""
+    with server.connect(database) as session, server.connect(database) as other, server.connect(database) as third:
+        for one in (other, third):
+            one.execute("SET ROLE mallory; SET lock_timeout = '200ms'")
+        # Before the first function of the script is made, which waits for one of that name.
+        other.execute("BEGIN; CREATE FUNCTION public.move_engine() RETURNS void LANGUAGE sql AS ''")
+        third.execute("BEGIN; LOCK TABLE items IN ACCESS SHARE MODE")
+        told = []
+
+        def run():
+            try:
+                move(session)
+                told.append("done")
+            except psycopg.Error as error:
+                told.append(str(error))
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        with server.connect("postgres") as look:
+            while not look.execute("SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = %s", [session.info.backend_pid]).fetchone()[0]:
+                time.sleep(0.01)
+        # It waits for the function, or, as it should, for the table.
+        third.execute("SAVEPOINT a")
+        try:
+            third.execute(swap.format("move_engine()"))
+            third.execute("CREATE FUNCTION public.hnsw_anew(regclass, boolean) RETURNS void LANGUAGE plpgsql AS $$ BEGIN CREATE TABLE public.ran AS SELECT current_user; END $$")
+            swapped = True
+        except psycopg.errors.LockNotAvailable:
+            third.execute("ROLLBACK TO a")
+            swapped = False
+        third.execute("COMMIT")
+        other.execute("ROLLBACK")
+        thread.join()
+        assert session.execute("SELECT to_regclass('public.ran')::text").fetchone() == (None,)
+        assert not swapped and told == ["done"]
         assert len(whole(session)) == 2
 
 
