@@ -10,7 +10,7 @@
 #![allow(unsafe_code)] // for simsimd's halves and bytes
 
 use conifer_pure::distance::{self, scalar, variants};
-use conifer_pure::hnsw::build::{Gap, Sums};
+use conifer_pure::hnsw::build::{ByteDistance, Sums};
 use conifer_pure::types::bit;
 use conifer_pure::types::element::{Element, f16};
 use conifer_pure::types::sparsevec::{self, Sparse};
@@ -216,19 +216,19 @@ fn bytes(dim: usize) -> All<u8> {
             1.0 - f64::from(ones(a, b, |x, y| x & y)) / f64::from(ones(a, b, |x, y| x | y))
         }),
     ];
-    let gap = |name, gap: Gap| {
+    let gap = |name, gap: ByteDistance| {
         // The sums of a row are known by then.
         let none = Sums::default();
         Contender::new(name, move |a, b| gap.between((a, none), (b, none)))
     };
-    let mut gaps = vec![gap("dispatched", Gap::best(dim))];
+    let mut gaps = vec![gap("dispatched", ByteDistance::best(dim))];
     gaps.push(Contender::new("simsimd", |a: &[u8], b: &[u8]| {
         let mut out = 0.0;
         // SAFETY: both slices have as many bytes as it is told.
         unsafe { simsimd_l2sq_u8(a.as_ptr(), b.as_ptr(), a.len().min(b.len()) as u64, &mut out) };
         out
     }));
-    gaps.extend(Gap::all(dim).into_iter().map(|k| gap(k.name(), k)));
+    gaps.extend(ByteDistance::all(dim).into_iter().map(|k| gap(k.name(), k)));
     gaps.push(Contender::new("scalar", |a: &[u8], b: &[u8]| {
         a.iter().zip(b).map(|(x, y)| u32::from(x.abs_diff(*y)).pow(2)).sum::<u32>()
     }));
@@ -322,7 +322,7 @@ fn row<T: 'static>(kernel: &str, contenders: &[Contender<T>], vectors: &Vectors<
 /// Bits and bytes, by the number of bytes.
 fn table_of_bytes() {
     println!("bytes: ns per call; ratio = scalar / dispatched");
-    let names: Vec<_> = Gap::all(64).iter().map(|k| k.name()).collect();
+    let names: Vec<_> = ByteDistance::all(64).iter().map(|k| k.name()).collect();
     header(&names);
     for at in 0..3 {
         for dim in [16, 96, 128, 192, 384, 1536] {
