@@ -30,8 +30,9 @@
 //! as long for `l2_squared`, 21, 36 and 53 times for `cosine_similarity`. At 1536 dimensions halves take 1.1 to
 //! 1.4 times as long as singles in the cache (the norm 2.2 times), and half the memory.
 //!
-//! 64-bit ARM gets NEON, checked under QEMU (`make arm`) and Miri (`make miri`), not measured. Read, not run: simsimd has a single accumulator
-//! there and so waits for every sum, and with SVE it sums up lanes that its last step leaves undefined.
+//! 64-bit ARM gets NEON, checked under QEMU (`make arm`) and Miri (`make miri`), not measured. Read, not run: simsimd
+//! has a single accumulator there and so waits for every sum, and with SVE it sums up lanes that its last step leaves
+//! undefined.
 
 mod cosine;
 mod dispatch;

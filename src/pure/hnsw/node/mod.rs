@@ -1,7 +1,7 @@
 //! A node of the graph as bytes on a page: everything that one step of a search needs, together.
 //!
 //! A *block*, the record of a node, holds a node on one level: where its row is, its own vector, and for each neighbour a
-//! *lane* with its number and its [`code`](crate::hnsw::rabitq). A node that is on several levels has a block on each,
+//! *lane* with its number and its [code](crate::hnsw::rabitq). A node that is on several levels has a block on each,
 //! linked `down`. [`Layout`] says on which page and where the block of a number lies, so a lane needs four bytes for a
 //! neighbour.
 //!

@@ -1,6 +1,6 @@
 //! What an index keeps beside the blocks, as bytes on pages: what it is, and where the graph of each key starts.
 //!
-//! - `meta`: the first page. `key`: the leading columns of a row as bytes. `entry`: one graph.
+//! - `meta`: the first page. `key`: the leading columns of a row as bytes. `graph_entry`: one graph.
 //! - `directory`: from a key to its graph, pages of two kinds.
 //! - `pgvector`: what is none of ours.
 //!

@@ -1,5 +1,5 @@
 //! A random rotation that is the same for ever: it makes any vector look like one drawn from a sphere, on
-//! which the codes of [`code`](crate::hnsw::rabitq) rely, and it keeps lengths and inner products.
+//! which the codes of [code](crate::hnsw::rabitq) rely, and it keeps lengths and inner products.
 //!
 //! After RaBitQ (Gao and Long, SIGMOD 2024), which rotates before it takes signs, and the FHT-Kac rotation
 //! of its library, which does so in O(d log d): random signs, a Walsh-Hadamard transform over as many
