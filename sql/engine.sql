@@ -13,7 +13,9 @@
 
 -- Gives the extension that holds the engine, if there is one, and makes the other depend on it. It is called once by
 -- itself, as servers from 18 on show the whole of a statement of a script that fails.
-CREATE FUNCTION share_engine() RETURNS name LANGUAGE plpgsql AS $share$
+-- It is in pg_catalog: whoever owns the schema of the extension may give its name to another one at any moment, with a function of
+-- his own that a superuser would run. And the schema keeps its name until the end, for the types in it are named by that.
+CREATE FUNCTION pg_catalog.share_engine() RETURNS name LANGUAGE plpgsql AS $share$
 DECLARE
     method name;       -- an access method of ours that is there, or of someone else by that name
     library text;      -- where it is
@@ -22,6 +24,11 @@ DECLARE
     home name := pg_catalog.current_schema(); -- where this script makes its extension
     taken text;
 BEGIN
+    PERFORM FROM pg_catalog.pg_namespace n WHERE n.nspname = home FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'object_in_use', MESSAGE = pg_catalog.format('schema "%s" has been renamed or dropped meanwhile', home);
+    END IF;
     -- Access methods belong to no schema, so they tell what a database has.
     SELECT a.amname, p.probin, e.extname, n.nspname INTO method, library, holder, schema
       FROM pg_catalog.pg_am a
@@ -56,6 +63,11 @@ BEGIN
             HINT = pg_catalog.format('Use CREATE EXTENSION vector SCHEMA %I.', schema);
     END IF;
     IF holder IS NOT NULL THEN
+        PERFORM FROM pg_catalog.pg_namespace n WHERE n.nspname = schema FOR UPDATE;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'object_in_use', MESSAGE = pg_catalog.format('schema "%s" has been renamed or dropped meanwhile', schema);
+        END IF;
         -- What `requires` would record: pg_dump makes the holder first, and no one drops it alone.
         INSERT INTO pg_catalog.pg_depend (classid, objid, objsubid, refclassid, refobjid, refobjsubid, deptype)
         SELECT e.tableoid, e.oid, 0, h.tableoid, h.oid, 0, 'n'
@@ -70,11 +82,11 @@ BEGIN
     RETURN holder;
 END
 $share$;
-SELECT share_engine();
+SELECT pg_catalog.share_engine();
 
 DO $unless_held$
 BEGIN
-IF share_engine() IS NULL THEN
+IF pg_catalog.share_engine() IS NULL THEN
 EXECUTE $engine$
 
 CREATE TYPE vector;
@@ -1170,4 +1182,4 @@ $engine$;
 END IF;
 END
 $unless_held$;
-DROP FUNCTION share_engine();
+DROP FUNCTION pg_catalog.share_engine();

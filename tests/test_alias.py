@@ -63,7 +63,7 @@ def test_vector_alone(empty):
     empty.execute("CREATE EXTENSION IF NOT EXISTS vector")
     assert extensions(empty) == [("vector", VERSION, "public")]
     assert not [member for member in members(empty)["vector"] if "pc_" in member or "schema pc" in member]
-    assert empty.execute("SELECT to_regnamespace('pc'), to_regprocedure('share_engine()')").fetchone() == (None, None)
+    assert empty.execute("SELECT to_regnamespace('pc'), to_regprocedure('pg_catalog.share_engine()')").fetchone() == (None, None)
     empty.execute("CREATE TABLE items (id int, v vector(2))")
     empty.execute("INSERT INTO items SELECT i, ARRAY[i, 1] FROM generate_series(1, 1000) i")
     empty.execute("CREATE INDEX ON items USING hnsw (v vector_l2_ops)")

@@ -10,11 +10,11 @@ from cluster import ROOT, Cluster
 # What an update of the engine would be: it goes to whoever holds the engine.
 UPDATE = """{share}
 DO $update$ BEGIN
-IF share_engine() = '{name}' THEN
+IF pg_catalog.share_engine() = '{name}' THEN
 EXECUTE $engine$ CREATE FUNCTION addition() RETURNS int LANGUAGE sql AS 'SELECT 1' $engine$;
 END IF;
 END $update$;
-DROP FUNCTION share_engine();
+DROP FUNCTION pg_catalog.share_engine();
 """
 
 
@@ -28,7 +28,7 @@ def updated(tmp_path_factory):
     (place / "extension").mkdir()
     server = Cluster(18, "update", {"extension_control_path": f"{place}:$system"})
     try:
-        share = re.match(r".*?\$share\$;\nSELECT share_engine\(\);\n", (ROOT / "sql/engine.sql").read_text(), re.DOTALL)[0]
+        share = re.match(r".*?\$share\$;\nSELECT pg_catalog\.share_engine\(\);\n", (ROOT / "sql/engine.sql").read_text(), re.DOTALL)[0]
         installed = server.bindir.parent / "share/postgresql/extension"
         ours = {"conifer": installed, "vector": ROOT / "target/pg/vector/extension"}
         for name, source in ours.items():
@@ -66,4 +66,4 @@ def test_update(updated, made):
                 assert f"extension {dependent} depends on extension {holder}" in refused.value.diag.message_detail
         dependencies = "SELECT count(*) FROM pg_depend WHERE classid = 'pg_extension'::regclass AND refclassid = 'pg_extension'::regclass"
         assert session.execute(dependencies).fetchone() == (len(other),)
-        assert session.execute("SELECT to_regprocedure('share_engine()')").fetchone() == (None,)
+        assert session.execute("SELECT to_regprocedure('pg_catalog.share_engine()')").fetchone() == (None,)

@@ -80,7 +80,7 @@ def updated(tmp_path_factory):
     (place / "extension").mkdir()
     server = Cluster(18, "fit", {"extension_control_path": f"{place}:$system", "shared_preload_libraries": "conifer"})
     try:
-        share = re.match(r".*?\$share\$;\nSELECT share_engine\(\);\n", (ROOT / "sql/engine.sql").read_text(), re.DOTALL)[0]
+        share = re.match(r".*?\$share\$;\nSELECT pg_catalog\.share_engine\(\);\n", (ROOT / "sql/engine.sql").read_text(), re.DOTALL)[0]
         installed = server.bindir.parent / "share/postgresql/extension"
         for name, source in {"conifer": installed, "vector": ROOT / "target/pg/vector/extension"}.items():
             version = version_of(name)
@@ -90,7 +90,7 @@ def updated(tmp_path_factory):
             for made in (version, "0.0.9"):
                 (new / f"{name}--{made}.sql").write_text(script)
             (new / f"{name}--0.0.9--{version}.sql").write_text(
-                f"{share}\nSELECT '[1,2]'::vector;\nDROP FUNCTION share_engine();\n"
+                f"{share}\nSELECT '[1,2]'::vector;\nDROP FUNCTION pg_catalog.share_engine();\n"
             )
         yield server
     finally:

@@ -574,6 +574,45 @@ def test_schema_that_changes_names(server, database, mallory):
         assert len(whole(session)) == 2
 
 
+@pytest.mark.parametrize("extension", ["vector", "conifer"])
+@pytest.mark.parametrize("held", ["FUNCTION public.share_engine() RETURNS name LANGUAGE sql AS 'SELECT NULL::name'", "TYPE public.vector AS (x int)"])
+def test_schema_that_changes_names_in_create(server, database, extension, held):
+    """As above, while a superuser makes the extension."""
+    with server.connect("postgres") as session:
+        session.execute(f"CREATE ROLE mallory; ALTER DATABASE {database} OWNER TO mallory")
+    try:
+        with server.connect(database) as session, server.connect(database) as holder, server.connect(database) as swapper:
+            for one in (holder, swapper):
+                one.execute("SET ROLE mallory; SET lock_timeout = '200ms'")
+            session.execute(f"SET extension_control_path = '{OURS}:$system'")
+            # It waits for what has the same name as something that the script makes in that schema.
+            holder.execute(f"BEGIN; CREATE {held}")
+            making = threading.Thread(target=session.execute, args=(f"CREATE EXTENSION {extension}",))
+            making.start()
+            waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = %s"
+            with server.connect("postgres") as look:
+                while making.is_alive() and not look.execute(waits, [session.info.backend_pid]).fetchone()[0]:
+                    time.sleep(0.01)
+            swapped = False
+            if making.is_alive():
+                try:
+                    swapper.execute("""ALTER SCHEMA public RENAME TO aside; CREATE SCHEMA public; CREATE FUNCTION public.share_engine() RETURNS name
+                        LANGUAGE plpgsql AS $$ BEGIN CREATE TABLE public.ran AS SELECT current_user; RETURN NULL; END $$""")
+                    swapped = True
+                except psycopg.errors.LockNotAvailable:
+                    pass
+            holder.execute("ROLLBACK")
+            making.join()
+            assert session.execute("SELECT to_regclass('public.ran')::text").fetchone() == (None,)
+            assert not swapped
+            query = "SELECT extnamespace::regnamespace::text FROM pg_extension WHERE extname = %s"
+            assert session.execute(query, [extension]).fetchone() == ("public",)
+    finally:
+        with server.connect("postgres") as session:
+            session.execute(f"DROP DATABASE {database} WITH (FORCE)")
+            session.execute("DROP ROLE mallory")
+
+
 @pytest.mark.parametrize("setting", ["standard_conforming_strings = off", "quote_all_identifiers = on", "plpgsql.extra_errors = 'all'", "plpgsql.variable_conflict = use_variable"])
 def test_settings(server, database, theirs, setting):
     """Whatever says how SQL is to be read and written, there and back."""
