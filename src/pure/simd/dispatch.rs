@@ -19,9 +19,9 @@ macro_rules! isa {
     (ssse3, $to:ident $rest:tt) => {
         $crate::simd::dispatch::$to! { ssse3 (target_arch = "x86_64") "ssse3" ["ssse3"] $rest }
     };
-    // Every CPU with the first has all three; a hypervisor may hide some.
+    // Every CPU with the first has all four; a hypervisor may hide some.
     (avx2, $to:ident $rest:tt) => {
-        $crate::simd::dispatch::$to! { avx2 (target_arch = "x86_64") "avx2" ["avx2" "fma" "f16c"] $rest }
+        $crate::simd::dispatch::$to! { avx2 (target_arch = "x86_64") "avx2" ["avx2" "fma" "f16c" "popcnt"] $rest }
     };
     (avx512, $to:ident $rest:tt) => {
         $crate::simd::dispatch::$to! {
@@ -164,14 +164,14 @@ mod tests {
         #[cfg(target_arch = "x86_64")]
         {
             use std::arch::is_x86_feature_detected as there;
-            let avx2 = there!("avx2") && there!("fma") && there!("f16c");
-            let avx512 = avx2 && there!("avx512f");
+            let wide = there!("avx2") && there!("fma") && there!("f16c");
+            let avx512 = wide && there!("avx512f");
             let all = [
                 ("plain", true),
                 ("sse2", true),
                 ("popcnt", there!("popcnt")),
                 ("ssse3", there!("ssse3")),
-                ("avx2", avx2),
+                ("avx2", wide && there!("popcnt")),
                 ("avx512", avx512),
                 ("avx512", avx512 && there!("avx512bw") && there!("avx512vl")),
                 ("avx512vnni", there!("avx512f") && there!("avx512vnni")),
