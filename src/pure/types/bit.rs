@@ -1,4 +1,15 @@
 //! Distances between strings of bits, as bytes whose padding is 0.
+//!
+//! How many times as long simsimd 6.5 takes, by `benches/kernels.rs` on an AMD EPYC of the Zen 4 generation whose AVX-512 is
+//! hidden, at 128, 768, 1536, 3072 and 12288 bits; both are exact:
+//!
+//! | kernel | simsimd |
+//! |---|---|
+//! | [`hamming`] | 1.3, 1.6, 1.7, 2.3, 2.7 |
+//! | [`jaccard`] | 0.95, 1.1, 1.3, 1.3, 1.5 |
+//!
+//! The one that is ahead is so by 0.4 ns. Not measured: AVX-512 counts the bits of 64 bytes in one instruction, which
+//! simsimd uses and nothing here does; `distance` says what speaks against its dispatch.
 #![allow(unsafe_code)]
 
 use crate::fault::{Fault, Result, state};

@@ -1,4 +1,9 @@
 //! The squared Euclidean distance between rows of bytes, exact.
+//!
+//! simsimd 6.5, as exact, takes 2.3, 2.8, 1.8 and 1.2 times as long as AVX2 here for 96, 128, 384 and 1536 bytes, by
+//! `benches/kernels.rs` on an AMD EPYC of the Zen 4 generation whose AVX-512 is hidden: its loop is the same, but it takes any
+//! length and gives an `f64`. Read, not run: with VNNI it forms the differences and takes two products for 64 bytes, where
+//! one is enough here.
 #![allow(unsafe_code)]
 
 #[cfg(target_arch = "x86_64")]

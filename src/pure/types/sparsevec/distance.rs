@@ -1,4 +1,7 @@
 //! Distances between sparse vectors, by one walk along both. Sums are in the order of the indices.
+//!
+//! simsimd 6.5 has nothing for `f32`: of indices of 32 bits it only counts those in common, and that takes 0.7 to 0.75 of the
+//! time of a whole [`inner_product`] here, by `benches/kernels.rs`.
 
 use super::Sparse;
 use super::limits::KIND;
