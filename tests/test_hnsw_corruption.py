@@ -35,7 +35,8 @@ WORK = [
     "VACUUM (INDEX_CLEANUP ON) {t}",
     "SELECT id FROM {t} {where} ORDER BY v {op} '{other}' LIMIT 50",
 ]
-# What may be said of such pages beside XX001: of the first one, that it is of another format.
+# What may be said of such pages beside XX002, and XX001 of those that the server itself refuses: of the first one, that it is
+# of another format.
 OTHER = {"0A000": "index has format"}
 
 
@@ -110,11 +111,12 @@ def work(server, table: str, source: random.Random) -> list[str]:
                 session.execute(statement.format(**given))
             except psycopg.Error as error:
                 assert error.sqlstate is not None, f"{statement.format(**given)[:80]}: {error}"
-                hint = error.diag.message_hint
-                ours = "corrupted" in str(error)
-                if not (error.sqlstate == "XX001" and (hint == "REINDEX the index." or not ours)):
-                    if not OTHER.get(error.sqlstate, "\0") in str(error):
-                        wrong.append(f"{table}: {statement.format(**given)[:60]}: {error.sqlstate} {error}")
+                message, hint = error.diag.message_primary, error.diag.message_hint
+                named = hint == f"Run REINDEX INDEX public.{table}_v." and (error.sqlstate != "XX002" or f'index "{table}_v"' in message)
+                refused = error.sqlstate == "XX001" and hint == f"Run REINDEX INDEX {table}_v."
+                known = error.sqlstate == "XX002" or OTHER.get(error.sqlstate, "\0") in message
+                if not (refused or known and named):
+                    wrong.append(f"{table}: {statement.format(**given)[:60]}: {error.sqlstate} {error} {hint}")
     return wrong
 
 
@@ -305,6 +307,87 @@ def test_check_of_pages_that_cannot_be_read(spoilt):
             assert any("page 2 cannot be read" in text for _, _, text in found)
             assert any("is not that of its vector" in text for _, _, text in found)
             assert {page for page, _, _ in found} > {2}
+
+
+def raised(session, statement: str) -> tuple:
+    """What a statement is refused with: SQLSTATE, message, detail and hint."""
+    with pytest.raises(psycopg.Error) as refusal:
+        session.execute(statement)
+    diag = refusal.value.diag
+    return diag.sqlstate, diag.message_primary, diag.message_detail, diag.message_hint
+
+
+def test_errors_name_the_index(spoilt):
+    """What is raised of a corrupted index names it, its page and what helps, through every way in, and nothing else is named: neither
+    the index whose expression scans it, nor after an error the one before."""
+    near = "ORDER BY v <-> '[1,2,3]' LIMIT 3"
+    with spoilt.connect("postgres") as session:
+        session.execute('CREATE SCHEMA "Odd ""one"')
+        session.execute('CREATE TABLE "Odd ""one".t (id int, v vector(3))')
+        session.execute("""INSERT INTO "Odd ""one".t SELECT i, ARRAY[i, 1, 2]::vector FROM generate_series(1, 300) i""")
+        session.execute('CREATE INDEX "The index" ON "Odd ""one".t USING hnsw (v vector_l2_ops)')
+        session.execute(f"""CREATE FUNCTION nearest(vector) RETURNS vector IMMUTABLE LANGUAGE plpgsql SET enable_seqscan = off AS
+            $$ BEGIN RETURN (SELECT v FROM "Odd ""one".t {near.replace("'[1,2,3]'", "$1").replace("LIMIT 3", "LIMIT 1")}); END $$""")
+        session.execute("CREATE TABLE outer_one (v vector(3))")
+        session.execute("CREATE INDEX outer_index ON outer_one USING hnsw ((nearest(v)::vector(3)) vector_l2_ops)")
+        session.execute("INSERT INTO outer_one VALUES ('[1,2,3]')")
+        session.execute("CHECKPOINT")
+        file = session.execute("""SELECT pg_relation_filepath('"Odd ""one"."The index"')""").fetchone()[0]
+        size = session.execute("""SELECT bytes / count FROM hnsw_size('"Odd ""one"."The index"') WHERE kind = 'nodes on level 0'""").fetchone()[0]
+
+    def damage(change):
+        spoilt.stop()
+        with open(spoilt.home / "data" / file, "r+b") as index:
+            content = bytearray(index.read())
+            change(content)
+            index.seek(0)
+            index.write(content)
+        spoilt.resume()
+
+    def states(content):
+        for page in range(1, len(content) // PAGE):
+            if content[(page + 1) * PAGE - 4] == 2:
+                for at in range(page * PAGE + FRONT, (page + 1) * PAGE - 8 - size + 1, size):
+                    content[at + 6] = 9
+
+    def header(content):
+        for page in range(1, len(content) // PAGE):
+            content[page * PAGE + 14 : page * PAGE + 16] = b"\xff\xff"  # pd_upper beyond the page
+
+    hint = 'Run REINDEX INDEX "Odd ""one"."The index".'
+    statements = [
+        f'SELECT id FROM "Odd ""one".t {near}',
+        """INSERT INTO "Odd ""one".t VALUES (1, '[1,2,3]')""",
+        """SELECT * FROM hnsw_stats('"Odd ""one"."The index"')""",
+        """SELECT * FROM hnsw_size('"Odd ""one"."The index"')""",
+        'VACUUM (INDEX_CLEANUP ON) "Odd ""one".t',
+        """SELECT hnsw_recall('"Odd ""one"."The index"', ARRAY['[1,2,3]']::vector[])""",
+        "INSERT INTO outer_one VALUES ('[1,2,3]')",
+    ]
+    damage(states)
+    with spoilt.connect("postgres") as session:
+        session.execute("SET enable_seqscan = off")
+        session.execute('DELETE FROM "Odd ""one".t WHERE id > 290')
+        for statement in statements:
+            state, message, detail, said = raised(session, statement)
+            assert (state, message, said) == ("XX002", 'index "The index" is corrupted: state 9', hint), statement
+            assert re.fullmatch(r"Node \d+ on page [1-9]\d* was read last\.", detail), (statement, detail)
+        # What is refused of another relation has no hint of these.
+        state, _, _, said = raised(session, "INSERT INTO outer_one VALUES ('[1,2]')")
+        assert (state, said) == ("22000", None)
+    damage(header)
+    with spoilt.connect("postgres") as session:
+        session.execute("SET enable_seqscan = off")
+        for statement in statements:
+            if "outer_one" not in statement:
+                state, message, _, said = raised(session, statement)
+                assert (state, said) == ("XX001", 'Run REINDEX INDEX "The index".'), statement
+                assert re.match(r"invalid page in block \d+ of relation", message), statement
+        session.execute('REINDEX INDEX "Odd ""one"."The index"')
+        for statement in statements:
+            session.execute(statement)
+        check(session, '"Odd ""one"."The index"')
+        session.execute('DROP TABLE outer_one; DROP FUNCTION nearest; DROP SCHEMA "Odd ""one" CASCADE')
 
 
 @pytest.mark.parametrize("damage", ["root", "leaf", "unreadable"])

@@ -3,9 +3,24 @@
 use conifer_pure::{Fault, Result};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
+use std::sync::OnceLock;
+
+/// What a layer above adds to faults that are raised.
+type Amend = fn(Fault) -> Fault;
+
+static AMEND: OnceLock<Amend> = OnceLock::new();
+
+/// Has every fault pass through `amend` before it is raised. The first one that is given stays.
+pub fn amend_by(amend: Amend) {
+    let _ = AMEND.set(amend);
+}
 
 /// Raises `fault` as an ERROR.
 pub fn raise(fault: Fault) -> ! {
+    let fault = match AMEND.get() {
+        Some(amend) => amend(fault),
+        None => fault,
+    };
     let mut report = ErrorReport::new(code(fault.state), fault.message, "");
     if let Some(detail) = fault.detail {
         report = report.set_detail(detail);

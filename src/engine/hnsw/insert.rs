@@ -15,11 +15,12 @@ use super::storage::upper;
 use super::storage::upper::version;
 use super::storage::value;
 use super::storage::wal::LockedNodes;
+use super::storage::worked_on::WorkedOn;
 use crate::pg::error::{OrRaise, raise};
 use conifer_pure::Result;
 use conifer_pure::fault::{Fault, state};
 use conifer_pure::hnsw::insert::{Found, Inserter, Parent, Seen, Verdict, level_for};
-use conifer_pure::hnsw::node::{EntryPoint, Layout, NONE, Tid, corrupted};
+use conifer_pure::hnsw::node::{EntryPoint, Layout, NONE, REINDEX, Tid, corrupted};
 use conifer_pure::hnsw::pages::directory;
 use conifer_pure::hnsw::pages::directory::Found as Keyed;
 use conifer_pure::hnsw::pages::{Entry, Key, MANY, Meta};
@@ -58,6 +59,7 @@ pub unsafe extern "C-unwind" fn aminsert(
 ) -> bool {
     allocation::begin();
     let index = Index(relation);
+    let _at = WorkedOn::index(index.0);
     let known = MetaCache::of(index);
     let last = known.columns.key.len();
     // SAFETY: the server gives a value for each column, of its type, and a row.
@@ -163,7 +165,7 @@ impl Insertion<'_> {
         }
         drop(gate);
         let message = format!("could not insert into index \"{}\"", self.index.name());
-        Err(Fault::new(state::INDEX_CORRUPTED, message).hint("REINDEX the index."))
+        Err(Fault::new(state::INDEX_CORRUPTED, message).hint(REINDEX))
     }
 
     /// Writes the first node of a graph, on level 0. False if someone was faster.

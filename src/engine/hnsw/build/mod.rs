@@ -14,6 +14,7 @@ use super::storage::buffer::Index;
 use super::storage::key;
 use super::storage::meta_cache::MetaCache;
 use super::storage::value;
+use super::storage::worked_on::WorkedOn;
 use super::threads;
 use crate::pg::error::{OrRaise, raise};
 use conifer_pure::distance::metric::Metric;
@@ -139,6 +140,7 @@ pub unsafe extern "C-unwind" fn ambuild(
 ) -> *mut pg_sys::IndexBuildResult {
     allocation::begin();
     let index = Index(relation);
+    let _at = WorkedOn::index(relation);
     if index.pages() != 0 {
         let message = format!("index \"{}\" already contains data", index.name());
         raise(Fault::new(state::INTERNAL_ERROR, message));

@@ -7,6 +7,7 @@ use crate::engine::hnsw::storage::meta_cache::{META, MetaCache};
 use crate::engine::hnsw::storage::node_reader::NodeReader;
 use crate::engine::hnsw::storage::page;
 use crate::engine::hnsw::storage::page::Kind;
+use crate::engine::hnsw::storage::worked_on::WorkedOn;
 use crate::pg::error::{OrRaise, raise};
 use conifer_pure::fault::{Fault, state};
 use conifer_pure::hnsw::node::{NodeRef, PAGE, State, TidListRef};
@@ -95,6 +96,7 @@ fn hnsw_stats(
 > {
     let open = Open::new(index);
     let index = Index(open.0);
+    let _at = WorkedOn::index(index.0);
     let known = MetaCache::of(index);
     let mut counts: HashMap<u32, Count> = HashMap::new();
     each_node(index, &known, |_, bytes| {
@@ -141,6 +143,7 @@ fn hnsw_size(
 ) -> TableIterator<'static, (name!(kind, String), name!(count, i64), name!(bytes, i64))> {
     let open = Open::new(index);
     let index = Index(open.0);
+    let _at = WorkedOn::index(index.0);
     let known = MetaCache::of(index);
     let layout = &known.meta.layout;
     let mut sizes: BTreeMap<&str, (i64, i64)> = BTreeMap::new();

@@ -25,13 +25,13 @@ pub fn refused(index: Index, most: usize, mut at: impl FnMut(u32)) -> BTreeMap<u
 /// The first such page, from one on.
 fn first(index: Index, from: u32, tell: &mut impl FnMut(u32)) -> Option<(u32, String)> {
     let at = Cell::new(from);
-    // SAFETY: what a failed read leaves behind goes with the subtransaction that it is in. Other errors than the one that
-    // is caught go on to the server, which ends that itself.
-    let text = unsafe {
+    // SAFETY: what a failed read leaves behind goes with the subtransaction that it is in, whatever the error is: to one that is
+    // its own, the server would leave the session in the middle of a transaction.
+    let refused = unsafe {
         let (context, owner) = (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner);
         pg_sys::BeginInternalSubTransaction(std::ptr::null());
         pg_sys::MemoryContextSwitchTo(context);
-        let text = PgTryBuilder::new(AssertUnwindSafe(|| {
+        let refused = PgTryBuilder::new(AssertUnwindSafe(|| {
             while at.get() < index.pages() {
                 pgrx::check_for_interrupts!();
                 tell(at.get());
@@ -40,24 +40,24 @@ fn first(index: Index, from: u32, tell: &mut impl FnMut(u32)) -> Option<(u32, St
             }
             None
         }))
-        .catch_when(PgSqlErrorCode::ERRCODE_INDEX_CORRUPTED, |error| Some(said(&error)))
+        .catch_others(Some)
         .execute();
-        if text.is_some() {
+        if refused.is_some() {
             pg_sys::RollbackAndReleaseCurrentSubTransaction();
         } else {
             pg_sys::ReleaseCurrentSubTransaction();
         }
         pg_sys::MemoryContextSwitchTo(context);
         pg_sys::CurrentResourceOwner = owner;
-        text
+        refused
     };
-    text.map(|text| (at.get(), text))
-}
-
-fn said(error: &CaughtError) -> String {
-    match error {
+    refused.map(|error| match &error {
+        // What the server says of a page is of this code.
         CaughtError::PostgresError(report)
-        | CaughtError::ErrorReport(report)
-        | CaughtError::RustPanic { ereport: report, .. } => report.message().to_owned(),
-    }
+            if report.sql_error_code() == PgSqlErrorCode::ERRCODE_DATA_CORRUPTED =>
+        {
+            (at.get(), report.message().to_owned())
+        }
+        _ => error.rethrow(),
+    })
 }

@@ -16,6 +16,7 @@ use super::storage::key_directory;
 use super::storage::meta_cache::MetaCache;
 use super::storage::node_reader::NodeReader;
 use super::storage::value;
+use super::storage::worked_on::WorkedOn;
 use crate::pg::error::{OrRaise, raise};
 use conifer_pure::Result;
 use conifer_pure::fault::{Fault, state};
@@ -89,6 +90,7 @@ pub unsafe extern "C-unwind" fn ambeginscan(
 ) -> pg_sys::IndexScanDesc {
     allocation::begin();
     let index = Index(relation);
+    let _at = WorkedOn::index(index.0);
     let known = MetaCache::of(index);
     let new = Scan {
         blocks: NodeReader::new(index, known.meta.layout),
@@ -155,6 +157,7 @@ pub unsafe extern "C-unwind" fn amgettuple(
 ) -> bool {
     // SAFETY: made in ambeginscan, and nobody else has it.
     let (scan, state) = unsafe { (&mut *scan, &mut *(*scan).opaque.cast::<Scan>()) };
+    let _at = WorkedOn::index(scan.indexRelation);
     if !state.started {
         state.started = true;
         start(scan, state);

@@ -1,14 +1,18 @@
 //! Pages in the server's buffers.
 #![allow(unsafe_code)]
 
+use super::worked_on;
 use crate::pg::error::raise;
+use crate::pg::relation;
 use conifer_pure::hnsw::node::{PAGE, corrupted};
-use pgrx::pg_sys;
 use pgrx::pg_sys::ffi::pg_guard_ffi_boundary;
+use pgrx::{PgSqlErrorCode, pg_sys};
+use std::ffi::{c_char, c_void};
 
 /// The server's functions without pgrx's guard, for where one guard serves several calls.
 mod bare {
     use pgrx::pg_sys::{Buffer, BufferAccessStrategy, ForkNumber, ReadBufferMode, Relation};
+    use std::ffi::{c_char, c_int};
     unsafe extern "C-unwind" {
         pub fn ReadBufferExtended(
             relation: Relation,
@@ -19,6 +23,9 @@ mod bare {
         ) -> Buffer;
         pub fn LockBuffer(buffer: Buffer, mode: i32);
         pub fn UnlockReleaseBuffer(buffer: Buffer);
+        pub fn geterrcode() -> c_int;
+        pub fn errhint(format: *const c_char, ...) -> c_int;
+        pub fn quote_identifier(name: *const c_char) -> *const c_char;
     }
 }
 
@@ -80,12 +87,20 @@ impl Index {
             // The server would take it for the wish to have a new one.
             raise(corrupted(format_args!("link to page {number}")));
         }
+        worked_on::page(self.0, number);
         // SAFETY: the relation is open. The closure owns nothing that would have to be dropped if the server raises an
-        // error in it.
+        // error in it. The guard puts the stack of callbacks back as it was, also after an error.
         let buffer = unsafe {
+            let mut callback = pg_sys::ErrorContextCallback {
+                previous: pg_sys::error_context_stack,
+                callback: Some(hint),
+                arg: self.0.cast(),
+            };
             pg_guard_ffi_boundary(|| {
+                pg_sys::error_context_stack = &mut callback;
                 let buffer =
                     bare::ReadBufferExtended(self.0, fork, number, pg_sys::ReadBufferMode::RBM_NORMAL, ring);
+                pg_sys::error_context_stack = callback.previous;
                 bare::LockBuffer(buffer, mode.number());
                 buffer
             })
@@ -150,19 +165,22 @@ impl Index {
 
     /// Its name, for messages.
     pub fn name(self) -> String {
-        // SAFETY: the relation is open, its name ends with a zero.
-        let name = unsafe { std::ffi::CStr::from_ptr((*(*self.0).rd_rel).relname.data.as_ptr()) };
-        name.to_string_lossy().into_owned()
+        relation::name(self.0)
     }
+}
 
-    /// Its name with that of its schema, quoted as statements need it.
-    pub fn qualified_name(self) -> String {
-        // SAFETY: the relation is open; what comes back is null or a string in memory of the statement.
-        unsafe {
-            let class = (*self.0).rd_rel;
-            let schema = pg_sys::get_namespace_name((*class).relnamespace);
-            let quoted = pg_sys::quote_qualified_identifier(schema, (*class).relname.data.as_ptr());
-            std::ffi::CStr::from_ptr(quoted).to_string_lossy().into_owned()
+/// Adds to what the server says of a page that it refuses what helps. The page is being read, so no catalog can be, and
+/// the index goes without its schema.
+unsafe extern "C-unwind" fn hint(index: *mut c_void) {
+    // SAFETY: the server calls this while it puts an error together; the relation is open as long as the callback is there.
+    unsafe {
+        if bare::geterrcode() == PgSqlErrorCode::ERRCODE_DATA_CORRUPTED as i32 {
+            let class = (*index.cast::<pg_sys::RelationData>()).rd_rel;
+            // A table's rows are looked for as well.
+            if (*class).relkind == pg_sys::RELKIND_INDEX as c_char {
+                let name = bare::quote_identifier((*class).relname.data.as_ptr());
+                bare::errhint(c"Run REINDEX INDEX %s.".as_ptr(), name);
+            }
         }
     }
 }

@@ -5,9 +5,10 @@ use super::buffer::{Index, Mode};
 use super::page::{self, Kind};
 use crate::engine::hnsw::config::opclass::Columns;
 use crate::pg::error::OrRaise;
+use crate::pg::relation;
 use conifer_pure::Result;
 use conifer_pure::fault::{Fault, state};
-use conifer_pure::hnsw::node::corrupted;
+use conifer_pure::hnsw::node::{REINDEX, corrupted};
 use conifer_pure::hnsw::pages::{Meta, pgvector};
 use conifer_pure::hnsw::rotation::Rotation;
 use pgrx::pg_sys;
@@ -56,7 +57,7 @@ fn name(index: Index) -> Name {
 impl MetaCache {
     /// Of an index.
     ///
-    /// Raises `XX001` if its first page cannot have been written, `0A000` if pgvector has.
+    /// Raises `XX002` if its first page cannot have been written, `0A000` if pgvector has.
     pub fn of(index: Index) -> Rc<Self> {
         let name = name(index);
         let known = KNOWN.with_borrow(|all| all.iter().find(|(n, _)| *n == name).map(|(_, k)| k.clone()));
@@ -87,7 +88,7 @@ impl MetaCache {
         let first = index.page(META, Mode::Share);
         if let Some(method) = pgvector::method(first.bytes()) {
             let message = format!("index \"{}\" is in the format of pgvector's {method}", index.name());
-            let hint = format!("Run REINDEX INDEX {}.", index.qualified_name());
+            let hint = format!("Run REINDEX INDEX {}.", relation::qualified_name(index.0));
             return Err(Fault::new(state::FEATURE_NOT_SUPPORTED, message).hint(hint));
         }
         page::check(first.bytes(), Kind::Meta)?;
@@ -97,7 +98,7 @@ impl MetaCache {
             == (columns.class.metric, columns.class.element, columns.key.len());
         if !same {
             let message = format!("index \"{}\" was made for other operator classes", index.name());
-            return Err(Fault::new(state::INDEX_CORRUPTED, message).hint("REINDEX the index."));
+            return Err(Fault::new(state::INDEX_CORRUPTED, message).hint(REINDEX));
         }
         if (meta.directory == 0) != columns.key.is_empty() {
             return Err(corrupted("it has no directory of keys, or one for no keys"));

@@ -5,6 +5,7 @@
 //! - [`node_reader`]: nodes as the pure parts read them; [`upper`]: those above level 0; [`tid_list`]: rows with equal vectors.
 //! - [`value`]: the indexed column. [`key`]: the leading columns of a row, or what a query says of them; [`leading`]: one of
 //!   them.
+//! - [`worked_on`]: the index that errors name.
 
 pub mod buffer;
 pub mod freespace;
@@ -19,3 +20,4 @@ pub mod tid_list;
 pub mod upper;
 pub mod value;
 pub mod wal;
+pub mod worked_on;

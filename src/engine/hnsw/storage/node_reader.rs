@@ -2,6 +2,7 @@
 
 use super::buffer::{Index, Mode, Page, Ring};
 use super::page::{self, Kind};
+use super::worked_on;
 use crate::pg::error::OrRaise;
 use conifer_pure::Result;
 use conifer_pure::hnsw::node::{Buffer, Header, Layout, corrupted};
@@ -53,6 +54,7 @@ impl NodeReader {
         }
         let room = page::room(first.bytes());
         for slot in 0..layout.per_page() {
+            worked_on::node(number + slot as u32, page);
             look(number + slot as u32, &room[layout.slot(slot)])?;
         }
         Ok(1)
@@ -75,6 +77,7 @@ impl NodeReader {
         let mut all = vec![];
         for slot in 0..layout.per_page() as u32 {
             let number = layout.first_on(page) + slot;
+            worked_on::node(number, page);
             let bytes = room.get(layout.place(number)?.offset..).and_then(|bytes| bytes.first_chunk());
             if let Some(bytes) = bytes {
                 all.push((number, Header::read(bytes, layout.lanes())?));
@@ -95,7 +98,9 @@ impl NodeReader {
             page::check(next.bytes(), Kind::Piece)?;
             copy(page::room(next.bytes()));
             Ok(())
-        })
+        })?;
+        worked_on::node(number, first.number());
+        Ok(())
     }
 }
 
@@ -122,6 +127,7 @@ impl Pages for NodeReader {
         // Held to the end: whoever writes a block of several pages holds its first one.
         let first = self.index.read(place.page, Mode::Share, self.ring);
         page::check(first.bytes(), Kind::Nodes)?;
+        worked_on::node(number, place.page);
         if self.layout.unit_pages() == 1 {
             let room = page::room(first.bytes()).get(place.offset..);
             return room.map(look).ok_or_else(|| corrupted("it is on no page"));

@@ -4,8 +4,8 @@
 //! behind, holds free blocks.
 
 use conifer_pure::Result;
-use conifer_pure::fault::{Fault, state};
-use conifer_pure::hnsw::node::{PAGE, ROOM};
+use conifer_pure::fault::Fault;
+use conifer_pure::hnsw::node::{PAGE, ROOM, corrupted_part};
 
 /// Bytes of Postgres' header.
 pub const HEADER: usize = 24;
@@ -94,7 +94,6 @@ pub fn used_room(page: &[u8]) -> usize {
 }
 
 #[cold]
-fn corrupted(what: impl Into<String>) -> Fault {
-    Fault::new(state::INDEX_CORRUPTED, format!("index is corrupted: {}", what.into()))
-        .hint("REINDEX the index.")
+fn corrupted(what: impl std::fmt::Display) -> Fault {
+    corrupted_part("index", what)
 }

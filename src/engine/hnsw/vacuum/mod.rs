@@ -32,6 +32,7 @@ mod uppers;
 use super::storage::buffer::Index;
 use super::storage::key_directory;
 use super::storage::locks::{InsertBarrier, RepairLock};
+use super::storage::worked_on::WorkedOn;
 use crate::pg::error::OrRaise;
 use conifer_pure::Result;
 use conifer_pure::hnsw::node::{EntryPoint, NONE, Tid};
@@ -57,6 +58,7 @@ pub unsafe extern "C-unwind" fn ambulkdelete(
     allocation::begin();
     // SAFETY: the server gives an open index and a function to ask.
     unsafe {
+        let _at = WorkedOn::index((*info).index);
         let stats =
             if stats.is_null() { PgBox::<pg_sys::IndexBulkDeleteResult>::alloc0().into_pg() } else { stats };
         let mut gone = |tid: Tid| {

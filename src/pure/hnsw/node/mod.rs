@@ -78,7 +78,7 @@ mod tid_list;
 pub(crate) mod write;
 
 pub use aligned::Buffer;
-pub use corrupted::corrupted;
+pub use corrupted::{REINDEX, corrupted, corrupted_part, how_corrupted};
 pub use edge_code::Coder;
 pub use entry_point::EntryPoint;
 pub use header::{HEADER, Header, State, Tid};

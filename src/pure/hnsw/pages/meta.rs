@@ -26,7 +26,7 @@ use super::graph_entry::Entry;
 use super::{corrupted, long, put, word};
 use crate::distance::metric::Metric;
 use crate::fault::{Fault, Result, state};
-use crate::hnsw::node::{Layout, Options, StoredForm};
+use crate::hnsw::node::{Layout, Options, REINDEX, StoredForm};
 use crate::hnsw::params::Params;
 use crate::hnsw::rotation::Rotation;
 use crate::hnsw::uncoded::{Form, Plain};
@@ -111,7 +111,7 @@ impl Meta {
         let version = word(page, 4);
         if version != VERSION {
             let message = format!("index has format {version}, this library reads {VERSION}");
-            return Err(Fault::new(state::FEATURE_NOT_SUPPORTED, message).hint("REINDEX the index."));
+            return Err(Fault::new(state::FEATURE_NOT_SUPPORTED, message).hint(REINDEX));
         }
         let bad = |what: &str, value: u32| corrupted(format_args!("{what} {value}"));
         let metric = match page[12] {

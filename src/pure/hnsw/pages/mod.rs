@@ -18,13 +18,13 @@ pub use graph_entry::{Entry, MANY};
 pub use key::{Column, Hash, Key, MAX_KEY, MAX_VALUE};
 pub use meta::{Element, HINTS, Meta, VERSION, params};
 
-use crate::fault::{Fault, state};
+use crate::fault::Fault;
+use crate::hnsw::node::corrupted_part;
 
 /// What is said of bytes that cannot have been written.
 #[cold]
 pub(crate) fn corrupted(what: impl std::fmt::Display) -> Fault {
-    Fault::new(state::INDEX_CORRUPTED, format!("page of the index is corrupted: {what}"))
-        .hint("REINDEX the index.")
+    corrupted_part("page of the index", what)
 }
 
 /// The number at an offset that is known to be right.

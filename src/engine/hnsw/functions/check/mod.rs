@@ -23,6 +23,7 @@ use super::unreadable;
 use crate::engine::hnsw::storage::buffer::Index;
 use crate::engine::hnsw::storage::meta_cache::{META, MetaCache};
 use crate::engine::hnsw::storage::node_reader::NodeReader;
+use crate::engine::hnsw::storage::worked_on::WorkedOn;
 use crate::pg::error::OrRaise;
 use conifer_pure::fault::state;
 use conifer_pure::hnsw::check::Checker;
@@ -152,5 +153,6 @@ fn hnsw_check(
 ) -> TableIterator<'static, (name!(page, Option<i64>), name!(node, Option<i64>), name!(finding, String))> {
     let table = Table::of(index);
     let open = Open::new(index);
+    let _at = WorkedOn::index(open.0);
     TableIterator::new(findings(Index(open.0), table, verbose))
 }
