@@ -8,6 +8,8 @@ pub mod build;
 pub mod check;
 pub mod direction;
 pub mod edges;
+#[cfg(test)]
+mod golden;
 pub mod insert;
 pub mod model;
 pub mod node;

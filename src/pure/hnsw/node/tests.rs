@@ -1,5 +1,7 @@
 //! Sizes as they are meant to be, what is written is read, and no bytes make reading panic.
 
+mod golden;
+
 use super::write::{load, store};
 use super::*;
 use crate::distance::metric::Metric;

@@ -21,6 +21,16 @@
 //! | 52 | 4 | | 0, room for a centre that is subtracted from vectors |
 //! | 64 | 20 | `entry` | the graph, if there is no key |
 //! | 128 | 4 each | hints | pages that may have room for a block, or 0; changed without log, so they lie behind what is in use |
+//!
+//! # Versions
+//!
+//! | version | release | what changed | read by |
+//! |---|---|---|---|
+//! | 1 | none | | nothing: `hnsw_check` and whatever else opens it names the version, and REINDEX makes the index anew |
+//! | 2 | 0.1.0 | the bytes of keys: leading columns of more types, and of any length | 0.1.0 |
+//!
+//! The version grows with any change of a byte's meaning, here, in a node or in the directory; tests of golden bytes beside each
+//! of them (`tests/golden.rs`) fail without one.
 
 use super::graph_entry::Entry;
 use super::{corrupted, long, put, word};

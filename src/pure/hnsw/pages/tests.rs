@@ -1,5 +1,7 @@
 //! Pages come back as they were written, the directory finds what was added, and no bytes make it panic.
 
+mod golden;
+
 use super::directory::*;
 use super::*;
 use crate::distance::metric::Metric;

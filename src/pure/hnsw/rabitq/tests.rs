@@ -2,6 +2,8 @@
 //!
 //! They run under Miri too, smaller: `make miri`.
 
+mod golden;
+
 use super::{Base, Encoder, Factors, Form, LANES, Query, Shape, Target, scalar, variants};
 use crate::distance;
 use crate::hnsw::rotation::Rotation;

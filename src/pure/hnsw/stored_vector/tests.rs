@@ -1,5 +1,7 @@
 //! What is stored is near what went in, and every variant computes with exactly what is stored.
 
+mod golden;
+
 use super::{StoredVector, encode, f16, kernels, scale_for, variants};
 use crate::distance::scalar;
 use proptest::prelude::*;

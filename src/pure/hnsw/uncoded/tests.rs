@@ -1,5 +1,7 @@
 //! Words stand for the values they were made of; graphs of them are found in, grow and are mended.
 
+mod golden;
+
 use super::form::sparse_of;
 use super::*;
 use crate::fault::state;
