@@ -26,14 +26,14 @@ const HEAD: Header = Header {
 fn node(layout: &Layout, vector: &[f32], neighbour: &[f32]) -> String {
     let mut own = vec![0; layout.own_bytes()];
     let (scale, norm) = store(layout, vector, &mut own);
-    let mut buffer = Buffer::new(layout.block_bytes()).unwrap();
-    let mut block = BlockMut::new(layout, buffer.bytes_mut()).unwrap();
+    let mut buffer = Buffer::new(layout.node_bytes()).unwrap();
+    let mut block = NodeMut::new(layout, buffer.bytes_mut()).unwrap();
     block.format(&Header { norm, scale, ..HEAD }, &own);
     let mut coder = Coder::new(layout);
     block.encode_lane(0, 0x1011 | ANCHOR, &mut coder, vector, neighbour);
     block.encode_lane(1, 0x1213, &mut coder, vector, vector);
     block.set_counts(1, 2);
-    BlockRef::new(layout, buffer.bytes()).unwrap().check(MOST_BLOCKS).unwrap();
+    NodeRef::new(layout, buffer.bytes()).unwrap().check(MAX_NODES).unwrap();
     let gap = layout.lanes_at() - HEADER - own.len();
     assert_eq!(gap, 0);
     pieces(buffer.bytes(), &[HEADER, own.len(), layout.stride()])
@@ -193,9 +193,10 @@ fn uncoded_sparse() {
 #[test]
 fn tid_list() {
     let layout = Layout::choose(3, Metric::L2, Options::default()).unwrap();
-    let mut buffer = Buffer::new(layout.block_bytes()).unwrap();
+    let mut buffer = Buffer::new(layout.node_bytes()).unwrap();
     let tids = [Tid { block: 0x0102_0304, offset: 0x0506 }, Tid { block: 7, offset: 8 }];
-    ChainMut::format(&layout, buffer.bytes_mut(), 0x0900, (0x0a0b, 0x0c0d), NONE, tids.into_iter()).unwrap();
+    TidListMut::format(&layout, buffer.bytes_mut(), 0x0900, (0x0a0b, 0x0c0d), NONE, tids.into_iter())
+        .unwrap();
     same(
         "a tid list",
         &pieces(buffer.bytes(), &[HEADER, 6]),

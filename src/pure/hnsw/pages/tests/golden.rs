@@ -4,11 +4,11 @@ use super::super::directory::{BRANCH, Found, add, end, format_branch, format_lea
 use super::super::*;
 use crate::distance::metric::Metric;
 use crate::hnsw::golden::{pieces, same};
-use crate::hnsw::node::{Layout, Options, ROOM, Root};
+use crate::hnsw::node::{EntryPoint, Layout, Options, ROOM};
 use crate::hnsw::uncoded::{Form, Plain};
 
 const ENTRY: Entry = Entry {
-    root: Some(Root { entry: 0x0102_0304, level: 5, origin: 0x0607_0809, graph: 0x0a0b }),
+    root: Some(EntryPoint { entry: 0x0102_0304, level: 5, origin: 0x0607_0809, graph: 0x0a0b }),
     nodes: 0x0c0d,
 };
 
@@ -139,7 +139,7 @@ fn key() {
     key.null();
     key.fixed(&0x0102_0304i32.to_le_bytes());
     key.varying(b"text", || unreachable!());
-    key.varying(&[b'x'; MOST_VALUE + 1], || [0xab; 32]);
+    key.varying(&[b'x'; MAX_VALUE + 1], || [0xab; 32]);
     same(
         "a key",
         &pieces(key.bytes(), &[key.bytes().len()]),

@@ -91,7 +91,7 @@ fn edges() {
 #[test]
 fn forms() {
     let shape = Shape::new(1, 16).unwrap();
-    let mut block = vec![0; shape.block_bytes()];
+    let mut block = vec![0; shape.codes_bytes()];
     for lane in [0, 1, 17, LANES - 1] {
         Form::rows(shape).put(shape, &mut block, lane, &[lane as u8 + 1, 0x81]);
     }
@@ -107,7 +107,7 @@ fn forms() {
         2081
     ",
     );
-    let mut columns = vec![0; shape.block_bytes()];
+    let mut columns = vec![0; shape.codes_bytes()];
     Form::rows(shape).convert(shape, &block, Form::Interleaved, &mut columns);
     same(
         "a block of columns",
