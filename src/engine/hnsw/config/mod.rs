@@ -1,4 +1,4 @@
-//! What users can choose: the method's name, the operator class, options of the index, settings of the session.
+//! Choices of users: the method's name, the operator class, options of the index, settings of the session.
 //!
 //! - [`method`]: that the access method has two names. [`opclass`]: operator classes. [`dims`]: how many dimensions a column has.
 //! - [`reloptions`]: options of an index. [`gucs`]: settings; [`shared_guc`]: one that pgvector's library may have defined;

@@ -1,4 +1,4 @@
-//! What is found, and how it is said.
+//! Findings of `hnsw_check`, and their texts.
 
 use crate::pg::error::raise;
 use conifer_pure::Result;

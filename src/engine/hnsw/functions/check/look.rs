@@ -47,7 +47,7 @@ impl Check {
         (graphs, faults.map(|(page, fault)| (Some(page.into()), None, fault.message)).collect())
     }
 
-    /// What looks at blocks, entered by those graphs.
+    /// A checker of blocks that enters by those graphs.
     pub fn checker(&self, graphs: &Graphs) -> Checker {
         Checker::new(*self.layout(), &graphs.roots, MAX).or_raise().partial(graphs.partial)
     }
@@ -71,7 +71,7 @@ impl Check {
         }
     }
 
-    /// What is wrong with a page as a whole, or that blocks lie on it.
+    /// Whether blocks lie on a page; the error says what is wrong with the page as a whole.
     pub fn page(&self, number: u32) -> Result<bool> {
         let kind = page::kind(self.index.page(number, Mode::Share).bytes())?;
         let pieces = self.layout().unit_pages() > 1;

@@ -35,7 +35,7 @@ use pgrx::prelude::*;
 const AGAIN: usize = 4;
 
 impl Check {
-    /// What is wrong with pages, and with blocks.
+    /// Findings about pages, and those about blocks.
     fn all(&mut self, progress: &mut Progress) -> (Vec<Finding>, Vec<Finding>) {
         let (graphs, mut pages) = self.graphs();
         let mut found = vec![];
@@ -77,7 +77,7 @@ impl Check {
         }
     }
 
-    /// What is wrong with blocks of which something was found.
+    /// The findings that hold at a second look at their blocks.
     fn again(&mut self, before: &[Finding]) -> Vec<Finding> {
         let mut numbers: Vec<u32> =
             before.iter().filter_map(|(_, number, _)| (*number)?.try_into().ok()).collect();
@@ -105,7 +105,7 @@ impl Check {
     }
 }
 
-/// What is wrong with an index.
+/// All findings about an index.
 fn findings(index: Index, table: Table, verbose: bool) -> Vec<Finding> {
     let mut progress = Progress::new(index, verbose);
     progress.step("looking whether all pages can be read", index.pages().into());
