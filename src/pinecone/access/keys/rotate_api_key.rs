@@ -28,7 +28,7 @@ fn pc_rotate_api_key(key: Option<&str>, overlap: Option<Interval>, fcinfo: pg_sy
     }
     roles::enter();
     let sql = "UPDATE pc_auth.api_key AS k \
-                  SET expires_at = MIN(k.expires_at, pg_catalog.clock_timestamp() \
+                  SET expires_at = LEAST(k.expires_at, pg_catalog.clock_timestamp() \
                                                        OPERATOR(pg_catalog.+) COALESCE($2, '1 hour'::pg_catalog.interval)) \
                  FROM pc_auth.api_key AS old \
                 WHERE k.key_id OPERATOR(pg_catalog.=) $1 AND old.key_id OPERATOR(pg_catalog.=) $1 AND k.revoked_at IS NULL \
