@@ -11,6 +11,16 @@ from psycopg import sql
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def readable(directory):
+    """Lets the server's user come to a directory of a test: pytest keeps those above it to whoever runs the tests, and has one more
+    of them for each worker."""
+    directory.chmod(0o755)
+    for parent in directory.parents:
+        if parent.name.startswith(("pytest-", "popen-")):
+            parent.chmod(0o755)
+    return directory
+
+
 def _dev_cluster(*args: str) -> str:
     """Run dev/cluster; its complaint becomes the exception's text."""
     done = subprocess.run([ROOT / "dev/cluster", *args], capture_output=True, text=True)

@@ -3,6 +3,7 @@
 import psycopg
 import pytest
 
+from cluster import readable
 from secure import PROGRAMS, Secure, free_port, launch, until_open
 
 KEYS = "hostssl shop +conifer_keys 127.0.0.1/32 scram-sha-256"
@@ -12,8 +13,7 @@ REJECT = ["hostssl all all all reject", "hostnossl all all all reject"]
 @pytest.fixture(scope="module")
 def secure(tmp_path_factory):
     directory = tmp_path_factory.mktemp("secure")
-    for parent in (directory, directory.parent, directory.parent.parent):
-        parent.chmod(0o755)
+    readable(directory)
     server = Secure(directory)
     yield server
     server.destroy()

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from access_world import create_key
+from cluster import readable
 from secure import SERVER_USER, Secure
 
 REPORT = "SELECT state, found, advice FROM pc_security_report() WHERE area = %s AND item = %s"
@@ -17,8 +18,7 @@ LIBRARIES = "auto_explain, pg_stat_statements"
 @pytest.fixture(scope="module")
 def secure(tmp_path_factory):
     directory = tmp_path_factory.mktemp("report")
-    for parent in (directory, directory.parent, directory.parent.parent):
-        parent.chmod(0o755)
+    readable(directory)
     server = Secure(directory, {"shared_preload_libraries": LIBRARIES, "pg_stat_statements.track_utility": "off",
                                 "log_parameter_max_length": "0"})
     with server.admin() as admin:

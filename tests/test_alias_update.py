@@ -5,7 +5,7 @@ import re
 import psycopg
 import pytest
 
-from cluster import ROOT, Cluster
+from cluster import Cluster, ROOT, readable
 
 # What an update of the engine would be: it goes to whoever holds the engine.
 UPDATE = """{share}
@@ -22,9 +22,7 @@ DROP FUNCTION pg_catalog.share_engine();
 def updated(tmp_path_factory):
     """A server with a newer version of both extensions, 99."""
     place = tmp_path_factory.mktemp("newer")
-    place.chmod(0o755)
-    for parent in place.parents[:2]:
-        parent.chmod(0o755)
+    readable(place)
     (place / "extension").mkdir()
     server = Cluster(18, "update", {"extension_control_path": f"{place}:$system"})
     try:

@@ -9,7 +9,7 @@ import threading
 import psycopg
 import pytest
 
-from cluster import Cluster
+from cluster import Cluster, readable
 from moves import MEMBERS, PASSWORDS, ROLES, expect, fill, sights
 
 TABLES = ["pc.index_reg", *(f"pc_auth.{name}" for name in ("project", "group_role", "api_key", "key_scope", "member", "organisation"))]
@@ -82,7 +82,7 @@ class Place:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     place = Place(tmp_path_factory.mktemp("dumps"))
-    place.home.chmod(0o755)
+    readable(place.home)
     yield place
     place.close()
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from cluster import ROOT, Cluster
+from cluster import Cluster, ROOT, readable
 
 USES = {"conifer": "SELECT count(*) FROM pc_list_indexes()", "vector": "SELECT '[1,2]'::vector <-> '[1,2]'"}
 BOTH = pytest.mark.parametrize("name", USES)
@@ -74,9 +74,7 @@ def test_who_is_not_told(server, empty_database):
 def updated(tmp_path_factory):
     """A server that has the library from the start, and scripts of a version before it, 0.0.9, beside the present ones."""
     place = tmp_path_factory.mktemp("older")
-    place.chmod(0o755)
-    for parent in place.parents[:2]:
-        parent.chmod(0o755)
+    readable(place)
     (place / "extension").mkdir()
     server = Cluster(18, "fit", {"extension_control_path": f"{place}:$system", "shared_preload_libraries": "conifer"})
     try:
