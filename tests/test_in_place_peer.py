@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 import test_alias_dump as dump
-from cluster import ROOT, Cluster
+from cluster import ROOT, Cluster, readable
 from peer import close
 from test_releases import definition, version_of
 
@@ -70,8 +70,7 @@ def server():
 def theirs(server, tmp_path_factory):
     """A directory with scripts that make all versions of pgvector from its own ones, by undoing what came later."""
     place = tmp_path_factory.mktemp("theirs")
-    for directory in (place, *place.parents[:2]):
-        directory.chmod(0o755)
+    readable(place)
     extension = place / "extension"
     extension.mkdir()
     source = server.bindir.parent / "share/postgresql/extension"
@@ -493,8 +492,7 @@ def test_shadowing(server, database, theirs):
 @pytest.fixture
 def mallory(server, theirs, database, tmp_path):
     """The owner of the database, no superuser, and what he has of pgvector: there it is trusted, so the extension is his."""
-    for directory in (tmp_path, *tmp_path.parents[:2]):
-        directory.chmod(0o755)
+    readable(tmp_path)
     (tmp_path / "extension").mkdir()
     for file in (theirs / "extension").iterdir():
         more = "\ntrusted = true\n" if file.name == "vector.control" else ""
@@ -819,8 +817,7 @@ def test_conifer_and_dumps_afterwards(server, database, theirs, tmp_path):
 def halfway(tmp_path_factory):
     """Our files with a script that leaves indexes as they are."""
     place = tmp_path_factory.mktemp("halfway")
-    for directory in (place, *place.parents[:2]):
-        directory.chmod(0o755)
+    readable(place)
     (place / "extension").mkdir()
     for file in (OURS / "extension").iterdir():
         text = file.read_text()
@@ -902,8 +899,7 @@ def test_what_the_document_says(server, database, theirs):
 
 def test_where_pgvectors_files_are_back(server, database, theirs, tmp_path):
     """Its control file beside our scripts: both ways, by their versions."""
-    for directory in (tmp_path, *tmp_path.parents[:2]):
-        directory.chmod(0o755)
+    readable(tmp_path)
     (tmp_path / "extension").mkdir()
     for place in (OURS, theirs):
         for file in (place / "extension").iterdir():
