@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from cluster import ROOT, Cluster
+from cluster import ROOT, Cluster, readable
 
 RELEASES = ROOT / "sql/releases"
 
@@ -27,8 +27,7 @@ def server():
 @pytest.fixture
 def place(tmp_path):
     """Makes a directory that the server reads extensions' files from."""
-    for directory in (tmp_path, *tmp_path.parents[:2]):
-        directory.chmod(0o755)
+    readable(tmp_path)
 
     def place(name, files):
         (tmp_path / name / "extension").mkdir(parents=True)
