@@ -5,7 +5,7 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use std::sync::OnceLock;
 
-/// What a layer above adds to faults that are raised.
+/// A function of a layer above that completes faults before they are raised.
 type Amend = fn(Fault) -> Fault;
 
 static AMEND: OnceLock<Amend> = OnceLock::new();

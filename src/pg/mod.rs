@@ -1,6 +1,6 @@
 //! PostgreSQL's C API, for types, indexes and Pinecone's functions alike: nothing here knows of any of these.
 //!
-//! - [`error`]: faults become errors. [`relation`]: what relations are called.
+//! - [`error`]: faults become errors. [`relation`]: names of relations.
 //! - [`fmgr`], [`datum`], [`varlena`], [`array`], [`returned`], [`stringinfo`], [`text_out`]: arguments and results of functions
 //!   that cost no more than C's.
 //! - [`spi`], [`srf`], [`jsonb`], [`array_values`], [`encoding`]: statements, sets of rows, and values in them.

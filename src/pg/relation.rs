@@ -1,4 +1,4 @@
-//! What open relations are called.
+//! Names of open relations.
 #![allow(unsafe_code)]
 
 use pgrx::pg_sys;

@@ -103,7 +103,7 @@ impl Rows {
         }
     }
 
-    /// What is made of each row that there is something to make of.
+    /// The values that `of` gives for the rows, by number, without those for which it gives none.
     ///
     /// # Errors
     /// Raises 53200 if there is no memory for that.

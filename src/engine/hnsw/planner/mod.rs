@@ -1,4 +1,4 @@
-//! What the planner asks, and what is taken out of its plans.
+//! Costs for the planner, and expressions that are taken out of its plans.
 //!
 //! - [`cost`]: what a scan costs. [`unread_distances`]: distances that nobody reads are not computed.
 

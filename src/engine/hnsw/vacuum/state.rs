@@ -1,4 +1,4 @@
-//! What a vacuum knows of its index, from one step to the next.
+//! A vacuum: its index and the nodes it has met, from one step to the next.
 
 use super::super::storage::buffer::{Index, Ring};
 use super::super::storage::meta_cache::MetaCache;

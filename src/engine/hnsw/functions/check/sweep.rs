@@ -15,7 +15,7 @@ use pgrx::pg_sys;
 /// Bytes of the blocks that threads look at together.
 const BATCH: usize = 1 << 20;
 
-/// What the sweeps over all pages have found out.
+/// Findings of the sweeps over all pages.
 pub struct Swept {
     /// Blocks that may be wrong, in order.
     pub suspects: Vec<u32>,
