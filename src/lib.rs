@@ -4,9 +4,9 @@
 //! is Pinecone's API in SQL on top of it. What needs no Postgres lives in the crate `conifer_pure`.
 
 mod engine;
-mod fit;
 mod pg;
 mod pinecone;
+mod sql_version;
 
 use pg::error::OrRaise;
 

@@ -4,6 +4,7 @@
 #![allow(unsafe_code)]
 
 use super::storage::buffer::Index;
+use super::storage::error_context::WorkedOn;
 use super::storage::freespace;
 use super::storage::key;
 use super::storage::key_directory;
@@ -11,11 +12,10 @@ use super::storage::locks::{InsertBarrier, RepairLock};
 use super::storage::meta_cache::MetaCache;
 use super::storage::node_reader::NodeReader;
 use super::storage::tid_list;
-use super::storage::upper;
-use super::storage::upper::version;
+use super::storage::upper_levels;
+use super::storage::upper_levels::version;
 use super::storage::value;
 use super::storage::wal::LockedNodes;
-use super::storage::worked_on::WorkedOn;
 use crate::pg::error::{OrRaise, raise};
 use conifer_pure::Result;
 use conifer_pure::fault::{Fault, state};
@@ -82,7 +82,7 @@ pub unsafe extern "C-unwind" fn aminsert(
     let idle = IDLE.take().filter(|idle| (idle.0, idle.1, idle.2) == (*layout, m, ef));
     let inserter = idle.map_or_else(|| Inserter::new(*layout, &known.meta.params()), |idle| idle.3);
     let mut insertion =
-        Insertion { index, known: &known, inserter, blocks: NodeReader::new(index, *layout), key, tid };
+        Insertion { index, known: &known, inserter, records: NodeReader::new(index, *layout), key, tid };
     insertion.run(&vector).or_raise();
     IDLE.set(Some((*layout, m, ef, insertion.inserter)));
     false
@@ -105,7 +105,7 @@ struct Insertion<'a> {
     index: Index,
     known: &'a MetaCache,
     inserter: Inserter,
-    blocks: NodeReader,
+    records: NodeReader,
     key: Key,
     tid: Tid,
 }
@@ -143,7 +143,7 @@ impl Insertion<'_> {
                 }
                 continue;
             };
-            match self.inserter.find(&mut self.blocks, entry.root, level)? {
+            match self.inserter.find(&mut self.records, entry.root, level)? {
                 Found::Same(node) => {
                     if tid_list::join(self.index, &self.known.meta.layout, &node, self.tid)? {
                         return Ok(());
@@ -207,7 +207,7 @@ impl Insertion<'_> {
         let mut number = freespace::propose(self.index, layout, &[]);
         let mut tried = false;
         loop {
-            let Some(parent) = parents.next(&mut self.blocks, layout)? else {
+            let Some(parent) = parents.next(&mut self.records, layout)? else {
                 // Behind the gate, a graph that was found has an origin, and leaves with room.
                 if rest && !tried {
                     return Err(corrupted(format_args!("graph {} cannot be entered", root.graph)));
@@ -266,7 +266,7 @@ impl Insertion<'_> {
         let mut numbers = vec![base];
         for level in 1..=level {
             let down = numbers[usize::from(level) - 1];
-            numbers.push(upper::add(
+            numbers.push(upper_levels::add(
                 self.index,
                 &self.known.meta.layout,
                 &mut self.inserter,
@@ -277,7 +277,14 @@ impl Insertion<'_> {
         }
         for (level, number) in (0..).zip(&numbers) {
             let parent = Some(parent).filter(|_| level == 0);
-            upper::link(self.index, &self.known.meta.layout, &mut self.inserter, level, *number, parent)?;
+            upper_levels::link(
+                self.index,
+                &self.known.meta.layout,
+                &mut self.inserter,
+                level,
+                *number,
+                parent,
+            )?;
         }
         if level > root.level
             && let Some((page, at, found)) = key_directory::locked(self.index, self.known, &self.key)?
@@ -299,9 +306,9 @@ impl Insertion<'_> {
     /// Puts the origin onto level 1, if it is alive. Of all others, whoever has no block there may die meanwhile and be gone.
     fn lift(&mut self, root: EntryPoint) -> Result<()> {
         let layout = &self.known.meta.layout;
-        let Self { inserter, blocks, .. } = self;
-        if blocks.read(root.origin, |bytes| inserter.start_again(bytes, root.graph))?? {
-            upper::raise(self.index, layout, inserter, blocks, root, root.origin)?;
+        let Self { inserter, records, .. } = self;
+        if records.read(root.origin, |bytes| inserter.start_again(bytes, root.graph))?? {
+            upper_levels::raise(self.index, layout, inserter, records, root, root.origin)?;
         }
         Ok(())
     }

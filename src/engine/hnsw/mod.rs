@@ -26,7 +26,7 @@ pub use config::preload::is_ours;
 pub fn init() {
     config::preload::init();
     config::reloptions::init();
-    storage::worked_on::init();
+    storage::error_context::init();
     planner::unread_distances::init();
 }
 

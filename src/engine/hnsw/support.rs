@@ -11,11 +11,11 @@ use pgrx::pg_sys;
 /// Where they point to.
 #[repr(C)]
 struct Info {
-    most_dims: i32,
+    max_dims: i32,
 }
 
 const fn info(form: Form) -> Info {
-    Info { most_dims: form.most_dims() as i32 }
+    Info { max_dims: form.max_dims() as i32 }
 }
 
 static HALFVEC: Info = info(Form::F16);

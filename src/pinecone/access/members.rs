@@ -11,7 +11,7 @@ use crate::pg::srf::return_rows;
 use conifer_pure::Fault;
 use conifer_pure::fault::quoted;
 use conifer_pure::fault::state::{INVALID_PARAMETER_VALUE, NULL_VALUE_NOT_ALLOWED, UNDEFINED_OBJECT};
-use conifer_pure::pinecone::access::key::is_role;
+use conifer_pure::pinecone::access::api_key::is_role;
 use conifer_pure::pinecone::access::level::Level;
 use conifer_pure::pinecone::access::role::{OrgRole, Role};
 use pgrx::Uuid;

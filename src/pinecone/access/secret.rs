@@ -4,8 +4,8 @@
 use crate::pg::error::raise;
 use conifer_pure::Fault;
 use conifer_pure::fault::state::INTERNAL_ERROR;
-use conifer_pure::pinecone::access::key;
-use conifer_pure::pinecone::access::key::{ID_BYTES, SECRET_BYTES};
+use conifer_pure::pinecone::access::api_key;
+use conifer_pure::pinecone::access::api_key::{ID_BYTES, SECRET_BYTES};
 use pgrx::direct_function_call;
 use pgrx::prelude::*;
 use std::ffi::{CStr, CString, c_char};
@@ -33,8 +33,8 @@ impl Secret {
     /// # Errors
     /// Raises XX000 if the server has no random bytes to give.
     pub fn draw() -> Self {
-        let role = key::role(&random::<ID_BYTES>());
-        let whole = key::whole(&role, &random::<SECRET_BYTES>());
+        let role = api_key::role(&random::<ID_BYTES>());
+        let whole = api_key::whole(&role, &random::<SECRET_BYTES>());
         let (hash, verifier) = (hash(&role, &whole), verifier(&whole));
         Self { role, whole, hash, verifier }
     }
@@ -42,7 +42,7 @@ impl Secret {
 
 /// What is kept of a key.
 pub fn hash(role: &str, whole: &str) -> Vec<u8> {
-    let bytes = key::hashed(role, whole);
+    let bytes = api_key::hashed(role, whole);
     // SAFETY: sha256 takes one bytea and returns one.
     let hash: Option<Vec<u8>> =
         unsafe { direct_function_call(pg_sys::sha256_bytea, &[bytes.as_slice().into_datum()]) };
@@ -51,7 +51,7 @@ pub fn hash(role: &str, whole: &str) -> Vec<u8> {
 
 /// A new name for a group.
 pub fn group_name(of_index: bool) -> String {
-    key::group(&random::<ID_BYTES>(), of_index)
+    api_key::group(&random::<ID_BYTES>(), of_index)
 }
 
 fn verifier(password: &str) -> String {

@@ -93,7 +93,7 @@ fn pc_query(
     // The inner order is the one that an index yields; rows at the distance of the last come along, for the outer order, by
     // score as it is returned and id, to choose from. The inner limit is a constant, because the planner would take a
     // parameter for a tenth of the table; there are few of them, because each makes a plan that is kept.
-    let most = LIMITS.into_iter().find(|limit| *limit >= top_k).unwrap_or(MAX_TOP_K);
+    let max = LIMITS.into_iter().find(|limit| *limit >= top_k).unwrap_or(MAX_TOP_K);
     let sql = format!(
         "SELECT id::pg_catalog.text, ({score})::pg_catalog.float4, {values}, {sparse}, {metadata}
            FROM (SELECT id, \"values\" OPERATOR({home_name}.{operator}) $1 AS distance
@@ -101,13 +101,13 @@ fn pc_query(
                    FROM {}
                   WHERE namespace OPERATOR(pg_catalog.=) $2
                   ORDER BY \"values\" OPERATOR({home_name}.{operator}) $1
-                  FETCH FIRST {most} ROWS WITH TIES) AS nearest
+                  FETCH FIRST {max} ROWS WITH TIES) AS nearest
           ORDER BY ({order})::pg_catalog.float4, id
           LIMIT $3",
         index.table(),
     );
     let params = [Param::of(home.vector(), vector.into_datum()), Param::text(namespace), Param::int(top_k)];
-    wanting(most as usize + 1, || return_rows(fcinfo, Mode::Read, &sql, &params));
+    wanting(max as usize + 1, || return_rows(fcinfo, Mode::Read, &sql, &params));
 }
 
 /// The distance operator that a metric ranks by, Pinecone's score from its result `distance`, and the

@@ -9,7 +9,7 @@
 
 use conifer_pure::distance;
 use conifer_pure::hnsw::rabitq;
-use conifer_pure::hnsw::rabitq::{Base, Encoder, Form, LANES, Query, Shape, Target};
+use conifer_pure::hnsw::rabitq::{BATCH, Base, Encoder, Form, Query, Shape, Target};
 use conifer_pure::hnsw::rotation;
 use conifer_pure::hnsw::rotation::Rotation;
 use conifer_pure::hnsw::stored_vector;
@@ -19,7 +19,7 @@ use std::time::Instant;
 
 const SHAPES: [(usize, usize); 9] =
     [(128, 1), (384, 1), (768, 1), (1536, 1), (128, 2), (384, 2), (32, 4), (128, 4), (384, 4)];
-const BLOCKS: usize = 64;
+const BATCHES: usize = 64;
 const ROUNDS: usize = 200;
 
 struct Random(u64);
@@ -59,13 +59,13 @@ fn best(contenders: &mut [Box<dyn FnMut() + '_>], calls: usize) -> Vec<f64> {
 }
 
 /// A scan of one block after the other with its estimates, as a hop does it.
-fn scan<'a>(query: &'a Query, form: Form, blocks: &'a [Vec<u8>]) -> Box<dyn FnMut() + 'a> {
-    let (add, mul) = ([0.5; LANES], [0.25; LANES]);
+fn scan<'a>(query: &'a Query, form: Form, codes: &'a [Vec<u8>]) -> Box<dyn FnMut() + 'a> {
+    let (add, mul) = ([0.5; BATCH], [0.25; BATCH]);
     let mut i = 0;
     Box::new(move || {
-        i = (i + 1) % BLOCKS;
-        let mut out = [0.0; LANES];
-        query.estimate(form, black_box(&blocks[i]), Base::l2(1.0), &add, &mul, &mut out);
+        i = (i + 1) % BATCHES;
+        let mut out = [0.0; BATCH];
+        query.estimate(form, black_box(&codes[i]), Base::l2(1.0), &add, &mul, &mut out);
         black_box(out);
     })
 }
@@ -83,9 +83,9 @@ fn scans() {
         let shape = Shape::new(bits, dim).expect("a shape");
         let mut random = Random(1);
         let q = random.vector(dim);
-        let blocks: Vec<_> = (0..BLOCKS).map(|_| random.bytes(shape.codes_bytes())).collect();
+        let codes: Vec<_> = (0..BATCHES).map(|_| random.bytes(shape.codes_bytes())).collect();
         let queries: Vec<_> = variants.iter().map(|k| Query::with_kernels(k, shape, &q)).collect();
-        let stored: Vec<_> = (0..BLOCKS).map(|_| random.vector(dim)).collect();
+        let stored: Vec<_> = (0..BATCHES).map(|_| random.vector(dim)).collect();
         let mut scale = 1.0;
         let halves: Vec<Vec<f16>> = stored
             .iter()
@@ -98,21 +98,21 @@ fn scans() {
         let (mut i, mut j) = (0, 0);
         let mut contenders: Vec<Box<dyn FnMut()>> = vec![
             Box::new(|| {
-                i = (i + 1) % BLOCKS;
+                i = (i + 1) % BATCHES;
                 black_box(distance::l2_squared(black_box(&q), &stored[i]));
             }),
             Box::new(|| {
-                j = (j + 1) % BLOCKS;
+                j = (j + 1) % BATCHES;
                 black_box(StoredVector::F16 { scale, elements: &halves[j] }.l2_squared(black_box(&q)));
             }),
         ];
         for query in &queries {
-            contenders.push(scan(query, Form::Interleaved, &blocks));
-            contenders.push(scan(query, Form::rows(shape), &blocks));
+            contenders.push(scan(query, Form::Interleaved, &codes));
+            contenders.push(scan(query, Form::rows(shape), &codes));
         }
         let mut times = best(&mut contenders, 40);
         drop(contenders);
-        print!("{dim:>5}{bits:>5}{:>7.0}{:>7.0}{:>8}", times[0], times[1], popcount(dim, bits, &blocks));
+        print!("{dim:>5}{bits:>5}{:>7.0}{:>7.0}{:>8}", times[0], times[1], popcount(dim, bits, &codes));
         times.drain(2..).enumerate().for_each(|(i, t)| print!("{t:>w$.0}", w = 10 - i % 2));
         println!();
     }
@@ -120,19 +120,19 @@ fn scans() {
 
 /// The other way to scan rows: counting the bits that a plane of the code and one of a query of four bits have
 /// in common. Measured here, not used.
-fn popcount(dim: usize, bits: usize, blocks: &[Vec<u8>]) -> String {
+fn popcount(dim: usize, bits: usize, codes: &[Vec<u8>]) -> String {
     #[cfg(target_arch = "x86_64")]
     if bits == 1 && is_x86_feature_detected!("avx512vpopcntdq") && is_x86_feature_detected!("avx512bw") {
         let planes = Random(2).bytes(dim / 8 * 4);
         let mut i = 0;
         let mut contenders: [Box<dyn FnMut()>; 1] = [Box::new(|| {
-            i = (i + 1) % BLOCKS;
+            i = (i + 1) % BATCHES;
             // SAFETY: the CPU has been asked; all slices have the lengths of dim coordinates.
-            black_box(unsafe { popcount_rows(black_box(&blocks[i]), &planes, dim / 8) });
+            black_box(unsafe { popcount_rows(black_box(&codes[i]), &planes, dim / 8) });
         })];
         return format!("{:.0}", best(&mut contenders, 40)[0]);
     }
-    let _ = (dim, bits, blocks);
+    let _ = (dim, bits, codes);
     "-".into()
 }
 
@@ -142,10 +142,10 @@ fn popcount(dim: usize, bits: usize, blocks: &[Vec<u8>]) -> String {
 /// The CPU must have the features; `rows` must be 32 times `bytes` long, `planes` four times.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vpopcntdq")]
-unsafe fn popcount_rows(rows: &[u8], planes: &[u8], bytes: usize) -> [u32; LANES] {
+unsafe fn popcount_rows(rows: &[u8], planes: &[u8], bytes: usize) -> [u32; BATCH] {
     use std::arch::x86_64::*;
-    assert!(rows.len() == LANES * bytes && planes.len() == 4 * bytes);
-    let mut out = [0; LANES];
+    assert!(rows.len() == BATCH * bytes && planes.len() == 4 * bytes);
+    let mut out = [0; BATCH];
     for (row, out) in rows.chunks_exact(bytes).zip(&mut out) {
         let mut sums = [_mm512_setzero_si512(); 4];
         for at in (0..bytes).step_by(64) {
@@ -206,7 +206,7 @@ fn preparation() {
         for bits in [1, 2, 4] {
             let shape = Shape::new(bits, n).expect("a shape");
             let mut encoder = Encoder::new(shape, Target::L2);
-            let mut row = vec![0; shape.lane_bytes()];
+            let mut row = vec![0; shape.code_bytes()];
             contenders.push(Box::new(move || {
                 black_box(encoder.encode(black_box(y), black_box(z), &mut row));
             }));
@@ -243,34 +243,34 @@ fn wal() {
     println!("{:>5}{:>5}{:>13}{:>8}{:>10}{:>6}", "dim", "bits", "interleaved", "rows", "together", "new");
     for (dim, bits) in SHAPES {
         let shape = Shape::new(bits, dim).expect("a shape");
-        let together = Form::Rows { stride: shape.lane_bytes() + 12 };
+        let together = Form::Rows { stride: shape.code_bytes() + 12 };
         let mut random = Random(5);
         let mut encoder = Encoder::new(shape, Target::L2);
-        let mut row = vec![0; shape.lane_bytes()];
+        let mut row = vec![0; shape.code_bytes()];
         let node = random.vector(dim);
         // Arrays of factors and numbers: lane k of array a.
-        let place = |a: usize, k: usize| shape.codes_bytes() + 4 * (a * LANES + k);
+        let place = |a: usize, k: usize| shape.codes_bytes() + 4 * (a * BATCH + k);
         let mut pages = [
-            random.bytes(shape.codes_bytes() + 12 * LANES),
-            random.bytes(shape.codes_bytes() + 12 * LANES),
-            random.bytes(shape.codes_bytes() + 12 * LANES),
+            random.bytes(shape.codes_bytes() + 12 * BATCH),
+            random.bytes(shape.codes_bytes() + 12 * BATCH),
+            random.bytes(shape.codes_bytes() + 12 * BATCH),
         ];
         let mut totals = [0; 3];
         for _ in 0..100 {
-            let lane = random.word() as usize % LANES;
+            let slot = random.word() as usize % BATCH;
             let f = encoder.encode(&node, &random.vector(dim), &mut row);
             // Node numbers are dense, so that of one lane and the next differ in some three bytes.
             let number = (random.word() % 1_000_000) as u32;
             let words = [f.add.to_le_bytes(), f.mul.to_le_bytes(), number.to_le_bytes()];
             for (i, form) in [Form::Interleaved, Form::rows(shape), together].into_iter().enumerate() {
                 let old = pages[i].clone();
-                form.put(shape, &mut pages[i], lane, &row);
+                form.put(shape, &mut pages[i], slot, &row);
                 for (a, word) in words.iter().enumerate() {
                     let at = match form {
                         Form::Rows { stride } if form == together => {
-                            lane * stride + shape.lane_bytes() + 4 * a
+                            slot * stride + shape.code_bytes() + 4 * a
                         }
-                        _ => place(a, lane),
+                        _ => place(a, slot),
                     };
                     pages[i][at..at + 4].copy_from_slice(word);
                 }
@@ -278,7 +278,7 @@ fn wal() {
             }
         }
         let [a, b, c] = totals.map(|t| t / 100);
-        println!("{dim:>5}{bits:>5}{a:>13}{b:>8}{c:>10}{:>6}", shape.lane_bytes() + 12);
+        println!("{dim:>5}{bits:>5}{a:>13}{b:>8}{c:>10}{:>6}", shape.code_bytes() + 12);
     }
 }
 

@@ -48,22 +48,22 @@ enum Through {
 
 fn recipes(metric: Metric) -> Vec<(&'static str, Through, Params)> {
     let best = Params::default();
-    let plain = Params::for_plain(16, 64);
-    let short = Params { lists: Lists::Short, ..plain };
+    let uncoded = Params::for_uncoded(16, 64);
+    let short = Params { lists: Lists::Short, ..uncoded };
     let mut all = vec![
-        ("plain", Through::Exact, plain),
-        ("+ shadow", Through::ByteVectors, plain),
+        ("portable", Through::Exact, uncoded),
+        ("+ shadow", Through::ByteVectors, uncoded),
         ("+ short lists", Through::ByteVectors, short),
         ("+ nearest fill", Through::ByteVectors, Params { fill: Fill::Nearest, ..short }),
         ("or angle fill", Through::ByteVectors, Params { fill: Fill::Angle, ..short }),
         ("+ 2 x candidates", Through::ByteVectors, best),
         ("+ refine", Through::ByteVectors, Params { refine: true, ..best }),
-        ("plain, efc 128", Through::ByteVectors, Params { ef_construction: 128, ..plain }),
+        ("plain, efc 128", Through::ByteVectors, Params { ef_construction: 128, ..uncoded }),
     ];
     if metric == Metric::InnerProduct {
         // What the angles and the bytes are for does not exist there.
         all.retain(|(_, through, params)| *through == Through::Exact || params.fill != Fill::Angle);
-        all.push(("augmented", Through::Augmented, plain));
+        all.push(("augmented", Through::Augmented, uncoded));
         all.push(("augmented, best", Through::Augmented, best));
     }
     all

@@ -13,11 +13,11 @@ mod sets;
 use conifer_pure::hnsw::build::pack::{Draft, Packer, Rows, Site};
 use conifer_pure::hnsw::build::{Arena, Control, Folding, build_arena};
 use conifer_pure::hnsw::edges::Rows as _;
-use conifer_pure::hnsw::model::Alone;
 use conifer_pure::hnsw::node::{Layout, Options, State, Tid};
 use conifer_pure::hnsw::params::Params;
 use conifer_pure::hnsw::rotation::Rotation;
 use conifer_pure::hnsw::search::{Order, Reach, Search, Width};
+use conifer_pure::hnsw::test_index::TestIndex;
 use rayon::prelude::*;
 use sets::{Set, chosen, metric};
 use std::collections::HashSet;
@@ -48,7 +48,7 @@ impl Bench {
         name.contains(&self.only)
     }
 
-    fn build(&self, rows: &[u32], room: u32) -> Alone {
+    fn build(&self, rows: &[u32], room: u32) -> TestIndex {
         let (control, site) = (Control::default(), Site { layout: self.layout, first: 0, graph: 1 });
         let mut fold = Folding::new(Arena::new(self.arena.metric(), self.arena.dim()));
         for row in rows {
@@ -62,14 +62,14 @@ impl Bench {
         let packer = Packer::new(site, &self.rotation, &arena, draft, packed, &self.pool, &control).unwrap();
         let pages = packer.pages(&self.pool, &control).unwrap();
         let packed = (pages.bytes(), packer.end());
-        Alone::with(self.layout, self.rotation.clone(), &self.params, packed, packer.root(), room)
+        TestIndex::with(self.layout, self.rotation.clone(), &self.params, packed, packer.root(), room)
     }
 
-    fn empty(&self, room: u32) -> Alone {
-        Alone::new(self.layout, self.rotation.clone(), &self.params, room)
+    fn empty(&self, room: u32) -> TestIndex {
+        TestIndex::new(self.layout, self.rotation.clone(), &self.params, room)
     }
 
-    fn insert(&self, index: &mut Alone, rows: &[u32]) {
+    fn insert(&self, index: &mut TestIndex, rows: &[u32]) {
         let (start, before) = (user_time(), index.effort);
         for row in rows {
             index.insert(&self.rows[*row as usize], Tid { block: *row, offset: 1 }).unwrap();
@@ -84,23 +84,23 @@ impl Bench {
         );
     }
 
-    fn mend(&self, index: &mut Alone) {
+    fn repair(&self, index: &mut TestIndex) {
         let (start, before) = (user_time(), index.effort);
-        index.mend().unwrap();
+        index.repair().unwrap();
         let after = index.effort;
-        let n = (after.mended - before.mended).max(1) as f64;
+        let n = (after.repaired - before.repaired).max(1) as f64;
         let adopted = after.adopted - before.adopted;
         println!(
             "  {n} mended: {:.0} us, {:.0} blocks read, {:.1} others changed each; {adopted} adopted, {:.1} tried each",
             (user_time() - start) * 1e6 / n,
-            (after.mending - before.mending) as f64 / n,
+            (after.repair - before.repair) as f64 / n,
             (after.backs - before.backs) as f64 / n,
             (after.tried - before.tried) as f64 / adopted.max(1) as f64,
         );
     }
 
     /// Recall and pages of those rows.
-    fn recall(&self, name: &str, index: &mut Alone, rows: &[u32]) {
+    fn recall(&self, name: &str, index: &mut TestIndex, rows: &[u32]) {
         let limits: Vec<(Vec<f32>, f32)> = self
             .queries
             .par_iter()
@@ -131,9 +131,9 @@ impl Bench {
     }
 
     /// How nodes of level 0 look in the mean.
-    fn shape(&self, index: &mut Alone) {
+    fn shape(&self, index: &mut TestIndex) {
         let (mut nodes, mut above, mut used, mut kept, mut depth) = (0, 0, 0, 0, 0);
-        let (mut anchors, mut most) = (std::collections::HashMap::<u32, usize>::new(), 0);
+        let (mut tree_edges, mut max) = (std::collections::HashMap::<u32, usize>::new(), 0);
         for number in index.numbers().collect::<Vec<_>>() {
             let mut header = index.header(number).unwrap();
             let node = matches!(header.state, State::Live | State::Dead);
@@ -142,23 +142,23 @@ impl Bench {
                 nodes += 1;
                 used += usize::from(header.used);
                 kept += usize::from(header.kept);
-                *anchors.entry(header.down).or_default() += 1;
+                *tree_edges.entry(header.down).or_default() += 1;
                 let mut own = 0;
                 while header.down != conifer_pure::hnsw::node::NONE {
                     own += 1;
                     header = index.header(header.down).unwrap();
                 }
                 depth += own;
-                most = most.max(own);
+                max = max.max(own);
             }
         }
         let n = f64::from(nodes);
         println!(
-            "  {nodes} nodes, {above} blocks above, {:.1} of {:.1} lanes kept; {} parents, {} with more than 16 anchors; {:.1} deep, at most {most}",
+            "  {nodes} nodes, {above} blocks above, {:.1} of {:.1} lanes kept; {} parents, {} with more than 16 anchors; {:.1} deep, at most {max}",
             kept as f64 / n,
             used as f64 / n,
-            anchors.len(),
-            anchors.values().filter(|n| **n > 16).count(),
+            tree_edges.len(),
+            tree_edges.values().filter(|n| **n > 16).count(),
             f64::from(depth) / n
         );
         let findings = index.check().unwrap();
@@ -194,7 +194,7 @@ impl Bench {
             let mut index = self.build(&all, 0);
             index.kill(|tid| random(tid.block, 0) % 4 != 0).unwrap();
             self.recall("75 % killed", &mut index, &left);
-            self.mend(&mut index);
+            self.repair(&mut index);
             self.recall("75 % killed and mended", &mut index, &left);
             self.shape(&mut index);
         }
@@ -204,7 +204,7 @@ impl Bench {
             for third in 0..3 {
                 let goes = |row: u32| row % 3 == third;
                 index.kill(|tid| goes(tid.block)).unwrap();
-                self.mend(&mut index);
+                self.repair(&mut index);
                 let left: Vec<u32> = all.iter().copied().filter(|row| !goes(*row)).collect();
                 self.recall("a third killed and mended", &mut index, &left);
                 let gone: Vec<u32> = all.iter().copied().filter(|row| goes(*row)).collect();
@@ -223,7 +223,7 @@ impl Bench {
                 let go: HashSet<u32> =
                     there.iter().copied().filter(|row| random(*row, round + 1) % 5 == 0).collect();
                 index.kill(|tid| go.contains(&tid.block)).unwrap();
-                self.mend(&mut index);
+                self.repair(&mut index);
                 self.insert(&mut index, &away);
                 there.retain(|row| !go.contains(row));
                 there.extend(&away);

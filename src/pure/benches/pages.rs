@@ -20,7 +20,7 @@ use conifer_pure::hnsw::edges::{Rows as _, Space};
 use conifer_pure::hnsw::node::{Layout, Options, PAGE, ROOM, Tid};
 use conifer_pure::hnsw::params::Params;
 use conifer_pure::hnsw::rotation::Rotation;
-use conifer_pure::hnsw::search::{Memory, Order, Reach, Search, Width};
+use conifer_pure::hnsw::search::{MemoryPages, Order, Reach, Search, Width};
 use rayon::prelude::*;
 use sets::{Set, chosen, metric};
 use std::time::Instant;
@@ -90,7 +90,7 @@ fn ours(
         start.elapsed().as_secs_f64()
     );
     println!("{:>4} {:>8} {:>7} {:>7} {:>7} {:>8}", "ef", "recall", "pages", "upper", "hops", "us");
-    let mut memory = Memory::new(layout, pages, packer.end());
+    let mut memory = MemoryPages::new(layout, pages, packer.end());
     let mut search = Search::new(layout);
     EFS.map(|ef| {
         let (mut hits, mut best) = (0, f64::INFINITY);
@@ -145,7 +145,7 @@ fn ours(
 /// A graph by pgvector's rules, with the pages that it would read: one for each neighbour looked at, and the
 /// list of each expansion.
 fn theirs(arena: &Arena, asked: &[Asked], pool: &rayon::ThreadPool) -> Vec<Point> {
-    let params = Params::for_plain(16, 64);
+    let params = Params::for_uncoded(16, 64);
     let start = Instant::now();
     let graph = build(arena, &params, pool, &Control::default()).unwrap();
     println!("by pgvector's rules: built in {:.1} s", start.elapsed().as_secs_f64());

@@ -6,7 +6,7 @@ use super::formulas::{CosineSums, InnerProduct, L1, L2Squared, NormSquared, fold
 use crate::simd::dispatch::dispatch;
 #[cfg(target_arch = "aarch64")]
 use crate::simd::neon::Neon;
-use crate::simd::registers::Plain;
+use crate::simd::registers::Portable;
 #[cfg(target_arch = "x86_64")]
 use crate::simd::x86::{Avx2, Avx512, Sse2};
 use half::f16;
@@ -128,7 +128,7 @@ macro_rules! operand {
 
             dispatch! {
                 pub(super) Kernels<$element>, compile:
-                plain($element, Plain, l2 2, ip 2, cosine 2, l1 2, norm 2),
+                portable($element, Portable, l2 2, ip 2, cosine 2, l1 2, norm 2),
                 sse2($element, Sse2, l2 4, ip 4, cosine 4, l1 4, norm 2),
                 avx2($element, Avx2, l2 4, ip 8, cosine 4, l1 4, norm 4),
                 avx512($element, Avx512, l2 4, ip 4, cosine 2, l1 4, norm 2),

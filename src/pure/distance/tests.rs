@@ -377,11 +377,11 @@ fn of_different_lengths_the_shorter_counts() {
 #[test]
 fn names() {
     let names: Vec<_> = variants::<f32>().iter().map(|k| k.name()).collect();
-    assert_eq!(names[0], "plain");
+    assert_eq!(names[0], "portable");
     #[cfg(target_arch = "x86_64")]
     assert_eq!(names[1], "sse2");
     #[cfg(target_arch = "aarch64")]
     assert_eq!(names[1], "neon");
     // With two names or more, the plainest is never the choice.
-    assert!(names.len() == 1 || kernels::<f32>().name() != "plain");
+    assert!(names.len() == 1 || kernels::<f32>().name() != "portable");
 }

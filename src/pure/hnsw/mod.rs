@@ -6,12 +6,11 @@
 
 pub mod build;
 pub mod check;
-pub mod direction;
+pub mod cosine_direction;
 pub mod edges;
 #[cfg(test)]
 mod golden;
 pub mod insert;
-pub mod model;
 pub mod node;
 pub mod pages;
 pub mod params;
@@ -19,5 +18,6 @@ pub mod rabitq;
 pub mod rotation;
 pub mod search;
 pub mod stored_vector;
+pub mod test_index;
 pub mod uncoded;
 pub mod vacuum;

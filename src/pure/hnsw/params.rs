@@ -10,7 +10,7 @@ pub struct Params {
     /// Of so many nodes, one is on the next level, too; 2 to 65,535.
     pub step: usize,
     /// Width of the lists of level 0, 2 to 255.
-    pub lanes: usize,
+    pub slots: usize,
     /// Candidates that a new node's edges are chosen from, at least 1.
     pub ef_construction: usize,
     /// Decides levels and the order of insertion.
@@ -42,11 +42,11 @@ impl Params {
             Metric::L2 | Metric::Cosine => (Lists::Short, Fill::Angle),
             _ => (Lists::Full, Fill::None),
         };
-        let lanes = (2 * m).next_multiple_of(32).min(224);
+        let slots = (2 * m).next_multiple_of(32).min(224);
         Self {
-            m: lanes,
-            step: 4 * lanes,
-            lanes,
+            m: slots,
+            step: 4 * slots,
+            slots,
             ef_construction: 2 * ef_construction,
             seed: 1,
             lists,
@@ -57,11 +57,11 @@ impl Params {
 
     /// The graph of [plain](crate::hnsw::uncoded) values for pgvector's options, by pgvector's rules: each lane costs a search
     /// a block, so there are no more of them, and there may be no angles.
-    pub fn for_plain(m: usize, ef_construction: usize) -> Self {
+    pub fn for_uncoded(m: usize, ef_construction: usize) -> Self {
         Self {
             m,
             step: m,
-            lanes: (2 * m).min(224),
+            slots: (2 * m).min(224),
             ef_construction,
             seed: 1,
             lists: Lists::Full,
@@ -71,10 +71,10 @@ impl Params {
     }
 
     /// How far lists of a level are filled up while they grow. Those above level 0 are to the end: nothing fills them later.
-    pub(crate) fn least(&self, level: u8) -> usize {
+    pub(crate) fn min(&self, level: u8) -> usize {
         match (level, self.lists) {
-            (0, Lists::Short) => self.lanes / 8,
-            (0, Lists::Full) => self.lanes,
+            (0, Lists::Short) => self.slots / 8,
+            (0, Lists::Full) => self.slots,
             _ => self.m,
         }
     }
@@ -83,7 +83,7 @@ impl Params {
         Self {
             m: self.m.clamp(2, 255),
             step: self.step.clamp(2, 65_535),
-            lanes: self.lanes.clamp(2, 255),
+            slots: self.slots.clamp(2, 255),
             ef_construction: self.ef_construction.max(1),
             ..self
         }

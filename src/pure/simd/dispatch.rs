@@ -6,8 +6,8 @@
 /// What an instruction set is: the targets that have it, its name for reports, and its features, which are also
 /// what the registers named like it are the proof of. Hands all that to another macro of this file.
 macro_rules! isa {
-    (plain, $to:ident $rest:tt) => {
-        $crate::simd::dispatch::$to! { plain (all()) "plain" [] $rest }
+    (portable, $to:ident $rest:tt) => {
+        $crate::simd::dispatch::$to! { portable (all()) "portable" [] $rest }
     };
     // Part of every x86-64.
     (sse2, $to:ident $rest:tt) => {
@@ -56,23 +56,23 @@ macro_rules! isa {
 /// is `plain`. `fastest`, where it is not the last, chooses from what `variants` gives.
 macro_rules! dispatch {
     (
-        $vis:vis $kernels:ty, $compile:ident: plain $plain:tt $(, $set:ident $arguments:tt)* $(,)?
+        $vis:vis $kernels:ty, $compile:ident: portable $portable:tt $(, $set:ident $arguments:tt)* $(,)?
     ) => {
         $crate::simd::dispatch::dispatch! {
-            $vis $kernels, $compile: plain $plain $(, $set $arguments)*;
+            $vis $kernels, $compile: portable $portable $(, $set $arguments)*;
             fastest |mut all: Vec<&'static $kernels>| all.pop()
         }
     };
     (
-        $vis:vis $kernels:ty, $compile:ident: plain $plain:tt $(, $set:ident $arguments:tt)*;
+        $vis:vis $kernels:ty, $compile:ident: portable $portable:tt $(, $set:ident $arguments:tt)*;
         fastest $fastest:expr
     ) => {
-        $crate::simd::dispatch::isa!(plain, compile_set ($compile $plain));
+        $crate::simd::dispatch::isa!(portable, compile_set ($compile $portable));
         $($crate::simd::dispatch::isa!($set, compile_set ($compile $arguments));)*
 
         /// The kernels for every instruction set that this CPU has, the plainest first; for tests and benchmarks.
         $vis fn variants() -> Vec<&'static $kernels> {
-            let mut all: Vec<&'static $kernels> = vec![&plain::TABLE];
+            let mut all: Vec<&'static $kernels> = vec![&portable::TABLE];
             $($crate::simd::dispatch::isa!($set, push_set (all));)*
             all
         }
@@ -82,7 +82,7 @@ macro_rules! dispatch {
         #[inline]
         $vis fn kernels() -> &'static $kernels {
             static CHOSEN: std::sync::OnceLock<&'static $kernels> = std::sync::OnceLock::new();
-            CHOSEN.get_or_init(|| $fastest(variants()).unwrap_or(&plain::TABLE))
+            CHOSEN.get_or_init(|| $fastest(variants()).unwrap_or(&portable::TABLE))
         }
     };
 }
@@ -144,7 +144,7 @@ mod tests {
 
         dispatch! {
             pub(super) Kernels, compile:
-            plain(1), sse2(2), popcnt(3), ssse3(4), avx2(5), avx512(6), avx512bw(7), avx512vnni(8), neon(9),
+            portable(1), sse2(2), popcnt(3), ssse3(4), avx2(5), avx512(6), avx512bw(7), avx512vnni(8), neon(9),
         }
     }
 
@@ -152,7 +152,7 @@ mod tests {
         use super::*;
 
         dispatch! {
-            pub(super) Kernels, compile: plain(1), sse2(2), neon(3);
+            pub(super) Kernels, compile: portable(1), sse2(2), neon(3);
             fastest |all: Vec<&'static Kernels>| all.into_iter().find(|k| k.argument == 1)
         }
     }
@@ -167,7 +167,7 @@ mod tests {
             let wide = there!("avx2") && there!("fma") && there!("f16c");
             let avx512 = wide && there!("avx512f");
             let all = [
-                ("plain", true),
+                ("portable", true),
                 ("sse2", true),
                 ("popcnt", there!("popcnt")),
                 ("ssse3", there!("ssse3")),
@@ -180,8 +180,8 @@ mod tests {
             assert_eq!(names, there);
         }
         #[cfg(target_arch = "aarch64")]
-        assert_eq!(names, ["plain", "neon"]);
-        assert_eq!(last::variants()[0], &Kernels { name: "plain", features: &[], argument: 1 });
+        assert_eq!(names, ["portable", "neon"]);
+        assert_eq!(last::variants()[0], &Kernels { name: "portable", features: &[], argument: 1 });
     }
 
     #[test]

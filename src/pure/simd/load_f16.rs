@@ -3,7 +3,7 @@
 
 #[cfg(target_arch = "aarch64")]
 use super::neon::Neon;
-use super::registers::{Lanes, Load, Plain};
+use super::registers::{Lanes, Load, Portable};
 #[cfg(target_arch = "x86_64")]
 use super::x86::{Avx2, Avx512, Sse2};
 use half::f16;
@@ -60,7 +60,7 @@ macro_rules! load {
     };
 }
 
-load!(Plain, |p| p.cast::<[f16; 4]>().read().map(f16::to_f32_const));
+load!(Portable, |p| p.cast::<[f16; 4]>().read().map(f16::to_f32_const));
 
 // F16C is no part of the baseline: the bits are moved to where f32 has them, and the exponent's bias is put
 // right by a multiplication, which is exact and takes care of subnormal numbers.

@@ -96,9 +96,9 @@ pub(crate) use lane_ops;
 
 /// Four lanes of plain Rust, for CPUs whose registers nobody wrote down here.
 #[derive(Clone, Copy)]
-pub(crate) struct Plain(());
+pub(crate) struct Portable(());
 
-impl Lanes for Plain {
+impl Lanes for Portable {
     type V = [f32; 4];
     type W = [f64; 4];
     const N: usize = 4;
@@ -130,7 +130,7 @@ impl Lanes for Plain {
     }
 }
 
-impl Store for Plain {
+impl Store for Portable {
     #[inline(always)]
     unsafe fn store(self, p: *mut f32, x: Self::V) {
         // SAFETY: the caller vouches for four elements; an array of f32 is aligned like one f32.
@@ -138,7 +138,7 @@ impl Store for Plain {
     }
 }
 
-impl Load<f32> for Plain {
+impl Load<f32> for Portable {
     #[inline(always)]
     unsafe fn load(self, p: *const f32) -> Self::V {
         // SAFETY: the caller vouches for four elements; an array of f32 is aligned like one f32.

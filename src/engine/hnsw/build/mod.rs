@@ -11,10 +11,10 @@ use super::config::method::Method;
 use super::config::opclass::{Class, Columns};
 use super::config::reloptions::Options;
 use super::storage::buffer::Index;
+use super::storage::error_context::WorkedOn;
 use super::storage::key;
 use super::storage::meta_cache::MetaCache;
 use super::storage::value;
-use super::storage::worked_on::WorkedOn;
 use super::threads;
 use crate::pg::error::{OrRaise, raise};
 use conifer_pure::distance::metric::Metric;
@@ -24,7 +24,7 @@ use conifer_pure::hnsw::node;
 use conifer_pure::hnsw::node::{Layout, Tid};
 use conifer_pure::hnsw::pages::{Element, Meta};
 use conifer_pure::hnsw::params::Params;
-use conifer_pure::hnsw::uncoded::{Plain, Sizes};
+use conifer_pure::hnsw::uncoded::{Sizes, Uncoded};
 use conifer_pure::memory::allocation;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
@@ -77,16 +77,16 @@ fn layout(method: Method, class: Class, dim: usize, options: &Options) -> Layout
     let coded = matches!(metric, Metric::L2 | Metric::InnerProduct | Metric::Cosine);
     if coded && matches!(element, Element::F32 | Element::F16) {
         let params = Params::for_options(metric, options.m.into(), options.ef_construction.into());
-        let wanted = node::Options { lanes: params.lanes, ..node::Options::default() };
+        let wanted = node::Options { slots: params.slots, ..node::Options::default() };
         return Layout::choose(dim, metric, wanted).or_raise();
     }
-    let Some(plain) = Plain::new(element.form(), metric, dim) else {
-        let most = element.form().most_dims();
-        let message = format!("column cannot have more than {most} dimensions for {} index", method.name());
+    let Some(uncoded) = Uncoded::new(element.form(), metric, dim) else {
+        let max = element.form().max_dims();
+        let message = format!("column cannot have more than {max} dimensions for {} index", method.name());
         raise(Fault::new(state::PROGRAM_LIMIT_EXCEEDED, message))
     };
-    let params = Params::for_plain(options.m.into(), options.ef_construction.into());
-    Layout::plain_for(plain, params.lanes, Sizes::default().words()).or_raise()
+    let params = Params::for_uncoded(options.m.into(), options.ef_construction.into());
+    Layout::uncoded_for(uncoded, params.slots, Sizes::default().words()).or_raise()
 }
 
 /// Of the rotation.
@@ -180,9 +180,9 @@ pub unsafe extern "C-unwind" fn ambuild(
         (heap_rows, state.rows)
     };
     let mut meta = meta;
-    if let Some(plain) = meta.layout.plain().filter(|plain| plain.words().is_none()) {
+    if let Some(uncoded) = meta.layout.uncoded().filter(|uncoded| uncoded.words().is_none()) {
         // Now it is known how long values are.
-        meta.layout = Layout::plain_for(*plain, meta.layout.lanes(), rows.words()).or_raise();
+        meta.layout = Layout::uncoded_for(*uncoded, meta.layout.slots(), rows.words()).or_raise();
     }
     let index_rows = rows.len() as f64;
     write(index, &meta, rows);

@@ -64,9 +64,9 @@ fn told(control: &Control, before: u64, report: &mut impl FnMut(Phase, u64)) {
 impl Rows {
     /// None yet.
     pub fn new(layout: &Layout, keyed: bool) -> Self {
-        let arena = match layout.plain() {
+        let arena = match layout.uncoded() {
             None => Arena::new(layout.metric(), layout.dim()),
-            Some(plain) => Arena::plain(*plain),
+            Some(uncoded) => Arena::uncoded(*uncoded),
         };
         let kept = if keyed {
             Kept::Keyed { arena, keys: HashMap::new(), key_of: vec![] }

@@ -140,7 +140,7 @@ impl<'a> BulkWriter<'a> {
                     self.started = Some(room.to_vec());
                 } else {
                     let first = ((number - from) as usize).is_multiple_of(layout.unit_pages());
-                    self.blocks(number, if first { Kind::Nodes } else { Kind::Piece }, room, ROOM);
+                    self.records(number, if first { Kind::Nodes } else { Kind::Piece }, room, ROOM);
                 }
             }
             from += count as u32;
@@ -149,7 +149,7 @@ impl<'a> BulkWriter<'a> {
     }
 
     /// Writes a page of blocks.
-    fn blocks(&self, number: u32, kind: Kind, room: &[u8], used: usize) {
+    fn records(&self, number: u32, kind: Kind, room: &[u8], used: usize) {
         let new = self.page(kind, used, |out| out.copy_from_slice(room));
         if new != number {
             let message = format!("index \"{}\" grows while it is made", self.index.name());
@@ -163,7 +163,7 @@ impl<'a> BulkWriter<'a> {
         if let Some(room) = self.started.take() {
             let page = layout.place(self.next).or_raise().page;
             let used = (self.next - layout.first_on(page)) as usize * layout.node_bytes();
-            self.blocks(page, Kind::Nodes, &room, used);
+            self.records(page, Kind::Nodes, &room, used);
             self.next = layout.first_on(page + 1);
         }
     }

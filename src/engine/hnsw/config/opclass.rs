@@ -3,7 +3,7 @@
 
 use super::method::Method;
 use crate::engine::hnsw::storage::buffer::Index;
-use crate::engine::hnsw::storage::leading::Leading;
+use crate::engine::hnsw::storage::key_type::KeyType;
 use crate::pg::error::{OrRaise, raise};
 use conifer_pure::distance::metric::Metric;
 use conifer_pure::fault::{Fault, state};
@@ -42,7 +42,7 @@ pub struct Class {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Columns {
     /// The leading ones.
-    pub key: Vec<Leading>,
+    pub key: Vec<KeyType>,
     /// Of the last one.
     pub class: Class,
 }
@@ -61,10 +61,10 @@ impl Columns {
                 let text = "vector must be the last column of an hnsw index";
                 raise(Fault::new(state::FEATURE_NOT_SUPPORTED, text));
             }
-            key.push(Leading::of(index, i).or_raise());
+            key.push(KeyType::of(index, i).or_raise());
         }
         let class = class(index, last + 1).unwrap_or_else(|| {
-            let text = if Leading::of(index, last).is_ok() {
+            let text = if KeyType::of(index, last).is_ok() {
                 "last column of an hnsw index must be a vector".to_owned()
             } else {
                 format!("operator class is not supported by {}", Method::of(index).name())

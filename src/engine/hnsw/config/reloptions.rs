@@ -40,11 +40,11 @@ static IVFFLAT: OnceLock<pg_sys::relopt_kind::Type> = OnceLock::new();
 
 /// Tells the server of the options.
 pub fn init() {
-    let add = |kind, name: &CStr, text: &CStr, default, least, most| {
+    let add = |kind, name: &CStr, text: &CStr, default, min, max| {
         // SAFETY: called while the library is loaded; the strings are constants.
         unsafe {
             let lock = pg_sys::AccessExclusiveLock as pg_sys::LOCKMODE;
-            pg_sys::add_int_reloption(kind, name.as_ptr(), text.as_ptr(), default, least, most, lock);
+            pg_sys::add_int_reloption(kind, name.as_ptr(), text.as_ptr(), default, min, max, lock);
         }
     };
     // SAFETY: as above.

@@ -3,8 +3,8 @@
 //! - `stats`: `hnsw_stats` and `hnsw_size`. `check`: `hnsw_check`, with the pages that are `unreadable`. `recall`: `hnsw_recall`.
 //! - `anew`: which library serves an index, for scripts that move a database from pgvector and back.
 
-mod anew;
 mod check;
+mod library_changed;
 mod recall;
 mod stats;
 mod unreadable;

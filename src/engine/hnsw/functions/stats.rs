@@ -2,12 +2,12 @@
 #![allow(unsafe_code)]
 
 use crate::engine::hnsw::storage::buffer::{Index, Mode};
+use crate::engine::hnsw::storage::error_context::WorkedOn;
 use crate::engine::hnsw::storage::key_directory;
 use crate::engine::hnsw::storage::meta_cache::{META, MetaCache};
 use crate::engine::hnsw::storage::node_reader::NodeReader;
 use crate::engine::hnsw::storage::page;
 use crate::engine::hnsw::storage::page::Kind;
-use crate::engine::hnsw::storage::worked_on::WorkedOn;
 use crate::pg::error::{OrRaise, raise};
 use conifer_pure::fault::{Fault, state};
 use conifer_pure::hnsw::node::{NodeRef, PAGE, State, TidListRef};
@@ -100,13 +100,13 @@ fn hnsw_stats(
     let known = MetaCache::of(index);
     let mut counts: HashMap<u32, Count> = HashMap::new();
     each_node(index, &known, |_, bytes| {
-        let block = NodeRef::new(&known.meta.layout, bytes).or_raise();
-        let header = block.header();
+        let record = NodeRef::new(&known.meta.layout, bytes).or_raise();
+        let header = record.header();
         counts.room_for(1).or_raise();
         let count = counts.entry(header.graph).or_default();
         match header.state {
             State::Live | State::Dead => {
-                count.edges += block.neighbours().count() as i64;
+                count.edges += record.neighbours().count() as i64;
                 if header.level == 0 {
                     let dead = header.state == State::Dead;
                     *(if dead { &mut count.dead } else { &mut count.nodes }) += 1;
@@ -177,15 +177,15 @@ fn hnsw_size(
 /// Shows all blocks.
 fn each_node(index: Index, known: &MetaCache, mut look: impl FnMut(u32, &[u8])) {
     let layout = &known.meta.layout;
-    let mut blocks = NodeReader::new(index, *layout);
+    let mut records = NodeReader::new(index, *layout);
     for number in META + 1..index.pages() {
         pgrx::check_for_interrupts!();
         if page::kind(index.page(number, Mode::Share).bytes()).or_raise() != Kind::Nodes {
             continue;
         }
-        for slot in 0..layout.per_page() as u32 {
-            let block = layout.first_on(number) + slot;
-            blocks.read(block, |bytes| look(block, bytes)).or_raise();
+        for position in 0..layout.per_page() as u32 {
+            let record = layout.first_on(number) + position;
+            records.read(record, |bytes| look(record, bytes)).or_raise();
         }
     }
 }

@@ -11,9 +11,9 @@ use std::panic::AssertUnwindSafe;
 /// Reads all pages; `at` is told each. Those that cannot be read, `most` at the most, and what the server says of them.
 ///
 /// Raises whatever else it raises.
-pub fn refused(index: Index, most: usize, mut at: impl FnMut(u32)) -> BTreeMap<u32, String> {
+pub fn refused(index: Index, max: usize, mut at: impl FnMut(u32)) -> BTreeMap<u32, String> {
     let (mut found, mut from) = (BTreeMap::new(), 0);
-    while found.len() < most
+    while found.len() < max
         && let Some((page, text)) = first(index, from, &mut at)
     {
         found.insert(page, text);

@@ -96,17 +96,17 @@ unsafe fn keys(root: *mut pg_sys::PlannerInfo, path: *const pg_sys::IndexPath) -
     // SAFETY: the caller vouches for the path; its clauses are a list of IndexClause, with lists of RestrictInfo.
     unsafe {
         let last = (*(*path).indexinfo).nkeycolumns - 1;
-        let mut least = vec![None; last as usize];
+        let mut min = vec![None; last as usize];
         let clauses = pgrx::PgList::<pg_sys::IndexClause>::from_pg((*path).indexclauses);
         for clause in clauses.iter_ptr() {
             let column = i32::from((*clause).indexcol);
             for condition in pgrx::PgList::<pg_sys::RestrictInfo>::from_pg((*clause).indexquals).iter_ptr() {
                 let Some(values) = values(root, (*condition).clause.cast()) else { continue };
-                let least = least.get_mut(column as usize)?;
-                *least = Some(least.map_or(values, |least: f64| least.min(values)));
+                let min = min.get_mut(column as usize)?;
+                *min = Some(min.map_or(values, |min: f64| min.min(values)));
             }
         }
-        least.into_iter().product()
+        min.into_iter().product()
     }
 }
 

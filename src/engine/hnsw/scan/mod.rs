@@ -4,19 +4,19 @@
 //! the table's vectors before they are given out (`exact.rs`, and [`Reorder`]).
 #![allow(unsafe_code)]
 
-mod exact;
+mod table_distance;
 
 use super::allowed_index;
 use super::config::gucs::{IterativeScan, Settings};
 use super::config::method::Method;
 use super::config::reloptions;
 use super::storage::buffer::Index;
+use super::storage::error_context::WorkedOn;
 use super::storage::key::{Asked, of_conditions};
 use super::storage::key_directory;
 use super::storage::meta_cache::MetaCache;
 use super::storage::node_reader::NodeReader;
 use super::storage::value;
-use super::storage::worked_on::WorkedOn;
 use crate::pg::error::{OrRaise, raise};
 use conifer_pure::Result;
 use conifer_pure::fault::{Fault, state};
@@ -27,16 +27,16 @@ use conifer_pure::hnsw::search::{
 };
 use conifer_pure::memory::allocation;
 use conifer_pure::memory::allocation::{check, push, with_room};
-use exact::Exact;
 use pgrx::prelude::*;
 use pgrx::{PgMemoryContexts, pg_sys};
 use std::cell::RefCell;
 use std::rc::Rc;
+use table_distance::Exact;
 
 /// What a scan keeps.
 struct Scan {
     known: Rc<MetaCache>,
-    blocks: NodeReader,
+    records: NodeReader,
     search: Option<Search>,
     reorder: Reorder,
     exact: Exact,
@@ -93,7 +93,7 @@ pub unsafe extern "C-unwind" fn ambeginscan(
     let _at = WorkedOn::index(index.0);
     let known = MetaCache::of(index);
     let new = Scan {
-        blocks: NodeReader::new(index, known.meta.layout),
+        records: NodeReader::new(index, known.meta.layout),
         search: Some(search_for(known.meta.layout)),
         reorder: Reorder::default(),
         // SAFETY: a variable of this process.
@@ -162,13 +162,13 @@ pub unsafe extern "C-unwind" fn amgettuple(
         state.started = true;
         start(scan, state);
     }
-    let Scan { search: Some(search), reorder, exact, blocks, table, ordered, .. } = state else {
+    let Scan { search: Some(search), reorder, exact, records, table, ordered, .. } = state else {
         return false;
     };
     let heap = Index(scan.heapRelation);
     search.keeps_beside(reorder.bytes());
     let more = || {
-        let Some(hit) = search.next(blocks)? else { return Ok(None) };
+        let Some(hit) = search.next(records)? else { return Ok(None) };
         if hit.tid.block >= *table {
             *table = heap.pages();
             if hit.tid.block >= *table {
@@ -238,7 +238,7 @@ fn start(scan: &mut pg_sys::IndexScanDescData, state: &mut Scan) {
     let query = query.and_then(|query| query.elements);
     state.ordered = query.is_some();
     let query = query.unwrap_or_else(|| value::nothing(layout));
-    let rows = state.blocks.blocks() / layout.step();
+    let rows = state.records.records() / layout.step();
     let settings = Settings::of(reloptions::lists(index), rows as usize);
     let order = match settings.iterative_scan {
         IterativeScan::Off => Order::Once,
@@ -250,8 +250,8 @@ fn start(scan: &mut pg_sys::IndexScanDescData, state: &mut Scan) {
         Some(ef) => {
             let width = Width::of(layout, ef, settings.rows);
             // Nobody counts on so many at once.
-            let least = if Method::of(index) == Method::Ivfflat { width.nodes } else { width.least };
-            Reach::Near(Width { least, ..width })
+            let min = if Method::of(index) == Method::Ivfflat { width.nodes } else { width.min };
+            Reach::Near(Width { min, ..width })
         }
         None => Reach::All,
     };

@@ -1,7 +1,7 @@
 //! Pages in the server's buffers.
 #![allow(unsafe_code)]
 
-use super::worked_on;
+use super::error_context;
 use crate::pg::error::raise;
 use crate::pg::relation;
 use conifer_pure::hnsw::node::{PAGE, corrupted};
@@ -87,7 +87,7 @@ impl Index {
             // The server would take it for the wish to have a new one.
             raise(corrupted(format_args!("link to page {number}")));
         }
-        worked_on::page(self.0, number);
+        error_context::page(self.0, number);
         // SAFETY: the relation is open. The closure owns nothing that would have to be dropped if the server raises an
         // error in it. The guard puts the stack of callbacks back as it was, also after an error.
         let buffer = unsafe {

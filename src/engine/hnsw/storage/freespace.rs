@@ -56,10 +56,10 @@ fn free_on(index: Index, layout: &Layout, number: u32, taken: &[u32]) -> Option<
         return None;
     }
     let room = page::room(page.bytes());
-    (0..layout.per_page() as u32).map(|slot| layout.first_on(number) + slot).find(|block| {
-        let offset = layout.place(*block).or_raise().offset;
+    (0..layout.per_page() as u32).map(|position| layout.first_on(number) + position).find(|record| {
+        let offset = layout.place(*record).or_raise().offset;
         // Of a block on several pages, the state is on its first; what else it has does not matter.
-        !taken.contains(block) && room.get(offset + Header::STATE_AT) == Some(&(State::Free as u8))
+        !taken.contains(record) && room.get(offset + Header::STATE_AT) == Some(&(State::Free as u8))
     })
 }
 

@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use super::buffer::Index;
-use super::leading::{Leading, complete};
+use super::key_type::{KeyType, complete};
 use conifer_pure::Result;
 use conifer_pure::hnsw::pages::Key;
 use conifer_pure::memory::allocation::{check, push, with_room};
@@ -13,7 +13,7 @@ use pgrx::pg_sys::Datum;
 ///
 /// # Safety
 /// `values` and `nulls` have as many elements as there are columns, of their types; `index` is the index.
-pub unsafe fn of_row(index: Index, columns: &[Leading], values: *const Datum, nulls: *const bool) -> Key {
+pub unsafe fn of_row(index: Index, columns: &[KeyType], values: *const Datum, nulls: *const bool) -> Key {
     let mut key = Key::new();
     for (i, column) in columns.iter().enumerate() {
         // SAFETY: the caller vouches for the arrays and types.
@@ -75,7 +75,7 @@ impl Iterator for Keys {
 /// The conditions are equalities of the index's operator classes, or of nulls; their arguments live on.
 pub unsafe fn of_conditions(
     index: Index,
-    columns: &[Leading],
+    columns: &[KeyType],
     conditions: &[pg_sys::ScanKeyData],
 ) -> Result<Asked> {
     let mut values = vec![];
@@ -133,7 +133,7 @@ pub unsafe fn of_conditions(
 /// The condition is an equality of the index's operator class for that column, and its argument is not null.
 unsafe fn of_condition(
     index: Index,
-    column: &Leading,
+    column: &KeyType,
     at: usize,
     condition: &pg_sys::ScanKeyData,
 ) -> Result<Vec<Key>> {

@@ -8,16 +8,16 @@
 //! - [`worked_on`]: the index that errors name.
 
 pub mod buffer;
+pub mod error_context;
 pub mod freespace;
 pub mod key;
 pub mod key_directory;
-pub mod leading;
+pub mod key_type;
 pub mod locks;
 pub mod meta_cache;
 pub mod node_reader;
 pub mod page;
 pub mod tid_list;
-pub mod upper;
+pub mod upper_levels;
 pub mod value;
 pub mod wal;
-pub mod worked_on;

@@ -1,8 +1,8 @@
 //! Blocks of an index in the server's buffers, as the pure parts read them.
 
 use super::buffer::{Index, Mode, Page, Ring};
+use super::error_context;
 use super::page::{self, Kind};
-use super::worked_on;
 use crate::pg::error::OrRaise;
 use conifer_pure::Result;
 use conifer_pure::hnsw::node::{Buffer, Header, Layout, corrupted};
@@ -53,9 +53,9 @@ impl NodeReader {
             return Ok(layout.unit_pages() as u32);
         }
         let room = page::room(first.bytes());
-        for slot in 0..layout.per_page() {
-            worked_on::node(number + slot as u32, page);
-            look(number + slot as u32, &room[layout.slot(slot)])?;
+        for position in 0..layout.per_page() {
+            error_context::node(number + position as u32, page);
+            look(number + position as u32, &room[layout.position(position)])?;
         }
         Ok(1)
     }
@@ -75,12 +75,12 @@ impl NodeReader {
         }
         let room = page::room(first.bytes());
         let mut all = vec![];
-        for slot in 0..layout.per_page() as u32 {
-            let number = layout.first_on(page) + slot;
-            worked_on::node(number, page);
+        for position in 0..layout.per_page() as u32 {
+            let number = layout.first_on(page) + position;
+            error_context::node(number, page);
             let bytes = room.get(layout.place(number)?.offset..).and_then(|bytes| bytes.first_chunk());
             if let Some(bytes) = bytes {
-                all.push((number, Header::read(bytes, layout.lanes())?));
+                all.push((number, Header::read(bytes, layout.slots())?));
             }
         }
         Ok((layout.unit_pages() as u32, all))
@@ -99,20 +99,20 @@ impl NodeReader {
             copy(page::room(next.bytes()));
             Ok(())
         })?;
-        worked_on::node(number, first.number());
+        error_context::node(number, first.number());
         Ok(())
     }
 }
 
 impl Pages for NodeReader {
-    fn blocks(&self) -> u32 {
+    fn records(&self) -> u32 {
         self.bound.set(self.layout.bound(self.index.pages()));
         self.bound.get()
     }
 
     #[inline]
     fn has(&self, number: u32) -> bool {
-        number < self.bound.get() || number < self.blocks()
+        number < self.bound.get() || number < self.records()
     }
 
     #[inline]
@@ -121,13 +121,13 @@ impl Pages for NodeReader {
         allocation::check()?;
         // The server would complain of its files.
         if !self.has(number) {
-            return Err(corrupted(format_args!("link to {number} of {}", self.blocks())));
+            return Err(corrupted(format_args!("link to {number} of {}", self.records())));
         }
         let place = self.layout.place(number)?;
         // Held to the end: whoever writes a block of several pages holds its first one.
         let first = self.index.read(place.page, Mode::Share, self.ring);
         page::check(first.bytes(), Kind::Nodes)?;
-        worked_on::node(number, place.page);
+        error_context::node(number, place.page);
         if self.layout.unit_pages() == 1 {
             let room = page::room(first.bytes()).get(place.offset..);
             return room.map(look).ok_or_else(|| corrupted("it is on no page"));

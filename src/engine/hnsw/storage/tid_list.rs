@@ -18,41 +18,41 @@ use std::collections::HashSet;
 /// Corrupted blocks.
 pub fn join(index: Index, layout: &Layout, node: &Seen, tid: Tid) -> Result<bool> {
     let place = layout.place(node.number)?;
-    let chain = {
+    let tid_list = {
         let first = index.page(place.page, Mode::Share);
         let room = page::room(first.bytes());
         // The header lies on the first page, whatever the size of the block.
         match room.get(place.offset..).and_then(|bytes| bytes.first_chunk()) {
-            Some(bytes) => Header::read(bytes, layout.lanes())?.chain,
+            Some(bytes) => Header::read(bytes, layout.slots())?.tid_list,
             None => return Ok(false),
         }
     };
-    if chain == NONE {
+    if tid_list == NONE {
         let new = freespace::propose(index, layout, &[]);
         return start(index, layout, node, tid, NONE, new);
     }
-    let held = LockedNodes::lock(index, layout, &[node.number, chain])?;
-    if !is_there(layout, held.node(node.number)?, node, chain)? {
+    let held = LockedNodes::lock(index, layout, &[node.number, tid_list])?;
+    if !is_there(layout, held.node(node.number)?, node, tid_list)? {
         return Ok(false);
     }
     // The node's page is locked, so this is its chain.
-    let Some(rows) = TidListRef::new(layout, held.node(chain)?)? else {
-        return Err(corrupted(format_args!("node {chain} is in a tid list and holds no rows")));
+    let Some(rows) = TidListRef::new(layout, held.node(tid_list)?)? else {
+        return Err(corrupted(format_args!("node {tid_list} is in a tid list and holds no rows")));
     };
-    let version = NodeRef::new(layout, held.node(chain)?)?.header().version;
+    let version = NodeRef::new(layout, held.node(tid_list)?)?.header().version;
     let (owner, next) = ((rows.graph, rows.owner), rows.next);
     if owner != (node.graph, node.number) {
-        return Err(corrupted(format_args!("node {chain} is in the tid list of another node")));
+        return Err(corrupted(format_args!("node {tid_list} is in the tid list of another node")));
     }
     let mut tids: Vec<Tid> = rows.tids().collect();
-    if tids.len() == layout.chain_room() {
+    if tids.len() == layout.tid_list_capacity() {
         drop(held);
         let new = freespace::propose(index, layout, &[]);
-        return start(index, layout, node, tid, chain, new);
+        return start(index, layout, node, tid, tid_list, new);
     }
     tids.push(tid);
     let mut change = held.change();
-    TidListMut::format(layout, change.node(chain)?, version, owner, next, tids.into_iter())?;
+    TidListMut::format(layout, change.node(tid_list)?, version, owner, next, tids.into_iter())?;
     change.finish()?;
     Ok(true)
 }
@@ -68,17 +68,17 @@ fn start(index: Index, layout: &Layout, node: &Seen, tid: Tid, next: u32, new: u
     let mut change = held.change();
     let owner = (node.graph, node.number);
     TidListMut::format(layout, change.node(new)?, version, owner, next, std::iter::once(tid))?;
-    NodeMut::new(layout, change.node(node.number)?)?.set_chain(new);
+    NodeMut::new(layout, change.node(node.number)?)?.set_tid_list(new);
     change.finish()?;
     Ok(true)
 }
 
 /// Whether a block is still that of the living node, with that chain.
-fn is_there(layout: &Layout, bytes: &[u8], node: &Seen, chain: u32) -> Result<bool> {
+fn is_there(layout: &Layout, bytes: &[u8], node: &Seen, tid_list: u32) -> Result<bool> {
     let header = *NodeRef::new(layout, bytes)?.header();
     Ok(header.state == State::Live
-        && (header.version, header.graph, header.level, header.chain)
-            == (node.version, node.graph, node.level, chain))
+        && (header.version, header.graph, header.level, header.tid_list)
+            == (node.version, node.graph, node.level, tid_list))
 }
 
 /// What has become of the rows of a node.
@@ -118,7 +118,7 @@ pub fn sweep(
     let mut owner = *header;
     'again: loop {
         swept.left = 0;
-        let (mut before, mut next) = (number, owner.chain);
+        let (mut before, mut next) = (number, owner.tid_list);
         let mut met = HashSet::new();
         while next != NONE {
             pgrx::check_for_interrupts!();
@@ -128,7 +128,7 @@ pub fn sweep(
             }
             let held = LockedNodes::lock_by(index, layout, ring, &[before, next])?;
             let now = *NodeRef::new(layout, held.node(before)?)?.header();
-            if now.chain != next {
+            if now.tid_list != next {
                 // Only a node's own link can change meanwhile: a younger block was put in between.
                 owner = now;
                 continue 'again;
@@ -146,7 +146,7 @@ pub fn sweep(
             swept.removed += (all - left.len()) as u64;
             if left.is_empty() {
                 let mut change = held.change();
-                NodeMut::new(layout, change.node(before)?)?.set_chain(after);
+                NodeMut::new(layout, change.node(before)?)?.set_tid_list(after);
                 NodeMut::new(layout, change.node(next)?)?.set_state(State::Free);
                 change.finish()?;
                 push(&mut swept.freed, next)?;
@@ -168,28 +168,28 @@ pub fn sweep(
         if own {
             return Ok(swept);
         }
-        if now.chain != NONE && swept.left == 0 {
+        if now.tid_list != NONE && swept.left == 0 {
             owner = now;
             continue 'again;
         }
         swept.removed += u64::from(now.tid.is_some());
-        if let Some(last) = last.filter(|last| now.chain == *last)
+        if let Some(last) = last.filter(|last| now.tid_list == *last)
             && let Some(tid) = only(layout, held.node(last)?)?
         {
             let mut change = held.change();
             NodeMut::new(layout, change.node(last)?)?.set_state(State::Free);
-            let mut block = NodeMut::new(layout, change.node(number)?)?;
-            block.set_tid(tid);
-            block.set_chain(NONE);
+            let mut record = NodeMut::new(layout, change.node(number)?)?;
+            record.set_tid(tid);
+            record.set_tid_list(NONE);
             change.finish()?;
             push(&mut swept.freed, last)?;
             return Ok(swept);
         }
         let mut change = held.change();
-        let mut block = NodeMut::new(layout, change.node(number)?)?;
-        block.set_tid(Tid::default());
+        let mut record = NodeMut::new(layout, change.node(number)?)?;
+        record.set_tid(Tid::default());
         if swept.left == 0 {
-            block.set_state(State::Dead);
+            record.set_state(State::Dead);
         }
         change.finish()?;
         return Ok(swept);

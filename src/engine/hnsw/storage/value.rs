@@ -90,9 +90,9 @@ fn directed(metric: Metric, x: Vec<f32>) -> Option<Vec<f32>> {
 
 /// A query that every row is as far from: in the place of one that is null or has no direction.
 pub fn nothing(layout: &Layout) -> Vec<f32> {
-    match layout.plain() {
+    match layout.uncoded() {
         None => vec![0.0; layout.dim()],
-        Some(plain) => vec![0.0; plain.words().unwrap_or(1)],
+        Some(uncoded) => vec![0.0; uncoded.words().unwrap_or(1)],
     }
 }
 

@@ -2,9 +2,9 @@
 #![allow(unsafe_code)]
 
 use super::buffer::{Index, Mode, Page, Ring};
+use super::error_context;
 use super::meta_cache::META;
 use super::page::{self, Kind};
-use super::worked_on;
 use conifer_pure::Result;
 use conifer_pure::hnsw::node::{Header, Layout, PAGE, ROOM, State, corrupted};
 use conifer_pure::hnsw::pages::Meta;
@@ -87,12 +87,12 @@ impl<'a> LockedNodes<'a> {
     /// If it is not locked.
     pub fn node(&self, number: u32) -> Result<&[u8]> {
         if self.layout.unit_pages() > 1 {
-            worked_on::node(number, self.layout.place(number)?.page);
+            error_context::node(number, self.layout.place(number)?.page);
             let whole = self.whole.iter().find(|(n, _)| *n == number);
             return whole.map(|(_, whole)| &whole[..]).ok_or_else(|| corrupted("a node is not locked"));
         }
         let place = self.layout.place(number)?;
-        worked_on::node(number, place.page);
+        error_context::node(number, place.page);
         let room = page::room(self.pages[self.at(place.page)?].bytes());
         room.get(place.offset..).ok_or_else(|| corrupted("it is cut off"))
     }
@@ -154,7 +154,7 @@ impl WalBatch<'_> {
             return whole.map(|(_, whole)| &mut whole[..]).ok_or_else(|| corrupted("a node is not locked"));
         }
         let place = layout.place(number)?;
-        worked_on::node(number, place.page);
+        error_context::node(number, place.page);
         let at = self.held.at(place.page)?;
         let image = self.image(at);
         // The log leaves out what lies behind the part in use.

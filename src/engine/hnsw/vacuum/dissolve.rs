@@ -42,10 +42,10 @@ impl Vacuum {
             let own = [root.origin, self.uppers.base(root.entry)];
             let mut empty = now.root == Some(root);
             for number in own {
-                empty &= self.blocks.read(number, |bytes| -> Result<bool> {
-                    let block = NodeRef::new(layout, bytes)?;
-                    let alone = block.children().all(|child| own.contains(&child));
-                    Ok(alone && block.header().state == State::Dead && block.header().graph == root.graph)
+                empty &= self.records.read(number, |bytes| -> Result<bool> {
+                    let record = NodeRef::new(layout, bytes)?;
+                    let alone = record.children().all(|child| own.contains(&child));
+                    Ok(alone && record.header().state == State::Dead && record.header().graph == root.graph)
                 })??;
             }
             if empty {

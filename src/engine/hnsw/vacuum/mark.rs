@@ -5,7 +5,7 @@ use super::super::storage::tid_list;
 use super::super::storage::wal::LockedNodes;
 use super::delay::pause;
 use super::state::Vacuum;
-use super::uppers::Upper;
+use super::upper_records::Upper;
 use conifer_pure::Result;
 use conifer_pure::hnsw::node::{Header, NONE, NodeMut, NodeRef, State, Tid};
 use conifer_pure::memory::allocation::{Reserve, collected, push};
@@ -30,7 +30,7 @@ impl Vacuum {
     /// The same for one page, or those of one block. Returns how many.
     fn mark_page(&mut self, page: u32, gone: &mut impl FnMut(Tid) -> bool) -> Result<u32> {
         let mut dying = vec![];
-        let (pages, headers) = self.blocks.headers(page)?;
+        let (pages, headers) = self.records.headers(page)?;
         if headers.iter().any(|(_, header)| header.state == State::Free) {
             self.free.add(page)?;
         }
@@ -41,7 +41,7 @@ impl Vacuum {
                     self.uppers.push(Upper { number, version, down, dead: header.state == State::Dead })?;
                 }
                 State::Dead => push(&mut self.dead, (number, header.graph))?,
-                State::Live if header.chain == NONE && header.tid.is_some() => {
+                State::Live if header.tid_list == NONE && header.tid.is_some() => {
                     if gone(header.tid) {
                         dying.push((number, header));
                     } else {
@@ -77,14 +77,14 @@ impl Vacuum {
         for (number, header) in dying {
             let bytes = change.node(*number)?;
             let now = *NodeRef::new(&layout, bytes)?.header();
-            if now.chain != header.chain {
+            if now.tid_list != header.tid_list {
                 // Another row has joined it.
                 joined.push((*number, now));
                 continue;
             }
-            let mut block = NodeMut::new(&layout, bytes)?;
-            block.set_state(State::Dead);
-            block.set_tid(Tid::default());
+            let mut record = NodeMut::new(&layout, bytes)?;
+            record.set_state(State::Dead);
+            record.set_tid(Tid::default());
             self.removed += 1;
             self.dead.push((*number, header.graph));
         }

@@ -20,19 +20,19 @@
 
 mod delay;
 mod dissolve;
+mod free_space_map;
 mod mark;
 mod memory;
 mod node_set;
 mod release;
 mod repair;
-mod space;
 mod state;
-mod uppers;
+mod upper_records;
 
 use super::storage::buffer::Index;
+use super::storage::error_context::WorkedOn;
 use super::storage::key_directory;
 use super::storage::locks::{InsertBarrier, RepairLock};
-use super::storage::worked_on::WorkedOn;
 use crate::pg::error::OrRaise;
 use conifer_pure::Result;
 use conifer_pure::hnsw::node::{EntryPoint, NONE, Tid};
@@ -45,7 +45,7 @@ use repair::Repair;
 use state::Vacuum;
 use std::collections::HashMap;
 use std::ffi::c_void;
-use uppers::Upper;
+use upper_records::Upper;
 
 /// Takes rows out of an index.
 #[pg_guard]
@@ -97,7 +97,7 @@ impl Vacuum {
         self.mark(gone)?;
         if !self.dead.is_empty() {
             self.kill_uppers()?;
-            let mending = RepairLock::start(self.index);
+            let repair = RepairLock::start(self.index);
             drop(InsertBarrier::close(self.index));
             let roots = key_directory::all(self.index, &self.known)?;
             let retained = self.retained(&roots)?;
@@ -108,11 +108,11 @@ impl Vacuum {
             let uppers = self.doom(&mut doomed)?;
             self.repair(&roots, &doomed)?;
             // Nothing leads to the doomed any more.
-            drop(mending);
+            drop(repair);
             self.release(&uppers, &doomed, &roots)?;
             self.dissolve(&roots)?;
         }
-        space::record(self.index, &self.free);
+        free_space_map::record(self.index, &self.free);
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use super::super::storage::wal::LockedNodes;
 use super::delay::pause;
 use super::node_set::NodeSet;
 use super::state::Vacuum;
-use super::uppers::Upper;
+use super::upper_records::Upper;
 use conifer_pure::Result;
 use conifer_pure::hnsw::node::{NodeMut, NodeRef, State};
 use conifer_pure::hnsw::pages::{Entry, Key, MANY};

@@ -4,7 +4,7 @@ use super::super::storage::buffer::{Index, Ring};
 use super::super::storage::locks::InsertBarrier;
 use super::super::storage::meta_cache::META;
 use super::super::storage::node_reader::NodeReader;
-use super::super::storage::upper;
+use super::super::storage::upper_levels;
 use super::super::storage::wal::LockedNodes;
 use super::delay::pause;
 use super::node_set::NodeSet;
@@ -29,7 +29,7 @@ pub struct Repair<'a> {
     raised: &'a NodeSet,
     doomed: &'a NodeSet,
     adoption: Reparenting,
-    blocks: Cache<NodeReader>,
+    records: Cache<NodeReader>,
     holes: Holes,
     /// Nodes of level 0 that have lost their parent, a lane or a lane to them.
     lost: NodeSet,
@@ -41,7 +41,7 @@ struct Holes {
     all: NodeSet,
     /// The doomed neighbour, and the block; empty once there are too many.
     near: Vec<(u32, u32)>,
-    most: usize,
+    max: usize,
 }
 
 /// So often a parent is looked for while others insert.
@@ -50,19 +50,19 @@ const ROUNDS: usize = 3;
 impl Holes {
     fn add(&mut self, doomed: u32, number: u32) -> Result<()> {
         self.all.add(number)?;
-        if self.near.len() < self.most {
+        if self.near.len() < self.max {
             self.near.room_for(1)?;
             self.near.push((doomed, number));
         } else {
-            (self.near, self.most) = (vec![], 0);
+            (self.near, self.max) = (vec![], 0);
         }
         Ok(())
     }
 
     /// All of them, in the order they should be taken.
     fn in_order(self) -> Box<dyn Iterator<Item = u32>> {
-        let Self { all, mut near, most } = self;
-        if most == 0 {
+        let Self { all, mut near, max } = self;
+        if max == 0 {
             return Box::new(all.into_all());
         }
         near.sort_unstable();
@@ -81,8 +81,8 @@ impl<'a> Repair<'a> {
     ) -> Result<Self> {
         let (index, layout, ring) = (vacuum.index, vacuum.layout(), vacuum.ring);
         let bound = layout.bound(index.pages());
-        let blocks = NodeReader::new(index, layout).through(ring);
-        let most = (memory / 4 / size_of::<(u32, u32)>()).max(1);
+        let records = NodeReader::new(index, layout).through(ring);
+        let max = (memory / 4 / size_of::<(u32, u32)>()).max(1);
         Ok(Self {
             index,
             layout,
@@ -92,8 +92,8 @@ impl<'a> Repair<'a> {
             raised,
             doomed,
             adoption: Reparenting::new(layout),
-            blocks: Cache::new(blocks, &layout, memory / 2)?,
-            holes: Holes { all: NodeSet::below(bound)?, near: vec![], most },
+            records: Cache::new(records, &layout, memory / 2)?,
+            holes: Holes { all: NodeSet::below(bound)?, near: vec![], max },
             lost: NodeSet::below(bound)?,
         })
     }
@@ -114,14 +114,14 @@ impl<'a> Repair<'a> {
 
     /// Looks at the nodes of a page. Returns on how many pages their blocks are.
     fn look(&mut self, page: u32, orphaned: &mut Vec<u32>) -> Result<u32> {
-        let Self { blocks, layout, doomed, holes, lost, .. } = self;
-        blocks.pages().on_page(page, |number, bytes| {
-            let block = NodeRef::new(layout, bytes)?;
-            let header = block.header();
+        let Self { records, layout, doomed, holes, lost, .. } = self;
+        records.pages().on_page(page, |number, bytes| {
+            let record = NodeRef::new(layout, bytes)?;
+            let header = record.header();
             if !matches!(header.state, State::Live | State::Dead) {
                 return Ok(());
             }
-            let neighbours = block.neighbours().map(|(_, other)| other);
+            let neighbours = record.neighbours().map(|(_, other)| other);
             if doomed.has(number) {
                 if header.level == 0 {
                     let mut left = neighbours.filter(|other| !doomed.has(*other));
@@ -147,19 +147,19 @@ impl<'a> Repair<'a> {
     pub(super) fn edges(&mut self) -> Result<()> {
         let doomed = self.doomed;
         let doomed = |number: u32| doomed.has(number);
-        let mut mender = Relinker::new(self.layout, &self.params);
-        let none = Holes { all: NodeSet::default(), near: vec![], most: 1 };
+        let mut relinker = Relinker::new(self.layout, &self.params);
+        let none = Holes { all: NodeSet::default(), near: vec![], max: 1 };
         for number in std::mem::replace(&mut self.holes, none).in_order() {
             pause();
             if let Some(root) = self.root(number)?
-                && mender.find(&mut self.blocks, root, number, &doomed)?
+                && relinker.find(&mut self.records, root, number, &doomed)?
             {
                 let mut change =
                     LockedNodes::lock_by(self.index, &self.layout, self.ring, &[number])?.change();
-                if mender.rewrite(change.node(number)?, &doomed)? {
-                    self.blocks.renew(number, change.node(number)?);
+                if relinker.rewrite(change.node(number)?, &doomed)? {
+                    self.records.renew(number, change.node(number)?);
                     change.finish()?;
-                    self.link(&mut mender)?;
+                    self.link(&mut relinker)?;
                 }
             }
         }
@@ -170,14 +170,14 @@ impl<'a> Repair<'a> {
     fn root(&mut self, number: u32) -> Result<Option<EntryPoint>> {
         let layout = &self.layout;
         let graph = self
-            .blocks
+            .records
             .read(number, |bytes| -> Result<u32> { Ok(NodeRef::new(layout, bytes)?.header().graph) })??;
         Ok(self.roots.get(&graph).copied())
     }
 
     /// Sees to it that searches still come to the nodes that have lost something. `alive`: living nodes of each graph.
     pub(super) fn ways(&mut self, alive: &HashMap<u32, u64>) -> Result<()> {
-        let mut astray = Unreachable::new(self.layout);
+        let mut unreachable = Unreachable::new(self.layout);
         let mut inserter = Inserter::new(self.layout, &self.params);
         for number in std::mem::take(&mut self.lost).into_all() {
             pause();
@@ -186,16 +186,23 @@ impl<'a> Repair<'a> {
             if alive.get(&root.graph).is_none_or(|count| *count <= u64::from(SMALL_GRAPH)) {
                 continue;
             }
-            let mut is_astray = astray.is(&mut self.blocks, root, number)?;
-            if is_astray && root.level > 0 && !self.raised.has(number) {
-                inserter.start_stored(astray.vector());
-                upper::raise(self.index, &self.layout, &mut inserter, &mut self.blocks, root, number)?;
+            let mut is_unreachable = unreachable.is(&mut self.records, root, number)?;
+            if is_unreachable && root.level > 0 && !self.raised.has(number) {
+                inserter.start_stored(unreachable.vector());
+                upper_levels::raise(
+                    self.index,
+                    &self.layout,
+                    &mut inserter,
+                    &mut self.records,
+                    root,
+                    number,
+                )?;
                 // Its edges lead back to it.
-                self.blocks.clear();
-                is_astray = astray.is(&mut self.blocks, root, number)?;
+                self.records.clear();
+                is_unreachable = unreachable.is(&mut self.records, root, number)?;
             }
-            if is_astray {
-                self.hang(number, astray.ends())?;
+            if is_unreachable {
+                self.hang(number, unreachable.ends())?;
             }
         }
         Ok(())
@@ -204,10 +211,10 @@ impl<'a> Repair<'a> {
     /// Gives a node another parent, one of those, if one of them can be it.
     fn hang(&mut self, number: u32, ends: &[(f32, u32)]) -> Result<()> {
         let doomed = self.doomed;
-        let Self { adoption, layout, blocks, .. } = self;
-        let old = blocks.pages().read(number, |bytes| adoption.start_again(number, bytes, ends))??;
+        let Self { adoption, layout, records, .. } = self;
+        let old = records.pages().read(number, |bytes| adoption.start_again(number, bytes, ends))??;
         let Some(old) = old else { return Ok(()) };
-        while let Some(parent) = adoption.next(blocks.pages(), &|number| doomed.has(number))? {
+        while let Some(parent) = adoption.next(records.pages(), &|number| doomed.has(number))? {
             let held = LockedNodes::lock_by(self.index, layout, self.ring, &[number, parent.to.number, old])?;
             if !adoption.is_there(held.node(number)?)? {
                 return Ok(());
@@ -222,7 +229,7 @@ impl<'a> Repair<'a> {
                     continue;
                 }
                 change.finish()?;
-                [number, parent.to.number, old].into_iter().for_each(|number| blocks.forget(number));
+                [number, parent.to.number, old].into_iter().for_each(|number| records.forget(number));
                 return Ok(());
             }
         }
@@ -230,16 +237,16 @@ impl<'a> Repair<'a> {
     }
 
     /// Gives the new edges of a mended block edges back.
-    fn link(&mut self, mender: &mut Relinker) -> Result<()> {
+    fn link(&mut self, relinker: &mut Relinker) -> Result<()> {
         let doomed = self.doomed;
-        for edge in mender.edges().to_vec() {
+        for edge in relinker.edges().to_vec() {
             pause();
             let held = LockedNodes::lock_by(self.index, &self.layout, self.ring, &[edge.to.number])?;
-            let verdict = mender.link(held.node(edge.to.number)?, &edge, &|number| doomed.has(number))?;
+            let verdict = relinker.link(held.node(edge.to.number)?, &edge, &|number| doomed.has(number))?;
             if let Verdict::Change(new) = verdict {
                 let mut change = held.change();
-                mender.apply(&new, change.node(edge.to.number)?)?;
-                self.blocks.renew(edge.to.number, change.node(edge.to.number)?);
+                relinker.apply(&new, change.node(edge.to.number)?)?;
+                self.records.renew(edge.to.number, change.node(edge.to.number)?);
                 change.finish()?;
             }
         }
@@ -265,12 +272,12 @@ impl<'a> Repair<'a> {
     fn adopt(&mut self, number: u32) -> Result<bool> {
         let doomed = self.doomed;
         let doomed = |number: u32| doomed.has(number);
-        let Self { adoption, layout, blocks, .. } = self;
-        let blocks = blocks.pages();
-        if !blocks.read(number, |bytes| adoption.start(number, bytes, &doomed))?? {
+        let Self { adoption, layout, records, .. } = self;
+        let records = records.pages();
+        if !records.read(number, |bytes| adoption.start(number, bytes, &doomed))?? {
             return Ok(true);
         }
-        while let Some(parent) = adoption.next(blocks, &doomed)? {
+        while let Some(parent) = adoption.next(records, &doomed)? {
             let held = LockedNodes::lock_by(self.index, layout, self.ring, &[number, parent.to.number])?;
             if !adoption.is_there(held.node(number)?)? {
                 return Ok(true);

@@ -4,7 +4,7 @@ use super::super::storage::buffer::{Index, Ring};
 use super::super::storage::meta_cache::MetaCache;
 use super::super::storage::node_reader::NodeReader;
 use super::node_set::NodeSet;
-use super::uppers::Uppers;
+use super::upper_records::Uppers;
 use conifer_pure::hnsw::node::Layout;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -13,7 +13,7 @@ pub struct Vacuum {
     pub index: Index,
     pub known: Rc<MetaCache>,
     pub ring: Ring,
-    pub blocks: NodeReader,
+    pub records: NodeReader,
     /// Dead nodes, by number and graph.
     pub dead: Vec<(u32, u32)>,
     pub uppers: Uppers,
@@ -30,7 +30,7 @@ impl Vacuum {
     pub fn new(index: Index, ring: Ring) -> Self {
         let known = MetaCache::of(index);
         Self {
-            blocks: NodeReader::new(index, known.meta.layout).through(ring),
+            records: NodeReader::new(index, known.meta.layout).through(ring),
             index,
             known,
             ring,

@@ -20,8 +20,8 @@ fn sparsevec_in(input: &CStr, _type: pg_sys::Oid, typmod: i32) -> SparseVec {
 fn sparsevec_out(v: SparseVec) -> Text {
     let v = v.as_sparse();
     // A comma, an index, a colon and a value for each element; the braces, the slash and the dimensions.
-    let most = v.indices.len() * (1 + INTEGER + 1 + FLOAT) + 3 + INTEGER;
-    Text::new(most, |out| {
+    let max = v.indices.len() * (1 + INTEGER + 1 + FLOAT) + 3 + INTEGER;
+    Text::new(max, |out| {
         let mut out = Writer::new(out);
         out.byte(b'{');
         for (n, (&i, &x)) in v.indices.iter().zip(v.values).enumerate() {

@@ -12,6 +12,6 @@ pub mod datum;
 mod distance;
 mod elements;
 mod io;
-mod parts;
+mod subvector;
 
 pub use datum::{Dense, HalfVec, Vector};

@@ -6,10 +6,10 @@
 //! be dropped.
 #![allow(unsafe_code)]
 
-use super::{spare, text};
-use crate::fit;
+use super::{error_memory, text};
 use crate::pinecone::access::audit;
 use crate::pinecone::access::session::identity;
+use crate::sql_version;
 use pgrx::prelude::*;
 
 static mut NEXT: pg_sys::ExecutorRun_hook_type = None;
@@ -54,13 +54,13 @@ unsafe extern "C-unwind" fn run(
     // SAFETY: passes on what the server passed.
     unsafe {
         before(query);
-        let mut callback = spare::callback();
-        spare::begin(&raw mut callback);
+        let mut callback = error_memory::callback();
+        error_memory::begin(&raw mut callback);
         match NEXT {
             Some(next) => next(query, direction, count, once),
             None => standard_ExecutorRun(query, direction, count, once),
         }
-        spare::end(&raw mut callback);
+        error_memory::end(&raw mut callback);
     }
 }
 
@@ -73,20 +73,20 @@ unsafe extern "C-unwind" fn run(
     // SAFETY: passes on what the server passed.
     unsafe {
         before(query);
-        let mut callback = spare::callback();
-        spare::begin(&raw mut callback);
+        let mut callback = error_memory::callback();
+        error_memory::begin(&raw mut callback);
         match NEXT {
             Some(next) => next(query, direction, count),
             None => standard_ExecutorRun(query, direction, count),
         }
-        spare::end(&raw mut callback);
+        error_memory::end(&raw mut callback);
     }
 }
 
 #[pg_guard]
 unsafe extern "C-unwind" fn before(query: *mut pg_sys::QueryDesc) {
     identity::recheck();
-    fit::tell();
+    sql_version::tell();
     // SAFETY: a query that is about to run; a copy of its text lives as long as its state does.
     unsafe {
         let query = &mut *query;

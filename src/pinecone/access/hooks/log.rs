@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use super::text::mask_in_place;
-use conifer_pure::pinecone::access::key::has_secret;
+use conifer_pure::pinecone::access::api_key::has_secret;
 use pgrx::prelude::*;
 use std::ffi::{CStr, c_char};
 

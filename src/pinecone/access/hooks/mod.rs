@@ -1,10 +1,10 @@
 //! What only a library can do: it is loaded into every session of a key from the start, for the role of the key says so
 //! (`roles/mod.rs`), and into others as `shared_preload_libraries` or their own role says, or at their first use of it.
 
+mod error_memory;
 pub mod executor;
 pub mod functions;
 pub mod log;
-mod spare;
 mod text;
 pub mod utility;
 

@@ -4,7 +4,7 @@
 //! is gone when it ends. By then the text is parsed, and so are the statements after it: their meaning stays.
 #![allow(unsafe_code)]
 
-use conifer_pure::pinecone::access::key::{has_secret, mask};
+use conifer_pure::pinecone::access::api_key::{has_secret, mask};
 use pgrx::prelude::*;
 use std::ffi::{CStr, c_char};
 

@@ -7,7 +7,7 @@
 //! (`text.rs`).
 #![allow(unsafe_code)]
 
-use super::{spare, text};
+use super::{error_memory, text};
 use crate::pinecone::access::refusal::{Event, refused};
 use crate::pinecone::access::session::confined::{Confined, confined};
 use crate::pinecone::access::session::{identity, pooled_key};
@@ -60,10 +60,10 @@ unsafe extern "C-unwind" fn process(
         let shown = text::without_secrets(text, (*statement).stmt_location, (*statement).stmt_len);
         judge_statement(statement);
         let next = NEXT.unwrap_or(standard_ProcessUtility);
-        let mut callback = spare::callback();
-        spare::begin(&raw mut callback);
+        let mut callback = error_memory::callback();
+        error_memory::begin(&raw mut callback);
         next(statement, shown, read_only, context, params, environment, receiver, completion);
-        spare::end(&raw mut callback);
+        error_memory::end(&raw mut callback);
         if shown != text {
             pg_sys::pfree(shown.cast_mut().cast());
         }

@@ -78,7 +78,7 @@ fn keeper_of<'a>(action: &'a str, key: Option<&'a str>, reads: bool) -> (Attempt
 fn unknown(key: &str) -> Fault {
     // More than is quoted, however long it is.
     let mut shown = key.as_bytes()[..key.len().min(512)].to_vec();
-    conifer_pure::pinecone::access::key::mask(&mut shown);
+    conifer_pure::pinecone::access::api_key::mask(&mut shown);
     let shown = String::from_utf8_lossy(&shown);
     Fault::new(UNDEFINED_OBJECT, format!("API key {} does not exist", quoted(&shown)))
         .hint("pc_list_api_keys() shows the keys of a project.")

@@ -12,7 +12,7 @@ use conifer_pure::Fault;
 use conifer_pure::fault::state::{
     INSUFFICIENT_PRIVILEGE, INVALID_PASSWORD, NULL_VALUE_NOT_ALLOWED, OBJECT_NOT_IN_PREREQUISITE_STATE,
 };
-use conifer_pure::pinecone::access::key::{role_of, same};
+use conifer_pure::pinecone::access::api_key::{role_of, same};
 use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]

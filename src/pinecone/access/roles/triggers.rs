@@ -10,7 +10,7 @@ use crate::pinecone::access::refusal::{Event, refused};
 use crate::pinecone::access::roles::{self, Groups};
 use conifer_pure::Fault;
 use conifer_pure::fault::state::{INSUFFICIENT_PRIVILEGE, OBJECT_NOT_IN_PREREQUISITE_STATE};
-use conifer_pure::pinecone::access::key::is_role;
+use conifer_pure::pinecone::access::api_key::is_role;
 use pgrx::prelude::*;
 use std::ffi::{CStr, CString};
 

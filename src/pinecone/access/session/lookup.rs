@@ -7,7 +7,7 @@ use crate::pg::spi::{Mode, Param, Rows, run};
 use crate::pinecone::access::elevate::{GATEWAY, KEYS, PEOPLE, role_named};
 use crate::pinecone::registry::DEFAULT_PROJECT;
 use conifer_pure::memory::allocation::headroom;
-use conifer_pure::pinecone::access::key::is_role;
+use conifer_pure::pinecone::access::api_key::is_role;
 use conifer_pure::pinecone::access::level::{Level, Levels};
 use conifer_pure::pinecone::access::person::{Named, NoAccess};
 use conifer_pure::pinecone::access::principal::{Admin, Kind, Principal, ProjectId};

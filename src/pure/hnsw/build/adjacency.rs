@@ -26,34 +26,34 @@ pub(super) struct Links<'a> {
 #[derive(Debug)]
 pub(super) struct Lists<'a> {
     width: usize,
-    lanes: &'a [AtomicU32],
+    slots: &'a [AtomicU32],
     counts: Vec<AtomicU8>,
 }
 
 impl<'a> Lists<'a> {
-    fn new(width: usize, lanes: &'a [AtomicU32]) -> Result<Self> {
-        lanes.iter().for_each(|lane| lane.store(NONE, Relaxed));
-        let counts = collected((0..lanes.len() / width).map(|_| AtomicU8::default()))?;
-        Ok(Self { width, lanes, counts })
+    fn new(width: usize, slots: &'a [AtomicU32]) -> Result<Self> {
+        slots.iter().for_each(|slot| slot.store(NONE, Relaxed));
+        let counts = collected((0..slots.len() / width).map(|_| AtomicU8::default()))?;
+        Ok(Self { width, slots, counts })
     }
 }
 
 /// A list of neighbours and how many of them are used.
 #[derive(Clone, Copy)]
 pub(super) struct List<'a> {
-    lanes: &'a [AtomicU32],
+    slots: &'a [AtomicU32],
     count: &'a AtomicU8,
 }
 
 impl List<'_> {
     /// Room in the list.
     pub(super) fn width(self) -> usize {
-        self.lanes.len()
+        self.slots.len()
     }
 
     /// A hint that the list is read soon.
     pub(super) fn prefetch(self) {
-        prefetch(self.lanes, AHEAD);
+        prefetch(self.slots, AHEAD);
         prefetch(std::slice::from_ref(self.count), 1);
     }
 
@@ -62,32 +62,32 @@ impl List<'_> {
     }
 
     pub(super) fn iter(self) -> impl Iterator<Item = u32> {
-        self.lanes[..self.len()].iter().map(|lane| lane.load(Relaxed))
+        self.slots[..self.len()].iter().map(|slot| slot.load(Relaxed))
     }
 
     pub(super) fn set(self, nodes: impl Iterator<Item = u32>) {
         let mut count = 0;
-        for (lane, node) in self.lanes.iter().zip(nodes) {
-            lane.store(node, Relaxed);
+        for (slot, node) in self.slots.iter().zip(nodes) {
+            slot.store(node, Relaxed);
             count += 1;
         }
-        for lane in &self.lanes[usize::from(count)..] {
-            lane.store(NONE, Relaxed);
+        for slot in &self.slots[usize::from(count)..] {
+            slot.store(NONE, Relaxed);
         }
         self.count.store(count, Relaxed);
     }
 
     /// Writes nodes into the lanes behind the list, which stays as it is.
     pub(super) fn fill(self, nodes: impl Iterator<Item = u32>) {
-        for (lane, node) in self.lanes[self.len()..].iter().zip(nodes) {
-            lane.store(node, Relaxed);
+        for (slot, node) in self.slots[self.len()..].iter().zip(nodes) {
+            slot.store(node, Relaxed);
         }
     }
 
     /// Adds a node; there must be room.
     pub(super) fn push(self, node: u32) {
         let len = self.len();
-        self.lanes[len].store(node, Relaxed);
+        self.slots[len].store(node, Relaxed);
         self.count.store(len as u8 + 1, Relaxed);
     }
 }
@@ -97,7 +97,7 @@ impl<'a> Links<'a> {
     /// node, `upper` of these for each level above that it is on.
     pub(super) fn new(
         levels: Vec<u8>,
-        (lanes, base): (usize, &'a [AtomicU32]),
+        (slots, base): (usize, &'a [AtomicU32]),
         (m, upper): (usize, &'a [AtomicU32]),
     ) -> Result<Self> {
         let mut lists = 0;
@@ -107,7 +107,7 @@ impl<'a> Links<'a> {
             first
         };
         let first = collected(levels.iter().map(before))?;
-        Ok(Self { base: Lists::new(lanes, base)?, upper: Lists::new(m, upper)?, first, levels })
+        Ok(Self { base: Lists::new(slots, base)?, upper: Lists::new(m, upper)?, first, levels })
     }
 
     #[inline]
@@ -116,7 +116,7 @@ impl<'a> Links<'a> {
             0 => (&self.base, node as usize),
             _ => (&self.upper, self.first[node as usize] as usize + usize::from(level) - 1),
         };
-        List { lanes: &lists.lanes[at * lists.width..][..lists.width], count: &lists.counts[at] }
+        List { slots: &lists.slots[at * lists.width..][..lists.width], count: &lists.counts[at] }
     }
 
     /// Of each node, its level, the length of its list on level 0, and the number of its first list above.

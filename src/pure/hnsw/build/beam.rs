@@ -197,7 +197,7 @@ impl Beam {
         &mut self,
         edges: &impl Edges,
         node: u32,
-        most: usize,
+        max: usize,
         target: &impl Target,
         out: &mut Vec<(Candidate, u8)>,
     ) {
@@ -227,9 +227,9 @@ impl Beam {
             c.distance = target.distance(c.node);
         }
         self.near = near;
-        if out.len() > most {
-            out.select_nth_unstable_by(most, |a, b| a.0.order(&b.0));
-            out.truncate(most);
+        if out.len() > max {
+            out.select_nth_unstable_by(max, |a, b| a.0.order(&b.0));
+            out.truncate(max);
         }
         out.sort_unstable_by(|a, b| a.0.order(&b.0));
     }

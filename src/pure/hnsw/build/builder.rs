@@ -51,12 +51,12 @@ fn build_on(
     params: &Params,
     pool: &rayon::ThreadPool,
     control: &Control,
-    lanes: Option<Words>,
+    slots: Option<Words>,
 ) -> Result<Graph, Stopped> {
     let params = params.within_ranges();
-    let base = match lanes {
-        Some(lanes) => lanes,
-        None => Words::new(space.len() * params.lanes)?,
+    let base = match slots {
+        Some(slots) => slots,
+        None => Words::new(space.len() * params.slots)?,
     };
     guarded(pool, || run(space, &params, control, base))
 }
@@ -79,7 +79,7 @@ pub fn build_arena(
 #[derive(Debug)]
 pub struct Rooms {
     shadow: Room,
-    lanes: Words,
+    slots: Words,
 }
 
 impl Rooms {
@@ -88,8 +88,8 @@ impl Rooms {
     /// # Errors
     /// If the memory has none.
     pub fn new(arena: &Arena, params: &Params, memory: &mut dyn Memory) -> fault::Result<Self> {
-        let lanes = arena.len() * params.within_ranges().lanes;
-        Ok(Self { shadow: memory.room(ByteVectors::size(arena))?, lanes: Words::new_in(lanes, memory)? })
+        let slots = arena.len() * params.within_ranges().slots;
+        Ok(Self { shadow: memory.room(ByteVectors::size(arena))?, slots: Words::new_in(slots, memory)? })
     }
 }
 
@@ -104,14 +104,14 @@ pub fn build_arena_in(
     control: &Control,
     rooms: Option<Rooms>,
 ) -> Result<Graph, Stopped> {
-    let (room, lanes) = rooms.map(|rooms| (rooms.shadow, rooms.lanes)).unzip();
+    let (room, slots) = rooms.map(|rooms| (rooms.shadow, rooms.slots)).unzip();
     let shadow = || match room {
         Some(room) => ByteVectors::in_room(arena, room, control),
         None => ByteVectors::of(arena, control),
     };
     match guarded(pool, || Ok(shadow()?))? {
-        Some(shadow) => build_on(&shadow, params, pool, control, lanes),
-        None => build_on(arena, params, pool, control, lanes),
+        Some(shadow) => build_on(&shadow, params, pool, control, slots),
+        None => build_on(arena, params, pool, control, slots),
     }
 }
 
@@ -215,12 +215,12 @@ fn run(space: &impl Space, params: &Params, control: &Control, mut base: Words) 
     let entry = order.first().copied();
     let lists: usize = levels.iter().map(|level| usize::from(*level)).sum();
     let mut upper = Words::new(lists * params.m)?;
-    let links = Links::new(levels, (params.lanes, base.cells()), (params.m, upper.cells()))?;
+    let links = Links::new(levels, (params.slots, base.cells()), (params.m, upper.cells()))?;
     let idle = Mutex::new(idle(space.len())?);
     let builder = Builder { space, params, control, links, order, idle };
     let (levels, kept, first) = builder.run()?.into_parts()?;
     control.enter(Phase::Repair);
-    let mut graph = Graph { entry, levels, lanes: params.lanes, m: params.m, base, kept, upper, first };
+    let mut graph = Graph { entry, levels, slots: params.slots, m: params.m, base, kept, upper, first };
     reachability::repair(space, &mut graph, params.ef_construction, control)?;
     Ok(graph)
 }
@@ -246,7 +246,7 @@ impl<'a, S: Space> Builder<'a, S> {
     /// Looks whether there is memory for the plans of so many nodes, which are many small pieces.
     fn headroom(&self, nodes: usize) -> Result<(), Stopped> {
         // Each edge is in a plan, a list of back-links, and what a growing vector leaves free.
-        let edges = nodes * self.params.lanes.max(self.params.m);
+        let edges = nodes * self.params.slots.max(self.params.m);
         Ok(headroom(BESIDE + edges * 2 * (size_of::<Candidate>() + size_of::<Back>()))?)
     }
 
@@ -374,7 +374,7 @@ impl<'a, S: Space> Builder<'a, S> {
     fn choose(&self, node: u32, level: u8, scratch: &mut Scratch) -> Plan {
         let Scratch { chosen, candidates, .. } = scratch;
         let width = self.links.list(node, level).width();
-        select(self.space, candidates, width, self.params.least(level), chosen);
+        select(self.space, candidates, width, self.params.min(level), chosen);
         Plan { node, level, edges: chosen.clone() }
     }
 
@@ -435,7 +435,7 @@ impl<'a, S: Space> Builder<'a, S> {
         }
         candidates.extend(self.edges(to, level));
         candidates.sort_unstable_by(Candidate::order);
-        select(self.space, candidates, list.width(), self.params.least(level), chosen);
+        select(self.space, candidates, list.width(), self.params.min(level), chosen);
         list.set(chosen.iter().map(|c| c.node));
     }
 }

@@ -16,7 +16,7 @@ pub struct ByteDistance(Way);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
     /// For rows of any length.
-    Plain,
+    Portable,
     /// For multiples of 32 bytes.
     #[cfg(target_arch = "x86_64")]
     Avx2,
@@ -47,13 +47,13 @@ impl Sums {
 impl ByteDistance {
     /// The fastest for rows of so many bytes.
     pub fn best(bytes: usize) -> Self {
-        *Self::all(bytes).last().unwrap_or(&Self(Way::Plain))
+        *Self::all(bytes).last().unwrap_or(&Self(Way::Portable))
     }
 
     /// All for rows of so many bytes, the fastest last.
     pub fn all(bytes: usize) -> Vec<Self> {
         #[cfg_attr(not(target_arch = "x86_64"), expect(unused_mut))]
-        let mut all = vec![Self(Way::Plain)];
+        let mut all = vec![Self(Way::Portable)];
         #[cfg(target_arch = "x86_64")]
         {
             if bytes.is_multiple_of(32) && has!(avx2) {
@@ -71,7 +71,7 @@ impl ByteDistance {
     /// The instruction set, for reports.
     pub fn name(self) -> &'static str {
         match self.0 {
-            Way::Plain => "plain",
+            Way::Portable => "portable",
             #[cfg(target_arch = "x86_64")]
             Way::Avx2 => "avx2",
             #[cfg(target_arch = "x86_64")]
@@ -93,7 +93,7 @@ impl ByteDistance {
         #[cfg(not(target_arch = "x86_64"))]
         let _ = (of_a, of_b);
         match self.0 {
-            Way::Plain => plain(a, b),
+            Way::Portable => portable(a, b),
             // SAFETY: only `all` makes it, if the CPU has it.
             #[cfg(target_arch = "x86_64")]
             Way::Avx2 => unsafe { avx2(a, b) },
@@ -108,7 +108,7 @@ impl ByteDistance {
     }
 }
 
-fn plain(a: &[u8], b: &[u8]) -> u32 {
+fn portable(a: &[u8], b: &[u8]) -> u32 {
     a.iter().zip(b).map(|(x, y)| u32::from(x.abs_diff(*y)).pow(2)).sum()
 }
 

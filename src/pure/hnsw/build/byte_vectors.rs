@@ -53,7 +53,7 @@ impl ByteVectors {
     }
 
     fn never(arena: &Arena) -> bool {
-        arena.is_empty() || arena.is_plain() || arena.metric() == Metric::InnerProduct
+        arena.is_empty() || arena.is_uncoded() || arena.metric() == Metric::InnerProduct
     }
 
     fn stride(dim: usize) -> usize {
@@ -136,8 +136,8 @@ impl ByteVectors {
 }
 
 /// About `most` rows, spread evenly over an arena.
-fn spread(rows: usize, most: usize) -> impl Iterator<Item = u32> {
-    (0..rows).step_by(rows.div_ceil(most).max(1)).map(|i| i as u32)
+fn spread(rows: usize, max: usize) -> impl Iterator<Item = u32> {
+    (0..rows).step_by(rows.div_ceil(max).max(1)).map(|i| i as u32)
 }
 
 impl Space for ByteVectors {

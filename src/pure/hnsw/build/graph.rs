@@ -16,7 +16,7 @@ use crate::simd::prefetch::{AHEAD, prefetch};
 pub struct Graph {
     pub(super) entry: Option<u32>,
     pub(super) levels: Vec<u8>,
-    pub(super) lanes: usize,
+    pub(super) slots: usize,
     pub(super) m: usize,
     /// The lists of level 0, one after the other.
     pub(super) base: Words,
@@ -50,8 +50,8 @@ impl Graph {
     }
 
     /// Width of the lists of level 0.
-    pub fn lanes(&self) -> usize {
-        self.lanes
+    pub fn slots(&self) -> usize {
+        self.slots
     }
 
     /// Width of the lists above level 0.
@@ -74,7 +74,7 @@ impl Graph {
     #[inline]
     pub fn list(&self, node: u32, level: u8) -> &[u32] {
         let (lists, at, width) = match level {
-            0 => (&self.base, node as usize, self.lanes),
+            0 => (&self.base, node as usize, self.slots),
             _ => (&self.upper, self.first[node as usize] as usize + usize::from(level) - 1, self.m),
         };
         &lists.all()[at * width..][..width]
@@ -83,8 +83,8 @@ impl Graph {
     /// The neighbours of a node on a level, which is at most its own.
     #[inline]
     pub fn neighbours(&self, node: u32, level: u8) -> &[u32] {
-        let lanes = self.list(node, level);
-        &lanes[..lanes.iter().position(|other| *other == NONE).unwrap_or(lanes.len())]
+        let slots = self.list(node, level);
+        &slots[..slots.iter().position(|other| *other == NONE).unwrap_or(slots.len())]
     }
 
     /// The nearest `ef` nodes that a search with exact distances finds, ascending. The query is in the form

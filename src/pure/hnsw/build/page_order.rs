@@ -64,12 +64,12 @@ impl Graph {
         for (i, node) in order.iter().enumerate() {
             new[*node as usize] = i as u32;
         }
-        let rename = |lane: &u32| if *lane == NONE { NONE } else { new[*lane as usize] };
+        let rename = |slot: &u32| if *slot == NONE { NONE } else { new[*slot as usize] };
         let mut graph = Self {
             entry: self.entry.map(|node| new[node as usize]),
             levels: collected(order.iter().map(|node| self.levels[*node as usize]))?,
             kept: collected(order.iter().map(|node| self.kept[*node as usize]))?,
-            lanes: self.lanes,
+            slots: self.slots,
             m: self.m,
             base,
             upper: Words::new(self.upper.all().len())?,
@@ -81,7 +81,7 @@ impl Graph {
         for &node in order {
             graph.first.push(lists);
             lists += u32::from(self.levels[node as usize]);
-            let copy = |(lane, new): (&u32, &mut u32)| *new = rename(lane);
+            let copy = |(slot, new): (&u32, &mut u32)| *new = rename(slot);
             self.list(node, 0).iter().zip(base.by_ref()).for_each(copy);
             for level in 1..=self.levels[node as usize] {
                 self.list(node, level).iter().zip(upper.by_ref()).for_each(copy);

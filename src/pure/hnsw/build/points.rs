@@ -1,15 +1,15 @@
 //! What the construction knows of the vectors: their number and the distance between two of them.
 
+use super::growing_pieces::Pieces;
 use super::memory::{Heap, Memory, Room};
-use super::pieces::Pieces;
 use super::ragged::Ragged;
 use crate::distance::metric::Metric;
 use crate::distance::{Kernels, kernels};
 use crate::fault::{Fault, Result, state};
-use crate::hnsw::direction;
+use crate::hnsw::cosine_direction;
 use crate::hnsw::edges::{Rows, Space};
 use crate::hnsw::stored_vector::f32s;
-use crate::hnsw::uncoded::Plain;
+use crate::hnsw::uncoded::Uncoded;
 use crate::memory::allocation::push;
 use crate::simd::prefetch::{AHEAD, prefetch};
 
@@ -28,7 +28,7 @@ pub struct Arena {
     pieces: Pieces,
     chunks: Vec<Room>,
     kernels: &'static Kernels<f32>,
-    plain: Option<Plain>,
+    uncoded: Option<Uncoded>,
     /// Rows that are not as long as each other, instead of the chunks.
     varied: Option<Ragged>,
 }
@@ -51,7 +51,7 @@ impl Arena {
             pieces: Pieces::new(stride * size_of::<f32>(), SMALL, LARGE),
             chunks: Vec::new(),
             kernels: kernels(),
-            plain: None,
+            uncoded: None,
             varied: None,
         }
     }
@@ -63,26 +63,26 @@ impl Arena {
     }
 
     /// An empty arena for the words of [plain](crate::hnsw::uncoded) values. Those of sparse ones may be of any number.
-    pub fn plain(plain: Plain) -> Self {
-        let words = plain.words();
+    pub fn uncoded(uncoded: Uncoded) -> Self {
+        let words = uncoded.words();
         let varied = words.is_none().then(Ragged::default);
-        Self { plain: Some(plain), varied, ..Self::new(plain.metric(), words.unwrap_or(1)) }
+        Self { uncoded: Some(uncoded), varied, ..Self::new(uncoded.metric(), words.unwrap_or(1)) }
     }
 
     /// An empty arena for the same vectors as another one, about so many.
     pub fn like(other: &Self, rows: usize) -> Self {
-        match other.plain {
+        match other.uncoded {
             None => Self::with_capacity(other.metric, other.dim, rows),
-            Some(plain) => {
-                let new = Self::plain(plain);
+            Some(uncoded) => {
+                let new = Self::uncoded(uncoded);
                 Self { pieces: new.pieces.up_to(rows), ..new }
             }
         }
     }
 
     /// Whether its rows are plain values.
-    pub fn is_plain(&self) -> bool {
-        self.plain.is_some()
+    pub fn is_uncoded(&self) -> bool {
+        self.uncoded.is_some()
     }
 
     /// Dimensions of the vectors; of plain values, their words.
@@ -104,7 +104,7 @@ impl Arena {
     /// As there, and those of the memory.
     pub fn push_in(&mut self, vector: &[f32], memory: &mut impl Memory) -> Result<u32> {
         let scale = match self.metric {
-            Metric::Cosine if self.plain.is_none() => direction::scale(self.kernels.norm(vector)),
+            Metric::Cosine if self.uncoded.is_none() => cosine_direction::scale(self.kernels.norm(vector)),
             _ => 1.0,
         };
         if scale.is_infinite() {
@@ -147,7 +147,7 @@ impl Arena {
             let row = chunk.bytes_mut()[at..].chunks_exact_mut(size_of::<f32>());
             for (out, x) in row.zip(vector) {
                 // + 0.0 makes one zero of the two, for the folding of equal rows.
-                let x = if self.plain.is_some() { *x } else { (f64::from(*x) * scale) as f32 + 0.0 };
+                let x = if self.uncoded.is_some() { *x } else { (f64::from(*x) * scale) as f32 + 0.0 };
                 out.copy_from_slice(&x.to_ne_bytes());
             }
         }
@@ -194,8 +194,8 @@ impl Arena {
 
     #[inline]
     fn compare(&self, a: &[f32], b: &[f32]) -> f32 {
-        match (self.plain, self.metric) {
-            (Some(plain), _) => plain.distance(a, b),
+        match (self.uncoded, self.metric) {
+            (Some(uncoded), _) => uncoded.distance(a, b),
             (None, Metric::InnerProduct) => -self.kernels.inner_product(a, b),
             (None, _) => self.kernels.l2_squared(a, b),
         }
@@ -203,7 +203,7 @@ impl Arena {
 
     /// The form of a query that [`Rows::distance`] takes: padded, scaled for the cosine.
     pub fn query(&self, vector: &[f32]) -> Vec<f32> {
-        if self.plain.is_some() {
+        if self.uncoded.is_some() {
             let mut query = vector.to_vec();
             query.resize(query.len().max(self.stride), 0.0);
             return query;

@@ -44,7 +44,7 @@ impl Reached {
             at += 1;
             for (i, &other) in graph.neighbours(node, 0).iter().enumerate() {
                 if !std::mem::replace(&mut self.nodes[other as usize], true) {
-                    self.edges[node as usize * graph.lanes + i] = true;
+                    self.edges[node as usize * graph.slots + i] = true;
                     self.order.push(other);
                 }
             }
@@ -55,8 +55,8 @@ impl Reached {
     /// fill first.
     fn spare(&self, graph: &Graph, node: u32) -> Option<usize> {
         let (used, kept) = (graph.neighbours(node, 0).len(), graph.kept(node));
-        let start = node as usize * graph.lanes;
-        if used < graph.lanes {
+        let start = node as usize * graph.slots;
+        if used < graph.slots {
             return Some(used);
         }
         (kept..used).chain((0..kept).rev()).find(|i| !self.edges[start + i])
@@ -64,8 +64,8 @@ impl Reached {
 
     /// As [`spare`](Self::spare), with its node, if that has given few.
     fn gives(&self, graph: &Graph, node: u32) -> Option<(u32, usize)> {
-        let lane = if self.given[node as usize] < FEW { self.spare(graph, node) } else { None };
-        Some((node, lane?))
+        let slot = if self.given[node as usize] < FEW { self.spare(graph, node) } else { None };
+        Some((node, slot?))
     }
 
     /// A lane of one of those near a node, or of those below them that cling to their lanes as it would.
@@ -78,9 +78,9 @@ impl Reached {
         let nearest = |a: &u32, b: &u32| far(*a).total_cmp(&far(*b));
         let mut at = near.iter().map(|c| c.node).min_by(nearest)?;
         for _ in 0..DEPTH {
-            let start = at as usize * graph.lanes;
+            let start = at as usize * graph.slots;
             let below = graph.neighbours(at, 0).iter().enumerate();
-            let below = below.filter(|(lane, _)| self.edges[start + lane]).map(|(_, other)| *other);
+            let below = below.filter(|(slot, _)| self.edges[start + slot]).map(|(_, other)| *other);
             at = below.min_by(nearest)?;
             let found = self.gives(graph, at);
             if found.is_some() {
@@ -131,24 +131,24 @@ pub(super) fn repair(
         let mut found = reached.near(space, graph, node, near);
         while found.is_none() && anywhere < reached.order.len() {
             let node = reached.order[anywhere];
-            found = reached.spare(graph, node).map(|lane| (node, lane));
+            found = reached.spare(graph, node).map(|slot| (node, slot));
             anywhere += usize::from(found.is_none());
         }
-        let Some((from, lane)) = found else { break };
-        let start = from as usize * graph.lanes;
+        let Some((from, slot)) = found else { break };
+        let start = from as usize * graph.slots;
         let kept = &mut graph.kept[from as usize];
-        let lane = if lane >= usize::from(*kept) {
+        let slot = if slot >= usize::from(*kept) {
             // Among the edges that stay; the fill edge that was there goes to the lane found.
             let last = usize::from(*kept);
             *kept += 1;
-            graph.base.all_mut().copy_within(start + last..=start + last, start + lane);
-            reached.edges[start + lane] = reached.edges[start + last];
+            graph.base.all_mut().copy_within(start + last..=start + last, start + slot);
+            reached.edges[start + slot] = reached.edges[start + last];
             last
         } else {
-            lane
+            slot
         };
-        graph.base.all_mut()[start + lane] = node;
-        reached.edges[start + lane] = true;
+        graph.base.all_mut()[start + slot] = node;
+        reached.edges[start + slot] = true;
         reached.given[from as usize] = reached.given[from as usize].saturating_add(1);
         reached.grow(graph, node, control);
         control.advance();

@@ -66,8 +66,8 @@ fn check(graph: &Graph, params: &Params) {
     for node in 0..graph.len() as u32 {
         for level in 0..=graph.levels()[node as usize] {
             let (list, near) = (graph.list(node, level), graph.neighbours(node, level));
-            assert_eq!(list.len(), if level == 0 { params.lanes } else { params.m });
-            assert!(list[near.len()..].iter().all(|lane| *lane == NONE), "lanes in use come first");
+            assert_eq!(list.len(), if level == 0 { params.slots } else { params.m });
+            assert!(list[near.len()..].iter().all(|slot| *slot == NONE), "lanes in use come first");
             assert!(!near.contains(&node), "no edge leads back at once");
             assert_eq!(near.iter().collect::<HashSet<_>>().len(), near.len(), "no edge twice");
             assert!(near.iter().all(|other| graph.levels()[*other as usize] >= level));
@@ -366,14 +366,14 @@ proptest! {
         metric in prop::sample::select(vec![Metric::L2, Metric::InnerProduct]),
         m in 2usize..20,
         step in 2usize..20,
-        lanes in 2usize..40,
+        slots in 2usize..40,
         ef_construction in 1usize..80,
         seed: u64,
         lists in prop::sample::select(vec![Lists::Short, Lists::Full]),
         fill in prop::sample::select(vec![Fill::None, Fill::Nearest, Fill::Angle]),
         refine: bool,
     ) {
-        let params = Params { m, step, lanes, ef_construction, seed, lists, fill, refine };
+        let params = Params { m, step, slots, ef_construction, seed, lists, fill, refine };
         built(&arena(metric, &rows), &params);
     }
 }

@@ -15,7 +15,7 @@ pub struct Batch {
     stride: usize,
     numbers: Vec<u32>,
     bytes: Buffer,
-    most: usize,
+    max: usize,
 }
 
 impl Batch {
@@ -25,15 +25,15 @@ impl Batch {
     /// `53200`.
     pub fn new(layout: &Layout, bytes: usize) -> Result<Self> {
         let stride = layout.node_bytes().next_multiple_of(ALIGN);
-        let most = (bytes / stride).max(layout.per_page());
+        let max = (bytes / stride).max(layout.per_page());
         let mut numbers = vec![];
-        numbers.room_for(most)?;
-        Ok(Self { stride, numbers, bytes: Buffer::new(most * stride)?, most })
+        numbers.room_for(max)?;
+        Ok(Self { stride, numbers, bytes: Buffer::new(max * stride)?, max })
     }
 
     /// Blocks that there is room for.
     pub fn room(&self) -> usize {
-        self.most - self.numbers.len()
+        self.max - self.numbers.len()
     }
 
     /// Blocks that are there.
@@ -50,11 +50,11 @@ impl Batch {
     ///
     /// # Panics
     /// If there is no room.
-    pub fn push(&mut self, number: u32, block: &[u8]) {
+    pub fn push(&mut self, number: u32, record: &[u8]) {
         assert!(self.room() > 0, "room for a node");
-        let slot = &mut self.bytes.bytes_mut()[self.numbers.len() * self.stride..][..self.stride];
-        let len = block.len().min(self.stride);
-        slot[..len].copy_from_slice(&block[..len]);
+        let room = &mut self.bytes.bytes_mut()[self.numbers.len() * self.stride..][..self.stride];
+        let len = record.len().min(self.stride);
+        room[..len].copy_from_slice(&record[..len]);
         self.numbers.push(number);
     }
 
@@ -64,7 +64,7 @@ impl Batch {
     }
 
     /// The blocks, one after the other.
-    pub(super) fn blocks(&self) -> impl Iterator<Item = (u32, &[u8])> {
+    pub(super) fn records(&self) -> impl Iterator<Item = (u32, &[u8])> {
         self.numbers.iter().copied().zip(self.bytes.bytes().chunks_exact(self.stride))
     }
 
@@ -86,15 +86,15 @@ pub(super) struct Vectors {
 
 impl Vectors {
     /// For numbers below `blocks`, with room for so many bytes, at least for one vector.
-    pub(super) fn new(layout: &Layout, blocks: u32, bytes: usize) -> Result<Self> {
-        let stride = (HEADER + layout.own_bytes()).next_multiple_of(ALIGN);
-        let most = (bytes / stride).clamp(1, (blocks as usize).max(1));
-        let at = filled(NONE, blocks as usize)?;
-        Ok(Self { at, rows: Buffer::new(most * stride)?, stride, len: 0 })
+    pub(super) fn new(layout: &Layout, records: u32, bytes: usize) -> Result<Self> {
+        let stride = (HEADER + layout.stored_bytes()).next_multiple_of(ALIGN);
+        let max = (bytes / stride).clamp(1, (records as usize).max(1));
+        let at = filled(NONE, records as usize)?;
+        Ok(Self { at, rows: Buffer::new(max * stride)?, stride, len: 0 })
     }
 
     /// Vectors that there is room for.
-    pub(super) fn most(&self) -> usize {
+    pub(super) fn max(&self) -> usize {
         self.rows.bytes().len() / self.stride
     }
 
@@ -105,19 +105,19 @@ impl Vectors {
     }
 
     /// Keeps a block's vector if it has one; `false` if there is no room for it.
-    pub(super) fn keep(&mut self, layout: &Layout, number: u32, block: &[u8]) -> bool {
-        let head = block.first_chunk().and_then(|head| Header::read(head, layout.lanes()).ok());
+    pub(super) fn keep(&mut self, layout: &Layout, number: u32, record: &[u8]) -> bool {
+        let head = record.first_chunk().and_then(|head| Header::read(head, layout.slots()).ok());
         if !head.is_some_and(|head| matches!(head.state, State::Live | State::Dead)) {
             return true;
         }
         let (Some(at), Some(row)) =
-            (self.at.get_mut(number as usize), block.get(..HEADER + layout.own_bytes()))
+            (self.at.get_mut(number as usize), record.get(..HEADER + layout.stored_bytes()))
         else {
             return true;
         };
         let start = self.len * self.stride;
-        let Some(slot) = self.rows.bytes_mut().get_mut(start..start + row.len()) else { return false };
-        slot.copy_from_slice(row);
+        let Some(room) = self.rows.bytes_mut().get_mut(start..start + row.len()) else { return false };
+        room.copy_from_slice(row);
         *at = self.len as u32;
         self.len += 1;
         true
@@ -130,7 +130,7 @@ impl Vectors {
         number: u32,
     ) -> Option<Result<(Header, StoredVector<'a>)>> {
         let at = self.at.get(number as usize).copied().filter(|at| *at != NONE)?;
-        let row = &self.rows.bytes()[at as usize * self.stride..][..HEADER + layout.own_bytes()];
+        let row = &self.rows.bytes()[at as usize * self.stride..][..HEADER + layout.stored_bytes()];
         Some(NodeRef::front(layout, row))
     }
 }

@@ -18,13 +18,13 @@ pub(super) fn right(
 ) -> bool {
     let shape = match content {
         Content::Codes(shape) => *shape,
-        Content::Distances(plain) => {
+        Content::Distances(uncoded) => {
             let made = coder.encode(node, neighbour, &mut []).add;
-            let size = f64::from(made.abs()) + plain.length(node) * plain.length(neighbour);
+            let size = f64::from(made.abs()) + uncoded.length(node) * uncoded.length(neighbour);
             return code.is_empty() && f64::from((made - factors.add).abs()) <= f64::from(OFF) * size;
         }
     };
-    let mut anew = vec![0; shape.lane_bytes()];
+    let mut anew = vec![0; shape.code_bytes()];
     let made = coder.encode(node, neighbour, &mut anew);
     let size = inner_product(node, node) + inner_product(neighbour, neighbour) + made.add.abs();
     if code == anew {
@@ -58,8 +58,8 @@ fn centred(shape: Shape, code: &[u8]) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hnsw::model::samples::points;
     use crate::hnsw::rabitq::Target;
+    use crate::hnsw::test_index::samples::points;
 
     #[test]
     fn codes_are_told_apart() {
@@ -67,7 +67,7 @@ mod tests {
             let shape = Shape::new(bits, dims).unwrap();
             let (content, mut coder) = (Content::Codes(shape), Coder::of_codes(shape, Target::L2));
             let points = points(40, dims, 7);
-            let mut code = vec![0; shape.lane_bytes()];
+            let mut code = vec![0; shape.code_bytes()];
             for pair in points.windows(3) {
                 let factors = coder.encode(&pair[0], &pair[1], &mut code);
                 assert!(right(&content, &mut coder, &pair[0], &pair[1], &code, factors));

@@ -22,12 +22,12 @@
 
 mod batch;
 mod edge;
-mod sieve;
+mod fast_check;
 #[cfg(test)]
 mod tests;
 
 pub use batch::Batch;
-pub use sieve::Sieve;
+pub use fast_check::FastCheck;
 
 use crate::fault::{Fault, Result, state};
 use crate::hnsw::insert::Stored;
@@ -58,13 +58,13 @@ pub struct Checker {
     partial: bool,
     /// What was found so far.
     pub findings: Vec<Finding>,
-    most: usize,
+    max: usize,
     coder: Coder,
     /// Blocks from which the way up ends at the origin.
     sure: HashSet<u32>,
     /// Blocks of chains, and those of them that belong to a node.
-    chains: HashSet<u32>,
-    chained: HashSet<u32>,
+    tid_lists: HashSet<u32>,
+    in_tid_list: HashSet<u32>,
 }
 
 /// The rows that a block leads to.
@@ -73,9 +73,9 @@ pub struct Checker {
 /// Bytes that cannot have been written.
 pub fn rows<'a>(layout: &Layout, bytes: &'a [u8]) -> Result<impl Iterator<Item = Tid> + use<'a>> {
     let header = *NodeRef::new(layout, bytes)?.header();
-    let chain = TidListRef::new(layout, bytes)?;
-    let own = (header.state == State::Live && header.level == 0).then_some(header.tid);
-    Ok(chain.into_iter().flat_map(|chain| chain.tids()).chain(own).filter(|tid| tid.is_some()))
+    let tid_list = TidListRef::new(layout, bytes)?;
+    let stored = (header.state == State::Live && header.level == 0).then_some(header.tid);
+    Ok(tid_list.into_iter().flat_map(|tid_list| tid_list.tids()).chain(stored).filter(|tid| tid.is_some()))
 }
 
 /// A node's block, copied.
@@ -83,13 +83,13 @@ pub fn rows<'a>(layout: &Layout, bytes: &'a [u8]) -> Result<impl Iterator<Item =
 struct Node {
     header: Header,
     vector: Stored,
-    lanes: Vec<Lane>,
+    slots: Vec<EdgeSlot>,
 }
 
 #[derive(Debug)]
-struct Lane {
+struct EdgeSlot {
     number: u32,
-    anchor: bool,
+    tree_edge: bool,
     factors: Factors,
     code: Vec<u8>,
 }
@@ -109,7 +109,7 @@ impl Checker {
     ///
     /// # Errors
     /// `53200`.
-    pub fn new(layout: Layout, roots: &[EntryPoint], most: usize) -> Result<Self> {
+    pub fn new(layout: Layout, roots: &[EntryPoint], max: usize) -> Result<Self> {
         let mut of_graphs = HashMap::new();
         of_graphs.room_for(roots.len())?;
         of_graphs.extend(roots.iter().map(|root| (root.graph, *root)));
@@ -119,10 +119,10 @@ impl Checker {
             roots: of_graphs,
             partial: false,
             findings: vec![],
-            most,
+            max,
             sure: HashSet::new(),
-            chains: HashSet::new(),
-            chained: HashSet::new(),
+            tid_lists: HashSet::new(),
+            in_tid_list: HashSet::new(),
         })
     }
 
@@ -132,7 +132,7 @@ impl Checker {
     }
 
     fn say(&mut self, number: u32, text: impl std::fmt::Display) {
-        if self.findings.len() < self.most {
+        if self.findings.len() < self.max {
             self.findings.push(Finding { number, text: text.to_string() });
         }
     }
@@ -146,8 +146,8 @@ impl Checker {
             Record::Free => {}
             Record::Bad(text) => self.say(number, text),
             Record::TidList(..) => {
-                self.chains.room_for(1)?;
-                self.chains.insert(number);
+                self.tid_lists.room_for(1)?;
+                self.tid_lists.insert(number);
             }
             Record::Node(node) => self.node(pages, number, &node)?,
         }
@@ -160,7 +160,7 @@ impl Checker {
     /// `53200`.
     pub fn finish(&mut self) -> Result<()> {
         let mut lost: Vec<u32> = vec![];
-        self.chains.difference(&self.chained).try_for_each(|number| push(&mut lost, *number))?;
+        self.tid_lists.difference(&self.in_tid_list).try_for_each(|number| push(&mut lost, *number))?;
         lost.sort_unstable();
         for number in lost {
             self.say(number, LOST);
@@ -183,7 +183,7 @@ impl Checker {
                 Record::Node(node)
                     if next == owner && (node.header.graph, node.header.level) == (graph, 0) =>
                 {
-                    node.header.chain
+                    node.header.tid_list
                 }
                 Record::TidList(of, whose, after) if (of, whose) == (graph, owner) && met.insert(next) => {
                     after
@@ -207,8 +207,8 @@ impl Checker {
         roots.sort_unstable_by_key(|root| root.graph);
         for root in roots {
             for (what, number, level) in [("entry", root.entry, root.level), ("origin", root.origin, 0)] {
-                let block = self.read(pages, number)?;
-                let right = matches!(&block, Record::Node(node) if (node.header.graph, node.header.level) == (root.graph, level));
+                let record = self.read(pages, number)?;
+                let right = matches!(&record, Record::Node(node) if (node.header.graph, node.header.level) == (root.graph, level));
                 if !right {
                     self.say(
                         number,
@@ -221,31 +221,31 @@ impl Checker {
     }
 
     fn read(&self, pages: &mut impl Pages, number: u32) -> Result<Record> {
-        let blocks = pages.blocks();
-        if number >= blocks {
+        let records = pages.records();
+        if number >= records {
             return Ok(Record::Bad(format!("there is no node {number}")));
         }
         let layout = &self.layout;
         let look = |bytes: &[u8]| -> Result<Record> {
-            let block = NodeRef::new(layout, bytes)?;
-            let header = *block.header();
+            let record = NodeRef::new(layout, bytes)?;
+            let header = *record.header();
             Ok(match header.state {
                 State::Free => Record::Free,
                 State::TidList => match TidListRef::new(layout, bytes)? {
-                    Some(chain) => Record::TidList(chain.graph, chain.owner, chain.next),
+                    Some(tid_list) => Record::TidList(tid_list.graph, tid_list.owner, tid_list.next),
                     None => Record::Free,
                 },
                 State::Live | State::Dead => {
-                    block.check(blocks)?;
+                    record.check(records)?;
                     let mut vector = Stored::default();
-                    vector.copy(layout, &header, &block.own());
-                    let lanes = block.neighbours().map(|(lane, number)| Lane {
+                    vector.copy(layout, &header, &record.stored());
+                    let slots = record.neighbours().map(|(slot, number)| EdgeSlot {
                         number,
-                        anchor: block.is_anchor(lane),
-                        factors: block.factors(lane).unwrap_or_default(),
-                        code: block.code(lane).unwrap_or_default().to_vec(),
+                        tree_edge: record.is_tree_edge(slot),
+                        factors: record.factors(slot).unwrap_or_default(),
+                        code: record.code(slot).unwrap_or_default().to_vec(),
                     });
-                    Record::Node(Node { header, vector, lanes: lanes.collect() })
+                    Record::Node(Node { header, vector, slots: slots.collect() })
                 }
             })
         };
@@ -253,7 +253,7 @@ impl Checker {
             state::INDEX_CORRUPTED => Ok(Record::Bad(fault.message)),
             _ => Err(fault),
         };
-        pages.read(number, look).and_then(|block| block).or_else(bad)
+        pages.read(number, look).and_then(|record| record).or_else(bad)
     }
 
     /// A node that a block is linked to, on a level of the same graph; else says so.
@@ -280,14 +280,14 @@ impl Checker {
     }
 
     fn node(&mut self, pages: &mut impl Pages, number: u32, node: &Node) -> Result<()> {
-        let Header { level, graph, down, chain, .. } = node.header;
+        let Header { level, graph, down, tid_list, .. } = node.header;
         let root = self.roots.get(&graph).copied();
         if root.is_none() && !self.partial {
             self.say(number, format_args!("there is no graph {graph}"));
             return Ok(());
         }
         if node.header.state == State::Dead {
-            return self.chain(pages, number, node);
+            return self.tid_list(pages, number, node);
         }
         let from = (number, &node.header);
         if level > 0 {
@@ -296,7 +296,7 @@ impl Checker {
             {
                 self.say(number, format_args!("node {down} below has another vector"));
             }
-            if chain != NONE {
+            if tid_list != NONE {
                 self.say(number, "rows above level 0");
             }
         } else if root.is_none() && down == NONE {
@@ -306,34 +306,35 @@ impl Checker {
                 self.say(number, format_args!("the origin has the parent {down}"));
             }
         } else if let Some(parent) = self.linked(pages, from, "parent", down, 0)? {
-            let anchors = parent.lanes.iter().filter(|lane| lane.number == number && lane.anchor).count();
-            if anchors != 1 {
-                self.say(number, format_args!("the parent {down} has {anchors} anchors to it"));
+            let tree_edges =
+                parent.slots.iter().filter(|slot| slot.number == number && slot.tree_edge).count();
+            if tree_edges != 1 {
+                self.say(number, format_args!("the parent {down} has {tree_edges} anchors to it"));
             }
             if let Some(root) = root {
                 self.climb(pages, number, root)?;
             }
         }
-        self.lanes(pages, number, node)?;
-        self.chain(pages, number, node)
+        self.slots(pages, number, node)?;
+        self.tid_list(pages, number, node)
     }
 
-    fn lanes(&mut self, pages: &mut impl Pages, number: u32, node: &Node) -> Result<()> {
+    fn slots(&mut self, pages: &mut impl Pages, number: u32, node: &Node) -> Result<()> {
         let mut met = HashSet::new();
-        for lane in &node.lanes {
-            if lane.number == number || !met.insert(lane.number) {
-                self.say(number, format_args!("a lane to {} too many", lane.number));
+        for slot in &node.slots {
+            if slot.number == number || !met.insert(slot.number) {
+                self.say(number, format_args!("a lane to {} too many", slot.number));
             }
             let from = (number, &node.header);
-            let Some(other) = self.linked(pages, from, "neighbour", lane.number, node.header.level)? else {
+            let Some(other) = self.linked(pages, from, "neighbour", slot.number, node.header.level)? else {
                 continue;
             };
-            let (own, its) = (node.vector.decoded(), other.vector.decoded());
-            if !edge::right(self.layout.content(), &mut self.coder, own, its, &lane.code, lane.factors) {
-                self.say(number, format_args!("the code of {} is not that of its vector", lane.number));
+            let (stored, its) = (node.vector.decoded(), other.vector.decoded());
+            if !edge::right(self.layout.content(), &mut self.coder, stored, its, &slot.code, slot.factors) {
+                self.say(number, format_args!("the code of {} is not that of its vector", slot.number));
             }
-            if lane.anchor && (node.header.level > 0 || other.header.down != number) {
-                self.say(number, format_args!("an anchor to {}, whose parent it is not", lane.number));
+            if slot.tree_edge && (node.header.level > 0 || other.header.down != number) {
+                self.say(number, format_args!("an anchor to {}, whose parent it is not", slot.number));
             }
         }
         Ok(())
@@ -359,7 +360,7 @@ impl Checker {
                 self.say(number, "the way to the origin is a circle");
                 return Ok(());
             }
-            if !parent.lanes.iter().any(|lane| lane.number == at && lane.anchor) {
+            if !parent.slots.iter().any(|slot| slot.number == at && slot.tree_edge) {
                 self.say(number, format_args!("on the way up, {up} has no anchor to {at}"));
                 return Ok(());
             }
@@ -370,13 +371,13 @@ impl Checker {
         Ok(())
     }
 
-    fn chain(&mut self, pages: &mut impl Pages, number: u32, node: &Node) -> Result<()> {
-        let mut next = if node.header.level == 0 { node.header.chain } else { NONE };
+    fn tid_list(&mut self, pages: &mut impl Pages, number: u32, node: &Node) -> Result<()> {
+        let mut next = if node.header.level == 0 { node.header.tid_list } else { NONE };
         while next != NONE {
             match self.read(pages, next)? {
                 Record::TidList(graph, owner, after) if (graph, owner) == (node.header.graph, number) => {
-                    self.chained.room_for(1)?;
-                    if !self.chained.insert(next) {
+                    self.in_tid_list.room_for(1)?;
+                    if !self.in_tid_list.insert(next) {
                         self.say(number, format_args!("node {next} is in a tid list twice"));
                         break;
                     }

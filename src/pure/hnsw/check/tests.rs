@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::distance::metric::Metric;
-use crate::hnsw::model::samples::{Sample, points};
 use crate::hnsw::node::NodeMut;
+use crate::hnsw::test_index::samples::{Sample, points};
 
 fn made(dim: usize) -> Sample {
     let n = if dim > 1000 { 40 } else { 120 };
@@ -15,7 +15,7 @@ fn made(dim: usize) -> Sample {
 }
 
 /// The blocks that satisfy something.
-fn blocks(sample: &mut Sample, right: impl Fn(&Header) -> bool) -> Vec<u32> {
+fn records(sample: &mut Sample, right: impl Fn(&Header) -> bool) -> Vec<u32> {
     let numbers: Vec<u32> = sample.index.numbers().collect();
     numbers.into_iter().filter(|number| right(&sample.index.header(*number).unwrap())).collect()
 }
@@ -25,7 +25,8 @@ fn suspects(sample: &mut Sample, bytes: usize) -> Vec<u32> {
     let (layout, roots) = (sample.layout, sample.index.root);
     let numbers: Vec<u32> = sample.index.numbers().collect();
     let memory = &mut sample.index.memory;
-    let mut sieve = Sieve::new(layout, roots.as_slice().iter().copied(), memory.blocks(), bytes).unwrap();
+    let mut fast_check =
+        FastCheck::new(layout, roots.as_slice().iter().copied(), memory.records(), bytes).unwrap();
     let mut batch = Batch::new(&layout, 30_000).unwrap();
     let room = batch.room();
     let mut sweep = |from: u32, look: &mut dyn FnMut(&Batch) -> bool| {
@@ -41,23 +42,23 @@ fn suspects(sample: &mut Sample, bytes: usize) -> Vec<u32> {
     };
     let mut full = None;
     sweep(0, &mut |batch| {
-        sieve.add(batch).unwrap();
-        full = full.or_else(|| sieve.keep(batch, 0));
+        fast_check.add(batch).unwrap();
+        full = full.or_else(|| fast_check.keep(batch, 0));
         true
     });
     loop {
         sweep(0, &mut |batch| {
-            sieve.compare(batch).unwrap();
+            fast_check.compare(batch).unwrap();
             true
         });
         let Some(from) = full.take() else { break };
-        sieve.next_round();
+        fast_check.next_round();
         sweep(from, &mut |batch| {
-            full = sieve.keep(batch, from);
+            full = fast_check.keep(batch, from);
             full.is_none()
         });
     }
-    sieve.suspects(|| ()).unwrap()
+    fast_check.suspects(|| ()).unwrap()
 }
 
 /// What is said after a change to the bytes of a block.
@@ -100,7 +101,7 @@ fn sieve_keeps_all_findings() {
     let mut found_some = 0;
     for dim in [8, 200] {
         let mut sample = made(dim);
-        let dead = blocks(&mut sample, |h| h.state == State::Live && h.level == 0)[7];
+        let dead = records(&mut sample, |h| h.state == State::Live && h.level == 0)[7];
         let layout = sample.layout;
         NodeMut::new(&layout, sample.index.memory.node_mut(dead).unwrap()).unwrap().set_state(State::Dead);
         let numbers: Vec<u32> = sample.index.numbers().collect();
@@ -116,9 +117,9 @@ fn sieve_keeps_all_findings() {
                     2 => bytes[..copy.len()].copy_from_slice(&copy),
                     3 => bytes[24 + 4 * random(2)..][..4].copy_from_slice(&other.to_le_bytes()),
                     _ => {
-                        let lane = 32 + layout.own_bytes() + random(layout.lanes()) * layout.stride();
+                        let slot = 32 + layout.stored_bytes() + random(layout.slots()) * layout.stride();
                         let edge = other | (random(2) as u32) << 31;
-                        bytes[lane..lane + 4].copy_from_slice(&edge.to_le_bytes());
+                        bytes[slot..slot + 4].copy_from_slice(&edge.to_le_bytes());
                     }
                 }
             }
@@ -138,13 +139,13 @@ fn finds() {
         assert_eq!(sample.index.check().unwrap(), []);
         assert_eq!((suspects(&mut sample, 5_000), suspects(&mut sample, 1 << 30)), (vec![], vec![]));
         let root = sample.index.root.unwrap();
-        let node = blocks(&mut sample, |h| h.state == State::Live && h.level == 0 && h.down != NONE)[20];
-        let upper = blocks(&mut sample, |h| h.state == State::Live && h.level == 1)[0];
-        let owner = blocks(&mut sample, |h| h.state == State::Live && h.chain != NONE)[0];
+        let node = records(&mut sample, |h| h.state == State::Live && h.level == 0 && h.down != NONE)[20];
+        let upper = records(&mut sample, |h| h.state == State::Live && h.level == 1)[0];
+        let owner = records(&mut sample, |h| h.state == State::Live && h.tid_list != NONE)[0];
         let header = sample.index.header(node).unwrap();
-        let chain = sample.index.header(owner).unwrap().chain;
+        let tid_list = sample.index.header(owner).unwrap().tid_list;
         // The first lane.
-        let at = 32 + sample.layout.own_bytes();
+        let at = 32 + sample.layout.stored_bytes();
         let down = |to: u32| {
             move |layout: &Layout, bytes: &mut [u8]| {
                 NodeMut::new(layout, bytes).unwrap().set_down(to);
@@ -167,17 +168,17 @@ fn finds() {
         expect(node, "the code of", &|_, bytes| bytes[at + 10] ^= 0x40);
         expect(node, "lane 0 leads to", &|_, bytes| bytes[at + 2] = 0x55);
         expect(node, "an anchor to", &|layout, bytes| {
-            for lane in 0..32 {
-                bytes[at + lane * layout.stride() + 3] |= 0x80;
+            for slot in 0..32 {
+                bytes[at + slot * layout.stride() + 3] |= 0x80;
             }
         });
         expect(node, "a lane to", &|layout, bytes| {
-            NodeMut::new(layout, bytes).unwrap().copy_lane(0, 1);
+            NodeMut::new(layout, bytes).unwrap().copy_edge(0, 1);
         });
         expect(owner, "of its tid list is something else", &|layout, bytes| {
-            NodeMut::new(layout, bytes).unwrap().set_chain(node);
+            NodeMut::new(layout, bytes).unwrap().set_tid_list(node);
         });
-        expect(chain, "that no node leads to", &down(upper));
+        expect(tid_list, "that no node leads to", &down(upper));
         expect(root.entry, "entry of graph", &|_, bytes| bytes[6] = State::Free as u8);
         expect(root.origin, "origin of graph", &|_, bytes| bytes[6] = State::Free as u8);
     }
@@ -188,7 +189,7 @@ fn finds() {
 fn finds_what_is_cut_off() {
     let mut sample = made(8);
     let root = sample.index.root.unwrap();
-    let numbers = blocks(&mut sample, |h| h.state == State::Live && h.level == 0 && h.down != NONE);
+    let numbers = records(&mut sample, |h| h.state == State::Live && h.level == 0 && h.down != NONE);
     let up = |sample: &mut Sample, number: u32| sample.index.header(number).unwrap().down;
     let node = *numbers.iter().find(|node| up(&mut sample, **node) != root.origin).unwrap();
     let parent = up(&mut sample, node);
@@ -199,9 +200,9 @@ fn finds_what_is_cut_off() {
     assert_eq!(sample.index.check().unwrap(), []);
     assert_eq!(suspects(&mut sample, 1 << 30), [] as [u32; 0]);
     let found = said(&mut sample, above, |layout, bytes| {
-        let block = crate::hnsw::node::NodeRef::new(layout, bytes).unwrap();
-        let (lane, _) = block.neighbours().find(|(_, other)| *other == parent).unwrap();
-        NodeMut::new(layout, bytes).unwrap().clear_lane(lane);
+        let record = crate::hnsw::node::NodeRef::new(layout, bytes).unwrap();
+        let (slot, _) = record.neighbours().find(|(_, other)| *other == parent).unwrap();
+        NodeMut::new(layout, bytes).unwrap().clear_edge(slot);
     });
     let text = format!("on the way up, {above} has no anchor to {parent}");
     assert!(found.iter().any(|f| f.number == node && f.text == text), "{found:?}");
@@ -211,7 +212,7 @@ fn finds_what_is_cut_off() {
 #[test]
 fn partial() {
     let mut sample = made(8);
-    let node = blocks(&mut sample, |h| h.state == State::Live && h.level == 0 && h.down != NONE)[20];
+    let node = records(&mut sample, |h| h.state == State::Live && h.level == 0 && h.down != NONE)[20];
     let found = |sample: &mut Sample, partial| {
         let mut checker = Checker::new(sample.layout, &[], 1000).unwrap().partial(partial);
         for number in sample.index.numbers().collect::<Vec<_>>() {
@@ -222,7 +223,7 @@ fn partial() {
     };
     assert!(found(&mut sample, false).iter().any(|f| f.text.starts_with("there is no graph")));
     assert_eq!(found(&mut sample, true), []);
-    let at = 32 + sample.layout.own_bytes();
+    let at = 32 + sample.layout.stored_bytes();
     sample.index.memory.node_mut(node).unwrap()[at + 12] ^= 1;
     let found = found(&mut sample, true);
     assert!(found.len() == 1 && found[0].text.contains("is not that of its vector"), "{found:?}");
@@ -243,7 +244,7 @@ fn bounded() {
 
     struct Stopped;
     impl Pages for Stopped {
-        fn blocks(&self) -> u32 {
+        fn records(&self) -> u32 {
             10
         }
         fn read<R>(&mut self, _: u32, _: impl FnOnce(&[u8]) -> R) -> Result<R> {

@@ -17,7 +17,7 @@ const COSINES: [f32; 6] = [0.5, 0.6, 0.7, 0.8, 0.9, f32::INFINITY];
 pub(crate) fn angles(
     space: &impl Space,
     candidates: &[(Candidate, u8)],
-    most: usize,
+    max: usize,
     chosen: &mut Vec<Candidate>,
 ) {
     let cosine = |a: &Candidate, b: &Candidate| cosine(a.distance, b.distance, space.between(a.node, b.node));
@@ -28,7 +28,7 @@ pub(crate) fn angles(
         candidates.iter().map(|(c, via)| (*c, first(c, *via), 0)).collect();
     for limit in COSINES {
         open.retain_mut(|(c, largest, tested)| {
-            if chosen.len() >= most {
+            if chosen.len() >= max {
                 return false;
             }
             while *largest <= limit && *tested < chosen.len() {

@@ -11,17 +11,17 @@ pub(crate) fn select(
     space: &impl Space,
     candidates: &[Candidate],
     width: usize,
-    least: usize,
+    min: usize,
     chosen: &mut Vec<Candidate>,
 ) {
     chosen.clear();
-    if candidates.len() <= least.min(width) {
+    if candidates.len() <= min.min(width) {
         chosen.extend_from_slice(candidates);
         return;
     }
     let mut left = Vec::new();
     split(space, candidates, width, chosen, &mut left);
-    left.truncate(least.min(width).saturating_sub(chosen.len()));
+    left.truncate(min.min(width).saturating_sub(chosen.len()));
     chosen.extend(left.iter().map(|(c, _)| c));
 }
 

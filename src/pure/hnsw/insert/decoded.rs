@@ -3,7 +3,7 @@
 use crate::distance::kernels;
 use crate::distance::metric::Metric;
 use crate::fault::{Fault, Result, state};
-use crate::hnsw::direction;
+use crate::hnsw::cosine_direction;
 use crate::hnsw::node::write::{load, store};
 use crate::hnsw::node::{Header, Layout, NONE, State, Tid};
 use crate::hnsw::rotation::Rotation;
@@ -25,14 +25,14 @@ impl Stored {
     /// # Errors
     /// Other dimensions than the layout's; a zero vector under the cosine.
     pub fn of(layout: &Layout, rotation: &Rotation, vector: &[f32]) -> Result<Self> {
-        if let Some(plain) = layout.plain() {
-            let words = plain.words().unwrap_or(vector.len());
+        if let Some(uncoded) = layout.uncoded() {
+            let words = uncoded.words().unwrap_or(vector.len());
             if vector.len() != words {
                 let message = format!("a value of {} words instead of {words}", vector.len());
                 return Err(Fault::new(state::DATA_EXCEPTION, message));
             }
-            let (decoded, norm) = fit(plain, vector, layout.padded());
-            let mut bytes = vec![0; layout.own_bytes()];
+            let (decoded, norm) = fit(uncoded, vector, layout.padded());
+            let mut bytes = vec![0; layout.stored_bytes()];
             let (scale, _) = store(layout, &decoded, &mut bytes);
             return Ok(Self { bytes, decoded, scale, norm });
         }
@@ -42,7 +42,7 @@ impl Stored {
             return Err(Fault::new(state::DATA_EXCEPTION, message));
         }
         let scale = match layout.metric() {
-            Metric::Cosine => direction::scale(kernels().norm(vector)),
+            Metric::Cosine => cosine_direction::scale(kernels().norm(vector)),
             _ => 1.0,
         };
         if scale.is_infinite() {
@@ -51,18 +51,18 @@ impl Stored {
         let scaled: Vec<f32> = vector.iter().map(|x| (f64::from(*x) * scale) as f32 + 0.0).collect();
         let mut decoded = vec![0.0; layout.padded()];
         rotation.apply(&scaled, &mut decoded);
-        let mut bytes = vec![0; layout.own_bytes()];
+        let mut bytes = vec![0; layout.stored_bytes()];
         let (scale, norm) = store(layout, &decoded, &mut bytes);
         load(layout, scale, &bytes, &mut decoded);
         Ok(Self { bytes, decoded, scale, norm })
     }
 
     /// That of a block.
-    pub(crate) fn copy(&mut self, layout: &Layout, header: &Header, own: &StoredVector<'_>) {
+    pub(crate) fn copy(&mut self, layout: &Layout, header: &Header, stored: &StoredVector<'_>) {
         self.decoded.resize(layout.padded(), 0.0);
-        own.decode(&mut self.decoded);
+        stored.decode(&mut self.decoded);
         self.bytes.clear();
-        match own {
+        match stored {
             StoredVector::F32(x) => x.iter().for_each(|x| self.bytes.extend(x.to_le_bytes())),
             StoredVector::F16 { elements, .. } => {
                 elements.iter().for_each(|x| self.bytes.extend(x.to_le_bytes()))
@@ -88,12 +88,12 @@ impl Stored {
 
     /// Whether a block's vector is this one.
     #[inline]
-    pub fn is(&self, header: &Header, own: &StoredVector<'_>) -> bool {
+    pub fn is(&self, header: &Header, stored: &StoredVector<'_>) -> bool {
         if header.norm.to_bits() != self.norm.to_bits() || header.scale != self.scale {
             return false;
         }
         // Bits, not numbers: a zero may be negative.
-        match own {
+        match stored {
             StoredVector::F32(x) => {
                 x.iter().zip(self.bytes.as_chunks().0).all(|(x, word)| x.to_le_bytes() == *word)
             }
@@ -121,7 +121,7 @@ impl Stored {
             scale: self.scale,
             graph,
             down,
-            chain: NONE,
+            tid_list: NONE,
         }
     }
 }

@@ -22,9 +22,9 @@ pub(crate) struct Reach {
     /// Places of the pool.
     pub(crate) pool: usize,
     /// Living nodes to find; if the pool gives fewer, the search goes on.
-    pub(crate) least: usize,
+    pub(crate) min: usize,
     /// Blocks to read at most.
-    pub(crate) most: usize,
+    pub(crate) max: usize,
 }
 
 /// Searches, and the memory for the next one.
@@ -93,8 +93,8 @@ impl Finder {
         self.down.clear();
         self.down.push(Guess { distance: f32::INFINITY, number: root.entry });
         for level in (level + 1..=root.level).rev() {
-            let pool = if self.layout.plain().is_some() { 1 } else { 4 };
-            self.level(pages, vector, level, Reach { pool, least: 0, most: usize::MAX })?;
+            let pool = if self.layout.uncoded().is_some() { 1 } else { 4 };
+            self.level(pages, vector, level, Reach { pool, min: 0, max: usize::MAX })?;
         }
         Ok(())
     }
@@ -135,15 +135,15 @@ impl Finder {
         pages: &mut impl Pages,
         vector: &Stored,
         number: u32,
-        lanes: &[Guess],
+        slots: &[Guess],
         level: u8,
         reach: Reach,
     ) -> Result<()> {
         self.skip(number)?;
         self.pool.start(reach.pool.max(1));
-        for lane in lanes {
-            self.target.meet(lane.number, lane.distance)?;
-            self.offer(pages, *lane)?;
+        for slot in slots {
+            self.target.meet(slot.number, slot.distance)?;
+            self.offer(pages, *slot)?;
         }
         self.walk(pages, vector, level, reach)
     }
@@ -176,7 +176,7 @@ impl Finder {
         level: u8,
         reach: Reach,
     ) -> Result<()> {
-        let end = self.reads.saturating_add(reach.most as u64);
+        let end = self.reads.saturating_add(reach.max as u64);
         loop {
             while let Some(number) = self.pool.take() {
                 if self.reads >= end {
@@ -186,24 +186,24 @@ impl Finder {
                     self.read(pages, vector, number, level)?;
                 }
             }
-            if self.near.seen.len() >= reach.least || !self.refill(reach.pool.max(1)) {
+            if self.near.seen.len() >= reach.min || !self.refill(reach.pool.max(1)) {
                 return Ok(());
             }
         }
     }
 
-    fn refill(&mut self, most: usize) -> bool {
+    fn refill(&mut self, max: usize) -> bool {
         let Self { spare, visited, pool, .. } = self;
         spare.retain(|c| !visited.contains(c.number));
-        if spare.len() > most {
-            spare.select_nth_unstable_by(most, |a, b| a.distance.total_cmp(&b.distance));
+        if spare.len() > max {
+            spare.select_nth_unstable_by(max, |a, b| a.distance.total_cmp(&b.distance));
         }
-        pool.start(most);
-        let most = most.min(spare.len());
-        for guess in spare.drain(..most) {
+        pool.start(max);
+        let max = max.min(spare.len());
+        for guess in spare.drain(..max) {
             pool.offer(guess);
         }
-        most > 0
+        max > 0
     }
 
     /// Reads a block and takes what it says.
@@ -224,9 +224,9 @@ impl Finder {
             if seen.dead {
                 push(dead, seen)?;
             } else {
-                let own = NodeRef::new(layout, bytes)?.own();
-                near.push(seen, &own)?;
-                if level == 0 && same.is_none() && vector.is(&header, &own) {
+                let stored = NodeRef::new(layout, bytes)?.stored();
+                near.push(seen, &stored)?;
+                if level == 0 && same.is_none() && vector.is(&header, &stored) {
                     *same = Some(seen);
                 }
             }
@@ -244,7 +244,7 @@ impl Finder {
         }
         let Self { layout, target, hop, visited, pool, spare, .. } = self;
         hop.measure(layout, target, pages)?;
-        for (number, estimate) in hop.lanes() {
+        for (number, estimate) in hop.slots() {
             // NaN comes from infinities.
             let distance = if estimate.is_nan() { f32::INFINITY } else { estimate };
             offer(pages, visited, pool, spare, Guess { distance, number })?;
@@ -272,7 +272,7 @@ fn offer(
         return Ok(());
     }
     if !pages.has(guess.number) {
-        return Err(corrupted(format_args!("link to {} of {}", guess.number, pages.blocks())));
+        return Err(corrupted(format_args!("link to {} of {}", guess.number, pages.records())));
     }
     if !visited.contains(guess.number) {
         spare.room_for(1)?;

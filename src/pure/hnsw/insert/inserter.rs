@@ -1,6 +1,6 @@
 //! One new row, from the search to the last back-link.
 
-use super::choose::Choice;
+use super::choose_edges::Choice;
 use super::decoded::Stored;
 use super::find::{Finder, Reach};
 use super::link::{Change, Linker, Parent, Verdict, same};
@@ -74,8 +74,8 @@ impl Inserter {
     pub fn new(layout: Layout, params: &Params) -> Self {
         Self {
             params: Params {
-                lanes: params.lanes.min(layout.lanes()),
-                m: params.m.min(layout.lanes()),
+                slots: params.slots.min(layout.slots()),
+                m: params.m.min(layout.slots()),
                 ..*params
             },
             vector: Stored::default(),
@@ -95,11 +95,11 @@ impl Inserter {
     /// # Errors
     /// Corrupted bytes.
     pub fn start_again(&mut self, bytes: &[u8], graph: u32) -> Result<bool> {
-        let block = NodeRef::new(&self.layout, bytes)?;
-        let header = block.header();
+        let record = NodeRef::new(&self.layout, bytes)?;
+        let header = record.header();
         let there = (header.state, header.level, header.graph) == (State::Live, 0, graph);
         if there {
-            self.vector.copy(&self.layout, header, &block.own());
+            self.vector.copy(&self.layout, header, &record.stored());
             self.clear();
         }
         Ok(there)
@@ -221,9 +221,9 @@ impl Inserter {
     }
 
     /// Who can become its parent in the graph with that root. For `dead` and `most` see [`Tree::new`].
-    pub fn parents(&self, root: &EntryPoint, dead: bool, most: u64) -> Parents {
+    pub fn parents(&self, root: &EntryPoint, dead: bool, max: u64) -> Parents {
         let below = Below::new(&self.layout, &self.vector, self.below);
-        Parents::new(self.parents.clone(), below, Tree::new(root, dead, most))
+        Parents::new(self.parents.clone(), below, Tree::new(root, dead, max))
     }
 
     /// Makes the bytes of a block that of the new node on a level. Of the header that [`Stored::header`] makes, the
@@ -233,14 +233,14 @@ impl Inserter {
     /// Too few bytes.
     pub fn write(&mut self, header: &Header, bytes: &mut [u8]) -> Result<()> {
         let Self { layout, vector, plans, linker, .. } = self;
-        let mut block = NodeMut::new(layout, bytes)?;
-        block.format(header, vector.bytes());
+        let mut record = NodeMut::new(layout, bytes)?;
+        record.format(header, vector.bytes());
         let Some(Plan { near, choice, edges }) = plans.get(usize::from(header.level)) else { return Ok(()) };
-        for (lane, (c, edge)) in choice.edges.iter().zip(edges).enumerate() {
+        for (slot, (c, edge)) in choice.edges.iter().zip(edges).enumerate() {
             let other = near.vector(c.node);
-            block.encode_lane(lane, edge.to.number, &mut linker.coder, vector.decoded(), other);
+            record.encode_edge(slot, edge.to.number, &mut linker.coder, vector.decoded(), other);
         }
-        block.set_counts(choice.kept.min(edges.len()), edges.len());
+        record.set_counts(choice.kept.min(edges.len()), edges.len());
         Ok(())
     }
 
@@ -256,7 +256,7 @@ impl Inserter {
     /// # Errors
     /// Corrupted bytes.
     pub fn adopt(&mut self, bytes: &[u8], parent: &Parent, number: u32) -> Result<Verdict> {
-        self.decide(bytes, &parent.to, number, Some(parent.anchors))
+        self.decide(bytes, &parent.to, number, Some(parent.tree_edges))
     }
 
     /// What a neighbour's bytes must become so that it has an edge back to the new node, whose block on the same
@@ -268,15 +268,21 @@ impl Inserter {
         self.decide(bytes, &edge.to, number, None)
     }
 
-    fn decide(&mut self, bytes: &[u8], seen: &Seen, number: u32, anchors: Option<usize>) -> Result<Verdict> {
+    fn decide(
+        &mut self,
+        bytes: &[u8],
+        seen: &Seen,
+        number: u32,
+        tree_edges: Option<usize>,
+    ) -> Result<Verdict> {
         let Self { layout, linker, finder, params, plans, .. } = self;
-        let Some(block) = same(layout, bytes, seen)? else { return Ok(Verdict::Gone) };
+        let Some(record) = same(layout, bytes, seen)? else { return Ok(Verdict::Gone) };
         if seen.level > 0
             && let Some(plan) = plans.get(usize::from(seen.level))
         {
-            return linker.decide_above(&block, finder.target(), number, params.m, &plan.near, &|_| false);
+            return linker.decide_above(&record, finder.target(), number, params.m, &plan.near, &|_| false);
         }
-        linker.decide(&block, finder.target(), number, layout.lanes(), anchors, &|_| false)
+        linker.decide(&record, finder.target(), number, layout.slots(), tree_edges, &|_| false)
     }
 
     /// Writes a change into the bytes it was made for, which must not have changed since.
@@ -306,10 +312,10 @@ impl Plan {
 /// brings nothing. Without codes, a place is a node, and has its distance.
 pub(crate) fn reach(layout: &Layout, params: &Params, level: u8) -> Reach {
     let places = params.ef_construction;
-    let wide = if layout.plain().is_some() { places } else { 2 * places };
+    let wide = if layout.uncoded().is_some() { places } else { 2 * places };
     match level {
-        0 => Reach { pool: wide, least: places * 3 / 4, most: 16 * places },
-        _ => Reach { pool: places, least: 1, most: 16 * places },
+        0 => Reach { pool: wide, min: places * 3 / 4, max: 16 * places },
+        _ => Reach { pool: places, min: 1, max: 16 * places },
     }
 }
 

@@ -37,16 +37,16 @@
 use super::decoded::Stored;
 use super::near::Seen;
 use crate::fault::Result;
-use crate::hnsw::node::{ANCHOR, Coder, Layout, NONE, NodeMut, NodeRef, State};
+use crate::hnsw::node::{Coder, Layout, NONE, NodeMut, NodeRef, State, TREE_EDGE};
 use crate::hnsw::params::Lists;
-use crate::hnsw::rabitq::LANES;
+use crate::hnsw::rabitq::BATCH;
 use crate::hnsw::search::query::{Compare, Target};
 
 /// What is to be written into a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Change {
     /// The lane that gets the edge.
-    pub lane: usize,
+    pub slot: usize,
     /// The edge, with [`ANCHOR`] if it is one.
     pub number: u32,
     /// The lane has that edge already and only becomes an anchor.
@@ -76,7 +76,7 @@ pub struct Parent {
     /// The node.
     pub to: Seen,
     /// With how many anchors already it may still take one more.
-    pub anchors: usize,
+    pub tree_edges: usize,
     /// A doomed node whose anchor it may use for that, as there is nobody else.
     pub instead: Option<u32>,
 }
@@ -101,11 +101,11 @@ pub(crate) struct Linker {
 
 /// What was seen, if the block is still that.
 pub(crate) fn same<'a>(layout: &'a Layout, bytes: &'a [u8], seen: &Seen) -> Result<Option<NodeRef<'a>>> {
-    let block = NodeRef::new(layout, bytes)?;
-    let header = block.header();
+    let record = NodeRef::new(layout, bytes)?;
+    let header = record.header();
     let there = header.state == State::Live || header.state == State::Dead && seen.dead;
     let same = (header.version, header.level, header.graph) == (seen.version, seen.level, seen.graph);
-    Ok((there && same).then_some(block))
+    Ok((there && same).then_some(record))
 }
 
 impl Linker {
@@ -125,44 +125,44 @@ impl Linker {
     /// nodes are as good as empty. With `anchors`, it is for an anchor, if there are at most so many.
     pub(crate) fn decide(
         &mut self,
-        block: &NodeRef<'_>,
+        record: &NodeRef<'_>,
         target: &Target,
         number: u32,
         width: usize,
-        anchors: Option<usize>,
+        tree_edges: Option<usize>,
         doomed: &impl Fn(u32) -> bool,
     ) -> Result<Verdict> {
-        let (kept, used) = (usize::from(block.header().kept), block.used());
-        let anchor = anchors.is_some();
-        let full = |most| block.children().count() > most;
-        if anchors.is_some_and(full) {
+        let (kept, used) = (usize::from(record.header().kept), record.used());
+        let tree_edge = tree_edges.is_some();
+        let full = |max| record.children().count() > max;
+        if tree_edges.is_some_and(full) {
             return Ok(Verdict::Stay);
         }
-        let edge = if anchor { number | ANCHOR } else { number };
-        if let Some((lane, _)) = block.neighbours().find(|(_, other)| *other == number) {
-            let mark = anchor && !block.is_anchor(lane);
-            let change = Change { lane, number: edge, mark, moved: None, kept, used };
+        let edge = if tree_edge { number | TREE_EDGE } else { number };
+        if let Some((slot, _)) = record.neighbours().find(|(_, other)| *other == number) {
+            let mark = tree_edge && !record.is_tree_edge(slot);
+            let change = Change { slot, number: edge, mark, moved: None, kept, used };
             return Ok(if mark { Verdict::Change(change) } else { Verdict::Stay });
         }
-        let change = |lane, moved, kept, used| {
-            Ok(Verdict::Change(Change { lane, number: edge, mark: false, moved, kept, used }))
+        let change = |slot, moved, kept, used| {
+            Ok(Verdict::Change(Change { slot, number: edge, mark: false, moved, kept, used }))
         };
-        let empty = (0..used).find(|lane| block.neighbour(*lane).is_none_or(doomed));
-        if let Some(lane) = empty.filter(|lane| *lane < kept) {
-            return change(lane, None, kept, used);
+        let empty = (0..used).find(|slot| record.neighbour(*slot).is_none_or(doomed));
+        if let Some(slot) = empty.filter(|slot| *slot < kept) {
+            return change(slot, None, kept, used);
         }
         let keep = |free| change(kept, (free != kept).then_some(free), kept + 1, used.max(free + 1));
         let free = empty.or((used < width).then_some(used));
-        let gives = |lane: &usize| !block.is_anchor(*lane);
-        let full = !anchor && self.lists == Lists::Full && block.header().level == 0;
-        if let Some(lane) = free.or_else(|| (kept..used).find(gives)).filter(|_| !full) {
-            return keep(lane);
+        let gives = |slot: &usize| !record.is_tree_edge(*slot);
+        let full = !tree_edge && self.lists == Lists::Full && record.header().level == 0;
+        if let Some(slot) = free.or_else(|| (kept..used).find(gives)).filter(|_| !full) {
+            return keep(slot);
         }
-        self.measure(block, target)?;
+        self.measure(record, target)?;
         let Self { near, new, .. } = self;
-        let distance = target.distance(&block.own());
+        let distance = target.distance(&record.stored());
         let farthest = |a: &usize, b: &usize| near[*a].total_cmp(&near[*b]);
-        let farther = |lane: &usize| near[*lane] > distance;
+        let farther = |slot: &usize| near[*slot] > distance;
         let fill = free.or_else(|| (kept..used).filter(gives).max_by(farthest));
         let covered = full && (0..kept).any(|i| near[i] < distance && new[i] <= distance);
         let victim = match fill {
@@ -172,51 +172,52 @@ impl Linker {
             None if covered => None,
             None => {
                 let beyond = |i: &usize| near[*i] >= distance && new[*i] <= near[*i];
-                let last = || (0..used).filter(gives).max_by(farthest).filter(|lane| anchor || farther(lane));
+                let last =
+                    || (0..used).filter(gives).max_by(farthest).filter(|slot| tree_edge || farther(slot));
                 (0..used).filter(gives).filter(beyond).max_by(farthest).or_else(last)
             }
         };
-        victim.map_or(Ok(Verdict::Stay), |lane| change(lane, None, kept, used))
+        victim.map_or(Ok(Verdict::Stay), |slot| change(slot, None, kept, used))
     }
 
     /// Estimates the distances of all neighbours.
-    pub(super) fn measure(&mut self, block: &NodeRef<'_>, target: &Target) -> Result<()> {
+    pub(super) fn measure(&mut self, record: &NodeRef<'_>, target: &Target) -> Result<()> {
         let Self { here, node, near, new, .. } = self;
-        block.own().decode(node);
+        record.stored().decode(node);
         here.set_stored(node);
-        inner_distances(block, here, near)?;
-        distances(block, target, new)
+        inner_distances(record, here, near)?;
+        distances(record, target, new)
     }
 
     /// Writes what was decided; `vector` is that of the new neighbour.
     pub(crate) fn apply(&mut self, change: &Change, vector: &Stored, bytes: &mut [u8]) -> Result<()> {
         let Self { layout, coder, node, .. } = self;
         if !change.mark {
-            NodeRef::new(layout, bytes)?.own().decode(node);
+            NodeRef::new(layout, bytes)?.stored().decode(node);
         }
-        let mut block = NodeMut::new(layout, bytes)?;
+        let mut record = NodeMut::new(layout, bytes)?;
         if change.mark {
-            block.set_number(change.lane, change.number);
+            record.set_number(change.slot, change.number);
             return Ok(());
         }
         if let Some(to) = change.moved {
-            block.copy_lane(change.lane, to);
+            record.copy_edge(change.slot, to);
         }
-        block.encode_lane(change.lane, change.number, coder, node, vector.decoded());
-        block.set_counts(change.kept, change.used);
+        record.encode_edge(change.slot, change.number, coder, node, vector.decoded());
+        record.set_counts(change.kept, change.used);
         Ok(())
     }
 }
 
 /// Distances from a block's own vector, which is the target, to its neighbours, as far as its lanes tell; those of empty
 /// lanes mean nothing.
-pub(crate) fn inner_distances(block: &NodeRef<'_>, target: &Target, out: &mut Vec<f32>) -> Result<()> {
-    if block.layout().plain().is_none() {
-        return distances(block, target, out);
+pub(crate) fn inner_distances(record: &NodeRef<'_>, target: &Target, out: &mut Vec<f32>) -> Result<()> {
+    if record.layout().uncoded().is_none() {
+        return distances(record, target, out);
     }
     out.clear();
     out.extend(
-        (0..block.used()).map(|lane| block.factors(lane).map_or(f32::INFINITY, |factors| factors.add)),
+        (0..record.used()).map(|slot| record.factors(slot).map_or(f32::INFINITY, |factors| factors.add)),
     );
     Ok(())
 }
@@ -224,22 +225,22 @@ pub(crate) fn inner_distances(block: &NodeRef<'_>, target: &Target, out: &mut Ve
 /// Estimates of the distances from a target to all neighbours of a block; those of empty lanes mean nothing. Without
 /// codes, they are those that were looked up when the target was searched for, which are those that matter: whoever is
 /// near the target was.
-pub(crate) fn distances(block: &NodeRef<'_>, target: &Target, out: &mut Vec<f32>) -> Result<()> {
+pub(crate) fn distances(record: &NodeRef<'_>, target: &Target, out: &mut Vec<f32>) -> Result<()> {
     out.clear();
     let query = match target.compare() {
         Compare::Codes(query) => query,
         Compare::Distances(_, met) => {
             let known = |number| met.get(number).unwrap_or(f32::INFINITY);
-            out.extend((0..block.used()).map(|lane| block.neighbour(lane).map_or(f32::INFINITY, known)));
+            out.extend((0..record.used()).map(|slot| record.neighbour(slot).map_or(f32::INFINITY, known)));
             return Ok(());
         }
     };
-    let base = target.base(target.distance(&block.own()), block.header().norm);
-    let (mut numbers, mut add, mut mul) = ([NONE; LANES], [0.0; LANES], [0.0; LANES]);
-    let mut estimates = [0.0; LANES];
-    for group in 0..block.used().div_ceil(LANES) {
-        let codes = block.lanes(group, &mut numbers, &mut add, &mut mul)?;
-        query.estimate(block.layout().form(), codes, base, &add, &mul, &mut estimates);
+    let base = target.base(target.distance(&record.stored()), record.header().norm);
+    let (mut numbers, mut add, mut mul) = ([NONE; BATCH], [0.0; BATCH], [0.0; BATCH]);
+    let mut estimates = [0.0; BATCH];
+    for group in 0..record.used().div_ceil(BATCH) {
+        let codes = record.slots(group, &mut numbers, &mut add, &mut mul)?;
+        query.estimate(record.layout().form(), codes, base, &add, &mul, &mut estimates);
         out.extend(estimates.iter().map(|x| if x.is_nan() { f32::INFINITY } else { *x }));
     }
     Ok(())

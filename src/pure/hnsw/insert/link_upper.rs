@@ -40,30 +40,30 @@ impl Linker {
     /// as good as empty.
     pub(crate) fn decide_above(
         &mut self,
-        block: &NodeRef<'_>,
+        record: &NodeRef<'_>,
         target: &Target,
         number: u32,
         width: usize,
         near: &Near,
         doomed: &impl Fn(u32) -> bool,
     ) -> Result<Verdict> {
-        let (kept, used) = (usize::from(block.header().kept), block.used());
-        if block.neighbours().any(|(_, other)| other == number) {
+        let (kept, used) = (usize::from(record.header().kept), record.used());
+        if record.neighbours().any(|(_, other)| other == number) {
             return Ok(Verdict::Stay);
         }
-        let change = |lane: usize| {
-            let (kept, used) = (kept.max(lane + 1), used.max(lane + 1));
-            Ok(Verdict::Change(Change { lane, number, mark: false, moved: None, kept, used }))
+        let change = |slot: usize| {
+            let (kept, used) = (kept.max(slot + 1), used.max(slot + 1));
+            Ok(Verdict::Change(Change { slot, number, mark: false, moved: None, kept, used }))
         };
-        let empty = (0..used).find(|lane| block.neighbour(*lane).is_none_or(doomed));
-        if let Some(lane) = empty.or((used < width).then_some(used)) {
-            return change(lane);
+        let empty = (0..used).find(|slot| record.neighbour(*slot).is_none_or(doomed));
+        if let Some(slot) = empty.or((used < width).then_some(used)) {
+            return change(slot);
         }
-        self.measure(block, target)?;
+        self.measure(record, target)?;
         let Self { near: far, new, .. } = self;
-        let distance = target.distance(&block.own());
-        let place = |lane: usize| {
-            let number = block.neighbour(lane)?;
+        let distance = target.distance(&record.stored());
+        let place = |slot: usize| {
+            let number = record.neighbour(slot)?;
             near.seen.iter().position(|seen| seen.number == number).map(|at| at as u32)
         };
         let places: Vec<Option<u32>> = (0..used).map(place).collect();
@@ -71,17 +71,17 @@ impl Linker {
             (Some(a), Some(b)) => near.between(a, b),
             _ => f32::INFINITY,
         };
-        let margin = margin(block.layout());
-        let covered = |lane: &usize| {
-            let by = |other: usize| far[other] < far[*lane] && margin * between(other, *lane) <= far[*lane];
-            distance < far[*lane] && margin * new[*lane] <= far[*lane] || (0..used).any(by)
+        let margin = margin(record.layout());
+        let covered = |slot: &usize| {
+            let by = |other: usize| far[other] < far[*slot] && margin * between(other, *slot) <= far[*slot];
+            distance < far[*slot] && margin * new[*slot] <= far[*slot] || (0..used).any(by)
         };
         let farthest = |a: &usize, b: &usize| far[*a].total_cmp(&far[*b]);
-        let farther = |lane: &usize| far[*lane] > distance;
-        let is_covered = (0..used).any(|lane| far[lane] < distance && margin * new[lane] <= distance);
+        let farther = |slot: &usize| far[*slot] > distance;
+        let is_covered = (0..used).any(|slot| far[slot] < distance && margin * new[slot] <= distance);
         let victim = (0..used).filter(covered).max_by(farthest);
         let victim = match victim {
-            Some(lane) => Some(lane).filter(|lane| !is_covered || farther(lane)),
+            Some(slot) => Some(slot).filter(|slot| !is_covered || farther(slot)),
             None if is_covered => None,
             None => (0..used).max_by(farthest).filter(farther),
         };

@@ -36,7 +36,7 @@
 //! An insertion reads 165 blocks, changes 13 others, and takes about 0.3 ms of a busy CPU. What a graph that has only
 //! grown loses is what lanes of old nodes are filled with: it was near when they came.
 
-mod choose;
+mod choose_edges;
 mod decoded;
 pub(crate) mod find;
 mod inserter;
@@ -49,7 +49,7 @@ mod parents;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use choose::Choice;
+pub(crate) use choose_edges::Choice;
 pub use decoded::Stored;
 pub(crate) use find::Finder;
 pub(crate) use inserter::reach;

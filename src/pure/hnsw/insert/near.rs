@@ -6,7 +6,7 @@ use crate::fault::Result;
 use crate::hnsw::edges::{Candidate, Space};
 use crate::hnsw::node::Layout;
 use crate::hnsw::stored_vector::StoredVector;
-use crate::hnsw::uncoded::Plain;
+use crate::hnsw::uncoded::Uncoded;
 use crate::memory::allocation::Reserve;
 
 /// A block as it was when it was read.
@@ -28,7 +28,7 @@ pub struct Seen {
 #[derive(Debug)]
 pub(crate) struct Near {
     metric: Metric,
-    plain: Option<Plain>,
+    uncoded: Option<Uncoded>,
     dim: usize,
     vectors: Vec<f32>,
     pub(crate) seen: Vec<Seen>,
@@ -40,7 +40,7 @@ impl Near {
     pub(crate) fn new(layout: &Layout) -> Self {
         Self {
             metric: layout.metric(),
-            plain: layout.plain().copied(),
+            uncoded: layout.uncoded().copied(),
             dim: layout.padded(),
             vectors: vec![],
             seen: vec![],
@@ -56,14 +56,14 @@ impl Near {
     ///
     /// # Errors
     /// `53200` if there is no memory.
-    pub(crate) fn push(&mut self, seen: Seen, own: &StoredVector<'_>) -> Result<u32> {
+    pub(crate) fn push(&mut self, seen: Seen, stored: &StoredVector<'_>) -> Result<u32> {
         let at = self.seen.len() * self.dim;
         self.seen.room_for(1)?;
         if self.vectors.len() < at + self.dim {
             self.vectors.room_for(at + self.dim - self.vectors.len())?;
             self.vectors.resize(at + self.dim, 0.0);
         }
-        own.decode(&mut self.vectors[at..at + self.dim]);
+        stored.decode(&mut self.vectors[at..at + self.dim]);
         self.seen.push(seen);
         Ok((self.seen.len() - 1) as u32)
     }
@@ -81,8 +81,8 @@ impl Near {
 
     #[inline]
     fn compare(&self, a: &[f32], b: &[f32]) -> f32 {
-        let distance = match (&self.plain, self.metric) {
-            (Some(plain), _) => return plain.distance(a, b),
+        let distance = match (&self.uncoded, self.metric) {
+            (Some(uncoded), _) => return uncoded.distance(a, b),
             (None, Metric::InnerProduct) => -self.kernels.inner_product(a, b),
             (None, _) => self.kernels.l2_squared(a, b),
         };
@@ -100,7 +100,7 @@ impl Near {
     /// Squared Euclidean distance from a vector to so many of them; none if there are fewer, and for plain values, whose
     /// distances are all kinds.
     pub(crate) fn reach(&self, vector: &[f32], nodes: usize) -> Option<f32> {
-        if self.plain.is_some() || self.seen.len() < nodes {
+        if self.uncoded.is_some() || self.seen.len() < nodes {
             return None;
         }
         let distance = |node: u32| self.kernels.l2_squared(vector, self.vector(node));
@@ -111,13 +111,13 @@ impl Near {
     /// Squared Euclidean distance from a vector to one of them; none if it is not among them, and for plain values.
     pub(crate) fn far(&self, vector: &[f32], number: u32) -> Option<f32> {
         let node = self.seen.iter().position(|seen| seen.number == number)?;
-        self.plain.is_none().then(|| self.kernels.l2_squared(vector, self.vector(node as u32)))
+        self.uncoded.is_none().then(|| self.kernels.l2_squared(vector, self.vector(node as u32)))
     }
 
     /// The candidate that is nearest to a vector by the Euclidean distance where they are in the order of the inner
     /// product; else the first.
     pub(crate) fn nearest(&self, vector: &[f32], candidates: &[Candidate]) -> Option<u32> {
-        if self.metric != Metric::InnerProduct || self.plain.is_some() {
+        if self.metric != Metric::InnerProduct || self.uncoded.is_some() {
             return candidates.first().map(|c| c.node);
         }
         let distance = |c: &&Candidate| self.kernels.l2_squared(vector, self.vector(c.node));

@@ -10,7 +10,7 @@ use crate::distance::{Kernels, kernels};
 use crate::fault::Result;
 use crate::hnsw::node::{Layout, NodeRef, State, corrupted};
 use crate::hnsw::search::Pages;
-use crate::hnsw::uncoded::Plain;
+use crate::hnsw::uncoded::Uncoded;
 
 /// So far down at most.
 const DEPTH: usize = 32;
@@ -20,7 +20,7 @@ const DEPTH: usize = 32;
 #[derive(Debug)]
 pub struct Below {
     vector: Vec<f32>,
-    plain: Option<Plain>,
+    uncoded: Option<Uncoded>,
     kernels: &'static Kernels<f32>,
     at: Option<Seen>,
     left: usize,
@@ -33,7 +33,7 @@ impl Below {
     pub(crate) fn new(layout: &Layout, vector: &Stored, from: Option<Seen>) -> Self {
         Self {
             vector: vector.decoded().to_vec(),
-            plain: layout.plain().copied(),
+            uncoded: layout.uncoded().copied(),
             kernels: kernels(),
             at: from,
             left: DEPTH,
@@ -60,7 +60,7 @@ impl Below {
             let Some((_, to, few)) = nearest else { return Ok(None) };
             self.at = Some(to);
             if few && !to.dead {
-                return Ok(Some(Parent { to, anchors: FEW, instead: None }));
+                return Ok(Some(Parent { to, tree_edges: FEW, instead: None }));
             }
         }
         Ok(None)
@@ -71,8 +71,8 @@ impl Below {
         let children = &mut self.children;
         children.clear();
         pages.read(from.number, |bytes| -> Result<()> {
-            let block = NodeRef::new(layout, bytes)?;
-            children.extend(block.children());
+            let record = NodeRef::new(layout, bytes)?;
+            children.extend(record.children());
             Ok(())
         })?
     }
@@ -86,22 +86,22 @@ impl Below {
         number: u32,
     ) -> Result<Option<(f32, Seen, bool)>> {
         if !pages.has(number) {
-            return Err(corrupted(format_args!("link to {number} of {}", pages.blocks())));
+            return Err(corrupted(format_args!("link to {number} of {}", pages.records())));
         }
-        let Self { vector, plain, kernels, child, .. } = self;
+        let Self { vector, uncoded, kernels, child, .. } = self;
         pages.read(number, |bytes| {
-            let block = NodeRef::new(layout, bytes)?;
-            let header = block.header();
+            let record = NodeRef::new(layout, bytes)?;
+            let header = record.header();
             let node = matches!(header.state, State::Live | State::Dead);
             if !node || (header.graph, header.level, header.down) != (from.graph, 0, from.number) {
                 return Ok(None);
             }
-            block.own().decode(child);
-            let distance = match plain {
-                Some(plain) => plain.distance(vector, child),
+            record.stored().decode(child);
+            let distance = match uncoded {
+                Some(uncoded) => uncoded.distance(vector, child),
                 None => kernels.l2_squared(vector, child),
             };
-            let few = block.children().count() <= FEW;
+            let few = record.children().count() <= FEW;
             let dead = header.state == State::Dead;
             let seen = Seen { number, version: header.version, level: 0, graph: from.graph, dead };
             Ok(Some((if distance.is_nan() { f32::INFINITY } else { distance }, seen, few)))

@@ -26,13 +26,13 @@ pub struct Tree {
 impl Tree {
     /// Of a graph, to read so many blocks at most. `dead`: nodes that are dead can be parents, too. That is for when no
     /// vacuum is at work that may take them away.
-    pub fn new(root: &EntryPoint, dead: bool, most: u64) -> Self {
+    pub fn new(root: &EntryPoint, dead: bool, max: u64) -> Self {
         Self {
             graph: root.graph,
             open: VecDeque::from([(root.origin, NONE)]),
             met: Visited::new(),
             dead,
-            left: most,
+            left: max,
         }
     }
 
@@ -43,7 +43,7 @@ impl Tree {
     pub fn next(&mut self, pages: &mut impl Pages, layout: &Layout) -> Result<Option<Parent>> {
         while let Some((number, parent)) = self.open.pop_front().filter(|_| self.left > 0) {
             if !pages.has(number) {
-                return Err(corrupted(format_args!("link to {number} of {}", pages.blocks())));
+                return Err(corrupted(format_args!("link to {number} of {}", pages.records())));
             }
             if !self.met.insert(number, ())? {
                 continue;
@@ -51,21 +51,21 @@ impl Tree {
             self.left -= 1;
             let Self { graph, open, dead, .. } = self;
             let found = pages.read(number, |bytes| -> Result<Option<Parent>> {
-                let block = NodeRef::new(layout, bytes)?;
-                let header = block.header();
+                let record = NodeRef::new(layout, bytes)?;
+                let header = record.header();
                 let node = matches!(header.state, State::Live | State::Dead);
                 // Whoever has another parent by now is found below that.
                 if !node || (header.graph, header.level, header.down) != (*graph, 0, parent) {
                     return Ok(None);
                 }
                 let before = open.len();
-                open.room_for(layout.lanes())?;
-                open.extend(block.children().map(|child| (child, number)));
+                open.room_for(layout.slots())?;
+                open.extend(record.children().map(|child| (child, number)));
                 let is_dead = header.state == State::Dead;
                 let can = !is_dead || *dead || parent == NONE;
                 let to = Seen { number, version: header.version, level: 0, graph: *graph, dead: is_dead };
-                let room = open.len() - before < layout.lanes();
-                Ok((can && room).then_some(Parent { to, anchors: usize::MAX, instead: None }))
+                let room = open.len() - before < layout.slots();
+                Ok((can && room).then_some(Parent { to, tree_edges: usize::MAX, instead: None }))
             })??;
             if found.is_some() {
                 return Ok(found);

@@ -21,7 +21,7 @@ pub struct Parents {
 
 /// Whether a node is what it was and has few anchors.
 fn takes(layout: &Layout, bytes: &[u8], to: &Seen) -> Result<bool> {
-    Ok(same(layout, bytes, to)?.is_some_and(|block| block.children().count() <= FEW))
+    Ok(same(layout, bytes, to)?.is_some_and(|record| record.children().count() <= FEW))
 }
 
 impl Parents {
@@ -38,7 +38,7 @@ impl Parents {
             self.few += 1;
             // Most often the first takes it. After that, none is locked in vain.
             if self.few == 1 || pages.read(to.number, |bytes| takes(layout, bytes, &to))?? {
-                return Ok(Some(Parent { to, anchors: FEW, instead: None }));
+                return Ok(Some(Parent { to, tree_edges: FEW, instead: None }));
             }
         }
         if let Some(parent) = self.below.next(pages, layout)? {
@@ -46,7 +46,7 @@ impl Parents {
         }
         if let Some(to) = self.found.get(self.any) {
             self.any += 1;
-            return Ok(Some(Parent { to: *to, anchors: usize::MAX, instead: None }));
+            return Ok(Some(Parent { to: *to, tree_edges: usize::MAX, instead: None }));
         }
         self.tree.next(pages, layout)
     }

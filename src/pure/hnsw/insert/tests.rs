@@ -5,15 +5,15 @@ use super::near::Near;
 use super::*;
 use crate::distance::metric::Metric;
 use crate::fault::state;
-use crate::hnsw::model::Alone;
-use crate::hnsw::model::samples::{METRICS, Sample, params, points, tid};
 use crate::hnsw::node::{
-    ANCHOR, Buffer, EntryPoint, Header, Layout, NONE, NodeMut, NodeRef, Options, State, Tid,
+    Buffer, EntryPoint, Header, Layout, NONE, NodeMut, NodeRef, Options, State, TREE_EDGE, Tid,
 };
 use crate::hnsw::params::{Lists, Params};
 use crate::hnsw::rotation::Rotation;
 use crate::hnsw::search::query::Target;
 use crate::hnsw::search::{Order, Pages, Reach, Search, Width};
+use crate::hnsw::test_index::TestIndex;
+use crate::hnsw::test_index::samples::{METRICS, Sample, params, points, tid};
 use proptest::prelude::*;
 use std::sync::OnceLock;
 
@@ -57,7 +57,7 @@ fn clusters_come_in_a_row() {
     for metric in METRICS {
         let layout = Layout::choose(dim, metric, Options::default()).unwrap();
         let (rotation, params) = (Rotation::new(dim, 1), Params::for_options(metric, 16, 64));
-        let mut index = Alone::new(layout, rotation.clone(), &params, 2 * n as u32);
+        let mut index = TestIndex::new(layout, rotation.clone(), &params, 2 * n as u32);
         for (i, row) in rows.iter().enumerate() {
             index.insert(row, tid(i)).unwrap();
         }
@@ -166,7 +166,7 @@ struct Case {
 
 impl Case {
     /// Neighbour i at distance i + 1 from the node, in direction i; the first `kept` are kept.
-    fn new(lists: Lists, kept: usize, used: usize, anchors: &[usize]) -> Self {
+    fn new(lists: Lists, kept: usize, used: usize, tree_edges: &[usize]) -> Self {
         let dim = 64;
         let layout =
             Layout::choose(dim, Metric::L2, Options { bits: Some(8), ..Options::default() }).unwrap();
@@ -180,20 +180,20 @@ impl Case {
         let vectors: Vec<Stored> = (0..32).map(|i| at(i, i as f32 + 1.0)).collect();
         let mut buffer = Buffer::new(layout.node_bytes()).unwrap();
         let mut linker = Linker::new(layout, lists);
-        let mut block = NodeMut::new(&layout, buffer.bytes_mut()).unwrap();
-        block.format(&node.header(1, 0, 7, Tid { block: 1, offset: 1 }, NONE), node.bytes());
-        for (lane, vector) in vectors[..used].iter().enumerate() {
-            let mark = if anchors.contains(&lane) { ANCHOR } else { 0 };
-            let (coder, number) = (&mut linker.coder, lane as u32 + 100);
-            block.encode_lane(lane, number | mark, coder, node.decoded(), vector.decoded());
+        let mut record = NodeMut::new(&layout, buffer.bytes_mut()).unwrap();
+        record.format(&node.header(1, 0, 7, Tid { block: 1, offset: 1 }, NONE), node.bytes());
+        for (slot, vector) in vectors[..used].iter().enumerate() {
+            let mark = if tree_edges.contains(&slot) { TREE_EDGE } else { 0 };
+            let (coder, number) = (&mut linker.coder, slot as u32 + 100);
+            record.encode_edge(slot, number | mark, coder, node.decoded(), vector.decoded());
         }
-        block.set_counts(kept, used);
+        record.set_counts(kept, used);
         Self { layout, buffer, linker, vectors }
     }
 
     /// What becomes of it when a node comes that lies in a direction at a distance; numbers in the lanes that have
     /// changed, and the counts.
-    fn link(&mut self, axis: usize, length: f32, anchors: Option<usize>) -> Option<Changed> {
+    fn link(&mut self, axis: usize, length: f32, tree_edges: Option<usize>) -> Option<Changed> {
         let rotation = Rotation::new(64, 1);
         let mut x = vec![0.0; 64];
         x[axis] = length;
@@ -201,45 +201,45 @@ impl Case {
         let mut target = Target::new(&self.layout);
         target.set_stored(vector.decoded());
         let Self { layout, buffer, linker, .. } = self;
-        let block = NodeRef::new(layout, buffer.bytes()).unwrap();
-        let verdict = linker.decide(&block, &target, 999, 32, anchors, &|_| false).unwrap();
+        let record = NodeRef::new(layout, buffer.bytes()).unwrap();
+        let verdict = linker.decide(&record, &target, 999, 32, tree_edges, &|_| false).unwrap();
         let before = buffer.bytes().to_vec();
-        let lanes: Vec<_> = (0..32).map(|lane| block.neighbour(lane)).collect();
+        let slots: Vec<_> = (0..32).map(|slot| record.neighbour(slot)).collect();
         let Verdict::Change(change) = verdict else { return None };
         linker.apply(&change, &vector, buffer.bytes_mut()).unwrap();
-        let block = NodeRef::new(layout, buffer.bytes()).unwrap();
-        block.check(2000).unwrap();
-        assert_eq!(block.is_anchor(change.lane), anchors.is_some());
-        let changed = (0..32).filter(|lane| block.neighbour(*lane) != lanes[*lane]);
-        let changed: Vec<_> = changed.map(|lane| (lane, block.neighbour(lane).unwrap())).collect();
+        let record = NodeRef::new(layout, buffer.bytes()).unwrap();
+        record.check(2000).unwrap();
+        assert_eq!(record.is_tree_edge(change.slot), tree_edges.is_some());
+        let changed = (0..32).filter(|slot| record.neighbour(*slot) != slots[*slot]);
+        let changed: Vec<_> = changed.map(|slot| (slot, record.neighbour(slot).unwrap())).collect();
         let bytes = before.iter().zip(buffer.bytes()).filter(|(a, b)| a != b).count();
         assert!(bytes <= 2 + layout.stride() * changed.len(), "{bytes} bytes for {changed:?}");
-        Some((changed, usize::from(block.header().kept), block.used()))
+        Some((changed, usize::from(record.header().kept), record.used()))
     }
 }
 
 #[test]
-fn free_lanes_come_first() {
+fn free_slots_come_first() {
     let (short, full) = (Lists::Short, Lists::Full);
     // At the end, behind those that fill, and in a gap.
     assert_eq!(Case::new(short, 5, 5, &[]).link(40, 50.0, None), Some((vec![(5, 999)], 6, 6)));
     assert_eq!(Case::new(short, 5, 9, &[]).link(40, 50.0, None), Some((vec![(5, 999), (9, 105)], 6, 10)));
     let mut gap = Case::new(short, 5, 32, &[]);
-    NodeMut::new(&gap.layout, gap.buffer.bytes_mut()).unwrap().clear_lane(3);
+    NodeMut::new(&gap.layout, gap.buffer.bytes_mut()).unwrap().clear_edge(3);
     assert_eq!(gap.link(40, 50.0, None), Some((vec![(3, 999)], 5, 32)));
-    NodeMut::new(&gap.layout, gap.buffer.bytes_mut()).unwrap().clear_lane(8);
+    NodeMut::new(&gap.layout, gap.buffer.bytes_mut()).unwrap().clear_edge(8);
     assert_eq!(Case::new(full, 0, 0, &[]).link(40, 50.0, Some(0)), Some((vec![(0, 999)], 1, 1)));
     // Whoever is there already stays.
     assert_eq!(gap.link(40, 50.0, None), None);
 }
 
 #[test]
-fn lanes_that_fill_give_way() {
+fn edges_that_fill_give_way() {
     let (short, full) = (Lists::Short, Lists::Full);
     assert_eq!(Case::new(short, 20, 32, &[]).link(40, 50.0, None), Some((vec![(20, 999)], 21, 32)));
     // Not the anchors; they make room.
-    let mut anchors = Case::new(short, 20, 32, &[20, 21]);
-    assert_eq!(anchors.link(40, 50.0, None), Some((vec![(20, 999), (22, 120)], 21, 32)));
+    let mut tree_edges = Case::new(short, 20, 32, &[20, 21]);
+    assert_eq!(tree_edges.link(40, 50.0, None), Some((vec![(20, 999), (22, 120)], 21, 32)));
     // Where lists are full, the farthest.
     let farthest = Some((vec![(20, 999), (31, 120)], 21, 32));
     assert_eq!(Case::new(full, 20, 32, &[]).link(40, 50.0, None), farthest);
@@ -282,21 +282,21 @@ fn ways_to_far_nodes_stay() {
         // 120 lies behind 115.
         case.vectors[20] = at(15, 28.0);
         let (node, new) = (at(0, 0.0), at(axis, length));
-        let mut block = NodeMut::new(&case.layout, case.buffer.bytes_mut()).unwrap();
-        block.encode_lane(20, 120, &mut case.linker.coder, node.decoded(), case.vectors[20].decoded());
+        let mut record = NodeMut::new(&case.layout, case.buffer.bytes_mut()).unwrap();
+        record.encode_edge(20, 120, &mut case.linker.coder, node.decoded(), case.vectors[20].decoded());
         let mut near = Near::new(&case.layout);
         let mut buffer = Buffer::new(case.layout.node_bytes()).unwrap();
         for (number, vector) in (100..).zip(&case.vectors).filter(|(number, _)| known || *number != 120) {
             let seen = Seen { number, version: 1, level: 1, graph: 1, dead: false };
-            let mut block = NodeMut::new(&case.layout, buffer.bytes_mut()).unwrap();
-            block.format(&vector.header(1, 1, 1, Tid::default(), NONE), vector.bytes());
-            near.push(seen, &NodeRef::new(&case.layout, buffer.bytes()).unwrap().own()).unwrap();
+            let mut record = NodeMut::new(&case.layout, buffer.bytes_mut()).unwrap();
+            record.format(&vector.header(1, 1, 1, Tid::default(), NONE), vector.bytes());
+            near.push(seen, &NodeRef::new(&case.layout, buffer.bytes()).unwrap().stored()).unwrap();
         }
         let mut target = Target::new(&case.layout);
         target.set_stored(new.decoded());
-        let block = NodeRef::new(&case.layout, case.buffer.bytes()).unwrap();
-        match case.linker.decide_above(&block, &target, 999, 32, &near, &|_| false).unwrap() {
-            Verdict::Change(change) => Some(change.lane),
+        let record = NodeRef::new(&case.layout, case.buffer.bytes()).unwrap();
+        match case.linker.decide_above(&record, &target, 999, 32, &near, &|_| false).unwrap() {
+            Verdict::Change(change) => Some(change.slot),
             _ => None,
         }
     };
@@ -315,22 +315,22 @@ fn ways_to_far_nodes_stay() {
 
 /// Where all cling to the same few, those keep most of their lanes for each other.
 #[test]
-fn few_anchors_each() {
+fn few_tree_edges_each() {
     let mut seed = points(600, 64, 9);
     // The mean is about ten times the deviation.
     seed.iter_mut().flatten().for_each(|x| *x += 10.0);
     let mut sample = Sample::built(Metric::InnerProduct, seed, 1);
     sample.insert(1..600);
     sample.check();
-    let mut anchors = std::collections::HashMap::<u32, usize>::new();
+    let mut tree_edges = std::collections::HashMap::<u32, usize>::new();
     for number in sample.index.numbers().collect::<Vec<_>>() {
         let header = sample.index.header(number).unwrap();
         if header.level == 0 && header.state == State::Live && header.down != NONE {
-            *anchors.entry(header.down).or_default() += 1;
+            *tree_edges.entry(header.down).or_default() += 1;
         }
     }
-    let most = anchors.values().max().unwrap();
-    assert!(*most <= FEW + 1, "{most} anchors");
+    let max = tree_edges.values().max().unwrap();
+    assert!(*max <= FEW + 1, "{max} anchors");
 }
 
 /// A neighbour that becomes a child keeps its lane.
@@ -339,15 +339,15 @@ fn marks() {
     let mut case = Case::new(Lists::Short, 20, 32, &[]);
     let mut target = Target::new(&case.layout);
     target.set_stored(case.vectors[25].decoded());
-    let block = NodeRef::new(&case.layout, case.buffer.bytes()).unwrap();
-    let verdict = case.linker.decide(&block, &target, 125, 32, Some(FEW), &|_| false).unwrap();
+    let record = NodeRef::new(&case.layout, case.buffer.bytes()).unwrap();
+    let verdict = case.linker.decide(&record, &target, 125, 32, Some(FEW), &|_| false).unwrap();
     let Verdict::Change(change) = verdict else { panic!("{verdict:?}") };
-    assert!(change.mark && change.lane == 25);
+    assert!(change.mark && change.slot == 25);
     let before = case.buffer.bytes().to_vec();
     case.linker.apply(&change, &case.vectors[25], case.buffer.bytes_mut()).unwrap();
     assert_eq!(before.iter().zip(case.buffer.bytes()).filter(|(a, b)| a != b).count(), 1);
-    let block = NodeRef::new(&case.layout, case.buffer.bytes()).unwrap();
-    assert!(block.is_anchor(25) && block.neighbour(25) == Some(125));
+    let record = NodeRef::new(&case.layout, case.buffer.bytes()).unwrap();
+    assert!(record.is_tree_edge(25) && record.neighbour(25) == Some(125));
 }
 
 /// Who is not what was seen gets no edge.
@@ -391,9 +391,9 @@ fn stale_roots() {
     entry[6] = State::Free as u8;
     inserter.find(&mut sample.index.memory, Some(root), 0).unwrap();
     assert!(root.level > 0 && inserter.edges(0).len() > 5);
-    let blocks = sample.index.memory.blocks();
+    let records = sample.index.memory.records();
     let fault =
-        inserter.find(&mut sample.index.memory, Some(EntryPoint { entry: blocks, ..root }), 0).unwrap_err();
+        inserter.find(&mut sample.index.memory, Some(EntryPoint { entry: records, ..root }), 0).unwrap_err();
     assert_eq!(fault.state, state::INDEX_CORRUPTED);
 }
 
@@ -421,8 +421,8 @@ proptest! {
             bytes[at.index(used)] = byte;
         }
         for (number, at, byte) in headers {
-            if let Ok(block) = sample.index.memory.node_mut(number * sample.layout.step()) {
-                block[at] = byte;
+            if let Ok(record) = sample.index.memory.node_mut(number * sample.layout.step()) {
+                record[at] = byte;
             }
         }
         for row in 50..60 {
@@ -436,10 +436,10 @@ proptest! {
 
 /// The parameters of the build bound what is written, whatever the layout has room for.
 #[test]
-fn lanes_of_the_layout() {
+fn slots_of_the_layout() {
     let layout = Layout::choose(20, Metric::L2, Options::default()).unwrap();
-    let params = Params { lanes: 64, m: 40, step: 40, ..params(Metric::L2) };
-    let mut index = crate::hnsw::model::Alone::new(layout, Rotation::new(20, 1), &params, 1000);
+    let params = Params { slots: 64, m: 40, step: 40, ..params(Metric::L2) };
+    let mut index = crate::hnsw::test_index::TestIndex::new(layout, Rotation::new(20, 1), &params, 1000);
     for (row, vector) in points(300, 20, 1).iter().enumerate() {
         index.insert(vector, tid(row)).unwrap();
     }

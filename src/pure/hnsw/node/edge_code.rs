@@ -2,7 +2,7 @@
 
 use super::layout::{Content, Layout};
 use crate::hnsw::rabitq::{Encoder, Factors, Shape, Target};
-use crate::hnsw::uncoded::Plain;
+use crate::hnsw::uncoded::Uncoded;
 
 /// Makes what is in a lane beside the number: a code with its factors, or the distance; keeps its memory.
 #[derive(Debug)]
@@ -11,7 +11,7 @@ pub struct Coder(Kind);
 #[derive(Debug)]
 enum Kind {
     Codes(Encoder),
-    Distances(Plain),
+    Distances(Uncoded),
 }
 
 impl Coder {
@@ -19,7 +19,7 @@ impl Coder {
     pub fn new(layout: &Layout) -> Self {
         match layout.content() {
             Content::Codes(shape) => Self::of_codes(*shape, layout.target()),
-            Content::Distances(plain) => Self(Kind::Distances(*plain)),
+            Content::Distances(uncoded) => Self(Kind::Distances(*uncoded)),
         }
     }
 
@@ -36,8 +36,8 @@ impl Coder {
     pub fn encode(&mut self, node: &[f32], neighbour: &[f32], code: &mut [u8]) -> Factors {
         match &mut self.0 {
             Kind::Codes(encoder) => encoder.encode(node, neighbour, code),
-            Kind::Distances(plain) => {
-                Factors { add: plain.distance(node, neighbour).clamp(f32::MIN, f32::MAX), mul: 0.0 }
+            Kind::Distances(uncoded) => {
+                Factors { add: uncoded.distance(node, neighbour).clamp(f32::MIN, f32::MAX), mul: 0.0 }
             }
         }
     }

@@ -18,9 +18,9 @@ pub(super) mod at {
     pub const SCALE: usize = 16;
     pub const GRAPH: usize = 20;
     pub const DOWN: usize = 24;
-    pub const CHAIN: usize = 28;
+    pub const TID_LIST: usize = 28;
 }
-const _: () = assert!(at::CHAIN + 4 == HEADER && HEADER.is_multiple_of(8));
+const _: () = assert!(at::TID_LIST + 4 == HEADER && HEADER.is_multiple_of(8));
 const _: () = assert!(at::TID + Tid::BYTES == at::STATE && at::USED + 1 == at::NORM);
 
 /// Highest level that can be written.
@@ -96,7 +96,7 @@ pub struct Header {
     /// [`ANCHOR`](super::ANCHOR), or [`NONE`](super::NONE) for the graph's first node.
     pub down: u32,
     /// More rows, or none.
-    pub chain: u32,
+    pub tid_list: u32,
 }
 
 /// The `N` bytes at an offset; the offset is within the header, whatever the bytes.
@@ -114,7 +114,7 @@ impl Header {
     /// # Errors
     /// A state, level, count, norm or scale that cannot have been written.
     #[inline]
-    pub fn read(bytes: &[u8; HEADER], lanes: usize) -> Result<Self> {
+    pub fn read(bytes: &[u8; HEADER], slots: usize) -> Result<Self> {
         let u32_at = |at| u32::from_le_bytes(part(bytes, at));
         let f32_at = |at| f32::from_le_bytes(part(bytes, at));
         let state = match bytes[at::STATE] {
@@ -135,19 +135,19 @@ impl Header {
             scale: f32_at(at::SCALE),
             graph: u32_at(at::GRAPH),
             down: u32_at(at::DOWN),
-            chain: u32_at(at::CHAIN),
+            tid_list: u32_at(at::TID_LIST),
         };
         if matches!(state, State::Live | State::Dead) {
-            header.check(lanes)?;
+            header.check(slots)?;
         }
         Ok(header)
     }
 
-    fn check(&self, lanes: usize) -> Result<()> {
+    fn check(&self, slots: usize) -> Result<()> {
         if self.level > MAX_LEVEL {
             return Err(corrupted(format_args!("level {}", self.level)));
         }
-        if usize::from(self.used) > lanes || self.kept > self.used {
+        if usize::from(self.used) > slots || self.kept > self.used {
             return Err(corrupted(format_args!("{} of {} lanes", self.kept, self.used)));
         }
         if !(self.norm >= 0.0 && self.norm.is_finite()) {
@@ -174,7 +174,7 @@ impl Header {
         put(at::SCALE, &self.scale.to_le_bytes());
         put(at::GRAPH, &self.graph.to_le_bytes());
         put(at::DOWN, &self.down.to_le_bytes());
-        put(at::CHAIN, &self.chain.to_le_bytes());
+        put(at::TID_LIST, &self.tid_list.to_le_bytes());
         bytes
     }
 }

@@ -3,9 +3,9 @@
 use super::header::HEADER;
 use crate::distance::metric::Metric;
 use crate::fault::{Fault, Result, state};
-use crate::hnsw::rabitq::{Form, LANES, Shape, Target};
+use crate::hnsw::rabitq::{BATCH, Form, Shape, Target};
 use crate::hnsw::rotation::Rotation;
-use crate::hnsw::uncoded::Plain;
+use crate::hnsw::uncoded::Uncoded;
 
 /// Bytes of a page.
 pub const PAGE: usize = 8192;
@@ -16,10 +16,10 @@ pub const MAX_DIMS: usize = 16_000;
 /// Numbers of blocks are below this.
 pub const MAX_NODES: u32 = 1 << 31;
 /// Bytes of a lane beside the code: number and two factors.
-pub const LANE: usize = 12;
+pub const EDGE_BYTES: usize = 12;
 
 /// Most lanes, by the counts of a byte.
-const MAX_LANES: usize = 224;
+const MAX_SLOTS: usize = 224;
 /// Most words of a plain value.
 const MAX_WORDS: usize = MAX_DIMS;
 /// Dimensions that are coded at least, unless there are fewer.
@@ -27,7 +27,7 @@ const CODED: usize = 384;
 /// Blocks start at multiples of this.
 const ALIGN: usize = 8;
 const _: () = assert!(ROOM.is_multiple_of(ALIGN) && HEADER.is_multiple_of(ALIGN));
-const _: () = assert!(MAX_LANES <= u8::MAX as usize && MAX_LANES.is_multiple_of(LANES));
+const _: () = assert!(MAX_SLOTS <= u8::MAX as usize && MAX_SLOTS.is_multiple_of(BATCH));
 
 /// How the own vector is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,14 +37,14 @@ pub enum StoredForm {
     /// 2 bytes an element, and a power of two for all.
     F16,
     /// Words of a [plain](crate::hnsw::uncoded) value.
-    Plain,
+    Uncoded,
 }
 
 impl StoredForm {
     /// Bytes of an element.
     pub fn bytes(self) -> usize {
         match self {
-            Self::F32 | Self::Plain => 4,
+            Self::F32 | Self::Uncoded => 4,
             Self::F16 => 2,
         }
     }
@@ -54,18 +54,18 @@ impl StoredForm {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
     /// Lanes of a block: a multiple of 32, at most 224.
-    pub lanes: usize,
+    pub slots: usize,
     /// Bits of a coded coordinate: 1, 2, 4 or 8.
     pub bits: Option<usize>,
     /// Coded coordinates: a multiple of 16, at most the padded dimensions.
     pub coded: Option<usize>,
     /// The form of the own vector.
-    pub own: Option<StoredForm>,
+    pub stored: Option<StoredForm>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { lanes: LANES, bits: None, coded: None, own: None }
+        Self { slots: BATCH, bits: None, coded: None, stored: None }
     }
 }
 
@@ -84,7 +84,7 @@ pub enum Content {
     /// Codes of that shape.
     Codes(Shape),
     /// Distances: the vector of a block is a plain value.
-    Distances(Plain),
+    Distances(Uncoded),
 }
 
 /// The layout of the blocks of an index.
@@ -93,10 +93,10 @@ pub struct Layout {
     metric: Metric,
     dim: usize,
     padded: usize,
-    own: StoredForm,
+    stored: StoredForm,
     content: Content,
-    lanes: usize,
-    block: usize,
+    slots: usize,
+    record: usize,
     per_page: usize,
     unit_pages: usize,
 }
@@ -121,13 +121,13 @@ impl Layout {
         if !matches!(metric, Metric::L2 | Metric::InnerProduct | Metric::Cosine) {
             return Err(refused(format!("there are no codes for {metric:?}")));
         }
-        let lanes = options.lanes;
-        if !lanes.is_multiple_of(LANES) || !(LANES..=MAX_LANES).contains(&lanes) {
-            return Err(refused(format!("cannot lay out {lanes} lanes")));
+        let slots = options.slots;
+        if !slots.is_multiple_of(BATCH) || !(BATCH..=MAX_SLOTS).contains(&slots) {
+            return Err(refused(format!("cannot lay out {slots} lanes")));
         }
         let padded = Rotation::padded_for(dim);
-        let own = options.own.unwrap_or(if padded <= 16 { StoredForm::F32 } else { StoredForm::F16 });
-        if own == StoredForm::Plain {
+        let stored = options.stored.unwrap_or(if padded <= 16 { StoredForm::F32 } else { StoredForm::F16 });
+        if stored == StoredForm::Uncoded {
             return Err(refused("a plain layout has no codes"));
         }
         let bits = options.bits.unwrap_or(match dim {
@@ -135,26 +135,27 @@ impl Layout {
             64..128 => 2,
             _ => 1,
         });
-        let least = options.coded.unwrap_or(padded.min(CODED));
+        let min = options.coded.unwrap_or(padded.min(CODED));
         let shape = |dims| {
             Shape::new(bits, dims)
                 .filter(|shape| shape.dims() <= padded)
                 .ok_or_else(|| refused(format!("cannot code {dims} dimensions of {padded} in {bits} bits")))
         };
-        let before = HEADER + padded * own.bytes();
-        let size = |shape: Shape| (before + lanes * (LANE + shape.lane_bytes())).next_multiple_of(ALIGN);
-        let smallest = size(shape(least)?);
+        let before = HEADER + padded * stored.bytes();
+        let size =
+            |shape: Shape| (before + slots * (EDGE_BYTES + shape.code_bytes())).next_multiple_of(ALIGN);
+        let smallest = size(shape(min)?);
         let per_page = (ROOM / smallest).max(1);
         let unit_pages = smallest.div_ceil(ROOM);
         let room = unit_pages * ROOM / per_page / ALIGN * ALIGN;
         let coded = match options.coded {
             Some(coded) => coded,
-            None => (((room - before) / lanes - LANE) * 8 / bits / 16 * 16).min(padded),
+            None => (((room - before) / slots - EDGE_BYTES) * 8 / bits / 16 * 16).min(padded),
         };
         let shape = shape(coded)?;
-        let block = size(shape);
+        let record = size(shape);
         let content = Content::Codes(shape);
-        Ok(Self { metric, dim, padded, own, content, lanes, block, per_page, unit_pages })
+        Ok(Self { metric, dim, padded, stored, content, slots, record, per_page, unit_pages })
     }
 
     /// The layout for plain values: without codes, and as many lanes as wanted, up to 224. `words` is how many a block
@@ -162,41 +163,41 @@ impl Layout {
     ///
     /// # Errors
     /// Lanes or words that no block can have.
-    pub fn plain_for(plain: Plain, lanes: usize, words: usize) -> Result<Self> {
-        if !(1..=MAX_LANES).contains(&lanes) {
-            return Err(refused(format!("cannot lay out {lanes} lanes")));
+    pub fn uncoded_for(uncoded: Uncoded, slots: usize, words: usize) -> Result<Self> {
+        if !(1..=MAX_SLOTS).contains(&slots) {
+            return Err(refused(format!("cannot lay out {slots} lanes")));
         }
-        if plain.words().is_none() && !(1..=MAX_WORDS).contains(&words) {
+        if uncoded.words().is_none() && !(1..=MAX_WORDS).contains(&words) {
             return Err(refused(format!("cannot lay out values of {words} words")));
         }
-        let beside = HEADER + lanes * LANE;
+        let beside = HEADER + slots * EDGE_BYTES;
         let size = |words: usize| (beside + 4 * words).next_multiple_of(ALIGN);
-        let least = plain.words().unwrap_or(words);
-        let per_page = (ROOM / size(least)).max(1);
-        let unit_pages = size(least).div_ceil(ROOM);
+        let min = uncoded.words().unwrap_or(words);
+        let per_page = (ROOM / size(min)).max(1);
+        let unit_pages = size(min).div_ceil(ROOM);
         let room = unit_pages * ROOM / per_page / ALIGN * ALIGN;
-        let padded = plain.words().unwrap_or(((room - beside) / 4).min(MAX_WORDS));
-        let (metric, dim, block) = (plain.metric(), plain.dim(), size(padded));
-        let (own, content) = (StoredForm::Plain, Content::Distances(plain));
-        Ok(Self { metric, dim, padded, own, content, lanes, block, per_page, unit_pages })
+        let padded = uncoded.words().unwrap_or(((room - beside) / 4).min(MAX_WORDS));
+        let (metric, dim, record) = (uncoded.metric(), uncoded.dim(), size(padded));
+        let (stored, content) = (StoredForm::Uncoded, Content::Distances(uncoded));
+        Ok(Self { metric, dim, padded, stored, content, slots, record, per_page, unit_pages })
     }
 
     /// Options that choose this very layout; of a plain one, `coded` are its words, for
     /// [`plain_for`](Self::plain_for).
     pub fn options(&self) -> Options {
         Options {
-            lanes: self.lanes,
+            slots: self.slots,
             bits: Some(self.shape().map_or(0, Shape::bits)),
             coded: Some(self.shape().map_or(self.padded, Shape::dims)),
-            own: Some(self.own),
+            stored: Some(self.stored),
         }
     }
 
     /// What values are and how they are compared, if blocks hold them as they are.
     #[inline]
-    pub fn plain(&self) -> Option<&Plain> {
+    pub fn uncoded(&self) -> Option<&Uncoded> {
         match &self.content {
-            Content::Distances(plain) => Some(plain),
+            Content::Distances(uncoded) => Some(uncoded),
             Content::Codes(_) => None,
         }
     }
@@ -217,8 +218,8 @@ impl Layout {
     }
 
     /// The form of the own vectors.
-    pub fn own(&self) -> StoredForm {
-        self.own
+    pub fn stored(&self) -> StoredForm {
+        self.stored
     }
 
     /// Bits and dimensions of the codes; none if there are none.
@@ -244,32 +245,32 @@ impl Layout {
     }
 
     /// Lanes of a block; with codes, a multiple of 32.
-    pub fn lanes(&self) -> usize {
-        self.lanes
+    pub fn slots(&self) -> usize {
+        self.slots
     }
 
     /// Bytes of a block.
     #[inline]
     pub fn node_bytes(&self) -> usize {
-        self.block
+        self.record
     }
 
     /// Bytes of the own vector.
     #[inline]
-    pub fn own_bytes(&self) -> usize {
-        self.padded * self.own.bytes()
+    pub fn stored_bytes(&self) -> usize {
+        self.padded * self.stored.bytes()
     }
 
     /// Bytes from one lane to the next.
     #[inline]
     pub fn stride(&self) -> usize {
-        LANE + self.code_bytes()
+        EDGE_BYTES + self.code_bytes()
     }
 
     /// Bytes of a lane's code.
     #[inline]
     pub fn code_bytes(&self) -> usize {
-        self.shape().map_or(0, Shape::lane_bytes)
+        self.shape().map_or(0, Shape::code_bytes)
     }
 
     /// Where the codes of 32 lanes lie among them.
@@ -280,8 +281,8 @@ impl Layout {
 
     /// Where the lanes start.
     #[inline]
-    pub(super) fn lanes_at(&self) -> usize {
-        HEADER + self.own_bytes()
+    pub(super) fn edges_at(&self) -> usize {
+        HEADER + self.stored_bytes()
     }
 
     /// Blocks of a page: 1 if a block takes several pages, too.
@@ -318,12 +319,12 @@ impl Layout {
         if number >= MAX_NODES {
             return Err(super::corrupted(format_args!("number {number} lies on no page")));
         }
-        let (page, slot) = (number / self.per_page as u32, number as usize % self.per_page);
-        Ok(Place { page, offset: slot * self.block })
+        let (page, position) = (number / self.per_page as u32, number as usize % self.per_page);
+        Ok(Place { page, offset: position * self.record })
     }
 
     /// The bytes of a block in the unit it is on, given the [`ROOM`]s of all its pages in one piece.
-    pub fn slot(&self, slot: usize) -> std::ops::Range<usize> {
-        slot * self.block..(slot + 1) * self.block
+    pub fn position(&self, position: usize) -> std::ops::Range<usize> {
+        position * self.record..(position + 1) * self.record
     }
 }

@@ -82,7 +82,7 @@ pub use corrupted::{REINDEX, corrupted, corrupted_part, how_corrupted};
 pub use edge_code::Coder;
 pub use entry_point::EntryPoint;
 pub use header::{HEADER, Header, State, Tid};
-pub use layout::{Content, LANE, Layout};
+pub use layout::{Content, EDGE_BYTES, Layout};
 pub use layout::{MAX_DIMS, MAX_NODES, Options, PAGE, Place, ROOM, StoredForm};
 pub use read::NodeRef;
 pub use tid_list::{TidListMut, TidListRef};
@@ -92,5 +92,5 @@ pub use write::NodeMut;
 pub const NONE: u32 = u32::MAX;
 
 /// Added to the number in a lane that must stay; numbers are below it.
-pub const ANCHOR: u32 = 1 << 31;
-const _: () = assert!(ANCHOR == MAX_NODES);
+pub const TREE_EDGE: u32 = 1 << 31;
+const _: () = assert!(TREE_EDGE == MAX_NODES);

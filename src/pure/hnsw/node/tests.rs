@@ -5,7 +5,7 @@ mod golden;
 use super::write::{load, store};
 use super::*;
 use crate::distance::metric::Metric;
-use crate::hnsw::rabitq::{Factors, LANES};
+use crate::hnsw::rabitq::{BATCH, Factors};
 use proptest::prelude::*;
 
 const METRICS: [Metric; 3] = [Metric::L2, Metric::InnerProduct, Metric::Cosine];
@@ -22,7 +22,7 @@ fn layout(dim: usize) -> Layout {
 /// Per dimensions: bytes of a block, blocks of a page, pages of a block, bits, coded dimensions.
 #[test]
 fn sizes() {
-    for (dim, block, per_page, pages, bits, coded) in [
+    for (dim, record, per_page, pages, bits, coded) in [
         (3, 736, 11, 1, 4, 16),
         (8, 736, 11, 1, 4, 16),
         (32, 992, 8, 1, 4, 32),
@@ -40,21 +40,21 @@ fn sizes() {
         let layout = layout(dim);
         let found = (layout.node_bytes(), layout.per_page(), layout.unit_pages());
         let shape = layout.shape().unwrap();
-        assert_eq!((found, shape.bits(), shape.dims()), ((block, per_page, pages), bits, coded), "{dim}");
+        assert_eq!((found, shape.bits(), shape.dims()), ((record, per_page, pages), bits, coded), "{dim}");
     }
     // Bytes of a row with the levels above against pgvector's, as the issue allows.
-    for (dim, theirs, most) in [(384, 2048.0, 1.45), (768, 4096.0, 1.1), (1536, 8192.0, 1.1)] {
+    for (dim, theirs, max) in [(384, 2048.0, 1.45), (768, 4096.0, 1.1), (1536, 8192.0, 1.1)] {
         let layout = layout(dim);
         let ours = PAGE as f64 / layout.per_page() as f64 * 16.0 / 15.0;
-        assert!(ours <= most * theirs, "{dim}: {ours}");
+        assert!(ours <= max * theirs, "{dim}: {ours}");
     }
 }
 
 #[test]
 fn every_dimension_has_a_layout() {
     for dim in 1..=MAX_DIMS {
-        for lanes in [32, 64, 224] {
-            let options = Options { lanes, ..Options::default() };
+        for slots in [32, 64, 224] {
+            let options = Options { slots, ..Options::default() };
             let layout = Layout::choose(dim, Metric::Cosine, options).unwrap();
             let all = layout.node_bytes() * layout.per_page();
             assert!(all <= ROOM * layout.unit_pages() && layout.node_bytes().is_multiple_of(8));
@@ -70,9 +70,9 @@ fn bad_options() {
     let good = Options::default();
     let choose = |dim, options| Layout::choose(dim, Metric::L2, options);
     for options in [
-        Options { lanes: 0, ..good },
-        Options { lanes: 48, ..good },
-        Options { lanes: 256, ..good },
+        Options { slots: 0, ..good },
+        Options { slots: 48, ..good },
+        Options { slots: 256, ..good },
         Options { bits: Some(3), ..good },
         Options { coded: Some(24), ..good },
         Options { coded: Some(400), ..good },
@@ -80,7 +80,7 @@ fn bad_options() {
         assert_eq!(choose(384, options).unwrap_err().state, crate::fault::state::INVALID_PARAMETER_VALUE);
     }
     assert!(choose(0, good).is_err() && choose(MAX_DIMS + 1, good).is_err());
-    let all = Options { lanes: 64, bits: Some(8), coded: Some(16), own: Some(StoredForm::F32) };
+    let all = Options { slots: 64, bits: Some(8), coded: Some(16), stored: Some(StoredForm::F32) };
     assert_eq!(choose(20, all).unwrap().options(), all);
 }
 
@@ -109,7 +109,7 @@ fn header() -> impl Strategy<Value = Header> {
     let links = (any::<u32>(), any::<u32>(), any::<u32>());
     let tid = (any::<u32>(), any::<u16>()).prop_map(|(block, offset)| Tid { block, offset });
     (tid, 0..=31u8, any::<u16>(), 0f32..1e30, -126..=127i32, any::<bool>(), links).prop_map(
-        |(tid, level, version, norm, exponent, live, (graph, down, chain))| Header {
+        |(tid, level, version, norm, exponent, live, (graph, down, tid_list))| Header {
             tid,
             state: if live { State::Live } else { State::Dead },
             level,
@@ -120,7 +120,7 @@ fn header() -> impl Strategy<Value = Header> {
             scale: f32::from_bits(((exponent + 127) as u32) << 23),
             graph,
             down,
-            chain,
+            tid_list,
         },
     )
 }
@@ -142,59 +142,59 @@ proptest! {
 
     /// Lanes are written, overwritten and emptied; the others stay as they are.
     #[test]
-    fn lanes_come_back(
+    fn edges_come_back(
         (dim, vectors) in prop_oneof![Just(5usize), Just(50), Just(100), Just(200)].prop_flat_map(|dim| {
             (Just(dim), prop::collection::vec(vector(dim.next_multiple_of(16)), 12))
         }),
         header in header(),
-        lanes in prop::collection::vec((0..64usize, any::<bool>()), 1..40),
+        slots in prop::collection::vec((0..64usize, any::<bool>()), 1..40),
         metric in prop::sample::select(&METRICS[..]),
     ) {
-        let layout = Layout::choose(dim, metric, Options { lanes: 64, ..Options::default() }).unwrap();
-        let mut own = vec![0; layout.own_bytes()];
-        let (scale, norm) = store(&layout, &vectors[0], &mut own);
+        let layout = Layout::choose(dim, metric, Options { slots: 64, ..Options::default() }).unwrap();
+        let mut stored = vec![0; layout.stored_bytes()];
+        let (scale, norm) = store(&layout, &vectors[0], &mut stored);
         let mut node = vec![0.0; layout.padded()];
-        load(&layout, scale, &own, &mut node);
+        load(&layout, scale, &stored, &mut node);
         let mut buffer = Buffer::new(layout.node_bytes() + 8).unwrap();
         buffer.bytes_mut().fill(0xaa);
-        let mut block = NodeMut::new(&layout, buffer.bytes_mut()).unwrap();
-        block.format(&Header { scale, norm, graph: 1, down: 2, chain: NONE, ..header }, &own);
+        let mut record = NodeMut::new(&layout, buffer.bytes_mut()).unwrap();
+        record.format(&Header { scale, norm, graph: 1, down: 2, tid_list: NONE, ..header }, &stored);
         let mut encoder = Coder::new(&layout);
         let mut model = vec![None; 64];
-        for (i, (lane, put)) in lanes.into_iter().enumerate() {
+        for (i, (slot, put)) in slots.into_iter().enumerate() {
             if put {
                 let mut code = vec![0; layout.code_bytes()];
                 let factors = encoder.encode(&node, &vectors[i % 12], &mut code);
                 if i % 2 == 0 {
-                    block.encode_lane(lane, i as u32, &mut encoder, &node, &vectors[i % 12]);
+                    record.encode_edge(slot, i as u32, &mut encoder, &node, &vectors[i % 12]);
                 } else {
-                    block.put_lane(lane, i as u32, factors, &code);
+                    record.put_edge(slot, i as u32, factors, &code);
                 }
-                model[lane] = Some((i as u32, factors, code));
+                model[slot] = Some((i as u32, factors, code));
             } else {
-                block.clear_lane(lane);
-                model[lane] = None;
+                record.clear_edge(slot);
+                model[slot] = None;
             }
         }
-        block.set_counts(3, 64);
+        record.set_counts(3, 64);
         prop_assert_eq!(&buffer.bytes()[layout.node_bytes()..], &[0xaa; 8]);
 
-        let block = NodeRef::new(&layout, buffer.bytes()).unwrap();
-        prop_assert_eq!(*block.header(), Header { scale, norm, kept: 3, used: 64, graph: 1, down: 2, chain: NONE, ..header });
-        block.check(40).unwrap();
+        let record = NodeRef::new(&layout, buffer.bytes()).unwrap();
+        prop_assert_eq!(*record.header(), Header { scale, norm, kept: 3, used: 64, graph: 1, down: 2, tid_list: NONE, ..header });
+        record.check(40).unwrap();
         let mut back = vec![0.0; layout.padded()];
-        block.own().decode(&mut back);
+        record.stored().decode(&mut back);
         prop_assert_eq!(&back, &node);
-        let (mut numbers, mut add, mut mul) = ([0; LANES], [0.0; LANES], [0.0; LANES]);
-        for (lane, model) in model.iter().enumerate() {
-            let codes = block.lanes(lane / 32, &mut numbers, &mut add, &mut mul).unwrap();
-            let code = &codes[lane % 32 * layout.stride()..][..layout.code_bytes()];
-            let factors = Factors { add: add[lane % 32], mul: mul[lane % 32] };
-            prop_assert_eq!(block.neighbour(lane), model.as_ref().map(|m| m.0));
+        let (mut numbers, mut add, mut mul) = ([0; BATCH], [0.0; BATCH], [0.0; BATCH]);
+        for (slot, model) in model.iter().enumerate() {
+            let codes = record.slots(slot / 32, &mut numbers, &mut add, &mut mul).unwrap();
+            let code = &codes[slot % 32 * layout.stride()..][..layout.code_bytes()];
+            let factors = Factors { add: add[slot % 32], mul: mul[slot % 32] };
+            prop_assert_eq!(record.neighbour(slot), model.as_ref().map(|m| m.0));
             let zeros = (NONE, Factors::default(), vec![0; code.len()]);
             let model = model.as_ref().unwrap_or(&zeros);
-            prop_assert_eq!((numbers[lane % 32], factors, code), (model.0, model.1, &model.2[..]));
-            prop_assert_eq!((block.factors(lane), block.code(lane)), (Some(factors), Some(code)));
+            prop_assert_eq!((numbers[slot % 32], factors, code), (model.0, model.1, &model.2[..]));
+            prop_assert_eq!((record.factors(slot), record.code(slot)), (Some(factors), Some(code)));
         }
     }
 }
@@ -218,36 +218,36 @@ proptest! {
             (bytes[6], bytes[7], bytes[10], bytes[11]) = (state, used / 2, used / 2, used);
             bytes[12..20].copy_from_slice(&[0, 0, 128, 63, 0, 0, 128, 63]);
         }
-        if let Ok(block) = NodeRef::new(&layout, bytes) {
-            let (mut numbers, mut add, mut mul) = ([0; LANES], [0.0; LANES], [0.0; LANES]);
-            if block.lanes(0, &mut numbers, &mut add, &mut mul).is_ok() {
+        if let Ok(record) = NodeRef::new(&layout, bytes) {
+            let (mut numbers, mut add, mut mul) = ([0; BATCH], [0.0; BATCH], [0.0; BATCH]);
+            if record.slots(0, &mut numbers, &mut add, &mut mul).is_ok() {
                 prop_assert!(add.iter().chain(&mul).all(|x| x.is_finite()));
             }
-            let _ = (block.check(9), block.neighbours().count(), block.factors(99), block.code(31));
-            let _ = block.own().l2_squared(&[1.0; 32]);
+            let _ = (record.check(9), record.neighbours().count(), record.factors(99), record.code(31));
+            let _ = record.stored().l2_squared(&[1.0; 32]);
         }
-        if let Ok(Some(chain)) = TidListRef::new(&layout, bytes) {
-            prop_assert!(chain.tids().count() <= layout.chain_room());
+        if let Ok(Some(tid_list)) = TidListRef::new(&layout, bytes) {
+            prop_assert!(tid_list.tids().count() <= layout.tid_list_capacity());
         }
     }
 }
 
 #[test]
-fn chains_come_back() {
+fn tid_lists_come_back() {
     let layout = layout(384);
     let mut buffer = Buffer::new(layout.node_bytes()).unwrap();
     let tids = |n: usize| (0..n).map(|i| Tid { block: i as u32 * 7, offset: i as u16 + 1 });
-    let most = layout.chain_room();
-    assert_eq!(most, 448);
-    for n in [0, 1, most] {
-        let mut chain = TidListMut::format(&layout, buffer.bytes_mut(), 3, (9, 17), 18, tids(n)).unwrap();
-        chain.set_next(NONE);
-        let chain = TidListRef::new(&layout, buffer.bytes()).unwrap().unwrap();
-        assert_eq!((chain.graph, chain.owner, chain.next), (9, 17, NONE));
-        assert!(chain.tids().eq(tids(n)));
+    let max = layout.tid_list_capacity();
+    assert_eq!(max, 448);
+    for n in [0, 1, max] {
+        let mut tid_list = TidListMut::format(&layout, buffer.bytes_mut(), 3, (9, 17), 18, tids(n)).unwrap();
+        tid_list.set_next(NONE);
+        let tid_list = TidListRef::new(&layout, buffer.bytes()).unwrap().unwrap();
+        assert_eq!((tid_list.graph, tid_list.owner, tid_list.next), (9, 17, NONE));
+        assert!(tid_list.tids().eq(tids(n)));
         assert_eq!(NodeRef::new(&layout, buffer.bytes()).unwrap().header().state, State::TidList);
     }
-    assert!(TidListMut::format(&layout, buffer.bytes_mut(), 3, (9, 17), 18, tids(most + 1)).is_err());
+    assert!(TidListMut::format(&layout, buffer.bytes_mut(), 3, (9, 17), 18, tids(max + 1)).is_err());
     buffer.bytes_mut().fill(0);
     assert!(TidListRef::new(&layout, buffer.bytes()).unwrap().is_none());
     assert_eq!(NodeRef::new(&layout, buffer.bytes()).unwrap().header().state, State::Free);
@@ -266,7 +266,7 @@ fn headers_that_cannot_be() {
         scale: 0.5,
         graph: 0,
         down: NONE,
-        chain: NONE,
+        tid_list: NONE,
     };
     assert!(Header::read(&good.bytes(), 32).is_ok());
     for bad in [

@@ -30,7 +30,7 @@ pub struct TidListRef<'a> {
 
 impl Layout {
     /// Rows that a block of a chain has room for.
-    pub fn chain_room(&self) -> usize {
+    pub fn tid_list_capacity(&self) -> usize {
         (self.node_bytes() - HEADER) / Tid::BYTES
     }
 }
@@ -50,7 +50,7 @@ impl<'a> TidListRef<'a> {
         let count = word(at::NORM) as usize;
         let tids = rest.as_chunks().0;
         let tids = tids.get(..count).ok_or_else(|| corrupted(format_args!("{count} rows in a tid list")))?;
-        Ok(Some(Self { owner: word(at::DOWN), next: word(at::CHAIN), graph: word(at::GRAPH), tids }))
+        Ok(Some(Self { owner: word(at::DOWN), next: word(at::TID_LIST), graph: word(at::GRAPH), tids }))
     }
 
     /// The rows.
@@ -80,20 +80,20 @@ impl<'a> TidListMut<'a> {
     ) -> Result<Self> {
         let bytes = bytes.get_mut(..layout.node_bytes()).ok_or_else(|| corrupted("it is cut off"))?;
         let count = tids.len();
-        if count > layout.chain_room() {
+        if count > layout.tid_list_capacity() {
             return Err(corrupted(format_args!("{count} rows for a node of a tid list")));
         }
         bytes.fill(0);
         bytes[at::STATE] = State::TidList as u8;
-        for (slot, tid) in bytes[HEADER..].chunks_exact_mut(Tid::BYTES).zip(tids) {
-            slot.copy_from_slice(&tid.bytes());
+        for (place, tid) in bytes[HEADER..].chunks_exact_mut(Tid::BYTES).zip(tids) {
+            place.copy_from_slice(&tid.bytes());
         }
         let mut new = Self { bytes };
         new.put(at::VERSION, &version.to_le_bytes());
         new.put(at::NORM, &(count as u32).to_le_bytes());
         new.put(at::GRAPH, &graph.to_le_bytes());
         new.put(at::DOWN, &owner.to_le_bytes());
-        new.put(at::CHAIN, &next.to_le_bytes());
+        new.put(at::TID_LIST, &next.to_le_bytes());
         Ok(new)
     }
 
@@ -103,6 +103,6 @@ impl<'a> TidListMut<'a> {
 
     /// Says where more rows are.
     pub fn set_next(&mut self, next: u32) {
-        self.put(at::CHAIN, &next.to_le_bytes());
+        self.put(at::TID_LIST, &next.to_le_bytes());
     }
 }

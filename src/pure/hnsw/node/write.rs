@@ -2,7 +2,7 @@
 
 use super::edge_code::Coder;
 use super::header::{HEADER, Header, State, Tid, at};
-use super::layout::{LANE, Layout, StoredForm};
+use super::layout::{EDGE_BYTES, Layout, StoredForm};
 use super::{NONE, corrupted};
 use crate::fault::Result;
 use crate::hnsw::rabitq::Factors;
@@ -35,50 +35,50 @@ impl<'a> NodeMut<'a> {
     ///
     /// # Panics
     /// If `own` has another length.
-    pub fn format(&mut self, header: &Header, own: &[u8]) {
-        assert_eq!(own.len(), self.layout.own_bytes(), "length of a stored vector");
+    pub fn format(&mut self, header: &Header, stored: &[u8]) {
+        assert_eq!(stored.len(), self.layout.stored_bytes(), "length of a stored vector");
         self.put(0, &Header { kept: 0, used: 0, ..*header }.bytes());
-        self.put(HEADER, own);
-        self.bytes[HEADER + own.len()..].fill(0);
-        for lane in 0..self.layout.lanes() {
-            self.put(self.lane_at(lane), &NONE.to_le_bytes());
+        self.put(HEADER, stored);
+        self.bytes[HEADER + stored.len()..].fill(0);
+        for slot in 0..self.layout.slots() {
+            self.put(self.edge_at(slot), &NONE.to_le_bytes());
         }
     }
 
     /// # Panics
     /// If there is no such lane.
-    fn lane_at(&self, lane: usize) -> usize {
-        assert!(lane < self.layout.lanes(), "a lane of the node");
-        self.layout.lanes_at() + lane * self.layout.stride()
+    fn edge_at(&self, slot: usize) -> usize {
+        assert!(slot < self.layout.slots(), "a lane of the node");
+        self.layout.edges_at() + slot * self.layout.stride()
     }
 
     /// Writes an edge into a lane; `number` may have [`ANCHOR`](super::ANCHOR) added. `used` and `kept` are the caller's to [set](Self::set_counts).
     ///
     /// # Panics
     /// If there is no such lane or the code has another length.
-    pub fn put_lane(&mut self, lane: usize, number: u32, factors: Factors, code: &[u8]) {
-        let at = self.lane_at(lane);
+    pub fn put_edge(&mut self, slot: usize, number: u32, factors: Factors, code: &[u8]) {
+        let at = self.edge_at(slot);
         let bytes = &mut self.bytes[at..][..self.layout.stride()];
         bytes[..4].copy_from_slice(&number.to_le_bytes());
         bytes[4..8].copy_from_slice(&factors.add.to_le_bytes());
-        bytes[8..LANE].copy_from_slice(&factors.mul.to_le_bytes());
-        bytes[LANE..].copy_from_slice(code);
+        bytes[8..EDGE_BYTES].copy_from_slice(&factors.mul.to_le_bytes());
+        bytes[EDGE_BYTES..].copy_from_slice(code);
     }
 
     /// Codes a neighbour and writes the edge to it; `number` may have [`ANCHOR`](super::ANCHOR) added. Both vectors as they are stored, decoded.
     ///
     /// # Panics
     /// As [`put_lane`](Self::put_lane) and [`Coder::encode`].
-    pub fn encode_lane(
+    pub fn encode_edge(
         &mut self,
-        lane: usize,
+        slot: usize,
         number: u32,
         coder: &mut Coder,
         node: &[f32],
         neighbour: &[f32],
     ) {
-        let at = self.lane_at(lane);
-        let code = &mut self.bytes[at + LANE..][..self.layout.code_bytes()];
+        let at = self.edge_at(slot);
+        let code = &mut self.bytes[at + EDGE_BYTES..][..self.layout.code_bytes()];
         let factors = coder.encode(node, neighbour, code);
         self.put(at, &number.to_le_bytes());
         self.put(at + 4, &factors.add.to_le_bytes());
@@ -89,8 +89,8 @@ impl<'a> NodeMut<'a> {
     ///
     /// # Panics
     /// If there is no such lane.
-    pub fn copy_lane(&mut self, from: usize, to: usize) {
-        let (from, to) = (self.lane_at(from), self.lane_at(to));
+    pub fn copy_edge(&mut self, from: usize, to: usize) {
+        let (from, to) = (self.edge_at(from), self.edge_at(to));
         self.bytes.copy_within(from..from + self.layout.stride(), to);
     }
 
@@ -98,16 +98,16 @@ impl<'a> NodeMut<'a> {
     ///
     /// # Panics
     /// If there is no such lane.
-    pub fn set_number(&mut self, lane: usize, number: u32) {
-        self.put(self.lane_at(lane), &number.to_le_bytes());
+    pub fn set_number(&mut self, slot: usize, number: u32) {
+        self.put(self.edge_at(slot), &number.to_le_bytes());
     }
 
     /// Empties a lane.
     ///
     /// # Panics
     /// If there is no such lane.
-    pub fn clear_lane(&mut self, lane: usize) {
-        let at = self.lane_at(lane);
+    pub fn clear_edge(&mut self, slot: usize) {
+        let at = self.edge_at(slot);
         self.bytes[at..][..self.layout.stride()].fill(0);
         self.put(at, &NONE.to_le_bytes());
     }
@@ -117,7 +117,7 @@ impl<'a> NodeMut<'a> {
     /// # Panics
     /// Unless `kept` ≤ `used` ≤ the lanes there are.
     pub fn set_counts(&mut self, kept: usize, used: usize) {
-        assert!(kept <= used && used <= self.layout.lanes(), "counts of lanes");
+        assert!(kept <= used && used <= self.layout.slots(), "counts of lanes");
         self.put(at::KEPT, &[kept as u8, used as u8]);
     }
 
@@ -132,8 +132,8 @@ impl<'a> NodeMut<'a> {
     }
 
     /// Says where more rows are.
-    pub fn set_chain(&mut self, number: u32) {
-        self.put(at::CHAIN, &number.to_le_bytes());
+    pub fn set_tid_list(&mut self, number: u32) {
+        self.put(at::TID_LIST, &number.to_le_bytes());
     }
 
     /// Says which block the node has one level lower, or its parent.
@@ -149,17 +149,17 @@ impl<'a> NodeMut<'a> {
 /// If a length is not that of the layout.
 pub(crate) fn store(layout: &Layout, rotated: &[f32], out: &mut [u8]) -> (f32, f32) {
     assert!(
-        rotated.len() == layout.padded() && out.len() == layout.own_bytes(),
+        rotated.len() == layout.padded() && out.len() == layout.stored_bytes(),
         "lengths of a stored vector"
     );
-    let (scale, norm) = match layout.own() {
+    let (scale, norm) = match layout.stored() {
         StoredForm::F32 => {
             for (out, x) in out.chunks_exact_mut(4).zip(rotated) {
                 out.copy_from_slice(&x.to_le_bytes());
             }
             (1.0, StoredVector::F32(rotated).norm_squared())
         }
-        StoredForm::Plain => {
+        StoredForm::Uncoded => {
             for (out, x) in out.chunks_exact_mut(4).zip(rotated) {
                 out.copy_from_slice(&x.to_le_bytes());
             }
@@ -182,9 +182,12 @@ pub(crate) fn store(layout: &Layout, rotated: &[f32], out: &mut [u8]) -> (f32, f
 /// # Panics
 /// If a length is not that of the layout.
 pub(crate) fn load(layout: &Layout, scale: f32, bytes: &[u8], out: &mut [f32]) {
-    assert!(out.len() == layout.padded() && bytes.len() == layout.own_bytes(), "lengths of a stored vector");
-    match layout.own() {
-        StoredForm::F32 | StoredForm::Plain => {
+    assert!(
+        out.len() == layout.padded() && bytes.len() == layout.stored_bytes(),
+        "lengths of a stored vector"
+    );
+    match layout.stored() {
+        StoredForm::F32 | StoredForm::Uncoded => {
             let words = bytes.as_chunks().0.iter();
             out.iter_mut().zip(words).for_each(|(out, word)| *out = f32::from_le_bytes(*word));
         }

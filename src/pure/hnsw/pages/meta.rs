@@ -39,7 +39,7 @@ use crate::fault::{Fault, Result, state};
 use crate::hnsw::node::{Layout, Options, REINDEX, StoredForm};
 use crate::hnsw::params::Params;
 use crate::hnsw::rotation::Rotation;
-use crate::hnsw::uncoded::{Form, Plain};
+use crate::hnsw::uncoded::{Form, Uncoded};
 
 /// The format that this library writes, and the only one it reads.
 pub const VERSION: u32 = 2;
@@ -77,9 +77,9 @@ impl Element {
 
 /// The graph of an index with such blocks, for its options.
 pub fn params(layout: &Layout, m: u16, ef_construction: u16) -> Params {
-    match layout.plain() {
+    match layout.uncoded() {
         None => Params::for_options(layout.metric(), m.into(), ef_construction.into()),
-        Some(_) => Params::for_plain(m.into(), ef_construction.into()),
+        Some(_) => Params::for_uncoded(m.into(), ef_construction.into()),
     }
 }
 
@@ -140,23 +140,24 @@ impl Meta {
             3 => Element::Sparse,
             other => return Err(bad("element", other.into())),
         };
-        let own = match page[14] {
+        let stored = match page[14] {
             0 => StoredForm::F32,
             1 => StoredForm::F16,
-            2 => StoredForm::Plain,
+            2 => StoredForm::Uncoded,
             other => return Err(bad("own form", other.into())),
         };
         let half = |at| word(page, at) as u16;
         let options = Options {
-            lanes: usize::from(half(20)),
+            slots: usize::from(half(20)),
             bits: Some(page[15].into()),
             coded: Some(word(page, 16) as usize),
-            own: Some(own),
+            stored: Some(stored),
         };
         let dim = word(page, 8) as usize;
-        let layout = if own == StoredForm::Plain {
-            let plain = Plain::new(element.form(), metric, dim).ok_or_else(|| corrupted("no such values"))?;
-            Layout::plain_for(plain, options.lanes, word(page, 16) as usize)
+        let layout = if stored == StoredForm::Uncoded {
+            let uncoded =
+                Uncoded::new(element.form(), metric, dim).ok_or_else(|| corrupted("no such values"))?;
+            Layout::uncoded_for(uncoded, options.slots, word(page, 16) as usize)
         } else {
             Layout::choose(dim, metric, options)
         };
@@ -198,10 +199,10 @@ impl Meta {
             Element::Bits => 2,
             Element::Sparse => 3,
         };
-        let own = match self.layout.own() {
+        let stored = match self.layout.stored() {
             StoredForm::F32 => 0,
             StoredForm::F16 => 1,
-            StoredForm::Plain => 2,
+            StoredForm::Uncoded => 2,
         };
         let words = [
             (0, MAGIC),
@@ -212,9 +213,9 @@ impl Meta {
             (48, 1),
         ];
         words.iter().for_each(|(at, word)| put(page, *at, &word.to_le_bytes()));
-        put(page, 12, &[metric, element, own, options.bits.unwrap_or(0) as u8]);
+        put(page, 12, &[metric, element, stored, options.bits.unwrap_or(0) as u8]);
         let halves =
-            [(20, options.lanes as u16), (22, self.m), (24, self.ef_construction), (26, self.columns)];
+            [(20, options.slots as u16), (22, self.m), (24, self.ef_construction), (26, self.columns)];
         halves.iter().for_each(|(at, half)| put(page, *at, &half.to_le_bytes()));
         put(page, 32, &self.seed.to_le_bytes());
         put(page, 40, &self.salt.to_le_bytes());
@@ -228,7 +229,7 @@ impl Meta {
 
     /// The rotation of its vectors. Plain values have no use for one.
     pub fn rotation(&self) -> Rotation {
-        Rotation::new(self.layout.plain().map_or(self.layout.dim(), |_| 1), self.seed)
+        Rotation::new(self.layout.uncoded().map_or(self.layout.dim(), |_| 1), self.seed)
     }
 
     /// The graph of an index without a key.

@@ -8,14 +8,14 @@
 
 pub mod directory;
 mod graph_entry;
-mod key;
+mod key_bytes;
 mod meta;
 pub mod pgvector;
 #[cfg(test)]
 mod tests;
 
 pub use graph_entry::{Entry, MANY};
-pub use key::{Column, Hash, Key, MAX_KEY, MAX_VALUE};
+pub use key_bytes::{Column, Hash, Key, MAX_KEY, MAX_VALUE};
 pub use meta::{Element, HINTS, Meta, VERSION, params};
 
 use crate::fault::Fault;

@@ -120,7 +120,7 @@ fn metas_come_back() {
         (768, Metric::Cosine, Element::F16),
         (16_000, Metric::InnerProduct, Element::F32),
     ] {
-        let layout = Layout::choose(dim, metric, Options { lanes: 64, ..Options::default() }).unwrap();
+        let layout = Layout::choose(dim, metric, Options { slots: 64, ..Options::default() }).unwrap();
         let meta = Meta {
             layout,
             element,

@@ -5,7 +5,7 @@
 use super::neon::Neon;
 #[cfg(target_arch = "x86_64")]
 use super::x86::{Avx2, Avx512, Ssse3};
-use super::{Form, LANES, Shape, scalar};
+use super::{BATCH, Form, Shape, scalar};
 use crate::simd::dispatch::dispatch;
 
 /// The tables of sixteen coordinates, in one cache line.
@@ -14,7 +14,7 @@ use crate::simd::dispatch::dispatch;
 pub(super) struct Line(pub(super) [u8; 64]);
 
 type Estimates =
-    unsafe fn(&[u32; LANES], (f32, f32), (f32, f32), &[f32; LANES], &[f32; LANES], &mut [f32; LANES]);
+    unsafe fn(&[u32; BATCH], (f32, f32), (f32, f32), &[f32; BATCH], &[f32; BATCH], &mut [f32; BATCH]);
 
 /// What is done with codes in a hurry, fit for the CPU this runs on.
 ///
@@ -24,9 +24,9 @@ pub struct Kernels {
     name: &'static str,
     tables: unsafe fn(&[f32], f32, &mut [u8]),
     /// Codes, bits, tables, groups, sums.
-    interleaved: unsafe fn(*const u8, usize, *const u8, usize, &mut [u32; LANES]),
+    interleaved: unsafe fn(*const u8, usize, *const u8, usize, &mut [u32; BATCH]),
     /// Codes, stride, bits, tables, groups, sums.
-    rows: unsafe fn(*const u8, usize, usize, *const u8, usize, &mut [u32; LANES]),
+    rows: unsafe fn(*const u8, usize, usize, *const u8, usize, &mut [u32; BATCH]),
     estimates: Estimates,
 }
 
@@ -59,7 +59,7 @@ impl Kernels {
         shape: Shape,
         codes: &[u8],
         lines: &[Line],
-        sums: &mut [u32; LANES],
+        sums: &mut [u32; BATCH],
     ) {
         assert!(codes.len() >= form.bytes(shape) && lines.len() * 16 == shape.dims(), "codes and tables");
         let (tables, groups) = (lines.as_ptr().cast(), shape.dims() / 4);
@@ -79,12 +79,12 @@ impl Kernels {
     #[inline]
     pub(super) fn estimates(
         &self,
-        sums: &[u32; LANES],
+        sums: &[u32; BATCH],
         product: (f32, f32),
         base: (f32, f32),
-        add: &[f32; LANES],
-        mul: &[f32; LANES],
-        out: &mut [f32; LANES],
+        add: &[f32; BATCH],
+        mul: &[f32; BATCH],
+        out: &mut [f32; BATCH],
     ) {
         // SAFETY: as in tables.
         unsafe { (self.estimates)(sums, product, base, add, mul, out) }
@@ -92,7 +92,7 @@ impl Kernels {
 }
 
 macro_rules! compile {
-    ("plain" [] ()) => {
+    ("portable" [] ()) => {
         use std::slice::from_raw_parts;
 
         unsafe fn interleaved(
@@ -100,7 +100,7 @@ macro_rules! compile {
             bits: usize,
             tables: *const u8,
             groups: usize,
-            sums: &mut [u32; LANES],
+            sums: &mut [u32; BATCH],
         ) {
             // SAFETY: the caller vouches for the bytes.
             unsafe {
@@ -115,17 +115,17 @@ macro_rules! compile {
             bits: usize,
             tables: *const u8,
             groups: usize,
-            sums: &mut [u32; LANES],
+            sums: &mut [u32; BATCH],
         ) {
             // SAFETY: the caller vouches for the bytes.
             unsafe {
-                let codes = from_raw_parts(codes, (LANES - 1) * stride + bits * groups / 2);
+                let codes = from_raw_parts(codes, (BATCH - 1) * stride + bits * groups / 2);
                 scalar::rows(codes, stride, bits, from_raw_parts(tables, groups * 16), sums);
             }
         }
 
         pub(super) static TABLE: Kernels = Kernels {
-            name: "plain",
+            name: "portable",
             tables: scalar::tables,
             interleaved,
             rows,
@@ -147,7 +147,7 @@ macro_rules! compile {
             bits: usize,
             tables: *const u8,
             groups: usize,
-            sums: &mut [u32; LANES],
+            sums: &mut [u32; BATCH],
         ) {
             // SAFETY: the caller vouches for the instructions and the bytes.
             unsafe { fastscan::interleaved(<$bytes>::new(), codes, bits, tables, groups, sums) }
@@ -159,19 +159,19 @@ macro_rules! compile {
             bits: usize,
             tables: *const u8,
             groups: usize,
-            sums: &mut [u32; LANES],
+            sums: &mut [u32; BATCH],
         ) {
             // SAFETY: the caller vouches for the instructions and the bytes.
             unsafe { fastscan::rows(<$rows>::new(), codes, stride, bits, tables, groups, sums) }
         }
         $(#[target_feature(enable = $feature)])*
         pub(super) unsafe fn estimates(
-            sums: &[u32; LANES],
+            sums: &[u32; BATCH],
             product: (f32, f32),
             base: (f32, f32),
-            add: &[f32; LANES],
-            mul: &[f32; LANES],
-            out: &mut [f32; LANES],
+            add: &[f32; BATCH],
+            mul: &[f32; BATCH],
+            out: &mut [f32; BATCH],
         ) {
             scalar::estimates(sums, product, base, add, mul, out)
         }
@@ -183,7 +183,7 @@ macro_rules! compile {
 
 dispatch! {
     pub Kernels, compile:
-    plain(),
+    portable(),
     ssse3(interleaved Ssse3, rows Ssse3),
     avx2(interleaved Avx2, rows Avx2),
     avx512bw(interleaved Avx512, rows Avx2),

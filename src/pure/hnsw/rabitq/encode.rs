@@ -123,7 +123,7 @@ impl Encoder {
 
     /// Writes the bit planes of the levels.
     fn pack(&self, row: &mut [u8]) {
-        assert_eq!(row.len(), self.shape.lane_bytes(), "length of a code");
+        assert_eq!(row.len(), self.shape.code_bytes(), "length of a code");
         let half = self.shape.top() / 2.0;
         let planes = self.shape.plane_bytes();
         for (i, y) in self.centred.chunks_exact(8).enumerate() {

@@ -1,7 +1,7 @@
 //! The scan of a block, written once for registers of bytes.
 #![allow(unsafe_code)]
 
-use super::LANES;
+use super::BATCH;
 use super::scalar::GROUP;
 
 /// A register of bytes in groups of 16, with the operations of a scan. A value is a proof that the CPU has
@@ -103,9 +103,9 @@ pub(super) unsafe fn interleaved<B: Bytes>(
     bits: usize,
     tables: *const u8,
     groups: usize,
-    sums: &mut [u32; LANES],
+    sums: &mut [u32; BATCH],
 ) {
-    *sums = [0; LANES];
+    *sums = [0; BATCH];
     for plane in 0..bits {
         let mut group = 0;
         while group < groups {
@@ -150,26 +150,26 @@ pub(super) unsafe fn rows<B: Bytes>(
     bits: usize,
     tables: *const u8,
     groups: usize,
-    sums: &mut [u32; LANES],
+    sums: &mut [u32; BATCH],
 ) {
     const { assert!(B::GROUPS <= 2) };
-    *sums = [0; LANES];
+    *sums = [0; BATCH];
     let plane_bytes = groups / 2;
     let row_bytes = bits * plane_bytes;
-    for first in (0..LANES).step_by(16 * B::GROUPS) {
+    for first in (0..BATCH).step_by(16 * B::GROUPS) {
         let (mut plane, mut column, mut room) = (0, 0, FULL / 2);
         let mut s = Sums::new(b);
         for start in (0..row_bytes).step_by(16) {
             let square = if row_bytes - start >= 16 {
                 // SAFETY: start + 16 <= row_bytes, and both rows are among the 32.
                 sixteen!(|i| unsafe {
-                    let (p, q) = (first + i, (first + i + 16) % LANES);
+                    let (p, q) = (first + i, (first + i + 16) % BATCH);
                     b.pair(codes.add(p * stride + start), codes.add(q * stride + start))
                 })
             } else {
                 let mut square = [b.zero(); 16];
                 for (i, x) in square.iter_mut().enumerate() {
-                    let (p, q) = (first + i, (first + i + 16) % LANES);
+                    let (p, q) = (first + i, (first + i + 16) % BATCH);
                     // SAFETY: the rest of either row is readable and shorter than 16.
                     *x = unsafe {
                         let p = part(codes.add(p * stride + start), row_bytes - start);

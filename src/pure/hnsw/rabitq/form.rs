@@ -4,7 +4,7 @@
 //! The code of one neighbour on its own, a *row*, is its bit planes one after the other, the plane of the
 //! lowest bits first; coordinate i is bit i % 8, from the lowest, of byte i / 8 of a plane.
 
-use super::{LANES, Shape};
+use super::{BATCH, Shape};
 
 /// How a block of 32 rows lies in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,14 +23,14 @@ pub enum Form {
 impl Form {
     /// Rows without gaps.
     pub fn rows(shape: Shape) -> Self {
-        Self::Rows { stride: shape.lane_bytes() }
+        Self::Rows { stride: shape.code_bytes() }
     }
 
     /// Bytes from the first of the codes to the last.
     pub fn bytes(self, shape: Shape) -> usize {
         match self {
             Self::Interleaved => shape.codes_bytes(),
-            Self::Rows { stride } => (LANES - 1) * stride + shape.lane_bytes(),
+            Self::Rows { stride } => (BATCH - 1) * stride + shape.code_bytes(),
         }
     }
 
@@ -38,18 +38,18 @@ impl Form {
     ///
     /// # Panics
     /// If `lane` is no lane, `row` is not [`lane_bytes`](Shape::lane_bytes) long, or `block` too short.
-    pub fn put(self, shape: Shape, block: &mut [u8], lane: usize, row: &[u8]) {
-        assert!(lane < LANES && row.len() == shape.lane_bytes(), "a lane and its row");
+    pub fn put(self, shape: Shape, codes: &mut [u8], slot: usize, row: &[u8]) {
+        assert!(slot < BATCH && row.len() == shape.code_bytes(), "a lane and its row");
         match self {
             Self::Interleaved => {
-                let shift = lane / 16 * 4;
-                let column = block[..shape.codes_bytes()].iter_mut().skip(lane % 16).step_by(16);
+                let shift = slot / 16 * 4;
+                let column = codes[..shape.codes_bytes()].iter_mut().skip(slot % 16).step_by(16);
                 let halves = row.iter().flat_map(|byte| [byte & 15, byte >> 4]);
                 for (byte, half) in column.zip(halves) {
                     *byte = *byte & !(15 << shift) | half << shift;
                 }
             }
-            Self::Rows { stride } => block[lane * stride..][..row.len()].copy_from_slice(row),
+            Self::Rows { stride } => codes[slot * stride..][..row.len()].copy_from_slice(row),
         }
     }
 
@@ -57,18 +57,18 @@ impl Form {
     ///
     /// # Panics
     /// As [`put`](Self::put).
-    pub fn get(self, shape: Shape, block: &[u8], lane: usize, row: &mut [u8]) {
-        assert!(lane < LANES && row.len() == shape.lane_bytes(), "a lane and its row");
+    pub fn get(self, shape: Shape, codes: &[u8], slot: usize, row: &mut [u8]) {
+        assert!(slot < BATCH && row.len() == shape.code_bytes(), "a lane and its row");
         match self {
             Self::Interleaved => {
-                let shift = lane / 16 * 4;
-                let column = block[..shape.codes_bytes()].chunks_exact(32);
+                let shift = slot / 16 * 4;
+                let column = codes[..shape.codes_bytes()].chunks_exact(32);
                 for (byte, pair) in row.iter_mut().zip(column) {
-                    let half = |at: usize| pair[at + lane % 16] >> shift & 15;
+                    let half = |at: usize| pair[at + slot % 16] >> shift & 15;
                     *byte = half(0) | half(16) << 4;
                 }
             }
-            Self::Rows { stride } => row.copy_from_slice(&block[lane * stride..][..row.len()]),
+            Self::Rows { stride } => row.copy_from_slice(&codes[slot * stride..][..row.len()]),
         }
     }
 
@@ -76,15 +76,15 @@ impl Form {
     ///
     /// # Panics
     /// As [`put`](Self::put).
-    pub fn clear(self, shape: Shape, block: &mut [u8], lane: usize) {
-        assert!(lane < LANES, "a lane");
+    pub fn clear(self, shape: Shape, codes: &mut [u8], slot: usize) {
+        assert!(slot < BATCH, "a lane");
         match self {
             Self::Interleaved => {
-                let keep = if lane < 16 { 0xf0 } else { 0x0f };
-                let column = block[..shape.codes_bytes()].iter_mut().skip(lane % 16).step_by(16);
+                let keep = if slot < 16 { 0xf0 } else { 0x0f };
+                let column = codes[..shape.codes_bytes()].iter_mut().skip(slot % 16).step_by(16);
                 column.for_each(|byte| *byte &= keep);
             }
-            Self::Rows { stride } => block[lane * stride..][..shape.lane_bytes()].fill(0),
+            Self::Rows { stride } => codes[slot * stride..][..shape.code_bytes()].fill(0),
         }
     }
 
@@ -93,11 +93,11 @@ impl Form {
     ///
     /// # Panics
     /// If either is too short.
-    pub fn convert(self, shape: Shape, block: &[u8], to: Self, other: &mut [u8]) {
-        let mut row = vec![0; shape.lane_bytes()];
-        for lane in 0..LANES {
-            self.get(shape, block, lane, &mut row);
-            to.put(shape, other, lane, &row);
+    pub fn convert(self, shape: Shape, codes: &[u8], to: Self, other: &mut [u8]) {
+        let mut row = vec![0; shape.code_bytes()];
+        for slot in 0..BATCH {
+            self.get(shape, codes, slot, &mut row);
+            to.put(shape, other, slot, &row);
         }
     }
 }

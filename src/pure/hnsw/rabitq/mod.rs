@@ -68,8 +68,8 @@ mod x86;
 pub use dispatch::{Kernels, kernels, variants};
 pub use encode::{Encoder, Target};
 pub use form::Form;
-pub use query::{Base, Query, anchor};
-pub use shape::{LANES, Shape};
+pub use query::{Base, Query, scale};
+pub use shape::{BATCH, Shape};
 
 /// What makes an estimate of a code's ⟨y,q⟩; see the head of this module.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

@@ -1,7 +1,7 @@
 //! A query made ready for scanning blocks of codes.
 
 use super::dispatch::Line;
-use super::{Form, Kernels, LANES, Shape, kernels};
+use super::{BATCH, Form, Kernels, Shape, kernels};
 
 /// Where a block's estimates start from.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -9,24 +9,24 @@ pub struct Base {
     /// Exact distance from the query to the node: |q − c|², or −⟨q,c⟩.
     pub distance: f32,
     /// Weight of [`add`](super::Factors::add): 1 for L2, [`anchor`]'s for the inner product.
-    pub anchor: f32,
+    pub scale: f32,
 }
 
 impl Base {
     /// For L2.
     pub fn l2(distance: f32) -> Self {
-        Self { distance, anchor: 1.0 }
+        Self { distance, scale: 1.0 }
     }
 
     /// For the inner product; see [`anchor`].
     pub fn inner_product(distance: f32, norm_squared: f32) -> Self {
-        Self { distance, anchor: anchor(distance, norm_squared) }
+        Self { distance, scale: scale(distance, norm_squared) }
     }
 }
 
 /// The t for which t·c is nearest to the query, given `distance` −⟨q,c⟩ and |c|²; kept within ±4, and 1 for
 /// a node at the origin.
-pub fn anchor(distance: f32, norm_squared: f32) -> f32 {
+pub fn scale(distance: f32, norm_squared: f32) -> f32 {
     let t = -distance / norm_squared;
     if t.is_nan() { 1.0 } else { t.clamp(-4.0, 4.0) }
 }
@@ -96,9 +96,9 @@ impl Query {
     ///
     /// # Panics
     /// If `block` is shorter than [`Form::bytes`].
-    pub fn products(&self, form: Form, block: &[u8], out: &mut [f32; LANES]) {
-        let zero = [0.0; LANES];
-        self.estimate(form, block, Base { distance: 0.0, anchor: 0.0 }, &zero, &[1.0; LANES], out);
+    pub fn products(&self, form: Form, codes: &[u8], out: &mut [f32; BATCH]) {
+        let zero = [0.0; BATCH];
+        self.estimate(form, codes, Base { distance: 0.0, scale: 0.0 }, &zero, &[1.0; BATCH], out);
     }
 
     /// Estimates the distances from the query to all 32 neighbours of a node, unused lanes included: what
@@ -110,23 +110,23 @@ impl Query {
     pub fn estimate(
         &self,
         form: Form,
-        block: &[u8],
+        codes: &[u8],
         base: Base,
-        add: &[f32; LANES],
-        mul: &[f32; LANES],
-        out: &mut [f32; LANES],
+        add: &[f32; BATCH],
+        mul: &[f32; BATCH],
+        out: &mut [f32; BATCH],
     ) {
-        let mut sums = [0; LANES];
-        self.kernels.sums(form, self.shape, block, &self.lines, &mut sums);
-        let (product, base) = ((self.step, self.floor), (base.distance, base.anchor));
+        let mut sums = [0; BATCH];
+        self.kernels.sums(form, self.shape, codes, &self.lines, &mut sums);
+        let (product, base) = ((self.step, self.floor), (base.distance, base.scale));
         self.kernels.estimates(&sums, product, base, add, mul, out);
     }
 
     /// The sums themselves, for comparing variants.
     #[cfg(test)]
-    pub(super) fn sums(&self, form: Form, block: &[u8]) -> [u32; LANES] {
-        let mut sums = [0; LANES];
-        self.kernels.sums(form, self.shape, block, &self.lines, &mut sums);
+    pub(super) fn sums(&self, form: Form, codes: &[u8]) -> [u32; BATCH] {
+        let mut sums = [0; BATCH];
+        self.kernels.sums(form, self.shape, codes, &self.lines, &mut sums);
         sums
     }
 

@@ -1,7 +1,7 @@
 //! The plain twin of every kernel: the reference that the fast ones are tested against, and what runs on a
 //! CPU that cannot look up bytes in a register.
 
-use super::LANES;
+use super::BATCH;
 
 /// Bytes of the table of a group, four coordinates; as many hold those of all lanes.
 pub(super) const GROUP: usize = 16;
@@ -29,8 +29,8 @@ pub fn tables(query: &[f32], scale: f32, tables: &mut [u8]) {
 }
 
 /// For each lane of an interleaved block, the sum over planes p and groups of 2^p times the table entry.
-pub fn interleaved(codes: &[u8], bits: usize, tables: &[u8], sums: &mut [u32; LANES]) {
-    *sums = [0; LANES];
+pub fn interleaved(codes: &[u8], bits: usize, tables: &[u8], sums: &mut [u32; BATCH]) {
+    *sums = [0; BATCH];
     for (plane, codes) in codes.chunks_exact(tables.len()).enumerate().take(bits) {
         for (table, codes) in tables.chunks_exact(GROUP).zip(codes.chunks_exact(GROUP)) {
             for (j, code) in codes.iter().enumerate() {
@@ -42,11 +42,11 @@ pub fn interleaved(codes: &[u8], bits: usize, tables: &[u8], sums: &mut [u32; LA
 }
 
 /// The same of a block of rows.
-pub fn rows(codes: &[u8], stride: usize, bits: usize, tables: &[u8], sums: &mut [u32; LANES]) {
+pub fn rows(codes: &[u8], stride: usize, bits: usize, tables: &[u8], sums: &mut [u32; BATCH]) {
     let plane_bytes = tables.len() / (2 * GROUP);
-    for (lane, sum) in sums.iter_mut().enumerate() {
+    for (slot, sum) in sums.iter_mut().enumerate() {
         *sum = 0;
-        let row = &codes[lane * stride..][..bits * plane_bytes];
+        let row = &codes[slot * stride..][..bits * plane_bytes];
         for (plane, codes) in row.chunks_exact(plane_bytes).enumerate() {
             for (pair, code) in tables.chunks_exact(2 * GROUP).zip(codes) {
                 let (low, high) = pair.split_at(GROUP);
@@ -60,14 +60,14 @@ pub fn rows(codes: &[u8], stride: usize, bits: usize, tables: &[u8], sums: &mut 
 /// `base + t · add + mul · (step · sum + floor)` for each lane.
 #[inline(always)]
 pub fn estimates(
-    sums: &[u32; LANES],
+    sums: &[u32; BATCH],
     (step, floor): (f32, f32),
     (base, t): (f32, f32),
-    add: &[f32; LANES],
-    mul: &[f32; LANES],
-    out: &mut [f32; LANES],
+    add: &[f32; BATCH],
+    mul: &[f32; BATCH],
+    out: &mut [f32; BATCH],
 ) {
-    for j in 0..LANES {
+    for j in 0..BATCH {
         // A sum stays below 2^31: 255 levels of at most 4000 groups of at most 255. As i32 it converts in one
         // instruction.
         let product = step * sums[j] as i32 as f32 + floor;

@@ -1,7 +1,7 @@
 //! How much of a neighbour is coded.
 
 /// Neighbours whose codes lie together in a block.
-pub const LANES: usize = 32;
+pub const BATCH: usize = 32;
 
 /// How much of a neighbour is coded: bits a coordinate and coordinates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,13 +33,13 @@ impl Shape {
     }
 
     /// Bytes of one neighbour's code.
-    pub fn lane_bytes(self) -> usize {
+    pub fn code_bytes(self) -> usize {
         self.bits * self.dims / 8
     }
 
     /// Bytes of the codes of all 32 lanes.
     pub fn codes_bytes(self) -> usize {
-        LANES * self.lane_bytes()
+        BATCH * self.code_bytes()
     }
 
     /// The highest level, 2^B − 1.

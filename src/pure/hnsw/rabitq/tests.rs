@@ -4,7 +4,7 @@
 
 mod golden;
 
-use super::{Base, Encoder, Factors, Form, LANES, Query, Shape, Target, scalar, variants};
+use super::{BATCH, Base, Encoder, Factors, Form, Query, Shape, Target, scalar, variants};
 use crate::distance;
 use crate::hnsw::rotation::Rotation;
 use proptest::prelude::*;
@@ -84,7 +84,7 @@ proptest! {
         if all_ones {
             query.fill(1.0); // every table reaches 255
         }
-        let rows = Form::Rows { stride: shape.lane_bytes() + gap };
+        let rows = Form::Rows { stride: shape.code_bytes() + gap };
         let mut spread = random.bytes(shift + rows.bytes(shape));
         if all_ones {
             spread.fill(0xff);
@@ -96,11 +96,11 @@ proptest! {
 
         let twin = Query::with_kernels(variants()[0], shape, &query);
         let tables = twin.tables();
-        let mut sums = [0; LANES];
-        scalar::rows(spread, shape.lane_bytes() + gap, shape.bits(), &tables, &mut sums);
+        let mut sums = [0; BATCH];
+        scalar::rows(spread, shape.code_bytes() + gap, shape.bits(), &tables, &mut sums);
         if all_ones {
-            let most = 255 * (shape.dims() as u32 / 4) * ((1 << shape.bits()) - 1);
-            prop_assert_eq!(sums, [most; LANES]);
+            let max = 255 * (shape.dims() as u32 / 4) * ((1 << shape.bits()) - 1);
+            prop_assert_eq!(sums, [max; BATCH]);
         }
         for k in variants() {
             let query = Query::with_kernels(k, shape, &query);
@@ -117,17 +117,17 @@ proptest! {
         let mut random = Random(seed);
         let query = random.normals(shape.dims());
         let form = Form::rows(shape);
-        let block = random.bytes(shape.codes_bytes());
+        let codes = random.bytes(shape.codes_bytes());
         let prepared = Query::new(shape, &query);
-        let mut out = [0.0; LANES];
-        prepared.products(form, &block, &mut out);
+        let mut out = [0.0; BATCH];
+        prepared.products(form, &codes, &mut out);
         let weight = f64::from(shape.top()) / 2.0;
-        let most = query.chunks(4).map(|q| q.iter().map(|q| q.abs()).sum::<f32>()).fold(0.0, f32::max);
+        let max = query.chunks(4).map(|q| q.iter().map(|q| q.abs()).sum::<f32>()).fold(0.0, f32::max);
         let groups = shape.dims() as f64 / 4.0;
         // An entry is at most half of 1/255 of the range off; beyond that, roundings of f32 at the end.
         let size: f64 = query.iter().map(|q| f64::from(q.abs())).sum();
-        let bound = weight * (groups * f64::from(most) / 255.0 * 1.01 + 1e-6 * size);
-        for (row, got) in block.chunks(shape.lane_bytes()).zip(out) {
+        let bound = weight * (groups * f64::from(max) / 255.0 * 1.01 + 1e-6 * size);
+        for (row, got) in codes.chunks(shape.code_bytes()).zip(out) {
             let exact = dot(&centred(shape, row), &query);
             prop_assert!((f64::from(got) - exact).abs() <= bound, "{got} {exact} {bound}");
         }
@@ -136,9 +136,9 @@ proptest! {
             std::array::from_fn(|_| random.normal()),
         );
         let estimate = |k| {
-            let mut out = [0.0; LANES];
+            let mut out = [0.0; BATCH];
             let query = Query::with_kernels(k, shape, &query);
-            query.estimate(form, &block, Base { distance: 3.0, anchor: 0.7 }, &add, &mul, &mut out);
+            query.estimate(form, &codes, Base { distance: 3.0, scale: 0.7 }, &add, &mul, &mut out);
             out.map(f32::to_bits)
         };
         for k in variants() {
@@ -150,35 +150,35 @@ proptest! {
     /// what lies between rows stay as they were.
     #[test]
     fn forms_keep_every_bit(
-        shape in shapes(), seed: u64, gap in 0..20usize, lanes in prop::collection::vec(0..LANES, 1..40)
+        shape in shapes(), seed: u64, gap in 0..20usize, slots in prop::collection::vec(0..BATCH, 1..40)
     ) {
         let mut random = Random(seed);
-        let stride = shape.lane_bytes() + gap;
+        let stride = shape.code_bytes() + gap;
         for form in [Form::Interleaved, Form::Rows { stride }] {
-            let mut block = random.bytes(form.bytes(shape));
+            let mut codes = random.bytes(form.bytes(shape));
             let mut other = vec![0; shape.codes_bytes()];
-            let mut row = vec![0; shape.lane_bytes()];
-            for lane in &lanes {
-                let before = block.clone();
-                let new = random.bytes(shape.lane_bytes());
-                form.put(shape, &mut block, *lane, &new);
-                form.get(shape, &block, *lane, &mut row);
+            let mut row = vec![0; shape.code_bytes()];
+            for slot in &slots {
+                let before = codes.clone();
+                let new = random.bytes(shape.code_bytes());
+                form.put(shape, &mut codes, *slot, &new);
+                form.get(shape, &codes, *slot, &mut row);
                 prop_assert_eq!(&row, &new);
-                let mut restored = block.clone();
-                form.get(shape, &before, *lane, &mut row);
-                form.put(shape, &mut restored, *lane, &row);
+                let mut restored = codes.clone();
+                form.get(shape, &before, *slot, &mut row);
+                form.put(shape, &mut restored, *slot, &row);
                 prop_assert_eq!(&restored, &before);
             }
             for to in [Form::Interleaved, Form::rows(shape)] {
-                form.convert(shape, &block, to, &mut other);
-                let mut back = block.clone();
-                for lane in 0..LANES {
-                    form.clear(shape, &mut back, lane);
-                    form.get(shape, &back, lane, &mut row);
+                form.convert(shape, &codes, to, &mut other);
+                let mut back = codes.clone();
+                for slot in 0..BATCH {
+                    form.clear(shape, &mut back, slot);
+                    form.get(shape, &back, slot, &mut row);
                     prop_assert!(row.iter().all(|b| *b == 0));
                 }
                 to.convert(shape, &other, form, &mut back);
-                prop_assert_eq!(&back, &block);
+                prop_assert_eq!(&back, &codes);
             }
         }
     }
@@ -193,7 +193,7 @@ proptest! {
         let node: Vec<f32> = random.normals(n).iter().map(|x| x * size).collect();
         let other: Vec<f32> = random.normals(n).iter().map(|x| x * size).collect();
         let target = if ip { Target::InnerProduct } else { Target::L2 };
-        let mut row = vec![0xff; shape.lane_bytes()];
+        let mut row = vec![0xff; shape.code_bytes()];
         let f = Encoder::new(shape, target).encode(&node, &other, &mut row);
         let y = centred(shape, &row);
         let r: Vec<f32> = other.iter().zip(&node).map(|(o, c)| o - c).collect();
@@ -201,8 +201,8 @@ proptest! {
         let (yr, rr) = (dot(&y, &r[..y.len()]), dot(&r, &r));
         let cosine = yr / (dot(&y, &y) * dot(&r[..y.len()], &r[..y.len()])).sqrt();
         // For many normal coordinates 0.798, 0.940, 0.994, 0.99996; fewer may happen to fit less.
-        let least = match shape.bits() { 1 => 0.45, 2 => 0.8, 4 => 0.97, _ => 0.9998 };
-        prop_assert!(cosine > least, "{cosine}");
+        let min = match shape.bits() { 1 => 0.45, 2 => 0.8, 4 => 0.97, _ => 0.9998 };
+        prop_assert!(cosine > min, "{cosine}");
         let s = rr / yr;
         let b = s * dot(&y, &node[..y.len()]);
         let (add, mul) = if ip { (b - dot(&r, &node), -s) } else { (rr + 2.0 * b, -2.0 * s) };
@@ -218,7 +218,7 @@ proptest! {
         let n = shape.dims();
         let (node, other) = (random.normals(n), random.normals(n));
         let query: Vec<f32> = node.iter().zip(&other).map(|(c, o)| c + along * (o - c)).collect();
-        let mut row = vec![0; shape.lane_bytes()];
+        let mut row = vec![0; shape.code_bytes()];
         let estimate = |f: Factors, row: &[u8], base: f64, t: f64, q: &[f32]| {
             base + t * f64::from(f.add) + f64::from(f.mul) * dot(&centred(shape, row), q)
         };
@@ -242,7 +242,7 @@ fn errors(dim: usize, shape: Shape, target: Target) -> (f64, f64) {
     let (mut sum, mut squares, mut count) = (0.0, 0.0, 0.0);
     let mut random = Random(7);
     let mut encoder = Encoder::new(shape, target);
-    let mut row = vec![0; shape.lane_bytes()];
+    let mut row = vec![0; shape.code_bytes()];
     let turn = |rotation: &Rotation, x: &[f32]| {
         let mut out = vec![0.0; rotation.padded()];
         rotation.apply(x, &mut out);
@@ -255,23 +255,23 @@ fn errors(dim: usize, shape: Shape, target: Target) -> (f64, f64) {
         if target == Target::InnerProduct {
             query.iter_mut().zip(&node).for_each(|(q, c)| *q += 0.5 * c);
         }
-        let (mut add, mut mul) = ([0.0; LANES], [0.0; LANES]);
-        let mut block = vec![0; shape.codes_bytes()];
-        let others: Vec<_> = (0..LANES).map(|_| turn(&rotation, &random.normals(dim))).collect();
-        for (lane, other) in others.iter().enumerate() {
+        let (mut add, mut mul) = ([0.0; BATCH], [0.0; BATCH]);
+        let mut codes = vec![0; shape.codes_bytes()];
+        let others: Vec<_> = (0..BATCH).map(|_| turn(&rotation, &random.normals(dim))).collect();
+        for (slot, other) in others.iter().enumerate() {
             let f = encoder.encode(&node, other, &mut row);
-            (add[lane], mul[lane]) = (f.add, f.mul);
-            Form::Interleaved.put(shape, &mut block, lane, &row);
+            (add[slot], mul[slot]) = (f.add, f.mul);
+            Form::Interleaved.put(shape, &mut codes, slot, &row);
         }
         let (base, t) = match target {
             Target::L2 => (Base::l2(l2(&query, &node) as f32), 1.0),
             Target::InnerProduct => {
                 let base = Base::inner_product(-dot(&query, &node) as f32, dot(&node, &node) as f32);
-                (base, base.anchor)
+                (base, base.scale)
             }
         };
-        let mut estimates = [0.0; LANES];
-        Query::new(shape, &query).estimate(Form::Interleaved, &block, base, &add, &mul, &mut estimates);
+        let mut estimates = [0.0; BATCH];
+        Query::new(shape, &query).estimate(Form::Interleaved, &codes, base, &add, &mul, &mut estimates);
         for (other, estimate) in others.iter().zip(estimates) {
             let centre: Vec<f32> = node.iter().map(|c| t * c).collect();
             let (exact, weight) = match target {
@@ -312,8 +312,8 @@ fn unbiased_with_the_deviation_of_theory() {
             assert!(mean.abs() < 0.04 * theory + 4.0 * deviation / 80.0, "{dim} {bits} {target:?}: {mean}");
             let ratio = deviation / theory;
             // The tables' own error counts with 8 bits.
-            let most = if bits == 8 { 3.0 } else { 1.25 };
-            assert!((0.8..most).contains(&ratio), "{dim} {bits} {dims} {target:?}: {deviation} {theory}");
+            let max = if bits == 8 { 3.0 } else { 1.25 };
+            assert!((0.8..max).contains(&ratio), "{dim} {bits} {dims} {target:?}: {deviation} {theory}");
         }
     }
 }
@@ -343,26 +343,26 @@ fn ranking(dim: usize, shape: Shape) -> f64 {
         order.into_iter().map(|(_, x)| x).take(n).collect::<Vec<_>>()
     };
     let mut encoder = Encoder::new(shape, Target::L2);
-    let mut row = vec![0; shape.lane_bytes()];
+    let mut row = vec![0; shape.code_bytes()];
     let mut found = 0;
     for _ in 0..60 {
         let query = draw(&mut random);
         let prepared = Query::new(shape, &query);
         let node = nearest(&query, 20)[19]; // a node on the way to the query
-        let others = &nearest(node, LANES + 1)[1..];
-        let (mut add, mut mul) = ([0.0; LANES], [0.0; LANES]);
+        let others = &nearest(node, BATCH + 1)[1..];
+        let (mut add, mut mul) = ([0.0; BATCH], [0.0; BATCH]);
         let form = Form::rows(shape);
-        let mut block = vec![0; shape.codes_bytes()];
-        for (lane, other) in others.iter().enumerate() {
+        let mut codes = vec![0; shape.codes_bytes()];
+        for (slot, other) in others.iter().enumerate() {
             let f = encoder.encode(node, other, &mut row);
-            (add[lane], mul[lane]) = (f.add, f.mul);
-            form.put(shape, &mut block, lane, &row);
+            (add[slot], mul[slot]) = (f.add, f.mul);
+            form.put(shape, &mut codes, slot, &row);
         }
-        let mut estimates = [0.0; LANES];
+        let mut estimates = [0.0; BATCH];
         let base = Base::l2(distance::l2_squared(&query, node));
-        prepared.estimate(form, &block, base, &add, &mul, &mut estimates);
+        prepared.estimate(form, &codes, base, &add, &mul, &mut estimates);
         let first_8 = |key: &dyn Fn(usize) -> f32| {
-            let mut order: Vec<_> = (0..LANES).collect();
+            let mut order: Vec<_> = (0..BATCH).collect();
             order.sort_by(|a, b| key(*a).total_cmp(&key(*b)));
             order.truncate(8);
             order
@@ -380,7 +380,7 @@ fn ranks_neighbours() {
         return;
     }
     // By chance it would be 0.25.
-    for (dim, bits, dims, least) in [
+    for (dim, bits, dims, min) in [
         (384, 1, 384, 0.68),
         (384, 1, 208, 0.56),
         (384, 2, 384, 0.82),
@@ -390,7 +390,7 @@ fn ranks_neighbours() {
         (128, 8, 128, 0.98),
     ] {
         let found = ranking(dim, Shape::new(bits, dims).unwrap());
-        assert!(found >= least, "{dim} {bits} {dims}: {found}");
+        assert!(found >= min, "{dim} {bits} {dims}: {found}");
     }
 }
 
@@ -408,7 +408,7 @@ fn edges() {
         let vectors = [zero, far, tiny, ones, [1e-25; 48], [1e18; 48], [-1e19; 48], [3e38; 48], [-3e38; 48]];
         for target in [Target::L2, Target::InnerProduct] {
             let mut encoder = Encoder::new(shape, target);
-            let mut row = vec![0; shape.lane_bytes()];
+            let mut row = vec![0; shape.code_bytes()];
             for node in vectors {
                 let same = encoder.encode(&node, &node, &mut row);
                 assert_eq!((same.add, same.mul), (0.0, 0.0));
@@ -422,18 +422,18 @@ fn edges() {
             assert_eq!(f.add, if target == Target::L2 { 1.0 } else { 0.0 });
         }
         for query in vectors {
-            let block = vec![0x5a; shape.codes_bytes()];
-            let mut out = [0.0; LANES];
-            Query::new(shape, &query).products(Form::Interleaved, &block, &mut out);
+            let codes = vec![0x5a; shape.codes_bytes()];
+            let mut out = [0.0; BATCH];
+            Query::new(shape, &query).products(Form::Interleaved, &codes, &mut out);
             assert!(out.iter().all(|x| !x.is_nan()), "{query:?} {out:?}");
             if query == zero {
-                assert_eq!(out, [0.0; LANES]);
+                assert_eq!(out, [0.0; BATCH]);
             }
         }
     }
-    assert_eq!(super::anchor(0.0, 0.0), 1.0);
-    assert_eq!(super::anchor(-8.0, 1.0), 4.0);
-    assert_eq!(super::anchor(1.0, 2.0), -0.5);
+    assert_eq!(super::scale(0.0, 0.0), 1.0);
+    assert_eq!(super::scale(-8.0, 1.0), 4.0);
+    assert_eq!(super::scale(1.0, 2.0), -0.5);
 }
 
 #[test]
@@ -442,19 +442,19 @@ fn shapes_that_are_none() {
         assert_eq!(Shape::new(bits, dims), None);
     }
     let shape = Shape::new(2, 16000).unwrap();
-    assert_eq!((shape.lane_bytes(), shape.codes_bytes(), shape.plane_bytes()), (4000, 128_000, 2000));
+    assert_eq!((shape.code_bytes(), shape.codes_bytes(), shape.plane_bytes()), (4000, 128_000, 2000));
 }
 
 #[test]
 #[should_panic = "codes and tables"]
 fn refuses_short_nodes() {
     let shape = Shape::new(1, 16).unwrap();
-    Query::new(shape, &[1.0; 16]).products(Form::Rows { stride: 3 }, &[0; 94], &mut [0.0; LANES]);
+    Query::new(shape, &[1.0; 16]).products(Form::Rows { stride: 3 }, &[0; 94], &mut [0.0; BATCH]);
 }
 
 #[test]
 fn names() {
     let names: Vec<_> = variants().iter().map(|k| k.name()).collect();
-    assert_eq!(names[0], "plain");
+    assert_eq!(names[0], "portable");
     assert_eq!(names.last(), Some(&super::kernels().name()));
 }

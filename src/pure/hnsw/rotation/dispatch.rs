@@ -5,7 +5,7 @@ use super::loops;
 use crate::simd::dispatch::dispatch;
 #[cfg(target_arch = "aarch64")]
 use crate::simd::neon::Neon;
-use crate::simd::registers::{Lanes, Plain};
+use crate::simd::registers::{Lanes, Portable};
 #[cfg(target_arch = "x86_64")]
 use crate::simd::x86::{Avx2, Avx512, Sse2};
 
@@ -84,6 +84,6 @@ macro_rules! compile {
 // AVX2 is the fastest even where there is AVX-512, which takes 1.1 to 1.4 times as long on an AMD EPYC of the Zen 4
 // generation, from 64 dimensions up; the shuffles within its registers are why.
 dispatch! {
-    pub Kernels, compile: plain(Plain), sse2(Sse2), avx2(Avx2), avx512(Avx512), neon(Neon);
+    pub Kernels, compile: portable(Portable), sse2(Sse2), avx2(Avx2), avx512(Avx512), neon(Neon);
     fastest |all: Vec<&'static Kernels>| all.into_iter().rfind(|k| k.name() != "avx512")
 }

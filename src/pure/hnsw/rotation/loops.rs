@@ -4,7 +4,7 @@
 
 #[cfg(target_arch = "aarch64")]
 use crate::simd::neon::Neon;
-use crate::simd::registers::{Load, Plain, Store};
+use crate::simd::registers::{Load, Portable, Store};
 #[cfg(target_arch = "x86_64")]
 use crate::simd::x86::{Avx2, Avx512, Sse2};
 
@@ -13,7 +13,7 @@ pub(super) trait Within: Load<f32> + Store {
     fn within(self, x: Self::V) -> Self::V;
 }
 
-impl Within for Plain {
+impl Within for Portable {
     #[inline(always)]
     fn within(self, [a, b, c, d]: Self::V) -> Self::V {
         let (a, b, c, d) = (a + b, a - b, c + d, c - d);

@@ -203,7 +203,7 @@ fn sizes() {
         let rotation = Rotation::new(dim, 0);
         assert_eq!((rotation.dim(), rotation.padded(), Rotation::padded_for(dim)), (dim, padded, padded));
     }
-    assert!(variants().len() == 1 || kernels().name() != "plain");
+    assert!(variants().len() == 1 || kernels().name() != "portable");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::node_reader::Pages;
 use super::query::{Compare, Target};
 use crate::fault::Result;
 use crate::hnsw::node::{Header, Layout, NONE, NodeRef, State, corrupted};
-use crate::hnsw::rabitq::LANES;
+use crate::hnsw::rabitq::BATCH;
 use crate::simd::prefetch::prefetch;
 
 /// Neighbours and their estimates, of one block; keeps its memory.
@@ -19,13 +19,13 @@ pub(crate) struct Expanded {
     /// How far the neighbours' estimates are usually off.
     pub(crate) off: f32,
     pub(crate) groups: usize,
-    numbers: Box<[[u32; LANES]]>,
-    estimates: Box<[[f32; LANES]]>,
+    numbers: Box<[[u32; BATCH]]>,
+    estimates: Box<[[f32; BATCH]]>,
 }
 
 impl Expanded {
     pub(crate) fn new(layout: &Layout) -> Self {
-        let groups = layout.lanes().div_ceil(LANES);
+        let groups = layout.slots().div_ceil(BATCH);
         Self {
             header: Header {
                 tid: Default::default(),
@@ -38,14 +38,14 @@ impl Expanded {
                 scale: 1.0,
                 graph: 0,
                 down: NONE,
-                chain: NONE,
+                tid_list: NONE,
             },
             distance: f32::INFINITY,
             blind: false,
             off: 0.0,
             groups: 0,
-            numbers: vec![[0; LANES]; groups].into(),
-            estimates: vec![[0.0; LANES]; groups].into(),
+            numbers: vec![[0; BATCH]; groups].into(),
+            estimates: vec![[0.0; BATCH]; groups].into(),
         }
     }
 
@@ -62,24 +62,24 @@ impl Expanded {
     ) -> Result<bool> {
         // What the CPU does not guess in time: the codes lie behind the vector.
         prefetch(bytes, layout.node_bytes().div_ceil(64));
-        let block = NodeRef::new(layout, bytes)?;
-        self.header = *block.header();
+        let record = NodeRef::new(layout, bytes)?;
+        self.header = *record.header();
         let node = matches!(self.header.state, State::Live | State::Dead) && graphs.has(self.header.graph);
         if !node || level.is_some_and(|level| level != self.header.level) {
             return Ok(false);
         }
-        self.distance = target.distance(&block.own());
+        self.distance = target.distance(&record.stored());
         let base = target.base(self.distance, self.header.norm);
         self.off = 0.0;
-        self.groups = block.used().div_ceil(LANES);
-        let (mut add, mut mul) = ([0.0; LANES], [0.0; LANES]);
+        self.groups = record.used().div_ceil(BATCH);
+        let (mut add, mut mul) = ([0.0; BATCH], [0.0; BATCH]);
         for group in 0..self.groups {
-            let codes = block.lanes(group, &mut self.numbers[group], &mut add, &mut mul)?;
+            let codes = record.slots(group, &mut self.numbers[group], &mut add, &mut mul)?;
             if let Compare::Codes(query) = target.compare()
                 && !self.blind
             {
                 if group == 0 {
-                    let used = block.used().min(LANES);
+                    let used = record.used().min(BATCH);
                     let mean = mul[..used].iter().sum::<f32>() / used as f32;
                     self.off = -mean * target.off(self.distance, self.header.norm);
                 }
@@ -99,7 +99,7 @@ impl Expanded {
         target: &mut Target,
         pages: &mut impl Pages,
     ) -> Result<u64> {
-        if layout.plain().is_none() { Ok(0) } else { self.look(layout, target, pages) }
+        if layout.uncoded().is_none() { Ok(0) } else { self.look(layout, target, pages) }
     }
 
     fn look(&mut self, layout: &Layout, target: &mut Target, pages: &mut impl Pages) -> Result<u64> {
@@ -115,14 +115,14 @@ impl Expanded {
                 continue;
             }
             if !pages.has(*number) {
-                return Err(corrupted(format_args!("lane to {number} of {}", pages.blocks())));
+                return Err(corrupted(format_args!("lane to {number} of {}", pages.records())));
             }
             let distance = pages.read(*number, |bytes| -> Result<Option<f32>> {
-                let block = NodeRef::new(layout, bytes)?;
-                let header = block.header();
+                let record = NodeRef::new(layout, bytes)?;
+                let header = record.header();
                 let node = matches!(header.state, State::Live | State::Dead);
                 let ours = node && (header.graph, header.level) == (graph, level);
-                Ok(ours.then(|| target.distance(&block.own())))
+                Ok(ours.then(|| target.distance(&record.stored())))
             })??;
             reads += 1;
             target.meet(*number, distance.unwrap_or(f32::INFINITY))?;
@@ -136,7 +136,7 @@ impl Expanded {
 
     /// The numbers in the lanes, [`NONE`](crate::hnsw::node::NONE) among them, and the estimates.
     #[inline]
-    pub(crate) fn lanes(&self) -> impl Iterator<Item = (u32, f32)> {
+    pub(crate) fn slots(&self) -> impl Iterator<Item = (u32, f32)> {
         let numbers = self.numbers[..self.groups].as_flattened().iter().copied();
         let estimates = self.estimates[..self.groups].as_flattened().iter().copied();
         numbers.zip(estimates).take(usize::from(self.header.used))

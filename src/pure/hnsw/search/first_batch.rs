@@ -25,8 +25,8 @@ impl Search {
     /// Makes the first batch.
     pub(super) fn first(&mut self, pages: &mut impl Pages) -> Result<()> {
         let starts = std::mem::take(&mut self.starts);
-        let most = self.limit.hops.min(self.limit.nodes) / starts.len().max(1) as u64;
-        self.patience = most.max(4 * self.width.least as u64);
+        let max = self.limit.hops.min(self.limit.nodes) / starts.len().max(1) as u64;
+        self.patience = max.max(4 * self.width.min as u64);
         match starts[..] {
             [Start { root, all: true }] => self.whole(pages, root)?,
             [Start { root, all: false }] => {
@@ -71,7 +71,7 @@ impl Search {
                 let narrow = Width::of(&self.layout, NARROW, None);
                 self.width = Width {
                     nodes: wide.nodes.min(narrow.nodes),
-                    least: wide.least.min(narrow.least),
+                    min: wide.min.min(narrow.min),
                     hops: wide.hops.min(narrow.hops),
                 };
                 self.frontier.start(self.width.nodes);
@@ -112,12 +112,12 @@ impl Search {
                 continue;
             }
             self.found(next, true)?;
-            for (number, _) in self.hop.lanes() {
+            for (number, _) in self.hop.slots() {
                 if number == NONE {
                     continue;
                 }
                 if !pages.has(number) {
-                    return Err(corrupted(format_args!("lane to {number} of {}", pages.blocks())));
+                    return Err(corrupted(format_args!("lane to {number} of {}", pages.records())));
                 }
                 if self.visited.insert(number, ())? {
                     push(&mut open, number)?;

@@ -10,7 +10,7 @@ pub(super) struct Found {
     /// On level 0, the node's rows; above, only `chain` is used, for the block one level lower.
     pub(super) tid: Tid,
     pub(super) version: u16,
-    pub(super) chain: u32,
+    pub(super) tid_list: u32,
     pub(super) norm: f32,
     pub(super) certain: bool,
     pub(super) floor: f64,

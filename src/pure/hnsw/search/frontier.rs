@@ -16,7 +16,7 @@ pub(crate) struct Frontier {
     beyond: Vec<Candidate>,
     /// At most `most` distances, ascending.
     nearest: Vec<f32>,
-    most: usize,
+    max: usize,
     /// How far estimates are off, a mean of which the last nodes count most.
     off: f32,
 }
@@ -44,11 +44,11 @@ impl PartialOrd for Open {
 
 impl Frontier {
     /// Forgets everything.
-    pub(crate) fn start(&mut self, most: usize) {
+    pub(crate) fn start(&mut self, max: usize) {
         self.open.clear();
         self.beyond.clear();
         self.nearest.clear();
-        self.most = most.max(1);
+        self.max = max.max(1);
     }
 
     /// From now on, nodes that were read do not count, and candidates beyond the limit do, but for those that are not
@@ -89,7 +89,7 @@ impl Frontier {
     #[inline]
     pub(crate) fn reach(&self) -> f32 {
         match self.nearest.last() {
-            Some(last) if self.nearest.len() >= self.most => *last,
+            Some(last) if self.nearest.len() >= self.max => *last,
             _ => f32::INFINITY,
         }
     }
@@ -99,7 +99,7 @@ impl Frontier {
     pub(crate) fn found(&mut self, distance: f32, off: f32) -> Result<()> {
         let off = if off.is_finite() { off } else { 0.0 };
         self.off = if self.nearest.is_empty() { off } else { self.off + PART * (off - self.off) };
-        if self.nearest.len() >= self.most {
+        if self.nearest.len() >= self.max {
             if self.nearest.last().is_some_and(|last| distance >= *last) {
                 return Ok(());
             }

@@ -40,5 +40,5 @@ pub struct Effort {
     /// Nodes with rows among them that were found.
     pub nodes: u64,
     /// Blocks with more rows of a node that were read.
-    pub chains: u64,
+    pub tid_lists: u64,
 }

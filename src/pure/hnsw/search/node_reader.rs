@@ -6,11 +6,11 @@ use crate::hnsw::node::{Layout, ROOM, corrupted};
 /// Blocks by number.
 pub trait Pages {
     /// Blocks there are. Numbers from there on cannot have been written.
-    fn blocks(&self) -> u32;
+    fn records(&self) -> u32;
 
     /// Whether there is a block of that number. Pages that others have added meanwhile count.
     fn has(&self, number: u32) -> bool {
-        number < self.blocks()
+        number < self.records()
     }
 
     /// Shows a block, from its first byte, to `look`. The bytes must be aligned to 4 and nobody may change
@@ -33,11 +33,11 @@ pub trait Pages {
 pub fn gather(
     layout: &Layout,
     number: u32,
-    block: &mut [u8],
+    record: &mut [u8],
     mut page: impl FnMut(u32, &mut dyn FnMut(&[u8])) -> Result<()>,
 ) -> Result<()> {
     let first = layout.place(number)?.page;
-    for (part, page_number) in block[..layout.node_bytes()].chunks_mut(ROOM).zip(first..) {
+    for (part, page_number) in record[..layout.node_bytes()].chunks_mut(ROOM).zip(first..) {
         let mut whole = false;
         page(page_number, &mut |room| {
             if let Some(room) = room.get(..part.len()) {

@@ -13,7 +13,7 @@ pub(crate) struct Candidate {
 pub(crate) struct Pool {
     /// `TAKEN` is set in the numbers of those that were.
     sorted: Vec<Candidate>,
-    most: usize,
+    max: usize,
     /// All before are taken.
     next: usize,
 }
@@ -23,17 +23,17 @@ const TAKEN: u32 = crate::hnsw::node::MAX_NODES;
 const _: () = assert!(TAKEN == 1 << 31);
 
 impl Pool {
-    pub(crate) fn start(&mut self, most: usize) {
+    pub(crate) fn start(&mut self, max: usize) {
         self.sorted.clear();
-        self.sorted.reserve(most);
-        (self.most, self.next) = (most, 0);
+        self.sorted.reserve(max);
+        (self.max, self.next) = (max, 0);
     }
 
     /// What a candidate must be nearer than to get in.
     #[inline]
     pub(crate) fn limit(&self) -> f32 {
         match self.sorted.last() {
-            Some(last) if self.sorted.len() >= self.most => last.distance,
+            Some(last) if self.sorted.len() >= self.max => last.distance,
             _ => f32::INFINITY,
         }
     }
@@ -43,7 +43,7 @@ impl Pool {
     #[inline]
     pub(crate) fn offer(&mut self, new: Candidate) -> Option<Candidate> {
         let mut lost = None;
-        if self.sorted.len() >= self.most {
+        if self.sorted.len() >= self.max {
             match self.sorted.last() {
                 Some(last) if new.distance < last.distance => {
                     lost = self.sorted.pop().filter(|last| last.number & TAKEN == 0);

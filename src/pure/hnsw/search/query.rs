@@ -4,12 +4,12 @@ use super::visited::Table;
 use crate::distance::metric::Metric;
 use crate::distance::norm;
 use crate::fault::{Fault, Result, state};
-use crate::hnsw::direction;
+use crate::hnsw::cosine_direction;
 use crate::hnsw::node::{Content, Layout, StoredForm};
 use crate::hnsw::rabitq::{Base, Query};
 use crate::hnsw::rotation::Rotation;
 use crate::hnsw::stored_vector::StoredVector;
-use crate::hnsw::uncoded::Plain;
+use crate::hnsw::uncoded::Uncoded;
 
 /// Half a unit in the last place of an `f16`, and a little for elements that are much smaller than the largest.
 const OFF: f64 = 1.0 / 2048.0 + 1e-6;
@@ -47,7 +47,7 @@ pub(crate) enum Compare {
     /// By its codes.
     Codes(Query),
     /// As it is, with the distances of the blocks that were looked at so far.
-    Distances(Plain, Table<f32>),
+    Distances(Uncoded, Table<f32>),
 }
 
 impl Target {
@@ -55,7 +55,7 @@ impl Target {
         let rotated = vec![0.0; layout.padded()];
         let (compare, dim) = match layout.content() {
             Content::Codes(shape) => (Compare::Codes(Query::new(*shape, &rotated)), layout.dim()),
-            Content::Distances(plain) => (Compare::Distances(*plain, Table::new()), 0),
+            Content::Distances(uncoded) => (Compare::Distances(*uncoded, Table::new()), 0),
         };
         // The standard deviation of the product that the code head gives, by |mul| = 2s instead of |r|.
         let part = layout.shape().map_or(0.0, |shape| {
@@ -67,8 +67,8 @@ impl Target {
 
     /// Another query. A zero vector has no direction: under the cosine, all are at the same distance of it.
     pub(crate) fn set(&mut self, rotation: &Rotation, vector: &[f32]) -> Result<()> {
-        if let Compare::Distances(plain, _) = &self.compare {
-            let words = plain.words().unwrap_or(vector.len());
+        if let Compare::Distances(uncoded, _) = &self.compare {
+            let words = uncoded.words().unwrap_or(vector.len());
             if vector.len() != words {
                 let message = format!("a query of {} words instead of {words}", vector.len());
                 return Err(Fault::new(state::DATA_EXCEPTION, message));
@@ -90,7 +90,7 @@ impl Target {
         }
         rotation.apply(&self.scaled, &mut self.rotated);
         self.ready();
-        if self.metric == Metric::Cosine && !direction::LENGTHS.contains(&norm(vector)) {
+        if self.metric == Metric::Cosine && !cosine_direction::LENGTHS.contains(&norm(vector)) {
             self.length = f64::INFINITY;
         }
         Ok(())
@@ -109,8 +109,8 @@ impl Target {
                 self.length = norm(&self.rotated);
                 codes.set(&self.rotated);
             }
-            Compare::Distances(plain, met) => {
-                self.length = plain.length(&self.rotated);
+            Compare::Distances(uncoded, met) => {
+                self.length = uncoded.length(&self.rotated);
                 met.clear();
             }
         }
@@ -153,13 +153,13 @@ impl Target {
     /// Squared Euclidean distance, of unit vectors for the cosine, or negative inner product; infinite where
     /// an overflow gives NaN.
     #[inline]
-    pub(crate) fn distance(&self, own: &StoredVector<'_>) -> f32 {
-        let distance = match (&self.compare, own, self.metric) {
-            (Compare::Distances(plain, _), StoredVector::F32(words), _) => {
-                return plain.distance(&self.rotated, words);
+    pub(crate) fn distance(&self, stored: &StoredVector<'_>) -> f32 {
+        let distance = match (&self.compare, stored, self.metric) {
+            (Compare::Distances(uncoded, _), StoredVector::F32(words), _) => {
+                return uncoded.distance(&self.rotated, words);
             }
-            (_, _, Metric::InnerProduct) => -own.inner_product(&self.rotated),
-            _ => own.l2_squared(&self.rotated),
+            (_, _, Metric::InnerProduct) => -stored.inner_product(&self.rotated),
+            _ => stored.l2_squared(&self.rotated),
         };
         if distance.is_nan() { f32::INFINITY } else { distance }
     }
@@ -169,13 +169,13 @@ impl Target {
     ///
     /// With e the error of the stored vector o, |q−o−e|² = |q−o|² − 2⟨q−o,e⟩ + |e|², whose product is at most
     /// [`SEEN`] of what the lengths allow. Equal vectors show all of e.
-    pub(crate) fn bounds(&self, own: StoredForm, distance: f32, norm_squared: f32) -> (f64, f64) {
-        if let Compare::Distances(plain, _) = &self.compare {
-            return plain.bounds(distance, norm_squared, self.length);
+    pub(crate) fn bounds(&self, stored: StoredForm, distance: f32, norm_squared: f32) -> (f64, f64) {
+        if let Compare::Distances(uncoded, _) = &self.compare {
+            return uncoded.bounds(distance, norm_squared, self.length);
         }
-        let off = if own == StoredForm::F16 { OFF } else { 0.0 };
+        let off = if stored == StoredForm::F16 { OFF } else { 0.0 };
         let (distance, length) = (f64::from(distance), f64::from(norm_squared).sqrt());
-        if self.metric == Metric::Cosine && (direction::is_odd(length) || self.length.is_infinite()) {
+        if self.metric == Metric::Cosine && (cosine_direction::is_odd(length) || self.length.is_infinite()) {
             return NOTHING;
         }
         // Of longer ones, the largest number stands for the norm.
@@ -202,7 +202,7 @@ impl Target {
     /// A distance as SQL shows it: of L2, the root; of the cosine, half; else itself.
     pub(crate) fn shown(&self, distance: f32) -> f64 {
         match (&self.compare, self.metric) {
-            (Compare::Distances(plain, _), _) => plain.shown(distance),
+            (Compare::Distances(uncoded, _), _) => uncoded.shown(distance),
             (_, Metric::L2) => f64::from(distance).sqrt(),
             (_, Metric::Cosine) => f64::from(distance) / 2.0,
             _ => f64::from(distance),

@@ -189,7 +189,7 @@ impl Search {
 
     /// Between what numbers the distance that SQL shows of a row lies. See [`shown`](Self::shown).
     pub fn bounds(&self, hit: &Hit) -> (f64, f64) {
-        self.target.bounds(self.layout.own(), hit.distance, hit.norm)
+        self.target.bounds(self.layout.stored(), hit.distance, hit.norm)
     }
 
     /// Whether a row of the batch is given out. Where the order is strict, a row that may be nearer than what its
@@ -198,7 +198,7 @@ impl Search {
         if self.order != Order::Strict {
             return true;
         }
-        let (low, high) = self.target.bounds(self.layout.own(), found.distance, found.norm);
+        let (low, high) = self.target.bounds(self.layout.stored(), found.distance, found.norm);
         // Of what nothing is known, it does not matter where the search has come upon it.
         let known = high < f64::INFINITY;
         let keeps = low >= self.last && (!known || found.distance >= self.farthest);
@@ -214,16 +214,16 @@ impl Search {
     /// Orders the batch, and notes which certainly are in the right order. With a limit, those beyond it wait, but for
     /// the first `least` and those of whose distance nothing is known, and those within it who have waited join the
     /// batch; with none, all do.
-    fn sort(&mut self, within: Option<f32>, least: usize) -> Result<()> {
+    fn sort(&mut self, within: Option<f32>, min: usize) -> Result<()> {
         let Self { batch, waiting, target, layout, order, last, highest, .. } = self;
-        let bounds = |found: &Found| target.bounds(layout.own(), found.distance, found.norm);
+        let bounds = |found: &Found| target.bounds(layout.stored(), found.distance, found.norm);
         batch.sort_unstable_by(Found::order);
         let joined = batch.len();
         match within {
             Some(limit) => {
                 let within = batch.partition_point(|found| found.distance <= limit);
                 let (given, mut unknown) = (*last, vec![]);
-                for found in batch.drain(within.max(least).min(joined)..) {
+                for found in batch.drain(within.max(min).min(joined)..) {
                     match bounds(&found) {
                         // To wait would make the bounds of all that wait as wide.
                         (low, f64::INFINITY) if low < given => {}
@@ -247,7 +247,7 @@ impl Search {
             let (low, high) = bounds(found);
             // Rows with vectors that differ may have become one node by the rounding.
             let exact = low == high;
-            found.certain = (low > last || low == last && exact) && (exact || found.chain == NONE);
+            found.certain = (low > last || low == last && exact) && (exact || found.tid_list == NONE);
             last = last.max(high);
         }
         *highest = last;
@@ -312,7 +312,7 @@ impl Search {
             }
             self.batch.clear();
             self.given = 0;
-            let least = if fresh { self.width.least } else { 0 };
+            let min = if fresh { self.width.min } else { 0 };
             if fresh {
                 self.first(pages)?;
             } else {
@@ -326,7 +326,7 @@ impl Search {
                 }
             }
             let more = self.order == Order::Strict && !self.all && !self.batch.is_empty();
-            self.sort(more.then(|| self.frontier.reach()), least)?;
+            self.sort(more.then(|| self.frontier.reach()), min)?;
             if self.batch.is_empty() && self.order == Order::Once {
                 return Ok(None);
             }
@@ -339,11 +339,11 @@ impl Search {
     /// chain's first. Those that are left have kept their rows and their order, so where the way breaks off it is gone
     /// once more from the node. The last row of all may have moved into that.
     fn unfold(&mut self, pages: &mut impl Pages, found: Found) -> Result<()> {
-        let mut next = found.chain;
+        let mut next = found.tid_list;
         let (mut met, mut again, mut broken) = (HashSet::new(), 0, (NONE, 0));
         while next != NONE {
             if !pages.has(next) {
-                return Err(corrupted(format_args!("link to {next} of {}", pages.blocks())));
+                return Err(corrupted(format_args!("link to {next} of {}", pages.records())));
             }
             met.room_for(1)?;
             let new = met.insert(next);
@@ -351,16 +351,17 @@ impl Search {
             if again > met.len() {
                 return Err(corrupted(format_args!("node {next} is in a tid list twice")));
             }
-            self.effort.chains += u64::from(new);
+            self.effort.tid_lists += u64::from(new);
             let Self { layout, rows, graphs, .. } = self;
             let after = pages.read(next, |bytes| -> Result<Option<u32>> {
-                let ours = |chain: &TidListRef<'_>| chain.owner == found.number && graphs.has(chain.graph);
-                let chain = TidListRef::new(layout, bytes)?.filter(ours);
-                if let Some(chain) = chain.as_ref().filter(|_| new) {
-                    rows.room_for(layout.chain_room())?;
-                    rows.extend(chain.tids().filter(|tid| tid.is_some()));
+                let ours =
+                    |tid_list: &TidListRef<'_>| tid_list.owner == found.number && graphs.has(tid_list.graph);
+                let tid_list = TidListRef::new(layout, bytes)?.filter(ours);
+                if let Some(tid_list) = tid_list.as_ref().filter(|_| new) {
+                    rows.room_for(layout.tid_list_capacity())?;
+                    rows.extend(tid_list.tids().filter(|tid| tid.is_some()));
                 }
-                Ok(chain.map(|chain| chain.next))
+                Ok(tid_list.map(|tid_list| tid_list.next))
             })??;
             next = match after {
                 Some(after) => after,
@@ -371,11 +372,11 @@ impl Search {
                     // It was no block of the chain, or not any more.
                     met.remove(&next);
                     (again, broken) = (0, (next, if broken.0 == next { broken.1 + 1 } else { 1 }));
-                    let (tid, chain) = self.chain(pages, &found)?;
+                    let (tid, tid_list) = self.tid_list(pages, &found)?;
                     if tid.is_some() && tid != found.tid && !self.rows.contains(&tid) {
                         push(&mut self.rows, tid)?;
                     }
-                    chain
+                    tid_list
                 }
             };
         }
@@ -386,19 +387,19 @@ impl Search {
     }
 
     /// The row of a node and the first block with more of them; none if the node is gone.
-    fn chain(&self, pages: &mut impl Pages, found: &Found) -> Result<(Tid, u32)> {
+    fn tid_list(&self, pages: &mut impl Pages, found: &Found) -> Result<(Tid, u32)> {
         pages.read(found.number, |bytes| {
             let header = *NodeRef::new(&self.layout, bytes)?.header();
             let node = matches!(header.state, State::Live | State::Dead);
             let same = self.graphs.has(header.graph) && header.version == found.version;
-            Ok(if node && same { (header.tid, header.chain) } else { (Tid::default(), NONE) })
+            Ok(if node && same { (header.tid, header.tid_list) } else { (Tid::default(), NONE) })
         })?
     }
 
     /// Marks a block as read; false if it was.
     pub(super) fn meet(&mut self, pages: &impl Pages, number: u32) -> Result<bool> {
         if !pages.has(number) {
-            return Err(corrupted(format_args!("link to {number} of {}", pages.blocks())));
+            return Err(corrupted(format_args!("link to {number} of {}", pages.records())));
         }
         self.visited.insert(number, ())
     }
@@ -421,8 +422,8 @@ impl Search {
             level -= 1;
             self.pool.start(self.places());
             // From the nearest four it would be the same number of pages for the same recall.
-            if let Some(best) = self.batch.iter().find(|found| found.chain != NONE) {
-                let (distance, number) = (best.distance, best.chain);
+            if let Some(best) = self.batch.iter().find(|found| found.tid_list != NONE) {
+                let (distance, number) = (best.distance, best.tid_list);
                 self.target.meet(number, distance)?;
                 let candidate = Candidate { distance, number };
                 if level > 0 {
@@ -441,7 +442,7 @@ impl Search {
     /// instead of 2 saves 4 of 48 pages at recall 0.95, 2 instead of 4 as many; at 0.99 it makes no difference. Without
     /// codes, 1: no distance is off.
     fn places(&self) -> usize {
-        match self.layout.plain() {
+        match self.layout.uncoded() {
             None => (self.width.nodes / 20).clamp(1, 4),
             Some(_) => 1,
         }
@@ -464,7 +465,7 @@ impl Search {
         let last = self.effort.hops.saturating_add(self.width.hops as u64);
         let vain = self.vain.saturating_add(self.patience);
         loop {
-            let enough = self.batch.len() >= self.width.least;
+            let enough = self.batch.len() >= self.width.min;
             let over = if limited { self.is_over() } else { self.vain >= vain };
             if enough && self.effort.hops >= last || over {
                 return Ok(());
@@ -508,14 +509,14 @@ impl Search {
         if lowest {
             frontier.room_for(hop.header.used.into())?;
         }
-        for (number, estimate) in hop.lanes() {
+        for (number, estimate) in hop.slots() {
             // NaN comes from infinities.
             let distance = if estimate.is_nan() { f32::INFINITY } else { estimate };
             if number == NONE || !lowest && distance >= pool.limit() {
                 continue;
             }
             if !pages.has(number) {
-                return Err(corrupted(format_args!("lane to {number} of {}", pages.blocks())));
+                return Err(corrupted(format_args!("lane to {number} of {}", pages.records())));
             }
             if !visited.contains(number) {
                 let candidate = Candidate { distance, number };
@@ -545,7 +546,7 @@ impl Search {
                 number,
                 tid: header.tid,
                 version: header.version,
-                chain: if lowest { header.chain } else { header.down },
+                tid_list: if lowest { header.tid_list } else { header.down },
                 norm: header.norm,
                 certain: true,
                 floor: f64::NEG_INFINITY,
@@ -558,7 +559,7 @@ impl Search {
     fn origin(&mut self, pages: &impl Pages) -> Result<Option<u32>> {
         while let Some(number) = self.origins.pop() {
             if !pages.has(number) {
-                return Err(corrupted(format_args!("link to {number} of {}", pages.blocks())));
+                return Err(corrupted(format_args!("link to {number} of {}", pages.records())));
             }
             if !self.visited.contains(number) {
                 return Ok(Some(number));

@@ -8,12 +8,12 @@ use crate::distance::norm;
 use crate::fault::{Result, state};
 use crate::hnsw::build::pack::{Draft, Packer, Rows, Site};
 use crate::hnsw::build::{Arena, Control, Folding, build_arena};
-use crate::hnsw::model::Alone;
 use crate::hnsw::node::{
     Buffer, EntryPoint, Layout, NONE, NodeMut, NodeRef, Options, State, Tid, TidListRef,
 };
 use crate::hnsw::params::{Fill, Params};
 use crate::hnsw::rotation::Rotation;
+use crate::hnsw::test_index::TestIndex;
 use crate::noise::Noise;
 use proptest::prelude::*;
 use std::collections::HashSet;
@@ -41,7 +41,7 @@ impl Draw for Noise {
 const FIRST: u32 = 7;
 
 struct Index {
-    memory: Memory,
+    memory: MemoryPages,
     rotation: Rotation,
     root: Option<EntryPoint>,
     rows: Vec<Vec<f32>>,
@@ -68,7 +68,7 @@ fn index(metric: Metric, dim: usize, rows: Vec<Vec<f32>>, options: Options) -> I
     let params = Params {
         ef_construction: 24,
         fill: Fill::Nearest,
-        lanes: options.lanes,
+        slots: options.slots,
         step: 16,
         ..Params::for_options(metric, 16, 32)
     };
@@ -86,7 +86,7 @@ fn index(metric: Metric, dim: usize, rows: Vec<Vec<f32>>, options: Options) -> I
         &control,
     )
     .unwrap();
-    let memory = Memory::new(layout, packer.pages(&pool, &control).unwrap(), packer.end());
+    let memory = MemoryPages::new(layout, packer.pages(&pool, &control).unwrap(), packer.end());
     Index { memory, rotation, root: packer.root(), rows, arena }
 }
 
@@ -100,7 +100,7 @@ impl Index {
         let mut pages = Buffer::new(self.memory.bytes().len()).unwrap();
         pages.bytes_mut().copy_from_slice(self.memory.bytes());
         let (layout, rows) = (*self.memory.layout(), self.rows[..1].to_vec());
-        let memory = Memory::new(layout, pages, self.memory.blocks());
+        let memory = MemoryPages::new(layout, pages, self.memory.records());
         let arena = Arena::new(Metric::L2, 1);
         Self { memory, rotation: self.rotation.clone(), root: self.root, rows, arena }
     }
@@ -157,7 +157,7 @@ fn recall(index: &mut Index, queries: &[Vec<f32>], ef: usize) -> f64 {
             };
             assert!(off < 2e-3 * size, "{exact} {}", hit.distance);
         }
-        assert!(search.effort.hops as usize >= hits.len() - search.effort.chains as usize * 500);
+        assert!(search.effort.hops as usize >= hits.len() - search.effort.tid_lists as usize * 500);
         let found: Vec<f64> = hits.iter().take(K).map(|hit| all[row(hit.tid)]).collect();
         all.sort_by(f64::total_cmp);
         right += found.iter().filter(|distance| **distance <= all[K - 1]).count();
@@ -172,8 +172,8 @@ fn finds_the_nearest() {
             let mut index = made(metric, dim, n);
             let queries = Noise(99).clusters(8, dim);
             let found = recall(&mut index, &queries, 30);
-            let least = if metric == Metric::InnerProduct { 0.9 } else { 0.96 };
-            assert!(found >= least, "{metric:?} {dim}: {found}");
+            let min = if metric == Metric::InnerProduct { 0.9 } else { 0.96 };
+            assert!(found >= min, "{metric:?} {dim}: {found}");
             let layout = index.memory.layout();
             let (reads, pages) = (index.memory.reads, layout.unit_pages() as u64);
             assert!(reads > 0 && reads.is_multiple_of(pages) && (pages > 1) == (dim == 4000));
@@ -184,11 +184,11 @@ fn finds_the_nearest() {
 /// Other lanes, bits and forms.
 #[test]
 fn options_are_heeded() {
-    for (lanes, bits, coded) in [(64, None, None), (96, Some(2), Some(64)), (32, Some(8), None)] {
-        let options = Options { lanes, bits, coded, own: None };
+    for (slots, bits, coded) in [(64, None, None), (96, Some(2), Some(64)), (32, Some(8), None)] {
+        let options = Options { slots, bits, coded, stored: None };
         let mut index = index(Metric::L2, 130, Noise(1).clusters(300, 130), options);
         let found = recall(&mut index, &Noise(99).clusters(8, 130), 60);
-        assert!(found >= 0.96, "{lanes} {bits:?}: {found}");
+        assert!(found >= 0.96, "{slots} {bits:?}: {found}");
     }
 }
 
@@ -315,15 +315,15 @@ fn infinite_distances() {
         let mut index = index(metric, dim, rows, Options::default());
         // Nothing but the anchors is left: from where a search starts, the rest is out of reach.
         let layout = *index.memory.layout();
-        for number in FIRST..index.memory.blocks() {
+        for number in FIRST..index.memory.records() {
             let bytes = index.memory.node_mut(number).unwrap();
-            let block = NodeRef::new(&layout, bytes).unwrap();
-            let node = block.header().state == State::Live && block.header().level == 0;
-            let lanes: Vec<usize> = block.neighbours().map(|(lane, _)| lane).collect();
-            let lanes: Vec<usize> =
-                lanes.into_iter().filter(|lane| node && !block.is_anchor(*lane)).collect();
-            let mut block = NodeMut::new(&layout, bytes).unwrap();
-            lanes.into_iter().for_each(|lane| block.clear_lane(lane));
+            let record = NodeRef::new(&layout, bytes).unwrap();
+            let node = record.header().state == State::Live && record.header().level == 0;
+            let slots: Vec<usize> = record.neighbours().map(|(slot, _)| slot).collect();
+            let slots: Vec<usize> =
+                slots.into_iter().filter(|slot| node && !record.is_tree_edge(*slot)).collect();
+            let mut record = NodeMut::new(&layout, bytes).unwrap();
+            slots.into_iter().for_each(|slot| record.clear_edge(slot));
         }
         for (query, size) in
             Noise(9).clusters(20, dim).iter().zip([1.0, 1e15, 1e17, 1e20, 1e25].iter().cycle())
@@ -390,9 +390,9 @@ fn resumes() {
             let rows: HashSet<usize> = hits.iter().map(|hit| row(hit.tid)).collect();
             assert_eq!((hits.len(), rows.len()), (500, 500));
             // No block was read twice but those of the entry point.
-            let blocks = u64::from(index.memory.blocks());
+            let records = u64::from(index.memory.records());
             let effort = search.effort;
-            assert!(effort.hops + effort.chains <= blocks && effort.upper < 100, "{effort:?} {blocks}");
+            assert!(effort.hops + effort.tid_lists <= records && effort.upper < 100, "{effort:?} {records}");
 
             let (strict, _) = index.search(&query, width, Order::Strict).unwrap();
             assert!(strict.windows(2).all(|w| w[0].distance <= w[1].distance));
@@ -477,27 +477,28 @@ fn looks_for_the_living_among_the_dead_within_its_limit() {
 
 /// Frees blocks of a node's chain while they are read, as a vacuum does whose rows are all gone, always one block ahead.
 struct Vacuumed<'a> {
-    memory: &'a mut Memory,
+    memory: &'a mut MemoryPages,
     node: u32,
 }
 
 impl Pages for Vacuumed<'_> {
-    fn blocks(&self) -> u32 {
-        self.memory.blocks()
+    fn records(&self) -> u32 {
+        self.memory.records()
     }
 
     fn read<R>(&mut self, number: u32, look: impl FnOnce(&[u8]) -> R) -> Result<R> {
         let shown = self.memory.read(number, look)?;
         let layout = *self.memory.layout();
-        let mut after =
-            |number| Ok(TidListRef::new(&layout, self.memory.node_mut(number)?)?.map(|chain| chain.next));
+        let mut after = |number| {
+            Ok(TidListRef::new(&layout, self.memory.node_mut(number)?)?.map(|tid_list| tid_list.next))
+        };
         if let Some(next) = after(number)?.filter(|next| *next != NONE)
             && let Some(last) = after(next)?
         {
             for number in [number, next] {
                 NodeMut::new(&layout, self.memory.node_mut(number)?)?.set_state(State::Free);
             }
-            NodeMut::new(&layout, self.memory.node_mut(self.node)?)?.set_chain(last);
+            NodeMut::new(&layout, self.memory.node_mut(self.node)?)?.set_tid_list(last);
         }
         Ok(shown)
     }
@@ -505,18 +506,18 @@ impl Pages for Vacuumed<'_> {
 
 /// However often the way along a chain breaks off, it is gone again, unless it breaks off at the same place for no reason.
 #[test]
-fn chains_that_are_freed_meanwhile() {
+fn tid_lists_that_are_freed_meanwhile() {
     let (dim, rows) = (8, 600);
     let layout = Layout::choose(dim, Metric::L2, Options::default()).unwrap();
     let rotation = Rotation::new(dim, 1);
     let params = Params::for_options(Metric::L2, 16, 32);
-    let mut index = Alone::new(layout, rotation.clone(), &params, rows as u32 + 50);
+    let mut index = TestIndex::new(layout, rotation.clone(), &params, rows as u32 + 50);
     for (row, vector) in Noise(5).clusters(20, dim).iter().enumerate() {
         index.insert(vector, tid(row)).unwrap();
     }
     let same = vec![0.5; dim];
     let node = (0..rows).map(|row| index.insert(&same, tid(100 + row)).unwrap()).max().unwrap();
-    let (root, first) = (index.root, index.header(node).unwrap().chain);
+    let (root, first) = (index.root, index.header(node).unwrap().tid_list);
     let found = |pages: &mut dyn FnMut(&mut Search) -> Result<Option<Hit>>| {
         let mut search = Search::new(layout);
         search.start(&rotation, &same, root, Reach::All, Order::Once).unwrap();
@@ -524,13 +525,13 @@ fn chains_that_are_freed_meanwhile() {
         while pages(&mut search)?.is_some() {
             hits += 1;
         }
-        Ok::<_, crate::fault::Fault>((hits, search.effort.chains))
+        Ok::<_, crate::fault::Fault>((hits, search.effort.tid_lists))
     };
     assert_eq!(found(&mut |search| search.next(&mut index.memory)).unwrap(), (rows + 20, rows as u64 - 1));
     let mut vacuumed = Vacuumed { memory: &mut index.memory, node };
-    let (hits, chains) = found(&mut |search| search.next(&mut vacuumed)).unwrap();
-    assert!((rows / 2 + 20..=rows + 20).contains(&hits) && chains > 300, "{hits} {chains}");
-    NodeMut::new(&layout, index.memory.node_mut(node).unwrap()).unwrap().set_chain(first);
+    let (hits, tid_lists) = found(&mut |search| search.next(&mut vacuumed)).unwrap();
+    assert!((rows / 2 + 20..=rows + 20).contains(&hits) && tid_lists > 300, "{hits} {tid_lists}");
+    NodeMut::new(&layout, index.memory.node_mut(node).unwrap()).unwrap().set_tid_list(first);
     let fault = found(&mut |search| search.next(&mut index.memory)).unwrap_err();
     assert_eq!(fault.state, state::INDEX_CORRUPTED);
 }
@@ -543,9 +544,9 @@ fn reused_numbers_are_the_new_nodes() {
     let (hits, _) = index.search(&query, index.width(20, None), Order::Once).unwrap();
     let (near, far) = (hits[0].number, hits[10].number);
     let copy = index.memory.node_mut(far).unwrap().to_vec();
-    let block = index.memory.node_mut(near).unwrap();
-    block.copy_from_slice(&copy);
-    block[8] = 1; // its version
+    let record = index.memory.node_mut(near).unwrap();
+    record.copy_from_slice(&copy);
+    record[8] = 1; // its version
     let (again, _) = index.search(&query, index.width(20, None), Order::Once).unwrap();
     assert!(again.iter().all(|hit| hit.tid != hits[0].tid));
     let new = again.iter().find(|hit| hit.number == near);
@@ -578,8 +579,8 @@ proptest! {
             bytes[at] = byte;
         }
         for (number, at, byte) in headers {
-            if let Ok(block) = index.memory.node_mut(number) {
-                block[at] = byte;
+            if let Ok(record) = index.memory.node_mut(number) {
+                record[at] = byte;
             }
         }
         let query = index.rows[0].clone();
@@ -593,10 +594,10 @@ proptest! {
 fn widths() {
     let coded = made(Metric::L2, 128, 30);
     assert_eq!(coded.memory.layout().shape().unwrap().bits(), 1);
-    assert_eq!(coded.width(40, None), Width { nodes: 26, least: 40, hops: 240 });
+    assert_eq!(coded.width(40, None), Width { nodes: 26, min: 40, hops: 240 });
     assert_eq!(coded.width(10, Some(100)), coded.width(150, None));
     assert_eq!(coded.width(0, None), coded.width(1, None));
-    assert_eq!(made(Metric::L2, 3, 30).width(40, None), Width { nodes: 40, least: 40, hops: usize::MAX });
+    assert_eq!(made(Metric::L2, 3, 30).width(40, None), Width { nodes: 40, min: 40, hops: usize::MAX });
 }
 
 /// A strict search gives nearly all that it reads, in order, however little estimates tell and wherever it is cut off.

@@ -52,7 +52,7 @@ pub struct Width {
     /// Nodes that make the limit.
     pub nodes: usize,
     /// Nodes with rows that a batch has at least, if there are so many.
-    pub least: usize,
+    pub min: usize,
     /// Blocks of level 0 that are read for a batch at most, if they give enough.
     pub hops: usize,
 }
@@ -69,13 +69,13 @@ impl Width {
         match layout.shape() {
             Some(shape) if shape.bits() == 1 => {
                 let nodes = if product { ef } else { (ef * 3).div_ceil(5) };
-                Self { nodes: nodes + 2, least: ef, hops: 5 * ef + 40 }
+                Self { nodes: nodes + 2, min: ef, hops: 5 * ef + 40 }
             }
-            Some(_) if product => Self { nodes: (ef * 3).div_ceil(2), least: ef, hops: usize::MAX },
+            Some(_) if product => Self { nodes: (ef * 3).div_ceil(2), min: ef, hops: usize::MAX },
             // Estimates are next to exact.
-            Some(_) => Self { nodes: ef, least: ef, hops: usize::MAX },
+            Some(_) => Self { nodes: ef, min: ef, hops: usize::MAX },
             // They are distances; some more makes up for graphs that are no better than pgvector's.
-            None => Self { nodes: (ef * 3).div_ceil(2), least: ef, hops: usize::MAX },
+            None => Self { nodes: (ef * 3).div_ceil(2), min: ef, hops: usize::MAX },
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::distance::formulas::{InnerProduct, Metric, fold};
 use crate::simd::dispatch::dispatch;
 #[cfg(target_arch = "aarch64")]
 use crate::simd::neon::Neon;
-use crate::simd::registers::{Lanes, Load, Plain, Store};
+use crate::simd::registers::{Lanes, Load, Portable, Store};
 #[cfg(target_arch = "x86_64")]
 use crate::simd::x86::{Avx2, Avx512, Sse2};
 use half::f16;
@@ -125,7 +125,7 @@ macro_rules! compile {
 
 dispatch! {
     pub Kernels, compile:
-    plain(Plain, 2), sse2(Sse2, 2), avx2(Avx2, 4), avx512(Avx512, 4), neon(Neon, 4)
+    portable(Portable, 2), sse2(Sse2, 2), avx2(Avx2, 4), avx512(Avx512, 4), neon(Neon, 4)
 }
 
 /// Σ (query − scale · element)², accumulated in `f32`; `scale` is a power of two. Of slices of different

@@ -32,9 +32,9 @@ proptest! {
         let x: Vec<f32> = x.iter().map(|x| x * x * x * super::power_of_two(exponent)).collect();
         let mut elements = vec![f16::ZERO; x.len()];
         let scale = encode(&x, &mut elements);
-        let own = StoredVector::F16 { scale, elements: &elements };
+        let stored = StoredVector::F16 { scale, elements: &elements };
         let mut back = vec![0.0; x.len()];
-        own.decode(&mut back);
+        stored.decode(&mut back);
         let largest = x.iter().fold(0f32, |m, x| m.max(x.abs()));
         prop_assert!(largest == 0.0 || (16384.0..32768.0).contains(&(largest / scale)));
         for (x, y) in x.iter().zip(&back) {
@@ -69,10 +69,10 @@ proptest! {
             (stored(n), prop::collection::vec(-1e3..1e3f32, n))
         })
     ) {
-        let own = StoredVector::F16 { scale, elements: &elements };
+        let stored = StoredVector::F16 { scale, elements: &elements };
         let n = query.len();
         let mut decoded = vec![0.0; n];
-        own.decode(&mut decoded);
+        stored.decode(&mut decoded);
         let gamma = 2.0 * (n as f64 + 4.0) * f64::from(f32::EPSILON);
         let sum = |f: fn(f64, f64) -> f64| -> f64 {
             query.iter().zip(&decoded).map(|(x, y)| f(f64::from(*x), f64::from(*y))).sum()
@@ -86,12 +86,12 @@ proptest! {
             let got = scale * k.inner_product(&query, &elements);
             prop_assert!(f64::from((got - product).abs()) <= gamma * ip, "{} {got} {product}", k.name());
         }
-        prop_assert_eq!(own.l2_squared(&query), kernels().l2_squared(&query, &elements, scale));
-        prop_assert_eq!(own.inner_product(&query), scale * kernels().inner_product(&query, &elements));
+        prop_assert_eq!(stored.l2_squared(&query), kernels().l2_squared(&query, &elements, scale));
+        prop_assert_eq!(stored.inner_product(&query), scale * kernels().inner_product(&query, &elements));
         let norm = scalar::norm(&decoded).powi(2);
-        prop_assert!((f64::from(own.norm_squared()) - norm).abs() <= 1e-6 * norm);
+        prop_assert!((f64::from(stored.norm_squared()) - norm).abs() <= 1e-6 * norm);
         prop_assert_eq!(StoredVector::F32(&decoded).l2_squared(&query), crate::distance::l2_squared(&query, &decoded));
-        prop_assert_eq!(own.l2_squared(&decoded), 0.0);
+        prop_assert_eq!(stored.l2_squared(&decoded), 0.0);
     }
 }
 

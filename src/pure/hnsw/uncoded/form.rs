@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use crate::distance::metric::Metric;
-use crate::hnsw::direction;
+use crate::hnsw::cosine_direction;
 use crate::types::element::{Element, f16};
 use crate::types::sparsevec;
 use crate::types::sparsevec::Sparse;
@@ -22,7 +22,7 @@ pub enum Form {
 
 impl Form {
     /// Most dimensions of a value.
-    pub const fn most_dims(self) -> usize {
+    pub const fn max_dims(self) -> usize {
         match self {
             Self::F32 | Self::F16 => crate::types::element::MAX_DIM,
             Self::Bits => 64_000,
@@ -62,7 +62,7 @@ pub fn of_bits(x: &[u8]) -> Vec<f32> {
 /// The words of a `sparsevec`; for the cosine, of its direction. None for a vector of zeros, which has none.
 pub fn of_sparse(x: Sparse, metric: Metric) -> Option<Vec<f32>> {
     let scale = match metric {
-        Metric::Cosine => direction::scale(sparsevec::distance::norm(x)),
+        Metric::Cosine => cosine_direction::scale(sparsevec::distance::norm(x)),
         _ => 1.0,
     };
     if scale.is_infinite() {

@@ -29,7 +29,7 @@ pub use truncate::{MAX_ELEMENTS, Sizes, fit};
 
 use crate::distance;
 use crate::distance::metric::Metric;
-use crate::hnsw::direction;
+use crate::hnsw::cosine_direction;
 use crate::types::{bit, sparsevec};
 use form::{bytes, f16s, sparse_of};
 
@@ -41,28 +41,28 @@ const QUOTIENT: f64 = 1e-7;
 
 /// What values are and how they are compared.
 #[derive(Clone, Copy)]
-pub struct Plain {
+pub struct Uncoded {
     form: Form,
     metric: Metric,
     dim: usize,
     between: fn(&[f32], &[f32]) -> f32,
 }
 
-impl std::fmt::Debug for Plain {
+impl std::fmt::Debug for Uncoded {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Plain({:?}, {:?}, {})", self.form, self.metric, self.dim)
     }
 }
 
-impl PartialEq for Plain {
+impl PartialEq for Uncoded {
     fn eq(&self, other: &Self) -> bool {
         (self.form, self.metric, self.dim) == (other.form, other.metric, other.dim)
     }
 }
 
-impl Eq for Plain {}
+impl Eq for Uncoded {}
 
-impl Plain {
+impl Uncoded {
     /// For values of `dim` dimensions. None if there is no such distance between them, or no such values.
     pub fn new(form: Form, metric: Metric, dim: usize) -> Option<Self> {
         let between: fn(&[f32], &[f32]) -> f32 = match (form, metric) {
@@ -80,7 +80,7 @@ impl Plain {
             }
             _ => return None,
         };
-        (1..=form.most_dims()).contains(&dim).then_some(Self { form, metric, dim, between })
+        (1..=form.max_dims()).contains(&dim).then_some(Self { form, metric, dim, between })
     }
 
     /// What its words are.
@@ -123,9 +123,9 @@ impl Plain {
             Form::Sparse => {
                 let n = words.first().map_or(0, |n| n.to_bits() as usize);
                 let found = sparse_of(words);
-                let most = i32::try_from(self.dim).unwrap_or(i32::MAX);
+                let max = i32::try_from(self.dim).unwrap_or(i32::MAX);
                 found.indices.len() == n
-                    && found.indices.iter().all(|i| (0..most).contains(i))
+                    && found.indices.iter().all(|i| (0..max).contains(i))
                     && found.indices.is_sorted_by(|a, b| a < b)
                     && found.values.iter().all(|x| x.is_finite())
             }
@@ -157,7 +157,9 @@ impl Plain {
         let off = match (self.form, self.metric) {
             (Form::F16, _) if !self.dim.is_multiple_of(2) => SUM * shown,
             (Form::Bits, Metric::Jaccard) if self.dim > FEW_BITS => QUOTIENT * shown,
-            (Form::Sparse, Metric::Cosine) if left >= f64::from(f32::MAX) || direction::is_odd(length) => {
+            (Form::Sparse, Metric::Cosine)
+                if left >= f64::from(f32::MAX) || cosine_direction::is_odd(length) =>
+            {
                 return (0.0, f64::INFINITY);
             }
             (Form::Sparse, Metric::Cosine) => left + SUM,

@@ -5,9 +5,9 @@ mod golden;
 use super::form::sparse_of;
 use super::*;
 use crate::fault::state;
-use crate::hnsw::model::samples::{Sample, points};
 use crate::hnsw::node::{Layout, ROOM, StoredForm};
 use crate::hnsw::search::{Order, Reach, Search, Width};
+use crate::hnsw::test_index::samples::{Sample, points};
 use crate::types::element::{Element, f16};
 use crate::types::sparsevec::Sparse;
 use proptest::prelude::*;
@@ -44,13 +44,13 @@ fn words(form: Form, metric: Metric, point: &[f32]) -> Vec<f32> {
     }
 }
 
-fn plain(form: Form, metric: Metric) -> Plain {
-    Plain::new(form, metric, if form == Form::Sparse { DIM * 1000 } else { DIM }).unwrap()
+fn uncoded(form: Form, metric: Metric) -> Uncoded {
+    Uncoded::new(form, metric, if form == Form::Sparse { DIM * 1000 } else { DIM }).unwrap()
 }
 
 fn layout(form: Form, metric: Metric) -> Layout {
-    let layout = Layout::plain_for(plain(form, metric), 16, 61).unwrap();
-    assert!(layout.lanes() == 16 && layout.own() == StoredForm::Plain && layout.shape().is_none());
+    let layout = Layout::uncoded_for(uncoded(form, metric), 16, 61).unwrap();
+    assert!(layout.slots() == 16 && layout.stored() == StoredForm::Uncoded && layout.shape().is_none());
     layout
 }
 
@@ -82,19 +82,19 @@ fn only_these() {
         use Metric::*;
         for metric in [L2, InnerProduct, Cosine, L1, Hamming, Jaccard] {
             let there = ALL.contains(&(form, metric));
-            assert_eq!(Plain::new(form, metric, 10).is_some(), there);
-            let beyond = form.most_dims() + 1;
-            assert!(Plain::new(form, metric, 0).is_none() && Plain::new(form, metric, beyond).is_none());
+            assert_eq!(Uncoded::new(form, metric, 10).is_some(), there);
+            let beyond = form.max_dims() + 1;
+            assert!(Uncoded::new(form, metric, 0).is_none() && Uncoded::new(form, metric, beyond).is_none());
         }
     }
-    assert!(Plain::new(Form::F16, Metric::L1, 16_000).is_some());
-    assert!(Plain::new(Form::Bits, Metric::Hamming, 64_000).is_some());
+    assert!(Uncoded::new(Form::F16, Metric::L1, 16_000).is_some());
+    assert!(Uncoded::new(Form::Bits, Metric::Hamming, 64_000).is_some());
 }
 
 /// Blocks on a page, pages of a block, words.
 #[test]
 fn sizes() {
-    for (form, metric, dim, lanes, expected) in [
+    for (form, metric, dim, slots, expected) in [
         (Form::F32, Metric::L1, 3, 32, (18, 1, 3)),
         (Form::F32, Metric::L1, 384, 32, (4, 1, 384)),
         (Form::F32, Metric::L1, 16_000, 32, (1, 8, 16_000)),
@@ -103,47 +103,47 @@ fn sizes() {
         (Form::Bits, Metric::Jaccard, 64_000, 32, (1, 2, 2000)),
         (Form::Sparse, Metric::L2, 30_000, 32, (4, 1, 406)),
     ] {
-        let plain = Plain::new(form, metric, dim).unwrap();
-        let layout = Layout::plain_for(plain, lanes, 385).unwrap();
-        assert_eq!((layout.per_page(), layout.unit_pages(), layout.padded()), expected, "{plain:?}");
+        let uncoded = Uncoded::new(form, metric, dim).unwrap();
+        let layout = Layout::uncoded_for(uncoded, slots, 385).unwrap();
+        assert_eq!((layout.per_page(), layout.unit_pages(), layout.padded()), expected, "{uncoded:?}");
         assert!(layout.node_bytes() * layout.per_page() <= ROOM * layout.unit_pages());
-        let again = Layout::plain_for(plain, lanes, layout.options().coded.unwrap());
+        let again = Layout::uncoded_for(uncoded, slots, layout.options().coded.unwrap());
         assert_eq!(again.unwrap(), layout);
     }
-    let plain = Plain::new(Form::Sparse, Metric::L2, 10).unwrap();
-    assert!([0, 1 << 20].iter().all(|words| Layout::plain_for(plain, 32, *words).is_err()));
-    assert!([0, 225].iter().all(|lanes| Layout::plain_for(plain, *lanes, 9).is_err()));
+    let uncoded = Uncoded::new(Form::Sparse, Metric::L2, 10).unwrap();
+    assert!([0, 1 << 20].iter().all(|words| Layout::uncoded_for(uncoded, 32, *words).is_err()));
+    assert!([0, 225].iter().all(|slots| Layout::uncoded_for(uncoded, *slots, 9).is_err()));
 }
 
 /// Graphs that were built, have grown and were mended give the nearest, and nothing is wrong with them.
 #[test]
-fn finds_grows_and_mends() {
+fn finds_grows_and_repairs() {
     for (form, metric) in ALL {
         let n = 400;
         let (rows, queries) = (values(form, metric, n, 3), values(form, metric, 40, 99));
         let on = |there: Vec<usize>| Sample::on(layout(form, metric), rows.clone(), there);
-        let least = if metric == Metric::InnerProduct { 0.9 } else { 0.96 };
+        let min = if metric == Metric::InnerProduct { 0.9 } else { 0.96 };
         let mut built = on((0..n).collect());
         built.check();
         let recall = built.recall_of(&queries, 40);
-        assert!(recall >= least, "{form:?} {metric:?}: built {recall}");
+        assert!(recall >= min, "{form:?} {metric:?}: built {recall}");
         for first in [0, n / 2] {
             let mut grown = on((0..first).collect());
             grown.insert(first..n);
             grown.check();
             let recall = grown.recall_of(&queries, 40);
-            assert!(recall >= least - 0.01, "{form:?} {metric:?}: from {first} {recall}");
+            assert!(recall >= min - 0.01, "{form:?} {metric:?}: from {first} {recall}");
         }
         let dies = |row: usize| row.wrapping_mul(0x9e37_79b9) >> 7 & 3 != 0;
         built.kill(dies);
-        built.index.mend().unwrap();
+        built.index.repair().unwrap();
         built.check();
         let recall = built.recall_of(&queries, 40);
-        assert!(recall >= least, "{form:?} {metric:?}: mended {recall}");
+        assert!(recall >= min, "{form:?} {metric:?}: mended {recall}");
         built.insert((0..n).filter(|row| dies(*row)));
         built.check();
         let recall = built.recall_of(&queries, 40);
-        assert!(recall >= least - 0.01, "{form:?} {metric:?}: refilled {recall}");
+        assert!(recall >= min - 0.01, "{form:?} {metric:?}: refilled {recall}");
     }
 }
 
@@ -156,7 +156,7 @@ fn in_order() {
         let n = rows.len();
         // Too few words for half of the sparse values.
         let layout = match form {
-            Form::Sparse => Layout::plain_for(plain(form, metric), 160, 1).unwrap(),
+            Form::Sparse => Layout::uncoded_for(uncoded(form, metric), 160, 1).unwrap(),
             _ => layout(form, metric),
         };
         let mut sample = Sample::on(layout, rows, (0..n).collect());
@@ -176,15 +176,15 @@ fn in_order() {
                 }
                 let whole = reach == Reach::All || order == Order::Relaxed;
                 // Of what is mostly left out, a strict scan knows the order of few.
-                let least = if form == Form::Sparse && order == Order::Strict { 10 } else { 40 };
-                assert!(if whole { hits.len() == n } else { hits.len() >= least }, "{}", hits.len());
-                let plain = layout.plain().unwrap();
+                let min = if form == Form::Sparse && order == Order::Strict { 10 } else { 40 };
+                assert!(if whole { hits.len() == n } else { hits.len() >= min }, "{}", hits.len());
+                let uncoded = layout.uncoded().unwrap();
                 let row = |hit: &crate::hnsw::search::Hit| &sample.rows[hit.tid.block as usize];
                 let shown: Vec<f64> =
-                    hits.iter().map(|hit| plain.shown(plain.distance(&query, row(hit)))).collect();
+                    hits.iter().map(|hit| uncoded.shown(uncoded.distance(&query, row(hit)))).collect();
                 for (i, hit) in hits.iter().enumerate() {
                     let (low, high) = search.bounds(hit);
-                    assert!(low <= shown[i] && shown[i] <= high, "{plain:?} {low} {} {high}", shown[i]);
+                    assert!(low <= shown[i] && shown[i] <= high, "{uncoded:?} {low} {} {high}", shown[i]);
                     cut += usize::from(low < high);
                     if order != Order::Once {
                         continue;
@@ -245,8 +245,8 @@ proptest! {
             bytes[at] = byte;
         }
         for (number, at, byte) in headers {
-            if let Ok(block) = sample.index.memory.node_mut(number) {
-                block[at] = byte;
+            if let Ok(record) = sample.index.memory.node_mut(number) {
+                record[at] = byte;
             }
         }
         let query = sample.rows[55].clone();
@@ -264,7 +264,7 @@ proptest! {
                 }
             }
         }
-        if let Err(fault) = sample.index.insert(&query, crate::hnsw::model::samples::tid(55)) {
+        if let Err(fault) = sample.index.insert(&query, crate::hnsw::test_index::samples::tid(55)) {
             prop_assert_eq!(fault.state, state::INDEX_CORRUPTED);
         }
         let _ = sample.index.check().unwrap();
@@ -275,10 +275,10 @@ proptest! {
     fn any_words(a in prop::collection::vec(any::<u32>(), 0..20), b in prop::collection::vec(0..9u32, 0..20)) {
         let of = |bits: &[u32]| -> Vec<f32> { bits.iter().map(|bits| f32::from_bits(*bits)).collect() };
         for (form, metric) in ALL {
-            let plain = plain(form, metric);
+            let uncoded = uncoded(form, metric);
             for (x, y) in [(&a, &b), (&b, &a), (&b, &b)] {
-                prop_assert!(!plain.distance(&of(x), &of(y)).is_nan());
-                let _ = plain.check(&of(x));
+                prop_assert!(!uncoded.distance(&of(x), &of(y)).is_nan());
+                let _ = uncoded.check(&of(x));
             }
         }
     }

@@ -4,18 +4,18 @@
 //! says how much is left out: then distances are known between bounds, and whoever needs the order looks at the table.
 
 use super::form::sparse_of;
-use super::{Form, Plain};
+use super::{Form, Uncoded};
 use crate::distance::metric::Metric;
-use crate::hnsw::direction;
+use crate::hnsw::cosine_direction;
 use crate::types::sparsevec::distance::norm;
 
 /// A value in so many words, zeros behind it; and the length of what is left out of it, by the metric. Of a direction that
 /// SQL computes no cosine of, all counts as left out.
-pub fn fit(plain: &Plain, value: &[f32], words: usize) -> (Vec<f32>, f32) {
+pub fn fit(uncoded: &Uncoded, value: &[f32], words: usize) -> (Vec<f32>, f32) {
     let mut fitted = vec![0.0; words];
-    let cosine = (plain.form(), plain.metric()) == (Form::Sparse, Metric::Cosine);
-    let odd = cosine && direction::is_odd(norm(sparse_of(value)));
-    if value.len() <= words || plain.form() != Form::Sparse {
+    let cosine = (uncoded.form(), uncoded.metric()) == (Form::Sparse, Metric::Cosine);
+    let odd = cosine && cosine_direction::is_odd(norm(sparse_of(value)));
+    if value.len() <= words || uncoded.form() != Form::Sparse {
         fitted.iter_mut().zip(value).for_each(|(to, x)| *to = *x);
         return (fitted, if odd { f32::MAX } else { 0.0 });
     }
@@ -26,7 +26,7 @@ pub fn fit(plain: &Plain, value: &[f32], words: usize) -> (Vec<f32>, f32) {
     let rest = order.split_off(room.min(order.len()));
     order.sort_unstable();
     let left = rest.iter().map(|i| f64::from(whole.values[*i]).abs());
-    let left = match plain.metric() {
+    let left = match uncoded.metric() {
         Metric::L1 => left.sum(),
         _ => left.map(|x| x * x).sum::<f64>().sqrt(),
     };
@@ -86,7 +86,7 @@ mod tests {
     use crate::hnsw::uncoded::of_sparse;
 
     #[test]
-    fn most_values_fit() {
+    fn max_values_fit() {
         let mut sizes = Sizes::default();
         assert_eq!(sizes.words(), 385);
         (0..6400).for_each(|i| sizes.add(if i % 64 == 0 { 1001 } else { i % 64 }));
@@ -99,14 +99,14 @@ mod tests {
 
     #[test]
     fn the_largest_stay() {
-        let plain = Plain::new(Form::Sparse, Metric::L1, 100).unwrap();
+        let uncoded = Uncoded::new(Form::Sparse, Metric::L1, 100).unwrap();
         let (indices, values) = ([1, 5, 7, 50], [0.5, -3.0, 0.25, 2.0]);
         let value = of_sparse(Sparse { dim: 100, indices: &indices, values: &values }, Metric::L1).unwrap();
-        let (fitted, left) = fit(&plain, &value, 5);
+        let (fitted, left) = fit(&uncoded, &value, 5);
         let kept = sparse_of(&fitted);
         assert_eq!((kept.indices, kept.values), (&[5, 50][..], &[-3.0, 2.0][..]));
         assert!((0.75..0.7501).contains(&left));
-        let (fitted, left) = fit(&plain, &value, 12);
+        let (fitted, left) = fit(&uncoded, &value, 12);
         assert_eq!((sparse_of(&fitted), left, fitted.len()), (sparse_of(&value), 0.0, 12));
     }
 }

@@ -21,7 +21,7 @@ const WAYS: usize = 8;
 #[derive(Debug)]
 pub struct Cache<P> {
     pages: P,
-    block: usize,
+    record: usize,
     memory: Buffer,
     /// For each place, the number of the block there, and when it was last asked for.
     places: Vec<(u32, u32)>,
@@ -34,15 +34,15 @@ impl<P: Pages> Cache<P> {
     /// # Errors
     /// `53200` if there is none at all.
     pub fn new(pages: P, layout: &Layout, bytes: usize) -> Result<Self> {
-        let block = layout.node_bytes().next_multiple_of(8);
-        let all = pages.blocks() as usize;
-        let mut sets = (bytes / (block + size_of::<(u32, u32)>())).min(2 * all) / WAYS;
+        let record = layout.node_bytes().next_multiple_of(8);
+        let all = pages.records() as usize;
+        let mut sets = (bytes / (record + size_of::<(u32, u32)>())).min(2 * all) / WAYS;
         loop {
             let mut places = Vec::new();
-            match places.room_for(sets * WAYS).and_then(|()| Buffer::new(sets * WAYS * block)) {
+            match places.room_for(sets * WAYS).and_then(|()| Buffer::new(sets * WAYS * record)) {
                 Ok(memory) => {
                     places.resize(sets * WAYS, (NONE, 0));
-                    return Ok(Self { pages, block, memory, places, now: 0 });
+                    return Ok(Self { pages, record, memory, places, now: 0 });
                 }
                 Err(refused) if sets == 0 => return Err(refused),
                 Err(_) => sets /= 2,
@@ -63,9 +63,9 @@ impl<P: Pages> Cache<P> {
 
     /// Keeps what a block will be once it is written, if it is kept at all.
     pub fn renew(&mut self, number: u32, bytes: &[u8]) {
-        let (set, block) = (self.set(number), self.block);
+        let (set, record) = (self.set(number), self.record);
         if let Some(at) = set.clone().find(|at| self.places[*at].0 == number) {
-            let kept = &mut self.memory.bytes_mut()[at * block..(at + 1) * block];
+            let kept = &mut self.memory.bytes_mut()[at * record..(at + 1) * record];
             let len = kept.len().min(bytes.len());
             kept[..len].copy_from_slice(&bytes[..len]);
         }
@@ -89,8 +89,8 @@ impl<P: Pages> Cache<P> {
 }
 
 impl<P: Pages> Pages for Cache<P> {
-    fn blocks(&self) -> u32 {
-        self.pages.blocks()
+    fn records(&self) -> u32 {
+        self.pages.records()
     }
 
     fn has(&self, number: u32) -> bool {
@@ -99,8 +99,8 @@ impl<P: Pages> Pages for Cache<P> {
 
     fn read<R>(&mut self, number: u32, look: impl FnOnce(&[u8]) -> R) -> Result<R> {
         self.now = self.now.wrapping_add(1);
-        let (set, block) = (self.set(number), self.block);
-        let bytes = |at: usize| at * block..(at + 1) * block;
+        let (set, record) = (self.set(number), self.record);
+        let bytes = |at: usize| at * record..(at + 1) * record;
         if let Some(at) = set.clone().find(|at| self.places[*at].0 == number) {
             allocation::check()?;
             self.places[at].1 = self.now;
@@ -129,15 +129,15 @@ mod tests {
     use super::*;
     use crate::distance::metric::Metric;
     use crate::hnsw::node::{Options, ROOM};
-    use crate::hnsw::search::Memory;
+    use crate::hnsw::search::MemoryPages;
 
-    fn pages(dim: usize, count: usize) -> (Layout, Memory) {
+    fn pages(dim: usize, count: usize) -> (Layout, MemoryPages) {
         let layout = Layout::choose(dim, Metric::L2, Options::default()).unwrap();
         let mut buffer = Buffer::new(count * ROOM).unwrap();
         for (at, byte) in buffer.bytes_mut().iter_mut().enumerate() {
             *byte = (at / 7) as u8;
         }
-        (layout, Memory::new(layout, buffer, layout.bound(count as u32)))
+        (layout, MemoryPages::new(layout, buffer, layout.bound(count as u32)))
     }
 
     /// What it shows is what is there, each block is read once while there is room, and again when it was forgotten.

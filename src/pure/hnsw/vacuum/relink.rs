@@ -37,8 +37,8 @@ impl Relinker {
     pub fn new(layout: Layout, params: &Params) -> Self {
         Self {
             params: Params {
-                lanes: params.lanes.min(layout.lanes()),
-                m: params.m.min(layout.lanes()),
+                slots: params.slots.min(layout.slots()),
+                m: params.m.min(layout.slots()),
                 ..*params
             },
             vector: Stored::default(),
@@ -76,18 +76,18 @@ impl Relinker {
         let Self { layout, vector, finder, estimates, guesses, .. } = self;
         guesses.clear();
         let found = pages.read(number, |bytes| -> Result<Option<(Seen, usize)>> {
-            let block = NodeRef::new(layout, bytes)?;
-            let header = block.header();
+            let record = NodeRef::new(layout, bytes)?;
+            let header = record.header();
             let node = matches!(header.state, State::Live | State::Dead) && header.graph == root.graph;
-            let gone = block.neighbours().filter(|(_, other)| doomed(*other)).count();
+            let gone = record.neighbours().filter(|(_, other)| doomed(*other)).count();
             if !node || gone == 0 {
                 return Ok(None);
             }
-            vector.copy(layout, header, &block.own());
+            vector.copy(layout, header, &record.stored());
             finder.start(vector, header.graph);
-            inner_distances(&block, finder.target(), estimates)?;
-            let neighbours = block.neighbours();
-            guesses.extend(neighbours.map(|(lane, number)| Guess { distance: estimates[lane], number }));
+            inner_distances(&record, finder.target(), estimates)?;
+            let neighbours = record.neighbours();
+            guesses.extend(neighbours.map(|(slot, number)| Guess { distance: estimates[slot], number }));
             let (version, level, graph) = (header.version, header.level, header.graph);
             Ok(Some((Seen { number, version, level, graph, dead: header.state == State::Dead }, gone)))
         })??;
@@ -95,7 +95,7 @@ impl Relinker {
         let (level, reach) = (seen.level, reach(&self.layout, &self.params, seen.level, gone));
         let Self { finder, vector, guesses, .. } = self;
         finder.around(pages, vector, number, guesses, level, reach)?;
-        if finder.near.seen.len() < reach.least && level <= root.level {
+        if finder.near.seen.len() < reach.min && level <= root.level {
             finder.start(vector, root.graph);
             finder.skip(number)?;
             finder.descend(pages, vector, root, level)?;
@@ -117,54 +117,54 @@ impl Relinker {
         self.edges.clear();
         let Some(seen) = self.seen else { return Ok(false) };
         let Self { layout, linker, vector, near, choice, params, edges, .. } = self;
-        let Some(block) = same(layout, bytes, &seen)? else { return Ok(false) };
-        let width = if seen.level > 0 { params.m } else { params.lanes };
-        let (mut kept, used) = (usize::from(block.header().kept), block.used());
+        let Some(record) = same(layout, bytes, &seen)? else { return Ok(false) };
+        let width = if seen.level > 0 { params.m } else { params.slots };
+        let (mut kept, used) = (usize::from(record.header().kept), record.used());
         // What each lane holds, to begin with, if that stays.
-        let mut lanes: Vec<Option<u32>> = (0..used.max(width))
-            .map(|lane| block.neighbour(lane).filter(|other| lane < used && !doomed(*other)))
+        let mut slots: Vec<Option<u32>> = (0..used.max(width))
+            .map(|slot| record.neighbour(slot).filter(|other| slot < used && !doomed(*other)))
             .collect();
-        let new = |c: &&Candidate| !lanes.contains(&Some(near.seen[c.node as usize].number));
+        let new = |c: &&Candidate| !slots.contains(&Some(near.seen[c.node as usize].number));
         let (keep, fill) = choice.edges.split_at(choice.kept);
         let keep: Vec<(u32, f32)> = keep.iter().filter(new).map(|c| (c.node, c.distance)).collect();
         let fill: Vec<u32> = fill.iter().rev().filter(new).map(|c| c.node).collect();
-        let mut block = NodeMut::new(layout, bytes)?;
-        let mut put = |block: &mut NodeMut<'_>, lanes: &mut [Option<u32>], lane: usize, node: u32| {
+        let mut record = NodeMut::new(layout, bytes)?;
+        let mut put = |record: &mut NodeMut<'_>, slots: &mut [Option<u32>], slot: usize, node: u32| {
             let number = near.seen[node as usize].number;
-            block.encode_lane(lane, number, &mut linker.coder, vector.decoded(), near.vector(node));
-            lanes[lane] = Some(number);
+            record.encode_edge(slot, number, &mut linker.coder, vector.decoded(), near.vector(node));
+            slots[slot] = Some(number);
         };
         for (node, distance) in keep {
-            let Some(hole) = lanes.iter().position(Option::is_none) else { break };
+            let Some(hole) = slots.iter().position(Option::is_none) else { break };
             edges.push(Edge { to: near.seen[node as usize], back: true, distance });
             if hole >= kept {
                 if hole > kept {
-                    block.copy_lane(kept, hole);
-                    lanes[hole] = lanes[kept];
+                    record.copy_edge(kept, hole);
+                    slots[hole] = slots[kept];
                 }
-                put(&mut block, &mut lanes, kept, node);
+                put(&mut record, &mut slots, kept, node);
                 kept += 1;
             } else {
-                put(&mut block, &mut lanes, hole, node);
+                put(&mut record, &mut slots, hole, node);
             }
         }
         // Where fewer are kept than there were, the last of them close the gaps.
-        while let Some(hole) = lanes[..kept].iter().position(Option::is_none) {
+        while let Some(hole) = slots[..kept].iter().position(Option::is_none) {
             kept -= 1;
-            if hole < kept && lanes[kept].is_some() {
-                block.copy_lane(kept, hole);
-                lanes[hole] = lanes[kept].take();
+            if hole < kept && slots[kept].is_some() {
+                record.copy_edge(kept, hole);
+                slots[hole] = slots[kept].take();
             }
         }
         for node in fill {
-            let Some(hole) = lanes.iter().rposition(Option::is_none) else { break };
-            put(&mut block, &mut lanes, hole, node);
+            let Some(hole) = slots.iter().rposition(Option::is_none) else { break };
+            put(&mut record, &mut slots, hole, node);
         }
-        for lane in (0..used).filter(|lane| lanes[*lane].is_none()) {
-            block.clear_lane(lane);
+        for slot in (0..used).filter(|slot| slots[*slot].is_none()) {
+            record.clear_edge(slot);
         }
-        let end = lanes.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
-        block.set_counts(kept, end);
+        let end = slots.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+        record.set_counts(kept, end);
         Ok(true)
     }
 
@@ -181,11 +181,11 @@ impl Relinker {
         let Self { layout, linker, finder, params, near, seen: Some(seen), .. } = self else {
             return Ok(Verdict::Gone);
         };
-        let Some(block) = same(layout, bytes, &edge.to)? else { return Ok(Verdict::Gone) };
+        let Some(record) = same(layout, bytes, &edge.to)? else { return Ok(Verdict::Gone) };
         if seen.level > 0 {
-            return linker.decide_above(&block, finder.target(), seen.number, params.m, near, doomed);
+            return linker.decide_above(&record, finder.target(), seen.number, params.m, near, doomed);
         }
-        linker.decide(&block, finder.target(), seen.number, layout.lanes(), None, doomed)
+        linker.decide(&record, finder.target(), seen.number, layout.slots(), None, doomed)
     }
 
     /// Writes a change into the bytes it was made for, which must not have changed since.
@@ -203,7 +203,7 @@ fn reach(layout: &Layout, params: &Params, level: u8, gone: usize) -> Reach {
     let places = params.ef_construction;
     let few = 32.min(places * 3 / 4);
     match level {
-        0 => Reach { pool: places * 4 / 5, least: (16 * gone).clamp(few, places * 3 / 4), most: 16 * places },
+        0 => Reach { pool: places * 4 / 5, min: (16 * gone).clamp(few, places * 3 / 4), max: 16 * places },
         _ => crate::hnsw::insert::reach(layout, params, level),
     }
 }

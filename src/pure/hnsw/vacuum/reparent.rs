@@ -72,7 +72,7 @@ fn look(layout: &Layout, pages: &mut impl Pages, number: u32, graph: u32) -> Res
 
 fn bounded(pages: &impl Pages, number: u32) -> Result<()> {
     if !pages.has(number) {
-        return Err(corrupted(format_args!("link to {number} of {}", pages.blocks())));
+        return Err(corrupted(format_args!("link to {number} of {}", pages.records())));
     }
     Ok(())
 }
@@ -111,17 +111,18 @@ impl Reparenting {
         neighbours.clear();
         self.again.clear();
         self.depths.clear();
-        let block = NodeRef::new(layout, bytes)?;
-        let header = block.header();
+        let record = NodeRef::new(layout, bytes)?;
+        let header = record.header();
         let node = matches!(header.state, State::Live | State::Dead) && header.level == 0;
         if !node || header.down == NONE || !doomed(header.down) {
             return Ok(false);
         }
-        vector.copy(layout, header, &block.own());
+        vector.copy(layout, header, &record.stored());
         target.set_stored(vector.decoded());
-        inner_distances(&block, target, estimates)?;
-        let useful = block.neighbours().filter(|(lane, other)| !block.is_anchor(*lane) && !doomed(*other));
-        neighbours.extend(useful.map(|(lane, other)| (estimates[lane], other)));
+        inner_distances(&record, target, estimates)?;
+        let useful =
+            record.neighbours().filter(|(slot, other)| !record.is_tree_edge(*slot) && !doomed(*other));
+        neighbours.extend(useful.map(|(slot, other)| (estimates[slot], other)));
         neighbours.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
         self.up = header.down;
         let (version, graph, dead) = (header.version, header.graph, header.state == State::Dead);
@@ -140,12 +141,12 @@ impl Reparenting {
         self.wide.clear();
         self.again.clear();
         self.depths.clear();
-        let block = NodeRef::new(layout, bytes)?;
-        let header = block.header();
+        let record = NodeRef::new(layout, bytes)?;
+        let header = record.header();
         if header.state != State::Live || header.level > 0 || header.down == NONE {
             return Ok(None);
         }
-        vector.copy(layout, header, &block.own());
+        vector.copy(layout, header, &record.stored());
         target.set_stored(vector.decoded());
         neighbours.clear();
         neighbours.extend(ends.iter().filter(|(_, end)| *end != header.down));
@@ -168,13 +169,13 @@ impl Reparenting {
             {
                 self.again.push((depth, found.seen));
                 if depth <= DEEP {
-                    return Ok(Some(Parent { to: found.seen, anchors: FEW, instead: None }));
+                    return Ok(Some(Parent { to: found.seen, tree_edges: FEW, instead: None }));
                 }
             }
         }
         let shallow = (0..self.again.len()).min_by_key(|i| self.again[*i].0);
         if let Some((_, to)) = shallow.map(|i| self.again.swap_remove(i)) {
-            return Ok(Some(Parent { to, anchors: usize::MAX, instead: None }));
+            return Ok(Some(Parent { to, tree_edges: usize::MAX, instead: None }));
         }
         let mut steps = 0;
         while self.up != NONE && doomed(self.up) {
@@ -186,7 +187,8 @@ impl Reparenting {
         if self.up != NONE {
             self.wide.push_back((self.up, None));
             if let Some(found) = look(&self.layout, pages, self.up, child.graph)? {
-                self.last = Some(Parent { to: found.seen, anchors: usize::MAX, instead: Some(self.below) });
+                self.last =
+                    Some(Parent { to: found.seen, tree_edges: usize::MAX, instead: Some(self.below) });
             }
             self.up = NONE;
         }
@@ -200,16 +202,16 @@ impl Reparenting {
             circle(pages, self.steps, child.number)?;
             let Self { layout, wide, .. } = self;
             pages.read(number, |bytes| -> Result<()> {
-                let block = NodeRef::new(layout, bytes)?;
-                if (block.header().graph, block.header().level) == (child.graph, 0) {
-                    let others = block.children().filter(|other| *other != child.number);
-                    wide.room_for(block.used())?;
+                let record = NodeRef::new(layout, bytes)?;
+                if (record.header().graph, record.header().level) == (child.graph, 0) {
+                    let others = record.children().filter(|other| *other != child.number);
+                    wide.room_for(record.used())?;
                     wide.extend(others.map(|other| (other, Some(number))));
                 }
                 Ok(())
             })??;
             if !doomed(number) {
-                return Ok(Some(Parent { to: found.seen, anchors: usize::MAX, instead: None }));
+                return Ok(Some(Parent { to: found.seen, tree_edges: usize::MAX, instead: None }));
             }
         }
         // Nobody below that ancestor but what is below the child has room for it, so what hangs by this anchor is
@@ -257,13 +259,13 @@ impl Reparenting {
     /// # Errors
     /// Corrupted bytes.
     pub fn adopt(&mut self, bytes: &[u8], parent: &Parent) -> Result<Verdict> {
-        let Some(block) = same(&self.layout, bytes, &parent.to)? else { return Ok(Verdict::Gone) };
+        let Some(record) = same(&self.layout, bytes, &parent.to)? else { return Ok(Verdict::Gone) };
         self.linker.decide(
-            &block,
+            &record,
             &self.target,
             self.child,
-            self.layout.lanes(),
-            Some(parent.anchors),
+            self.layout.slots(),
+            Some(parent.tree_edges),
             &|other| parent.instead == Some(other),
         )
     }
@@ -281,10 +283,11 @@ impl Reparenting {
     /// # Errors
     /// Corrupted bytes.
     pub fn let_go(&self, bytes: &mut [u8]) -> Result<()> {
-        let block = NodeRef::new(&self.layout, bytes)?;
-        let anchor = |lane: &usize| block.is_anchor(*lane) && block.neighbour(*lane) == Some(self.child);
-        if let Some(lane) = (0..block.used()).find(anchor) {
-            NodeMut::new(&self.layout, bytes)?.set_number(lane, self.child);
+        let record = NodeRef::new(&self.layout, bytes)?;
+        let tree_edge =
+            |slot: &usize| record.is_tree_edge(*slot) && record.neighbour(*slot) == Some(self.child);
+        if let Some(slot) = (0..record.used()).find(tree_edge) {
+            NodeMut::new(&self.layout, bytes)?.set_number(slot, self.child);
         }
         Ok(())
     }
@@ -317,7 +320,7 @@ const LONGEST: u32 = 1000;
 
 /// An error after more steps than there are blocks.
 fn circle(pages: &impl Pages, steps: u32, number: u32) -> Result<()> {
-    if steps > LONGEST && steps > pages.blocks() {
+    if steps > LONGEST && steps > pages.records() {
         return Err(corrupted(format_args!("the way from {number} to the origin is a circle")));
     }
     Ok(())

@@ -4,10 +4,10 @@ use super::*;
 use crate::distance::metric::Metric;
 use crate::fault::{Result, state};
 use crate::hnsw::insert::{Inserter, Tree, Verdict};
-use crate::hnsw::model::samples::{METRICS, Sample, params, points};
 use crate::hnsw::node::{Header, Layout, NodeRef, Options, State};
-use crate::hnsw::search::{Memory, Order, Pages, Reach, Search, Width};
-use crate::hnsw::uncoded::{Form, Plain};
+use crate::hnsw::search::{MemoryPages, Order, Pages, Reach, Search, Width};
+use crate::hnsw::test_index::samples::{METRICS, Sample, params, points};
+use crate::hnsw::uncoded::{Form, Uncoded};
 use proptest::prelude::*;
 use std::collections::HashSet;
 use std::sync::{Mutex, OnceLock};
@@ -37,7 +37,7 @@ fn on_entry(sample: &mut Sample, number: u32) -> bool {
 
 /// What is left is as good as a graph that was built of it.
 #[test]
-fn mends() {
+fn repairs() {
     for (dim, n) in [(3, 400), (8, 400), (50, 400), (384, 300), (4000, 60)] {
         for metric in METRICS {
             let rows = points(n, dim, dim as u64);
@@ -46,7 +46,7 @@ fn mends() {
             let built = Sample::of(metric, rows.clone(), there).recall(20);
             let mut sample = Sample::built(metric, rows, n);
             sample.kill(|row| !left(row));
-            sample.index.mend().unwrap();
+            sample.index.repair().unwrap();
             clean(&mut sample);
             let recall = sample.recall(20);
             assert!(recall >= built - 0.05, "{metric:?} {dim}: {recall}, built {built}");
@@ -72,7 +72,7 @@ fn lives_on() {
                     _ => (row.wrapping_mul(0x9e37_79b9) >> 5).wrapping_add(round).is_multiple_of(5),
                 };
                 sample.kill(dies);
-                sample.index.mend().unwrap();
+                sample.index.repair().unwrap();
                 clean(&mut sample);
                 sample.insert((0..n).filter(|row| dies(*row)));
                 sample.check();
@@ -95,7 +95,7 @@ fn the_long_are_no_place_for_the_short() {
     for round in 0..10 {
         let end = 40 * round + 40;
         sample.kill(|row| row < end);
-        sample.index.mend().unwrap();
+        sample.index.repair().unwrap();
         clean(&mut sample);
         sample.insert(360 + end..400 + end);
     }
@@ -119,7 +119,7 @@ fn only_the_dead() {
         let mut sample = Sample::built(Metric::L2, points(300, 20, 1), first);
         sample.insert(first..200);
         sample.kill(|_| true);
-        sample.index.mend().unwrap();
+        sample.index.repair().unwrap();
         clean(&mut sample);
         let live = sample.index.numbers().count();
         sample.insert(200..300);
@@ -134,7 +134,7 @@ fn only_the_dead() {
 /// and in the end wherever there is room.
 #[test]
 fn joined_while_all_were_dead() {
-    let few = Layout::plain_for(Plain::new(Form::F32, Metric::L1, 20).unwrap(), 4, 20).unwrap();
+    let few = Layout::uncoded_for(Uncoded::new(Form::F32, Metric::L1, 20).unwrap(), 4, 20).unwrap();
     let many = Layout::choose(20, Metric::L2, Options::default()).unwrap();
     for layout in [few, many] {
         let mut sample = Sample::on(layout, points(300, 20, 1), vec![]);
@@ -156,13 +156,13 @@ fn joined_while_all_were_dead() {
         assert_eq!(tree.next(&mut sample.index.memory, &layout).unwrap(), None);
         assert_eq!(Tree::new(&root, true, 0).next(&mut sample.index.memory, &layout).unwrap(), None);
         sample.insert(210..211);
-        clean_after_mending(&mut sample);
+        clean_after_repair(&mut sample);
     }
 }
 
-fn clean_after_mending(sample: &mut Sample) {
+fn clean_after_repair(sample: &mut Sample) {
     sample.check();
-    sample.index.mend().unwrap();
+    sample.index.repair().unwrap();
     clean(sample);
 }
 
@@ -175,35 +175,35 @@ fn keeps_what_was_added_meanwhile() {
     let doomed = sample.index.doomed().unwrap();
     let gone = |number| doomed.contains(&number);
     let root = sample.index.root.unwrap();
-    let mut mender = Relinker::new(layout(&sample), &params(metric));
+    let mut relinker = Relinker::new(layout(&sample), &params(metric));
     let mut inserter = Inserter::new(layout(&sample), &params(metric));
     inserter.start(&sample.rotation, &sample.rows[333]).unwrap();
     inserter.find(&mut sample.index.memory, Some(root), 0).unwrap();
     let edge = inserter.edges(0)[0];
     let number = edge.to.number;
-    assert!(mender.find(&mut sample.index.memory, root, number, &gone).unwrap());
+    assert!(relinker.find(&mut sample.index.memory, root, number, &gone).unwrap());
     let layout = layout(&sample);
     let bytes = sample.index.memory.node_mut(number).unwrap();
     let Verdict::Change(change) = inserter.link(bytes, &edge, 601).unwrap() else { panic!("no change") };
     inserter.apply(&change, bytes).unwrap();
-    let lanes = |bytes: &[u8]| -> (HashSet<(u32, bool)>, Header) {
-        let block = NodeRef::new(&layout, bytes).unwrap();
-        let lanes = block.neighbours().filter(|(_, other)| !gone(*other));
-        (lanes.map(|(lane, other)| (other, block.is_anchor(lane))).collect(), *block.header())
+    let slots = |bytes: &[u8]| -> (HashSet<(u32, bool)>, Header) {
+        let record = NodeRef::new(&layout, bytes).unwrap();
+        let slots = record.neighbours().filter(|(_, other)| !gone(*other));
+        (slots.map(|(slot, other)| (other, record.is_tree_edge(slot))).collect(), *record.header())
     };
-    let (before, _) = lanes(bytes);
+    let (before, _) = slots(bytes);
     assert!(before.contains(&(601, false)));
-    assert!(mender.rewrite(bytes, &gone).unwrap());
-    let (after, header) = lanes(bytes);
+    assert!(relinker.rewrite(bytes, &gone).unwrap());
+    let (after, header) = slots(bytes);
     assert!(after.is_superset(&before) && after.len() > before.len());
-    let block = NodeRef::new(&layout, bytes).unwrap();
-    assert!(block.neighbours().all(|(_, other)| !gone(other)));
-    assert_eq!(block.neighbours().count(), usize::from(header.used));
+    let record = NodeRef::new(&layout, bytes).unwrap();
+    assert!(record.neighbours().all(|(_, other)| !gone(other)));
+    assert_eq!(record.neighbours().count(), usize::from(header.used));
     assert!(header.kept > 3 && header.kept < header.used);
     // It is another node now.
     bytes[8] ^= 1;
     let copy = bytes.to_vec();
-    assert!(!mender.rewrite(bytes, &gone).unwrap() && bytes == copy);
+    assert!(!relinker.rewrite(bytes, &gone).unwrap() && bytes == copy);
 }
 
 /// Whose parent and lanes stay is left alone.
@@ -211,15 +211,15 @@ fn keeps_what_was_added_meanwhile() {
 fn nothing_to_do() {
     let mut sample = Sample::built(Metric::L2, points(100, 20, 1), 100);
     let (layout, root) = (sample.layout, sample.index.root.unwrap());
-    let mut mender = Relinker::new(layout, &params(Metric::L2));
+    let mut relinker = Relinker::new(layout, &params(Metric::L2));
     let mut adoption = Reparenting::new(layout);
     for number in sample.index.numbers().collect::<Vec<_>>() {
-        assert!(!mender.find(&mut sample.index.memory, root, number, &|_| false).unwrap());
+        assert!(!relinker.find(&mut sample.index.memory, root, number, &|_| false).unwrap());
         let bytes = sample.index.memory.node_mut(number).unwrap();
         assert!(!adoption.start(number, bytes, &|_| false).unwrap());
     }
     let before = sample.index.memory.bytes().to_vec();
-    sample.index.mend().unwrap();
+    sample.index.repair().unwrap();
     assert!(before == sample.index.memory.bytes());
 }
 
@@ -248,23 +248,23 @@ proptest! {
             bytes[at.index(used)] = byte;
         }
         for (number, at, byte) in headers {
-            if let Ok(block) = sample.index.memory.node_mut(number * sample.layout.step()) {
-                block[at] = byte;
+            if let Ok(record) = sample.index.memory.node_mut(number * sample.layout.step()) {
+                record[at] = byte;
             }
         }
-        if let Err(fault) = sample.index.mend() {
+        if let Err(fault) = sample.index.repair() {
             prop_assert_eq!(fault.state, state::INDEX_CORRUPTED);
         }
         let _ = sample.index.check().unwrap();
     }
 }
 
-/// Memory that counts.
-struct Counted<'a>(&'a mut Memory, u64);
+/// MemoryPages that counts.
+struct Counted<'a>(&'a mut MemoryPages, u64);
 
 impl Pages for Counted<'_> {
-    fn blocks(&self) -> u32 {
-        self.0.blocks()
+    fn records(&self) -> u32 {
+        self.0.records()
     }
 
     fn read<R>(&mut self, number: u32, look: impl FnOnce(&[u8]) -> R) -> Result<R> {
@@ -288,7 +288,7 @@ fn rows_are_not_read_for_nodes() {
     while let Some(hit) = search.next_node(&mut sample.index.memory).unwrap() {
         assert!(nodes.insert(hit.number));
     }
-    assert!(nodes.len() > 9 && search.effort.chains == 0, "{} {:?}", nodes.len(), search.effort);
+    assert!(nodes.len() > 9 && search.effort.tid_lists == 0, "{} {:?}", nodes.len(), search.effort);
 }
 
 /// Rows in the order of their only coordinate make a tree that is a list. Nobody goes up all of it for each neighbour.
@@ -321,7 +321,7 @@ fn lists_of_parents_are_not_gone_up() {
         deepest = deepest.max(pages.1);
     }
     assert!(adopted > 8 && deepest < 3000, "{adopted}: {deepest}");
-    sample.index.mend().unwrap();
+    sample.index.repair().unwrap();
     clean(&mut sample);
 }
 
@@ -350,5 +350,5 @@ fn circles_end() {
         assert!(tried < 1000);
     };
     assert_eq!(fault.state, state::INDEX_CORRUPTED);
-    assert!(sample.index.memory.blocks() > 100);
+    assert!(sample.index.memory.records() > 100);
 }

@@ -58,16 +58,16 @@ impl Unreachable {
         ends.clear();
         near.clear();
         let there = pages.read(number, |bytes| -> Result<Option<f32>> {
-            let block = NodeRef::new(layout, bytes)?;
-            let header = block.header();
+            let record = NodeRef::new(layout, bytes)?;
+            let header = record.header();
             if header.state != State::Live || header.level > 0 || header.graph != root.graph {
                 return Ok(None);
             }
-            vector.copy(layout, header, &block.own());
+            vector.copy(layout, header, &record.stored());
             target.set_stored(vector.decoded());
-            inner_distances(&block, target, estimates)?;
-            near.extend(block.neighbours().map(|(lane, other)| (estimates[lane], other)));
-            Ok(Some(target.distance(&block.own())))
+            inner_distances(&record, target, estimates)?;
+            near.extend(record.neighbours().map(|(slot, other)| (estimates[slot], other)));
+            Ok(Some(target.distance(&record.stored())))
         })??;
         let Some(own) = there else { return Ok(false) };
         near.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));

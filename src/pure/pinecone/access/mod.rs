@@ -8,8 +8,8 @@
 //! - [`disk`]: whether a directory lies on an encrypted disk.
 //! - [`principal`]: all of it in one, and the answers that everything else asks for.
 
+pub mod api_key;
 pub mod disk;
-pub mod key;
 pub mod level;
 pub mod person;
 pub mod principal;

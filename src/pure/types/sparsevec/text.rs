@@ -26,8 +26,8 @@ pub struct Parsed {
 /// infinity, an index out of bounds or given twice, no dimension, dimensions other than `typmod`;
 /// `54000` for too many dimensions or elements.
 pub fn parse(text: &[u8], typmod: i32) -> Result<Parsed> {
-    let most = 1 + text.iter().filter(|&&b| b == b',').count();
-    if most > MAX_NNZ {
+    let max = 1 + text.iter().filter(|&&b| b == b',').count();
+    if max > MAX_NNZ {
         return Err(too_many_elements());
     }
     let mut at = skip_space(text, 0);
@@ -37,7 +37,7 @@ pub fn parse(text: &[u8], typmod: i32) -> Result<Parsed> {
     at = skip_space(text, at + 1);
     let mut elements = Vec::new();
     if text.get(at) != Some(&b'}') {
-        elements.reserve_exact(most);
+        elements.reserve_exact(max);
         at = parse_elements(text, at, &mut elements)?;
     }
     at = skip_space(text, at + 1);
@@ -247,10 +247,10 @@ mod tests {
     }
 
     #[test]
-    fn most_elements() {
+    fn max_elements() {
         let list = |n: usize| (1..=n).rev().map(|i| format!("{i}:0.25")).collect::<Vec<_>>().join(",");
-        let most = read(&format!("{{{}}}/16000", list(MAX_NNZ))).unwrap();
-        assert_eq!(most.elements, (0..16_000).map(|i| (i, 0.25)).collect::<Vec<_>>());
+        let max = read(&format!("{{{}}}/16000", list(MAX_NNZ))).unwrap();
+        assert_eq!(max.elements, (0..16_000).map(|i| (i, 0.25)).collect::<Vec<_>>());
         let message = "sparsevec cannot have more than 16000 non-zero elements";
         for text in [format!("{{{}}}/20000", list(MAX_NNZ + 1)), ",".repeat(MAX_NNZ)] {
             assert_eq!(refused(&text), ("54000", message.into(), None));

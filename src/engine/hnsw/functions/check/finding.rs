@@ -22,6 +22,6 @@ pub fn said(fault: Fault) -> String {
 }
 
 /// The rows that a block leads to.
-pub fn rows_of_node(blocks: &mut impl Pages, layout: &Layout, number: u32) -> Result<Vec<Tid>> {
-    blocks.read(number, |bytes| Ok(check::rows(layout, bytes)?.collect()))?
+pub fn rows_of_node(records: &mut impl Pages, layout: &Layout, number: u32) -> Result<Vec<Tid>> {
+    records.read(number, |bytes| Ok(check::rows(layout, bytes)?.collect()))?
 }

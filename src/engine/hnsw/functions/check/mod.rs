@@ -6,24 +6,24 @@
 #![allow(unsafe_code)]
 
 mod finding;
-mod look;
+mod inspect;
 mod progress;
-mod sound;
+mod readable_pages;
 mod sweep;
 mod table;
 
 use self::finding::{Finding, MAX, rows_of_node, said};
-use self::look::Check;
+use self::inspect::Check;
 use self::progress::Progress;
-use self::sound::Sound;
+use self::readable_pages::ReadablePages;
 use self::sweep::Swept;
 pub use self::table::Table;
 use super::stats::Open;
 use super::unreadable;
 use crate::engine::hnsw::storage::buffer::Index;
+use crate::engine::hnsw::storage::error_context::WorkedOn;
 use crate::engine::hnsw::storage::meta_cache::{META, MetaCache};
 use crate::engine::hnsw::storage::node_reader::NodeReader;
-use crate::engine::hnsw::storage::worked_on::WorkedOn;
 use crate::pg::error::OrRaise;
 use conifer_pure::fault::state;
 use conifer_pure::hnsw::check::Checker;
@@ -62,7 +62,7 @@ impl Check {
         for (tid, one, other) in twice {
             // A vacuum may have moved the row, or have freed it for a new one.
             let mut times = |number| {
-                let rows = rows_of_node(&mut self.blocks, &layout, number).map_err(said).unwrap_or_default();
+                let rows = rows_of_node(&mut self.records, &layout, number).map_err(said).unwrap_or_default();
                 rows.into_iter().filter(|row| *row == tid).count()
             };
             let sure = match one == other {
@@ -94,7 +94,7 @@ impl Check {
 
     /// Looks at the roots, and takes what was kept.
     fn end(&mut self, mut checker: Checker, found: &mut Vec<Finding>) {
-        if let Err(fault) = checker.roots(&mut self.blocks) {
+        if let Err(fault) = checker.roots(&mut self.records) {
             found.push((None, None, said(fault)));
         }
         let layout = self.layout();
@@ -131,17 +131,17 @@ fn findings(index: Index, table: Table, verbose: bool) -> Vec<Finding> {
         }
     };
     let layout = known.meta.layout;
-    let blocks = Sound { blocks: NodeReader::new(index, layout), layout, refused };
-    let mut check = Check { index, known, table, blocks };
-    let (mut pages, mut blocks) = check.all(&mut progress);
+    let records = ReadablePages { records: NodeReader::new(index, layout), layout, refused };
+    let mut check = Check { index, known, table, records };
+    let (mut pages, mut records) = check.all(&mut progress);
     for _ in 0..AGAIN {
-        if blocks.is_empty() {
+        if records.is_empty() {
             break;
         }
-        blocks = check.again(&blocks);
+        records = check.again(&records);
     }
     found.append(&mut pages);
-    found.append(&mut blocks);
+    found.append(&mut records);
     found
 }
 

@@ -1,14 +1,14 @@
 //! Going over all pages, with threads that look at what is on them while this process reads nothing.
 
 use super::finding::{Finding, MAX, said};
-use super::look::Check;
+use super::inspect::Check;
 use super::progress::Progress;
 use crate::engine::hnsw::storage::buffer::Index;
 use crate::engine::hnsw::storage::meta_cache::META;
 use crate::engine::hnsw::threads;
 use crate::pg::error::OrRaise;
 use conifer_pure::fault::state;
-use conifer_pure::hnsw::check::{Batch, Sieve};
+use conifer_pure::hnsw::check::{Batch, FastCheck};
 use conifer_pure::hnsw::node::{EntryPoint, NONE, Tid};
 use pgrx::pg_sys;
 
@@ -25,7 +25,7 @@ pub struct Swept {
 
 struct Sweep<'a> {
     check: &'a mut Check,
-    sieve: Sieve,
+    fast_check: FastCheck,
     batch: Batch,
     /// Pages there were when it began.
     end: u32,
@@ -35,7 +35,7 @@ impl Sweep<'_> {
     /// Copies the blocks of a page, which has some.
     fn copy(&mut self, page: u32) {
         let Self { check, batch, .. } = self;
-        let copied = check.blocks.on_page(page, |number, bytes| {
+        let copied = check.records.on_page(page, |number, bytes| {
             batch.push(number, bytes);
             Ok(())
         });
@@ -44,7 +44,7 @@ impl Sweep<'_> {
             Err(fault) if fault.state == state::OUT_OF_MEMORY => {
                 said(fault);
             }
-            Err(_) => self.sieve.suspect(self.check.layout().first_on(page)),
+            Err(_) => self.fast_check.suspect(self.check.layout().first_on(page)),
         }
     }
 
@@ -54,18 +54,18 @@ impl Sweep<'_> {
         &mut self,
         from: u32,
         mut may: impl FnMut(&Check, u32) -> bool,
-        mut look: impl FnMut(&mut Sieve, &Batch) -> bool,
+        mut look: impl FnMut(&mut FastCheck, &Batch) -> bool,
     ) {
         self.batch.clear();
         let per_page = self.check.layout().per_page();
         for page in from..self.end {
             pgrx::check_for_interrupts!();
-            if !self.check.blocks.is_refused(page) && may(self.check, page) {
+            if !self.check.records.is_refused(page) && may(self.check, page) {
                 self.copy(page);
             }
             if self.batch.room() < per_page || page + 1 == self.end {
                 conifer_pure::memory::allocation::check().or_raise();
-                let more = self.batch.is_empty() || look(&mut self.sieve, &self.batch);
+                let more = self.batch.is_empty() || look(&mut self.fast_check, &self.batch);
                 self.batch.clear();
                 if !more {
                     break;
@@ -98,8 +98,8 @@ pub fn sweep(
     let pool = threads::pool(threads::count());
     progress.threads(threads::count());
     let batch = Batch::new(&layout, BATCH).or_raise();
-    let sieve = Sieve::new(layout, roots, layout.bound(end), memory()).or_raise();
-    let mut sweep = Sweep { check, sieve, batch, end };
+    let fast_check = FastCheck::new(layout, roots, layout.bound(end), memory()).or_raise();
+    let mut sweep = Sweep { check, fast_check, batch, end };
 
     // Where there is no room for vectors any more.
     let mut full = None;
@@ -107,7 +107,7 @@ pub fn sweep(
     let may = |check: &Check, page: u32| {
         progress.at(page.into());
         match check.page(page) {
-            Ok(blocks) => blocks,
+            Ok(records) => records,
             Err(fault) => {
                 if found.len() < MAX {
                     found.push((Some(page.into()), None, said(fault)));
@@ -116,13 +116,13 @@ pub fn sweep(
             }
         }
     };
-    sweep.over(META + 1, may, |sieve, batch| {
-        pool.install(|| sieve.add(batch)).or_raise();
-        full = full.or_else(|| sieve.keep(batch, 0));
+    sweep.over(META + 1, may, |fast_check, batch| {
+        pool.install(|| fast_check.add(batch)).or_raise();
+        full = full.or_else(|| fast_check.keep(batch, 0));
         true
     });
 
-    let rounds = sweep.sieve.rounds();
+    let rounds = sweep.fast_check.rounds();
     for round in 1.. {
         let of = if rounds > 1 { format!(" ({round} of {})", rounds.max(round)) } else { String::new() };
         progress.step(format_args!("comparing nodes with their neighbours{of}"), end.into());
@@ -130,29 +130,29 @@ pub fn sweep(
             progress.at(page.into());
             true
         };
-        sweep.over(META + 1, may, |sieve, batch| {
-            pool.install(|| sieve.compare(batch)).or_raise();
+        sweep.over(META + 1, may, |fast_check, batch| {
+            pool.install(|| fast_check.compare(batch)).or_raise();
             true
         });
         let Some(from) = full.take() else { break };
-        sweep.sieve.next_round();
+        sweep.fast_check.next_round();
         let page = layout.place(from).map_or(NONE, |place| place.page);
         sweep.over(
             page,
             |_, _| true,
-            |sieve, batch| {
-                full = sieve.keep(batch, from);
+            |fast_check, batch| {
+                full = fast_check.keep(batch, from);
                 full.is_none()
             },
         );
     }
 
-    let Sweep { check, mut sieve, .. } = sweep;
-    let mut rows = std::mem::take(&mut sieve.rows);
+    let Sweep { check, mut fast_check, .. } = sweep;
+    let mut rows = std::mem::take(&mut fast_check.rows);
     rows.sort_unstable();
     progress.step("looking for rows in the table", 0);
-    check.table.look_for(&rows, |number| sieve.suspect(number));
+    check.table.look_for(&rows, |number| fast_check.suspect(number));
     progress.step("following links", 0);
-    let suspects = sieve.suspects(interrupts).or_raise();
+    let suspects = fast_check.suspects(interrupts).or_raise();
     Swept { suspects, rows }
 }

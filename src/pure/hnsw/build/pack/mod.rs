@@ -13,7 +13,8 @@ use crate::hnsw::build::{Arena, Control, Graph, Heap, Members, Memory, Room, Sto
 use crate::hnsw::edges::Space;
 use crate::hnsw::node::write::{load, store};
 use crate::hnsw::node::{
-    ANCHOR, Buffer, Coder, EntryPoint, Header, Layout, MAX_NODES, NONE, NodeMut, ROOM, State, Tid, TidListMut,
+    Buffer, Coder, EntryPoint, Header, Layout, MAX_NODES, NONE, NodeMut, ROOM, State, TREE_EDGE, Tid,
+    TidListMut,
 };
 use crate::hnsw::rotation::Rotation;
 use crate::hnsw::uncoded::fit;
@@ -70,7 +71,7 @@ pub struct Draft<'a> {
     /// For its lists of level 0 in another order.
     base: Words,
     /// For stored vectors.
-    own: Room,
+    stored: Room,
 }
 
 impl<'a> Draft<'a> {
@@ -88,7 +89,7 @@ impl<'a> Draft<'a> {
     /// If there is none.
     pub fn new_in(graph: &'a Graph, layout: &Layout, memory: &mut dyn Memory) -> fault::Result<Self> {
         let base = Words::new_in(graph.base().len(), memory)?;
-        Ok(Self { graph, base, own: memory.room(graph.len() * layout.own_bytes())? })
+        Ok(Self { graph, base, stored: memory.room(graph.len() * layout.stored_bytes())? })
     }
 }
 
@@ -103,7 +104,7 @@ pub struct Packer<'a> {
     /// The number that each node had.
     order: Vec<u32>,
     /// Stored vectors, by node.
-    own: Room,
+    stored: Room,
     /// Their scales and norms.
     numbers: Vec<(f32, f32)>,
     /// For each node, the blocks above level 0 of those before it.
@@ -111,9 +112,9 @@ pub struct Packer<'a> {
     /// For each block above level 0, its node.
     upper_node: Vec<u32>,
     /// For each block of a chain, its node and the number among its rows of the first in the block.
-    chains: Vec<(u32, u32)>,
+    tid_lists: Vec<(u32, u32)>,
     /// For each node with a chain, in ascending order, its first block among those.
-    chain_of: Vec<(u32, u32)>,
+    tid_list_of: Vec<(u32, u32)>,
     /// For each node the one from which it is reached, see the anchors of [`block`](crate::hnsw::node).
     parents: Vec<u32>,
 }
@@ -140,25 +141,26 @@ impl<'a> Packer<'a> {
         pool: &rayon::ThreadPool,
         control: &Control,
     ) -> Result<Self, Failed> {
-        let Draft { graph, base, mut own } = draft;
+        let Draft { graph, base, mut stored } = draft;
         let layout = site.layout;
         let refused = |what: String| Failed::Refused(Fault::new(state::INVALID_PARAMETER_VALUE, what));
-        let fits = match layout.plain() {
-            None => !arena.is_plain() && (arena.dim(), rotation.dim()) == (layout.dim(), layout.dim()),
-            Some(plain) => arena.is_plain() && plain.words().is_none_or(|words| arena.dim() == words),
+        let fits = match layout.uncoded() {
+            None => !arena.is_uncoded() && (arena.dim(), rotation.dim()) == (layout.dim(), layout.dim()),
+            Some(uncoded) => arena.is_uncoded() && uncoded.words().is_none_or(|words| arena.dim() == words),
         };
         if !fits || arena.len() != graph.len() {
             return Err(refused(format!("a layout for {} dimensions is not for these nodes", layout.dim())));
         }
-        if graph.lanes().max(graph.m()) > layout.lanes() {
-            return Err(refused(format!("{} lanes are too few for the graph", layout.lanes())));
+        if graph.slots().max(graph.m()) > layout.slots() {
+            return Err(refused(format!("{} lanes are too few for the graph", layout.slots())));
         }
         let order = graph.locality_order(layout.per_page())?;
         if order.len() != graph.len() {
             return Err(refused("nodes of the graph cannot be reached".into()));
         }
         let graph = graph.renumbered_in(&order, base)?;
-        let numbers = guarded(pool, || vectors(&layout, rotation, arena, &order, own.bytes_mut(), control))?;
+        let numbers =
+            guarded(pool, || vectors(&layout, rotation, arena, &order, stored.bytes_mut(), control))?;
         let mut new = Self {
             layout,
             site,
@@ -166,12 +168,12 @@ impl<'a> Packer<'a> {
             parents: parents(&graph)?,
             graph,
             order,
-            own,
+            stored,
             numbers,
             upper: vec![],
             upper_node: vec![],
-            chains: vec![],
-            chain_of: vec![],
+            tid_lists: vec![],
+            tid_list_of: vec![],
         };
         new.number()?;
         new.settle(site.first)?;
@@ -180,7 +182,7 @@ impl<'a> Packer<'a> {
 
     /// Gives numbers to the blocks behind those of level 0.
     fn number(&mut self) -> fault::Result<()> {
-        let Self { upper, upper_node, chains, chain_of, .. } = self;
+        let Self { upper, upper_node, tid_lists, tid_list_of, .. } = self;
         upper.room_for(self.graph.len())?;
         for (node, level) in (0..).zip(self.graph.levels()) {
             upper.push(upper_node.len() as u32);
@@ -188,10 +190,10 @@ impl<'a> Packer<'a> {
             upper_node.extend(std::iter::repeat_n(node, usize::from(*level)));
             let rows = self.rows.members.of(self.order[node as usize]).len() as u32;
             if rows > 1 {
-                push(chain_of, (node, chains.len() as u32))?;
-                let firsts = (1..rows).step_by(self.layout.chain_room());
-                chains.room_for(firsts.len())?;
-                chains.extend(firsts.map(|first| (node, first)));
+                push(tid_list_of, (node, tid_lists.len() as u32))?;
+                let firsts = (1..rows).step_by(self.layout.tid_list_capacity());
+                tid_lists.room_for(firsts.len())?;
+                tid_lists.extend(firsts.map(|first| (node, first)));
             }
         }
         Ok(())
@@ -202,7 +204,7 @@ impl<'a> Packer<'a> {
     /// # Errors
     /// If not all numbers are below [`MAX_NODES`].
     pub fn settle(&mut self, first: u32) -> fault::Result<()> {
-        let end = u64::from(self.blocks()) * u64::from(self.site.layout.step()) + u64::from(first);
+        let end = u64::from(self.records()) * u64::from(self.site.layout.step()) + u64::from(first);
         if end >= u64::from(MAX_NODES) {
             return Err(Fault::new(state::PROGRAM_LIMIT_EXCEEDED, "too many rows for one graph"));
         }
@@ -216,8 +218,8 @@ impl<'a> Packer<'a> {
     }
 
     /// Blocks of all kinds.
-    pub fn blocks(&self) -> u32 {
-        (self.graph.len() + self.upper_node.len() + self.chains.len()) as u32
+    pub fn records(&self) -> u32 {
+        (self.graph.len() + self.upper_node.len() + self.tid_lists.len()) as u32
     }
 
     /// Nodes.
@@ -227,7 +229,7 @@ impl<'a> Packer<'a> {
 
     /// The number behind its blocks: where the next graph may go.
     pub fn end(&self) -> u32 {
-        self.number_of(self.blocks())
+        self.number_of(self.records())
     }
 
     /// Where a search starts; none if there are no nodes.
@@ -260,14 +262,14 @@ impl<'a> Packer<'a> {
         (1 << 16) + 8 * self.layout.padded() * size_of::<f32>()
     }
 
-    fn own(&self, node: u32) -> &[u8] {
-        let bytes = self.layout.own_bytes();
-        &self.own.bytes()[node as usize * bytes..][..bytes]
+    fn stored(&self, node: u32) -> &[u8] {
+        let bytes = self.layout.stored_bytes();
+        &self.stored.bytes()[node as usize * bytes..][..bytes]
     }
 
     /// The vector as it is stored.
     fn load(&self, node: u32, out: &mut [f32]) {
-        load(&self.layout, self.numbers[node as usize].0, self.own(node), out);
+        load(&self.layout, self.numbers[node as usize].0, self.stored(node), out);
     }
 
     /// The rows of a node.
@@ -315,7 +317,7 @@ impl<'a> Packer<'a> {
     /// # Errors
     /// As [`write`](Self::write).
     pub fn pages(&self, pool: &rayon::ThreadPool, control: &Control) -> Result<Buffer, Failed> {
-        let last = self.layout.place(self.number_of(self.blocks().saturating_sub(1)))?.page as usize;
+        let last = self.layout.place(self.number_of(self.records().saturating_sub(1)))?.page as usize;
         let mut pages = Buffer::new((last + self.layout.unit_pages()) * ROOM)?;
         let first = self.layout.place(self.site.first)?.page;
         self.write(first, &mut pages.bytes_mut()[first as usize * ROOM..], pool, control)?;
@@ -323,18 +325,18 @@ impl<'a> Packer<'a> {
     }
 
     fn unit(&self, page: u32, bytes: &mut [u8], scratch: &mut Scratch) -> fault::Result<()> {
-        for slot in 0..self.layout.per_page() {
-            let number = self.layout.first_on(page) + slot as u32;
+        for position in 0..self.layout.per_page() {
+            let number = self.layout.first_on(page) + position as u32;
             if (self.site.first..self.end()).contains(&number) {
                 let k = (number - self.site.first) / self.layout.step();
-                self.block(k, &mut bytes[self.layout.slot(slot)], scratch)?;
+                self.record(k, &mut bytes[self.layout.position(position)], scratch)?;
             }
         }
         Ok(())
     }
 
     /// Writes the `k`th block.
-    fn block(&self, k: u32, bytes: &mut [u8], scratch: &mut Scratch) -> fault::Result<()> {
+    fn record(&self, k: u32, bytes: &mut [u8], scratch: &mut Scratch) -> fault::Result<()> {
         let nodes = self.graph.len();
         let at = k as usize;
         if at < nodes {
@@ -343,14 +345,15 @@ impl<'a> Packer<'a> {
             let level = (at - nodes) as u32 - self.upper[*node as usize] + 1;
             self.node(*node, level as u8, bytes, scratch)
         } else {
-            self.chain(at - nodes - self.upper_node.len(), bytes)
+            self.tid_list(at - nodes - self.upper_node.len(), bytes)
         }
     }
 
     fn node(&self, node: u32, level: u8, bytes: &mut [u8], scratch: &mut Scratch) -> fault::Result<()> {
         let (scale, norm) = self.numbers[node as usize];
         let lowest = level == 0;
-        let chain = self.chain_of.binary_search_by_key(&node, |(node, _)| *node).ok().filter(|_| lowest);
+        let tid_list =
+            self.tid_list_of.binary_search_by_key(&node, |(node, _)| *node).ok().filter(|_| lowest);
         let header = Header {
             tid: self.tids(node).next().filter(|_| lowest).unwrap_or_default(),
             state: State::Live,
@@ -366,33 +369,33 @@ impl<'a> Packer<'a> {
                 (0, parent) => self.on(parent, 0),
                 _ => self.on(node, level - 1),
             },
-            chain: chain.map_or(NONE, |at| self.chain_number(self.chain_of[at].1)),
+            tid_list: tid_list.map_or(NONE, |at| self.tid_list_number(self.tid_list_of[at].1)),
         };
-        let mut block = NodeMut::new(&self.layout, bytes)?;
-        block.format(&header, self.own(node));
+        let mut record = NodeMut::new(&self.layout, bytes)?;
+        record.format(&header, self.stored(node));
         let neighbours = self.graph.neighbours(node, level);
-        let Scratch { coder, node: own, neighbour } = scratch;
-        self.load(node, own);
-        for (lane, other) in neighbours.iter().enumerate() {
+        let Scratch { coder, node: stored, neighbour } = scratch;
+        self.load(node, stored);
+        for (slot, other) in neighbours.iter().enumerate() {
             self.load(*other, neighbour);
-            let anchor = if lowest && self.parents[*other as usize] == node { ANCHOR } else { 0 };
-            block.encode_lane(lane, self.on(*other, level) | anchor, coder, own, neighbour);
+            let tree_edge = if lowest && self.parents[*other as usize] == node { TREE_EDGE } else { 0 };
+            record.encode_edge(slot, self.on(*other, level) | tree_edge, coder, stored, neighbour);
         }
         let used = neighbours.len();
-        block.set_counts(if lowest { self.graph.kept(node).min(used) } else { used }, used);
+        record.set_counts(if lowest { self.graph.kept(node).min(used) } else { used }, used);
         Ok(())
     }
 
-    fn chain_number(&self, chain: u32) -> u32 {
-        self.number_of((self.graph.len() + self.upper_node.len()) as u32 + chain)
+    fn tid_list_number(&self, tid_list: u32) -> u32 {
+        self.number_of((self.graph.len() + self.upper_node.len()) as u32 + tid_list)
     }
 
-    fn chain(&self, at: usize, bytes: &mut [u8]) -> fault::Result<()> {
-        let (node, first) = self.chains[at];
-        let more = self.chains.get(at + 1).is_some_and(|(other, _)| *other == node);
-        let next = if more { self.chain_number(at as u32 + 1) } else { NONE };
+    fn tid_list(&self, at: usize, bytes: &mut [u8]) -> fault::Result<()> {
+        let (node, first) = self.tid_lists[at];
+        let more = self.tid_lists.get(at + 1).is_some_and(|(other, _)| *other == node);
+        let next = if more { self.tid_list_number(at as u32 + 1) } else { NONE };
         let rows = self.rows.members.of(self.order[node as usize]);
-        let end = rows.len().min(first as usize + self.layout.chain_room());
+        let end = rows.len().min(first as usize + self.layout.tid_list_capacity());
         let tids = rows[first as usize..end].iter();
         let tids = tids.map(|row| self.rows.tids.get(*row as usize).copied().unwrap_or_default());
         let owner = (self.site.graph, self.on(node, 0));
@@ -424,26 +427,26 @@ fn vectors(
     rotation: &Rotation,
     arena: &Arena,
     order: &[u32],
-    own: &mut [u8],
+    stored: &mut [u8],
     control: &Control,
 ) -> Result<Vec<(f32, f32)>, Stopped> {
-    let bytes = layout.own_bytes();
+    let bytes = layout.stored_bytes();
     let mut numbers = filled((0.0, 0.0), order.len())?;
-    order.par_iter().zip(own.par_chunks_exact_mut(bytes)).zip(&mut numbers).try_for_each_init(
+    order.par_iter().zip(stored.par_chunks_exact_mut(bytes)).zip(&mut numbers).try_for_each_init(
         || vec![0.0; layout.padded()],
-        |rotated, ((node, own), numbers)| {
+        |rotated, ((node, stored), numbers)| {
             allocation::check()?;
             if control.is_cancelled() {
                 return Err(Stopped::Cancelled);
             }
-            if let Some(plain) = layout.plain() {
-                let (words, left) = fit(plain, arena.vector(*node), layout.padded());
-                let (scale, _) = store(layout, &words, own);
+            if let Some(uncoded) = layout.uncoded() {
+                let (words, left) = fit(uncoded, arena.vector(*node), layout.padded());
+                let (scale, _) = store(layout, &words, stored);
                 *numbers = (scale, left);
                 return Ok(());
             }
             rotation.apply(arena.vector(*node), rotated);
-            *numbers = store(layout, rotated, own);
+            *numbers = store(layout, rotated, stored);
             Ok::<_, Stopped>(())
         },
     )?;

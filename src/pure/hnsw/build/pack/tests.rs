@@ -5,7 +5,7 @@ use crate::distance::metric::Metric;
 use crate::hnsw::build::{Folding, build};
 use crate::hnsw::node::{NodeRef, Options};
 use crate::hnsw::params::{Fill, Params};
-use crate::hnsw::search::{Memory, Pages};
+use crate::hnsw::search::{MemoryPages, Pages};
 use std::collections::HashMap;
 
 fn threads() -> rayon::ThreadPool {
@@ -49,7 +49,7 @@ fn nodes_hold_the_graph() {
         let packer =
             Packer::new(site, &rotation, &arena, Draft::new(&graph, &layout).unwrap(), rows, &pool, &control)
                 .unwrap();
-        let mut memory = Memory::new(layout, packer.pages(&pool, &control).unwrap(), packer.end());
+        let mut memory = MemoryPages::new(layout, packer.pages(&pool, &control).unwrap(), packer.end());
         // In pieces, it is the same, and what lies around stays.
         let unit = layout.unit_pages() * ROOM;
         let mut piece = Buffer::new(2 * unit).unwrap();
@@ -65,7 +65,7 @@ fn nodes_hold_the_graph() {
         let order = graph.locality_order(layout.per_page()).unwrap();
         let graph = graph.renumbered(&order).unwrap();
         let mut encoder = Coder::new(&layout);
-        let (mut seen, mut own, mut other) = (0, vec![0.0; layout.padded()], vec![0.0; layout.padded()]);
+        let (mut seen, mut stored, mut other) = (0, vec![0.0; layout.padded()], vec![0.0; layout.padded()]);
         let mut parents = HashMap::new();
         for node in 0..graph.len() as u32 {
             for level in 0..=graph.levels()[node as usize] {
@@ -73,28 +73,28 @@ fn nodes_hold_the_graph() {
                 let neighbours = graph.neighbours(node, level).to_vec();
                 memory
                     .read(packer.on(node, level), |bytes| {
-                        let block = NodeRef::new(&layout, bytes).unwrap();
-                        block.check(packer.end()).unwrap();
-                        let header = *block.header();
+                        let record = NodeRef::new(&layout, bytes).unwrap();
+                        record.check(packer.end()).unwrap();
+                        let header = *record.header();
                         assert_eq!((header.level, header.graph, header.state), (level, 5, State::Live));
                         assert!(level == 0 || header.down == packer.on(node, level - 1));
-                        assert_eq!((header.tid.is_some(), block.used()), (level == 0, neighbours.len()));
+                        assert_eq!((header.tid.is_some(), record.used()), (level == 0, neighbours.len()));
                         let row = members.of(order[node as usize]);
                         assert!(level > 0 || header.tid == tids[row[0] as usize]);
-                        assert_eq!(header.chain != NONE, level == 0 && row.len() > 1);
+                        assert_eq!(header.tid_list != NONE, level == 0 && row.len() > 1);
                         assert!(level > 0 || usize::from(header.kept) == graph.kept(node));
-                        block.own().decode(&mut own);
+                        record.stored().decode(&mut stored);
                         let mut code = vec![0; layout.code_bytes()];
-                        for (lane, neighbour) in neighbours.iter().enumerate() {
+                        for (slot, neighbour) in neighbours.iter().enumerate() {
                             let number = packer.on(*neighbour, level);
-                            assert_eq!(block.neighbour(lane), Some(number));
-                            if block.is_anchor(lane) {
+                            assert_eq!(record.neighbour(slot), Some(number));
+                            if record.is_tree_edge(slot) {
                                 assert!(level == 0 && parents.insert(number, packer.on(node, 0)).is_none());
                             }
                             packer.load(*neighbour, &mut other);
-                            let factors = encoder.encode(&own, &other, &mut code);
+                            let factors = encoder.encode(&stored, &other, &mut code);
                             assert_eq!(
-                                (block.factors(lane), block.code(lane)),
+                                (record.factors(slot), record.code(slot)),
                                 (Some(factors), Some(&code[..]))
                             );
                         }
@@ -116,9 +116,9 @@ fn nodes_hold_the_graph() {
         }
         let down = memory.read(root.origin, |b| NodeRef::new(&layout, b).unwrap().header().down).unwrap();
         assert!(down == NONE && !parents.contains_key(&root.origin));
-        let chains = (0..arena.len() as u32).filter(|node| members.of(*node).len() > 1).count();
-        assert!(chains > 1);
-        assert_eq!(seen + chains, packer.blocks() as usize);
+        let tid_lists = (0..arena.len() as u32).filter(|node| members.of(*node).len() > 1).count();
+        assert!(tid_lists > 1);
+        assert_eq!(seen + tid_lists, packer.records() as usize);
         let level = memory.read(root.entry, |b| NodeRef::new(&layout, b).unwrap().header().level).unwrap();
         assert_eq!((Some(&level), level), (graph.levels().iter().max(), root.level));
     }
@@ -128,11 +128,11 @@ fn nodes_hold_the_graph() {
 fn refuses_and_stops() {
     let (arena, members, tids) = arena(Metric::L2, 20, 100);
     let (pool, control) = (threads(), Control::default());
-    let params = Params { lanes: 64, step: 16, ..Params::default() };
+    let params = Params { slots: 64, step: 16, ..Params::default() };
     let graph = build(&arena, &params, &pool, &control).unwrap();
     let rows = Rows { members: &members, tids: &tids };
-    let pack = |dim: usize, lanes: usize, control: &Control| {
-        let layout = Layout::choose(dim, Metric::L2, Options { lanes, ..Options::default() }).unwrap();
+    let pack = |dim: usize, slots: usize, control: &Control| {
+        let layout = Layout::choose(dim, Metric::L2, Options { slots, ..Options::default() }).unwrap();
         Packer::new(
             Site { layout, first: 0, graph: 0 },
             &Rotation::new(dim, 1),

@@ -4,7 +4,7 @@ use super::super::write::store;
 use super::super::*;
 use crate::distance::metric::Metric;
 use crate::hnsw::golden::{pieces, same};
-use crate::hnsw::uncoded::{Form, Plain, of_bits, of_f16, of_f32, of_sparse};
+use crate::hnsw::uncoded::{Form, Uncoded, of_bits, of_f16, of_f32, of_sparse};
 use crate::types::element::{Element, f16};
 use crate::types::sparsevec::Sparse;
 
@@ -19,24 +19,24 @@ const HEAD: Header = Header {
     scale: 1.0,
     graph: 0x0809_0a0b,
     down: 0x0c0d_0e0f,
-    chain: NONE,
+    tid_list: NONE,
 };
 
 /// A node with two neighbours: the first is its child, the second equals it.
 fn node(layout: &Layout, vector: &[f32], neighbour: &[f32]) -> String {
-    let mut own = vec![0; layout.own_bytes()];
-    let (scale, norm) = store(layout, vector, &mut own);
+    let mut stored = vec![0; layout.stored_bytes()];
+    let (scale, norm) = store(layout, vector, &mut stored);
     let mut buffer = Buffer::new(layout.node_bytes()).unwrap();
-    let mut block = NodeMut::new(layout, buffer.bytes_mut()).unwrap();
-    block.format(&Header { norm, scale, ..HEAD }, &own);
+    let mut record = NodeMut::new(layout, buffer.bytes_mut()).unwrap();
+    record.format(&Header { norm, scale, ..HEAD }, &stored);
     let mut coder = Coder::new(layout);
-    block.encode_lane(0, 0x1011 | ANCHOR, &mut coder, vector, neighbour);
-    block.encode_lane(1, 0x1213, &mut coder, vector, vector);
-    block.set_counts(1, 2);
+    record.encode_edge(0, 0x1011 | TREE_EDGE, &mut coder, vector, neighbour);
+    record.encode_edge(1, 0x1213, &mut coder, vector, vector);
+    record.set_counts(1, 2);
     NodeRef::new(layout, buffer.bytes()).unwrap().check(MAX_NODES).unwrap();
-    let gap = layout.lanes_at() - HEADER - own.len();
+    let gap = layout.edges_at() - HEADER - stored.len();
     assert_eq!(gap, 0);
-    pieces(buffer.bytes(), &[HEADER, own.len(), layout.stride()])
+    pieces(buffer.bytes(), &[HEADER, stored.len(), layout.stride()])
 }
 
 /// Small integers.
@@ -97,7 +97,7 @@ fn coded_in_8_bits_beside_f32() {
 
 fn uncoded(form: Form, metric: Metric, dim: usize, vector: &[f32], neighbour: &[f32]) -> String {
     let words = vector.len().max(neighbour.len());
-    let layout = Layout::plain_for(Plain::new(form, metric, dim).unwrap(), 4, words).unwrap();
+    let layout = Layout::uncoded_for(Uncoded::new(form, metric, dim).unwrap(), 4, words).unwrap();
     let padded = |words: &[f32]| {
         let mut words = words.to_vec();
         words.resize(layout.padded(), 0.0);

@@ -5,7 +5,7 @@ use super::super::*;
 use crate::distance::metric::Metric;
 use crate::hnsw::golden::{pieces, same};
 use crate::hnsw::node::{EntryPoint, Layout, Options, ROOM};
-use crate::hnsw::uncoded::{Form, Plain};
+use crate::hnsw::uncoded::{Form, Uncoded};
 
 const ENTRY: Entry = Entry {
     root: Some(EntryPoint { entry: 0x0102_0304, level: 5, origin: 0x0607_0809, graph: 0x0a0b }),
@@ -62,10 +62,10 @@ fn meta_of_coded() {
 
 #[test]
 fn meta_of_uncoded() {
-    let plain = Plain::new(Form::Sparse, Metric::InnerProduct, 30_000).unwrap();
+    let uncoded = Uncoded::new(Form::Sparse, Metric::InnerProduct, 30_000).unwrap();
     same(
         "the meta page",
-        &meta(Layout::plain_for(plain, 32, 385).unwrap(), Element::Sparse),
+        &meta(Layout::uncoded_for(uncoded, 32, 385).unwrap(), Element::Sparse),
         "
         20fe41c002000000
         30750000

@@ -1,6 +1,6 @@
 //! Codes and factors, byte for byte: see [`golden`](crate::hnsw::golden) for what a failure means.
 
-use super::super::{Encoder, Form, LANES, Shape, Target};
+use super::super::{BATCH, Encoder, Form, Shape, Target};
 use crate::hnsw::golden::{pieces, same};
 
 /// What an edge says of a neighbour: the code's planes, and the two factors.
@@ -8,7 +8,7 @@ fn edge(bits: usize, target: Target) -> String {
     let shape = Shape::new(bits, 32).unwrap();
     let node: Vec<f32> = (0..32).map(|i| (i % 5) as f32 - 1.0).collect();
     let neighbour: Vec<f32> = (0..32).map(|i| (i * i % 11) as f32 - 4.0).collect();
-    let mut bytes = vec![0; shape.lane_bytes()];
+    let mut bytes = vec![0; shape.code_bytes()];
     let factors = Encoder::new(shape, target).encode(&node, &neighbour, &mut bytes);
     bytes.extend(factors.add.to_le_bytes());
     bytes.extend(factors.mul.to_le_bytes());
@@ -91,13 +91,13 @@ fn edges() {
 #[test]
 fn forms() {
     let shape = Shape::new(1, 16).unwrap();
-    let mut block = vec![0; shape.codes_bytes()];
-    for lane in [0, 1, 17, LANES - 1] {
-        Form::rows(shape).put(shape, &mut block, lane, &[lane as u8 + 1, 0x81]);
+    let mut codes = vec![0; shape.codes_bytes()];
+    for slot in [0, 1, 17, BATCH - 1] {
+        Form::rows(shape).put(shape, &mut codes, slot, &[slot as u8 + 1, 0x81]);
     }
     same(
         "a block of rows",
-        &pieces(&block, &[2]),
+        &pieces(&codes, &[2]),
         "
         0181
         0281
@@ -108,7 +108,7 @@ fn forms() {
     ",
     );
     let mut columns = vec![0; shape.codes_bytes()];
-    Form::rows(shape).convert(shape, &block, Form::Interleaved, &mut columns);
+    Form::rows(shape).convert(shape, &codes, Form::Interleaved, &mut columns);
     same(
         "a block of columns",
         &pieces(&columns, &[16]),

@@ -6,7 +6,7 @@ use crate::hnsw::search::{NARROW, Start};
 
 /// Graphs with the rows of each, rows being numbered on from one to the next.
 struct Several {
-    memory: Memory,
+    memory: MemoryPages,
     rotation: Rotation,
     roots: Vec<EntryPoint>,
     rows: Vec<Vec<f32>>,
@@ -49,7 +49,7 @@ fn several(metric: Metric, dim: usize, sizes: &[usize]) -> Several {
         roots.push(packer.root().unwrap());
         rows.extend(new);
     }
-    Several { memory: Memory::new(layout, before, end), rotation, roots, rows, from }
+    Several { memory: MemoryPages::new(layout, before, end), rotation, roots, rows, from }
 }
 
 impl Several {

@@ -7,13 +7,13 @@ use conifer_pure::hnsw::search::Pages;
 use std::collections::BTreeMap;
 
 /// Pages that the server does not refuse, and the blocks on them.
-pub struct Sound {
-    pub blocks: NodeReader,
+pub struct ReadablePages {
+    pub records: NodeReader,
     pub layout: Layout,
     pub refused: BTreeMap<u32, String>,
 }
 
-impl Sound {
+impl ReadablePages {
     /// Refuses a page.
     pub fn may_read(&self, page: u32) -> Result<()> {
         if self.refused.contains_key(&page) {
@@ -32,13 +32,13 @@ impl Sound {
         for page in (page..).take(self.layout.unit_pages()) {
             self.may_read(page)?;
         }
-        self.blocks.on_page(page, look).map(drop)
+        self.records.on_page(page, look).map(drop)
     }
 }
 
-impl Pages for Sound {
-    fn blocks(&self) -> u32 {
-        self.blocks.blocks()
+impl Pages for ReadablePages {
+    fn records(&self) -> u32 {
+        self.records.records()
     }
 
     fn read<R>(&mut self, number: u32, look: impl FnOnce(&[u8]) -> R) -> Result<R> {
@@ -46,6 +46,6 @@ impl Pages for Sound {
         for page in (first..).take(self.layout.unit_pages()) {
             self.may_read(page)?;
         }
-        self.blocks.read(number, look)
+        self.records.read(number, look)
     }
 }

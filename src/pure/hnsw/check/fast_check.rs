@@ -62,7 +62,7 @@ struct Known {
     /// Of a chain's block, its owner.
     down: u32,
     /// The next block of the chain.
-    chain: u32,
+    tid_list: u32,
     level: u8,
     kind: Kind,
     mark: Mark,
@@ -81,12 +81,12 @@ impl Known {
 
 /// Takes in all blocks, and keeps back those that may be wrong.
 #[derive(Debug)]
-pub struct Sieve {
+pub struct FastCheck {
     layout: Layout,
     roots: HashMap<u32, EntryPoint>,
     known: Vec<Known>,
     /// Anchors to each block from the one that it says is its parent.
-    anchors: Vec<AtomicU8>,
+    tree_edges: Vec<AtomicU8>,
     suspects: Vec<AtomicBool>,
     vectors: Vectors,
     /// The second look is a further one, for other vectors.
@@ -101,12 +101,12 @@ pub struct Sieve {
 /// What a thread needs.
 struct Scratch {
     coder: Coder,
-    own: Vec<f32>,
+    stored: Vec<f32>,
     other: Vec<f32>,
     met: Vec<u32>,
 }
 
-impl Sieve {
+impl FastCheck {
     /// For an index with these graphs and numbers below `blocks`; keeps vectors in so many bytes.
     ///
     /// # Errors
@@ -114,19 +114,19 @@ impl Sieve {
     pub fn new(
         layout: Layout,
         roots: impl ExactSizeIterator<Item = EntryPoint>,
-        blocks: u32,
+        records: u32,
         bytes: usize,
     ) -> Result<Self> {
         let mut of_graphs = HashMap::new();
         of_graphs.room_for(roots.len())?;
         of_graphs.extend(roots.map(|root| (root.graph, root)));
-        let n = blocks as usize;
+        let n = records as usize;
         Ok(Self {
-            vectors: Vectors::new(&layout, blocks, bytes)?,
+            vectors: Vectors::new(&layout, records, bytes)?,
             layout,
             roots: of_graphs,
             known: filled(Known::default(), n)?,
-            anchors: collected((0..n).map(|_| AtomicU8::new(0)))?,
+            tree_edges: collected((0..n).map(|_| AtomicU8::new(0)))?,
             suspects: collected((0..n).map(|_| AtomicBool::new(false)))?,
             again: false,
             batch: vec![],
@@ -145,13 +145,13 @@ impl Sieve {
     /// Keeps the vectors of a batch for comparisons, as far as there is room: the number of the first that has none.
     pub fn keep(&mut self, batch: &Batch, from: u32) -> Option<u32> {
         let Self { layout, vectors, .. } = self;
-        let mut blocks = batch.blocks().filter(|(number, _)| *number >= from);
-        blocks.find(|(number, bytes)| !vectors.keep(layout, *number, bytes)).map(|(number, _)| number)
+        let mut records = batch.records().filter(|(number, _)| *number >= from);
+        records.find(|(number, bytes)| !vectors.keep(layout, *number, bytes)).map(|(number, _)| number)
     }
 
     /// Times that all blocks must be compared.
     pub fn rounds(&self) -> usize {
-        self.nodes.div_ceil(self.vectors.most()).max(1)
+        self.nodes.div_ceil(self.vectors.max()).max(1)
     }
 
     /// All blocks were compared with the vectors that are kept: there is room for others.
@@ -169,9 +169,9 @@ impl Sieve {
         let (layout, bound) = (&self.layout, self.known.len() as u32);
         self.batch.clear();
         self.batch.room_for(batch.len())?;
-        let blocks = batch.shared().with_min_len(PIECE);
-        blocks.map(|(_, bytes)| known(layout, bytes, bound).ok()).collect_into_vec(&mut self.batch);
-        for ((number, bytes), found) in batch.blocks().zip(&self.batch) {
+        let records = batch.shared().with_min_len(PIECE);
+        records.map(|(_, bytes)| known(layout, bytes, bound).ok()).collect_into_vec(&mut self.batch);
+        for ((number, bytes), found) in batch.records().zip(&self.batch) {
             if let Ok(mut tids) = rows(layout, bytes) {
                 tids.try_for_each(|tid| push(&mut self.rows, (tid, number)))?;
             }
@@ -192,7 +192,8 @@ impl Sieve {
     /// `53200`.
     pub fn compare(&self, batch: &Batch) -> Result<()> {
         self.headroom()?;
-        let scratch = || Scratch { coder: Coder::new(&self.layout), own: vec![], other: vec![], met: vec![] };
+        let scratch =
+            || Scratch { coder: Coder::new(&self.layout), stored: vec![], other: vec![], met: vec![] };
         batch.shared().with_min_len(PIECE).for_each_init(scratch, |scratch, (number, bytes)| {
             if !self.is_right(number, bytes, scratch).unwrap_or(false) {
                 self.suspect(number);
@@ -207,20 +208,20 @@ impl Sieve {
     }
 
     fn is_right(&self, number: u32, bytes: &[u8], scratch: &mut Scratch) -> Result<bool> {
-        let block = NodeRef::new(&self.layout, bytes)?;
-        let header = *block.header();
+        let record = NodeRef::new(&self.layout, bytes)?;
+        let header = *record.header();
         match header.state {
             State::Free | State::TidList => Ok(true),
             State::Dead => {
                 if !self.again {
-                    block.children().for_each(|child| {
-                        self.anchor(child, number);
+                    record.children().for_each(|child| {
+                        self.tree_edge(child, number);
                     });
                 }
                 Ok(true)
             }
-            State::Live => Ok((self.again || self.are_links_right(number, &block, &mut scratch.met))
-                && self.are_vectors_right(&block, scratch)?),
+            State::Live => Ok((self.again || self.are_links_right(number, &record, &mut scratch.met))
+                && self.are_vectors_right(&record, scratch)?),
         }
     }
 
@@ -229,32 +230,32 @@ impl Sieve {
     }
 
     /// Counts an anchor, if it leads to a child.
-    fn anchor(&self, child: u32, parent: u32) -> bool {
+    fn tree_edge(&self, child: u32, parent: u32) -> bool {
         let right = self.known(child).is_node() && self.known(child).down == parent;
         if right {
             // A block has fewer lanes.
-            self.anchors[child as usize].fetch_add(1, Relaxed);
+            self.tree_edges[child as usize].fetch_add(1, Relaxed);
         }
         right
     }
 
-    fn are_links_right(&self, number: u32, block: &NodeRef<'_>, met: &mut Vec<u32>) -> bool {
-        let Header { level, graph, down, chain, .. } = *block.header();
+    fn are_links_right(&self, number: u32, record: &NodeRef<'_>, met: &mut Vec<u32>) -> bool {
+        let Header { level, graph, down, tid_list, .. } = *record.header();
         let Some(root) = self.roots.get(&graph) else { return false };
         let mut right = self.known(number).is_of(graph, level);
         right &= match level {
             0 if number == root.origin => down == NONE,
             0 => self.known(down).is_of(graph, 0),
-            _ => chain == NONE && self.known(down).is_of(graph, level - 1),
+            _ => tid_list == NONE && self.known(down).is_of(graph, level - 1),
         };
         met.clear();
         met.push(number);
-        for (lane, other) in block.neighbours() {
+        for (slot, other) in record.neighbours() {
             met.push(other);
             right &= self.known(other).is_of(graph, level);
             // All of them count, for others are looked at by it.
-            if block.is_anchor(lane) {
-                right &= level == 0 && self.anchor(other, number);
+            if record.is_tree_edge(slot) {
+                right &= level == 0 && self.tree_edge(other, number);
             }
         }
         met.sort_unstable();
@@ -262,22 +263,22 @@ impl Sieve {
     }
 
     /// Whether what is said of the vectors that are kept is so.
-    fn are_vectors_right(&self, block: &NodeRef<'_>, scratch: &mut Scratch) -> Result<bool> {
-        let (layout, header, own) = (&self.layout, block.header(), block.own());
+    fn are_vectors_right(&self, record: &NodeRef<'_>, scratch: &mut Scratch) -> Result<bool> {
+        let (layout, header, stored) = (&self.layout, record.header(), record.stored());
         if header.level > 0
             && let Some(below) = self.vectors.get(layout, header.down)
-            && !is_same((header, &own), &below?)
+            && !is_same((header, &stored), &below?)
         {
             return Ok(false);
         }
-        let Scratch { coder, own: mine, other: its, .. } = scratch;
+        let Scratch { coder, stored: mine, other: its, .. } = scratch;
         mine.resize(layout.padded(), 0.0);
         its.resize(layout.padded(), 0.0);
-        own.decode(mine);
-        for (lane, other) in block.neighbours() {
+        stored.decode(mine);
+        for (slot, other) in record.neighbours() {
             let Some(found) = self.vectors.get(layout, other) else { continue };
             found?.1.decode(its);
-            let (code, factors) = (block.code(lane), block.factors(lane));
+            let (code, factors) = (record.code(slot), record.factors(slot));
             let (code, factors) = (code.unwrap_or_default(), factors.unwrap_or_default());
             if !edge::right(layout.content(), coder, mine, its, code, factors) {
                 return Ok(false);
@@ -299,7 +300,7 @@ impl Sieve {
             if !known.is_node() || known.level > 0 {
                 continue;
             }
-            self.chain(number, known);
+            self.tid_list(number, known);
             if known.kind == Kind::Live {
                 self.climb(number, known.graph, &mut way)?;
             }
@@ -316,8 +317,8 @@ impl Sieve {
         Ok(found)
     }
 
-    fn chain(&mut self, owner: u32, Known { graph, chain, .. }: Known) {
-        let mut next = chain;
+    fn tid_list(&mut self, owner: u32, Known { graph, tid_list, .. }: Known) {
+        let mut next = tid_list;
         while next != NONE {
             let known = self.known.get_mut(next as usize).filter(|known| {
                 known.kind == Kind::TidList
@@ -325,7 +326,7 @@ impl Sieve {
             });
             let Some(known) = known else { return self.suspect(owner) };
             known.mark = Mark::Sure;
-            next = known.chain;
+            next = known.tid_list;
         }
     }
 
@@ -338,9 +339,10 @@ impl Sieve {
         let (mut at, mut ends) = (number, Mark::Sure);
         while at != root.origin {
             let known = self.known(at);
-            let anchors = self.anchors.get(at as usize).map_or(0, |anchors| anchors.load(Relaxed));
-            let anchored = anchors == 1 || known.kind == Kind::Dead && anchors > 1;
-            if !known.is_of(graph, 0) || !anchored || matches!(known.mark, Mark::Open | Mark::Wrong) {
+            let tree_edges =
+                self.tree_edges.get(at as usize).map_or(0, |tree_edges| tree_edges.load(Relaxed));
+            let has_tree_edge = tree_edges == 1 || known.kind == Kind::Dead && tree_edges > 1;
+            if !known.is_of(graph, 0) || !has_tree_edge || matches!(known.mark, Mark::Open | Mark::Wrong) {
                 ends = Mark::Wrong;
                 break;
             }
@@ -363,8 +365,8 @@ impl Sieve {
 
 /// What is kept of a block that is as it should be by itself.
 fn known(layout: &Layout, bytes: &[u8], bound: u32) -> Result<Known> {
-    let block = NodeRef::new(layout, bytes)?;
-    let Header { graph, down, chain, level, state, .. } = *block.header();
+    let record = NodeRef::new(layout, bytes)?;
+    let Header { graph, down, tid_list, level, state, .. } = *record.header();
     let kind = match state {
         State::Free => Kind::Free,
         State::TidList => Kind::TidList,
@@ -372,18 +374,18 @@ fn known(layout: &Layout, bytes: &[u8], bound: u32) -> Result<Known> {
         State::Dead => Kind::Dead,
     };
     if let Some(rows) = TidListRef::new(layout, bytes)? {
-        let (graph, down, chain) = (rows.graph, rows.owner, rows.next);
-        return Ok(Known { graph, down, chain, kind, ..Known::default() });
+        let (graph, down, tid_list) = (rows.graph, rows.owner, rows.next);
+        return Ok(Known { graph, down, tid_list, kind, ..Known::default() });
     }
     if kind != Kind::Free {
-        block.check(bound)?;
+        record.check(bound)?;
     }
-    Ok(Known { graph, down, chain, level, kind, mark: Mark::None })
+    Ok(Known { graph, down, tid_list, level, kind, mark: Mark::None })
 }
 
 /// Whether two blocks have the same vector, to the bit.
-fn is_same((one, own): (&Header, &StoredVector<'_>), (other, its): &(Header, StoredVector<'_>)) -> bool {
-    let same = match (own, its) {
+fn is_same((one, stored): (&Header, &StoredVector<'_>), (other, its): &(Header, StoredVector<'_>)) -> bool {
+    let same = match (stored, its) {
         (StoredVector::F32(a), StoredVector::F32(b)) => {
             a.iter().zip(*b).all(|(a, b)| a.to_bits() == b.to_bits())
         }

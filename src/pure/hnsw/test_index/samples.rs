@@ -1,6 +1,6 @@
 //! Small indexes for tests.
 
-use super::Alone;
+use super::TestIndex;
 use crate::distance::metric::Metric;
 use crate::hnsw::build::pack::{Draft, Packer, Rows, Site};
 use crate::hnsw::build::{Arena, Control, Folding, build_arena};
@@ -26,7 +26,7 @@ pub(crate) fn tid(row: usize) -> Tid {
 
 /// Rows, and an index of them.
 pub(crate) struct Sample {
-    pub(crate) index: Alone,
+    pub(crate) index: TestIndex,
     pub(crate) layout: Layout,
     pub(crate) rotation: Rotation,
     pub(crate) rows: Vec<Vec<f32>>,
@@ -53,17 +53,17 @@ impl Sample {
     /// One with such blocks.
     pub(crate) fn on(layout: Layout, rows: Vec<Vec<f32>>, there: Vec<usize>) -> Self {
         let metric = layout.metric();
-        let (rotation, params) = match layout.plain() {
+        let (rotation, params) = match layout.uncoded() {
             None => (Rotation::new(layout.dim(), 1), params(metric)),
-            Some(_) => (Rotation::new(1, 1), Params::for_plain(8, 48)),
+            Some(_) => (Rotation::new(1, 1), Params::for_uncoded(8, 48)),
         };
         let room = rows.len() as u32 * 2 + 50;
         let index = if there.is_empty() {
-            Alone::new(layout, rotation.clone(), &params, room)
+            TestIndex::new(layout, rotation.clone(), &params, room)
         } else {
-            let mut fold = Folding::new(match layout.plain() {
+            let mut fold = Folding::new(match layout.uncoded() {
                 None => Arena::new(metric, layout.dim()),
-                Some(plain) => Arena::plain(*plain),
+                Some(uncoded) => Arena::uncoded(*uncoded),
             });
             for row in &there {
                 fold.push(&rows[*row]).unwrap();
@@ -79,7 +79,7 @@ impl Sample {
             let packer = Packer::new(site, &rotation, &arena, draft, packed, &pool, &control).unwrap();
             let pages = packer.pages(&pool, &control).unwrap();
             let root = packer.root();
-            Alone::with(layout, rotation.clone(), &params, (pages.bytes(), packer.end()), root, room)
+            TestIndex::with(layout, rotation.clone(), &params, (pages.bytes(), packer.end()), root, room)
         };
         Self { index, layout, rotation, rows, there, metric }
     }
@@ -122,8 +122,8 @@ impl Sample {
             a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
         };
         let row = &self.rows[row][..];
-        if let Some(plain) = self.layout.plain() {
-            return plain.distance(query, row).into();
+        if let Some(uncoded) = self.layout.uncoded() {
+            return uncoded.distance(query, row).into();
         }
         match self.metric {
             Metric::L2 => product(row, row) - 2.0 * product(query, row),
@@ -154,12 +154,12 @@ impl Sample {
     pub(crate) fn copy(&mut self) -> Self {
         let (pages, end) = (self.index.memory.bytes(), self.index.end);
         let (layout, rotation) = (self.layout, self.rotation.clone());
-        let params = match layout.plain() {
+        let params = match layout.uncoded() {
             None => params(self.metric),
-            Some(_) => Params::for_plain(8, 48),
+            Some(_) => Params::for_uncoded(8, 48),
         };
         let root = self.index.root;
-        let index = Alone::with(layout, rotation.clone(), &params, (pages, end), root, 60);
+        let index = TestIndex::with(layout, rotation.clone(), &params, (pages, end), root, 60);
         Self {
             index,
             layout,

@@ -12,15 +12,15 @@ use crate::hnsw::node::{
 };
 use crate::hnsw::params::Params;
 use crate::hnsw::rotation::Rotation;
-use crate::hnsw::search::Memory;
+use crate::hnsw::search::MemoryPages;
 use crate::hnsw::vacuum::{Relinker, Reparenting, Unreachable};
 use std::collections::HashSet;
 
 /// An index.
 #[derive(Debug)]
-pub struct Alone {
+pub struct TestIndex {
     /// Its blocks, room for more included.
-    pub memory: Memory,
+    pub memory: MemoryPages,
     /// Where its graph is entered.
     pub root: Option<EntryPoint>,
     layout: Layout,
@@ -55,14 +55,14 @@ pub struct Effort {
     /// Nodes that got a block on level 1 for that.
     pub raised: u64,
     /// Blocks whose lanes were mended, and those that were read for it.
-    pub mended: u64,
+    pub repaired: u64,
     /// As `mended`.
-    pub mending: u64,
+    pub repair: u64,
     /// Blocks that have got an edge back from those.
     pub backs: u64,
 }
 
-impl Alone {
+impl TestIndex {
     /// An empty index with room for so many blocks.
     pub fn new(layout: Layout, rotation: Rotation, params: &Params, room: u32) -> Self {
         Self::with(layout, rotation, params, (&[], 0), None, room)
@@ -81,9 +81,9 @@ impl Alone {
         let mut buffer =
             Buffer::new(pages.len() + units * layout.unit_pages() * ROOM).expect("memory for the pages");
         buffer.bytes_mut()[..pages.len()].copy_from_slice(pages);
-        let blocks = end + room * layout.step();
+        let records = end + room * layout.step();
         Self {
-            memory: Memory::new(layout, buffer, blocks),
+            memory: MemoryPages::new(layout, buffer, records),
             root,
             inserter: Inserter::new(layout, params),
             layout,
@@ -136,12 +136,12 @@ impl Alone {
             found = self.inserter.find(&mut self.memory, self.root, level)?;
         }
         if let Found::Same(same) = found {
-            let next = self.header(same.number)?.chain;
+            let next = self.header(same.number)?.tid_list;
             let (number, version) = self.allocate()?;
             let (layout, owner) = (self.layout, (self.graph, same.number));
             let bytes = self.memory.node_mut(number)?;
             TidListMut::format(&layout, bytes, version, owner, next, std::iter::once(tid))?;
-            NodeMut::new(&layout, self.memory.node_mut(same.number)?)?.set_chain(number);
+            NodeMut::new(&layout, self.memory.node_mut(same.number)?)?.set_tid_list(number);
             return Ok(same.number);
         }
         self.effort.nodes += 1;
@@ -232,9 +232,9 @@ impl Alone {
             if dies {
                 dead.insert(number);
                 killed += usize::from(header.level == 0);
-                let mut block = NodeMut::new(&self.layout, self.memory.node_mut(number)?)?;
-                block.set_state(State::Dead);
-                block.set_tid(Tid::default());
+                let mut record = NodeMut::new(&self.layout, self.memory.node_mut(number)?)?;
+                record.set_state(State::Dead);
+                record.set_tid(Tid::default());
             }
         }
         Ok(killed)
@@ -260,7 +260,7 @@ impl Alone {
     }
 
     /// Mends the graph and frees the blocks of dead nodes.
-    pub fn mend(&mut self) -> Result<()> {
+    pub fn repair(&mut self) -> Result<()> {
         let Some(root) = self.root else { return Ok(()) };
         let doomed = self.doomed()?;
         let gone = |number| doomed.contains(&number);
@@ -268,24 +268,24 @@ impl Alone {
         for number in self.numbers().filter(|number| !gone(*number)) {
             self.foster(&mut adoption, number, &gone)?;
         }
-        let mut mender = Relinker::new(self.layout, &self.params);
+        let mut relinker = Relinker::new(self.layout, &self.params);
         for number in self.numbers().filter(|number| !gone(*number)) {
             if self.header(number)?.state != State::TidList
-                && mender.find(&mut self.memory, root, number, &gone)?
+                && relinker.find(&mut self.memory, root, number, &gone)?
             {
-                mender.rewrite(self.memory.node_mut(number)?, &gone)?;
-                for edge in mender.edges().to_vec() {
+                relinker.rewrite(self.memory.node_mut(number)?, &gone)?;
+                for edge in relinker.edges().to_vec() {
                     let bytes = self.memory.node_mut(edge.to.number)?;
-                    if let Verdict::Change(change) = mender.link(bytes, &edge, &gone)? {
-                        mender.apply(&change, bytes)?;
+                    if let Verdict::Change(change) = relinker.link(bytes, &edge, &gone)? {
+                        relinker.apply(&change, bytes)?;
                         self.effort.backs += 1;
                     }
                 }
-                self.effort.mended += 1;
-                self.effort.mending += mender.reads();
+                self.effort.repaired += 1;
+                self.effort.repair += relinker.reads();
             }
         }
-        let mut astray = Unreachable::new(self.layout);
+        let mut unreachable = Unreachable::new(self.layout);
         let mut raised = HashSet::new();
         for number in self.numbers().filter(|number| !gone(*number)) {
             let header = self.header(number)?;
@@ -294,16 +294,16 @@ impl Alone {
             }
         }
         for number in self.numbers().filter(|number| !gone(*number)) {
-            let mut is_astray = astray.is(&mut self.memory, root, number)?;
-            if is_astray && root.level > 0 && !raised.contains(&number) {
-                self.inserter.start_stored(astray.vector());
+            let mut is_unreachable = unreachable.is(&mut self.memory, root, number)?;
+            if is_unreachable && root.level > 0 && !raised.contains(&number) {
+                self.inserter.start_stored(unreachable.vector());
                 self.inserter.find(&mut self.memory, Some(root), 1)?;
                 self.raise(1, number)?;
                 self.effort.raised += 1;
-                is_astray = astray.is(&mut self.memory, root, number)?;
+                is_unreachable = unreachable.is(&mut self.memory, root, number)?;
             }
-            if is_astray {
-                self.hang(&mut adoption, number, astray.ends(), &gone)?;
+            if is_unreachable {
+                self.hang(&mut adoption, number, unreachable.ends(), &gone)?;
             }
         }
         for number in doomed {

@@ -1,7 +1,7 @@
 //! A look at one page, one block, or the graphs of an index.
 
 use super::finding::{Finding, MAX, said};
-use super::sound::Sound;
+use super::readable_pages::ReadablePages;
 use super::table::Table;
 use crate::engine::hnsw::storage::buffer::{Index, Mode};
 use crate::engine::hnsw::storage::key_directory;
@@ -27,7 +27,7 @@ pub struct Check {
     pub index: Index,
     pub known: MetaCache,
     pub table: Table,
-    pub blocks: Sound,
+    pub records: ReadablePages,
 }
 
 impl Check {
@@ -38,12 +38,12 @@ impl Check {
 
     /// The graphs as they are now, and what is wrong with the pages that lead to them.
     pub fn graphs(&self) -> (Graphs, Vec<Finding>) {
-        let survey = key_directory::survey(self.index, &self.known, |page| self.blocks.may_read(page));
+        let survey = key_directory::survey(self.index, &self.known, |page| self.records.may_read(page));
         let (graphs, faults) = survey.or_raise();
         let mut roots: Vec<EntryPoint> = with_room(graphs.len()).or_raise();
         roots.extend(graphs.iter().filter_map(|(_, entry)| entry.root));
         let graphs = Graphs { roots, partial: !faults.is_empty() };
-        let faults = faults.into_iter().filter(|(page, _)| !self.blocks.is_refused(*page));
+        let faults = faults.into_iter().filter(|(page, _)| !self.records.is_refused(*page));
         (graphs, faults.map(|(page, fault)| (Some(page.into()), None, fault.message)).collect())
     }
 
@@ -54,11 +54,11 @@ impl Check {
 
     /// Looks at one block, `again` as at one of few. Adds what `checker` does not keep.
     pub fn node(&mut self, checker: &mut Checker, number: u32, again: bool, found: &mut Vec<Finding>) {
-        let Self { known, table, blocks, .. } = self;
+        let Self { known, table, records, .. } = self;
         let layout = &known.meta.layout;
         let page = layout.place(number).ok().map(|place| i64::from(place.page));
-        let looked = if again { checker.look_again(blocks, number) } else { checker.look(blocks, number) };
-        match looked.and_then(|()| table.lost(blocks, layout, number)) {
+        let looked = if again { checker.look_again(records, number) } else { checker.look(records, number) };
+        match looked.and_then(|()| table.lost(records, layout, number)) {
             Ok(lost) => found.extend(lost.into_iter().map(|Tid { block, offset }| {
                 let text = format!("row ({block},{offset}) is not in the table");
                 (page, Some(number.into()), text)

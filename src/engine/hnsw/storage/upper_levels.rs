@@ -38,11 +38,11 @@ pub fn raise(
     index: Index,
     layout: &Layout,
     inserter: &mut Inserter,
-    blocks: &mut impl Pages,
+    records: &mut impl Pages,
     root: EntryPoint,
     number: u32,
 ) -> Result<()> {
-    inserter.find(blocks, Some(root), 1)?;
+    inserter.find(records, Some(root), 1)?;
     let new = add(index, layout, inserter, root.graph, 1, number)?;
     link(index, layout, inserter, 1, new, None)
 }

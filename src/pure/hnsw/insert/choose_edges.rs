@@ -26,7 +26,7 @@ impl Choice {
     /// Chooses among candidates, which ascend.
     pub(crate) fn choose(&mut self, near: &Near, candidates: &[Candidate], level: u8, params: &Params) {
         let full = params.lists == Lists::Full;
-        let width = if level > 0 { params.m } else { params.lanes };
+        let width = if level > 0 { params.m } else { params.slots };
         let Self { edges, kept, rest } = self;
         edges.clear();
         rest.clear();
@@ -43,7 +43,7 @@ impl Choice {
             return;
         }
         if !full {
-            let more = params.least(level).saturating_sub(edges.len()).min(rest.len());
+            let more = params.min(level).saturating_sub(edges.len()).min(rest.len());
             edges.extend(rest.drain(..more).map(|(c, _)| c));
         }
         *kept = edges.len();

@@ -23,7 +23,7 @@ const EQUAL: i16 = 1;
 
 /// A leading column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Leading {
+pub struct KeyType {
     /// How its values become bytes.
     pub column: Column,
     /// The type of values, as conditions have them.
@@ -37,7 +37,7 @@ pub struct Leading {
     collation: Oid,
 }
 
-impl Leading {
+impl KeyType {
     /// A column of an index, counted from 0.
     ///
     /// # Errors
@@ -112,8 +112,8 @@ impl Leading {
             // SAFETY: the function takes the column's type; what it returns, and a copy that it is given, are of no use later.
             unsafe {
                 let varies = pg_sys::get_typlen(self.kind) == -1;
-                let plain = varies.then(|| detoast(datum));
-                let given = plain.as_ref().map_or(datum, |plain| Datum::from(plain.as_ptr().as_ptr()));
+                let uncoded = varies.then(|| detoast(datum));
+                let given = uncoded.as_ref().map_or(datum, |uncoded| Datum::from(uncoded.as_ptr().as_ptr()));
                 let info = pg_sys::index_getprocinfo(index.0, at as i16 + 1, SAME);
                 let same = pg_sys::FunctionCall1Coll(info, self.collation, given);
                 self.push_image(key, self.stored, same);

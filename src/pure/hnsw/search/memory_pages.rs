@@ -6,22 +6,22 @@ use crate::hnsw::node::{Buffer, Layout, ROOM, corrupted};
 
 /// The pages of an index without what Postgres has around them.
 #[derive(Debug)]
-pub struct Memory {
+pub struct MemoryPages {
     layout: Layout,
     pages: Buffer,
-    blocks: u32,
+    records: u32,
     /// A block of several pages, put together.
     whole: Buffer,
     /// Pages read so far.
     pub reads: u64,
 }
 
-impl Memory {
+impl MemoryPages {
     /// `pages` holds the [`ROOM`]s of all pages one after the other.
-    pub fn new(layout: Layout, pages: Buffer, blocks: u32) -> Self {
+    pub fn new(layout: Layout, pages: Buffer, records: u32) -> Self {
         let whole = Buffer::new(if layout.unit_pages() > 1 { layout.node_bytes() } else { 0 });
         let whole = whole.expect("memory for a node");
-        Self { layout, pages, blocks, whole, reads: 0 }
+        Self { layout, pages, records, whole, reads: 0 }
     }
 
     /// The layout of the blocks.
@@ -51,9 +51,9 @@ impl Memory {
     }
 }
 
-impl Pages for Memory {
-    fn blocks(&self) -> u32 {
-        self.blocks
+impl Pages for MemoryPages {
+    fn records(&self) -> u32 {
+        self.records
     }
 
     #[inline]
