@@ -23,6 +23,10 @@ macro_rules! isa {
     (avx2, $to:ident $rest:tt) => {
         $crate::simd::dispatch::$to! { avx2 (target_arch = "x86_64") "avx2" ["avx2" "fma" "f16c" "popcnt"] $rest }
     };
+    // For whole numbers alone: without FMA and F16C, which Miri and some hypervisors do not have.
+    (avx2int, $to:ident $rest:tt) => {
+        $crate::simd::dispatch::$to! { avx2int (target_arch = "x86_64") "avx2" ["avx2" "popcnt"] $rest }
+    };
     (avx512, $to:ident $rest:tt) => {
         $crate::simd::dispatch::$to! {
             avx512 (target_arch = "x86_64") "avx512" ["avx512f" "avx2" "fma" "f16c"] $rest
@@ -71,6 +75,7 @@ macro_rules! dispatch {
         $($crate::simd::dispatch::isa!($set, compile_set ($compile $arguments));)*
 
         /// The kernels for every instruction set that this CPU has, the plainest first; for tests and benchmarks.
+        #[allow(unused_mut, reason = "a target may have the portable set alone")]
         $vis fn variants() -> Vec<&'static $kernels> {
             let mut all: Vec<&'static $kernels> = vec![&portable::TABLE];
             $($crate::simd::dispatch::isa!($set, push_set (all));)*
@@ -144,7 +149,8 @@ mod tests {
 
         dispatch! {
             pub(super) Kernels, compile:
-            portable(1), sse2(2), popcnt(3), ssse3(4), avx2(5), avx512(6), avx512bw(7), avx512vnni(8), neon(9),
+            portable(1), sse2(2), popcnt(3), ssse3(4), avx2int(5), avx2(6), avx512(7), avx512bw(8), avx512vnni(9),
+            neon(10),
         }
     }
 
@@ -171,6 +177,7 @@ mod tests {
                 ("sse2", true),
                 ("popcnt", there!("popcnt")),
                 ("ssse3", there!("ssse3")),
+                ("avx2", there!("avx2") && there!("popcnt")),
                 ("avx2", wide && there!("popcnt")),
                 ("avx512", avx512),
                 ("avx512", avx512 && there!("avx512bw") && there!("avx512vl")),

@@ -71,7 +71,7 @@ macro_rules! compile {
     };
 }
 
-dispatch! { Counts, compile: portable(), popcnt(), avx2() }
+dispatch! { Counts, compile: portable(), popcnt(), avx2int() }
 
 /// Number of bits in which `a` and `b`, of equal lengths, differ.
 #[must_use]

@@ -56,7 +56,7 @@ impl ByteDistance {
         let mut all = vec![Self(Way::Portable)];
         #[cfg(target_arch = "x86_64")]
         {
-            if bytes.is_multiple_of(32) && has!(avx2) {
+            if bytes.is_multiple_of(32) && has!(avx2int) {
                 all.push(Self(Way::Avx2));
             }
             if bytes.is_multiple_of(64) && has!(avx512vnni) {

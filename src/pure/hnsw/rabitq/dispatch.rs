@@ -185,7 +185,7 @@ dispatch! {
     pub Kernels, compile:
     portable(),
     ssse3(interleaved Ssse3, rows Ssse3),
-    avx2(interleaved Avx2, rows Avx2),
+    avx2int(interleaved Avx2, rows Avx2),
     avx512bw(interleaved Avx512, rows Avx2),
     neon(interleaved Neon, rows Neon),
 }
