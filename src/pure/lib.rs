@@ -1,5 +1,5 @@
 //! The parts of Conifer that know nothing of PostgreSQL: the kernels, the types of vectors, the index on bytes, and Pinecone's
-//! rules. They can be tested, fuzzed and benchmarked without a server.
+//! rules. All of them can be tested, fuzzed and benchmarked without a server.
 
 pub mod distance;
 pub mod fault;

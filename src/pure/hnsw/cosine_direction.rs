@@ -1,25 +1,25 @@
-//! What of a vector counts under the cosine: its direction, and whether SQL computes with it.
+//! The direction of a vector, which is all that counts under the cosine, and whether SQL can compute its cosine.
 //!
-//! SQL sums squares up in `f32`. Of lengths out of [`LENGTHS`] such sums are 0, few bits or infinite, and what SQL shows
-//! is no cosine any more, but 0, 1, 2 or NaN. An index keeps directions, and must not promise a distance for such rows.
-//! So it keeps them on a sphere of their own, [`ODD`] instead of 1 from the origin: near the rows of the same direction,
-//! equal to none of them, and known by their norm.
+//! SQL sums squares up in `f32`. For lengths out of [`LENGTHS`] such sums are 0, few bits or infinite, and SQL shows no
+//! cosine any more, but 0, 1, 2 or NaN. An index stores directions, and must not promise a distance for such rows.
+//! So the index puts the directions of such rows on a second sphere of radius [`ODD`] instead of 1: near the rows of the
+//! same direction, equal to none of them, and known by their norm.
 
 use std::ops::Range;
 
-/// Lengths whose products and squares SQL sums up with no more than rounding errors, up to 16,000 dimensions.
+/// Lengths of vectors whose products and squares SQL sums up with no more than rounding errors, up to 16,000 dimensions.
 pub const LENGTHS: Range<f64> = 1e-16..1e18;
-/// Radius of the sphere of the others.
+/// Radius of the sphere of vectors of other lengths.
 pub const ODD: f64 = 1.0625;
-/// Between the two, farther from both than rounding goes.
+/// A radius between the two spheres, farther from both than rounding goes.
 const BETWEEN: f64 = 1.03125;
 
-/// What a vector of that length is multiplied with; infinite for 0.
+/// The factor that takes a vector of length `norm` to its sphere; infinite for 0.
 pub fn scale(norm: f64) -> f64 {
     (if LENGTHS.contains(&norm) { 1.0 } else { ODD }) / norm
 }
 
-/// Whether a direction, of that length once it was scaled, is of a vector that SQL computes no cosine of.
+/// Whether a direction of that length after scaling is that of a vector whose cosine SQL cannot compute.
 pub fn is_odd(length: f64) -> bool {
     length > BETWEEN
 }

@@ -1,12 +1,12 @@
-//! Bytes as text, for the tests that say of an index's format what it is, byte for byte.
+//! Bytes as text, for the tests that pin an index's format, byte for byte.
 //!
-//! Indexes lie on users' disks. Where one of these tests fails, what they hold is read wrongly, or as corrupted. Then the
-//! change is taken back; or it is wanted, [`VERSION`](crate::hnsw::pages::VERSION) grows, and the table beside it
+//! Indexes lie on users' disks. If one of these tests fails, such an index is read wrongly, or as corrupted. Then either the
+//! change is taken back, or [`VERSION`](crate::hnsw::pages::VERSION) grows, and the table beside `VERSION`
 //! (`pages/meta.rs`) tells what becomes of indexes of the version before.
 //!
 //! The vectors are of small integers, whose sums are exact in whatever order a processor adds them up.
 
-/// Bytes in pieces of these sizes, the last of which repeats; equal ones after each other are written once, with their number.
+/// Bytes as hexadecimal pieces of these sizes, of which the last repeats; equal pieces in a row are written once, with their number.
 pub fn pieces(mut bytes: &[u8], sizes: &[usize]) -> String {
     let mut pieces: Vec<(String, usize)> = vec![];
     let mut sizes = sizes.iter().copied().peekable();
@@ -25,7 +25,7 @@ pub fn pieces(mut bytes: &[u8], sizes: &[usize]) -> String {
     pieces.into_iter().map(text).collect::<Vec<_>>().join("\n")
 }
 
-/// Refuses other pieces than those that were written down, one a line.
+/// Fails unless `found` has the pieces of `golden`, one a line.
 #[track_caller]
 pub fn same(what: &str, found: &str, golden: &str) {
     let golden: Vec<&str> = golden.split_whitespace().collect();

@@ -1,23 +1,23 @@
-//! What graph an index is: the width of its lists, and how its edges are chosen.
+//! The parameters of a graph: how many neighbours its nodes have, and how their edges are chosen.
 
 use crate::distance::metric::Metric;
 
-/// What graph to build. Numbers outside their range are taken as the nearest within.
+/// The parameters of a graph. A number outside its range is taken as the nearest number within.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Params {
-    /// Width of the lists above level 0, 2 to 255.
+    /// Maximum neighbours of a node on each level above 0, 2 to 255.
     pub m: usize,
-    /// Of so many nodes, one is on the next level, too; 2 to 65,535.
+    /// One node of `step` is on the next level, too; 2 to 65,535.
     pub step: usize,
-    /// Width of the lists of level 0, 2 to 255.
+    /// Maximum neighbours of a node on level 0 (its edge slots), 2 to 255.
     pub slots: usize,
     /// Candidates that a new node's edges are chosen from, at least 1.
     pub ef_construction: usize,
-    /// Decides levels and the order of insertion.
+    /// The seed of the nodes' levels and of the order of insertion.
     pub seed: u64,
-    /// How lists are kept during the construction.
+    /// How neighbour lists of level 0 are kept during the construction.
     pub lists: Lists,
-    /// What free lanes of level 0 get in the end.
+    /// The edges that free edge slots of level 0 get at the end.
     pub fill: Fill,
     /// Whether every node looks for edges on level 0 once more, in the whole graph. Costs as much as the
     /// insertion did; a larger `ef_construction` mostly brings more for the time.
@@ -25,18 +25,18 @@ pub struct Params {
 }
 
 impl Params {
-    /// The graph for pgvector's options `m` and `ef_construction`. It takes twice the candidates, for less
-    /// time than pgvector's own rules would take with them as they are.
+    /// The graph for pgvector's options `m` and `ef_construction`. Its construction takes twice the candidates, in less
+    /// time than pgvector's rules would take with `ef_construction` itself.
     ///
     /// The inner product is no distance: a vector is not the nearest to itself, there are no angles, and the
-    /// pruning leaves four edges of 32. Full lists make up for it. Measured on 20,000 x 384 real embeddings
-    /// with norms that are log-normal (σ 0.35), expansions at recall 0.95: full lists 44, short ones filled
-    /// with the nearest 68, a Euclidean graph with one more coordinate √(M² − |x|²) 480; one that leaves the
+    /// pruning leaves four edges of 32. Full lists make up for that. Measured on 20,000 x 384 real embeddings
+    /// with norms that are log-normal (σ 0.35), expansions at recall 0.95: full lists 44, short lists filled
+    /// with the nearest 68, a Euclidean graph with one more coordinate √(M² − |x|²) 480; a graph that leaves the
     /// norms aside stays below that recall.
     ///
-    /// Lists above level 0 have room for as many edges as those on it, so few levels do. By one of so many nodes on the
-    /// next level, pages at recall 0.95 and bytes a node, on 86,652 x 384 real embeddings: of 16 (and half the lists) 45,
-    /// 2946; of 32 42, 2852; of 64 39, 2810; of 128 38, 2788; of 256 40, 2777.
+    /// Lists above level 0 have room for as many edges as lists of level 0, so few levels suffice. By `step`, pages at
+    /// recall 0.95 and bytes a node, on 86,652 x 384 real embeddings: 16 (and half the lists) 45, 2946; 32 42, 2852;
+    /// 64 39, 2810; 128 38, 2788; 256 40, 2777.
     pub fn for_options(metric: Metric, m: usize, ef_construction: usize) -> Self {
         let (lists, fill) = match metric {
             Metric::L2 | Metric::Cosine => (Lists::Short, Fill::Angle),
@@ -55,8 +55,8 @@ impl Params {
         }
     }
 
-    /// The graph of [plain](crate::hnsw::uncoded) values for pgvector's options, by pgvector's rules: each lane costs a search
-    /// a block, so there are no more of them, and there may be no angles.
+    /// The graph of [uncoded](crate::hnsw::uncoded) values for pgvector's options, by pgvector's rules: each edge costs a
+    /// search one more node record, so nodes have no more edges than pgvector's, and there may be no angles.
     pub fn for_uncoded(m: usize, ef_construction: usize) -> Self {
         Self {
             m,
@@ -70,7 +70,8 @@ impl Params {
         }
     }
 
-    /// How far lists of a level are filled up while they grow. Those above level 0 are to the end: nothing fills them later.
+    /// The number of edges up to which a growing list is filled with pruned candidates. A list above level 0 is filled
+    /// completely: nothing fills it later.
     pub(crate) fn min(&self, level: u8) -> usize {
         match (level, self.lists) {
             (0, Lists::Short) => self.slots / 8,
@@ -93,17 +94,17 @@ impl Params {
 /// How lists of level 0 are kept during the construction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lists {
-    /// As the pruning leaves them, but for the nearest of the pruned in the first eighth.
+    /// The edges that the pruning selects; up to an eighth of the edge slots, the nearest pruned candidates, too.
     ///
-    /// Where lengths differ by orders of magnitude, the pruning leaves two or three edges, which no fill makes good:
+    /// Where lengths differ by orders of magnitude, the pruning leaves two or three edges, and no fill makes up for the rest:
     /// the recall of 4,000 x 64 with log-normal lengths (σ 2) at ef 40 is 0.65 without that eighth, 0.97 with it, 0.99
     /// with a quarter. On embeddings lists are longer anyway; but a quarter costs an insertion a fifth of its speed.
     Short,
-    /// Filled up with the nearest of the pruned, as pgvector does.
+    /// Filled up with the nearest pruned candidates, as pgvector does.
     Full,
 }
 
-/// What free lanes of level 0 get in the end.
+/// The edges that free edge slots of level 0 get at the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fill {
     /// Nothing.
@@ -115,7 +116,7 @@ pub enum Fill {
 }
 
 impl Default for Params {
-    /// Those for pgvector's defaults, and any metric but the inner product.
+    /// The parameters for pgvector's defaults, and any metric but the inner product.
     fn default() -> Self {
         Self::for_options(Metric::L2, 16, 64)
     }

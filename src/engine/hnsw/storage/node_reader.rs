@@ -55,7 +55,7 @@ impl NodeReader {
         let room = page::room(first.bytes());
         for position in 0..layout.per_page() {
             error_context::node(number + position as u32, page);
-            look(number + position as u32, &room[layout.position(position)])?;
+            look(number + position as u32, &room[layout.range_at(position)])?;
         }
         Ok(1)
     }

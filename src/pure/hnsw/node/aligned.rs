@@ -1,9 +1,9 @@
-//! Memory for pages and blocks outside of Postgres.
+//! Memory for pages and node records outside of Postgres.
 
 use crate::fault::Result;
 use crate::memory::allocation;
 
-/// Bytes on cache lines of their own, so that any number in them is aligned.
+/// Bytes that start on a cache line, so that any number at a multiple of its size is aligned.
 #[derive(Debug)]
 pub struct Buffer {
     bytes: Vec<u8>,
@@ -30,7 +30,7 @@ impl Buffer {
         &self.bytes[self.start..][..self.len]
     }
 
-    /// The bytes, to be changed.
+    /// The bytes, writable.
     #[inline]
     pub fn bytes_mut(&mut self) -> &mut [u8] {
         &mut self.bytes[self.start..][..self.len]

@@ -1,10 +1,10 @@
-//! What a lane says of the neighbour.
+//! The content of an edge slot beside the neighbour's number.
 
 use super::layout::{Content, Layout};
 use crate::hnsw::rabitq::{Encoder, Factors, Shape, Target};
 use crate::hnsw::uncoded::Uncoded;
 
-/// Makes what is in a lane beside the number: a code with its factors, or the distance; keeps its memory.
+/// Makes the content of an edge slot beside the number: a code with its factors, or the distance. A coder keeps its memory.
 #[derive(Debug)]
 pub struct Coder(Kind);
 
@@ -15,7 +15,7 @@ enum Kind {
 }
 
 impl Coder {
-    /// For the blocks of a layout.
+    /// A coder for the node records of a layout.
     pub fn new(layout: &Layout) -> Self {
         match layout.content() {
             Content::Codes(shape) => Self::of_codes(*shape, layout.target()),
@@ -23,13 +23,13 @@ impl Coder {
         }
     }
 
-    /// For codes of that shape.
+    /// A coder for codes of that shape.
     pub(crate) fn of_codes(shape: Shape, target: Target) -> Self {
         Self(Kind::Codes(Encoder::new(shape, target)))
     }
 
-    /// Writes the code of `neighbour` as seen from `node`, both as they are stored, decoded; returns the factors. Without
-    /// codes, the first is the distance.
+    /// Writes the code of `neighbour` relative to `node`, both decoded from their stored form; returns the factors. Without
+    /// codes, `add` is the distance.
     ///
     /// # Panics
     /// As [`Encoder::encode`].

@@ -1,14 +1,14 @@
 //! Where a graph is entered.
 
-/// What is needed to search a graph. It lies with the graph's key, not in a block.
+/// Where searches of a graph start. An entry point is stored with the graph's key, not in a node record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EntryPoint {
-    /// The block at which a search starts: of some node on its highest level.
+    /// The node record at which a search starts: that of some node on its highest level.
     pub entry: u32,
-    /// That level.
+    /// The level of `entry`.
     pub level: u8,
-    /// The block on level 0 from which all nodes can be reached, see [`ANCHOR`](super::ANCHOR).
+    /// The tree's root: the node on level 0 from which tree edges lead to all nodes, see [`TREE_EDGE`](super::TREE_EDGE).
     pub origin: u32,
-    /// What the blocks of the graph are marked with.
+    /// The number of the graph in its node records.
     pub graph: u32,
 }

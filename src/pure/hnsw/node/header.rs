@@ -1,4 +1,4 @@
-//! The first 32 bytes of a block.
+//! The first 32 bytes of a node record.
 
 use super::corrupted;
 use crate::fault::Result;
@@ -6,7 +6,7 @@ use crate::fault::Result;
 /// Bytes of a header.
 pub const HEADER: usize = 32;
 
-/// Where each field is; the table in the head of the module.
+/// The offset of each field in bytes; see the table in the head of the module.
 pub(super) mod at {
     pub const TID: usize = 0;
     pub const STATE: usize = 6;
@@ -26,12 +26,12 @@ const _: () = assert!(at::TID + Tid::BYTES == at::STATE && at::USED + 1 == at::N
 /// Highest level that can be written.
 const MAX_LEVEL: u8 = 31;
 
-/// Where a row is in its table. Offset 0 is nowhere.
+/// The place of a row in its table. Offset 0 means no row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Tid {
     /// Block of the table.
     pub block: u32,
-    /// Line pointer there, from 1 on.
+    /// Line pointer in that block, from 1 on.
     pub offset: u16,
 }
 
@@ -39,7 +39,7 @@ impl Tid {
     /// Bytes on a page.
     pub const BYTES: usize = 6;
 
-    /// Whether it says where a row is.
+    /// Whether the TID is that of a row.
     #[inline]
     pub fn is_some(self) -> bool {
         self.offset != 0
@@ -57,56 +57,56 @@ impl Tid {
     }
 }
 
-/// What a block is for.
+/// The use of a node record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum State {
-    /// Nothing; the rest of it means nothing.
+    /// None: the other bytes mean nothing.
     Free,
     /// A node.
     Live,
-    /// A node none of whose rows exist any more: searches pass through it and do not return it.
+    /// A node without rows in the table: searches pass through the node and do not return it.
     Dead,
-    /// Rows of a node that has more than one.
+    /// Further TIDs of a node with several rows.
     TidList,
 }
 
-/// The header as numbers.
+/// The decoded header.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Header {
-    /// The row, on level 0.
+    /// The node's first row, on level 0.
     pub tid: Tid,
-    /// What the block is for.
+    /// The use of the node record.
     pub state: State,
-    /// The node's level that this block is.
+    /// The level of this node record.
     pub level: u8,
-    /// Grows when the block is given to another node.
+    /// Grows by one when the node record is given to another node.
     pub version: u16,
-    /// Lanes in front with edges that the pruning has kept.
+    /// Edge slots in front whose edges the pruning has kept.
     pub kept: u8,
-    /// Lanes that may hold an edge.
+    /// Edge slots that may hold an edge.
     pub used: u8,
-    /// Squared length of the own vector.
+    /// Squared length of the stored vector.
     pub norm: f32,
-    /// Factor of its elements.
+    /// Factor of the stored vector's elements.
     pub scale: f32,
-    /// The graph that the node belongs to. Numbers go stale; this keeps a search within its graph.
+    /// The graph that the node belongs to. Numbers go stale; the graph's number keeps a search within its graph.
     pub graph: u32,
-    /// Above level 0, the node's block one level lower. On level 0, the node's parent: the one whose lane to it is an
-    /// [`ANCHOR`](super::ANCHOR), or [`NONE`](super::NONE) for the graph's first node.
+    /// Above level 0, the node's record one level lower. On level 0, the node's parent, which holds the
+    /// [`TREE_EDGE`](super::TREE_EDGE) to the node, or [`NONE`](super::NONE) for the tree's root.
     pub down: u32,
-    /// More rows, or none.
+    /// The first record of the node's TID list, or [`NONE`](super::NONE).
     pub tid_list: u32,
 }
 
-/// The `N` bytes at an offset; the offset is within the header, whatever the bytes.
+/// The `N` bytes at an offset, one of [`at`].
 #[inline(always)]
 pub(super) fn part<const N: usize>(header: &[u8; HEADER], at: usize) -> [u8; N] {
     std::array::from_fn(|i| header[at + i])
 }
 
 impl Header {
-    /// Where in a node its state is, for those who look at nothing else.
+    /// Offset of the state in a node record, for callers that read nothing else.
     pub const STATE_AT: usize = at::STATE;
 
     /// Reads and checks a header.
@@ -148,12 +148,12 @@ impl Header {
             return Err(corrupted(format_args!("level {}", self.level)));
         }
         if usize::from(self.used) > slots || self.kept > self.used {
-            return Err(corrupted(format_args!("{} of {} lanes", self.kept, self.used)));
+            return Err(corrupted(format_args!("{} of {} edge slots", self.kept, self.used)));
         }
         if !(self.norm >= 0.0 && self.norm.is_finite()) {
             return Err(corrupted(format_args!("norm {}", self.norm)));
         }
-        // A power of two has no bits but those of its exponent.
+        // A power of two has no bits set outside its exponent.
         if !self.scale.is_normal() || self.scale.to_bits() & 0x807f_ffff != 0 {
             return Err(corrupted(format_args!("scale {}", self.scale)));
         }

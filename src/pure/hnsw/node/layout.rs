@@ -1,4 +1,4 @@
-//! Sizes and places: how much of what a block holds, and where a block is.
+//! Sizes and places: what a node record holds, and where a node record lies.
 
 use super::header::HEADER;
 use crate::distance::metric::Metric;
@@ -9,34 +9,34 @@ use crate::hnsw::uncoded::Uncoded;
 
 /// Bytes of a page.
 pub const PAGE: usize = 8192;
-/// Bytes of a page that hold blocks: not Postgres' header of 24 and the 8 at the end.
+/// Bytes of a page that hold node records: all but Postgres' header of 24 and the 8 at the end.
 pub const ROOM: usize = PAGE - 24 - 8;
-/// Most dimensions of a vector.
+/// Maximum dimensions of a vector.
 pub const MAX_DIMS: usize = 16_000;
-/// Numbers of blocks are below this.
+/// Upper bound of the numbers of node records, exclusive.
 pub const MAX_NODES: u32 = 1 << 31;
-/// Bytes of a lane beside the code: number and two factors.
+/// Bytes of an edge slot beside the code: number and two factors.
 pub const EDGE_BYTES: usize = 12;
 
-/// Most lanes, by the counts of a byte.
+/// Maximum edge slots of a node record: the counts are bytes.
 const MAX_SLOTS: usize = 224;
-/// Most words of a plain value.
+/// Maximum words of an uncoded value.
 const MAX_WORDS: usize = MAX_DIMS;
-/// Dimensions that are coded at least, unless there are fewer.
+/// Minimum of coded dimensions, unless vectors have fewer.
 const CODED: usize = 384;
-/// Blocks start at multiples of this.
+/// Node records start at multiples of this.
 const ALIGN: usize = 8;
 const _: () = assert!(ROOM.is_multiple_of(ALIGN) && HEADER.is_multiple_of(ALIGN));
 const _: () = assert!(MAX_SLOTS <= u8::MAX as usize && MAX_SLOTS.is_multiple_of(BATCH));
 
-/// How the own vector is stored.
+/// The form of the stored vector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoredForm {
     /// 4 bytes an element.
     F32,
-    /// 2 bytes an element, and a power of two for all.
+    /// 2 bytes an element, and one power of two that scales all.
     F16,
-    /// Words of a [plain](crate::hnsw::uncoded) value.
+    /// Words of an [uncoded](crate::hnsw::uncoded) value.
     Uncoded,
 }
 
@@ -50,16 +50,16 @@ impl StoredForm {
     }
 }
 
-/// What of a layout can be chosen. What is not is derived from the dimensions.
+/// The choices of a layout. A choice left out is derived from the dimensions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
-    /// Lanes of a block: a multiple of 32, at most 224.
+    /// Edge slots of a node record: a multiple of 32, at most 224.
     pub slots: usize,
     /// Bits of a coded coordinate: 1, 2, 4 or 8.
     pub bits: Option<usize>,
     /// Coded coordinates: a multiple of 16, at most the padded dimensions.
     pub coded: Option<usize>,
-    /// The form of the own vector.
+    /// The form of the stored vector.
     pub stored: Option<StoredForm>,
 }
 
@@ -69,25 +69,25 @@ impl Default for Options {
     }
 }
 
-/// Where a block is.
+/// The place of a node record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
     /// The page, or the first of several.
     pub page: u32,
-    /// Where in the [`ROOM`] of the page it starts.
+    /// The offset of the node record in the [`ROOM`] of the page, in bytes.
     pub offset: usize,
 }
 
-/// What lanes hold beside numbers.
+/// The content of edge slots beside numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content {
     /// Codes of that shape.
     Codes(Shape),
-    /// Distances: the vector of a block is a plain value.
+    /// Distances: the stored vector is an uncoded value.
     Distances(Uncoded),
 }
 
-/// The layout of the blocks of an index.
+/// The layout of the node records of an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
     metric: Metric,
@@ -108,9 +108,9 @@ fn refused(what: impl Into<String>) -> Fault {
 impl Layout {
     /// The layout with codes for vectors of `dim` dimensions.
     ///
-    /// Bits: 4 below 64 dimensions, 2 below 128, else 1. Own vectors: f32 up to 16 dimensions, else f16. Coded
-    /// are at least 384 dimensions; as many blocks go on a page as fit with that (or a block on as few pages),
-    /// and then as many dimensions are coded as there is room for.
+    /// Bits: 4 below 64 dimensions, 2 below 128, else 1. Stored vectors: f32 up to 16 dimensions, else f16. At least 384
+    /// dimensions are coded; a page gets as many node records as fit with that (or a node record as few pages), and then
+    /// as many dimensions are coded as there is room for.
     ///
     /// # Errors
     /// Dimensions outside of 1 to 16,000, or options that are not what [`Options`] says.
@@ -123,12 +123,12 @@ impl Layout {
         }
         let slots = options.slots;
         if !slots.is_multiple_of(BATCH) || !(BATCH..=MAX_SLOTS).contains(&slots) {
-            return Err(refused(format!("cannot lay out {slots} lanes")));
+            return Err(refused(format!("cannot lay out {slots} edge slots")));
         }
         let padded = Rotation::padded_for(dim);
         let stored = options.stored.unwrap_or(if padded <= 16 { StoredForm::F32 } else { StoredForm::F16 });
         if stored == StoredForm::Uncoded {
-            return Err(refused("a plain layout has no codes"));
+            return Err(refused("an uncoded layout has no codes"));
         }
         let bits = options.bits.unwrap_or(match dim {
             ..64 => 4,
@@ -158,14 +158,15 @@ impl Layout {
         Ok(Self { metric, dim, padded, stored, content, slots, record, per_page, unit_pages })
     }
 
-    /// The layout for plain values: without codes, and as many lanes as wanted, up to 224. `words` is how many a block
-    /// has room for; it is heeded where that differs from value to value, and becomes as many as cost no more pages.
+    /// The layout for uncoded values: without codes, with `slots` edge slots, 1 to 224. Where the number of words differs
+    /// from value to value, a node record has room for `words` or more, as many as cost no more pages; else `words` is not
+    /// looked at.
     ///
     /// # Errors
-    /// Lanes or words that no block can have.
+    /// Edge slots or words that no node record can have.
     pub fn uncoded_for(uncoded: Uncoded, slots: usize, words: usize) -> Result<Self> {
         if !(1..=MAX_SLOTS).contains(&slots) {
-            return Err(refused(format!("cannot lay out {slots} lanes")));
+            return Err(refused(format!("cannot lay out {slots} edge slots")));
         }
         if uncoded.words().is_none() && !(1..=MAX_WORDS).contains(&words) {
             return Err(refused(format!("cannot lay out values of {words} words")));
@@ -182,8 +183,8 @@ impl Layout {
         Ok(Self { metric, dim, padded, stored, content, slots, record, per_page, unit_pages })
     }
 
-    /// Options that choose this very layout; of a plain one, `coded` are its words, for
-    /// [`plain_for`](Self::plain_for).
+    /// Options that choose this very layout. For uncoded values, `coded` is the number of words, for
+    /// [`uncoded_for`](Self::uncoded_for).
     pub fn options(&self) -> Options {
         Options {
             slots: self.slots,
@@ -193,7 +194,7 @@ impl Layout {
         }
     }
 
-    /// What values are and how they are compared, if blocks hold them as they are.
+    /// The kind of the values and their distance, if node records hold uncoded values.
     #[inline]
     pub fn uncoded(&self) -> Option<&Uncoded> {
         match &self.content {
@@ -202,7 +203,7 @@ impl Layout {
         }
     }
 
-    /// How vectors are compared.
+    /// The metric of the vectors.
     pub fn metric(&self) -> Metric {
         self.metric
     }
@@ -212,17 +213,17 @@ impl Layout {
         self.dim
     }
 
-    /// Dimensions after the rotation; words of a plain value.
+    /// Dimensions after the rotation; words of an uncoded value.
     pub fn padded(&self) -> usize {
         self.padded
     }
 
-    /// The form of the own vectors.
+    /// The form of the stored vectors.
     pub fn stored(&self) -> StoredForm {
         self.stored
     }
 
-    /// Bits and dimensions of the codes; none if there are none.
+    /// Bits and dimensions of the codes; `None` for uncoded values.
     pub fn shape(&self) -> Option<Shape> {
         match self.content {
             Content::Codes(shape) => Some(shape),
@@ -230,13 +231,13 @@ impl Layout {
         }
     }
 
-    /// What lanes hold beside numbers.
+    /// The content of edge slots beside numbers.
     #[inline]
     pub fn content(&self) -> &Content {
         &self.content
     }
 
-    /// What the factors of the codes are for.
+    /// The distance that codes and factors estimate.
     pub fn target(&self) -> Target {
         match self.metric {
             Metric::InnerProduct => Target::InnerProduct,
@@ -244,73 +245,73 @@ impl Layout {
         }
     }
 
-    /// Lanes of a block; with codes, a multiple of 32.
+    /// Edge slots of a node record; with codes, a multiple of 32.
     pub fn slots(&self) -> usize {
         self.slots
     }
 
-    /// Bytes of a block.
+    /// Bytes of a node record.
     #[inline]
     pub fn node_bytes(&self) -> usize {
         self.record
     }
 
-    /// Bytes of the own vector.
+    /// Bytes of the stored vector.
     #[inline]
     pub fn stored_bytes(&self) -> usize {
         self.padded * self.stored.bytes()
     }
 
-    /// Bytes from one lane to the next.
+    /// Bytes from one edge slot to the next.
     #[inline]
     pub fn stride(&self) -> usize {
         EDGE_BYTES + self.code_bytes()
     }
 
-    /// Bytes of a lane's code.
+    /// Bytes of an edge's code.
     #[inline]
     pub fn code_bytes(&self) -> usize {
         self.shape().map_or(0, Shape::code_bytes)
     }
 
-    /// Where the codes of 32 lanes lie among them.
+    /// Where the codes of a batch of 32 edge slots lie among the edge slots.
     #[inline]
     pub fn form(&self) -> Form {
         Form::Rows { stride: self.stride() }
     }
 
-    /// Where the lanes start.
+    /// Offset of the first edge slot in the node record.
     #[inline]
     pub(super) fn edges_at(&self) -> usize {
         HEADER + self.stored_bytes()
     }
 
-    /// Blocks of a page: 1 if a block takes several pages, too.
+    /// Node records of a page; also 1 if a node record takes several pages.
     pub fn per_page(&self) -> usize {
         self.per_page
     }
 
-    /// Pages of a unit: 1, or those of a block that does not fit one.
+    /// Pages of a unit: 1, or the pages of a node record that does not fit one.
     pub fn unit_pages(&self) -> usize {
         self.unit_pages
     }
 
-    /// The number after `number`, of blocks that lie one after the other.
+    /// The difference between the numbers of two node records that lie one after the other.
     pub fn step(&self) -> u32 {
         self.unit_pages as u32
     }
 
-    /// The number of the first block that starts on a page.
+    /// The number of the first node record that starts on a page.
     pub fn first_on(&self, page: u32) -> u32 {
         page * self.per_page as u32
     }
 
-    /// The bound of all numbers when there are so many pages.
+    /// The upper bound of all numbers in an index of `pages` pages, exclusive.
     pub fn bound(&self, pages: u32) -> u32 {
         (u64::from(pages) * self.per_page as u64).min(u64::from(MAX_NODES)) as u32
     }
 
-    /// Where a block is.
+    /// The place of a node record.
     ///
     /// # Errors
     /// [`MAX_NODES`] or more.
@@ -323,8 +324,8 @@ impl Layout {
         Ok(Place { page, offset: position * self.record })
     }
 
-    /// The bytes of a block in the unit it is on, given the [`ROOM`]s of all its pages in one piece.
-    pub fn position(&self, position: usize) -> std::ops::Range<usize> {
+    /// Where the node record at a position of a unit lies in the unit's bytes: the [`ROOM`]s of all its pages in one piece.
+    pub fn range_at(&self, position: usize) -> std::ops::Range<usize> {
         position * self.record..(position + 1) * self.record
     }
 }

@@ -1,69 +1,70 @@
 //! A node of the graph as bytes on a page: everything that one step of a search needs, together.
 //!
-//! A *block*, the record of a node, holds a node on one level: where its row is, its own vector, and for each neighbour a
-//! *lane* with its number and its [code](crate::hnsw::rabitq). A node that is on several levels has a block on each,
-//! linked `down`. [`Layout`] says on which page and where the block of a number lies, so a lane needs four bytes for a
-//! neighbour.
+//! A *node record* holds a node on one level: the TID of its row, its stored vector, and for each neighbour an *edge slot*
+//! with the neighbour's number and [code](crate::hnsw::rabitq). A node on several levels has a node record on each,
+//! linked `down`. [`Layout`] derives page and offset of a node record from its number, so an edge slot needs four bytes
+//! for a neighbour.
 //!
-//! - `layout`: sizes and places. `header`: the fields in front. `read`, `write`: a block seen through them.
+//! - `layout`: sizes and places. `header`: the fields in front. `read`, `write`: a node record seen through them.
 //! - `entry_point`: where a graph is entered.
-//! - `edge_code`: what a lane says of the neighbour. `tid_list`: rows that have the same vector. `aligned`: memory for pages.
+//! - `edge_code`: the content of an edge slot. `tid_list`: rows with equal vectors. `aligned`: memory for pages.
 //!
 //! # The format
 //!
 //! All numbers are little-endian; floats are IEEE 754. P is the padded dimensions
-//! ([`Rotation::padded_for`](crate::hnsw::rotation::Rotation::padded_for)), E the bytes of an element of the own vector
-//! (2 or 4), C the bytes of a code ([`Shape::lane_bytes`](crate::hnsw::rabitq::Shape::lane_bytes)), L the lanes, a
+//! ([`Rotation::padded_for`](crate::hnsw::rotation::Rotation::padded_for)), E the bytes of an element of the stored vector
+//! (2 or 4), C the bytes of a code ([`Shape::code_bytes`](crate::hnsw::rabitq::Shape::code_bytes)), S the edge slots, a
 //! multiple of 32.
 //!
 //! | offset | bytes | field | |
 //! |---|---|---|---|
 //! | 0 | 4 | `tid.block` | of the row in its table; on level 0 only |
 //! | 4 | 2 | `tid.offset` | 0: there is no row here |
-//! | 6 | 1 | `state` | 0 free, 1 live, 2 dead, 3 rows of a chain |
+//! | 6 | 1 | `state` | 0 free, 1 live, 2 dead, 3 TID list |
 //! | 7 | 1 | `level` | 0 to 31 |
-//! | 8 | 2 | `version` | grows by one, modulo 2^16, each time the block is given to another node |
-//! | 10 | 1 | `kept` | lanes in front that hold edges the pruning has kept |
-//! | 11 | 1 | `used` | lanes that may hold an edge; those behind `kept` give way first |
-//! | 12 | 4 | `norm` | f32: squared length of the own vector as stored |
+//! | 8 | 2 | `version` | grows by one, modulo 2^16, each time the node record is given to another node |
+//! | 10 | 1 | `kept` | edge slots in front whose edges the pruning has kept |
+//! | 11 | 1 | `used` | edge slots that may hold an edge; edges behind `kept` give way first |
+//! | 12 | 4 | `norm` | f32: squared length of the stored vector |
 //! | 16 | 4 | `scale` | f32: the power of two by which elements are multiplied; 1 if they are f32 |
 //! | 20 | 4 | `graph` | which of the index's graphs the node belongs to |
-//! | 24 | 4 | `down` | above level 0, block of the same node one level lower; on level 0, the parent, or none (2^32 − 1) |
-//! | 28 | 4 | `chain` | the first block with more rows of the same vector, or none |
-//! | 32 | E P | `own` | the rotated vector |
-//! | 32 + E P | L (12 + C) | lanes | one after the other |
+//! | 24 | 4 | `down` | above level 0, record of the same node one level lower; on level 0, the parent, or none (2^32 − 1) |
+//! | 28 | 4 | `tid_list` | the first record with more rows of the same vector, or none |
+//! | 32 | E P | `stored` | the rotated vector |
+//! | 32 + E P | S (12 + C) | edge slots | one after the other |
 //!
-//! A lane, all of it in one piece so that a changed edge is one fragment of a log record:
+//! An edge slot, all of it in one piece so that a changed edge is one fragment of a WAL record:
 //!
 //! | offset | bytes | field |
 //! |---|---|---|
-//! | 0 | 4 | number of the neighbour's block on the same level, or none; 2^31 is added for an anchor |
+//! | 0 | 4 | number of the neighbour's record on the same level, or none; 2^31 is added for a tree edge |
 //! | 4 | 4 | f32: what is added to an estimate |
 //! | 8 | 4 | f32: what multiplies it |
 //! | 12 | C | the code, as a row (see [`Form`](crate::hnsw::rabitq::Form)) |
 //!
-//! A layout can be *plain*: there are no codes (C is 0), `own` are the words of a value that is compared as it is (see
-//! [`plain`](crate::hnsw::uncoded); E is 4 and P their number), and in a lane, the first number is the distance to the
-//! neighbour and the second is 0. L is any number. `norm` is how much of the value is left out, `scale` is 1.
+//! A layout can be *uncoded*: there are no codes (C is 0), `stored` are the words of a value that is compared as it is (see
+//! [`uncoded`](crate::hnsw::uncoded); E is 4 and P their number), and in an edge slot, the first factor is the distance to
+//! the neighbour and the second is 0. S is any number from 1 to 224. `norm` is how much of the value is left out, `scale`
+//! is 1.
 //!
-//! Any lane below `used` may be empty, too. Empty lanes are none and zeros. A block of a chain has another use
-//! for the header and no vector, see `chain`. A page of zeros holds free blocks.
+//! An edge slot below `used` may be empty, too. An empty edge slot is none and zeros. A record of a TID list uses the header
+//! differently and has no vector, see `tid_list`. A page of zeros holds free node records.
 //!
-//! # Anchors
+//! # Tree edges
 //!
-//! Every node of level 0 but the first of its graph has a *parent*: another node with a lane to it that is
-//! marked as an anchor and never gives way. Parents never form a circle. So all nodes of a graph can be reached from
-//! the first, its *origin*, whatever becomes of the other lanes.
+//! Every node of level 0 but the first of its graph has a *parent*: another node, whose edge to the child is marked as a
+//! *tree edge* and never gives way. Parents never form a circle. So tree edges lead from the first node, the tree's root
+//! (`origin`), to all nodes of the graph, whatever becomes of the other edges.
 //!
 //! # On the pages
 //!
-//! Of a page's 8192 bytes, 24 in front are Postgres' header and 8 at the end are for us to tell pages apart;
-//! [`ROOM`] is what is left. As many blocks as fit lie there from offset 24 on, each at a multiple of 8. A
-//! block that does not fit a page takes several whole ones: the first `ROOM` bytes of it lie on the first,
-//! and so on. A [*unit*](Layout::unit_pages) is one page with its blocks, or the pages of one block.
+//! Of a page's 8192 bytes, 24 in front are Postgres' header and 8 at the end tell the kinds of pages apart;
+//! [`ROOM`] is the rest. As many node records as fit lie there from offset 24 on, each at a multiple of 8. A
+//! node record that does not fit a page takes several whole pages: its first `ROOM` bytes lie on the first page,
+//! and so on. A [*unit*](Layout::unit_pages) is one page with its node records, or the pages of one node record.
 //!
-//! Number n is block n mod k of page n / k, for k blocks a page; of blocks on several pages, n is the first page.
-//! Pages of other kinds may lie between; their numbers are not used.
+//! Number n is node record n mod k of page n / k, for k node records a page; for a node record on several pages, n is its
+//! first page. Pages of other kinds may lie between; their numbers are not used.
 
 mod aligned;
 mod corrupted;
@@ -88,9 +89,9 @@ pub use read::NodeRef;
 pub use tid_list::{TidListMut, TidListRef};
 pub use write::NodeMut;
 
-/// No block.
+/// No node record.
 pub const NONE: u32 = u32::MAX;
 
-/// Added to the number in a lane that must stay; numbers are below it.
+/// Added to the number in an edge slot that holds a tree edge, which must stay; numbers are below `TREE_EDGE`.
 pub const TREE_EDGE: u32 = 1 << 31;
 const _: () = assert!(TREE_EDGE == MAX_NODES);

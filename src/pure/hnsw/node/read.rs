@@ -1,4 +1,4 @@
-//! A block seen where it lies.
+//! A node record read in place.
 
 use super::header::{HEADER, Header};
 use super::layout::{EDGE_BYTES, Layout, StoredForm};
@@ -7,30 +7,30 @@ use crate::fault::Result;
 use crate::hnsw::rabitq::{BATCH, Factors};
 use crate::hnsw::stored_vector::{StoredVector, f16s, f32s};
 
-/// A block, checked as far as needed to read it: whatever the bytes, nothing here panics.
+/// A node record, checked as far as reading needs: no bytes make a method panic, but for arguments out of range.
 #[derive(Debug, Clone, Copy)]
 pub struct NodeRef<'a> {
     layout: &'a Layout,
-    /// Exactly one block.
+    /// Exactly one node record.
     bytes: &'a [u8],
     header: Header,
     stored: StoredVector<'a>,
 }
 
-/// The number in a lane without the mark of an anchor.
+/// The neighbour's number in an edge as it is written, without [`TREE_EDGE`].
 #[inline(always)]
-fn uncoded(edge: u32) -> u32 {
+fn number_of(edge: u32) -> u32 {
     if edge == NONE { NONE } else { edge & !TREE_EDGE }
 }
 
-/// The `N` bytes at an offset that is known to be right.
+/// The four bytes at an offset that is known to be right.
 #[inline(always)]
 fn word(bytes: &[u8], at: usize) -> [u8; 4] {
     bytes[at..].first_chunk().copied().unwrap_or_default()
 }
 
 impl<'a> NodeRef<'a> {
-    /// Looks at a block, which starts where `bytes` does.
+    /// The node record that starts where `bytes` does.
     ///
     /// # Errors
     /// Too few bytes, bytes that are not aligned for the elements, or a header that cannot have been written.
@@ -41,7 +41,7 @@ impl<'a> NodeRef<'a> {
         Ok(Self { layout, bytes, header, stored })
     }
 
-    /// Looks at the header and the vector, which is where a block starts.
+    /// The header and the stored vector, with which a node record starts.
     ///
     /// # Errors
     /// As [`new`](Self::new).
@@ -59,7 +59,7 @@ impl<'a> NodeRef<'a> {
         Ok((header, stored.ok_or_else(|| corrupted("it is not aligned"))?))
     }
 
-    /// The layout it is read by.
+    /// The layout of the node record.
     #[inline]
     pub(crate) fn layout(&self) -> &'a Layout {
         self.layout
@@ -71,46 +71,48 @@ impl<'a> NodeRef<'a> {
         &self.header
     }
 
-    /// The rotated vector as stored, or the words of a plain value. Of a corrupted block, elements may be infinite or NaN.
+    /// The stored vector (rotated), or the words of an uncoded value. In a corrupted node record, elements may be infinite or
+    /// NaN.
     #[inline]
     pub fn stored(&self) -> StoredVector<'a> {
         self.stored
     }
 
-    /// Lanes that may hold an edge.
+    /// Edge slots that may hold an edge.
     #[inline]
     pub fn used(&self) -> usize {
         usize::from(self.header.used)
     }
 
-    /// The 32 lanes of a group and what lies behind: the scan of the last row reads to the end of its code.
+    /// The bytes from the first of the 32 edge slots of a batch to the end of the node record: the scan of the last row
+    /// reads to the end of its code.
     #[inline]
-    fn group(&self, group: usize) -> &'a [u8] {
-        &self.bytes[self.layout.edges_at() + group * BATCH * self.layout.stride()..]
+    fn batch(&self, batch: usize) -> &'a [u8] {
+        &self.bytes[self.layout.edges_at() + batch * BATCH * self.layout.stride()..]
     }
 
-    /// The codes of lanes `32 group` to `32 group + 31` as a scan takes them, with their form
-    /// [`Layout::form`], and the numbers and factors of these lanes.
+    /// The codes of edge slots `32 batch` to `32 batch + 31` as a scan takes them, in the form [`Layout::form`]; writes the
+    /// numbers and factors of these edge slots.
     ///
     /// # Errors
     /// A factor that is not finite.
     ///
     /// # Panics
-    /// If there is no such group.
+    /// If there is no such batch.
     #[inline]
     pub fn slots(
         &self,
-        group: usize,
+        batch: usize,
         numbers: &mut [u32; BATCH],
         add: &mut [f32; BATCH],
         mul: &mut [f32; BATCH],
     ) -> Result<&'a [u8]> {
-        let slots = self.group(group);
-        // A number that is not finite has all bits of its exponent set; the sum with one below carries out.
+        let slots = self.batch(batch);
+        // A number that is not finite has all bits of its exponent set; adding the lowest of these bits carries out.
         let mut carry = 0;
         for (j, slot) in slots.chunks_exact(self.layout.stride()).take(BATCH).enumerate() {
             let (a, m) = (u32::from_le_bytes(word(slot, 4)), u32::from_le_bytes(word(slot, 8)));
-            numbers[j] = uncoded(u32::from_le_bytes(word(slot, 0)));
+            numbers[j] = number_of(u32::from_le_bytes(word(slot, 0)));
             (add[j], mul[j]) = (f32::from_bits(a), f32::from_bits(m));
             carry |= ((a & 0x7fff_ffff) + 0x0080_0000) | ((m & 0x7fff_ffff) + 0x0080_0000);
         }
@@ -124,22 +126,22 @@ impl<'a> NodeRef<'a> {
         self.bytes[self.layout.edges_at()..].chunks_exact(self.layout.stride()).take(self.used()).nth(slot)
     }
 
-    /// The neighbour in a lane, if it holds one.
+    /// The neighbour in an edge slot; `None` if the edge slot is empty.
     pub fn neighbour(&self, slot: usize) -> Option<u32> {
-        self.edge(slot).map(uncoded)
+        self.edge(slot).map(number_of)
     }
 
-    /// The neighbour in a lane as it is written, with [`ANCHOR`] if that is set.
+    /// The edge in an edge slot as it is written: the neighbour's number, plus [`TREE_EDGE`] for a tree edge.
     fn edge(&self, slot: usize) -> Option<u32> {
         self.slot(slot).map(|slot| u32::from_le_bytes(word(slot, 0))).filter(|edge| *edge != NONE)
     }
 
-    /// Whether a lane holds an edge that must stay.
+    /// Whether an edge slot holds a tree edge, which must stay.
     pub fn is_tree_edge(&self, slot: usize) -> bool {
         self.edge(slot).is_some_and(|edge| edge & TREE_EDGE != 0)
     }
 
-    /// The factors in a used lane.
+    /// The factors in a used edge slot.
     pub fn factors(&self, slot: usize) -> Option<Factors> {
         self.slot(slot).map(|slot| Factors {
             add: f32::from_le_bytes(word(slot, 4)),
@@ -147,17 +149,17 @@ impl<'a> NodeRef<'a> {
         })
     }
 
-    /// The code in a used lane.
+    /// The code in a used edge slot.
     pub fn code(&self, slot: usize) -> Option<&'a [u8]> {
         self.slot(slot).map(|slot| &slot[EDGE_BYTES..])
     }
 
-    /// The neighbours, with their lanes.
+    /// The neighbours, each with its edge slot.
     pub fn neighbours(&self) -> impl Iterator<Item = (usize, u32)> + '_ {
         (0..self.used()).filter_map(|slot| Some((slot, self.neighbour(slot)?)))
     }
 
-    /// The nodes that have an anchor here.
+    /// The nodes whose parent this node is: those that a tree edge of this node record leads to.
     pub fn children(&self) -> impl Iterator<Item = u32> + '_ {
         self.neighbours().filter(|(slot, _)| self.is_tree_edge(*slot)).map(|(_, child)| child)
     }
@@ -178,11 +180,11 @@ impl<'a> NodeRef<'a> {
         Ok(())
     }
 
-    /// Looks at everything that [`new`](Self::new) leaves out because a search does not depend on it.
+    /// Checks everything that [`new`](Self::new) leaves out because no search depends on it.
     ///
     /// # Errors
-    /// Elements or factors that are not finite, a norm that is not that of the vector, numbers that are not
-    /// below `blocks`, empty lanes that are not empty.
+    /// Elements or factors that are not finite, a norm that is not that of the vector, a number that is not
+    /// below `records`, an edge slot beyond `used` that is not empty.
     pub fn check(&self, records: u32) -> Result<()> {
         self.check_stored()?;
         let Header { down, tid_list, .. } = self.header;
@@ -195,8 +197,8 @@ impl<'a> NodeRef<'a> {
             let number = u32::from_le_bytes(word(slot, 0));
             let empty = number == NONE && slot[4..].iter().all(|byte| *byte == 0);
             let finite = [4, 8].iter().all(|at| f32::from_le_bytes(word(slot, *at)).is_finite());
-            if !empty && (j >= self.used() || uncoded(number) >= records || !finite) {
-                return Err(corrupted(format_args!("lane {j} leads to {} of {records}", uncoded(number))));
+            if !empty && (j >= self.used() || number_of(number) >= records || !finite) {
+                return Err(corrupted(format_args!("edge slot {j} leads to {} of {records}", number_of(number))));
             }
         }
         Ok(())

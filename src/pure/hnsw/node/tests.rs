@@ -19,7 +19,7 @@ fn layout(dim: usize) -> Layout {
     Layout::choose(dim, Metric::L2, Options::default()).unwrap()
 }
 
-/// Per dimensions: bytes of a block, blocks of a page, pages of a block, bits, coded dimensions.
+/// Per dimensions: bytes of a node record, node records of a page, pages of a node record, bits, coded dimensions.
 #[test]
 fn sizes() {
     for (dim, record, per_page, pages, bits, coded) in [
@@ -84,7 +84,7 @@ fn bad_options() {
     assert_eq!(choose(20, all).unwrap().options(), all);
 }
 
-/// Blocks lie next to each other, in order, none across a page, and spanning ones on their own pages.
+/// Node records lie next to each other, in order, none across two pages; one that is larger than a page has its pages alone.
 #[test]
 fn places() {
     for dim in [3, 384, 1536, 5000] {
@@ -140,7 +140,7 @@ proptest! {
         prop_assert!(kept == used || Header::read(&header.bytes(), usize::from(used) - 1).is_err());
     }
 
-    /// Lanes are written, overwritten and emptied; the others stay as they are.
+    /// Edge slots are written, overwritten and emptied; the others stay as they are.
     #[test]
     fn edges_come_back(
         (dim, vectors) in prop_oneof![Just(5usize), Just(50), Just(100), Just(200)].prop_flat_map(|dim| {

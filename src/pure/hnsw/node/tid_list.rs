@@ -1,14 +1,14 @@
-//! Rows with equal vectors are one node. The first one's place is in its block; those of the others are in
-//! blocks of the same size, one after the other, in this format:
+//! Rows with equal vectors are one node. The TID of the first row is in the node record; the further TIDs are in the node's
+//! TID list: linked records of the same size, in this format:
 //!
 //! | offset | bytes | field | |
 //! |---|---|---|---|
 //! | 6 | 1 | `state` | 3 |
-//! | 8 | 2 | `version` | as of any block |
-//! | 12 | 4 | `count` | rows in this block |
+//! | 8 | 2 | `version` | as in any node record |
+//! | 12 | 4 | `count` | TIDs in this record |
 //! | 20 | 4 | `graph` | that of the node |
-//! | 24 | 4 | `owner` | the node's block on level 0 |
-//! | 28 | 4 | `chain` | the next block, or none |
+//! | 24 | 4 | `owner` | the node's record on level 0 |
+//! | 28 | 4 | `next` | the next record, or none |
 //! | 32 | 6 each | `tid` | block and offset of a row |
 
 use super::corrupted;
@@ -16,12 +16,12 @@ use super::header::{HEADER, State, Tid, at, part};
 use super::layout::Layout;
 use crate::fault::Result;
 
-/// A block with rows.
+/// A record of a TID list.
 #[derive(Debug, Clone, Copy)]
 pub struct TidListRef<'a> {
-    /// The node's block on level 0.
+    /// The node's record on level 0.
     pub owner: u32,
-    /// The next block, or [`NONE`](super::NONE).
+    /// The next record of the TID list, or [`NONE`](super::NONE).
     pub next: u32,
     /// The graph that the node belongs to.
     pub graph: u32,
@@ -29,17 +29,17 @@ pub struct TidListRef<'a> {
 }
 
 impl Layout {
-    /// Rows that a block of a chain has room for.
+    /// Maximum TIDs in a record of a TID list.
     pub fn tid_list_capacity(&self) -> usize {
         (self.node_bytes() - HEADER) / Tid::BYTES
     }
 }
 
 impl<'a> TidListRef<'a> {
-    /// Looks at a block, which starts where `bytes` does; none if it is not one with rows (any more).
+    /// The record that starts where `bytes` does; `None` if the record is not part of a TID list (any more).
     ///
     /// # Errors
-    /// Too few bytes, or more rows than there is room for.
+    /// Too few bytes, or more TIDs than there is room for.
     pub fn new(layout: &Layout, bytes: &'a [u8]) -> Result<Option<Self>> {
         let bytes = bytes.get(..layout.node_bytes()).ok_or_else(|| corrupted("it is cut off"))?;
         let (head, rest) = bytes.split_first_chunk::<HEADER>().ok_or_else(|| corrupted("it is cut off"))?;
@@ -53,23 +53,23 @@ impl<'a> TidListRef<'a> {
         Ok(Some(Self { owner: word(at::DOWN), next: word(at::TID_LIST), graph: word(at::GRAPH), tids }))
     }
 
-    /// The rows.
+    /// The TIDs.
     pub fn tids(&self) -> impl Iterator<Item = Tid> + use<'a> {
         self.tids.iter().map(Tid::read)
     }
 }
 
-/// A block for rows, to be written.
+/// A record of a TID list, writable.
 #[derive(Debug)]
 pub struct TidListMut<'a> {
     bytes: &'a mut [u8],
 }
 
 impl<'a> TidListMut<'a> {
-    /// Makes the bytes a block with rows.
+    /// Makes the bytes a record of the TID list of node `owner` in `graph`.
     ///
     /// # Errors
-    /// Too few bytes, or no room for so many.
+    /// Too few bytes, or more TIDs than there is room for.
     pub fn format(
         layout: &Layout,
         bytes: &'a mut [u8],
@@ -101,7 +101,7 @@ impl<'a> TidListMut<'a> {
         self.bytes[at..][..field.len()].copy_from_slice(field);
     }
 
-    /// Says where more rows are.
+    /// Sets the next record of the TID list.
     pub fn set_next(&mut self, next: u32) {
         self.put(at::TID_LIST, &next.to_le_bytes());
     }

@@ -1,4 +1,4 @@
-//! A block that is changed where it lies.
+//! A node record changed in place.
 
 use super::edge_code::Coder;
 use super::header::{HEADER, Header, State, Tid, at};
@@ -9,7 +9,7 @@ use crate::hnsw::rabitq::Factors;
 use crate::hnsw::stored_vector;
 use crate::hnsw::stored_vector::{StoredVector, f16, f16s};
 
-/// A block's bytes, to be written. It does not look at what they hold.
+/// The bytes of a node record, writable. No method looks at the bytes that are there.
 #[derive(Debug)]
 pub struct NodeMut<'a> {
     layout: &'a Layout,
@@ -17,7 +17,7 @@ pub struct NodeMut<'a> {
 }
 
 impl<'a> NodeMut<'a> {
-    /// A block that starts where `bytes` does.
+    /// The node record that starts where `bytes` does.
     ///
     /// # Errors
     /// Too few bytes.
@@ -30,11 +30,11 @@ impl<'a> NodeMut<'a> {
         self.bytes[at..][..field.len()].copy_from_slice(field);
     }
 
-    /// Makes it the block of a node without neighbours: `own` are the bytes that [`store`] has made, and
+    /// Makes the bytes the record of a node without neighbours: `stored` are the bytes that [`store`] has made, and
     /// their norm and scale are in the header.
     ///
     /// # Panics
-    /// If `own` has another length.
+    /// If `stored` has another length.
     pub fn format(&mut self, header: &Header, stored: &[u8]) {
         assert_eq!(stored.len(), self.layout.stored_bytes(), "length of a stored vector");
         self.put(0, &Header { kept: 0, used: 0, ..*header }.bytes());
@@ -45,17 +45,20 @@ impl<'a> NodeMut<'a> {
         }
     }
 
+    /// Offset of an edge slot.
+    ///
     /// # Panics
-    /// If there is no such lane.
+    /// If there is no such edge slot.
     fn edge_at(&self, slot: usize) -> usize {
-        assert!(slot < self.layout.slots(), "a lane of the node");
+        assert!(slot < self.layout.slots(), "an edge slot of the node");
         self.layout.edges_at() + slot * self.layout.stride()
     }
 
-    /// Writes an edge into a lane; `number` may have [`ANCHOR`](super::ANCHOR) added. `used` and `kept` are the caller's to [set](Self::set_counts).
+    /// Writes an edge into an edge slot; `number` may have [`TREE_EDGE`](super::TREE_EDGE) added. The caller
+    /// [sets](Self::set_counts) `used` and `kept`.
     ///
     /// # Panics
-    /// If there is no such lane or the code has another length.
+    /// If there is no such edge slot or the code has another length.
     pub fn put_edge(&mut self, slot: usize, number: u32, factors: Factors, code: &[u8]) {
         let at = self.edge_at(slot);
         let bytes = &mut self.bytes[at..][..self.layout.stride()];
@@ -65,10 +68,11 @@ impl<'a> NodeMut<'a> {
         bytes[EDGE_BYTES..].copy_from_slice(code);
     }
 
-    /// Codes a neighbour and writes the edge to it; `number` may have [`ANCHOR`](super::ANCHOR) added. Both vectors as they are stored, decoded.
+    /// Codes a neighbour and writes the edge to the neighbour; `number` may have [`TREE_EDGE`](super::TREE_EDGE) added.
+    /// Both vectors are decoded from their stored form.
     ///
     /// # Panics
-    /// As [`put_lane`](Self::put_lane) and [`Coder::encode`].
+    /// As [`put_edge`](Self::put_edge) and [`Coder::encode`].
     pub fn encode_edge(
         &mut self,
         slot: usize,
@@ -85,65 +89,65 @@ impl<'a> NodeMut<'a> {
         self.put(at + 8, &factors.mul.to_le_bytes());
     }
 
-    /// Copies what is in a lane to another one.
+    /// Copies an edge from one edge slot to another.
     ///
     /// # Panics
-    /// If there is no such lane.
+    /// If there is no such edge slot.
     pub fn copy_edge(&mut self, from: usize, to: usize) {
         let (from, to) = (self.edge_at(from), self.edge_at(to));
         self.bytes.copy_within(from..from + self.layout.stride(), to);
     }
 
-    /// Changes the number in a lane and leaves the code, as for an [`ANCHOR`](super::ANCHOR) that is set.
+    /// Changes the number in an edge slot and leaves the code: to add or remove [`TREE_EDGE`](super::TREE_EDGE).
     ///
     /// # Panics
-    /// If there is no such lane.
+    /// If there is no such edge slot.
     pub fn set_number(&mut self, slot: usize, number: u32) {
         self.put(self.edge_at(slot), &number.to_le_bytes());
     }
 
-    /// Empties a lane.
+    /// Empties an edge slot.
     ///
     /// # Panics
-    /// If there is no such lane.
+    /// If there is no such edge slot.
     pub fn clear_edge(&mut self, slot: usize) {
         let at = self.edge_at(slot);
         self.bytes[at..][..self.layout.stride()].fill(0);
         self.put(at, &NONE.to_le_bytes());
     }
 
-    /// Says how many lanes are kept and used.
+    /// Sets how many edge slots are kept and used.
     ///
     /// # Panics
-    /// Unless `kept` ≤ `used` ≤ the lanes there are.
+    /// Unless `kept` ≤ `used` ≤ the layout's edge slots.
     pub fn set_counts(&mut self, kept: usize, used: usize) {
-        assert!(kept <= used && used <= self.layout.slots(), "counts of lanes");
+        assert!(kept <= used && used <= self.layout.slots(), "counts of edge slots");
         self.put(at::KEPT, &[kept as u8, used as u8]);
     }
 
-    /// Says what the block is for. Its vector and lanes stay.
+    /// Sets the state. Stored vector and edges stay.
     pub fn set_state(&mut self, state: State) {
         self.put(at::STATE, &[state as u8]);
     }
 
-    /// Says where the row is.
+    /// Sets the TID of the node's first row.
     pub fn set_tid(&mut self, tid: Tid) {
         self.put(at::TID, &tid.bytes());
     }
 
-    /// Says where more rows are.
+    /// Sets the first record of the TID list.
     pub fn set_tid_list(&mut self, number: u32) {
         self.put(at::TID_LIST, &number.to_le_bytes());
     }
 
-    /// Says which block the node has one level lower, or its parent.
+    /// Sets the node's record one level lower, or, on level 0, its parent.
     pub fn set_down(&mut self, number: u32) {
         self.put(at::DOWN, &number.to_le_bytes());
     }
 }
 
-/// Writes a rotated vector, or the words of a plain value, as a block holds it; returns its scale and its squared
-/// length as stored, kept finite. Of a plain value they are 1 and 0.
+/// Writes a rotated vector, or the words of an uncoded value, in the stored form of the layout; returns the scale and the
+/// squared length of the stored vector, kept finite. For an uncoded value they are 1 and 0.
 ///
 /// # Panics
 /// If a length is not that of the layout.
@@ -177,7 +181,7 @@ pub(crate) fn store(layout: &Layout, rotated: &[f32], out: &mut [u8]) -> (f32, f
     (scale, norm.min(f32::MAX))
 }
 
-/// Reads back what [`store`] has written.
+/// Decodes the bytes that [`store`] has written.
 ///
 /// # Panics
 /// If a length is not that of the layout.

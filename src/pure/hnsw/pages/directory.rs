@@ -3,14 +3,14 @@
 //!
 //! A *branch* looks at the next ten bits of the hash, from the highest on, and has a page for each of the 1024
 //! values. A *leaf* holds the keys whose hashes start with its prefix; several values of a branch lead to one leaf
-//! while its prefix ends among these ten bits. A full leaf is divided by the next bit; one that ends with the
-//! branch's bits gets a branch of its own first. Leaves are never joined, pages never change their kind.
+//! while its prefix ends among these ten bits. A full leaf is split by the next bit; a leaf whose prefix ends with the
+//! branch's bits gets a branch in between first. Leaves are never merged, pages never change their kind.
 //!
 //! Branch:
 //!
 //! | offset | bytes | field | |
 //! |---|---|---|---|
-//! | 0 | 1 | `bits` | of the hash that are used up above it |
+//! | 0 | 1 | `bits` | of the hash that the branches above have used up |
 //! | 16 | 4 each | pages | 1024 of them |
 //!
 //! Leaf:
@@ -22,7 +22,7 @@
 //! | 8 | 8 | `prefix` | in the highest bits |
 //! | 16 | | entries | one after the other |
 //!
-//! Entry of a leaf: size of all of it (2 bytes), 2 unused, the hash (8), an [`Entry`] (20), the key.
+//! Entry of a leaf: size of the whole entry (2 bytes), 2 unused, the hash (8), an [`Entry`] (20), the key.
 
 use super::graph_entry::Entry;
 use super::{corrupted, long, put, word};
@@ -36,13 +36,13 @@ const PAGES: usize = 1 << STEP;
 const HEAD: usize = 16;
 /// Bytes of a leaf's entry before the key.
 const FRONT: usize = 12 + Entry::BYTES;
-/// Most bits of a prefix.
+/// Maximum bits of a prefix.
 const MAX_BITS: u32 = 60;
 
 /// Bytes of a branch in use.
 pub const BRANCH: usize = HEAD + 4 * PAGES;
 
-/// A key that is found, or one to be added.
+/// A key with its graph: found, or to be added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Found<'a> {
     /// Hash of the key.
@@ -70,10 +70,10 @@ pub fn format_leaf(bytes: &mut [u8], bits: u32, prefix: u64) {
     put(bytes, 8, &prefix.to_le_bytes());
 }
 
-/// Bits that are used up above a branch, or of a leaf's prefix.
+/// Bits of the hash that are used up above a branch, or bits of a leaf's prefix.
 ///
 /// # Errors
-/// More than there can be.
+/// More bits than there can be.
 pub fn bits(bytes: &[u8]) -> Result<u32> {
     let bits = u32::from(bytes[0]);
     if bits <= MAX_BITS { Ok(bits) } else { Err(corrupted(format_args!("{bits} bits of a hash"))) }
@@ -105,7 +105,7 @@ pub fn children(branch: &[u8]) -> Vec<u32> {
 /// Lets a branch lead to `page` for all hashes with that prefix of `count` bits.
 ///
 /// # Errors
-/// As [`bits`]; a prefix that is no matter of this branch.
+/// As [`bits`]; a prefix that does not end among this branch's bits.
 pub fn lead(branch: &mut [u8], count: u32, prefix: u64, page: u32) -> Result<()> {
     let bits = bits(branch)?;
     if !(bits..=bits + STEP).contains(&count) || bits + STEP > MAX_BITS {
@@ -136,10 +136,10 @@ pub fn prefix_of(leaf: &[u8]) -> u64 {
     long(leaf, 8)
 }
 
-/// Where the entries of a leaf end.
+/// Offset of the end of a leaf's entries.
 ///
 /// # Errors
-/// Where they cannot.
+/// An offset at which entries cannot end.
 pub fn end(leaf: &[u8]) -> Result<usize> {
     let end = word(leaf, 4) as usize;
     if (HEAD..=ROOM.min(leaf.len())).contains(&end) {
@@ -149,7 +149,7 @@ pub fn end(leaf: &[u8]) -> Result<usize> {
     }
 }
 
-/// The entries of a leaf and where they are.
+/// The entries of a leaf, each with its offset.
 pub fn entries(leaf: &[u8]) -> impl Iterator<Item = Result<(usize, Found<'_>)>> {
     let last = end(leaf);
     let (mut at, mut failed) = (HEAD, last.as_ref().err().cloned());
@@ -175,7 +175,7 @@ pub fn entries(leaf: &[u8]) -> impl Iterator<Item = Result<(usize, Found<'_>)>> 
     })
 }
 
-/// Looks a key up in its leaf.
+/// Looks a key up in its leaf: the offset of its entry and its graph.
 ///
 /// # Errors
 /// Entries that cannot have been written.
@@ -197,7 +197,7 @@ pub fn has_room(leaf: &[u8], size: usize) -> Result<bool> {
     Ok(end(leaf)? + FRONT + size <= ROOM)
 }
 
-/// Adds a key, which is not in; false if there is no room.
+/// Adds a key that the leaf does not hold yet; false if there is no room.
 ///
 /// # Errors
 /// As [`end`].
@@ -215,12 +215,12 @@ pub fn add(leaf: &mut [u8], new: &Found<'_>) -> Result<bool> {
     Ok(true)
 }
 
-/// Changes the graph of the key at a place that [`find`] gave.
+/// Changes the graph of the key at an offset from [`find`].
 pub fn set(leaf: &mut [u8], at: usize, entry: &Entry) {
     entry.write(&mut leaf[at + 12..]);
 }
 
-/// Takes the key at a place that [`find`] gave out.
+/// Removes the key at an offset from [`find`].
 ///
 /// # Errors
 /// As [`end`].
@@ -239,7 +239,7 @@ pub fn remove(leaf: &mut [u8], at: usize) -> Result<()> {
 /// Refuses a prefix of more bits than a leaf can have.
 ///
 /// # Errors
-/// `54000`
+/// `54000` for such a prefix.
 pub fn check_bits(bits: u32) -> Result<()> {
     if bits <= MAX_BITS {
         return Ok(());
@@ -247,7 +247,7 @@ pub fn check_bits(bits: u32) -> Result<()> {
     Err(Fault::new(state::PROGRAM_LIMIT_EXCEEDED, "too many keys with the same hash"))
 }
 
-/// Divides a leaf by its next bit: keys with a 1 there go to `high`. Gives that leaf's bits and prefix.
+/// Splits a leaf by its next bit: keys with a 1 there go to the new leaf `high`. Returns the bits and prefix of `high`.
 ///
 /// # Errors
 /// `54000` if there are no more bits; entries that cannot have been written.
@@ -266,7 +266,7 @@ pub fn split(leaf: &mut [u8], high: &mut [u8]) -> Result<(u32, u64)> {
     Ok((bits, up))
 }
 
-/// Whether a leaf of that prefix needs a branch of its own before it can be divided below one of `bits`.
+/// Whether a leaf with a prefix of `leaf_bits` bits, below a branch of `bits`, needs a branch in between before it can be split.
 pub fn needs_branch(bits: u32, leaf_bits: u32) -> bool {
     leaf_bits >= bits + STEP
 }

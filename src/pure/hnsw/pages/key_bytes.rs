@@ -1,19 +1,19 @@
-//! The leading columns of a row, which say to which graph it belongs, as bytes: equal keys have equal bytes.
+//! The leading columns of a row, which decide to which graph the row belongs, as bytes: equal keys have equal bytes.
 //!
-//! Column after column, each with a byte before it:
+//! Column after column, each with a byte before its value:
 //!
-//! | byte | what follows |
+//! | byte | followed by |
 //! |---|---|
 //! | 0 | nothing: the column is null |
-//! | 1 | the value: an integer of any size as 8 bytes, a boolean as 1, a UUID as 16, others of one size as they are; what varies in size as its length in 4 bytes and its bytes |
+//! | 1 | the value: an integer of any size as 8 bytes, a boolean as 1, a UUID as 16, other values of one size as they are; a value of varying size as its length in 4 bytes and its bytes |
 //! | 2 | the SHA-256 hash of a value of more than [`MAX_VALUE`] bytes |
-//! | 3 | the SHA-256 hash of all columns as above, of a key of more than [`MAX_KEY`] bytes: nothing else is in it |
+//! | 3 | the SHA-256 hash of all columns as above, for a key of more than [`MAX_KEY`] bytes: the key has nothing else |
 //!
-//! Nobody can name two values with one SHA-256 hash, so rows are not compared with the key again.
+//! No two values with the same SHA-256 hash are known, so rows are not compared with the key again.
 
-/// Most bytes of a key.
+/// Maximum bytes of a key.
 pub const MAX_KEY: usize = 1024;
-/// Most bytes of a value in it that varies in size.
+/// Maximum bytes of a value of varying size in a key.
 pub const MAX_VALUE: usize = 1000;
 
 const NULL: u8 = 0;
@@ -29,7 +29,7 @@ pub type Hash = [u8; 32];
 pub enum Column {
     /// `smallint`, `integer` or `bigint`.
     Integer,
-    /// `text` or what is stored alike.
+    /// `text` or a type that is stored alike.
     Text,
     /// `uuid`.
     Uuid,
@@ -53,7 +53,7 @@ impl From<Vec<u8>> for Key {
 }
 
 impl Key {
-    /// No column yet.
+    /// A key without columns.
     pub fn new() -> Self {
         Self::default()
     }
@@ -63,28 +63,29 @@ impl Key {
         &self.0
     }
 
-    /// One more column, null.
+    /// Adds a null column.
     pub fn null(&mut self) {
         self.0.push(NULL);
     }
 
-    /// Whether this is the one column, and null.
+    /// Whether the key has one column, which is null.
     pub fn is_null(&self) -> bool {
         self.0 == [NULL]
     }
 
-    /// One more column, an integer.
+    /// Adds an integer column.
     pub fn integer(&mut self, number: i64) {
         self.fixed(&number.to_le_bytes());
     }
 
-    /// One more column, of a type whose values have one size: these bytes.
+    /// Adds a column of a type whose values have one size: these bytes.
     pub fn fixed(&mut self, value: &[u8]) {
         self.0.push(VALUE);
         self.0.extend(value);
     }
 
-    /// One more column, whose values vary in size. `hash` is asked for that of a long one.
+    /// Adds a column of a type whose values vary in size. `hash` is called for the hash of a value of more than [`MAX_VALUE`]
+    /// bytes.
     pub fn varying(&mut self, value: &[u8], hash: impl FnOnce() -> Hash) {
         if value.len() > MAX_VALUE {
             self.0.push(HASHED);
@@ -96,12 +97,12 @@ impl Key {
         }
     }
 
-    /// More columns: those of another key.
+    /// Adds the columns of another key.
     pub fn append(&mut self, other: &Self) {
         self.0.extend(&other.0);
     }
 
-    /// All columns are there: makes the key one that fits. `hash` is asked for that of the bytes of a long one.
+    /// The finished key, after all columns: one of more than [`MAX_KEY`] bytes is replaced by the `hash` of its bytes.
     #[must_use]
     pub fn complete(self, hash: impl FnOnce(&[u8]) -> Hash) -> Self {
         if self.0.len() <= MAX_KEY {
@@ -110,8 +111,8 @@ impl Key {
         Self([&[ALL_HASHED][..], &hash(&self.0)].concat())
     }
 
-    /// The columns as text, separated by commas; what does not fit is left out. `other` gives the text of a value that only
-    /// its type knows how to read: that of the column with this number.
+    /// The columns as text, separated by commas; columns that do not fit the bytes are left out. `other` gives the text of a
+    /// value of another type, with the number of its column.
     pub fn display(
         columns: &[Column],
         mut bytes: &[u8],

@@ -1,4 +1,4 @@
-//! The first page: what the index is.
+//! The meta page, page 0: format, layout and options of the index.
 //!
 //! | offset | bytes | field | |
 //! |---|---|---|---|
@@ -7,10 +7,10 @@
 //! | 8 | 4 | `dim` | dimensions of the vectors |
 //! | 12 | 1 | `metric` | 0 Euclidean, 1 inner product, 2 cosine, 3 taxicab, 4 Hamming, 5 Jaccard |
 //! | 13 | 1 | `element` | of the column's type: 0 `vector`, 1 `halfvec`, 2 `bit`, 3 `sparsevec` |
-//! | 14 | 1 | `own` | elements of own vectors: 0 f32, 1 f16; 2: they are [plain](crate::hnsw::uncoded) values |
+//! | 14 | 1 | `stored` | elements of stored vectors: 0 f32, 1 f16; 2: words of [uncoded](crate::hnsw::uncoded) values |
 //! | 15 | 1 | `bits` | of a coded coordinate; 0 without codes |
-//! | 16 | 4 | `coded` | coordinates; of plain values, words |
-//! | 20 | 2 | `lanes` | |
+//! | 16 | 4 | `coded` | coordinates; of uncoded values, words |
+//! | 20 | 2 | `slots` | edge slots of a node record |
 //! | 22 | 2 | `m` | |
 //! | 24 | 2 | `ef_construction` | |
 //! | 26 | 2 | `columns` | leading columns of the key |
@@ -20,17 +20,17 @@
 //! | 48 | 4 | `graphs` | the number of the next key's graph |
 //! | 52 | 4 | | 0, room for a centre that is subtracted from vectors |
 //! | 64 | 20 | `entry` | the graph, if there is no key |
-//! | 128 | 4 each | hints | pages that may have room for a block, or 0; changed without log, so they lie behind what is in use |
+//! | 128 | 4 each | hints | pages that may have room for a node record, or 0; changed without WAL, so they lie behind the bytes in use |
 //!
 //! # Versions
 //!
 //! | version | release | what changed | read by |
 //! |---|---|---|---|
-//! | 1 | none | | nothing: `hnsw_check` and whatever else opens it names the version, and REINDEX makes the index anew |
+//! | 1 | none | | nothing: `hnsw_check` and every other access raises an error with the version, and REINDEX makes the index anew |
 //! | 2 | 0.1.0 | the bytes of keys: leading columns of more types, and of any length | 0.1.0 |
 //!
-//! The version grows with any change of a byte's meaning, here, in a node or in the directory; tests of golden bytes beside each
-//! of them (`tests/golden.rs`) fail without one.
+//! The version grows with any change of a byte's meaning, on this page, in a node record or in the directory; tests of golden
+//! bytes beside each of them (`tests/golden.rs`) fail when a byte changes.
 
 use super::graph_entry::Entry;
 use super::{corrupted, long, put, word};
@@ -44,13 +44,13 @@ use crate::hnsw::uncoded::{Form, Uncoded};
 /// The format that this library writes, and the only one it reads.
 pub const VERSION: u32 = 2;
 const MAGIC: u32 = 0xC041_FE20;
-/// Where the entry is.
+/// Offset of the entry.
 const ENTRY: usize = 64;
-/// Pages that may have room.
+/// Number of hints: pages that may have room.
 pub const HINTS: usize = 32;
 const HINT: usize = 128;
 
-/// The type of what is indexed.
+/// The type of the indexed column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Element {
     /// `vector`
@@ -64,7 +64,7 @@ pub enum Element {
 }
 
 impl Element {
-    /// What values are in blocks without codes.
+    /// The form of values in node records without codes.
     pub fn form(self) -> Form {
         match self {
             Self::F32 => Form::F32,
@@ -75,7 +75,7 @@ impl Element {
     }
 }
 
-/// The graph of an index with such blocks, for its options.
+/// The parameters of the graphs of an index with this layout and these options.
 pub fn params(layout: &Layout, m: u16, ef_construction: u16) -> Params {
     match layout.uncoded() {
         None => Params::for_options(layout.metric(), m.into(), ef_construction.into()),
@@ -83,37 +83,37 @@ pub fn params(layout: &Layout, m: u16, ef_construction: u16) -> Params {
     }
 }
 
-/// What the index is; all of it stays as it is while the index exists.
+/// The fields of the meta page that never change while the index exists.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Meta {
-    /// Dimensions, metric, and how blocks are laid out.
+    /// Dimensions, metric, and the layout of node records.
     pub layout: Layout,
     /// The type of the column.
     pub element: Element,
-    /// The index's option.
+    /// The index's option `m`.
     pub m: u16,
-    /// The index's option.
+    /// The index's option `ef_construction`.
     pub ef_construction: u16,
     /// Leading columns of the key.
     pub columns: u16,
     /// Page of the directory's root, or 0.
     pub directory: u32,
-    /// Of the rotation.
+    /// Seed of the rotation.
     pub seed: u64,
-    /// Of the hash of keys.
+    /// Salt of the hash of keys.
     pub salt: u64,
 }
 
 impl Meta {
-    /// Bytes in use of the page, as the log has it.
+    /// Bytes in use of the page, as the WAL has it.
     pub const USED: usize = HINT;
-    /// With the hints.
+    /// Bytes in use, with the hints.
     pub const BYTES: usize = HINT + 4 * HINTS;
 
     /// Reads and checks a page.
     ///
     /// # Errors
-    /// Another format, or what cannot have been written.
+    /// Another format, or bytes that cannot have been written.
     pub fn read(page: &[u8]) -> Result<Self> {
         if page.len() < Self::BYTES || word(page, 0) != MAGIC {
             return Err(corrupted("it is not the first page of an hnsw index"));
@@ -144,7 +144,7 @@ impl Meta {
             0 => StoredForm::F32,
             1 => StoredForm::F16,
             2 => StoredForm::Uncoded,
-            other => return Err(bad("own form", other.into())),
+            other => return Err(bad("stored form", other.into())),
         };
         let half = |at| word(page, at) as u16;
         let options = Options {
@@ -178,10 +178,10 @@ impl Meta {
         })
     }
 
-    /// Makes a page with no graph.
+    /// Makes a page the meta page of an index without graphs.
     ///
     /// # Panics
-    /// If it is too short.
+    /// If the page is too short.
     pub fn write(&self, page: &mut [u8]) {
         page.fill(0);
         let options = self.layout.options();
@@ -222,12 +222,12 @@ impl Meta {
         Self::set_entry(page, &Entry::EMPTY);
     }
 
-    /// What graphs it has.
+    /// The parameters of the index's graphs.
     pub fn params(&self) -> Params {
         params(&self.layout, self.m, self.ef_construction)
     }
 
-    /// The rotation of its vectors. Plain values have no use for one.
+    /// The rotation of the index's vectors. Uncoded values are not rotated.
     pub fn rotation(&self) -> Rotation {
         Rotation::new(self.layout.uncoded().map_or(self.layout.dim(), |_| 1), self.seed)
     }
@@ -237,7 +237,7 @@ impl Meta {
         Entry::read(&page[ENTRY..])
     }
 
-    /// Changes it.
+    /// Sets the graph of an index without a key.
     pub fn set_entry(page: &mut [u8], entry: &Entry) {
         entry.write(&mut page[ENTRY..]);
     }
@@ -247,17 +247,17 @@ impl Meta {
         word(page, 48)
     }
 
-    /// Changes it.
+    /// Sets the number for the next key's graph.
     pub fn set_graphs(page: &mut [u8], next: u32) {
         put(page, 48, &next.to_le_bytes());
     }
 
-    /// A page that may have room, or 0.
+    /// Hint `which` modulo [`HINTS`]: a page that may have room, or 0.
     pub fn hint(page: &[u8], which: usize) -> u32 {
         word(page, HINT + 4 * (which % HINTS))
     }
 
-    /// Changes it.
+    /// Sets hint `which` modulo [`HINTS`].
     pub fn set_hint(page: &mut [u8], which: usize, hint: u32) {
         put(page, HINT + 4 * (which % HINTS), &hint.to_le_bytes());
     }

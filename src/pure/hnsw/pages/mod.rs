@@ -1,10 +1,10 @@
-//! What an index keeps beside the blocks, as bytes on pages: what it is, and where the graph of each key starts.
+//! The pages of an index beside its node pages, as bytes: the meta page, and the directory of the graphs of all keys.
 //!
-//! - `meta`: the first page. `key`: the leading columns of a row as bytes. `graph_entry`: one graph.
+//! - `meta`: the first page. `key_bytes`: the leading columns of a row as bytes. `graph_entry`: one graph.
 //! - `directory`: from a key to its graph, pages of two kinds.
-//! - `pgvector`: what is none of ours.
+//! - `pgvector`: the first page of pgvector's indexes.
 //!
-//! All of it fills the [`ROOM`](crate::hnsw::node::ROOM) of a page from its start; all numbers are little-endian.
+//! Each page is filled from the start of its [`ROOM`](crate::hnsw::node::ROOM); all numbers are little-endian.
 
 pub mod directory;
 mod graph_entry;
@@ -21,18 +21,18 @@ pub use meta::{Element, HINTS, Meta, VERSION, params};
 use crate::fault::Fault;
 use crate::hnsw::node::corrupted_part;
 
-/// What is said of bytes that cannot have been written.
+/// The fault for a page's bytes that cannot have been written.
 #[cold]
 pub(crate) fn corrupted(what: impl std::fmt::Display) -> Fault {
     corrupted_part("page of the index", what)
 }
 
-/// The number at an offset that is known to be right.
+/// The 32-bit number at an offset that is known to be right.
 fn word(bytes: &[u8], at: usize) -> u32 {
     bytes[at..].first_chunk().map_or(0, |word| u32::from_le_bytes(*word))
 }
 
-/// As [`word`].
+/// The 64-bit number at an offset that is known to be right.
 fn long(bytes: &[u8], at: usize) -> u64 {
     bytes[at..].first_chunk().map_or(0, |long| u64::from_le_bytes(*long))
 }

@@ -1,20 +1,20 @@
-//! Indexes of pgvector, which has access methods of the same names: their first page, by which they are told from ours.
+//! The first page of pgvector's indexes, whose access methods have the same names: it tells them from Conifer's.
 //!
 //! | offset | bytes | field | |
 //! |---|---|---|---|
 //! | 24 | 4 | magic | `0xA953A953` of `hnsw`, `0x014FF1A7` of `ivfflat` |
-//! | 28 | 4 | version | of its format |
+//! | 28 | 4 | version | of the format |
 //! | 8190 | 2 | page's mark | `0xFF90` of `hnsw`, `0xFF84` of `ivfflat` |
 //!
 //! Numbers are in the byte order of the machine. Nothing else of such an index is read.
 
 use crate::hnsw::node::PAGE;
 
-/// Behind the server's header.
+/// Offset of the magic number, behind the server's header.
 const MAGIC: usize = 24;
 const MARK: usize = PAGE - 2;
 
-/// Which of pgvector's access methods has written this page, the first of an index, if one has.
+/// The access method of pgvector that has written this page, the first of an index; `None` if none has.
 #[must_use]
 pub fn method(page: &[u8]) -> Option<&'static str> {
     let magic = u32::from_ne_bytes(*page.get(MAGIC..)?.first_chunk()?);

@@ -56,12 +56,12 @@ impl Directory {
                 return;
             }
             let above = bits(&self.bytes[parent]).unwrap();
-            let own = bits(&self.bytes[leaf]).unwrap();
-            if needs_branch(above, own) {
+            let leaf_bits = bits(&self.bytes[leaf]).unwrap();
+            if needs_branch(above, leaf_bits) {
                 let branch = self.page(true);
-                format_branch(&mut self.bytes[branch], own, leaf as u32);
+                format_branch(&mut self.bytes[branch], leaf_bits, leaf as u32);
                 let prefix = prefix_of(&self.bytes[leaf]);
-                lead(&mut self.bytes[parent], own, prefix, branch as u32).unwrap();
+                lead(&mut self.bytes[parent], leaf_bits, prefix, branch as u32).unwrap();
             } else {
                 let high = self.page(false);
                 let mut new = vec![0; ROOM];

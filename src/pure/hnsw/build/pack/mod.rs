@@ -329,7 +329,7 @@ impl<'a> Packer<'a> {
             let number = self.layout.first_on(page) + position as u32;
             if (self.site.first..self.end()).contains(&number) {
                 let k = (number - self.site.first) / self.layout.step();
-                self.record(k, &mut bytes[self.layout.position(position)], scratch)?;
+                self.record(k, &mut bytes[self.layout.range_at(position)], scratch)?;
             }
         }
         Ok(())

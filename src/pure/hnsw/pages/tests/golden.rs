@@ -132,7 +132,7 @@ fn leaf() {
     );
 }
 
-/// A key of a null, a number, a text and one that is too long for itself.
+/// A key of a null, a number, a text and a text that is too long to be stored.
 #[test]
 fn key() {
     let mut key = Key::new();
