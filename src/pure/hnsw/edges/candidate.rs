@@ -1,9 +1,9 @@
-//! What edges are chosen from.
+//! Candidates for edges.
 
-/// A node and its distance to what is being looked for.
+/// A node and its distance to a query or to another node.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Candidate {
-    /// As [`Space::between`](super::Space) or [`Rows::distance`](super::Rows) gives it.
+    /// The distance as from [`Space::between`](super::Space) or [`Rows::distance`](super::Rows).
     pub distance: f32,
     /// The node.
     pub node: u32,

@@ -1,12 +1,13 @@
-//! The choice of edges: a candidate is left out if one already chosen is at least as near to it as the node.
+//! The choice of edges, HNSW's heuristic (Malkov and Yashunin, Algorithm 4): a candidate is left out if an already chosen
+//! candidate is at least as near to it as the node is.
 
 use super::candidate::Candidate;
 use super::space::Space;
 
-/// Chooses at most `width` of `candidates`, which ascend. Of places up to `least`, those that are free go to the nearest
-/// of those left out.
+/// Chooses at most `width` of `candidates`, which ascend. If the heuristic chooses fewer than `min`, the nearest candidates
+/// left out fill up to `min`.
 ///
-/// A tie leaves out: of equal points one is enough, the others are linked to it.
+/// A tie leaves the candidate out: of equal points one is enough, the others are linked to it.
 pub(crate) fn select(
     space: &impl Space,
     candidates: &[Candidate],
@@ -25,8 +26,8 @@ pub(crate) fn select(
     chosen.extend(left.iter().map(|(c, _)| c));
 }
 
-/// The choice itself, into two empty lists: those chosen, and those left out with the place of the one that rules
-/// each out. What comes after `width` were chosen goes into neither.
+/// The heuristic, into two empty lists: `chosen`, and `left` with the candidates left out, each with the position of the
+/// chosen candidate that rules it out. Candidates after the `width`th chosen go into neither list.
 pub(crate) fn split(
     space: &impl Space,
     candidates: &[Candidate],

@@ -16,9 +16,9 @@ pub(super) struct Line(pub(super) [u8; 64]);
 type Estimates =
     unsafe fn(&[u32; BATCH], (f32, f32), (f32, f32), &[f32; BATCH], &[f32; BATCH], &mut [f32; BATCH]);
 
-/// What is done with codes in a hurry, fit for the CPU this runs on.
+/// The loops over codes, for the instruction set of this CPU.
 ///
-/// A reference to one can only be had from [`kernels`] and [`variants`], which look at the CPU first.
+/// Only [`kernels`] and [`variants`] give a reference to kernels, and both look at the CPU first.
 #[derive(Debug)]
 pub struct Kernels {
     name: &'static str,
@@ -39,7 +39,7 @@ impl Kernels {
     /// See [`scalar::tables`].
     ///
     /// # Panics
-    /// Unless `query` has as many elements as `lines` are for.
+    /// Unless `query` has 16 elements for each line.
     pub(super) fn tables(&self, query: &[f32], scale: f32, lines: &mut [Line]) {
         assert_eq!(query.len(), 16 * lines.len(), "a query and its tables");
         // SAFETY: a line is 64 bytes and nothing else.
@@ -51,7 +51,7 @@ impl Kernels {
     /// See [`scalar::interleaved`] and [`scalar::rows`].
     ///
     /// # Panics
-    /// If `codes` is too short for the form, or `lines` not right for the shape.
+    /// If `codes` is too short for the form, or `lines` has not one line for 16 dimensions of the shape.
     #[inline]
     pub(super) fn sums(
         &self,

@@ -3,7 +3,7 @@
 use super::{Factors, Shape};
 use crate::distance::inner_product;
 
-/// Which distance the factors are for.
+/// The distance that the factors estimate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
     /// Squared Euclidean distance; on unit vectors, twice the cosine distance.
@@ -12,37 +12,37 @@ pub enum Target {
     InnerProduct,
 }
 
-/// Steps between levels that are tried, as multiples of the root mean square of what is coded: around the best
-/// one for a normal distribution.
+/// Steps between levels that are tried, as multiples of the root mean square of the coded coordinates: around the best
+/// step for a normal distribution.
 const STEPS_2: [f32; 5] = [0.8, 0.9, 1.0, 1.1, 1.2];
 const STEPS_4: [f32; 5] = [0.26, 0.3, 0.335, 0.37, 0.42];
-/// The same as parts of the step at which the largest coordinate gets the last level.
+/// The steps for 8 bits, as fractions of the step at which the largest coordinate gets the last level.
 const STEPS_8: [f32; 3] = [0.7, 0.85, 1.0];
 
-/// Added to a number below 2^22, it leaves no bits below 1; rounding by a cast would need checks.
+/// Added to a number below 2^22, `ROUND` leaves no bits below 1; rounding by a cast would need checks.
 const ROUND: f32 = 8_388_608.0;
 
-/// Codes neighbours; keeps its memory from one to the next.
+/// Codes neighbours; an encoder keeps its memory from one neighbour to the next.
 #[derive(Debug)]
 pub struct Encoder {
     shape: Shape,
     target: Target,
     residual: Vec<f32>,
-    /// y, the levels less their middle.
+    /// y: the levels, minus the middle level.
     centred: Vec<f32>,
     trial: Vec<f32>,
 }
 
 impl Encoder {
-    /// For codes of one shape and one distance.
+    /// An encoder for codes of one shape and one distance.
     pub fn new(shape: Shape, target: Target) -> Self {
         let centred = vec![0.0; shape.dims()];
         Self { shape, target, residual: vec![], trial: centred.clone(), centred }
     }
 
     /// Codes `neighbour` relative to `node`, both rotated and of the same length, at least `shape.dims()`.
-    /// `node` is what a scan will read: decoded from its stored form. Writes the code as a row (see
-    /// [`Form`](super::Form)), which the caller puts where it belongs.
+    /// `node` is decoded from its stored form, as a scan will read it. Writes the code as a row (see
+    /// [`Form`](super::Form)), which the caller puts into its place.
     ///
     /// A neighbour that equals the node, or lies in directions that are not coded, or so far away that squares
     /// overflow, gets `mul` 0: its estimate does not depend on the code.
@@ -61,7 +61,7 @@ impl Encoder {
         let rr = inner_product(r, r);
         let rc = if self.target == Target::InnerProduct { inner_product(r, node) } else { 0.0 };
         let yr = inner_product(&self.centred, &r[..dims]);
-        // Levels nearest to r make a sharp angle with it, so this is 0 only if what is coded of r is.
+        // The nearest levels make a sharp angle with r, so ⟨y,r⟩ is 0 only if the coded part of r is.
         let s = if yr > 0.0 { rr / yr } else { 0.0 };
         let b = s * inner_product(&self.centred, &node[..dims]);
         let with = |s: f32, b: f32| match self.target {
@@ -70,7 +70,7 @@ impl Encoder {
         };
         let (coded, uncoded) = (with(s, b), with(0.0, 0.0));
         let finite = |f: Factors| f.add.is_finite() && f.mul.is_finite();
-        // Of the residual, less than a thousandth of its length is coded: that says nothing about the rest.
+        // A coded part of less than a thousandth of the residual's length says nothing about the rest.
         let seen = inner_product(&r[..dims], &r[..dims]) > 1e-6 * rr;
         if seen && finite(coded) {
             coded
@@ -106,7 +106,7 @@ impl Encoder {
                 continue;
             }
             for (y, x) in self.trial.iter_mut().zip(r) {
-                // The nearest level; of 0, which lies between two, the upper one.
+                // The nearest level; 0 lies between two levels and gets the upper one.
                 *y = ((x * scale + half).clamp(0.0, 2.0 * half) + ROUND) - ROUND - half;
             }
             let (yr, yy) = (inner_product(&self.trial, r), inner_product(&self.trial, &self.trial));

@@ -1,15 +1,15 @@
-//! The scan of a block, written once for registers of bytes.
+//! The scan of a batch of codes, written once for registers of bytes.
 #![allow(unsafe_code)]
 
 use super::BATCH;
 use super::scalar::GROUP;
 
-/// A register of bytes in groups of 16, with the operations of a scan. A value is a proof that the CPU has
+/// A register of bytes in groups of 16, with the operations of a scan. A value proves that the CPU has
 /// the instructions, as with [`Lanes`](crate::simd::registers::Lanes).
 pub(super) trait Bytes: Copy {
     /// The register.
     type V: Copy;
-    /// Groups in it.
+    /// Groups in the register.
     const GROUPS: usize;
 
     /// The proof.
@@ -24,7 +24,7 @@ pub(super) trait Bytes: Copy {
     fn low(self, x: Self::V) -> Self::V;
     /// The high half of each byte.
     fn high(self, x: Self::V) -> Self::V;
-    /// In each group, the bytes of `table` that `index`, below 16, points at.
+    /// In each group, the bytes of `table` at the positions in `index`, all below 16.
     fn look_up(self, table: Self::V, index: Self::V) -> Self::V;
     /// Sum of 16-bit numbers, modulo 2^16.
     fn add(self, x: Self::V, y: Self::V) -> Self::V;
@@ -34,28 +34,28 @@ pub(super) trait Bytes: Copy {
     fn zip_low(self, x: Self::V, y: Self::V) -> Self::V;
     /// The bytes of the upper halves of both in turn, group by group.
     fn zip_high(self, x: Self::V, y: Self::V) -> Self::V;
-    /// `GROUPS` times 16 sums: of bytes at even places, `whole` − 256 `odd`, and at odd places, `odd`, in turn.
+    /// `GROUPS` times 16 sums: for bytes at even places, `whole` − 256 `odd`, and at odd places, `odd`, in turn.
     fn sums(self, whole: Self::V, odd: Self::V) -> [[u16; 16]; 4];
 
     /// Reads `16 * GROUPS` bytes.
     ///
     /// # Safety
-    /// They must be readable.
+    /// The bytes must be readable.
     unsafe fn load(self, p: *const u8) -> Self::V;
     /// Reads 16 bytes into each group.
     ///
     /// # Safety
-    /// They must be readable.
+    /// The bytes must be readable.
     unsafe fn broadcast(self, p: *const u8) -> Self::V;
     /// Reads 16 bytes at `p` into the first group, and at `q` into the others.
     ///
     /// # Safety
-    /// They must be readable.
+    /// The bytes must be readable.
     unsafe fn pair(self, p: *const u8, q: *const u8) -> Self::V;
 }
 
-/// Sums of bytes: one register adds up pairs of them as 16-bit numbers, the upper byte spilling over modulo
-/// 2^16, the other the upper bytes alone, by which the first is put right in the end.
+/// Sums of bytes: `whole` adds up pairs of bytes as 16-bit numbers, modulo 2^16; `odd` adds up the upper bytes alone, and
+/// corrects `whole` at the end.
 struct Sums<B: Bytes> {
     whole: B::V,
     odd: B::V,
@@ -88,7 +88,7 @@ macro_rules! sixteen {
     };
 }
 
-/// So many bytes fit a 16-bit sum.
+/// Maximum number of bytes whose sum fits 16 bits.
 const FULL: usize = 257;
 
 /// See [`scalar::interleaved`](super::scalar::interleaved).
@@ -134,10 +134,10 @@ pub(super) unsafe fn interleaved<B: Bytes>(
 }
 
 /// See [`scalar::rows`](super::scalar::rows). Sixteen bytes of sixteen (or twice sixteen) rows are turned
-/// into sixteen columns; from there on it is the scan of an interleaved block. The turning costs four
-/// shuffles a column, which has two look-ups, a shuffle each; shuffles are what limits both. Registers of
-/// four groups were tried: a tenth faster at best on an AMD EPYC of the Zen 4 generation, which does one of
-/// their shuffles at a time and two of half the size.
+/// into sixteen columns; the rest is the scan of an interleaved batch. The turning costs four
+/// shuffles a column, the look-ups two; shuffles limit both. Registers of
+/// four groups were tried: a tenth faster at best on an AMD EPYC of the Zen 4 generation, which does one
+/// shuffle of that size at a time and two of half the size.
 ///
 /// # Safety
 /// `31 * stride + bits * groups / 2` bytes must be readable at `codes` and `groups * 16` at `tables`;
@@ -242,7 +242,7 @@ fn shuffle<B: Bytes>(b: B, x: [B::V; 16]) -> [B::V; 16] {
 /// The `n` < 16 bytes at `p`, and zeros.
 ///
 /// # Safety
-/// They must be readable.
+/// The bytes must be readable.
 #[inline(always)]
 unsafe fn part(p: *const u8, n: usize) -> [u8; 16] {
     let mut bytes = [0; 16];

@@ -1,19 +1,19 @@
-//! Where the bits of a code lie. Two forms with the same bits: one is scanned faster, the other changes
-//! fewer bytes when a single neighbour does.
+//! Where the bits of a code lie. Two forms with the same bits: the interleaved form is scanned faster, rows change
+//! fewer bytes when a single neighbour changes.
 //!
-//! The code of one neighbour on its own, a *row*, is its bit planes one after the other, the plane of the
+//! A *row* is the code of one neighbour in one piece: its bit planes one after the other, the plane of the
 //! lowest bits first; coordinate i is bit i % 8, from the lowest, of byte i / 8 of a plane.
 
 use super::{BATCH, Shape};
 
-/// How a block of 32 rows lies in memory.
+/// How the codes of a batch of 32 neighbours lie in memory. The position of a code in the batch is its slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// Plane after plane; in a plane, 16 bytes for every four coordinates: byte j holds those of lane j in its
-    /// low half and those of lane j + 16 in its high half.
+    /// Plane after plane; in a plane, 16 bytes for every four coordinates: byte j holds the bits of slot j in its
+    /// low half and the bits of slot j + 16 in its high half.
     Interleaved,
-    /// Row after row, the first bytes of lanes `stride` bytes apart: `stride` is
-    /// [`lane_bytes`](Shape::lane_bytes), or more where other things lie between the rows.
+    /// Row after row, the first bytes of the rows `stride` bytes apart: `stride` is
+    /// [`code_bytes`](Shape::code_bytes), or more where other data lies between the rows.
     Rows {
         /// Bytes from one row to the next.
         stride: usize,
@@ -26,7 +26,7 @@ impl Form {
         Self::Rows { stride: shape.code_bytes() }
     }
 
-    /// Bytes from the first of the codes to the last.
+    /// Bytes from the start of the first code to the end of the last.
     pub fn bytes(self, shape: Shape) -> usize {
         match self {
             Self::Interleaved => shape.codes_bytes(),
@@ -34,12 +34,12 @@ impl Form {
         }
     }
 
-    /// Writes a row into lane `lane`.
+    /// Writes a row into a slot.
     ///
     /// # Panics
-    /// If `lane` is no lane, `row` is not [`lane_bytes`](Shape::lane_bytes) long, or `block` too short.
+    /// If `slot` is not below 32, `row` is not [`code_bytes`](Shape::code_bytes) long, or `codes` is too short.
     pub fn put(self, shape: Shape, codes: &mut [u8], slot: usize, row: &[u8]) {
-        assert!(slot < BATCH && row.len() == shape.code_bytes(), "a lane and its row");
+        assert!(slot < BATCH && row.len() == shape.code_bytes(), "a slot and its row");
         match self {
             Self::Interleaved => {
                 let shift = slot / 16 * 4;
@@ -53,12 +53,12 @@ impl Form {
         }
     }
 
-    /// Reads lane `lane` into a row.
+    /// Reads the code in a slot into a row.
     ///
     /// # Panics
     /// As [`put`](Self::put).
     pub fn get(self, shape: Shape, codes: &[u8], slot: usize, row: &mut [u8]) {
-        assert!(slot < BATCH && row.len() == shape.code_bytes(), "a lane and its row");
+        assert!(slot < BATCH && row.len() == shape.code_bytes(), "a slot and its row");
         match self {
             Self::Interleaved => {
                 let shift = slot / 16 * 4;
@@ -72,12 +72,12 @@ impl Form {
         }
     }
 
-    /// Zeroes lane `lane`, as an unused one is left.
+    /// Fills a slot with zeros, as in an unused slot.
     ///
     /// # Panics
     /// As [`put`](Self::put).
     pub fn clear(self, shape: Shape, codes: &mut [u8], slot: usize) {
-        assert!(slot < BATCH, "a lane");
+        assert!(slot < BATCH, "a slot");
         match self {
             Self::Interleaved => {
                 let keep = if slot < 16 { 0xf0 } else { 0x0f };
@@ -88,11 +88,11 @@ impl Form {
         }
     }
 
-    /// Copies all lanes from `block`, which has this form, into `other` of the form `to`. Nothing is lost;
-    /// what lies between rows is left alone.
+    /// Copies a batch from `codes`, which has this form, into `other` of the form `to`. All bits are kept;
+    /// bytes between rows are left alone.
     ///
     /// # Panics
-    /// If either is too short.
+    /// If `codes` or `other` is too short.
     pub fn convert(self, shape: Shape, codes: &[u8], to: Self, other: &mut [u8]) {
         let mut row = vec![0; shape.code_bytes()];
         for slot in 0..BATCH {

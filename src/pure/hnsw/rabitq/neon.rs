@@ -8,7 +8,7 @@ use std::arch::aarch64::*;
 #[derive(Clone, Copy)]
 pub(super) struct Neon(());
 
-/// Writes methods that are one expression of intrinsics.
+/// Methods that are one expression of intrinsics.
 macro_rules! methods {
     ($(fn $name:ident($($x:ident),*) = $body:expr;)*) => {
         $(

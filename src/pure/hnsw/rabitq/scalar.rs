@@ -1,16 +1,16 @@
-//! The plain twin of every kernel: the reference that the fast ones are tested against, and what runs on a
+//! The portable twin of every kernel: the reference for tests of the fast variants, and the variant for a
 //! CPU that cannot look up bytes in a register.
 
 use super::BATCH;
 
-/// Bytes of the table of a group, four coordinates; as many hold those of all lanes.
+/// Bytes of the table of a group, four coordinates; an interleaved batch has as many bytes for a group and plane.
 pub(super) const GROUP: usize = 16;
 
 /// Tables for a query: entry m of group g is `round(Σ_k ±q_{4g+k} · scale)` with plus where bit k of m is
-/// set, less its minimum. The sum goes from the minimum up, k ascending; halves are rounded to even.
+/// set, less the minimum of the group. The sum goes from the minimum up, k ascending; halves are rounded to even.
 #[inline(always)]
 pub fn tables(query: &[f32], scale: f32, tables: &mut [u8]) {
-    // Adding 2^23 leaves no bits below 1, so the low byte of the sum is the rounded number; unlike a cast, it
+    // Adding 2^23 leaves no bits below 1, so the low byte of the sum is the rounded number; unlike a cast, the addition
     // needs no check.
     const ROUND: f32 = 8_388_608.0;
     for (q, table) in query.chunks_exact(4).zip(tables.chunks_exact_mut(GROUP)) {
@@ -28,7 +28,7 @@ pub fn tables(query: &[f32], scale: f32, tables: &mut [u8]) {
     }
 }
 
-/// For each lane of an interleaved block, the sum over planes p and groups of 2^p times the table entry.
+/// For each slot of an interleaved batch, the sum over planes p and groups of 2^p times the table entry.
 pub fn interleaved(codes: &[u8], bits: usize, tables: &[u8], sums: &mut [u32; BATCH]) {
     *sums = [0; BATCH];
     for (plane, codes) in codes.chunks_exact(tables.len()).enumerate().take(bits) {
@@ -41,7 +41,7 @@ pub fn interleaved(codes: &[u8], bits: usize, tables: &[u8], sums: &mut [u32; BA
     }
 }
 
-/// The same of a block of rows.
+/// As [`interleaved`], for a batch of rows.
 pub fn rows(codes: &[u8], stride: usize, bits: usize, tables: &[u8], sums: &mut [u32; BATCH]) {
     let plane_bytes = tables.len() / (2 * GROUP);
     for (slot, sum) in sums.iter_mut().enumerate() {
@@ -57,7 +57,7 @@ pub fn rows(codes: &[u8], stride: usize, bits: usize, tables: &[u8], sums: &mut 
     }
 }
 
-/// `base + t · add + mul · (step · sum + floor)` for each lane.
+/// `base + t · add + mul · (step · sum + floor)` for each slot.
 #[inline(always)]
 pub fn estimates(
     sums: &[u32; BATCH],
@@ -68,7 +68,7 @@ pub fn estimates(
     out: &mut [f32; BATCH],
 ) {
     for j in 0..BATCH {
-        // A sum stays below 2^31: 255 levels of at most 4000 groups of at most 255. As i32 it converts in one
+        // A sum stays below 2^31: 255 levels of at most 4000 groups of at most 255. An i32 converts in one
         // instruction.
         let product = step * sums[j] as i32 as f32 + floor;
         out[j] = (base + t * add[j]) + mul[j] * product;

@@ -1,6 +1,6 @@
 //! How much of a neighbour is coded.
 
-/// Neighbours whose codes lie together in a block.
+/// Neighbours whose codes are summed at once: a batch, as in FastScan.
 pub const BATCH: usize = 32;
 
 /// How much of a neighbour is coded: bits a coordinate and coordinates.
@@ -37,7 +37,7 @@ impl Shape {
         self.bits * self.dims / 8
     }
 
-    /// Bytes of the codes of all 32 lanes.
+    /// Bytes of the codes of a batch of 32 neighbours.
     pub fn codes_bytes(self) -> usize {
         BATCH * self.code_bytes()
     }

@@ -1,6 +1,6 @@
-//! Codes: every variant and form against the scalar twins, the estimator against its theory.
+//! Codes: every variant and form against the portable twins, the estimator against its theory.
 //!
-//! They run under Miri too, smaller: `make miri`.
+//! The tests run under Miri too, smaller: `make miri`.
 
 mod golden;
 
@@ -9,7 +9,7 @@ use crate::distance;
 use crate::hnsw::rotation::Rotation;
 use proptest::prelude::*;
 
-/// splitmix64 again, so that a test case is a seed.
+/// A splitmix64 of the tests, so that a test case is a seed.
 struct Random(u64);
 
 impl Random {
@@ -146,8 +146,8 @@ proptest! {
         }
     }
 
-    /// What is put can be got, in both forms and after going from one to the other and back; other lanes and
-    /// what lies between rows stay as they were.
+    /// A row that was put comes back from `get`, in both forms and after conversion there and back; other slots and
+    /// bytes between rows stay as they were.
     #[test]
     fn forms_keep_every_bit(
         shape in shapes(), seed: u64, gap in 0..20usize, slots in prop::collection::vec(0..BATCH, 1..40)
@@ -184,7 +184,7 @@ proptest! {
     }
 
     /// Rows hold the levels, and the levels fit the residual: every coordinate's sign is right, and the code's
-    /// angle with the residual is as good as that of its bits for normally distributed coordinates.
+    /// angle with the residual is as good as its bits allow for normally distributed coordinates.
     #[test]
     fn encodes_levels(shape in shapes(), seed: u64, scale in -20..20i32, ip: bool) {
         let mut random = Random(seed);
@@ -288,8 +288,8 @@ fn errors(dim: usize, shape: Shape, target: Target) -> (f64, f64) {
     (sum / count, (squares / count - (sum / count).powi(2)).sqrt())
 }
 
-/// Without bias, and with the deviation that theory gives. With α = cos²(y, r) over d of n coordinates, what
-/// of q − c is perpendicular to r adds |r||q−c| √((n/d/α − 1)/(n − 1)) · sin(q−c, r).
+/// Without bias, and with the deviation that theory gives. With α = cos²(y, r) over d of n coordinates, the part
+/// of q − c that is perpendicular to r adds |r||q−c| √((n/d/α − 1)/(n − 1)) · sin(q−c, r).
 #[test]
 fn unbiased_with_the_deviation_of_theory() {
     if cfg!(miri) {
@@ -319,8 +319,8 @@ fn unbiased_with_the_deviation_of_theory() {
 }
 
 /// Clusters in clusters, as embeddings have them: nodes with their 32 nearest as neighbours, queries from the
-/// same distribution. Of the neighbours that are really among the nearest 8 of 32 to the query, how many are
-/// by estimate?
+/// same distribution. The share of the neighbours really among the nearest 8 of 32 to the query that are among them
+/// by estimate.
 fn ranking(dim: usize, shape: Shape) -> f64 {
     let mut random = Random(99);
     let rotation = Rotation::new(dim, 1);
@@ -394,7 +394,7 @@ fn ranks_neighbours() {
     }
 }
 
-/// Nothing that goes in makes a NaN come out.
+/// No input makes a NaN come out.
 #[test]
 fn edges() {
     for bits in [1, 2, 4, 8] {
@@ -447,7 +447,7 @@ fn shapes_that_are_none() {
 
 #[test]
 #[should_panic = "codes and tables"]
-fn refuses_short_nodes() {
+fn refuses_short_batches() {
     let shape = Shape::new(1, 16).unwrap();
     Query::new(shape, &[1.0; 16]).products(Form::Rows { stride: 3 }, &[0; 94], &mut [0.0; BATCH]);
 }

@@ -16,7 +16,7 @@ pub(super) struct Avx2(());
 #[derive(Clone, Copy)]
 pub(super) struct Avx512(());
 
-/// Writes the methods of [`Bytes`] from the names of the intrinsics.
+/// The methods of [`Bytes`], from the names of the intrinsics.
 macro_rules! bytes {
     ($name:ident, $v:ty, $groups:literal, $zero:ident, $set:ident, $and:ident, $shuffle:ident, $add:ident,
      $sub:ident, $right:ident, $left:ident, $low:ident, $high:ident,

@@ -26,7 +26,7 @@ fn orthonormal(n: usize, random: &mut SplitMix64) -> Vec<Vec<f64>> {
     while rows.len() < n {
         let mut row: Vec<f64> = (0..n).map(|_| random.bell()).collect();
         let drawn = dot(&row, &row);
-        // Once leaves errors of the order of the rounding over the sine of the angle, twice does not.
+        // A single pass leaves errors of the order of the rounding over the sine of the angle, a second removes them.
         for _ in 0..2 {
             for other in &rows {
                 let along = dot(&row, other);

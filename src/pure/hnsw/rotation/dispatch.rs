@@ -9,9 +9,9 @@ use crate::simd::registers::{Lanes, Portable};
 #[cfg(target_arch = "x86_64")]
 use crate::simd::x86::{Avx2, Avx512, Sse2};
 
-/// The loops of a rotation, fit for the CPU this runs on.
+/// The loops of a rotation, for the instruction set of this CPU.
 ///
-/// A reference to one can only be had from [`kernels`] and [`variants`], which look at the CPU first.
+/// Only [`kernels`] and [`variants`] give a reference to kernels, and both look at the CPU first.
 #[derive(Debug)]
 pub struct Kernels {
     name: &'static str,
@@ -82,7 +82,7 @@ macro_rules! compile {
 }
 
 // AVX2 is the fastest even where there is AVX-512, which takes 1.1 to 1.4 times as long on an AMD EPYC of the Zen 4
-// generation, from 64 dimensions up; the shuffles within its registers are why.
+// generation, from 64 dimensions up, because of the shuffles within its registers.
 dispatch! {
     pub Kernels, compile: portable(Portable), sse2(Sse2), avx2(Avx2), avx512(Avx512), neon(Neon);
     fastest |all: Vec<&'static Kernels>| all.into_iter().rfind(|k| k.name() != "avx512")

@@ -1,4 +1,4 @@
-//! The random numbers that a rotation is made of: splitmix64, spelled out here because indexes on disk
+//! The random numbers of a rotation: splitmix64, spelled out here because indexes on disk
 //! depend on every bit of it, and a crate's generator may change.
 
 /// The sequence of 64-bit words that belongs to a seed (Steele, Lea and Flood, "Fast Splittable

@@ -5,7 +5,7 @@ use super::generator::SplitMix64;
 
 const ROUNDS: usize = 4;
 
-/// Signs with their scales, `ROUNDS` times `n` of them.
+/// Four rounds of signs, with their scales: `ROUNDS` times `n` factors.
 #[derive(Debug, Clone)]
 pub(super) struct Kac {
     n: usize,

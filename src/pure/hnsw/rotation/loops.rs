@@ -31,7 +31,7 @@ mod x86 {
     impl Within for Sse2 {
         #[inline(always)]
         fn within(self, x: __m128) -> __m128 {
-            // SAFETY: SSE2 is part of the baseline; none of them touches memory.
+            // SAFETY: SSE2 is part of the baseline; none of the instructions touches memory.
             unsafe {
                 let odd = _mm_setr_ps(0.0, -0.0, 0.0, -0.0);
                 let upper = _mm_setr_ps(0.0, 0.0, -0.0, -0.0);
@@ -44,7 +44,7 @@ mod x86 {
     impl Within for Avx2 {
         #[inline(always)]
         fn within(self, x: __m256) -> __m256 {
-            // SAFETY: self proves the instructions; none of them touches memory.
+            // SAFETY: self proves the instructions, none of which touches memory.
             unsafe {
                 let mask = |m: __m128, n: __m128| _mm256_set_m128(n, m);
                 let odd = _mm_setr_ps(0.0, -0.0, 0.0, -0.0);
@@ -64,7 +64,7 @@ mod x86 {
     impl Within for Avx512 {
         #[inline(always)]
         fn within(self, x: __m512) -> __m512 {
-            // SAFETY: self proves the instructions; none of them touches memory.
+            // SAFETY: self proves the instructions, none of which touches memory.
             unsafe {
                 // Lane i is negated where bit i of `lanes` is set; avx512f has xor for integers only.
                 let turn = |x: __m512, lanes: __mmask16| {
@@ -139,16 +139,16 @@ pub(super) fn halves<L: Within>(l: L, x: &mut [f32]) {
     }
 }
 
-/// log2(R) stages of butterflies, of strides `h`, `2 h`, …, each value loaded once; before them those within
-/// the registers, if `first`.
+/// log2(R) stages of butterflies, of strides `h`, `2 h`, …, each value loaded once; if `first`, the butterflies within
+/// the registers come before.
 ///
 /// # Safety
-/// `n` elements must be valid at `x`, `n` a multiple of `R * h`, `h` one of `N`.
+/// `n` elements must be valid at `x`, `n` a multiple of `R * h`, `h` a multiple of `N`.
 #[inline(always)]
 unsafe fn stages<L: Within, const R: usize>(l: L, x: *mut f32, n: usize, h: usize, first: bool) {
     for block in (0..n).step_by(R * h) {
         for at in (block..block + h).step_by(L::N) {
-            // No array::from_fn: a closure would be compiled without the instructions.
+            // Not array::from_fn: a closure would be compiled without the instructions.
             let mut v = [l.zero(); R];
             for (k, v) in v.iter_mut().enumerate() {
                 // SAFETY: at + k h + N <= block + R h <= n for k < R.

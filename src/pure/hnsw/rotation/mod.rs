@@ -1,8 +1,8 @@
-//! A random rotation that is the same for ever: it makes any vector look like one drawn from a sphere, on
-//! which the codes of [code](crate::hnsw::rabitq) rely, and it keeps lengths and inner products.
+//! A random rotation that is the same for ever. The rotation makes any vector look like one drawn from a sphere, on
+//! which the codes of [`rabitq`](crate::hnsw::rabitq) rely, and keeps lengths and inner products.
 //!
 //! After RaBitQ (Gao and Long, SIGMOD 2024), which rotates before it takes signs, and the FHT-Kac rotation
-//! of its library, which does so in O(d log d): random signs, a Walsh-Hadamard transform over as many
+//! of its library, which rotates in O(d log d): random signs, a Walsh-Hadamard transform over as many
 //! coordinates as a power of two allows, and Kac's mixing of pairs by 45 degrees so that the rest takes part.
 //!
 //! # The definition, to the bit
@@ -29,7 +29,7 @@
 //!   2 and 4, unless p = n, all of them through `(a, b) ← (a + b, a − b)`, a in the first half, b in the second.
 //!
 //! The factor 1/2 is the 1/√2 of two 45-degree turns, put where it is exact. RaBitQ's library turns after
-//! every round; then a coordinate outside of round 1's reach can stay half outside of round 2's, too, and so
+//! every round; then a coordinate outside of round 1's transform can stay half outside of round 2's, too, and so
 //! on: of a unit vector along axis 999 of 1000, a spike of a quarter was left, which signs code badly.
 
 mod dense;
@@ -44,7 +44,7 @@ use dense::Dense;
 pub use dispatch::{Kernels, kernels, variants};
 use kac::Kac;
 
-/// Most padded dimensions for which the dense matrix is used: there it is the faster one, or the only one
+/// Maximum padded dimensions of the dense matrix: up to `DENSE` the matrix is the faster method, or the only one
 /// with randomness enough.
 const DENSE: usize = 64;
 
@@ -63,8 +63,8 @@ enum Method {
 }
 
 impl Rotation {
-    /// The rotation that belongs to `dim` ≥ 1 and `seed`: O(dim) of time and memory, 16 bytes a dimension (less
-    /// than 16 KB up to 64 dimensions).
+    /// The rotation for `dim` ≥ 1 and `seed`: O(dim) of time and memory, 16 bytes a dimension (up to 64 dimensions, at most
+    /// 16 KiB).
     pub fn new(dim: usize, seed: u64) -> Self {
         let padded = Self::padded_for(dim);
         let method = if padded <= DENSE {
@@ -80,12 +80,12 @@ impl Rotation {
         dim.max(1).next_multiple_of(16)
     }
 
-    /// Dimensions of what goes in.
+    /// Dimensions of the input.
     pub fn dim(&self) -> usize {
         self.dim
     }
 
-    /// Dimensions of what comes out: a multiple of 16.
+    /// Dimensions of the output, a multiple of 16.
     pub fn padded(&self) -> usize {
         self.padded
     }
@@ -94,13 +94,13 @@ impl Rotation {
     /// relatively less than 1e-6 in every test up to 16000 dimensions.
     ///
     /// # Panics
-    /// If a length is another one.
+    /// If `x` or `out` has another length.
     #[inline]
     pub fn apply(&self, x: &[f32], out: &mut [f32]) {
         self.apply_with(kernels(), x, out);
     }
 
-    /// [`apply`](Self::apply) with a variant of one's choice, for tests and benchmarks.
+    /// As [`apply`](Self::apply), with a given variant, for tests and benchmarks.
     pub fn apply_with(&self, kernels: &Kernels, x: &[f32], out: &mut [f32]) {
         assert_eq!((x.len(), out.len()), (self.dim, self.padded), "lengths of a rotation");
         match &self.method {

@@ -56,7 +56,7 @@ proptest! {
         prop_assert!((dot(&p, &q) - dot(&x, &y)).abs() <= BOUND * (xx * yy).sqrt());
     }
 
-    /// All variants agree to the bit with the plain one, wherever the output lies.
+    /// All variants agree to the bit with the definition, wherever the output lies.
     #[test]
     fn same_bits_on_every_cpu(dim in dims(), seed: u64, shift in 0..16usize) {
         let rotation = Rotation::new(dim, seed);
@@ -73,7 +73,7 @@ proptest! {
     }
 }
 
-/// The definition in the module's head once more, straight from its words.
+/// The definition in the module's head, implemented once more from its words.
 fn twin(dim: usize, seed: u64, x: &[f32]) -> Vec<f32> {
     let n = dim.div_ceil(16) * 16;
     let mut out = vec![0.0f32; n];

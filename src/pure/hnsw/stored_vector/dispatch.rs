@@ -12,7 +12,7 @@ use crate::simd::registers::{Lanes, Load, Portable, Store};
 use crate::simd::x86::{Avx2, Avx512, Sse2};
 use half::f16;
 
-/// Σ (x − scale · y)². Nothing is rounded in between as long as scale is a power of two.
+/// Σ (x − scale · y)². The product is exact as long as scale is a power of two.
 #[derive(Clone, Copy)]
 struct ScaledL2(f32);
 
@@ -39,7 +39,7 @@ impl Metric for ScaledL2 {
     }
 }
 
-/// Writes scale · element, of slices of the same length.
+/// Writes scale · element; both slices have the same length.
 ///
 /// # Safety
 /// The CPU must have the instructions.
@@ -62,7 +62,7 @@ unsafe fn spread<L: Load<f16> + Store>(elements: &[f16], scale: f32, out: &mut [
 
 /// The kernels of one instruction set.
 ///
-/// A reference to one can only be had from [`kernels`] and [`variants`], which look at the CPU first.
+/// Only [`kernels`] and [`variants`] give a reference to kernels, and both look at the CPU first.
 #[derive(Debug)]
 pub struct Kernels {
     name: &'static str,
@@ -91,7 +91,7 @@ impl Kernels {
         unsafe { (self.inner_product)(query, elements) }
     }
 
-    /// scale · element, of slices of the same length.
+    /// Writes scale · element; both slices have the same length.
     #[inline]
     pub fn decode(&self, elements: &[f16], scale: f32, out: &mut [f32]) {
         // SAFETY: as in l2_squared.
@@ -99,7 +99,7 @@ impl Kernels {
     }
 }
 
-/// The number is that of accumulators, as in `distance`.
+/// `$k` is the number of accumulators, as in `distance`.
 macro_rules! compile {
     ($name:literal [$($feature:tt)*] ($lanes:ty, $k:literal)) => {
         // Each function is unsafe for one reason: the CPU must have the features.
@@ -128,8 +128,8 @@ dispatch! {
     portable(Portable, 2), sse2(Sse2, 2), avx2(Avx2, 4), avx512(Avx512, 4), neon(Neon, 4)
 }
 
-/// Σ (query − scale · element)², accumulated in `f32`; `scale` is a power of two. Of slices of different
-/// lengths the tail of the longer one is left out of account.
+/// Σ (query − scale · element)², accumulated in `f32`; `scale` is a power of two. If the lengths differ,
+/// the tail of the longer slice is ignored.
 #[inline]
 pub fn l2_squared(query: &[f32], elements: &[f16], scale: f32) -> f32 {
     kernels().l2_squared(query, elements, scale)

@@ -1,8 +1,8 @@
-//! A node's own vector: how it is stored, and its exact distance from a query.
+//! The stored vector of a node: its form, and its exact distance from a query.
 //!
-//! Two formats: `f32` as it is, and `f16` with one power of two for the whole vector, so that neither large
-//! nor small values leave the range: the largest element lies in [2^14, 2^15), and whatever is not 2^28 times
-//! smaller than that keeps 11 bits. Distances are from what is stored, computed in `f32`.
+//! Two forms: `f32`, and `f16` with one power of two for the whole vector, so that neither large
+//! nor small values leave the range: the largest element lies in [2^14, 2^15), and an element that is not 2^28 times
+//! smaller keeps 11 bits. Distances are those of the stored elements, computed in `f32`.
 
 mod dispatch;
 #[cfg(test)]
@@ -17,13 +17,13 @@ pub use view::{f16s, f32s};
 /// A stored vector.
 #[derive(Debug, Clone, Copy)]
 pub enum StoredVector<'a> {
-    /// Elements as they are.
+    /// The elements in `f32`.
     F32(&'a [f32]),
     /// Elements divided by `scale`, a power of two.
     F16 {
-        /// What each element is to be multiplied by.
+        /// The factor of each element.
         scale: f32,
-        /// The elements.
+        /// The elements, divided by `scale`.
         elements: &'a [f16],
     },
 }
@@ -45,7 +45,7 @@ fn power_of_two(n: i32) -> f32 {
     f32::from_bits(((127 + n) as u32) << 23)
 }
 
-/// Rounds `x` to `f16`, halves to even, and gives the scale that belongs to the result. Elements must be
+/// Rounds `x` to `f16`, halves to even, and returns the scale of the result. Elements must be
 /// finite.
 ///
 /// # Panics
@@ -54,7 +54,7 @@ pub fn encode(x: &[f32], out: &mut [f16]) -> f32 {
     assert_eq!(x.len(), out.len(), "lengths of a stored vector");
     let scale = scale_for(x);
     let inverse = 1.0 / scale;
-    // The last one below 2^15: rounding up to that would make an infinity of the largest f32.
+    // The largest f16 below 2^15: rounding up to 2^15 would make an infinity of the largest f32.
     const MAX: f32 = 32752.0;
     for (out, x) in out.iter_mut().zip(x) {
         *out = f16::from_f32((x * inverse).clamp(-MAX, MAX));
@@ -64,7 +64,7 @@ pub fn encode(x: &[f32], out: &mut [f16]) -> f32 {
 
 impl StoredVector<'_> {
     /// Number of elements.
-    #[allow(clippy::len_without_is_empty)] // no vector is
+    #[allow(clippy::len_without_is_empty)] // no vector is empty
     pub fn len(&self) -> usize {
         match self {
             Self::F32(x) => x.len(),
@@ -72,7 +72,7 @@ impl StoredVector<'_> {
         }
     }
 
-    /// The elements as numbers, exactly.
+    /// Writes the elements as `f32`, exactly.
     ///
     /// # Panics
     /// If the lengths differ.
@@ -86,7 +86,7 @@ impl StoredVector<'_> {
         }
     }
 
-    /// |query − self|², of lengths that the caller keeps equal; so below.
+    /// |query − self|²; the caller keeps the lengths equal.
     #[inline]
     pub fn l2_squared(&self, query: &[f32]) -> f32 {
         match *self {
@@ -95,7 +95,7 @@ impl StoredVector<'_> {
         }
     }
 
-    /// ⟨query, self⟩.
+    /// ⟨query, self⟩; the caller keeps the lengths equal.
     #[inline]
     pub fn inner_product(&self, query: &[f32]) -> f32 {
         match *self {

@@ -1,4 +1,4 @@
-//! What is stored is near what went in, and every variant computes with exactly what is stored.
+//! A stored vector is near the original, and every variant computes with exactly the stored elements.
 
 mod golden;
 
@@ -24,7 +24,7 @@ fn stored(n: usize) -> impl Strategy<Value = (Vec<f16>, f32)> {
 proptest! {
     #![proptest_config(cases())]
 
-    /// Each element is off by 2^-11 of itself at most, or by what half a unit of the smallest is.
+    /// Each element is off by at most 2^-11 of itself, or by half a unit of the smallest subnormal.
     #[test]
     fn rounds_to_eleven_bits(
         x in lengths().prop_flat_map(|n| prop::collection::vec(-1.0..1.0f32, n)), exponent in -100..120i32
@@ -41,7 +41,7 @@ proptest! {
             let bound = (x.abs() / 2048.0).max(scale * super::power_of_two(-25));
             prop_assert!((x - y).abs() <= bound, "{x} {y} {scale}");
         }
-        // What has been stored once does not change any more.
+        // Storing a decoded vector again changes nothing.
         let mut again = vec![f16::ZERO; x.len()];
         prop_assert_eq!(encode(&back, &mut again), scale_for(&back));
         let other = StoredVector::F16 { scale: scale_for(&back), elements: &again };
@@ -62,7 +62,7 @@ proptest! {
         }
     }
 
-    /// Kernels against the scalar twins of `distance` on the decoded elements.
+    /// Kernels against the portable twins of `distance` on the decoded elements.
     #[test]
     fn within_error_bounds(
         ((elements, scale), query) in lengths().prop_flat_map(|n| {
@@ -95,7 +95,7 @@ proptest! {
     }
 }
 
-/// Every `f16` there is comes out of every variant as the number it is.
+/// Every variant loads every `f16` exactly.
 #[test]
 fn loads_every_number() {
     let step = if cfg!(miri) { 257 } else { 1 };
@@ -127,7 +127,7 @@ fn scales_at_the_edges() {
     assert_eq!(scale_for(&[1.0]), 1.0 / 16384.0);
 }
 
-/// Numbers are seen where the bytes are aligned for them, and nowhere else.
+/// Bytes are viewed as numbers only where they are aligned.
 #[test]
 fn views() {
     let number = |k: u8| [k, 0, 0x80, 0x3f];

@@ -7,7 +7,7 @@ use crate::types::element::{Element, f16};
 use crate::types::sparsevec;
 use crate::types::sparsevec::Sparse;
 
-/// What the words of a value are.
+/// The kind of the words of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// Elements of `vector`.
@@ -16,12 +16,12 @@ pub enum Form {
     F16,
     /// Bits of `bit`.
     Bits,
-    /// Those elements of `sparsevec` that are not 0, with their indices.
+    /// The elements of `sparsevec` that are not 0, with their indices.
     Sparse,
 }
 
 impl Form {
-    /// Most dimensions of a value.
+    /// Maximum dimensions of a value.
     pub const fn max_dims(self) -> usize {
         match self {
             Self::F32 | Self::F16 => crate::types::element::MAX_DIM,
@@ -30,7 +30,7 @@ impl Form {
         }
     }
 
-    /// Words of a value; none if that differs from value to value.
+    /// Words of a value; `None` if the number differs from value to value.
     pub fn words(self, dim: usize) -> Option<usize> {
         match self {
             Self::F32 => Some(dim),
@@ -41,7 +41,7 @@ impl Form {
     }
 }
 
-/// The words of a `vector`. There is one zero, not two, so that equal vectors have equal bits; so in the others.
+/// The words of a `vector`. Both zeros become +0, so that equal vectors have equal bits; so for the other types.
 pub fn of_f32(x: &[f32]) -> Vec<f32> {
     x.iter().map(|x| x + 0.0).collect()
 }
@@ -53,13 +53,13 @@ pub fn of_f16(x: &[f16]) -> Vec<f32> {
     x.chunks(2).map(|pair| f32::from_bits(bits(pair.first()) | bits(pair.get(1)) << 16)).collect()
 }
 
-/// The words of a `bit`, given its bytes, of which those behind the last bit are 0.
+/// The words of a `bit`, given its bytes, in which all bits behind the last one are 0.
 pub fn of_bits(x: &[u8]) -> Vec<f32> {
     let word = |bytes: &[u8]| bytes.iter().rev().fold(0, |word, byte| word << 8 | u32::from(*byte));
     x.chunks(4).map(|bytes| f32::from_bits(word(bytes))).collect()
 }
 
-/// The words of a `sparsevec`; for the cosine, of its direction. None for a vector of zeros, which has none.
+/// The words of a `sparsevec`; for the cosine, of its direction. `None` for a zero vector, which has no direction.
 pub fn of_sparse(x: Sparse, metric: Metric) -> Option<Vec<f32>> {
     let scale = match metric {
         Metric::Cosine => cosine_direction::scale(sparsevec::distance::norm(x)),
@@ -89,7 +89,7 @@ pub(super) fn bytes(words: &[f32]) -> &[u8] {
     unsafe { std::slice::from_raw_parts(words.as_ptr().cast(), words.len() * 4) }
 }
 
-/// The elements in words of a sparse value; none if the words cannot be those of one.
+/// The elements in words of a sparse value; no elements if the words cannot be those of one.
 #[inline]
 pub(super) fn sparse_of(words: &[f32]) -> Sparse<'_> {
     let parts = words.split_first().and_then(|(n, rest)| {

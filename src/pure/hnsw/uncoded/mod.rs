@@ -1,7 +1,7 @@
-//! Values that an index keeps as they are, for distances that codes cannot estimate.
+//! Uncoded values: values that an index stores and compares as they are, for distances that codes cannot estimate.
 //!
-//! A [`Plain`] value is a row of *words* of 4 bytes. They are `f32` wherever rows of coordinates are, whatever their
-//! bits mean, so that graphs, blocks and searches handle both alike; copying leaves the bits alone.
+//! An [`Uncoded`] value is a sequence of *words* of 4 bytes. Words have the type `f32`, as coordinates, whatever their
+//! bits mean, so that graphs, node records and searches handle both alike; copying leaves the bits alone.
 //!
 //! | form | words |
 //! |---|---|
@@ -10,13 +10,13 @@
 //! | `Bits` | four bytes each, the first lowest; zeros behind the last bit |
 //! | `Sparse` | the number of elements n, n indices, n values |
 //!
-//! - `form`: from a value to its words, and what is seen of them. `truncate`: sparse values that are too long for a block.
+//! - `form`: from a value to its words and back. `truncate`: sparse values that are too long for a node record.
 //!
 //! # Distances
 //!
-//! They come out of the very functions that SQL has, of the same numbers, so their order is the order of the rows. What
-//! is rounded after all says [`bounds`](Plain::bounds): the cosine, as vectors of unit length are kept; Jaccard's
-//! distance of more than 4096 bits, and sums over an odd number of halves, in their last digit; and what was left out
+//! Distances come out of the very functions that SQL has, of the same numbers, so their order is the order of the rows.
+//! [`bounds`](Uncoded::bounds) covers the exceptions: the cosine, as vectors of unit length are stored; Jaccard's
+//! distance of more than 4096 bits, and sums over an odd number of halves, in their last digit; and elements left out
 //! of a sparse value.
 
 mod form;
@@ -33,13 +33,13 @@ use crate::hnsw::cosine_direction;
 use crate::types::{bit, sparsevec};
 use form::{bytes, f16s, sparse_of};
 
-/// Jaccard's distances of no more bits than these are told apart by an `f32`.
+/// Maximum bits for which an `f32` tells all Jaccard distances apart.
 const FEW_BITS: usize = 4096;
-/// What sums of the same numbers in another order, or a rounded quotient, are off, with a margin.
+/// Bounds of the relative errors of sums in another order and of a rounded quotient, with a margin.
 const SUM: f64 = 2e-6;
 const QUOTIENT: f64 = 1e-7;
 
-/// What values are and how they are compared.
+/// The kind of uncoded values and their distance.
 #[derive(Clone, Copy)]
 pub struct Uncoded {
     form: Form,
@@ -50,7 +50,7 @@ pub struct Uncoded {
 
 impl std::fmt::Debug for Uncoded {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Plain({:?}, {:?}, {})", self.form, self.metric, self.dim)
+        write!(f, "Uncoded({:?}, {:?}, {})", self.form, self.metric, self.dim)
     }
 }
 
@@ -63,7 +63,7 @@ impl PartialEq for Uncoded {
 impl Eq for Uncoded {}
 
 impl Uncoded {
-    /// For values of `dim` dimensions. None if there is no such distance between them, or no such values.
+    /// Values of `dim` dimensions under a metric. `None` if the metric is not defined for them, or there are no such values.
     pub fn new(form: Form, metric: Metric, dim: usize) -> Option<Self> {
         let between: fn(&[f32], &[f32]) -> f32 = match (form, metric) {
             (Form::F32, Metric::L1) => |a, b| distance::l1(a, b),
@@ -83,12 +83,12 @@ impl Uncoded {
         (1..=form.max_dims()).contains(&dim).then_some(Self { form, metric, dim, between })
     }
 
-    /// What its words are.
+    /// The kind of the words.
     pub fn form(&self) -> Form {
         self.form
     }
 
-    /// How values are compared.
+    /// The metric of the values.
     pub fn metric(&self) -> Metric {
         self.metric
     }
@@ -98,23 +98,23 @@ impl Uncoded {
         self.dim
     }
 
-    /// Words of a value; none if that differs from value to value.
+    /// Words of a value; `None` if the number differs from value to value.
     pub fn words(&self) -> Option<usize> {
         self.form.words(self.dim)
     }
 
     /// The distance as the index has it: squared for L2; the negative inner product; one less the cosine. Not NaN.
-    /// Whatever the words, it does not panic.
+    /// No words make it panic.
     #[inline]
     pub fn distance(&self, a: &[f32], b: &[f32]) -> f32 {
         let distance = (self.between)(a, b);
         if distance.is_nan() { f32::INFINITY } else { distance }
     }
 
-    /// Looks whether words can be those of a value.
+    /// Checks whether words can be those of a value.
     ///
     /// # Errors
-    /// What is wrong.
+    /// A description of words that cannot.
     pub fn check(&self, words: &[f32]) -> Result<(), &'static str> {
         let right = match self.form {
             Form::F32 => words.iter().all(|x| x.is_finite()),
@@ -141,7 +141,7 @@ impl Uncoded {
         }
     }
 
-    /// How long a query is, as far as [`bounds`](Self::bounds) has to know.
+    /// The length of a query for [`bounds`](Self::bounds): of a sparse value its norm, else 0.
     pub fn length(&self, query: &[f32]) -> f64 {
         match self.form {
             Form::Sparse => sparsevec::distance::norm(sparse_of(query)),
@@ -149,8 +149,8 @@ impl Uncoded {
         }
     }
 
-    /// Between what numbers the distance that SQL shows lies, of a value `left` of which is left out (see [`fit`]) and
-    /// a query of that [`length`](Self::length).
+    /// Lower and upper bound of the distance that SQL shows, for a value with a left-out part of length `left` (see [`fit`])
+    /// and a query of that [`length`](Self::length).
     pub fn bounds(&self, distance: f32, left: f32, length: f64) -> (f64, f64) {
         let shown = self.shown(distance);
         let left = f64::from(left);
@@ -163,7 +163,7 @@ impl Uncoded {
                 return (0.0, f64::INFINITY);
             }
             (Form::Sparse, Metric::Cosine) => left + SUM,
-            // The margin only where something is left out: without, all is exact.
+            // The margin only where elements are left out: else the distance is exact.
             (Form::Sparse, Metric::InnerProduct) => left * length * (1.0 + SUM),
             (Form::Sparse, _) if left > 0.0 => left * (1.0 + SUM) + SUM * shown,
             _ => return (shown, shown),

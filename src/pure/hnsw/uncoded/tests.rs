@@ -1,4 +1,4 @@
-//! Words stand for the values they were made of; graphs of them are found in, grow and are mended.
+//! Words stand for the values they were made of; graphs of uncoded values are searched, grow and are repaired.
 
 mod golden;
 
@@ -91,7 +91,7 @@ fn only_these() {
     assert!(Uncoded::new(Form::Bits, Metric::Hamming, 64_000).is_some());
 }
 
-/// Blocks on a page, pages of a block, words.
+/// Node records of a page, pages of a node record, words.
 #[test]
 fn sizes() {
     for (form, metric, dim, slots, expected) in [
@@ -115,7 +115,7 @@ fn sizes() {
     assert!([0, 225].iter().all(|slots| Layout::uncoded_for(uncoded, *slots, 9).is_err()));
 }
 
-/// Graphs that were built, have grown and were mended give the nearest, and nothing is wrong with them.
+/// Built, grown and repaired graphs find the nearest, and pass the check.
 #[test]
 fn finds_grows_and_repairs() {
     for (form, metric) in ALL {
@@ -139,7 +139,7 @@ fn finds_grows_and_repairs() {
         built.index.repair().unwrap();
         built.check();
         let recall = built.recall_of(&queries, 40);
-        assert!(recall >= min, "{form:?} {metric:?}: mended {recall}");
+        assert!(recall >= min, "{form:?} {metric:?}: repaired {recall}");
         built.insert((0..n).filter(|row| dies(*row)));
         built.check();
         let recall = built.recall_of(&queries, 40);
@@ -147,7 +147,7 @@ fn finds_grows_and_repairs() {
     }
 }
 
-/// Everything comes once, and in the order of the distances that SQL shows, as far as that is said.
+/// Every row comes once, and in the order of the distances that SQL shows, as far as the scan promises.
 #[test]
 fn in_order() {
     for (form, metric) in ALL {
@@ -175,7 +175,7 @@ fn in_order() {
                     hits.push(hit);
                 }
                 let whole = reach == Reach::All || order == Order::Relaxed;
-                // Of what is mostly left out, a strict scan knows the order of few.
+                // Of values that are mostly left out, a strict scan knows the order of few.
                 let min = if form == Form::Sparse && order == Order::Strict { 10 } else { 40 };
                 assert!(if whole { hits.len() == n } else { hits.len() >= min }, "{}", hits.len());
                 let uncoded = layout.uncoded().unwrap();
@@ -204,7 +204,7 @@ fn in_order() {
     }
 }
 
-/// A block is looked at once for its distance and once for its lanes, no more.
+/// A search reads a node record at most once for its distance and once for its edges.
 #[test]
 fn reads_little() {
     let (form, metric) = ALL[0];
@@ -223,7 +223,7 @@ proptest! {
         cases: if cfg!(miri) { 2 } else { 60 }, failure_persistence: None, ..ProptestConfig::default()
     })]
 
-    /// Whatever is written over the pages, searches, insertions and the check end, with an error or without.
+    /// Searches, insertions and the check of corrupted pages end, with an error or without.
     #[test]
     fn survives_corruption(
         kind in 0..ALL.len(),

@@ -1,7 +1,8 @@
-//! Sparse values in blocks of one size.
+//! Sparse values in node records of one size.
 //!
-//! Few values are much longer than most. A block has room for most; of a longer one it keeps the largest elements, and
-//! says how much is left out: then distances are known between bounds, and whoever needs the order looks at the table.
+//! Few values are much longer than most. A node record has room for most values; of a longer value it stores the largest
+//! elements and the length of the left-out part: then distances are known between bounds, and a scan that needs the order
+//! looks at the table.
 
 use super::form::sparse_of;
 use super::{Form, Uncoded};
@@ -9,8 +10,8 @@ use crate::distance::metric::Metric;
 use crate::hnsw::cosine_direction;
 use crate::types::sparsevec::distance::norm;
 
-/// A value in so many words, zeros behind it; and the length of what is left out of it, by the metric. Of a direction that
-/// SQL computes no cosine of, all counts as left out.
+/// A value in `words` words, padded with zeros; and the length of its left-out part, by the metric. A direction whose cosine
+/// SQL cannot compute counts as left out completely.
 pub fn fit(uncoded: &Uncoded, value: &[f32], words: usize) -> (Vec<f32>, f32) {
     let mut fitted = vec![0.0; words];
     let cosine = (uncoded.form(), uncoded.metric()) == (Form::Sparse, Metric::Cosine);
@@ -40,26 +41,26 @@ pub fn fit(uncoded: &Uncoded, value: &[f32], words: usize) -> (Vec<f32>, f32) {
     if odd {
         return (fitted, f32::MAX);
     }
-    // Rounded up: it is a bound.
+    // Rounded up: `left` is a bound.
     (fitted, ((left as f32).next_up()).min(f32::MAX))
 }
 
-/// Most elements of a sparse value in an index, pgvector's limit.
+/// Maximum elements of a sparse value in an index, pgvector's limit.
 pub const MAX_ELEMENTS: usize = 1000;
-/// Of so many values, one may be too long for its block.
+/// One value of `PART` may be too long for its node record.
 const PART: u64 = 32;
-/// Elements that a block has room for while nothing is known of the values, at least.
+/// Minimum of elements that a node record has room for while no values are known.
 const USUAL: usize = 192;
 
-/// How long values are.
+/// A histogram of the lengths of values.
 #[derive(Debug, Clone, Default)]
 pub struct Sizes {
-    /// How many there are of each number of words.
+    /// Number of values by their words.
     counts: Vec<u64>,
 }
 
 impl Sizes {
-    /// One more value.
+    /// Counts a value.
     pub fn add(&mut self, words: usize) {
         if self.counts.len() <= words {
             self.counts.resize(words + 1, 0);
@@ -67,7 +68,7 @@ impl Sizes {
         self.counts[words] += 1;
     }
 
-    /// Words that a block should have room for.
+    /// Words that a node record should have room for.
     pub fn words(&self) -> usize {
         let mut longer = self.counts.iter().sum::<u64>() / PART;
         for (words, count) in self.counts.iter().enumerate().rev() {

@@ -3,7 +3,7 @@
 use super::super::{BATCH, Encoder, Form, Shape, Target};
 use crate::hnsw::golden::{pieces, same};
 
-/// What an edge says of a neighbour: the code's planes, and the two factors.
+/// The code of an edge: the code's planes, and the two factors.
 fn edge(bits: usize, target: Target) -> String {
     let shape = Shape::new(bits, 32).unwrap();
     let node: Vec<f32> = (0..32).map(|i| (i % 5) as f32 - 1.0).collect();
@@ -96,7 +96,7 @@ fn forms() {
         Form::rows(shape).put(shape, &mut codes, slot, &[slot as u8 + 1, 0x81]);
     }
     same(
-        "a block of rows",
+        "a batch of rows",
         &pieces(&codes, &[2]),
         "
         0181
@@ -110,7 +110,7 @@ fn forms() {
     let mut columns = vec![0; shape.codes_bytes()];
     Form::rows(shape).convert(shape, &codes, Form::Interleaved, &mut columns);
     same(
-        "a block of columns",
+        "a batch of columns",
         &pieces(&columns, &[16]),
         "
         01220000000000000000000000000000
