@@ -72,7 +72,7 @@ impl Params {
 
     /// The number of edges up to which a growing list is filled with pruned candidates. A list above level 0 is filled
     /// completely: nothing fills it later.
-    pub(crate) fn min(&self, level: u8) -> usize {
+    pub(crate) fn min_edges(&self, level: u8) -> usize {
         match (level, self.lists) {
             (0, Lists::Short) => self.slots / 8,
             (0, Lists::Full) => self.slots,

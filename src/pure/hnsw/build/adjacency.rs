@@ -1,7 +1,7 @@
-//! The adjacency while it is being built: lanes of node numbers in flat arrays.
+//! The adjacency during a construction: neighbour lists of node numbers in flat arrays.
 //!
-//! All of it is relaxed atomics, which cost what plain loads and stores cost. The builder never has two
-//! threads at the same list, or one that writes while others read; the barriers of its fork and join order
+//! The numbers are relaxed atomics, which cost as much as ordinary loads and stores. The builder never has two
+//! threads at the same list, nor a thread that writes while others read; the barriers of its fork and join order
 //! the accesses.
 
 use crate::fault::Result;
@@ -9,16 +9,16 @@ use crate::memory::allocation::collected;
 use crate::simd::prefetch::{AHEAD, prefetch};
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
 
-/// An empty lane.
+/// An empty edge slot.
 pub const NONE: u32 = u32::MAX;
 
-/// Who is linked to whom, on all levels.
+/// The neighbour lists of all nodes, on all levels.
 #[derive(Debug)]
 pub(super) struct Links<'a> {
     pub(super) levels: Vec<u8>,
     base: Lists<'a>,
     upper: Lists<'a>,
-    /// Where the lists of a node start in `upper`; it has one for each level from 1 to its own.
+    /// The number of each node's first list in `upper`; a node has a list for each level from 1 to its highest.
     first: Vec<u32>,
 }
 
@@ -38,7 +38,7 @@ impl<'a> Lists<'a> {
     }
 }
 
-/// A list of neighbours and how many of them are used.
+/// The neighbours of a node on a level, and their number.
 #[derive(Clone, Copy)]
 pub(super) struct List<'a> {
     slots: &'a [AtomicU32],
@@ -46,12 +46,12 @@ pub(super) struct List<'a> {
 }
 
 impl List<'_> {
-    /// Room in the list.
+    /// Maximum neighbours of the list.
     pub(super) fn width(self) -> usize {
         self.slots.len()
     }
 
-    /// A hint that the list is read soon.
+    /// A hint that the list will be read soon.
     pub(super) fn prefetch(self) {
         prefetch(self.slots, AHEAD);
         prefetch(std::slice::from_ref(self.count), 1);
@@ -77,7 +77,7 @@ impl List<'_> {
         self.count.store(count, Relaxed);
     }
 
-    /// Writes nodes into the lanes behind the list, which stays as it is.
+    /// Writes nodes into the edge slots behind the list; the list and its length stay as they are.
     pub(super) fn fill(self, nodes: impl Iterator<Item = u32>) {
         for (slot, node) in self.slots[self.len()..].iter().zip(nodes) {
             slot.store(node, Relaxed);
@@ -93,8 +93,8 @@ impl List<'_> {
 }
 
 impl<'a> Links<'a> {
-    /// Empty lists: `lanes` wide on level 0, `m` wide above; both 1 to 255. `base` has room for one of those for each
-    /// node, `upper` of these for each level above that it is on.
+    /// Empty lists: of `slots` edge slots on level 0, of `m` above; both 1 to 255. `base` has room for a list of each
+    /// node, `upper` for a list of each node on each of its levels above 0.
     pub(super) fn new(
         levels: Vec<u8>,
         (slots, base): (usize, &'a [AtomicU32]),
@@ -119,7 +119,7 @@ impl<'a> Links<'a> {
         List { slots: &lists.slots[at * lists.width..][..lists.width], count: &lists.counts[at] }
     }
 
-    /// Of each node, its level, the length of its list on level 0, and the number of its first list above.
+    /// For each node, its highest level, the length of its list on level 0, and the number of its first list above.
     pub(super) fn into_parts(self) -> Result<(Vec<u8>, Vec<u8>, Vec<u32>)> {
         let counts = collected(self.base.counts.into_iter().map(AtomicU8::into_inner))?;
         Ok((self.levels, counts, self.first))

@@ -1,26 +1,26 @@
-//! The search: a beam of the nearest nodes known, expanded from the nearest on.
+//! The search of a construction: a beam of the nearest nodes known, expanded from the nearest on.
 
 use super::adjacency::Links;
 use crate::fault::Result;
 use crate::hnsw::edges::{Candidate, Rows, Space};
 use crate::memory::allocation::Reserve;
 
-/// What a search cost.
+/// The cost of searches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Effort {
-    /// Nodes whose neighbours were looked at.
+    /// Nodes whose neighbours were read.
     pub expansions: u64,
     /// Distances computed.
     pub distances: u64,
 }
 
-/// What is being looked for.
+/// The point that a search looks for.
 pub(super) trait Target {
     fn distance(&self, node: u32) -> f32;
     fn prefetch(&self, node: u32);
 }
 
-/// A node of the space itself.
+/// A point of the space itself.
 pub(super) struct Inside<'a, S>(pub &'a S, pub u32);
 
 impl<S: Space> Target for Inside<'_, S> {
@@ -34,7 +34,7 @@ impl<S: Space> Target for Inside<'_, S> {
     }
 }
 
-/// A query.
+/// A query that is no point of the space.
 pub(super) struct Outside<'a, S>(pub &'a S, pub &'a [f32]);
 
 impl<S: Rows> Target for Outside<'_, S> {
@@ -48,7 +48,7 @@ impl<S: Rows> Target for Outside<'_, S> {
     }
 }
 
-/// Where a search gets the neighbours from.
+/// The source of a search's neighbours.
 pub(super) trait Edges {
     fn nodes(&self) -> usize;
     fn gather(&self, node: u32, level: u8, take: impl FnMut(u32));
@@ -69,33 +69,33 @@ impl Edges for Links<'_> {
     }
 }
 
-/// The marks and lists that searches need, to be used again for the next one.
+/// The marks and lists of a search, reused by the next search.
 #[derive(Debug, Default)]
 pub struct Beam {
     /// Epoch of the last search that met the node.
     seen: Vec<u16>,
     epoch: u16,
-    /// The nearest nodes, ascending; `EXPANDED` is set in their number once they are.
+    /// The nearest nodes, ascending; an expanded node has `EXPANDED` set in its number.
     pool: Vec<Candidate>,
     near: Vec<u32>,
-    /// Of all searches since it was last taken.
+    /// The cost of all searches since a caller last reset it.
     pub effort: Effort,
 }
 
-/// How many distances before its own a row is asked for: the cache has no room for those of all neighbours.
+/// A point is prefetched so many distances before its own: the cache has no room for the points of all neighbours.
 const SOON: usize = 4;
 const EXPANDED: u32 = 1 << 31;
 
 impl Beam {
-    /// Makes room for searches of so many nodes.
+    /// Makes room for searches of `nodes` nodes.
     ///
     /// # Errors
-    /// `53200` if there is none.
+    /// `53200` if there is no memory.
     pub fn room_for(&mut self, nodes: usize) -> Result<()> {
         self.seen.room_for(nodes.saturating_sub(self.seen.len()))
     }
 
-    /// Forgets whom earlier searches have met.
+    /// Forgets the nodes that earlier searches have met.
     fn start(&mut self, nodes: usize) {
         self.epoch = self.epoch.wrapping_add(1);
         if self.epoch == 0 || self.seen.len() < nodes {
@@ -106,7 +106,7 @@ impl Beam {
         self.pool.clear();
     }
 
-    /// Puts a candidate in if it belongs to the nearest `ef`; returns its place.
+    /// Puts a candidate into the pool if it belongs to the nearest `ef`; returns its position, else `usize::MAX`.
     #[inline]
     fn offer(&mut self, ef: usize, new: Candidate) -> usize {
         if self.pool.len() >= ef {
@@ -174,7 +174,7 @@ impl Beam {
         &self.pool
     }
 
-    /// Greedy walk down from the entry point to the level above `level`: where a search there starts.
+    /// Greedy walk from the entry point down to the level above `level`: the node at which a search on `level` starts.
     pub(super) fn descend(
         &mut self,
         edges: &impl Edges,
@@ -191,7 +191,7 @@ impl Beam {
         best
     }
 
-    /// The nearest `most` of those that are two hops from a node on level 0, ascending, each with the place
+    /// The nearest `max` of the nodes two hops from a node on level 0, ascending, each with the position
     /// of the first neighbour that leads to it.
     pub(super) fn around(
         &mut self,

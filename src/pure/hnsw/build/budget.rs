@@ -1,9 +1,9 @@
-//! What a construction may take, what it has, and the most that it had.
+//! The memory of a construction: its limit, the bytes in use, and their peak.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-/// Bytes up to a limit, and how many there are beyond it. What is lent comes back when it is dropped, wherever that is.
+/// Bytes in use up to a limit, and bytes in use beyond it. A [`Loan`] returns its bytes when it is dropped, on any thread.
 #[derive(Debug)]
 pub struct Budget {
     limit: usize,
@@ -24,32 +24,32 @@ impl Used {
 }
 
 impl Budget {
-    /// All of it.
+    /// A budget of `limit` bytes, all of them left.
     pub fn new(limit: usize) -> Self {
         Self { limit, used: Arc::default(), peak: 0 }
     }
 
-    /// Bytes that are left within the limit.
+    /// Bytes left within the limit.
     pub fn left(&self) -> usize {
         self.limit.saturating_sub(self.used.within.load(Relaxed))
     }
 
-    /// The most bytes that were in use at once.
+    /// Maximum of the bytes in use at once.
     pub fn peak(&self) -> usize {
         self.peak
     }
 
-    /// Some within the limit, if as many are left.
+    /// A loan within the limit; `None` if fewer bytes are left.
     pub fn within(&mut self, bytes: usize) -> Option<Loan> {
         (bytes <= self.left()).then(|| self.lend(bytes, true))
     }
 
-    /// Some beyond the limit.
+    /// A loan beyond the limit.
     pub fn beyond(&mut self, bytes: usize) -> Loan {
         self.lend(bytes, false)
     }
 
-    /// Takes some for good, whether they are left or not.
+    /// Takes bytes for good, even if fewer are left.
     pub fn spend(&mut self, bytes: usize) {
         self.take(bytes, true);
     }
@@ -66,7 +66,7 @@ impl Budget {
     }
 }
 
-/// Bytes of a budget.
+/// Bytes on loan from a budget.
 #[derive(Debug)]
 pub struct Loan {
     used: Arc<Used>,
@@ -99,7 +99,7 @@ mod tests {
         drop(third);
         budget.spend(300);
         assert_eq!((budget.left(), budget.peak()), (0, 300));
-        // What is spent holds on to nothing that would outlive the budget.
+        // Spent bytes leave no loan that would outlive the budget.
         assert_eq!(Arc::strong_count(&budget.used), 1);
     }
 }

@@ -22,7 +22,7 @@ use std::ops::{Deref, DerefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 
-/// Nodes in a batch at most: enough to keep threads busy, few enough to miss little of each other.
+/// Maximum nodes of a batch: enough to keep threads busy, few enough that nodes miss little of each other.
 const BATCH: usize = 1024;
 /// A batch is at most this part of the nodes before it.
 const PART: usize = 16;
@@ -30,8 +30,8 @@ const PART: usize = 16;
 const MAX_LEVEL: f64 = 15.0;
 
 /// Builds the graph of a space on the threads of a pool, whose owner decides their number, their signals and
-/// their stacks. The calling thread only waits; whoever has to look after something meanwhile calls this from
-/// a thread of its own.
+/// their stacks. The calling thread only waits; a caller with other work meanwhile calls `build` from
+/// another thread.
 ///
 /// # Errors
 /// [`Stopped::Cancelled`] soon after [`Control::cancel`]; [`Stopped::Panicked`] instead of a panic; [`Stopped::Refused`]
@@ -45,7 +45,7 @@ pub fn build(
     build_on(space, params, pool, control, None)
 }
 
-/// As [`build`], with room for the lists of level 0, if there is any.
+/// As [`build`], with the lists of level 0 in `slots`, if given.
 fn build_on(
     space: &impl Space,
     params: &Params,
@@ -61,8 +61,8 @@ fn build_on(
     guarded(pool, || run(space, &params, control, base))
 }
 
-/// As [`build`], by way of the arena's [`ByteVectors`] if it has one: in half the time, for as many bytes more as
-/// there are coordinates.
+/// As [`build`], on the arena's [`ByteVectors`] if they are fine enough: in half the time, for one more byte a
+/// coordinate.
 ///
 /// # Errors
 /// As [`build`].
@@ -75,21 +75,21 @@ pub fn build_arena(
     build_arena_in(arena, params, pool, control, None)
 }
 
-/// Room for what grows with the rows of an arena and their dimensions.
+/// Memory for the data that grows with the points of an arena and their dimensions.
 #[derive(Debug)]
 pub struct Rooms {
-    shadow: Room,
+    byte_vectors: Room,
     slots: Words,
 }
 
 impl Rooms {
-    /// For the graph of an arena.
+    /// The rooms for the graph of an arena.
     ///
     /// # Errors
-    /// If the memory has none.
+    /// If there is no memory.
     pub fn new(arena: &Arena, params: &Params, memory: &mut dyn Memory) -> fault::Result<Self> {
         let slots = arena.len() * params.within_ranges().slots;
-        Ok(Self { shadow: memory.room(ByteVectors::size(arena))?, slots: Words::new_in(slots, memory)? })
+        Ok(Self { byte_vectors: memory.room(ByteVectors::size(arena))?, slots: Words::new_in(slots, memory)? })
     }
 }
 
@@ -104,18 +104,18 @@ pub fn build_arena_in(
     control: &Control,
     rooms: Option<Rooms>,
 ) -> Result<Graph, Stopped> {
-    let (room, slots) = rooms.map(|rooms| (rooms.shadow, rooms.slots)).unzip();
-    let shadow = || match room {
+    let (room, slots) = rooms.map(|rooms| (rooms.byte_vectors, rooms.slots)).unzip();
+    let byte_vectors = || match room {
         Some(room) => ByteVectors::in_room(arena, room, control),
         None => ByteVectors::of(arena, control),
     };
-    match guarded(pool, || Ok(shadow()?))? {
-        Some(shadow) => build_on(&shadow, params, pool, control, slots),
+    match guarded(pool, || Ok(byte_vectors()?))? {
+        Some(byte_vectors) => build_on(&byte_vectors, params, pool, control, slots),
         None => build_on(arena, params, pool, control, slots),
     }
 }
 
-/// Runs something on a pool and turns a panic of any of its threads into an error.
+/// Runs a function on a pool and turns a panic of any of its threads into an error.
 pub(crate) fn guarded<R: Send>(
     pool: &rayon::ThreadPool,
     run: impl FnOnce() -> Result<R, Stopped> + Send,
@@ -139,7 +139,7 @@ pub(super) struct Builder<'a, S> {
     idle: Mutex<Vec<Scratch>>,
 }
 
-/// What a worker needs for itself.
+/// The memory of one worker.
 #[derive(Default)]
 pub(super) struct Scratch {
     pub(super) beam: Beam,
@@ -148,7 +148,7 @@ pub(super) struct Scratch {
     pub(super) around: Vec<(Candidate, u8)>,
 }
 
-/// A scratch on loan from the builder.
+/// A [`Scratch`] on loan from the builder, returned when it is dropped.
 struct Loan<'a>(&'a Mutex<Vec<Scratch>>, Scratch);
 
 impl Deref for Loan<'_> {
@@ -178,14 +178,14 @@ struct Plan {
     edges: Vec<Candidate>,
 }
 
-/// An edge from `to` back to the node that has chosen it.
+/// A back-link: an edge from `to` back to the node that has chosen `to`.
 struct Back {
     level: u8,
     to: u32,
     from: Candidate,
 }
 
-/// A number that looks random.
+/// A number that depends on seed and node alone and looks random.
 fn mix(seed: u64, node: u32) -> u64 {
     let node = u64::from(node).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mut x = seed.wrapping_mul(0xd1b5_4a32_d192_ed03) ^ node;
@@ -195,7 +195,7 @@ fn mix(seed: u64, node: u32) -> u64 {
     x ^ x >> 31
 }
 
-/// The highest level that each node is to be on.
+/// The highest level of each node.
 fn levels(nodes: u32, params: &Params) -> fault::Result<Vec<u8>> {
     let scale = 1.0 / (params.step as f64).ln();
     let level = |node| {
@@ -225,7 +225,7 @@ fn run(space: &impl Space, params: &Params, control: &Control, mut base: Words) 
     Ok(graph)
 }
 
-/// A scratch for each thread of the current pool, and some more: rayon may ask for another one while a thread waits.
+/// A scratch for each thread of the current pool, and one more: rayon may ask for another one while a thread waits.
 fn idle(nodes: usize) -> fault::Result<Vec<Scratch>> {
     let mut idle = vec![];
     for _ in 0..rayon::current_num_threads() + 1 {
@@ -236,16 +236,16 @@ fn idle(nodes: usize) -> fault::Result<Vec<Scratch>> {
     Ok(idle)
 }
 
-/// Nearest nodes two hops away that are considered for free slots.
+/// Nearest nodes two hops away that are considered for free edge slots.
 const POOL: usize = 256;
 
-/// Bytes of a batch that are no part of its lists: what threads keep, and rayon.
+/// Bytes of a batch beside its lists: memory of the threads, and of rayon.
 const BESIDE: usize = 1 << 20;
 
 impl<'a, S: Space> Builder<'a, S> {
-    /// Looks whether there is memory for the plans of so many nodes, which are many small pieces.
+    /// Checks that there is memory for the plans of `nodes` nodes, which are many small allocations.
     fn headroom(&self, nodes: usize) -> Result<(), Stopped> {
-        // Each edge is in a plan, a list of back-links, and what a growing vector leaves free.
+        // Each edge is in a plan and in a list of back-links, twice for the free part of a growing vector.
         let edges = nodes * self.params.slots.max(self.params.m);
         Ok(headroom(BESIDE + edges * 2 * (size_of::<Candidate>() + size_of::<Back>()))?)
     }
@@ -303,7 +303,7 @@ impl<'a, S: Space> Builder<'a, S> {
         Ok(self.links)
     }
 
-    /// Makes the plans of a batch on the graph as it is, then carries them out.
+    /// Makes the plans of a batch on the graph as it is, then carries the plans out.
     fn link(
         &self,
         batch: &[u32],
@@ -339,13 +339,13 @@ impl<'a, S: Space> Builder<'a, S> {
     /// Chooses the edges of a new node on each of its levels.
     fn plan(&self, entry: u32, node: u32, scratch: &mut Scratch) -> Vec<Plan> {
         let top = self.links.levels[entry as usize];
-        let own = self.links.levels[node as usize].min(top);
+        let highest = self.links.levels[node as usize].min(top);
         let target = Inside(self.space, node);
-        let start = scratch.beam.descend(&self.links, &target, entry, top, own);
+        let start = scratch.beam.descend(&self.links, &target, entry, top, highest);
         scratch.candidates.clear();
         scratch.candidates.push(start);
-        let mut plans = Vec::with_capacity(usize::from(own) + 1);
-        for level in (0..=own).rev() {
+        let mut plans = Vec::with_capacity(usize::from(highest) + 1);
+        for level in (0..=highest).rev() {
             let Scratch { beam, candidates, .. } = scratch;
             let ef = self.params.ef_construction;
             let found = beam.search(&self.links, &target, candidates, ef, level);
@@ -356,7 +356,7 @@ impl<'a, S: Space> Builder<'a, S> {
         plans
     }
 
-    /// Chooses the edges of a node on level 0 anew: among those it has and the nearest nodes of all.
+    /// Chooses the edges of a node on level 0 anew: among its edges and the nearest nodes of the whole graph.
     fn plan_again(&self, node: u32, scratch: &mut Scratch) -> Vec<Plan> {
         let Scratch { beam, candidates, .. } = scratch;
         let start = [Candidate { node, distance: 0.0 }];
@@ -370,15 +370,15 @@ impl<'a, S: Space> Builder<'a, S> {
         vec![self.choose(node, 0, scratch)]
     }
 
-    /// The edges for a node among the candidates in the scratch, which ascend.
+    /// Chooses the edges of a node among the candidates in the scratch, which ascend.
     fn choose(&self, node: u32, level: u8, scratch: &mut Scratch) -> Plan {
         let Scratch { chosen, candidates, .. } = scratch;
         let width = self.links.list(node, level).width();
-        select(self.space, candidates, width, self.params.min(level), chosen);
+        select(self.space, candidates, width, self.params.min_edges(level), chosen);
         Plan { node, level, edges: chosen.clone() }
     }
 
-    /// Writes the fill edges of a node into the lanes behind its list.
+    /// Writes the fill edges of a node into the edge slots behind its list.
     fn fill(&self, node: u32, scratch: &mut Scratch) {
         let space = self.space;
         let list = self.links.list(node, 0);
@@ -396,14 +396,14 @@ impl<'a, S: Space> Builder<'a, S> {
         chosen.clear();
         chosen
             .extend(list.iter().map(|other| Candidate { node: other, distance: space.between(node, other) }));
-        let own = chosen.len();
-        angles(space, around, own + free, chosen);
-        // The one that went in last, for want of a better one, stands in front: it is the first to give way.
-        list.fill(chosen[own..].iter().rev().map(|c| c.node));
+        let before = chosen.len();
+        angles(space, around, before + free, chosen);
+        // The edge chosen last, for want of a better one, stands in front and gives way first.
+        list.fill(chosen[before..].iter().rev().map(|c| c.node));
     }
 
-    /// Puts the edges that the pruning keeps in front of those that fill a list, of which the farthest come first: they
-    /// are the first to give way.
+    /// Puts the edges that the pruning keeps in front of the edges that fill the list. Of these, the farthest come first,
+    /// as they give way first.
     fn divide(&self, node: u32, scratch: &mut Scratch) {
         let list = self.links.list(node, 0);
         let Scratch { chosen, candidates, around, .. } = scratch;
@@ -422,7 +422,7 @@ impl<'a, S: Space> Builder<'a, S> {
         self.links.list(node, level).iter().map(move |node| Candidate { node, distance: distance(node) })
     }
 
-    /// Adds back-links, which ascend, to a list; chooses anew if there is no room.
+    /// Adds back-links, which ascend, to the list of their node; chooses its edges anew if there is no room.
     fn link_back(&self, back: &[Back], scratch: &mut Scratch) {
         let Some(&Back { level, to, .. }) = back.first() else { return };
         let list = self.links.list(to, level);
@@ -435,7 +435,7 @@ impl<'a, S: Space> Builder<'a, S> {
         }
         candidates.extend(self.edges(to, level));
         candidates.sort_unstable_by(Candidate::order);
-        select(self.space, candidates, list.width(), self.params.min(level), chosen);
+        select(self.space, candidates, list.width(), self.params.min_edges(level), chosen);
         list.set(chosen.iter().map(|c| c.node));
     }
 }

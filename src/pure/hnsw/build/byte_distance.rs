@@ -1,42 +1,42 @@
-//! The squared Euclidean distance between rows of bytes, exact.
+//! The squared Euclidean distance between vectors of bytes, exact.
 //!
 //! simsimd 6.5, as exact, takes 2.3, 2.8, 1.8 and 1.2 times as long as AVX2 here for 96, 128, 384 and 1536 bytes, by
-//! `benches/kernels.rs` on an AMD EPYC of the Zen 4 generation whose AVX-512 is hidden: its loop is the same, but it takes any
-//! length and gives an `f64`. Read, not run: with VNNI it forms the differences and takes two products for 64 bytes, where
-//! one is enough here.
+//! `benches/kernels.rs` on an AMD EPYC of the Zen 4 generation whose AVX-512 is hidden: simsimd's loop is the same, but takes
+//! any length and gives an `f64`. Read, not run: with VNNI simsimd forms the differences and takes two products for 64 bytes,
+//! where one is enough here.
 #![allow(unsafe_code)]
 
 #[cfg(target_arch = "x86_64")]
 use crate::simd::dispatch::has;
 
-/// A way to compute it that this CPU has: only [`best`](ByteDistance::best) and [`all`](ByteDistance::all) make one.
+/// A variant of the distance that this CPU has: only [`best`](ByteDistance::best) and [`all`](ByteDistance::all) make one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ByteDistance(Way);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
-    /// For rows of any length.
+    /// For vectors of any length.
     Portable,
     /// For multiples of 32 bytes.
     #[cfg(target_arch = "x86_64")]
     Avx2,
     /// For multiples of 64 bytes. An instruction multiplies 64 pairs and adds up, so the distance is made from the
-    /// product and from sums that each row has of its own.
+    /// product and from the sums of each vector.
     #[cfg(target_arch = "x86_64")]
     Vnni,
 }
 
-/// Sums over a row, modulo 2³².
+/// Sums over a vector, modulo 2³².
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Sums {
-    /// Of the squares.
+    /// The sum of the squares.
     squares: u32,
-    /// The same less 256 times the sum of the bytes.
+    /// The sum of the squares, less 256 times the sum of the bytes.
     less: u32,
 }
 
 impl Sums {
-    /// Of a row of at most 2¹⁶ bytes.
+    /// The sums of a vector of at most 2¹⁶ bytes.
     pub fn of(row: &[u8]) -> Self {
         let squares = row.iter().map(|x| u32::from(*x).pow(2)).sum();
         let sum: u32 = row.iter().map(|x| u32::from(*x)).sum();
@@ -45,12 +45,12 @@ impl Sums {
 }
 
 impl ByteDistance {
-    /// The fastest for rows of so many bytes.
+    /// The fastest variant for vectors of `bytes` bytes.
     pub fn best(bytes: usize) -> Self {
         *Self::all(bytes).last().unwrap_or(&Self(Way::Portable))
     }
 
-    /// All for rows of so many bytes, the fastest last.
+    /// All variants for vectors of `bytes` bytes, the fastest last.
     pub fn all(bytes: usize) -> Vec<Self> {
         #[cfg_attr(not(target_arch = "x86_64"), expect(unused_mut))]
         let mut all = vec![Self(Way::Portable)];
@@ -79,7 +79,7 @@ impl ByteDistance {
         }
     }
 
-    /// Whether the sums of the rows matter.
+    /// Whether the variant needs the sums of the vectors.
     pub fn wants_sums(self) -> bool {
         #[cfg(target_arch = "x86_64")]
         return self.0 == Way::Vnni;
@@ -87,14 +87,14 @@ impl ByteDistance {
         false
     }
 
-    /// Σ (a − b)² over the bytes of two rows of a length that [`all`](Self::all) was asked for, 2¹⁶ at most.
+    /// Σ (a − b)² over the bytes of two vectors of the length given to [`all`](Self::all), at most 2¹⁶.
     #[inline]
     pub fn between(self, (a, of_a): (&[u8], Sums), (b, of_b): (&[u8], Sums)) -> u32 {
         #[cfg(not(target_arch = "x86_64"))]
         let _ = (of_a, of_b);
         match self.0 {
             Way::Portable => portable(a, b),
-            // SAFETY: only `all` makes it, if the CPU has it.
+            // SAFETY: only `all` makes this variant, if the CPU has the instructions.
             #[cfg(target_arch = "x86_64")]
             Way::Avx2 => unsafe { avx2(a, b) },
             #[cfg(target_arch = "x86_64")]

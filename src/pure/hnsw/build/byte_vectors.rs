@@ -1,4 +1,4 @@
-//! Vectors in bytes: a quarter of the memory to go through, which is what a construction spends its time on.
+//! Vectors in bytes: a construction spends its time on reading memory, and bytes are a quarter of it.
 
 use super::byte_distance::{ByteDistance, Sums};
 use super::control::Control;
@@ -11,8 +11,8 @@ use crate::memory::allocation::{filled, with_room};
 use crate::simd::prefetch::{AHEAD, prefetch};
 use rayon::prelude::*;
 
-/// Codes of 8 bits for each coordinate of each row of an arena, in equal steps around the mean of the
-/// coordinate. The distance is that between codes.
+/// Codes of 8 bits for each coordinate of each point of an arena, in equal steps around the mean of the
+/// coordinate. The distance is the one between codes.
 #[derive(Debug)]
 pub struct ByteVectors {
     stride: usize,
@@ -20,25 +20,25 @@ pub struct ByteVectors {
     codes: Room,
     /// Squared size of a step.
     unit: f32,
-    gap: ByteDistance,
-    /// What the gap wants to know of each row, if anything.
+    way: ByteDistance,
+    /// The sums of each point, if `way` needs them.
     sums: Vec<Sums>,
 }
 
-/// Rows that are looked at to choose the steps.
+/// Points by which the steps are chosen.
 const SAMPLE: usize = 1024;
-/// Rows whose neighbours are compared to judge the result, and how many of each.
+/// Points whose neighbours are compared to judge the result, and the number of neighbours of each.
 const PROBES: usize = 32;
 const NEAR: usize = 16;
-/// Of 1,000 coordinates, at most so many are beyond the codes.
+/// Of 1,000 coordinates, at most so many lie beyond the codes.
 const BEYOND: usize = 1;
-/// Variation of the ratio of distances between near rows that is still good.
+/// Maximum variation of the ratio of distances between near points.
 const GOOD: f64 = 0.03;
 
 impl ByteVectors {
-    /// The shadow of an arena, or none if the codes tell near rows badly apart: if the rows lie in clumps
-    /// much smaller than the distances between those, say, or if few coordinates are much larger than the
-    /// others. None, too, for the inner product, for plain values and if cancelled. Runs on the current pool of rayon.
+    /// The points of an arena in bytes. `None` if the codes tell near points badly apart: if the points lie in clumps
+    /// much smaller than the distances between the clumps, say, or if few coordinates are much larger than the
+    /// others. `None`, too, for the inner product, for uncoded values and if cancelled. Runs on the current pool of rayon.
     ///
     /// # Errors
     /// `53200` if there is no memory.
@@ -47,7 +47,7 @@ impl ByteVectors {
         Self::in_room(arena, room, control)
     }
 
-    /// Bytes that the codes for an arena take; the sums, if any, are few beside them.
+    /// Bytes of the codes for an arena; the sums, if any, take few bytes beside the codes.
     pub fn size(arena: &Arena) -> usize {
         if Self::never(arena) { 0 } else { arena.len() * Self::stride(arena.dim()) }
     }
@@ -60,7 +60,7 @@ impl ByteVectors {
         dim.next_multiple_of(if dim > 64 { 64 } else { 32 })
     }
 
-    /// As [`of`](Self::of), in room for [`size`](Self::size) bytes.
+    /// As [`of`](Self::of), in a room of [`size`](Self::size) bytes.
     ///
     /// # Errors
     /// As [`of`](Self::of).
@@ -68,8 +68,8 @@ impl ByteVectors {
         if Self::never(arena) {
             return Ok(None);
         }
-        let shadow = Self::any(arena, room, control)?;
-        Ok((shadow.error(arena, control)? <= GOOD && !control.is_cancelled()).then_some(shadow))
+        let vectors = Self::any(arena, room, control)?;
+        Ok((vectors.error(arena, control)? <= GOOD && !control.is_cancelled()).then_some(vectors))
     }
 
     fn any(arena: &Arena, mut room: Room, control: &Control) -> Result<Self> {
@@ -92,23 +92,23 @@ impl ByteVectors {
         rows.with_min_len(64).filter(|_| !control.is_cancelled()).for_each(|(i, codes)| {
             let row = arena.row(i as u32);
             for ((code, x), m) in codes.iter_mut().zip(row).zip(&mean) {
-                // The cast keeps within 0 and 255.
+                // The cast saturates at 0 and 255.
                 *code = ((x - *m as f32) / step + 128.0) as u8;
             }
         });
-        let gap = ByteDistance::best(stride);
-        let mut sums = filled(Sums::default(), if gap.wants_sums() { arena.len() } else { 0 })?;
+        let way = ByteDistance::best(stride);
+        let mut sums = filled(Sums::default(), if way.wants_sums() { arena.len() } else { 0 })?;
         let rows = room.bytes().par_chunks_exact(stride).with_min_len(64);
         sums.par_iter_mut().zip(rows).for_each(|(sums, row)| *sums = Sums::of(row));
-        Ok(Self { stride, len: arena.len(), codes: room, unit: step * step, gap, sums })
+        Ok(Self { stride, len: arena.len(), codes: room, unit: step * step, way, sums })
     }
 
-    /// How much the ratio of the distance here to the one in the arena varies, in parts of its mean, for pairs
-    /// of near rows.
+    /// Variation of the ratio of the distance between codes to the distance in the arena, as a fraction of its mean, for
+    /// pairs of near points.
     fn error(&self, arena: &Arena, control: &Control) -> Result<f64> {
         let probes: Vec<u32> = spread(arena.len(), PROBES).collect();
         let near = |probe: &u32| -> Result<Vec<f64>> {
-            // All rows, as a sample would not hold the nearest.
+            // All points, as a sample would not hold the nearest.
             let rows = (0..arena.len() as u32).take_while(|_| !control.is_cancelled());
             let mut all: Vec<(f32, u32)> = with_room(arena.len())?;
             all.extend(rows.map(|i| (self.between(*probe, i), i)));
@@ -135,7 +135,7 @@ impl ByteVectors {
     }
 }
 
-/// About `most` rows, spread evenly over an arena.
+/// At most `max` points, spread evenly over an arena.
 fn spread(rows: usize, max: usize) -> impl Iterator<Item = u32> {
     (0..rows).step_by(rows.div_ceil(max).max(1)).map(|i| i as u32)
 }
@@ -148,7 +148,7 @@ impl Space for ByteVectors {
     #[inline]
     fn between(&self, a: u32, b: u32) -> f32 {
         let sums = |node| self.sums.get(node as usize).copied().unwrap_or_default();
-        self.unit * self.gap.between((self.row(a), sums(a)), (self.row(b), sums(b))) as f32
+        self.unit * self.way.between((self.row(a), sums(a)), (self.row(b), sums(b))) as f32
     }
 
     #[inline]

@@ -1,9 +1,9 @@
-//! What passes between a running construction and whoever waits for it.
+//! Progress and cancelling: the state shared by a running construction and its waiting caller.
 
 use crate::fault::Fault;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 
-/// Shared with a construction: it counts what it has done and looks whether it shall stop.
+/// The state shared with a construction, which counts the nodes it has done and checks whether it is cancelled.
 #[derive(Debug, Default)]
 pub struct Control {
     cancel: AtomicBool,
@@ -11,7 +11,7 @@ pub struct Control {
     done: AtomicU64,
 }
 
-/// What a construction is at. Each phase counts its nodes from 0.
+/// The phase of a construction. Each phase counts its nodes from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Phase {
@@ -19,14 +19,14 @@ pub enum Phase {
     Insert,
     /// Edges are chosen anew on the whole graph; only with [`Params::refine`](crate::hnsw::params::Params::refine).
     Refine,
-    /// Free lanes are filled.
+    /// Free edge slots are filled.
     Fill,
-    /// Nodes that cannot be reached are linked.
+    /// Unreachable nodes are linked.
     Repair,
 }
 
 impl Control {
-    /// Stops all workers after the nodes they are at; within milliseconds.
+    /// Stops all workers after their current nodes, within milliseconds.
     pub fn cancel(&self) {
         self.cancel.store(true, Relaxed);
     }
@@ -37,7 +37,7 @@ impl Control {
         self.cancel.load(Relaxed)
     }
 
-    /// The phase and the nodes it is done with.
+    /// The phase, and the number of nodes it has done.
     pub fn progress(&self) -> (Phase, u64) {
         let phase = match self.phase.load(Relaxed) {
             0 => Phase::Insert,
@@ -48,7 +48,7 @@ impl Control {
         (phase, self.done.load(Relaxed))
     }
 
-    /// Goes on to a phase.
+    /// Starts a phase.
     pub fn enter(&self, phase: Phase) {
         self.done.store(0, Relaxed);
         self.phase.store(phase as u8, Relaxed);
@@ -67,7 +67,7 @@ pub enum Stopped {
     Cancelled,
     /// A worker panicked, with this message: a bug here or in the space.
     Panicked(String),
-    /// Something was refused, as memory.
+    /// The construction failed: there is no memory, say.
     Refused(Fault),
 }
 

@@ -1,4 +1,4 @@
-//! Equal vectors become one node with several members, else they would crowd each other's neighbours out.
+//! Rows with equal vectors become one node with several members, as equal points would crowd other neighbours out.
 
 use super::memory::{Heap, Memory};
 use super::points::Arena;
@@ -10,15 +10,15 @@ use crate::memory::allocation::{Reserve, collected, filled};
 #[derive(Debug)]
 pub struct Folding {
     arena: Arena,
-    /// Open addressing over (hash, node), a power of two long; `FREE` where nothing is.
+    /// Hash table of (hash, node) with open addressing, a power of two long; the node of an empty slot is `FREE`.
     slots: Vec<(u32, u32)>,
-    /// The node of each row that came in.
+    /// The node of each row added.
     node_of: Vec<u32>,
 }
 
 const FREE: u32 = u32::MAX;
 
-/// Which rows are members of which node.
+/// The rows of each node, its members.
 #[derive(Debug)]
 pub struct Members {
     starts: Vec<u32>,
@@ -26,7 +26,7 @@ pub struct Members {
 }
 
 impl Members {
-    /// The rows of a node, in the order they came in; never none.
+    /// The rows of a node in the order they were added; at least one.
     pub fn of(&self, node: u32) -> &[u32] {
         let node = node as usize;
         &self.rows[self.starts[node] as usize..self.starts[node + 1] as usize]
@@ -34,7 +34,7 @@ impl Members {
 }
 
 impl Folding {
-    /// Folds into an arena that is still empty.
+    /// A folding into `arena`, which is still empty.
     pub fn new(arena: Arena) -> Self {
         Self { arena, slots: vec![(0, FREE); 64], node_of: Vec::new() }
     }
@@ -47,7 +47,7 @@ impl Folding {
         self.push_in(vector, &mut Heap)
     }
 
-    /// As [`push`](Self::push), into memory of the caller's.
+    /// As [`push`](Self::push), into the caller's memory.
     ///
     /// # Errors
     /// As [`Arena::push_in`].
@@ -56,7 +56,7 @@ impl Folding {
         self.fold(new)
     }
 
-    /// Adds a row as another arena like its own has it.
+    /// Adds a point of another arena that is [like](Arena::like) the folding's.
     ///
     /// # Errors
     /// As [`Arena::copy_in`].
@@ -64,7 +64,7 @@ impl Folding {
         self.copy_in(row, &mut Heap)
     }
 
-    /// As [`copy`](Self::copy), into memory of the caller's.
+    /// As [`copy`](Self::copy), into the caller's memory.
     ///
     /// # Errors
     /// As [`Arena::copy_in`].
@@ -73,7 +73,7 @@ impl Folding {
         self.fold(new)
     }
 
-    /// The node of the row that came last.
+    /// The node of the row added last, whose point is `new`.
     fn fold(&mut self, new: u32) -> Result<u32> {
         self.node_of.room_for(1)?;
         if self.arena.len() * 4 > self.slots.len() * 3 {
@@ -147,7 +147,7 @@ impl Folding {
     }
 }
 
-/// By bits: plain values are any.
+/// Equality of bits, as the words of uncoded values have any bits.
 fn same(a: &[f32], b: &[f32]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(x, y)| x.to_bits() == y.to_bits())
 }

@@ -1,15 +1,15 @@
-//! Parts of a file that were given back, to be used again.
+//! Freed parts of a file, to be used again.
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Parts that nobody has. All clones are the same.
+/// The freed parts of a file. All clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct Parts(Arc<Mutex<Vec<Range<usize>>>>);
 
 impl Parts {
-    /// The smallest part that is large enough, cut to that length; else the one at the end of a file of that size, which
-    /// is too short, if there is one.
+    /// The smallest part of at least `len` bytes, cut to `len`; else the part at the end of the file, of `size` bytes, though
+    /// it is too short; `None` if there is neither.
     pub fn take(&self, len: usize, size: usize) -> Option<Range<usize>> {
         let mut parts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let fitting = (0..parts.len()).filter(|at| parts[*at].len() >= len).min_by_key(|at| parts[*at].len());
@@ -21,7 +21,7 @@ impl Parts {
         Some(part.start..part.end.min(part.start + len))
     }
 
-    /// Takes a part back, in one with its neighbours.
+    /// Takes a part back and merges it with its neighbours.
     pub fn add(&self, mut part: Range<usize>) {
         let mut parts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         parts.retain(|other| {

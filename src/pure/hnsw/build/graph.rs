@@ -7,10 +7,10 @@ use crate::hnsw::edges::Candidate;
 use crate::hnsw::edges::Rows;
 use crate::simd::prefetch::{AHEAD, prefetch};
 
-/// A graph as flat arrays, ready to be written into blocks.
+/// A graph as flat arrays, ready to be written into node records.
 ///
-/// Every node has a list of [`lanes`](Self::lanes) on level 0 and one of [`m`](Self::m) on each level from 1 to
-/// its own. Lanes behind the end of a list hold [`NONE`]. All nodes can be reached from the entry point, on
+/// Every node has a list of [`slots`](Self::slots) edge slots on level 0 and one of [`m`](Self::m) on each level from 1 to
+/// its highest. Edge slots behind the end of a list hold [`NONE`]. All nodes can be reached from the entry point, on
 /// level 0 alone.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Graph {
@@ -20,7 +20,7 @@ pub struct Graph {
     pub(super) m: usize,
     /// The lists of level 0, one after the other.
     pub(super) base: Words,
-    /// Of each list of level 0, the edges before those that only fill it.
+    /// For each list of level 0, the number of edges before those that only fill it.
     pub(super) kept: Vec<u8>,
     /// The lists of the other levels.
     pub(super) upper: Words,
@@ -34,43 +34,43 @@ impl Graph {
         self.levels.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no nodes.
     pub fn is_empty(&self) -> bool {
         self.levels.is_empty()
     }
 
-    /// The node, of the highest level, at which every search starts; none if there are no nodes.
+    /// The node, of the highest level, at which every search starts; `None` if there are no nodes.
     pub fn entry(&self) -> Option<u32> {
         self.entry
     }
 
-    /// The highest level that each node is on.
+    /// The highest level of each node.
     pub fn levels(&self) -> &[u8] {
         &self.levels
     }
 
-    /// Width of the lists of level 0.
+    /// Edge slots of a list of level 0.
     pub fn slots(&self) -> usize {
         self.slots
     }
 
-    /// Width of the lists above level 0.
+    /// Edge slots of a list above level 0.
     pub fn m(&self) -> usize {
         self.m
     }
 
-    /// The lists of level 0 one after the other, [`lanes`](Self::lanes) each.
+    /// The lists of level 0 one after the other, of [`slots`](Self::slots) each.
     pub fn base(&self) -> &[u32] {
         self.base.all()
     }
 
-    /// How many of a node's neighbours on level 0 the pruning has kept. They come first; the others fill
-    /// lanes that would be empty, and are the ones to give way to later edges.
+    /// The number of a node's edges on level 0 that the pruning has kept. Kept edges come first; the other edges fill
+    /// edge slots that would be empty, and give way to later edges.
     pub fn kept(&self, node: u32) -> usize {
         usize::from(self.kept[node as usize])
     }
 
-    /// All lanes of a node on a level, which is at most its own.
+    /// All edge slots of a node on a level, which is at most its highest.
     #[inline]
     pub fn list(&self, node: u32, level: u8) -> &[u32] {
         let (lists, at, width) = match level {
@@ -80,15 +80,15 @@ impl Graph {
         &lists.all()[at * width..][..width]
     }
 
-    /// The neighbours of a node on a level, which is at most its own.
+    /// The neighbours of a node on a level, which is at most its highest.
     #[inline]
     pub fn neighbours(&self, node: u32, level: u8) -> &[u32] {
         let slots = self.list(node, level);
         &slots[..slots.iter().position(|other| *other == NONE).unwrap_or(slots.len())]
     }
 
-    /// The nearest `ef` nodes that a search with exact distances finds, ascending. The query is in the form
-    /// that `rows` takes.
+    /// The nearest `ef` nodes that a search with exact distances finds, ascending. `query` is in the form
+    /// of [`Rows::distance`].
     pub fn search(&self, rows: &impl Rows, query: &[f32], ef: usize, beam: &mut Beam) -> Vec<Candidate> {
         let Some(entry) = self.entry else { return Vec::new() };
         let target = Outside(rows, query);

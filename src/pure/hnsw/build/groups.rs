@@ -1,21 +1,21 @@
-//! Rows that belong together, brought together by a counting sort.
+//! Rows grouped by their key, with a counting sort.
 
 use crate::fault::Result;
 use crate::memory::allocation::{collected, filled};
 
-/// Rows by the number of their group, in their order within each.
+/// Rows by the number of their group, in their order within each group.
 #[derive(Debug)]
 pub struct Groups {
-    /// Where each group starts among the rows, and where the last one ends.
+    /// The position among the rows at which each group starts, and the end of the last group.
     starts: Vec<u32>,
     rows: Vec<u32>,
 }
 
 impl Groups {
-    /// Of rows that say to which of so many groups they belong.
+    /// The groups of rows, given the group of each row and the number of groups.
     ///
     /// # Errors
-    /// `53200` if there is no memory: 4 bytes a row, 8 a group while it is made.
+    /// `53200` if there is no memory: 4 bytes a row, and 8 a group during the sort.
     pub fn of(group_of: &[u32], groups: usize) -> Result<Self> {
         let mut starts = filled(0u32, groups + 1)?;
         group_of.iter().for_each(|group| starts[*group as usize + 1] += 1);

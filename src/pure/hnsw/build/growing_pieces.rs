@@ -1,11 +1,11 @@
-//! Which piece of memory a row lies in: pieces get larger with the rows before them, so that memory follows the rows and
-//! nothing that is there moves.
+//! The piece of memory in which a point lies: pieces get larger with the points before them, so that memory follows the
+//! points and no point moves.
 
-/// There are 2^3 pieces of a size before they are twice as large. So what waits for rows is an eighth of what is there, and a
-/// smallest piece, at most.
+/// There are 2^3 pieces of a size before pieces are twice as large. So at most an eighth of the memory in use, and a
+/// smallest piece, waits for points.
 const SAME: u32 = 3;
 
-/// Pieces of 2^`small` rows and up, to 2^`large`.
+/// Pieces of 2^`small` points and up, to 2^`large`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Pieces {
     small: u32,
@@ -13,21 +13,21 @@ pub(super) struct Pieces {
 }
 
 impl Pieces {
-    /// Of `small` bytes to `large` ones, or a row each where rows are larger.
+    /// Pieces of about `small` to `large` bytes for points of `row` bytes; a piece has one point if points are larger.
     pub(super) fn new(row: usize, small: usize, large: usize) -> Self {
         let shift = |bytes: usize| (bytes / row.max(1)).max(1).ilog2();
         Self { small: shift(small), large: shift(large) }
     }
 
-    /// For about so many rows.
+    /// The pieces for about `rows` points: none is larger than needed.
     pub(super) fn up_to(self, rows: usize) -> Self {
         Self { small: self.small.min(rows.max(1).ilog2()), ..self }
     }
 
-    /// The piece of a row, and its place there.
+    /// The piece of a point, and the point's position in the piece.
     #[inline]
     pub(super) fn place(self, row: usize) -> (usize, usize) {
-        // As if the sizes before the smallest had come as well.
+        // As if pieces of all smaller sizes had come before.
         let row = row + (1 << (self.small + SAME));
         let shift = (row.ilog2() - SAME).min(self.large);
         let sizes = (shift - self.small) as usize;
@@ -35,7 +35,7 @@ impl Pieces {
         (piece, row & ((1 << shift) - 1))
     }
 
-    /// Rows of a piece.
+    /// Points of a piece.
     pub(super) fn rows(self, piece: usize) -> usize {
         1 << self.large.min(self.small.saturating_add((piece >> SAME) as u32))
     }

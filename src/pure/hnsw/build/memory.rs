@@ -1,4 +1,4 @@
-//! Where a construction keeps vectors and edges: in the heap, or wherever its owner has more room.
+//! The memory for vectors and edges of a construction: the heap, or a memory of the caller's with more room.
 
 use super::budget::Loan;
 use crate::fault::Result;
@@ -6,20 +6,20 @@ use crate::hnsw::node::Buffer;
 use crate::hnsw::stored_vector::{cells, u32s, u32s_mut};
 use std::sync::atomic::AtomicU32;
 
-/// Bytes that someone else has made room for, on cache lines of their own.
+/// Bytes outside of the heap that a [`Memory`] has made, from the start of a cache line on.
 pub trait Region: Send + Sync + std::fmt::Debug {
-    /// All of them.
+    /// All bytes.
     fn bytes(&self) -> &[u8];
-    /// All of them, to be written.
+    /// All bytes, writable.
     fn bytes_mut(&mut self) -> &mut [u8];
 }
 
-/// Zeros, on cache lines of their own. What was not written to need not exist.
+/// Bytes from the start of a cache line on, zeros at first. Pages that were never written need not exist.
 #[derive(Debug)]
 pub enum Room {
-    /// In the heap, on loan if someone counts.
+    /// In the heap; with a loan if a budget counts the bytes.
     Heap(Buffer, Option<Loan>),
-    /// Somewhere else.
+    /// Outside of the heap.
     Region(Box<dyn Region>),
 }
 
@@ -33,7 +33,7 @@ impl Room {
         }
     }
 
-    /// The bytes, to be written.
+    /// The bytes, writable.
     #[inline]
     pub fn bytes_mut(&mut self) -> &mut [u8] {
         match self {
@@ -43,16 +43,16 @@ impl Room {
     }
 }
 
-/// Whoever gives room.
+/// A source of rooms.
 pub trait Memory {
-    /// Room for that many bytes, all zeros.
+    /// A room of `bytes` bytes, all zeros.
     ///
     /// # Errors
-    /// If there is none.
+    /// If there is no memory.
     fn room(&mut self, bytes: usize) -> Result<Room>;
 }
 
-/// Room in the heap, as much as there is.
+/// The heap, without a limit.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Heap;
 
@@ -62,23 +62,23 @@ impl Memory for Heap {
     }
 }
 
-/// Whole numbers in such room.
+/// 32-bit numbers in a room.
 #[derive(Debug)]
 pub struct Words(Room);
 
 impl Words {
-    /// So many zeros in the heap.
+    /// `len` zeros in the heap.
     ///
     /// # Errors
-    /// If there is none.
+    /// If there is no memory.
     pub fn new(len: usize) -> Result<Self> {
         Self::new_in(len, &mut Heap)
     }
 
-    /// So many zeros in somebody's memory.
+    /// `len` zeros in `memory`.
     ///
     /// # Errors
-    /// If there is none.
+    /// If there is no memory.
     pub fn new_in(len: usize, memory: &mut dyn Memory) -> Result<Self> {
         memory.room(len * size_of::<u32>()).map(Self)
     }
@@ -86,17 +86,17 @@ impl Words {
     /// The numbers.
     #[inline]
     pub fn all(&self) -> &[u32] {
-        // Aligned, as room is.
+        // Aligned, as rooms are.
         u32s(self.0.bytes()).unwrap_or(&[])
     }
 
-    /// The numbers, to be changed.
+    /// The numbers, writable.
     #[inline]
     pub fn all_mut(&mut self) -> &mut [u32] {
         u32s_mut(self.0.bytes_mut()).unwrap_or(&mut [])
     }
 
-    /// The numbers, to be changed by several threads.
+    /// The numbers, writable by several threads.
     pub(super) fn cells(&mut self) -> &[AtomicU32] {
         cells(self.all_mut())
     }

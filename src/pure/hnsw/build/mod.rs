@@ -1,13 +1,13 @@
 //! The graph of the index, built in memory: HNSW with lists that are chosen for few hops.
 //!
-//! - `points`: the vectors; [`Arena`] keeps them as `f32`, `ragged` those of different lengths.
+//! - `points`: the vectors; [`Arena`] stores points as `f32`, `ragged` points of different lengths.
 //! - `duplicates`: equal vectors become one node. `groups`: rows of one key together.
-//! - `byte_vectors`, `byte_distance`: the vectors in bytes. A construction is a walk through memory, so that it halves the time.
-//! - `adjacency`: the lists while they grow. `beam`: the search. The choice of edges is in [`edges`](super::edges).
+//! - `byte_vectors`, `byte_distance`: the vectors in bytes. A construction is a walk through memory, so bytes halve its time.
+//! - `adjacency`: the neighbour lists while they grow. `beam`: the search. The choice of edges is in [`edges`](super::edges).
 //! - `builder`: the order of events. `reachability`: edges to nodes that no search would reach.
 //! - `graph`: the result as flat arrays. `page_order`: its nodes numbered page by page. `pack`: its pages.
-//! - `control`: progress and cancelling. `memory`: where vectors and edges are kept, `budget`: how much of it, `pieces`: how it
-//!   grows, `parts`: what is used again.
+//! - `control`: progress and cancelling. `memory`: the memory for vectors and edges, `budget`: its limit, `growing_pieces`: its
+//!   growth, `freed_parts`: freed parts to be used again.
 //!
 //! # How
 //!
@@ -15,13 +15,13 @@
 //! number of threads; then each list that gains back-links is changed by one thread. So there are no locks,
 //! and **the graph depends on the seed alone, not on the number of threads**. A batch is at most a sixteenth
 //! of the nodes before it. Nodes of higher levels come first, so the entry point never moves; within a level
-//! the order is shuffled, which makes that of the table irrelevant.
+//! the order is shuffled, so that the table's order does not matter.
 //!
 //! Lists stay about as short as the pruning leaves them ([`Lists::Short`](super::params::Lists)), with room for
-//! back-links. The lanes that are free in the end get edges to nodes two hops away in directions that have no edge yet
-//! ([`Fill::Angle`](super::params::Fill)). On real embeddings that cuts the hops for recall 0.99 by a quarter, with twice the
-//! candidates to 0.4; on a set without structure it is neutral.
-//! `benches/graph.rs` measures what each ingredient brings.
+//! back-links. Edge slots that are free at the end get edges to nodes two hops away in directions that have no edge yet
+//! ([`Fill::Angle`](super::params::Fill)). On real embeddings these edges cut the hops for recall 0.99 by a quarter, with
+//! twice the candidates to 0.4; on a set without structure they are neutral.
+//! `benches/graph.rs` measures each ingredient.
 
 mod adjacency;
 mod beam;

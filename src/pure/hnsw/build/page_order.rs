@@ -1,4 +1,4 @@
-//! An order of the nodes that puts neighbours onto the same page.
+//! An order of the nodes that puts neighbours on the same page.
 
 use super::adjacency::NONE;
 use super::graph::Graph;
@@ -8,8 +8,8 @@ use crate::memory::allocation::{Reserve, collected, filled, with_room};
 use std::collections::VecDeque;
 
 impl Graph {
-    /// The nodes in an order in which groups of `page` of them are near each other: breadth first from the
-    /// entry point, each page filled up with the first neighbours of those on it. A permutation.
+    /// The nodes in an order in which groups of `page` nodes are near each other: breadth first from the
+    /// entry point, each page filled up with the first neighbours of the nodes on it. A permutation.
     ///
     /// # Errors
     /// `53200` if there is no memory.
@@ -55,7 +55,7 @@ impl Graph {
         self.renumbered_in(order, Words::new(self.base().len())?)
     }
 
-    /// As [`renumbered`](Self::renumbered), with its lists of level 0 in that room.
+    /// As [`renumbered`](Self::renumbered), with the lists of level 0 in `base`.
     ///
     /// # Errors
     /// `53200` if there is no memory.

@@ -1,4 +1,4 @@
-//! What the construction knows of the vectors: their number and the distance between two of them.
+//! The points of a construction: vectors in memory, and the distance between two of them.
 
 use super::growing_pieces::Pieces;
 use super::memory::{Heap, Memory, Room};
@@ -13,24 +13,24 @@ use crate::hnsw::uncoded::Uncoded;
 use crate::memory::allocation::push;
 use crate::simd::prefetch::{AHEAD, prefetch};
 
-/// Vectors of `f32` in memory, each row on its own cache lines and padded with zeros to whole ones.
+/// Points in memory: vectors of `f32`, each padded with zeros to whole cache lines.
 ///
-/// The distance is the squared Euclidean one, for the cosine that of rows scaled as [`direction`] says, and for the
+/// The distance is the squared Euclidean distance, for the cosine of points scaled as in [`cosine_direction`], and for the
 /// inner product its negative. One more coordinate could turn the inner product into a Euclidean distance,
-/// but the graphs that makes are bad: see [`Params::for_options`](crate::hnsw::params::Params::for_options).
+/// but such graphs are bad: see [`Params::for_options`](crate::hnsw::params::Params::for_options).
 #[derive(Debug)]
 pub struct Arena {
     metric: Metric,
     dim: usize,
     stride: usize,
     len: usize,
-    /// Where the rows are in the chunks.
+    /// The places of the points in the chunks.
     pieces: Pieces,
     chunks: Vec<Room>,
     kernels: &'static Kernels<f32>,
     uncoded: Option<Uncoded>,
-    /// Rows that are not as long as each other, instead of the chunks.
-    varied: Option<Ragged>,
+    /// Points of different lengths, instead of the chunks.
+    ragged: Option<Ragged>,
 }
 
 /// `f32` in a cache line.
@@ -52,24 +52,24 @@ impl Arena {
             chunks: Vec::new(),
             kernels: kernels(),
             uncoded: None,
-            varied: None,
+            ragged: None,
         }
     }
 
-    /// As [`new`](Self::new), for about so many vectors: takes no more memory than they need.
+    /// As [`new`](Self::new), for about `rows` vectors: takes no more memory than they need.
     pub fn with_capacity(metric: Metric, dim: usize, rows: usize) -> Self {
         let new = Self::new(metric, dim);
         Self { pieces: new.pieces.up_to(rows), ..new }
     }
 
-    /// An empty arena for the words of [plain](crate::hnsw::uncoded) values. Those of sparse ones may be of any number.
+    /// An empty arena for the words of [uncoded](crate::hnsw::uncoded) values. Sparse values may have any number of words.
     pub fn uncoded(uncoded: Uncoded) -> Self {
         let words = uncoded.words();
-        let varied = words.is_none().then(Ragged::default);
-        Self { uncoded: Some(uncoded), varied, ..Self::new(uncoded.metric(), words.unwrap_or(1)) }
+        let ragged = words.is_none().then(Ragged::default);
+        Self { uncoded: Some(uncoded), ragged, ..Self::new(uncoded.metric(), words.unwrap_or(1)) }
     }
 
-    /// An empty arena for the same vectors as another one, about so many.
+    /// An empty arena for about `rows` vectors of the same kind as those of another arena.
     pub fn like(other: &Self, rows: usize) -> Self {
         match other.uncoded {
             None => Self::with_capacity(other.metric, other.dim, rows),
@@ -80,28 +80,28 @@ impl Arena {
         }
     }
 
-    /// Whether its rows are plain values.
+    /// Whether the points are uncoded values.
     pub fn is_uncoded(&self) -> bool {
         self.uncoded.is_some()
     }
 
-    /// Dimensions of the vectors; of plain values, their words.
+    /// Dimensions of the vectors; words of uncoded values.
     pub fn dim(&self) -> usize {
         self.dim
     }
 
-    /// Copies a finite vector in and returns its number, counting from 0.
+    /// Adds a finite vector and returns its number, counting from 0.
     ///
     /// # Errors
-    /// Another number of dimensions; a zero vector under the cosine; more than 2³¹ − 1 rows.
+    /// Another number of dimensions; a zero vector under the cosine; more than 2³¹ − 1 points.
     pub fn push(&mut self, vector: &[f32]) -> Result<u32> {
         self.push_in(vector, &mut Heap)
     }
 
-    /// As [`push`](Self::push), into memory of the caller's.
+    /// As [`push`](Self::push), into the caller's memory.
     ///
     /// # Errors
-    /// As there, and those of the memory.
+    /// As [`push`](Self::push), and those of the memory.
     pub fn push_in(&mut self, vector: &[f32], memory: &mut impl Memory) -> Result<u32> {
         let scale = match self.metric {
             Metric::Cosine if self.uncoded.is_none() => cosine_direction::scale(self.kernels.norm(vector)),
@@ -113,7 +113,7 @@ impl Arena {
         self.put(vector, scale, memory)
     }
 
-    /// Copies a row in as another arena [like](Self::like) this one has it.
+    /// Adds a point of another arena [like](Self::like) this one, as it is.
     ///
     /// # Errors
     /// As [`push_in`](Self::push_in).
@@ -122,7 +122,7 @@ impl Arena {
     }
 
     fn put(&mut self, vector: &[f32], scale: f64, memory: &mut impl Memory) -> Result<u32> {
-        if vector.len() != self.dim && self.varied.is_none() {
+        if vector.len() != self.dim && self.ragged.is_none() {
             return Err(Fault::new(
                 state::DATA_EXCEPTION,
                 format!("expected {} dimensions, not {}", self.dim, vector.len()),
@@ -132,8 +132,8 @@ impl Arena {
             .ok()
             .filter(|n| *n < i32::MAX as u32)
             .ok_or_else(|| Fault::new(state::PROGRAM_LIMIT_EXCEEDED, "too many rows for one graph"))?;
-        if let Some(varied) = &mut self.varied {
-            varied.push(vector, memory)?;
+        if let Some(ragged) = &mut self.ragged {
+            ragged.push(vector, memory)?;
             self.len += 1;
             return Ok(node);
         }
@@ -146,7 +146,7 @@ impl Arena {
         if let Some(chunk) = self.chunks.last_mut() {
             let row = chunk.bytes_mut()[at..].chunks_exact_mut(size_of::<f32>());
             for (out, x) in row.zip(vector) {
-                // + 0.0 makes one zero of the two, for the folding of equal rows.
+                // + 0.0 makes −0 a +0, for the folding of equal points.
                 let x = if self.uncoded.is_some() { *x } else { (f64::from(*x) * scale) as f32 + 0.0 };
                 out.copy_from_slice(&x.to_ne_bytes());
             }
@@ -155,11 +155,11 @@ impl Arena {
         Ok(node)
     }
 
-    /// Takes the last row out again; the next one is written over it.
+    /// Removes the last point; the next point is written over it.
     pub fn pop(&mut self) {
         self.len = self.len.saturating_sub(1);
-        if let Some(varied) = &mut self.varied {
-            varied.pop();
+        if let Some(ragged) = &mut self.ragged {
+            ragged.pop();
             return;
         }
         if self.pieces.place(self.len).0 + 1 < self.chunks.len() {
@@ -167,28 +167,28 @@ impl Arena {
         }
     }
 
-    /// How its vectors are compared.
+    /// The metric of the vectors.
     pub fn metric(&self) -> Metric {
         self.metric
     }
 
-    /// A vector as it is stored, without padding.
+    /// A point without its padding.
     pub fn vector(&self, node: u32) -> &[f32] {
         let row = self.row(node);
-        if self.varied.is_some() { row } else { &row[..self.dim] }
+        if self.ragged.is_some() { row } else { &row[..self.dim] }
     }
 
-    /// A row with its padding.
+    /// A point with its padding.
     #[inline]
     pub fn row(&self, node: u32) -> &[f32] {
         let i = node as usize;
-        if let Some(varied) = &self.varied {
-            return varied.row(i);
+        if let Some(ragged) = &self.ragged {
+            return ragged.row(i);
         }
         let size = self.stride * size_of::<f32>();
         let (chunk, at) = self.pieces.place(i);
         let row = &self.chunks[chunk].bytes()[at * size..][..size];
-        // Aligned, as rows are whole cache lines.
+        // Aligned, as points are whole cache lines.
         f32s(row).unwrap_or(&[])
     }
 
@@ -201,7 +201,7 @@ impl Arena {
         }
     }
 
-    /// The form of a query that [`Rows::distance`] takes: padded, scaled for the cosine.
+    /// A query in the form of [`Rows::distance`]: padded, and scaled for the cosine.
     pub fn query(&self, vector: &[f32]) -> Vec<f32> {
         if self.uncoded.is_some() {
             let mut query = vector.to_vec();

@@ -1,15 +1,15 @@
-//! Rows that are not as long as each other.
+//! Points of different lengths.
 
 use super::memory::{Memory, Room};
 use crate::fault::Result;
 use crate::hnsw::stored_vector::f32s;
 use crate::memory::allocation::{Reserve, push};
 
-/// Words of the smallest and of the largest piece of memory, unless a row is longer.
+/// Words of the smallest and of the largest piece of memory, unless a point is longer.
 const SMALL: usize = 1 << 14;
 const LARGE: usize = 1 << 22;
 
-/// Where a row is.
+/// The place of a point: its piece, and first word and length in words.
 #[derive(Debug, Clone, Copy)]
 struct Place {
     chunk: u32,
@@ -17,24 +17,24 @@ struct Place {
     len: u32,
 }
 
-/// Rows in pieces of memory, one after the other.
+/// Points in pieces of memory, one after the other.
 #[derive(Debug, Default)]
 pub(super) struct Ragged {
     chunks: Vec<Room>,
-    /// Words of all of them.
+    /// Words of all pieces.
     words: usize,
     places: Vec<Place>,
 }
 
 impl Ragged {
-    /// Adds a row.
+    /// Adds a point.
     pub(super) fn push(&mut self, row: &[f32], memory: &mut impl Memory) -> Result<()> {
         let word = size_of::<f32>();
         self.places.room_for(1)?;
         let mut start = self.places.last().map_or(0, |last| (last.start + last.len) as usize);
         let room = self.chunks.last().map_or(0, |chunk| chunk.bytes().len() / word);
         if start + row.len() > room {
-            // An eighth of what is there, so that memory follows the rows.
+            // An eighth of the memory in use, so that memory follows the points.
             let words = (self.words / 8).clamp(SMALL, LARGE).max(row.len());
             push(&mut self.chunks, memory.room(words * word)?)?;
             self.words += words;
@@ -48,10 +48,10 @@ impl Ragged {
         Ok(())
     }
 
-    /// Takes the last row out again.
+    /// Removes the last point.
     pub(super) fn pop(&mut self) {
         let last = self.places.pop();
-        // The piece of the row before is the last one.
+        // The piece of the point before becomes the last piece.
         if let (Some(last), before) = (last, self.places.last())
             && before.is_none_or(|before| before.chunk != last.chunk)
         {
@@ -60,7 +60,7 @@ impl Ragged {
         }
     }
 
-    /// A row.
+    /// A point.
     #[inline]
     pub(super) fn row(&self, i: usize) -> &[f32] {
         let Place { chunk, start, len } = self.places[i];

@@ -1,9 +1,9 @@
-//! Every node can be reached: those that cannot are given an edge from a near node that can.
+//! Every node becomes reachable: an unreachable node gets an edge from a near reachable node.
 //!
-//! A node gives few of its lanes for that ([`FEW`]). Under the inner product, most nodes of data that lies far from the
-//! origin are in nobody's list, and near to all of them are the same few. With all their lanes given away, those would
-//! no longer be linked to each other, and a search finds nobody else: of 4,000 x 128 whose mean is 100 times their
-//! deviation, 3,800 are unreachable, and the recall at ef 10 is 0.80 so and 1.00 with few.
+//! A node gives few of its edge slots away for that ([`FEW`]). Under the inner product, most nodes of data that lies far from
+//! zero are in no list, and the same few nodes are near to all of them. If these few gave all their edge slots away, they
+//! would no longer be linked to each other, and a search would find no other nodes: of 4,000 x 128 whose mean is 100 times
+//! their deviation, 3,800 are unreachable, and the recall at ef 10 is 0.80 without the limit and 1.00 with it.
 
 use super::beam::{Beam, Inside};
 use super::control::{Control, Stopped};
@@ -12,27 +12,27 @@ use crate::hnsw::edges::Candidate;
 use crate::hnsw::edges::Space;
 use crate::memory::allocation::{filled, with_room};
 
-/// A spanning tree from the entry point on level 0, growing.
+/// A growing spanning tree from the entry point on level 0.
 struct Reached {
     /// Whether a node is in the tree.
     nodes: Vec<bool>,
-    /// Whether a lane is an edge of it, which must stay.
+    /// Whether an edge slot holds an edge of the tree, which must stay.
     edges: Vec<bool>,
     /// The nodes in the order they were reached.
     order: Vec<u32>,
-    /// How many lanes each node has given to others.
+    /// Edge slots that each node has given away.
     given: Vec<u8>,
 }
 
-/// A node gives so many of its lanes to nodes that cannot be reached, unless nobody else has one.
+/// Maximum edge slots that a node gives to unreachable nodes, unless no other node has a spare edge slot.
 const FEW: u8 = 4;
-/// How far down the lanes that were given somebody is looked for who has given fewer.
+/// Maximum depth of a walk down the tree for a node that has given fewer than [`FEW`].
 const DEPTH: usize = 64;
 
 impl Reached {
-    /// Adds a node and whatever can be reached from it.
+    /// Adds a node and all nodes that can be reached from it.
     ///
-    /// There is room in `order` for all nodes.
+    /// `order` has room for all nodes.
     fn grow(&mut self, graph: &Graph, from: u32, control: &Control) {
         let mut at = self.order.len();
         self.nodes[from as usize] = true;
@@ -51,8 +51,8 @@ impl Reached {
         }
     }
 
-    /// A lane of a node that can be given away: a free one, or one that is no edge of the tree, of those that
-    /// fill first.
+    /// An edge slot that a node can give away: a free one, else one whose edge is not in the tree, edges that only fill
+    /// the list first.
     fn spare(&self, graph: &Graph, node: u32) -> Option<usize> {
         let (used, kept) = (graph.neighbours(node, 0).len(), graph.kept(node));
         let start = node as usize * graph.slots;
@@ -62,18 +62,19 @@ impl Reached {
         (kept..used).chain((0..kept).rev()).find(|i| !self.edges[start + i])
     }
 
-    /// As [`spare`](Self::spare), with its node, if that has given few.
+    /// As [`spare`](Self::spare), with the node; `None` if the node has given [`FEW`] edge slots.
     fn gives(&self, graph: &Graph, node: u32) -> Option<(u32, usize)> {
         let slot = if self.given[node as usize] < FEW { self.spare(graph, node) } else { None };
         Some((node, slot?))
     }
 
-    /// A lane of one of those near a node, or of those below them that cling to their lanes as it would.
+    /// An edge slot for an edge to `node`: of a node of `near`, else of a node further down the tree, on a walk from the
+    /// nearest of `near` to the nearest child each time.
     fn near(&self, space: &impl Space, graph: &Graph, node: u32, near: &[Candidate]) -> Option<(u32, usize)> {
         if let Some(found) = near.iter().find_map(|c| self.gives(graph, c.node)) {
             return Some(found);
         }
-        // Euclidean distance, less the node's own share: the nearest by inner product would be the same ones again.
+        // Euclidean distance, less |node|²: the nearest nodes by inner product would be the same few again.
         let far = |other: u32| 2.0 * space.between(node, other) - space.between(other, other);
         let nearest = |a: &u32, b: &u32| far(*a).total_cmp(&far(*b));
         let mut at = near.iter().map(|c| c.node).min_by(nearest)?;
@@ -91,9 +92,9 @@ impl Reached {
     }
 }
 
-/// Links the unreachable nodes of level 0, each from one of the `ef` nearest that a search finds.
+/// Links the unreachable nodes of level 0, each from one of the `ef` nearest nodes that a search finds.
 ///
-/// There is always a lane: a tree of n nodes has n − 1 edges, and n lists of two lanes have more.
+/// There is always a spare edge slot: a tree of n nodes has n − 1 edges, and n lists of two edge slots have more.
 pub(super) fn repair(
     space: &impl Space,
     graph: &mut Graph,
@@ -110,7 +111,7 @@ pub(super) fn repair(
     reached.grow(graph, entry, control);
     let mut beam = Beam::default();
     beam.room_for(graph.len())?;
-    // Where to look on for a spare lane when none of the near nodes has one.
+    // The position in `order` from which to look for a spare edge slot when none of the near nodes has one.
     let mut anywhere = 0;
     for node in 0..graph.len() as u32 {
         if reached.nodes[node as usize] {
@@ -121,7 +122,7 @@ pub(super) fn repair(
         }
         let target = Inside(space, node);
         let start = beam.descend(graph, &target, entry, graph.levels[entry as usize], 0);
-        // The node itself may be on a higher level.
+        // The walk on higher levels may end at an unreached node, this one included.
         let start = if reached.nodes[start.node as usize] {
             start
         } else {
@@ -138,7 +139,7 @@ pub(super) fn repair(
         let start = from as usize * graph.slots;
         let kept = &mut graph.kept[from as usize];
         let slot = if slot >= usize::from(*kept) {
-            // Among the edges that stay; the fill edge that was there goes to the lane found.
+            // Among the kept edges; the fill edge that was there moves to the edge slot found.
             let last = usize::from(*kept);
             *kept += 1;
             graph.base.all_mut().copy_within(start + last..=start + last, start + slot);

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-/// Rows drawn from a noise.
+/// Points drawn from a noise.
 trait Draw {
     fn gaussian(&mut self, n: usize, dim: usize) -> Vec<Vec<f32>>;
 
@@ -49,11 +49,11 @@ fn built(space: &impl Space, params: &Params) -> Graph {
     graph
 }
 
-fn shadow(arena: &Arena) -> Option<ByteVectors> {
+fn byte_vectors(arena: &Arena) -> Option<ByteVectors> {
     ByteVectors::of(arena, &Control::default()).unwrap()
 }
 
-/// Everything that a graph promises.
+/// Checks the promises of a graph.
 fn check(graph: &Graph, params: &Params) {
     assert_eq!(graph.entry().is_none(), graph.is_empty());
     let Some(entry) = graph.entry() else { return };
@@ -67,7 +67,7 @@ fn check(graph: &Graph, params: &Params) {
         for level in 0..=graph.levels()[node as usize] {
             let (list, near) = (graph.list(node, level), graph.neighbours(node, level));
             assert_eq!(list.len(), if level == 0 { params.slots } else { params.m });
-            assert!(list[near.len()..].iter().all(|slot| *slot == NONE), "lanes in use come first");
+            assert!(list[near.len()..].iter().all(|slot| *slot == NONE), "edge slots in use come first");
             assert!(!near.contains(&node), "no edge leads back at once");
             assert_eq!(near.iter().collect::<HashSet<_>>().len(), near.len(), "no edge twice");
             assert!(near.iter().all(|other| graph.levels()[*other as usize] >= level));
@@ -124,23 +124,23 @@ fn finds_the_nearest() {
 }
 
 #[test]
-fn shadow_builds_as_good_a_graph() {
+fn byte_vectors_build_as_good_a_graph() {
     let mut noise = Noise(3);
     let rows = noise.gaussian(1000, 40);
     let arena = arena(Metric::L2, &rows);
-    let shadow = ByteVectors::of(&arena, &Control::default()).unwrap().unwrap();
+    let byte_vectors = ByteVectors::of(&arena, &Control::default()).unwrap().unwrap();
     let queries = noise.gaussian(50, 40);
     let exact = recall(&built(&arena, &quick()), &arena, &queries, 40);
-    let coarse = recall(&built(&shadow, &quick()), &arena, &queries, 40);
+    let coarse = recall(&built(&byte_vectors, &quick()), &arena, &queries, 40);
     assert!(coarse >= exact - 0.02, "{coarse} against {exact}");
     for (a, b) in [(0, 1), (5, 900), (999, 3)] {
-        let (d, s) = (arena.between(a, b), shadow.between(a, b));
+        let (d, s) = (arena.between(a, b), byte_vectors.between(a, b));
         assert!((d - s).abs() < 0.03 * d, "{d} {s}");
     }
 }
 
 #[test]
-fn every_way_to_compute_a_gap_is_exact() {
+fn every_byte_distance_is_exact() {
     use super::byte_distance::{ByteDistance, Sums};
     let mut noise = Noise(5);
     for bytes in [32, 64, 96, 128, 832, 16_064] {
@@ -148,27 +148,27 @@ fn every_way_to_compute_a_gap_is_exact() {
             (0..bytes).map(|_| (low + (high - low) * noise.uniform()) as u8).collect()
         };
         let rows = [row(0.0, 255.9), row(0.0, 255.9), row(120.0, 136.0), vec![0; bytes], vec![255; bytes]];
-        for gap in ByteDistance::all(bytes) {
+        for way in ByteDistance::all(bytes) {
             for (a, b) in rows.iter().flat_map(|a| rows.iter().map(move |b| (a, b))) {
                 let exact: i64 = a.iter().zip(b).map(|(x, y)| (i64::from(*x) - i64::from(*y)).pow(2)).sum();
-                let found = gap.between((a, Sums::of(a)), (b, Sums::of(b)));
-                assert_eq!(i64::from(found), exact, "{gap:?}, {bytes} bytes");
+                let found = way.between((a, Sums::of(a)), (b, Sums::of(b)));
+                assert_eq!(i64::from(found), exact, "{way:?}, {bytes} bytes");
             }
         }
     }
 }
 
 #[test]
-fn shadow_is_refused_where_it_is_coarse() {
+fn byte_vectors_are_refused_where_they_are_coarse() {
     // Two clumps, each a millionth of the distance between them wide.
     let mut rows = Noise(4).gaussian(600, 8);
     rows[300..].iter_mut().flatten().for_each(|x| *x += 1e6);
-    assert!(shadow(&arena(Metric::L2, &rows)).is_none());
+    assert!(byte_vectors(&arena(Metric::L2, &rows)).is_none());
     // One coordinate a thousand times as large as the others.
     let mut rows = Noise(4).gaussian(600, 8);
     rows.iter_mut().for_each(|row| row[0] *= 1e3);
-    assert!(shadow(&arena(Metric::L2, &rows)).is_none());
-    // Families of twelve rows that differ by little, in a set of which a sample holds one each.
+    assert!(byte_vectors(&arena(Metric::L2, &rows)).is_none());
+    // Families of twelve points that differ by little, in a set of which a sample holds one of each family.
     let mut noise = Noise(4);
     let rows: Vec<Vec<f32>> = noise
         .gaussian(300, 8)
@@ -177,10 +177,10 @@ fn shadow_is_refused_where_it_is_coarse() {
             (0..12).map(|_| row.iter().map(|x| x + 1e-3 * noise.normal()).collect()).collect::<Vec<_>>()
         })
         .collect();
-    assert!(shadow(&arena(Metric::L2, &rows)).is_none());
-    // Nothing to choose steps by, and nothing to tell apart.
-    assert!(shadow(&arena(Metric::L2, &[])).is_none());
-    assert!(shadow(&arena(Metric::L2, &vec![vec![1.0; 8]; 5])).is_some());
+    assert!(byte_vectors(&arena(Metric::L2, &rows)).is_none());
+    // No points to choose steps by, and no distinct points.
+    assert!(byte_vectors(&arena(Metric::L2, &[])).is_none());
+    assert!(byte_vectors(&arena(Metric::L2, &vec![vec![1.0; 8]; 5])).is_some());
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn far_clusters_are_joined() {
     }
 }
 
-/// Near to all are the same few by the inner product. They must find each other, whoever else hangs on them.
+/// By the inner product, the same few points are near to all. These few must stay linked to each other.
 #[test]
 fn data_far_from_its_centre() {
     let mut noise = Noise(6);
@@ -308,7 +308,7 @@ fn order_keeps_the_graph() {
     assert!(together(&graph.locality_order(3).unwrap()) > 2 * together(&given));
 }
 
-/// A space that hinders: slow, or with a fault after so many distances.
+/// A space that hinders: slow, or with a panic after `left` distances.
 struct Trouble {
     slow: Duration,
     left: AtomicU32,

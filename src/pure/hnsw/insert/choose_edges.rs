@@ -43,7 +43,7 @@ impl Choice {
             return;
         }
         if !full {
-            let more = params.min(level).saturating_sub(edges.len()).min(rest.len());
+            let more = params.min_edges(level).saturating_sub(edges.len()).min(rest.len());
             edges.extend(rest.drain(..more).map(|(c, _)| c));
         }
         *kept = edges.len();

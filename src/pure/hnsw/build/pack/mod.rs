@@ -1,8 +1,8 @@
-//! A graph that was built in memory, as the blocks of an index.
+//! A graph that was built in memory, as the node records of an index.
 //!
-//! Blocks, one after the other from a number that the caller chooses: first the nodes on level 0, in the order
-//! that puts neighbours onto the same page; then, node by node, their blocks on higher levels; then the rows that
-//! share a node. Any page can be made at any time, by any thread: whoever writes them asks for as many as memory
+//! Node records lie one after the other from a number that the caller chooses: first the nodes on level 0, in the order
+//! that puts neighbours onto the same page; then, node by node, their records on higher levels; then the TID lists of nodes
+//! with several rows. Any page can be made at any time, by any thread: the caller asks for as many pages as memory
 //! allows, in order. Several graphs can share a page.
 
 #[cfg(test)]
@@ -44,82 +44,82 @@ impl From<Stopped> for Failed {
     }
 }
 
-/// What becomes of the rows.
+/// The rows of the nodes.
 #[derive(Debug, Clone, Copy)]
 pub struct Rows<'a> {
-    /// Which rows each node stands for.
+    /// The rows of each node.
     pub members: &'a Members,
-    /// Where each row is.
+    /// The TID of each row.
     pub tids: &'a [Tid],
 }
 
-/// Where a graph goes.
+/// The place of a graph in an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Site {
-    /// How its blocks are laid out.
+    /// The layout of the node records.
     pub layout: Layout,
-    /// The number of its first block.
+    /// The number of the graph's first node record.
     pub first: u32,
-    /// What its blocks are marked with.
+    /// The number of the graph in its node records.
     pub graph: u32,
 }
 
-/// A graph to be packed, and room for what grows with its nodes and their dimensions.
+/// A graph to be packed, and rooms for the data that grows with its nodes and their dimensions.
 #[derive(Debug)]
 pub struct Draft<'a> {
     graph: &'a Graph,
-    /// For its lists of level 0 in another order.
+    /// Room for the lists of level 0 in another order.
     base: Words,
-    /// For stored vectors.
+    /// Room for the stored vectors.
     stored: Room,
 }
 
 impl<'a> Draft<'a> {
-    /// Of a graph that goes into blocks of that layout, with room in the heap.
+    /// A draft of a graph for node records of that layout, with room in the heap.
     ///
     /// # Errors
-    /// If there is none.
+    /// If there is no memory.
     pub fn new(graph: &'a Graph, layout: &Layout) -> fault::Result<Self> {
         Self::new_in(graph, layout, &mut Heap)
     }
 
-    /// As [`new`](Self::new), with room in somebody's memory.
+    /// As [`new`](Self::new), with room in `memory`.
     ///
     /// # Errors
-    /// If there is none.
+    /// If there is no memory.
     pub fn new_in(graph: &'a Graph, layout: &Layout, memory: &mut dyn Memory) -> fault::Result<Self> {
         let base = Words::new_in(graph.base().len(), memory)?;
         Ok(Self { graph, base, stored: memory.room(graph.len() * layout.stored_bytes())? })
     }
 }
 
-/// A graph with all that its blocks are made from.
+/// A graph with all data of its node records.
 #[derive(Debug)]
 pub struct Packer<'a> {
     layout: Layout,
     site: Site,
     rows: Rows<'a>,
-    /// Numbered as the blocks are.
+    /// The graph, its nodes in the order of the node records.
     graph: Graph,
-    /// The number that each node had.
+    /// The former number of each node.
     order: Vec<u32>,
     /// Stored vectors, by node.
     stored: Room,
-    /// Their scales and norms.
+    /// Scale and norm of each stored vector.
     numbers: Vec<(f32, f32)>,
-    /// For each node, the blocks above level 0 of those before it.
+    /// For each node, the number of records above level 0 of the nodes before it.
     upper: Vec<u32>,
-    /// For each block above level 0, its node.
+    /// For each record above level 0, its node.
     upper_node: Vec<u32>,
-    /// For each block of a chain, its node and the number among its rows of the first in the block.
-    tid_lists: Vec<(u32, u32)>,
-    /// For each node with a chain, in ascending order, its first block among those.
-    tid_list_of: Vec<(u32, u32)>,
-    /// For each node the one from which it is reached, see the anchors of [`block`](crate::hnsw::node).
+    /// For each record of a TID list, its node and the position of its first TID among the node's rows.
+    tid_records: Vec<(u32, u32)>,
+    /// For each node with a TID list, in ascending order, the position of its first record in `tid_records`.
+    first_tid_record: Vec<(u32, u32)>,
+    /// The parent of each node, see the tree edges of [`node`](crate::hnsw::node).
     parents: Vec<u32>,
 }
 
-/// What a thread needs to make blocks.
+/// The memory of a thread that makes node records.
 struct Scratch {
     coder: Coder,
     node: Vec<f32>,
@@ -127,11 +127,12 @@ struct Scratch {
 }
 
 impl<'a> Packer<'a> {
-    /// Orders the nodes and stores their vectors, on the threads of a pool. The arena is the one that the graph
-    /// was built on; it is not needed afterwards.
+    /// Orders the nodes and makes their stored vectors, on the threads of a pool. The graph was built on `arena`, which
+    /// is not needed afterwards.
     ///
     /// # Errors
-    /// A layout with too few lanes or another number of dimensions; too many blocks; no memory; [`Control::cancel`].
+    /// A layout with too few edge slots or another number of dimensions; too many node records; no memory;
+    /// [`Control::cancel`].
     pub fn new(
         site: Site,
         rotation: &Rotation,
@@ -152,7 +153,7 @@ impl<'a> Packer<'a> {
             return Err(refused(format!("a layout for {} dimensions is not for these nodes", layout.dim())));
         }
         if graph.slots().max(graph.m()) > layout.slots() {
-            return Err(refused(format!("{} lanes are too few for the graph", layout.slots())));
+            return Err(refused(format!("{} edge slots are too few for the graph", layout.slots())));
         }
         let order = graph.locality_order(layout.per_page())?;
         if order.len() != graph.len() {
@@ -172,17 +173,17 @@ impl<'a> Packer<'a> {
             numbers,
             upper: vec![],
             upper_node: vec![],
-            tid_lists: vec![],
-            tid_list_of: vec![],
+            tid_records: vec![],
+            first_tid_record: vec![],
         };
         new.number()?;
         new.settle(site.first)?;
         Ok(new)
     }
 
-    /// Gives numbers to the blocks behind those of level 0.
+    /// Numbers the records behind those of level 0.
     fn number(&mut self) -> fault::Result<()> {
-        let Self { upper, upper_node, tid_lists, tid_list_of, .. } = self;
+        let Self { upper, upper_node, tid_records, first_tid_record, .. } = self;
         upper.room_for(self.graph.len())?;
         for (node, level) in (0..).zip(self.graph.levels()) {
             upper.push(upper_node.len() as u32);
@@ -190,16 +191,16 @@ impl<'a> Packer<'a> {
             upper_node.extend(std::iter::repeat_n(node, usize::from(*level)));
             let rows = self.rows.members.of(self.order[node as usize]).len() as u32;
             if rows > 1 {
-                push(tid_list_of, (node, tid_lists.len() as u32))?;
+                push(first_tid_record, (node, tid_records.len() as u32))?;
                 let firsts = (1..rows).step_by(self.layout.tid_list_capacity());
-                tid_lists.room_for(firsts.len())?;
-                tid_lists.extend(firsts.map(|first| (node, first)));
+                tid_records.room_for(firsts.len())?;
+                tid_records.extend(firsts.map(|first| (node, first)));
             }
         }
         Ok(())
     }
 
-    /// Puts the graph elsewhere.
+    /// Moves the graph to the numbers from `first` on.
     ///
     /// # Errors
     /// If not all numbers are below [`MAX_NODES`].
@@ -212,27 +213,27 @@ impl<'a> Packer<'a> {
         Ok(())
     }
 
-    /// The number of its first block.
+    /// The number of the graph's first node record.
     pub fn first(&self) -> u32 {
         self.site.first
     }
 
-    /// Blocks of all kinds.
+    /// Number of node records, those of TID lists included.
     pub fn records(&self) -> u32 {
-        (self.graph.len() + self.upper_node.len() + self.tid_lists.len()) as u32
+        (self.graph.len() + self.upper_node.len() + self.tid_records.len()) as u32
     }
 
-    /// Nodes.
+    /// Number of nodes.
     pub fn nodes(&self) -> u32 {
         self.graph.len() as u32
     }
 
-    /// The number behind its blocks: where the next graph may go.
+    /// The number behind the graph's last node record, at which the next graph may start.
     pub fn end(&self) -> u32 {
         self.number_of(self.records())
     }
 
-    /// Where a search starts; none if there are no nodes.
+    /// The entry point; `None` if there are no nodes.
     pub fn root(&self) -> Option<EntryPoint> {
         let entry = self.graph.entry()?;
         let level = self.graph.levels()[entry as usize];
@@ -244,12 +245,12 @@ impl<'a> Packer<'a> {
         })
     }
 
-    /// The number of the `k`th block.
+    /// The number of the `k`th node record.
     fn number_of(&self, k: u32) -> u32 {
         self.site.first + k * self.layout.step()
     }
 
-    /// The block of a node on a level that it is on.
+    /// The number of a node's record on one of its levels.
     fn on(&self, node: u32, level: u8) -> u32 {
         self.number_of(match level {
             0 => node,
@@ -257,7 +258,7 @@ impl<'a> Packer<'a> {
         })
     }
 
-    /// What a thread that makes blocks needs beside them, about: two vectors, and a few times a code for the coder.
+    /// Bytes that a thread needs beside the node records it makes, about: two vectors, and a few times a code for the coder.
     fn scratch_bytes(&self) -> usize {
         (1 << 16) + 8 * self.layout.padded() * size_of::<f32>()
     }
@@ -267,25 +268,25 @@ impl<'a> Packer<'a> {
         &self.stored.bytes()[node as usize * bytes..][..bytes]
     }
 
-    /// The vector as it is stored.
+    /// Decodes the stored vector of a node.
     fn load(&self, node: u32, out: &mut [f32]) {
         load(&self.layout, self.numbers[node as usize].0, self.stored(node), out);
     }
 
-    /// The rows of a node.
+    /// The TIDs of a node's rows.
     fn tids(&self, node: u32) -> impl ExactSizeIterator<Item = Tid> {
         let rows = self.rows.members.of(self.order[node as usize]);
         rows.iter().map(|row| self.rows.tids.get(*row as usize).copied().unwrap_or_default())
     }
 
-    /// Writes its blocks on pages from `first` on, as many as `out` has room for at [`ROOM`] bytes a page, on the
-    /// threads of a pool. Bytes of other blocks stay as they are.
+    /// Writes the node records on pages from `first` on, on as many pages as `out` has room for at [`ROOM`] bytes a page, on
+    /// the threads of a pool. Bytes of other node records stay as they are.
     ///
     /// # Errors
     /// [`Control::cancel`].
     ///
     /// # Panics
-    /// If `out` starts or ends within a block.
+    /// If `out` is no multiple of a [unit](Layout::unit_pages).
     pub fn write(
         &self,
         first: u32,
@@ -295,7 +296,7 @@ impl<'a> Packer<'a> {
     ) -> Result<(), Failed> {
         let unit = self.layout.unit_pages() * ROOM;
         assert!(out.len().is_multiple_of(unit), "room for whole units");
-        // Asked without a pool, rayon starts one of its own, which stays as long as the process.
+        // Asked outside of a pool, rayon starts a global pool, which stays as long as the process.
         headroom(pool.current_num_threads() * self.scratch_bytes())?;
         let scratch = || Scratch {
             coder: Coder::new(&self.layout),
@@ -312,7 +313,7 @@ impl<'a> Packer<'a> {
         guarded(pool, || Ok(out.par_chunks_exact_mut(unit).enumerate().try_for_each_init(scratch, write)))?
     }
 
-    /// All pages up to the last block at once, for tests and measurements.
+    /// All pages up to the last node record at once, for tests and measurements.
     ///
     /// # Errors
     /// As [`write`](Self::write).
@@ -335,7 +336,7 @@ impl<'a> Packer<'a> {
         Ok(())
     }
 
-    /// Writes the `k`th block.
+    /// Writes the `k`th node record.
     fn record(&self, k: u32, bytes: &mut [u8], scratch: &mut Scratch) -> fault::Result<()> {
         let nodes = self.graph.len();
         let at = k as usize;
@@ -345,15 +346,14 @@ impl<'a> Packer<'a> {
             let level = (at - nodes) as u32 - self.upper[*node as usize] + 1;
             self.node(*node, level as u8, bytes, scratch)
         } else {
-            self.tid_list(at - nodes - self.upper_node.len(), bytes)
+            self.tid_record(at - nodes - self.upper_node.len(), bytes)
         }
     }
 
     fn node(&self, node: u32, level: u8, bytes: &mut [u8], scratch: &mut Scratch) -> fault::Result<()> {
         let (scale, norm) = self.numbers[node as usize];
         let lowest = level == 0;
-        let tid_list =
-            self.tid_list_of.binary_search_by_key(&node, |(node, _)| *node).ok().filter(|_| lowest);
+        let tid_list = self.first_tid_record.binary_search_by_key(&node, |(node, _)| *node).ok().filter(|_| lowest);
         let header = Header {
             tid: self.tids(node).next().filter(|_| lowest).unwrap_or_default(),
             state: State::Live,
@@ -369,7 +369,7 @@ impl<'a> Packer<'a> {
                 (0, parent) => self.on(parent, 0),
                 _ => self.on(node, level - 1),
             },
-            tid_list: tid_list.map_or(NONE, |at| self.tid_list_number(self.tid_list_of[at].1)),
+            tid_list: tid_list.map_or(NONE, |at| self.tid_record_number(self.first_tid_record[at].1)),
         };
         let mut record = NodeMut::new(&self.layout, bytes)?;
         record.format(&header, self.stored(node));
@@ -386,14 +386,15 @@ impl<'a> Packer<'a> {
         Ok(())
     }
 
-    fn tid_list_number(&self, tid_list: u32) -> u32 {
-        self.number_of((self.graph.len() + self.upper_node.len()) as u32 + tid_list)
+    /// The number of the record of a TID list at a position of `tid_records`.
+    fn tid_record_number(&self, at: u32) -> u32 {
+        self.number_of((self.graph.len() + self.upper_node.len()) as u32 + at)
     }
 
-    fn tid_list(&self, at: usize, bytes: &mut [u8]) -> fault::Result<()> {
-        let (node, first) = self.tid_lists[at];
-        let more = self.tid_lists.get(at + 1).is_some_and(|(other, _)| *other == node);
-        let next = if more { self.tid_list_number(at as u32 + 1) } else { NONE };
+    fn tid_record(&self, at: usize, bytes: &mut [u8]) -> fault::Result<()> {
+        let (node, first) = self.tid_records[at];
+        let more = self.tid_records.get(at + 1).is_some_and(|(other, _)| *other == node);
+        let next = if more { self.tid_record_number(at as u32 + 1) } else { NONE };
         let rows = self.rows.members.of(self.order[node as usize]);
         let end = rows.len().min(first as usize + self.layout.tid_list_capacity());
         let tids = rows[first as usize..end].iter();
@@ -404,7 +405,7 @@ impl<'a> Packer<'a> {
     }
 }
 
-/// For each node the one from which a walk from the entry point, breadth first, reaches it.
+/// The parent of each node: the node from which a breadth-first walk from the entry point reaches it.
 fn parents(graph: &Graph) -> fault::Result<Vec<u32>> {
     let mut parents = filled(NONE, graph.len())?;
     let Some(entry) = graph.entry() else { return Ok(parents) };
@@ -421,7 +422,7 @@ fn parents(graph: &Graph) -> fault::Result<Vec<u32>> {
     Ok(parents)
 }
 
-/// Makes the stored vectors of all nodes; returns their scales and norms.
+/// Writes the stored vectors of all nodes; returns scale and norm of each.
 fn vectors(
     layout: &Layout,
     rotation: &Rotation,

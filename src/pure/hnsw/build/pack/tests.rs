@@ -1,4 +1,4 @@
-//! Packed graphs, block by block.
+//! Packed graphs, node record by node record.
 
 use super::*;
 use crate::distance::metric::Metric;
@@ -32,7 +32,7 @@ fn arena(metric: Metric, dim: usize, n: usize) -> (Arena, Members, Vec<Tid>) {
     (arena, members, (0..n as u32).map(|i| Tid { block: i, offset: 1 }).collect())
 }
 
-/// Every block holds what the graph has, with codes equal to those made of the stored vectors.
+/// Every node record holds the edges of the graph, with codes equal to codes made from the stored vectors.
 #[test]
 fn nodes_hold_the_graph() {
     for (metric, dim, n) in
@@ -50,7 +50,7 @@ fn nodes_hold_the_graph() {
             Packer::new(site, &rotation, &arena, Draft::new(&graph, &layout).unwrap(), rows, &pool, &control)
                 .unwrap();
         let mut memory = MemoryPages::new(layout, packer.pages(&pool, &control).unwrap(), packer.end());
-        // In pieces, it is the same, and what lies around stays.
+        // Pages written in pieces are the same, and bytes around the graph stay.
         let unit = layout.unit_pages() * ROOM;
         let mut piece = Buffer::new(2 * unit).unwrap();
         let from = layout.place(site.first).unwrap().page + 3 * layout.unit_pages() as u32;
@@ -102,7 +102,7 @@ fn nodes_hold_the_graph() {
                     .unwrap();
             }
         }
-        // The anchors lead from the origin to every node.
+        // Tree edges lead from the tree's root to every node.
         let root = packer.root().unwrap();
         for node in 0..graph.len() as u32 {
             let (mut at, mut steps) = (packer.on(node, 0), 0);
