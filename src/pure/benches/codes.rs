@@ -1,9 +1,9 @@
-//! What a hop costs: the scan of 32 codes in both forms, per variant, beside one exact distance; what a query
-//! costs once; and the bytes that change when one lane does.
+//! The cost of a hop: the scan of a batch of 32 codes in both forms, per variant, beside one exact distance; the cost of
+//! preparing a query; and the bytes that change when one edge changes.
 //! `cargo bench -p conifer-pure --bench codes`; prints tables, writes nothing.
 //!
 //! Contenders take turns and the best of many rounds counts, as in `kernels`, so that ratios hold on a busy
-//! machine. The blocks of a table are 64 in number and read in turn, so they come from the second-level cache.
+//! machine. A table reads 64 batches in turn, so codes come from the second-level cache.
 
 #![allow(unsafe_code)] // for popcount
 
@@ -58,7 +58,7 @@ fn best(contenders: &mut [Box<dyn FnMut() + '_>], calls: usize) -> Vec<f64> {
     best
 }
 
-/// A scan of one block after the other with its estimates, as a hop does it.
+/// A scan of one batch after the other with its estimates, as in a hop.
 fn scan<'a>(query: &'a Query, form: Form, codes: &'a [Vec<u8>]) -> Box<dyn FnMut() + 'a> {
     let (add, mul) = ([0.5; BATCH], [0.25; BATCH]);
     let mut i = 0;
@@ -73,7 +73,7 @@ fn scan<'a>(query: &'a Query, form: Form, codes: &'a [Vec<u8>]) -> Box<dyn FnMut
 fn scans() {
     let variants = rabitq::variants();
     println!(
-        "\nns per block of 32 lanes, with estimates; i interleaved, r rows, p popcount of rows (4 bits of"
+        "\nns per batch of 32 neighbours, with estimates; i interleaved, r rows, p popcount of rows (4 bits of"
     );
     println!("query, one bit of code); f32, f16: one exact distance");
     print!("{:>5}{:>5}{:>7}{:>7}{:>8}", "dim", "bits", "f32", "f16", "p");
@@ -118,8 +118,8 @@ fn scans() {
     }
 }
 
-/// The other way to scan rows: counting the bits that a plane of the code and one of a query of four bits have
-/// in common. Measured here, not used.
+/// Another way to scan rows: counting the common bits of a plane of the code and a plane of a query of four bits.
+/// Measured here, not used.
 fn popcount(dim: usize, bits: usize, codes: &[Vec<u8>]) -> String {
     #[cfg(target_arch = "x86_64")]
     if bits == 1 && is_x86_feature_detected!("avx512vpopcntdq") && is_x86_feature_detected!("avx512bw") {
@@ -219,8 +219,8 @@ fn preparation() {
     }
 }
 
-/// Bytes that GenericXLog logs for a page that changed from `old` to `new`: it writes the offset and length of
-/// each changed stretch (4 bytes) and its new bytes, and runs stretches together that are up to 4 apart.
+/// Bytes of WAL that GenericXLog writes for a page that changed from `old` to `new`: the offset and length of
+/// each changed stretch (4 bytes) and its new bytes; stretches up to 4 bytes apart are joined.
 fn logged(old: &[u8], new: &[u8]) -> usize {
     const HEADER: usize = 4;
     let (mut total, mut end) = (0, None);
@@ -234,10 +234,10 @@ fn logged(old: &[u8], new: &[u8]) -> usize {
     total
 }
 
-/// A block's changeable parts: codes, then add, mul and ids in arrays; or all four together lane by lane.
+/// The changeable parts of a node record: codes, then factors and numbers in arrays; or all together in each edge slot.
 fn wal() {
     println!(
-        "\nbytes of WAL (GenericXLog's delta) when one lane changes, mean of 100: interleaved and rows with"
+        "\nbytes of WAL (GenericXLog's delta) when one edge changes, mean of 100: interleaved and rows with"
     );
     println!("factors and number in arrays; rows with them beside the code; the bytes that are new");
     println!("{:>5}{:>5}{:>13}{:>8}{:>10}{:>6}", "dim", "bits", "interleaved", "rows", "together", "new");
@@ -248,7 +248,7 @@ fn wal() {
         let mut encoder = Encoder::new(shape, Target::L2);
         let mut row = vec![0; shape.code_bytes()];
         let node = random.vector(dim);
-        // Arrays of factors and numbers: lane k of array a.
+        // Arrays of factors and numbers: slot k of array a.
         let place = |a: usize, k: usize| shape.codes_bytes() + 4 * (a * BATCH + k);
         let mut pages = [
             random.bytes(shape.codes_bytes() + 12 * BATCH),
@@ -259,7 +259,7 @@ fn wal() {
         for _ in 0..100 {
             let slot = random.word() as usize % BATCH;
             let f = encoder.encode(&node, &random.vector(dim), &mut row);
-            // Node numbers are dense, so that of one lane and the next differ in some three bytes.
+            // Node numbers are dense, so the numbers of an old and a new edge differ in some three bytes.
             let number = (random.word() % 1_000_000) as u32;
             let words = [f.add.to_le_bytes(), f.mul.to_le_bytes(), number.to_le_bytes()];
             for (i, form) in [Form::Interleaved, Form::rows(shape), together].into_iter().enumerate() {

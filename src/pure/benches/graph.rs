@@ -1,6 +1,6 @@
-//! What the ingredients of the graph bring: `cargo bench -p conifer-pure --bench graph`.
+//! The gain of each ingredient of the graph: `cargo bench -p conifer-pure --bench graph`.
 //!
-//! The first line of each table is plain HNSW by pgvector's rules; each of the next adds something. Build
+//! The first line of each table is HNSW by pgvector's rules; each of the next lines adds an ingredient. Build
 //! time, recall of the ten nearest and effort of a search with exact distances at several `ef`, and the
 //! expansions that recall 0.95 and 0.99 take, interpolated, as parts of the first line's. An expansion is a
 //! page in the index.
@@ -26,7 +26,7 @@ const EFS: [usize; 7] = [10, 20, 40, 80, 160, 320, 640];
 const SHOWN: [usize; 4] = [40, 80, 160, 320];
 const K: usize = 10;
 
-/// The inner product as a Euclidean distance: rows get a coordinate that makes their norms equal.
+/// The inner product as a Euclidean distance: points get a coordinate that makes their norms equal.
 fn augmented(arena: &Arena) -> Arena {
     let norm = |i| inner_product(arena.vector(i), arena.vector(i));
     let rows = 0..arena.len() as u32;
@@ -48,22 +48,22 @@ enum Through {
 
 fn recipes(metric: Metric) -> Vec<(&'static str, Through, Params)> {
     let best = Params::default();
-    let uncoded = Params::for_uncoded(16, 64);
-    let short = Params { lists: Lists::Short, ..uncoded };
+    let hnsw = Params::for_uncoded(16, 64);
+    let short = Params { lists: Lists::Short, ..hnsw };
     let mut all = vec![
-        ("portable", Through::Exact, uncoded),
-        ("+ shadow", Through::ByteVectors, uncoded),
+        ("hnsw", Through::Exact, hnsw),
+        ("+ byte vectors", Through::ByteVectors, hnsw),
         ("+ short lists", Through::ByteVectors, short),
         ("+ nearest fill", Through::ByteVectors, Params { fill: Fill::Nearest, ..short }),
         ("or angle fill", Through::ByteVectors, Params { fill: Fill::Angle, ..short }),
         ("+ 2 x candidates", Through::ByteVectors, best),
         ("+ refine", Through::ByteVectors, Params { refine: true, ..best }),
-        ("plain, efc 128", Through::ByteVectors, Params { ef_construction: 128, ..uncoded }),
+        ("hnsw, efc 128", Through::ByteVectors, Params { ef_construction: 128, ..hnsw }),
     ];
     if metric == Metric::InnerProduct {
-        // What the angles and the bytes are for does not exist there.
+        // The inner product has neither angles nor byte vectors.
         all.retain(|(_, through, params)| *through == Through::Exact || params.fill != Fill::Angle);
-        all.push(("augmented", Through::Augmented, uncoded));
+        all.push(("augmented", Through::Augmented, hnsw));
         all.push(("augmented, best", Through::Augmented, best));
     }
     all

@@ -1,9 +1,9 @@
-//! What insertions and deaths do to a graph: `cargo bench -p conifer-pure --bench insert`.
+//! The effect of insertions and deletions on a graph: `cargo bench -p conifer-pure --bench insert`.
 //!
-//! Recall of the ten nearest and pages of a search, at several `ef_search`: of a graph that was built, of one to
-//! which all nodes were added one by one, of one that was built of a half and then grew, of one of which 75 % have
-//! died, mended, beside one built of the rest, and after cycles in which a fifth dies and comes back. And what
-//! insertions cost: blocks read, blocks changed, time of the CPU.
+//! Recall of the ten nearest and pages of a search, at several `ef_search`: of a built graph, of a graph to
+//! which all nodes were added one by one, of a graph built of a half that then grew, of a graph repaired after 75 % of its
+//! nodes died, beside a graph built of the rest, and after cycles in which a fifth dies and comes back. And the cost of
+//! insertions: node records read, node records changed, time of the CPU.
 //!
 //! Settings as for `pages`; `ONLY` is a text that the names of the parts to be run contain.
 #![allow(missing_docs, clippy::unwrap_used)]
@@ -76,7 +76,7 @@ impl Bench {
         }
         let (n, after) = (rows.len() as f64, index.effort);
         println!(
-            "  {} inserted: {:.0} us, {:.0} blocks read, {:.1} changed each",
+            "  {} inserted: {:.0} us, {:.0} records read, {:.1} changed each",
             rows.len(),
             (user_time() - start) * 1e6 / n,
             (after.reads - before.reads) as f64 / n,
@@ -91,7 +91,7 @@ impl Bench {
         let n = (after.repaired - before.repaired).max(1) as f64;
         let adopted = after.adopted - before.adopted;
         println!(
-            "  {n} mended: {:.0} us, {:.0} blocks read, {:.1} others changed each; {adopted} adopted, {:.1} tried each",
+            "  {n} repaired: {:.0} us, {:.0} records read, {:.1} others changed each; {adopted} reparented, {:.1} tried each",
             (user_time() - start) * 1e6 / n,
             (after.repair - before.repair) as f64 / n,
             (after.backs - before.backs) as f64 / n,
@@ -130,7 +130,7 @@ impl Bench {
         println!();
     }
 
-    /// How nodes of level 0 look in the mean.
+    /// The mean shape of nodes on level 0, and the findings of the check.
     fn shape(&self, index: &mut TestIndex) {
         let (mut nodes, mut above, mut used, mut kept, mut depth) = (0, 0, 0, 0, 0);
         let (mut tree_edges, mut max) = (std::collections::HashMap::<u32, usize>::new(), 0);
@@ -143,18 +143,18 @@ impl Bench {
                 used += usize::from(header.used);
                 kept += usize::from(header.kept);
                 *tree_edges.entry(header.down).or_default() += 1;
-                let mut own = 0;
+                let mut steps = 0;
                 while header.down != conifer_pure::hnsw::node::NONE {
-                    own += 1;
+                    steps += 1;
                     header = index.header(header.down).unwrap();
                 }
-                depth += own;
-                max = max.max(own);
+                depth += steps;
+                max = max.max(steps);
             }
         }
         let n = f64::from(nodes);
         println!(
-            "  {nodes} nodes, {above} blocks above, {:.1} of {:.1} lanes kept; {} parents, {} with more than 16 anchors; {:.1} deep, at most {max}",
+            "  {nodes} nodes, {above} records above, {:.1} of {:.1} edges kept; {} parents, {} with more than 16 tree edges; {:.1} deep, at most {max}",
             kept as f64 / n,
             used as f64 / n,
             tree_edges.len(),
@@ -195,7 +195,7 @@ impl Bench {
             index.kill(|tid| random(tid.block, 0) % 4 != 0).unwrap();
             self.recall("75 % killed", &mut index, &left);
             self.repair(&mut index);
-            self.recall("75 % killed and mended", &mut index, &left);
+            self.recall("75 % killed and repaired", &mut index, &left);
             self.shape(&mut index);
         }
         if self.wants("thirds") {
@@ -206,7 +206,7 @@ impl Bench {
                 index.kill(|tid| goes(tid.block)).unwrap();
                 self.repair(&mut index);
                 let left: Vec<u32> = all.iter().copied().filter(|row| !goes(*row)).collect();
-                self.recall("a third killed and mended", &mut index, &left);
+                self.recall("a third killed, repaired", &mut index, &left);
                 let gone: Vec<u32> = all.iter().copied().filter(|row| goes(*row)).collect();
                 self.insert(&mut index, &gone);
                 self.recall("and inserted again", &mut index, &all);

@@ -1,11 +1,10 @@
-//! The distance kernels side by side: what is dispatched to, every variant this CPU can run, simsimd, and
+//! The distance kernels side by side: the chosen variant, every variant this CPU can run, simsimd, and
 //! the scalar twin. `cargo bench -p conifer-pure --bench kernels`; after `--`, a name such as
-//! `l2_squared/384` narrows it down, and `table` leaves only the tables.
+//! `l2_squared/384` selects benchmarks, and `table` leaves only the tables.
 //!
-//! Criterion times each on its own and compares with its last run. The tables at the end are timed
+//! Criterion times each contender alone and compares with its last run. The tables at the end are timed
 //! afterwards, all contenders in turn and the best of many rounds, so that their ratios hold on a busy
-//! machine too. simsimd has no L1 and no norm, and of sparse vectors of `f32` it only counts the indices that two
-//! have in common.
+//! machine too. simsimd has no L1 and no norm, and of sparse vectors of `f32` it only counts the common indices.
 #![allow(missing_docs)] // criterion's macros write undocumented functions
 #![allow(unsafe_code)] // for simsimd's halves and bytes
 
@@ -21,8 +20,8 @@ use std::time::{Duration, Instant};
 
 const DIMS: [usize; 4] = [3, 100, 384, 1536];
 
-/// A query and the vectors it is compared with in turn, lying as they do in a server: the query aligned,
-/// the others one after the other behind headers of eight bytes, some 50 kB at most, so in the second-level
+/// A query and the vectors it is compared with in turn, in memory as in a server: the query aligned,
+/// the vectors one after the other behind headers of eight bytes, some 50 kB at most, so in the second-level
 /// cache.
 struct Vectors<T> {
     buffer: Vec<T>,
@@ -36,7 +35,7 @@ impl<T> Vectors<T> {
     /// Eight bytes.
     const HEADER: usize = 8 / size_of::<T>();
 
-    /// Of elements made from random numbers of 24 bits.
+    /// Vectors of elements made from random numbers of 24 bits.
     fn new(dim: usize, element: impl Fn(u32) -> T) -> Self {
         let mut state = 1u64;
         let buffer: Vec<T> = std::iter::repeat_with(|| {
@@ -61,7 +60,7 @@ impl<T> Vectors<T> {
 type Run<T> = dyn Fn(&Vectors<T>, u64) -> Duration;
 type Once<T> = dyn Fn(&[T], &[T]) -> f64;
 
-/// What kernels give.
+/// Results of kernels.
 trait Value {
     fn value(self) -> f64;
 }
@@ -84,7 +83,7 @@ values! {
     Option<f64>: |x: Self| x.expect("slices of the same length");
 }
 
-/// Something to be timed: calls a kernel so many times, or once for what it gives.
+/// A kernel to be timed: called many times, or once for its result.
 struct Contender<T> {
     name: &'static str,
     run: Box<Run<T>>,
@@ -106,7 +105,7 @@ impl<T: 'static> Contender<T> {
     }
 }
 
-/// What the kernels would give if nothing were rounded to `f32`.
+/// The results of the kernels without rounding to `f32`.
 mod exact {
     use super::Element;
 
@@ -135,7 +134,7 @@ mod exact {
     }
 }
 
-/// The contenders for one kernel; the first is the dispatched one, the last what the others should give.
+/// The contenders for one kernel; the first is the dispatched variant, the last the exact result.
 macro_rules! contenders {
     ($kernel:ident, |$a:ident, $b:ident| ($($arg:ident),*) $(, simsimd $simsimd:expr)?) => {{
         let mut all = vec![Contender::new("dispatched", |$a, $b| distance::$kernel($($arg),*))];
@@ -195,7 +194,7 @@ fn halves() -> All<f16> {
 }
 
 unsafe extern "C" {
-    /// Which simsimd's crate has no name for.
+    /// A function that simsimd's crate does not export.
     fn simsimd_l2sq_u8(a: *const u8, b: *const u8, n: u64, out: *mut f64);
 }
 
@@ -217,14 +216,14 @@ fn bytes(dim: usize) -> All<u8> {
         }),
     ];
     let gap = |name, gap: ByteDistance| {
-        // The sums of a row are known by then.
+        // A build computes the sums of a vector once, so they are not timed.
         let none = Sums::default();
         Contender::new(name, move |a, b| gap.between((a, none), (b, none)))
     };
     let mut gaps = vec![gap("dispatched", ByteDistance::best(dim))];
     gaps.push(Contender::new("simsimd", |a: &[u8], b: &[u8]| {
         let mut out = 0.0;
-        // SAFETY: both slices have as many bytes as it is told.
+        // SAFETY: both slices have at least the given number of bytes.
         unsafe { simsimd_l2sq_u8(a.as_ptr(), b.as_ptr(), a.len().min(b.len()) as u64, &mut out) };
         out
     }));
@@ -274,7 +273,7 @@ fn best_times<T: 'static>(contenders: &[Contender<T>], vectors: &Vectors<T>) -> 
     best
 }
 
-/// The largest difference to what the last contender gives, in parts of that.
+/// The largest difference to the result of the last contender, relative to it.
 fn error<T: 'static>(contenders: &[Contender<T>], name: &str, vectors: &Vectors<T>) -> Option<f64> {
     let (contender, twin) = (contenders.iter().find(|c| c.name == name)?, contenders.last()?);
     let query = vectors.query();
@@ -332,7 +331,7 @@ fn table_of_bytes() {
     }
 }
 
-/// Inner products of sparse vectors, and simsimd's number of common indices, which is a part of that work.
+/// Inner products of sparse vectors, and simsimd's count of common indices, which is a part of that work.
 fn table_of_sparse() {
     println!("sparsevec of 30000: ns per call");
     println!("{:<18}{:>6}{:>12}{:>16}", "kernel", "nnz", "dispatched", "simsimd's count");
@@ -386,7 +385,7 @@ criterion_group! {
 
 fn main() {
     benches();
-    // Not when cargo test tries the benchmarks out, nor when only some of criterion's are asked for.
+    // Not when cargo test tries the benchmarks out, nor when criterion's benchmarks are selected by name.
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "table").collect();
     if args == ["--bench"] {
         table("f32", singles());

@@ -1,8 +1,8 @@
 //! Pages that a search reads: `cargo bench -p conifer-pure --bench pages`.
 //!
-//! A graph packed into blocks, searched by its codes: pages, hops, recall of the ten nearest and time at several
-//! `ef_search`, all in memory, without Postgres' price of a page. Beside it, a graph by pgvector's rules,
-//! searched with exact distances; there, each neighbour looked at is a page, and each expansion one more for the
+//! A graph packed into node records, searched by its codes: pages, hops, recall of the ten nearest and time at several
+//! `ef_search`, all in memory, without Postgres' cost of a page. Beside it, a graph by pgvector's rules,
+//! searched with exact distances, in which each neighbour looked at costs a page, and each expansion one more for the
 //! list. The last lines are interpolated at equal recall.
 //!
 //! Without settings, on a set that it generates, in less than a minute. `DATA=dir` reads `base.f16.npy` or
@@ -36,7 +36,7 @@ struct Asked {
     limit: f32,
 }
 
-/// Of a search: recall, pages, time in µs.
+/// Recall, pages, and time in µs of a search.
 #[derive(Clone, Copy)]
 struct Point {
     recall: f64,
@@ -44,7 +44,7 @@ struct Point {
     time: f64,
 }
 
-/// At a recall, between the points on either side.
+/// Pages and time at a recall, interpolated between the points on either side.
 fn at(recall: f64, points: &[Point]) -> Option<(f64, f64)> {
     let miss = |r: f64| -(1.0 - r).max(1e-6).ln();
     points.windows(2).find(|w| w[0].recall < recall && recall <= w[1].recall).map(|w| {
@@ -81,7 +81,7 @@ fn ours(
     let pages = packer.pages(pool, &control).unwrap();
     let shape = layout.shape().unwrap();
     println!(
-        "blocks of {} bytes, {} a page, {} coordinates in {} bits; {:.0} bytes a node; packed in {:.1} s",
+        "node records of {} bytes, {} a page, {} coordinates in {} bits; {:.0} bytes a node; packed in {:.1} s",
         layout.node_bytes(),
         layout.per_page(),
         shape.dims(),
@@ -142,7 +142,7 @@ fn ours(
     .to_vec()
 }
 
-/// A graph by pgvector's rules, with the pages that it would read: one for each neighbour looked at, and the
+/// A graph by pgvector's rules, with the pages that pgvector would read: one for each neighbour looked at, and the
 /// list of each expansion.
 fn theirs(arena: &Arena, asked: &[Asked], pool: &rayon::ThreadPool) -> Vec<Point> {
     let params = Params::for_uncoded(16, 64);

@@ -1,4 +1,4 @@
-//! The cosine of sums, in pgvector's definition.
+//! The cosine from its three sums, in pgvector's definition.
 
 /// Σ a·b / √(Σ a² · Σ b²) from sums in `f32`, computed in `f64` and kept within [-1, 1]; pgvector's
 /// definition, to its edges: NaN if a vector is zero or a sum has overflowed, ±1 if a norm alone has

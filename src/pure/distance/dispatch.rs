@@ -11,9 +11,9 @@ use crate::simd::registers::Portable;
 use crate::simd::x86::{Avx2, Avx512, Sse2};
 use half::f16;
 
-/// One kernel for each metric over elements of type `T`, all fit for the CPU this runs on.
+/// One kernel for each metric over elements of type `T`, for the instruction set of this CPU.
 ///
-/// A reference to one can only be had from [`kernels`] and [`variants`], which look at the CPU first.
+/// Only [`kernels`] and [`variants`] give a reference to kernels, and both look at the CPU first.
 #[derive(Debug)]
 pub struct Kernels<T: 'static> {
     name: &'static str,
@@ -67,7 +67,7 @@ impl<T> Kernels<T> {
 }
 
 /// Compiles all metrics for one instruction set. The numbers are the accumulators of each metric: enough to hide the
-/// latency of an addition, and no more, as they have to be summed up in the end.
+/// latency of an addition, and no more, as accumulators have to be summed up at the end.
 macro_rules! compile {
     (
         $name:literal [$($feature:tt)*] (
@@ -109,18 +109,18 @@ macro_rules! compile {
     };
 }
 
-/// A type of element that there are kernels for.
+/// A type of element with kernels.
 pub trait Operand: Copy + 'static {
-    /// All variants that this CPU can run, the plainest first, each whole; for tests and benchmarks.
+    /// All variants that this CPU can run, the portable one first, each with all kernels; for tests and benchmarks.
     fn variants() -> Vec<&'static Kernels<Self>>;
 
-    /// The fastest kernels for this CPU. The first call looks at the CPU, later ones cost a load; a loop can
-    /// hold on to the reference.
+    /// The fastest kernels for this CPU. The first call looks at the CPU, later calls cost a load; a loop can
+    /// keep the reference.
     fn kernels() -> &'static Kernels<Self>;
 }
 
-/// Compiles all metrics for one type of element, into a module with one for each instruction set. On a CPU
-/// with AVX-512, `widest` is dispatched to.
+/// Compiles all metrics for one type of element, into a module with a module for each instruction set. A CPU
+/// with AVX-512 gets `widest`.
 macro_rules! operand {
     ($module:ident, $element:ty, widest $widest:expr) => {
         mod $module {
@@ -160,7 +160,7 @@ macro_rules! operand {
     };
 }
 
-// AVX-512 where it was measured to be the faster one, AVX2 elsewhere; the numbers are in `super`.
+// AVX-512 where measured faster, AVX2 elsewhere; the numbers are in `super`.
 operand!(singles, f32, widest Kernels {
     name: "avx2 and avx512",
     l2_squared: avx2::l2_squared,

@@ -1,33 +1,33 @@
-//! The metrics, each written once over [`Lanes`], and the one loop that runs them all.
+//! The metrics, each written once over [`Lanes`], and the one loop that runs all metrics.
 #![allow(unsafe_code)]
 
 use crate::simd::registers::{Lanes, Load};
 
 /// A sum over pairs of elements.
 pub(crate) trait Metric: Copy {
-    /// What is carried along, once per accumulator.
+    /// An accumulator.
     type Acc<L: Lanes>: Copy;
-    /// What comes out.
+    /// The result.
     type Out;
 
-    /// Nothing summed yet.
+    /// An empty accumulator.
     fn start<L: Lanes>(l: L) -> Self::Acc<L>;
-    /// One more register of elements from each side. A pair of zeros must add nothing.
+    /// Adds one more register of elements from each side. A pair of zeros must add nothing.
     fn step<L: Lanes>(self, l: L, s: Self::Acc<L>, x: L::V, y: L::V) -> Self::Acc<L>;
-    /// Two accumulators into one.
+    /// The sum of two accumulators.
     fn join<L: Lanes>(l: L, s: Self::Acc<L>, t: Self::Acc<L>) -> Self::Acc<L>;
-    /// The result.
+    /// The result from the last accumulator.
     fn finish<L: Lanes>(l: L, s: Self::Acc<L>) -> Self::Out;
 }
 
-/// Runs a metric over two slices, of the same element or not, up to the end of the shorter one, with `K` independent accumulators (a
-/// power of two) so that the next sum need not wait for the last. The remainder takes whole registers and
+/// Runs a metric over two slices, of the same element or not, up to the end of the shorter one, with `K` independent
+/// accumulators (a power of two) so that the next sum need not wait for the last. The remainder takes whole registers and
 /// at last a partly filled one; there is no scalar tail.
 ///
 /// The order of the sum depends on the lengths only. Starting with a short step up to an aligned address
-/// would save up to a third on unaligned data, but then the last bit of a result would depend on where in
-/// memory a value lies, which a function that SQL takes for immutable must not do. Callers that choose
-/// where a long-lived vector (a query) lies get half of that by aligning it to 64 bytes.
+/// would save up to a third on unaligned data, but then the last bit of a result would depend on the address
+/// of a value, which a function that SQL takes for immutable must not do. Callers that choose
+/// the address of a long-lived vector (a query) get half of the gain by aligning it to 64 bytes.
 ///
 /// # Safety
 /// The CPU must have the instructions of `L`.
@@ -181,7 +181,7 @@ impl Metric for CosineSums {
     }
 }
 
-/// Σ x² in `f64`; the other side is not looked at.
+/// Σ x² in `f64`; y is ignored.
 #[derive(Clone, Copy)]
 pub(crate) struct NormSquared;
 

@@ -1,18 +1,18 @@
-//! How vectors are compared.
+//! The metrics by which vectors are compared.
 
-/// What the distance is.
+/// The distance between vectors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Metric {
     /// Euclidean distance.
     L2,
-    /// The largest inner product is the nearest.
+    /// Negative inner product: the vector with the largest inner product is the nearest.
     InnerProduct,
-    /// Angle; the length of a vector is of no importance.
+    /// Cosine distance: the length of a vector does not matter.
     Cosine,
-    /// Taxicab distance. There are no codes for it, nor for those below.
+    /// Taxicab distance. There are no codes for it, nor for Hamming and Jaccard.
     L1,
     /// Number of bits that differ.
     Hamming,
-    /// One less the part that the common bits are of all.
+    /// One less the fraction of common bits among all bits set.
     Jaccard,
 }

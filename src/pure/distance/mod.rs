@@ -1,17 +1,16 @@
-//! Distances between vectors: the hot loops of everything.
+//! Distances between vectors: the hot loops of builds, searches and SQL.
 //!
-//! - [`scalar`]: the plain twin of every kernel, the reference.
-//! - `formulas`: each metric once, generic over the registers of the CPU, and the loop that runs them.
-//! - `simd`: those registers, and how they are filled from half precision.
+//! - [`scalar`]: the scalar twin of every kernel, the reference.
+//! - `formulas`: each metric once, generic over the registers of the CPU (`crate::simd`), and the loop that runs them.
 //! - `dispatch`: the metrics compiled for each instruction set, and the choice at run time.
 //!
-//! Another element type (int8) needs a `Load` for each kind of register, its line of
+//! Another element type (int8) needs a `Load` for each kind of register and a line of
 //! `operand!`; the metrics stay as they are.
 //!
-//! # What is dispatched to, and why
+//! # The choice of variants
 //!
 //! Times of `benches/kernels.rs` on an AMD EPYC of the Zen 4 generation, at 100, 384 and 1536 dimensions: how
-//! many times as long the scalar twin takes, simsimd 6.5, and the variant that was not chosen.
+//! many times as long as the chosen variant the scalar twin takes, simsimd 6.5, and the variant not chosen.
 //!
 //! | kernel | with AVX-512 | else | scalar twin | simsimd | not chosen |
 //! |---|---|---|---|---|---|
@@ -21,9 +20,9 @@
 //! | `l1` | AVX2 | AVX2 | 6.6, 14.4, 16.5 | none there | AVX-512: 1.4, 1.1, 1.01 |
 //! | `norm` | AVX2 | AVX2 | 5.3, 12.4, 18.3 | none there | AVX-512: 1.1, 1.3, 1.5 |
 //!
-//! Loads are what limits them, and a 64-byte load of AVX-512 from an unaligned address always spans two cache
-//! lines; that leaves it the cosine, with three multiplications a pair.
-//! At three dimensions the twin is 1 to 2 ns ahead, from eight on it is not. CPUs of Intel: not measured.
+//! Loads limit the kernels, and a 64-byte load of AVX-512 from an unaligned address always spans two cache
+//! lines; so AVX-512 is faster for the cosine only, with three multiplications a pair.
+//! At three dimensions the scalar twin is 1 to 2 ns ahead, from eight on it is not. CPUs of Intel: not measured.
 //!
 //! Halves go to AVX2 everywhere, where AVX-512 takes 1.2 to 1.3 times as long for `l2_squared` and 1.1 to 1.3
 //! times for `cosine_similarity`, and for the others 1.0 to 1.2 times. The scalar twin takes 33, 58 and 63 times
@@ -35,7 +34,7 @@
 //! # Why simsimd is a contender only
 //!
 //! Under a hypervisor that hides AVX-512 from such a CPU, simsimd 6.5 takes its kernels for AVX2. How many times as long as
-//! what is dispatched to they take, at 3, 100, 384 and 1536 dimensions:
+//! the chosen variant they take, at 3, 100, 384 and 1536 dimensions:
 //!
 //! | kernel | `f32` | `f16` |
 //! |---|---|---|
@@ -43,16 +42,17 @@
 //! | `inner_product` | 1.3, 1.3, 1.9, 2.5 | 5.6, 3.3, 2.2, 2.5 |
 //! | `cosine_similarity` | 1.6, 1.7, 1.7, 2.3 | 3.7, 2.7, 1.8, 2.3 |
 //!
-//! It has one accumulator a sum and so waits for every addition. Its sums are as exact as those here, but its cosine is not
-//! fit for SQL: a distance of at least 0 by approximate square roots, of `f32`, and for vectors of zeros a number. The
+//! simsimd has one accumulator a sum and so waits for every addition. Its sums are as exact as those here, but its cosine is
+//! not fit for SQL: a distance of at least 0 by approximate square roots, of `f32`, and for zero vectors a number. The
 //! benchmark shows the errors. The tables for [bits](crate::types::bit), for the
-//! [bytes of a build](crate::hnsw::build::ByteDistance) and for [sparse vectors](crate::types::sparsevec::distance) are beside those.
+//! [bytes of a build](crate::hnsw::build::ByteDistance) and for [sparse vectors](crate::types::sparsevec::distance) are in
+//! their modules.
 //!
-//! Read in its source, not run: with AVX-512 FP16 and with SVE it adds up halves in `f16`, which ends at 65504 and has three
-//! digits; with NEON it has one accumulator, too; with SVE it sums up lanes that its last step leaves undefined. It takes
-//! what CPUID says for granted and does not ask whether the operating system keeps the registers, where an illegal
-//! instruction would end the server; on ARM its first call puts a handler of its own in the place of the process's for that
-//! signal and jumps out of it. Where there is no AVX2 it goes byte by byte and number by number.
+//! Read in its source, not run: with AVX-512 FP16 and with SVE simsimd adds up halves in `f16`, which ends at 65504 and has
+//! three digits; with NEON it has one accumulator, too; with SVE it sums up lanes that its last step leaves undefined. simsimd
+//! trusts CPUID and does not ask whether the operating system saves the registers, where an illegal
+//! instruction would end the server; on ARM its first call replaces the process's handler for that
+//! signal and jumps out of its own. Without AVX2 simsimd goes byte by byte and number by number.
 
 mod cosine;
 mod dispatch;
@@ -67,15 +67,13 @@ pub use dispatch::{Kernels, Operand, kernels, variants};
 
 /// Squared Euclidean distance Σ (a − b)², accumulated in `f32`; overflow gives infinity.
 ///
-/// Equal lengths are the caller's duty, here and below: of slices of different lengths, the tail of the
-/// longer one is left out of account.
+/// The caller keeps the lengths equal, here and below: if they differ, the tail of the longer slice is ignored.
 #[inline]
 pub fn l2_squared<T: Operand>(a: &[T], b: &[T]) -> f32 {
     kernels().l2_squared(a, b)
 }
 
-/// Inner product Σ a·b, accumulated in `f32`; overflow gives an infinity, or NaN (or still an infinity) if
-/// it happens in both directions.
+/// Inner product Σ a·b, accumulated in `f32`; overflow gives an infinity, overflow in both directions NaN or an infinity.
 #[inline]
 pub fn inner_product<T: Operand>(a: &[T], b: &[T]) -> f32 {
     kernels().inner_product(a, b)

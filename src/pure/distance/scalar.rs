@@ -1,8 +1,8 @@
-//! The plain scalar twin of every kernel: the reference the fast ones are tested and measured against.
+//! The scalar twin of every kernel: the reference for tests and measurements of the fast kernels.
 //!
 //! One element at a time, from first to last, with the same types of accumulator as the fast kernels.
 
-/// The elements of both, as numbers.
+/// The pairs of elements as `f32`.
 fn pairs<T: Copy + Into<f32>>(a: &[T], b: &[T]) -> impl Iterator<Item = (f32, f32)> {
     a.iter().zip(b).map(|(x, y)| ((*x).into(), (*y).into()))
 }

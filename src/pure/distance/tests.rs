@@ -1,6 +1,6 @@
 //! Every variant that this CPU can run, and the dispatched functions, against the scalar twins.
 //!
-//! They run under Miri too, smaller: `make miri`.
+//! The tests run under Miri too, smaller: `make miri`.
 
 use super::{Kernels, kernels, scalar, variants};
 use crate::types::element::{Element, f16};
@@ -10,7 +10,7 @@ use proptest::prelude::*;
 const U32: f64 = f32::EPSILON as f64 / 2.0;
 const U64: f64 = f64::EPSILON / 2.0;
 
-/// Smallest positive `f32`: what a product may lose when it underflows.
+/// Smallest positive `f32`: the most that a product may lose when it underflows.
 const TINY: f64 = 1.401298464324817e-45;
 
 /// Bound of the relative error of a term after `ops` roundings on its way (Higham's γ).
@@ -19,7 +19,7 @@ fn gamma(ops: usize, unit: f64) -> f64 {
     x / (1.0 - x)
 }
 
-/// The variants and, last, the mixture that is dispatched to.
+/// The variants and, last, the mixture that this CPU gets.
 fn all() -> Vec<&'static Kernels<f32>> {
     let mut all = variants();
     all.push(kernels());
@@ -57,8 +57,8 @@ impl Random {
     }
 }
 
-/// A vector surrounded by NaN, `shift` elements off the allocation: a kernel that reads too much shows it,
-/// and one that needs alignment too.
+/// A vector surrounded by NaN, `shift` elements off the allocation: shows kernels that read too much, and kernels
+/// that need alignment.
 struct Padded<T> {
     buffer: Vec<T>,
     shift: usize,
@@ -104,7 +104,7 @@ fn power(n: i32) -> f32 {
     f32::from_bits(((127 + n) as u32) << 23)
 }
 
-/// The same number to the bit, or NaN both (the bits of a NaN are nobody's business).
+/// Whether both numbers are the same to the bit, or both NaN (of any bits).
 fn same(x: impl Into<f64>, y: impl Into<f64>) -> bool {
     let (x, y) = (x.into(), y.into());
     x.to_bits() == y.to_bits() || x.is_nan() && y.is_nan()
@@ -121,7 +121,7 @@ proptest! {
     #![proptest_config(cases())]
 
     /// Mixed magnitudes: kernel and twin differ by no more than the errors that both may make,
-    /// 2 · γ(n + roundings before the sum) · Σ |terms|, plus what underflow may take from each term.
+    /// 2 · γ(n + roundings before the sum) · Σ |terms|, plus the loss of each term by underflow.
     #[test]
     fn within_error_bounds(
         n in lengths(), seed: u64, shifts in (0..17usize, 0..17usize), spread in 0..50i32
@@ -155,7 +155,7 @@ proptest! {
             near("norm", k.norm(a), scalar::norm(a), norm_bound)?;
             let cosine = k.cosine_similarity(a, b);
             prop_assert!(cosine.is_nan() || (-1.0..=1.0).contains(&cosine));
-            // Beyond that, the squares have underflowed and nothing is promised.
+            // From 0.5 on, the squares have underflowed and nothing is promised.
             if g < 0.5 {
                 near("cosine_similarity", cosine, scalar::cosine_similarity(a, b), cosine_bound)?;
             }
@@ -178,7 +178,7 @@ proptest! {
         }
     }
 
-    /// A result depends on the values alone, not on where they lie, nor on which comes first.
+    /// A result depends on the values alone, not on their addresses, nor on the order of the two vectors.
     #[test]
     fn same_bits_anywhere(n in lengths(), seed: u64, shifts in (0..17usize, 0..17usize)) {
         let vector = |seed: u64, shift: usize| {
@@ -198,7 +198,7 @@ proptest! {
         }
     }
 
-    /// A vector is at no distance from itself, to the bit, whatever its values.
+    /// The distance of a vector from itself is 0, to the bit, for any values.
     #[test]
     fn nothing_to_itself(n in lengths(), seed: u64) {
         let mut random = Random(seed);
@@ -213,7 +213,7 @@ proptest! {
 proptest! {
     #![proptest_config(cases())]
 
-    /// Halves are numbers of single precision before anything is added: to the bit what comes out for those,
+    /// Halves become singles before anything is added: the results are those of singles to the bit,
     /// with the same instructions.
     #[test]
     fn halves_as_singles(n in lengths(), seed: u64, shifts in (0..17usize, 0..17usize)) {
@@ -382,6 +382,6 @@ fn names() {
     assert_eq!(names[1], "sse2");
     #[cfg(target_arch = "aarch64")]
     assert_eq!(names[1], "neon");
-    // With two names or more, the plainest is never the choice.
+    // With two names or more, the portable variant is never the choice.
     assert!(names.len() == 1 || kernels::<f32>().name() != "portable");
 }

@@ -1,12 +1,12 @@
-//! Memory that may be refused: what grows with data is reserved here, and a refusal is a [`Fault`] of SQLSTATE 53200.
+//! Fallible allocation: memory that grows with data is reserved here, and a refusal is a [`Fault`] of SQLSTATE 53200.
 //!
 //! Rust's collections abort the process where the system gives no memory, and the server then ends all sessions. So three
-//! things keep a failed allocation within its statement:
+//! rules keep a failed allocation within its statement:
 //!
-//! - **Collections that grow with data** are reserved by the functions of this module before anything is put into them.
+//! - **Collections that grow with data** are reserved by the functions of this module before elements are added.
 //! - **Steps with many small allocations**, bounded but not small together, ask for [`headroom`] first.
-//! - **All else**, which is small, is served by the [allocator](crate::memory::allocator)'s reserve when the system has no more.
-//!   Whoever runs long calls [`check`], which ends the statement once the reserve was touched.
+//! - **All other allocations**, which are small, are served by the [allocator](crate::memory::allocator)'s reserve when the
+//!   system has no more. A long loop calls [`check`], which ends the statement once the reserve was touched.
 
 use crate::fault::{Fault, Result, state};
 use crate::memory::allocator;
@@ -14,12 +14,12 @@ use std::alloc::Layout;
 use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
 use std::hash::Hash;
 
-/// The refusal of so many bytes, in the server's words.
+/// The fault for a refused request of `bytes` bytes, in the server's words.
 pub fn out_of_memory(bytes: usize) -> Fault {
     Fault::new(state::OUT_OF_MEMORY, "out of memory").detail(format!("Failed on request of size {bytes}."))
 }
 
-/// Refuses to go on if memory has run out since the last call, as [`allocator::is_short`] knows.
+/// Refuses to go on if memory has run out since the last call, by [`allocator::is_short`].
 ///
 /// # Errors
 /// `53200`.
@@ -28,7 +28,7 @@ pub fn check() -> Result<()> {
     if allocator::is_short() { Err(ended()) } else { Ok(()) }
 }
 
-/// A statement begins: it does not end for what an earlier one ran short of, if there is memory again.
+/// Called when a statement begins: forgets a shortage of an earlier statement if there is memory again.
 #[inline]
 pub fn begin() {
     if allocator::is_short() && headroom(1 << 20).is_ok() {
@@ -42,24 +42,24 @@ fn ended() -> Fault {
     Fault::new(state::OUT_OF_MEMORY, "out of memory")
 }
 
-/// Looks whether so many bytes could be had, without keeping them.
+/// Checks that `bytes` bytes could be allocated, without keeping them.
 ///
 /// # Errors
 /// `53200` if not.
 pub fn headroom(bytes: usize) -> Result<()> {
     let mut probe: Vec<u8> = Vec::new();
     probe.try_reserve_exact(bytes).map_err(|_| out_of_memory(bytes))?;
-    // The compiler may leave out an allocation that nobody looks at.
+    // The compiler may leave out an allocation that is never read.
     std::hint::black_box(probe.as_ptr());
     Ok(())
 }
 
-/// Collections with room that is asked for.
+/// Collections whose room is reserved fallibly.
 pub trait Reserve {
-    /// Makes room for `more` elements behind those that are there.
+    /// Makes room for `more` further elements.
     ///
     /// # Errors
-    /// `53200` if there is none.
+    /// `53200` if there is no memory.
     fn room_for(&mut self, more: usize) -> Result<()>;
 }
 
@@ -110,7 +110,7 @@ impl<K: Hash + Eq> Reserve for HashSet<K> {
 /// A vector with room for `len` elements.
 ///
 /// # Errors
-/// `53200` if there is none.
+/// `53200` if there is no memory.
 pub fn with_room<T>(len: usize) -> Result<Vec<T>> {
     let mut new = Vec::new();
     new.try_reserve_exact(len).map_err(|_| out_of_memory(len.saturating_mul(size_of::<T>())))?;
@@ -127,24 +127,24 @@ pub fn filled<T: Clone>(value: T, len: usize) -> Result<Vec<T>> {
     Ok(new)
 }
 
-/// `len` bytes, all zero. Memory that is not written to need not exist.
+/// `len` bytes, all zero. The system need not provide pages before they are written.
 ///
 /// # Errors
 /// `53200` if there is no memory.
-#[allow(unsafe_code)] // nothing safe asks for zeros and can be refused
+#[allow(unsafe_code)] // the standard library has no safe and fallible way to ask for zeros
 pub fn zeros(len: usize) -> Result<Vec<u8>> {
     let Ok(layout) = Layout::array::<u8>(len) else { return Err(out_of_memory(len)) };
     if len == 0 {
         return Ok(Vec::new());
     }
-    // SAFETY: the layout is not of size zero; the vector takes over what the global allocator has given for its layout.
+    // SAFETY: the layout is not of size zero; the vector takes over memory of the global allocator with the vector's layout.
     unsafe {
         let bytes = std::alloc::alloc_zeroed(layout);
         if bytes.is_null() { Err(out_of_memory(len)) } else { Ok(Vec::from_raw_parts(bytes, len, len)) }
     }
 }
 
-/// All items of an iterator that knows their number.
+/// All items of an iterator of known length.
 ///
 /// # Errors
 /// `53200` if there is no memory.
@@ -154,7 +154,7 @@ pub fn collected<T>(items: impl ExactSizeIterator<Item = T>) -> Result<Vec<T>> {
     Ok(new)
 }
 
-/// Adds an element behind the others.
+/// Adds an element at the end.
 ///
 /// # Errors
 /// `53200` if there is no memory.
@@ -169,7 +169,7 @@ pub fn push<T>(list: &mut Vec<T>, new: T) -> Result<()> {
 mod tests {
     use super::*;
 
-    /// More than any machine maps.
+    /// More bytes than any machine maps.
     const ALL: usize = isize::MAX as usize / 2;
 
     #[test]

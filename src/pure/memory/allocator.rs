@@ -1,7 +1,8 @@
 //! The allocator of a process that must not be ended by a refused allocation: the system's, with a reserve behind it.
 //!
-//! Where the system refuses a small request, the reserve serves it, and the process is *short* of memory until somebody
-//! says otherwise. Large requests are refused at once: [`allocation`](crate::memory::allocation) makes them, and can take it.
+//! Where the system refuses a small request, the reserve serves the request, and the process is *short* of memory until
+//! [`forget_shortage`]. Large requests are refused at once: [`allocation`](crate::memory::allocation) makes them, and handles
+//! a refusal.
 //!
 //! The reserve is a fixed piece of memory in slots of five sizes. It is mapped when the library is loaded, so a limit on
 //! the address space, or a system that promises no more than it has, cannot take it away later.
@@ -22,16 +23,16 @@ pub fn is_short() -> bool {
     ALLOCATOR.short.load(Relaxed)
 }
 
-/// From now on the process is not short of memory, until the reserve is used again.
+/// Ends the shortage, until the reserve is used again.
 pub fn forget_shortage() {
     ALLOCATOR.short.store(false, Relaxed);
 }
 
-/// Sizes of slots, and how many there are of each.
+/// Sizes of slots, and the number of slots of each size.
 const CLASSES: [(usize, usize); 5] = [(64, 2048), (256, 1024), (1 << 10, 256), (1 << 14, 16), (LARGEST, 4)];
-/// The largest request that the reserve serves: a vector of the most dimensions, twice.
+/// The largest request that the reserve serves: twice a vector of maximum dimensions.
 const LARGEST: usize = 1 << 17;
-/// Alignment of the reserve, and the most that a request to it may ask for.
+/// Alignment of the reserve, and the maximum alignment of a request that it serves.
 const ALIGN: usize = 64;
 /// Bytes of the reserve, and words of its map.
 const RESERVE: usize = before(CLASSES.len()).0;
@@ -59,7 +60,7 @@ struct Reserving<A = System> {
     taken: [AtomicU64; WORDS],
 }
 
-// SAFETY: a slot belongs to whoever has set its bit, until that one clears it.
+// SAFETY: a slot belongs to the allocation that has set its bit, until the deallocation clears the bit.
 unsafe impl<A: Sync> Sync for Reserving<A> {}
 
 impl<A> Reserving<A> {
@@ -68,7 +69,7 @@ impl<A> Reserving<A> {
         Self { system, short: AtomicBool::new(false), slots, taken: [const { AtomicU64::new(0) }; WORDS] }
     }
 
-    /// A free slot that is large enough; null if there is none.
+    /// A free slot of at least the layout's size; null if there is none.
     #[cold]
     fn serve(&self, layout: Layout) -> *mut u8 {
         if layout.size() > LARGEST || layout.align() > ALIGN {
@@ -82,7 +83,7 @@ impl<A> Reserving<A> {
             for slot in 0..slots {
                 let (taken, bit) = (&self.taken[words + slot / 64], 1 << (slot % 64));
                 if taken.load(Relaxed) & bit == 0 && taken.fetch_or(bit, Acquire) & bit == 0 {
-                    // SAFETY: within the reserve, as the slot is one of its class.
+                    // SAFETY: the slot is one of its class, so it lies within the reserve.
                     return unsafe { self.start().add(bytes + slot * size) };
                 }
             }
@@ -94,14 +95,14 @@ impl<A> Reserving<A> {
         self.slots.0.get().cast()
     }
 
-    /// Where in the reserve that is; none if the system has given it.
+    /// Offset of a pointer in the reserve; `None` for memory of the system.
     #[inline]
     fn offset(&self, pointer: *mut u8) -> Option<usize> {
         let offset = (pointer as usize).wrapping_sub(self.start() as usize);
         (offset < RESERVE).then_some(offset)
     }
 
-    /// Gives a slot back.
+    /// Frees a slot.
     #[cold]
     fn take_back(&self, offset: usize) {
         let class = (0..CLASSES.len()).rfind(|class| offset >= before(*class).0).unwrap_or(0);
@@ -111,8 +112,8 @@ impl<A> Reserving<A> {
     }
 }
 
-// SAFETY: what is given out is the system's or a free slot of at least the size, aligned to 64; it stays until it is given
-// back, to where it came from.
+// SAFETY: an allocation is memory of the system's allocator or a free slot of at least the size, aligned to 64; it stays
+// allocated until it is freed where it came from.
 unsafe impl<A: GlobalAlloc> GlobalAlloc for Reserving<A> {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -139,7 +140,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Reserving<A> {
     #[inline]
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         match self.offset(pointer) {
-            // SAFETY: the system has given it, with that layout.
+            // SAFETY: the pointer is the system's, allocated with that layout.
             None => unsafe { self.system.dealloc(pointer, layout) },
             Some(offset) => self.take_back(offset),
         }
@@ -148,13 +149,13 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Reserving<A> {
     #[inline]
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         if self.offset(pointer).is_none() {
-            // SAFETY: the system has given it, with that layout.
+            // SAFETY: the pointer is the system's, allocated with that layout.
             let given = unsafe { self.system.realloc(pointer, layout, size) };
             if !given.is_null() {
                 return given;
             }
         }
-        // SAFETY: the caller says that the size does not overflow; the old piece stays until its bytes are copied.
+        // SAFETY: the caller promises that the size does not overflow; the old memory stays until its bytes are copied.
         unsafe {
             let new = self.alloc(Layout::from_size_align_unchecked(size, layout.align()));
             if !new.is_null() {
@@ -170,10 +171,10 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Reserving<A> {
 mod tests {
     use super::*;
 
-    /// Gives nothing once it was told so.
+    /// An allocator that refuses all requests once the flag is set.
     struct Empty(AtomicBool);
 
-    // SAFETY: the system's, or nothing.
+    // SAFETY: the system's allocator, or a refusal.
     unsafe impl GlobalAlloc for Empty {
         unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
             if self.0.load(Relaxed) {
@@ -220,7 +221,7 @@ mod tests {
         }
         assert!(allocator.short.load(Relaxed));
         assert!(allocator.taken.iter().all(|word| word.load(Relaxed) == 0));
-        // SAFETY: refused.
+        // SAFETY: the request is refused.
         assert!(unsafe { allocator.alloc(layout(LARGEST + 1)) }.is_null());
     }
 
@@ -228,7 +229,7 @@ mod tests {
     fn pieces_move_between_system_and_reserve() {
         static ALL: Reserving<Empty> = Reserving::over(Empty(AtomicBool::new(false)));
         let allocator = &ALL;
-        // SAFETY: layouts are those that each piece was given with.
+        // SAFETY: each piece is freed with the layout of its allocation.
         unsafe {
             let piece = allocator.alloc(layout(100));
             piece.write_bytes(9, 100);

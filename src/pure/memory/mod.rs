@@ -1,4 +1,4 @@
-//! Memory that grows with data is asked for before it is used: a want of it is an error, and ends no process.
+//! Memory that grows with data is reserved before it is used: a lack of memory is an error, and ends no process.
 
 pub mod allocation;
 mod allocator;

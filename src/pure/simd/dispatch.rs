@@ -1,10 +1,10 @@
 //! The sets of CPU instructions that kernels are compiled for, and the choice among them at run time.
 //!
-//! A file of kernels says with [`dispatch`] which sets it is compiled for; what a set is, is said here alone. The
-//! features that its functions are compiled with and those that the CPU is asked for are the same tokens.
+//! A file of kernels names the sets it is compiled for with [`dispatch`]; a set is defined here alone. The
+//! features that functions are compiled with and the features that the CPU is asked for are the same tokens.
 
-/// What an instruction set is: the targets that have it, its name for reports, and its features, which are also
-/// what the registers named like it are the proof of. Hands all that to another macro of this file.
+/// The definition of an instruction set: the targets that have it, its name for reports, and its features, which the
+/// registers of the same name prove. Hands the definition to another macro of this file.
 macro_rules! isa {
     (portable, $to:ident $rest:tt) => {
         $crate::simd::dispatch::$to! { portable (all()) "portable" [] $rest }
@@ -19,7 +19,7 @@ macro_rules! isa {
     (ssse3, $to:ident $rest:tt) => {
         $crate::simd::dispatch::$to! { ssse3 (target_arch = "x86_64") "ssse3" ["ssse3"] $rest }
     };
-    // Every CPU with the first has all four; a hypervisor may hide some.
+    // Every CPU with AVX2 has all four; a hypervisor may hide some.
     (avx2, $to:ident $rest:tt) => {
         $crate::simd::dispatch::$to! { avx2 (target_arch = "x86_64") "avx2" ["avx2" "fma" "f16c" "popcnt"] $rest }
     };
@@ -51,13 +51,13 @@ macro_rules! isa {
     };
 }
 
-/// Compiles kernels for each of the sets named, into a module called like the set, and writes two functions:
+/// Compiles kernels for each set named, into a module with the name of the set, and defines two functions:
 /// `variants`, which gives the tables of all sets that this CPU has, and `kernels`, which gives the fastest.
 ///
 /// `$compile` is a macro of the file. It is called as `$compile! { "name" ["feature" …] (argument, …) }`, with the
-/// name for reports, the features that each function has to be enabled for, and what stands behind the set; and it
-/// writes the functions and `pub(super) static TABLE`, a `$kernels`. The sets come with the slowest first, which
-/// is `plain`. `fastest`, where it is not the last, chooses from what `variants` gives.
+/// name for reports, the features that each function has to be enabled for, and the arguments behind the set; it
+/// defines the functions and `pub(super) static TABLE`, a `$kernels`. The sets come with the slowest first, which
+/// is `portable`. `fastest` chooses one of `variants` if the last is not the fastest.
 macro_rules! dispatch {
     (
         $vis:vis $kernels:ty, $compile:ident: portable $portable:tt $(, $set:ident $arguments:tt)* $(,)?
@@ -74,16 +74,15 @@ macro_rules! dispatch {
         $crate::simd::dispatch::isa!(portable, compile_set ($compile $portable));
         $($crate::simd::dispatch::isa!($set, compile_set ($compile $arguments));)*
 
-        /// The kernels for every instruction set that this CPU has, the plainest first; for tests and benchmarks.
-        #[allow(unused_mut, reason = "a target may have the portable set alone")]
+        /// The kernels for every instruction set that this CPU has, `portable` first; for tests and benchmarks.
         $vis fn variants() -> Vec<&'static $kernels> {
             let mut all: Vec<&'static $kernels> = vec![&portable::TABLE];
             $($crate::simd::dispatch::isa!($set, push_set (all));)*
             all
         }
 
-        /// The fastest kernels for this CPU. The first call looks at the CPU, later ones cost a load; a loop can
-        /// hold on to the reference.
+        /// The fastest kernels for this CPU. The first call looks at the CPU, later calls cost a load; a loop can
+        /// keep the reference.
         #[inline]
         $vis fn kernels() -> &'static $kernels {
             static CHOSEN: std::sync::OnceLock<&'static $kernels> = std::sync::OnceLock::new();
@@ -163,7 +162,7 @@ mod tests {
         }
     }
 
-    /// Every set that the CPU has and no other, in the order in which they were named.
+    /// Every set that the CPU has and no other, in the order of the macro's arguments.
     #[test]
     fn as_the_cpu_says() {
         let names: Vec<_> = last::variants().iter().map(|k| k.name).collect();

@@ -10,11 +10,11 @@ use half::f16;
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::*;
 
-/// The `n` < 16 elements at `p`, and zeros, in words of four elements. Put together in registers: what is
-/// written to memory in parts cannot be read as a whole until much later.
+/// The `n` < 16 elements at `p`, and zeros, in words of four elements. Put together in registers: memory that was
+/// written in parts cannot be read as a whole until much later.
 ///
 /// # Safety
-/// They must be readable.
+/// The elements must be readable.
 #[inline(always)]
 unsafe fn part(p: *const f16, n: usize) -> [u64; 4] {
     // The last word is made up of one element or none and a pair or none.
@@ -62,8 +62,8 @@ macro_rules! load {
 
 load!(Portable, |p| p.cast::<[f16; 4]>().read().map(f16::to_f32_const));
 
-// F16C is no part of the baseline: the bits are moved to where f32 has them, and the exponent's bias is put
-// right by a multiplication, which is exact and takes care of subnormal numbers.
+// F16C is no part of the baseline: the bits are moved to their places in an f32, and a multiplication corrects the
+// exponent's bias, which is exact and handles subnormal numbers.
 #[cfg(target_arch = "x86_64")]
 load!(Sse2, |p| {
     let x = _mm_unpacklo_epi16(_mm_setzero_si128(), _mm_loadu_si64(p.cast()));

@@ -1,4 +1,4 @@
-//! Registers of the CPU: what of its instructions the kernels use, by one trait for all of them.
+//! Registers of the CPU: the instructions that kernels use, behind one trait.
 
 pub(crate) mod dispatch;
 mod load_f16;

@@ -1,9 +1,9 @@
-//! A register full of `f32`, whatever the CPU calls it.
+//! A register full of `f32`, for any CPU.
 //!
-//! [`Lanes`] is all that the metrics know of a CPU. A value of a type that implements it is a proof that the
-//! CPU has the instructions: it can only be had through an `unsafe` constructor, so that the operations
-//! themselves are safe to call. Everything is `inline(always)`: the code takes on the features of the
-//! `#[target_feature]` function that it ends up in.
+//! Metrics use a CPU through [`Lanes`] alone. A value of a type that implements `Lanes` proves that the
+//! CPU has the instructions: only an `unsafe` constructor makes one, so that the operations
+//! themselves are safe to call. All methods are `inline(always)`: the code takes on the features of the
+//! `#[target_feature]` function into which it is inlined.
 #![allow(unsafe_code)]
 
 /// Arithmetic on registers of [`N`](Lanes::N) lanes.
@@ -18,7 +18,7 @@ pub(crate) trait Lanes: Copy {
     /// The proof that the CPU has the instructions.
     ///
     /// # Safety
-    /// It must have them.
+    /// The CPU must have the instructions.
     unsafe fn new() -> Self;
 
     /// `x` in every lane.
@@ -33,7 +33,7 @@ pub(crate) trait Lanes: Copy {
     fn abs(self, x: Self::V) -> Self::V;
     /// `x * y`
     fn mul(self, x: Self::V, y: Self::V) -> Self::V;
-    /// `x * y + s`, rounded once where the CPU has FMA and twice where it has not.
+    /// `x * y + s`, rounded once with FMA and twice without.
     fn mul_add(self, x: Self::V, y: Self::V, s: Self::V) -> Self::V;
     /// `s - x * y`, rounded as `mul_add` is.
     fn neg_mul_add(self, x: Self::V, y: Self::V, s: Self::V) -> Self::V;
@@ -59,7 +59,7 @@ pub(crate) trait Store: Lanes {
     unsafe fn store(self, p: *mut f32, x: Self::V);
 }
 
-/// Filling a register from memory; the one thing to add for another element type (half, int8).
+/// Filling a register from memory; all that another element type (int8) needs.
 pub(crate) trait Load<T>: Lanes {
     /// Reads `N` elements.
     ///
@@ -68,14 +68,14 @@ pub(crate) trait Load<T>: Lanes {
     unsafe fn load(self, p: *const T) -> Self::V;
 
     /// Reads `n` elements, 0 < `n` < `N`, and fills the other lanes with zero. Touches no memory past the
-    /// `n`.
+    /// `n` elements.
     ///
     /// # Safety
     /// `n` elements must be readable at `p`, and `n` must lie in that range.
     unsafe fn load_part(self, p: *const T, n: usize) -> Self::V;
 }
 
-/// Writes the constructor and the methods of [`Lanes`], each of them one expression of intrinsics.
+/// The constructor and the methods of [`Lanes`], each method one expression of intrinsics.
 macro_rules! lane_ops {
     ($(fn $name:ident($($x:ident: $side:ident),*) -> $out:ty = $body:expr;)*) => {
         #[inline(always)]
@@ -86,7 +86,7 @@ macro_rules! lane_ops {
         #[inline(always)]
         #[allow(unused_unsafe)]
         fn $name(self $(, $x: Self::$side)*) -> $out {
-            // SAFETY: a value of Self proves that the CPU has the instructions; none of them touches memory.
+            // SAFETY: a value of Self proves that the CPU has the instructions, none of which touches memory.
             unsafe { $body }
         }
         )*
@@ -94,7 +94,7 @@ macro_rules! lane_ops {
 }
 pub(crate) use lane_ops;
 
-/// Four lanes of plain Rust, for CPUs whose registers nobody wrote down here.
+/// Four lanes in portable Rust, for CPUs without registers here.
 #[derive(Clone, Copy)]
 pub(crate) struct Portable(());
 

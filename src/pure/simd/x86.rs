@@ -4,7 +4,7 @@
 use super::registers::{Lanes, Load, Store, lane_ops};
 use std::arch::x86_64::*;
 
-/// Four lanes without FMA, the baseline; proof of nothing.
+/// Four lanes without FMA, the baseline; needs no proof.
 #[derive(Clone, Copy)]
 pub(crate) struct Sse2(());
 
@@ -115,7 +115,7 @@ impl Lanes for Avx2 {
     }
 }
 
-/// Lane masks to slide over: eight words from index `8 - n` on have their first `n` set.
+/// A window of lane masks: of the eight words from index `8 - n` on, the first `n` are set.
 static FIRST: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
 
 impl Store for Avx2 {

@@ -1,6 +1,6 @@
 //! The elements that a dense vector may have: `f32` in the type `vector`, `f16` in `halfvec`.
 //!
-//! Whatever the two types do alike is written once over [`Element`]. It computes in `f32`, and the
+//! Code for both types is written once over [`Element`]. Arithmetic is in `f32`, and the
 //! conversions are free of branches, so that loops over elements vectorise.
 
 use crate::distance::Operand;
@@ -8,12 +8,12 @@ use crate::types::kind::Kind;
 pub use half::f16;
 use std::fmt::Debug;
 
-/// Most dimensions a vector may have, of either type.
+/// Maximum dimensions of a vector of either type.
 pub const MAX_DIM: usize = 16_000;
 
 /// The type of a dense vector's elements.
 pub trait Element: Operand + Default + PartialOrd + Debug {
-    /// The type of such vectors.
+    /// The type of vectors with these elements.
     const KIND: Kind;
 
     /// The nearest element, halves to even; infinite if `x` is beyond the largest.
@@ -60,14 +60,14 @@ impl Element for f16 {
     fn from_f32(x: f32) -> Self {
         const INFINITY: u32 = 0x7c00;
         const NAN: u32 = 0x7e00;
-        /// Half of the distance from the largest number to what would come next: 65520.
+        /// Half-way from the largest number to the next number if there were one: 65520.
         const OVERFLOW: u32 = 0x477f_f000;
         /// 2^-14, the smallest normal number.
         const NORMAL: u32 = 0x3880_0000;
         let size = x.to_bits() & 0x7fff_ffff;
         // Ties go to even: one less than a half is added, and the last bit that stays.
         let normal = (size.wrapping_add(0xfff + (size >> 13 & 1)) >> 13).wrapping_sub(112 << 10);
-        // The last bit of numbers from 0.5 on is 2^-24, as that of subnormal halves: the addition rounds.
+        // The last bit of numbers from 0.5 on is 2^-24, as in subnormal halves: the addition rounds.
         let subnormal = (f32::from_bits(size) + 0.5).to_bits().wrapping_sub(0.5f32.to_bits());
         let finite = if size < NORMAL { subnormal } else { normal };
         let special = if size > 0x7f80_0000 { NAN } else { INFINITY };
@@ -78,8 +78,8 @@ impl Element for f16 {
     #[inline(always)]
     fn to_f32(self) -> f32 {
         let bits = u32::from(self.to_bits());
-        // Where f32 has them; then the exponent's bias is put right by an exact multiplication, which
-        // takes care of subnormal numbers too.
+        // Bits at their places in an f32; then an exact multiplication corrects the exponent's bias, and
+        // handles subnormal numbers, too.
         let size = (bits & 0x7fff) << 13;
         let special = if size >= 0x7c00 << 13 { 0xff << 23 } else { 0 };
         let scaled = f32::from_bits(size) * f32::from_bits(239 << 23);

@@ -1,4 +1,4 @@
-//! What the engine's types have in common: a name, a limit, and the refusals that tell them.
+//! The common parts of the engine's types: a name, a limit, and the faults that name them.
 
 use crate::fault::{Fault, Result, state};
 use crate::memory::allocation::headroom;
@@ -6,14 +6,14 @@ use crate::memory::allocation::headroom;
 /// A type of the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kind {
-    /// Its name in SQL.
+    /// The name in SQL.
     pub name: &'static str,
-    /// Most dimensions a value may have.
+    /// Maximum dimensions of a value.
     pub max_dim: usize,
 }
 
 impl Kind {
-    /// Refuses a number of dimensions outside 1..=`max_dim`. Negative numbers come from outside.
+    /// Refuses a number of dimensions outside 1..=`max_dim`. Input may be negative.
     ///
     /// # Errors
     /// `22000` below 1, `54000` above `max_dim`.
@@ -71,10 +71,10 @@ impl Kind {
         Fault::new(state::DATA_EXCEPTION, format!("{what} not allowed in {}", self.name))
     }
 
-    /// The whole `text` cannot be read.
+    /// The fault for `text` that cannot be read as a value.
     #[cold]
     pub(crate) fn malformed(&self, text: &[u8]) -> Fault {
-        // For this copy, the server's, and the longer ones of texts that are no UTF-8.
+        // Room for this copy, the server's copy, and longer copies of texts that are no UTF-8.
         if let Err(refused) = headroom(4 * text.len()) {
             return refused;
         }
@@ -82,14 +82,14 @@ impl Kind {
         Fault::new(state::INVALID_TEXT_REPRESENTATION, message)
     }
 
-    /// Two values are of different dimensions.
+    /// The fault for two values of different dimensions.
     #[cold]
     pub(crate) fn different_dims(&self, a: usize, b: usize) -> Fault {
         let message = format!("different {} dimensions {a} and {b}", self.name);
         Fault::new(state::DATA_EXCEPTION, message)
     }
 
-    /// The number of this text is beyond what an element can hold.
+    /// The fault for a number, given as text, that is out of an element's range.
     #[cold]
     #[must_use]
     pub fn out_of_range(&self, number: &[u8]) -> Fault {

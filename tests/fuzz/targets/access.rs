@@ -1,4 +1,4 @@
-//! What a stranger's login and SQL text are looked at for: keys by their form, their secrets, lists of namespaces, versions.
+//! Parts of untrusted logins and SQL text: keys by their form, their secrets, lists of namespaces, versions.
 #![no_main]
 
 use conifer_pure::pinecone::access::{key, scope};
@@ -12,7 +12,7 @@ fuzz_target!(|bytes: &[u8]| {
     assert!(bytes.iter().zip(&masked).all(|(before, after)| before == after || *after == b'*'));
 
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    // What is struck out is ASCII, so that a text stays one.
+    // Masked bytes are ASCII, so that a text stays valid UTF-8.
     assert!(std::str::from_utf8(&masked).is_ok());
     if let Some(role) = key::role_of(text) {
         assert!(key::is_role(role) && any);

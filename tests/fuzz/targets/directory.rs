@@ -1,4 +1,4 @@
-//! Pages of the directory, and keys: whatever the bytes, reading and changing them ends, and leaves what was not changed.
+//! Pages of the directory, and keys: with any bytes, reading and changing them ends, and other entries stay as they are.
 #![no_main]
 
 use conifer_pure::hnsw::node::ROOM;
@@ -17,7 +17,7 @@ fuzz_target!(|bytes: &[u8]| {
     page[..used].copy_from_slice(&bytes[..used]);
     let hash = bytes.first_chunk().map_or(0, |hash| u64::from_le_bytes(*hash));
     branch(&page, hash);
-    // Where the entries end is not to be guessed.
+    // A fuzzer does not guess a valid end of the entries.
     leaf(&page, hash);
     page[4..8].copy_from_slice(&(used.max(16) as u32).to_le_bytes());
     leaf(&page, hash);

@@ -1,4 +1,4 @@
-//! An index's first page: what is read is an index that there can be, and is written as the same bytes.
+//! The meta page: a page that is read is one of an index that can exist, and is written as the same bytes.
 #![no_main]
 
 use conifer_pure::hnsw::node::Layout;
@@ -11,7 +11,7 @@ fuzz_target!(|bytes: &[u8]| {
     page[..used].copy_from_slice(&bytes[..used]);
     look(&page);
     let _ = Meta::read(bytes);
-    // The magic number and the version are not to be guessed.
+    // A fuzzer does not guess the magic number and the version.
     page[..8].copy_from_slice(&[0x20, 0xfe, 0x41, 0xc0, VERSION as u8, 0, 0, 0]);
     look(&page);
 });
@@ -26,7 +26,7 @@ fn look(page: &[u8]) {
     assert_eq!(Meta::read(&again).unwrap(), meta);
 }
 
-/// Blocks lie within their pages and beside each other.
+/// Node records lie within their pages and beside each other.
 fn whole(layout: &Layout) {
     let room = conifer_pure::hnsw::node::ROOM * layout.unit_pages();
     assert!(layout.per_page() > 0 && layout.node_bytes() * layout.per_page() <= room);

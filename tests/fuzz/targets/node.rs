@@ -1,27 +1,27 @@
-//! A node's block and a block of rows, by each kind of layout.
+//! A node record and a record of a TID list, in each kind of layout.
 #![no_main]
 
 use conifer_pure::distance::metric::Metric;
 use conifer_pure::hnsw::check::rows;
 use conifer_pure::hnsw::node::{Buffer, Layout, NodeRef, Options, State, TidListRef};
-use conifer_pure::hnsw::rabitq::LANES;
-use conifer_pure::hnsw::uncoded::{Form, Plain};
+use conifer_pure::hnsw::rabitq::BATCH;
+use conifer_pure::hnsw::uncoded::{Form, Uncoded};
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
 
 static LAYOUTS: LazyLock<Vec<Layout>> = LazyLock::new(|| {
     let coded = |dim| Layout::choose(dim, Metric::L2, Options::default()).unwrap();
-    let plain = |form, metric, dim, words| {
-        Layout::plain_for(Plain::new(form, metric, dim).unwrap(), 8, words).unwrap()
+    let uncoded = |form, metric, dim, words| {
+        Layout::uncoded_for(Uncoded::new(form, metric, dim).unwrap(), 8, words).unwrap()
     };
     vec![
         coded(3),
         coded(20),
         coded(200),
-        plain(Form::F32, Metric::L1, 5, 0),
-        plain(Form::F16, Metric::L1, 5, 0),
-        plain(Form::Bits, Metric::Jaccard, 70, 0),
-        plain(Form::Sparse, Metric::L2, 100, 9),
+        uncoded(Form::F32, Metric::L1, 5, 0),
+        uncoded(Form::F16, Metric::L1, 5, 0),
+        uncoded(Form::Bits, Metric::Jaccard, 70, 0),
+        uncoded(Form::Sparse, Metric::L2, 100, 9),
     ]
 });
 
@@ -30,43 +30,43 @@ fuzz_target!(|input: (u8, u8, &[u8])| {
     let layout = &LAYOUTS[usize::from(which) % LAYOUTS.len()];
     let shift = usize::from(shift % 5);
     let mut buffer = Buffer::new(layout.node_bytes() + shift).unwrap();
-    let block = &mut buffer.bytes_mut()[shift..];
-    let used = bytes.len().min(block.len());
-    block[..used].copy_from_slice(&bytes[..used]);
-    look(layout, block);
-    // A norm and a scale that can be are hard to guess.
-    block[6] &= 3;
-    block[12..20].copy_from_slice(&[0, 0, 128, 63, 0, 0, 128, 63]);
-    look(layout, block);
+    let record = &mut buffer.bytes_mut()[shift..];
+    let used = bytes.len().min(record.len());
+    record[..used].copy_from_slice(&bytes[..used]);
+    look(layout, record);
+    // A fuzzer does not guess a valid norm and scale.
+    record[6] &= 3;
+    record[12..20].copy_from_slice(&[0, 0, 128, 63, 0, 0, 128, 63]);
+    look(layout, record);
     look(layout, bytes);
 });
 
 fn look(layout: &Layout, bytes: &[u8]) {
     if let Ok(tids) = rows(layout, bytes) {
-        assert!(tids.count() <= layout.chain_room().max(1));
+        assert!(tids.count() <= layout.tid_list_capacity().max(1));
     }
-    if let Ok(Some(chain)) = TidListRef::new(layout, bytes) {
-        assert!(chain.tids().count() <= layout.chain_room());
+    if let Ok(Some(tid_list)) = TidListRef::new(layout, bytes) {
+        assert!(tid_list.tids().count() <= layout.tid_list_capacity());
     }
-    let Ok(block) = NodeRef::new(layout, bytes) else { return };
-    let header = *block.header();
-    let _ = (block.check(9), block.children().count(), block.factors(99), block.code(31));
+    let Ok(record) = NodeRef::new(layout, bytes) else { return };
+    let header = *record.header();
+    let _ = (record.check(9), record.children().count(), record.factors(99), record.code(31));
     if !matches!(header.state, State::Live | State::Dead) {
         return;
     }
-    assert!(block.used() <= layout.lanes());
-    assert!(block.neighbours().count() <= block.used());
+    assert!(record.used() <= layout.slots());
+    assert!(record.neighbours().count() <= record.used());
     let query = vec![1.0; layout.padded()];
-    match layout.plain() {
-        Some(plain) => {
-            let mut own = vec![0.0; block.own().len()];
-            block.own().decode(&mut own);
-            assert!(!plain.distance(&query, &own).is_nan() && !plain.distance(&own, &own).is_nan());
+    match layout.uncoded() {
+        Some(uncoded) => {
+            let mut stored = vec![0.0; record.stored().len()];
+            record.stored().decode(&mut stored);
+            assert!(!uncoded.distance(&query, &stored).is_nan() && !uncoded.distance(&stored, &stored).is_nan());
         }
         None => {
-            let _ = (block.own().l2_squared(&query), block.own().inner_product(&query));
-            let (mut numbers, mut add, mut mul) = ([0; LANES], [0.0; LANES], [0.0; LANES]);
-            if block.lanes(0, &mut numbers, &mut add, &mut mul).is_ok() {
+            let _ = (record.stored().l2_squared(&query), record.stored().inner_product(&query));
+            let (mut numbers, mut add, mut mul) = ([0; BATCH], [0.0; BATCH], [0.0; BATCH]);
+            if record.slots(0, &mut numbers, &mut add, &mut mul).is_ok() {
                 assert!(add.iter().chain(&mul).all(|x| x.is_finite()));
             }
         }

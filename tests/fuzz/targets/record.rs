@@ -29,7 +29,7 @@ fuzz_target!(|json: &str| {
     let _ = spec::check_spec(json);
     let _ = spec::check_name(json);
     if let Ok(merged) = tags::merge(tags::Tags::new(), json) {
-        // A tag of an empty value is one that is taken away: none is left.
+        // A tag with an empty value is removed: none is left.
         assert_eq!(tags::merge(tags::Tags::new(), &tags::to_json(&merged)).unwrap(), merged);
     }
     if let Ok(name) = namespace::canonical(json) {

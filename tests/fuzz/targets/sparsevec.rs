@@ -1,4 +1,4 @@
-//! The text and the binary form of `sparsevec`: what is taken is in order and comes back the same.
+//! The text and the binary form of `sparsevec`: an accepted vector is valid and comes back the same.
 #![no_main]
 
 use conifer_pure::types::sparsevec::{Sparse, text, wire};
@@ -23,7 +23,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-/// The binary form of a vector that is in order, which is read as the same one.
+/// The binary form of a valid vector, which is read as the same vector.
 fn sent(v: Sparse) -> Vec<u8> {
     assert!(v.dim > 0 && v.indices.is_sorted_by(|a, b| a < b));
     assert!(v.indices.iter().all(|i| (0..v.dim).contains(i)));

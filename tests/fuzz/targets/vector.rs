@@ -1,4 +1,4 @@
-//! The text and the binary form of `vector` and `halfvec`: what is taken comes back the same.
+//! The text and the binary form of `vector` and `halfvec`: an accepted vector comes back the same.
 #![no_main]
 
 use conifer_pure::types::element::{Element, f16};

@@ -1,4 +1,4 @@
-//! Sets of vectors that benchmarks measure on: read from files or generated.
+//! Sets of vectors for the benchmarks: read from files or generated.
 
 #[path = "../../noise.rs"]
 mod noise;
@@ -16,8 +16,8 @@ pub struct Set {
     pub queries: Vec<f32>,
 }
 
-/// Points around centers on a curved sheet of few dimensions, with some noise; for the inner product, of
-/// lengths that vary.
+/// Points around centers on a curved sheet of few dimensions, with some noise; for the inner product, with
+/// different lengths.
 pub fn generated(metric: Metric, rows: usize, dim: usize) -> Set {
     const LATENT: usize = 48;
     let mut noise = Noise(7);
@@ -85,7 +85,7 @@ fn read(dir: &Path, metric: Metric) -> Set {
     Set { name: dir.display().to_string(), metric, dim, base, queries }
 }
 
-/// How vectors are compared: `METRIC`, the cosine unless set.
+/// The metric: `METRIC`, the cosine unless set.
 pub fn metric() -> Metric {
     match std::env::var("METRIC").as_deref() {
         Ok("l2") => Metric::L2,

@@ -1,25 +1,25 @@
-//! Order of sparse vectors: that of the same vectors with their zeros, element by element, then by number of
+//! Order of sparse vectors: as of the same dense vectors, element by element, then by number of
 //! dimensions.
 
 use super::Sparse;
 use std::cmp::Ordering;
 
-/// The order of `a` and `b`. Elements are finite, so it is total.
+/// The order of `a` and `b`, which is total as elements are finite.
 #[must_use]
 pub fn compare(a: Sparse, b: Sparse) -> Ordering {
     let mut i = 0;
     loop {
-        // Up to here both have the same indices and values.
+        // Elements before `i` are equal.
         return match (element(a, i), element(b, i)) {
             (Some((ai, x)), Some((bi, y))) if ai == bi && x == y => {
                 i += 1;
                 continue;
             }
             (Some((ai, x)), Some((bi, y))) if ai == bi => before(x < y),
-            // What comes first stands against a zero.
+            // The element at the lower index stands against a zero.
             (Some((ai, x)), Some((bi, _))) if ai < bi => before(x < 0.0),
             (Some(_), Some((_, y))) => before(y > 0.0),
-            // So does what comes behind the other's last element, unless the other ends before it.
+            // So does an element behind the other vector's last element, unless the other has fewer dimensions.
             (Some((ai, x)), None) if ai < b.dim => before(x < 0.0),
             (None, Some((bi, y))) if bi < a.dim => before(y > 0.0),
             _ => a.dim.cmp(&b.dim),
@@ -47,7 +47,7 @@ mod tests {
         let order = |a: Owned, b: Owned| compare(a.get(), b.get());
         assert_eq!(order(Owned::of(3, &[]), Owned::of(3, &[])), Ordering::Equal);
         assert_eq!(order(Owned::of(3, &[]), Owned::of(4, &[])), Ordering::Less);
-        // Behind its end, the shorter one has no zero to compare with.
+        // Behind its end, the shorter vector has no zero to compare with.
         assert_eq!(order(Owned::of(3, &[]), Owned::of(4, &[(3, -1.0)])), Ordering::Less);
         assert_eq!(order(Owned::of(3, &[]), Owned::of(4, &[(2, -1.0)])), Ordering::Greater);
     }

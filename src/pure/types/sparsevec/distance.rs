@@ -1,6 +1,6 @@
 //! Distances between sparse vectors, by one walk along both. Sums are in the order of the indices.
 //!
-//! simsimd 6.5 has nothing for `f32`: of indices of 32 bits it only counts those in common, and that takes 0.7 to 0.75 of the
+//! simsimd 6.5 has no kernel for `f32`: it only counts common indices of 32 bits, which takes 0.7 to 0.75 of the
 //! time of a whole [`inner_product`] here, by `benches/kernels.rs`.
 
 use super::Sparse;
@@ -17,10 +17,10 @@ pub fn check_same_dims(a: Sparse, b: Sparse) -> Result<()> {
     if a.dim == b.dim { Ok(()) } else { Err(KIND.different_dims(a.dim as usize, b.dim as usize)) }
 }
 
-/// Shows `each` the elements of `a` and `b`, pair by pair, at every index that one of them has, up to the end
-/// of the one that ends first; gives what is left of the values of the two.
+/// Calls `each` with the elements of `a` and `b` at every index of either, up to the end
+/// of the vector that ends first; returns the remaining values of both.
 ///
-/// Indices come in no order that a branch could be predicted from, so there is none but the loop's.
+/// The order of indices makes branches unpredictable, so the loop's condition is the only branch.
 #[inline(always)]
 fn walk<'a>(a: Sparse<'a>, b: Sparse<'a>, mut each: impl FnMut(f32, f32)) -> (&'a [f32], &'a [f32]) {
     let (mut i, mut j) = (0, 0);
@@ -33,8 +33,8 @@ fn walk<'a>(a: Sparse<'a>, b: Sparse<'a>, mut each: impl FnMut(f32, f32)) -> (&'
     (a.values.get(i..).unwrap_or_default(), b.values.get(j..).unwrap_or_default())
 }
 
-/// Squared Euclidean distance Σ (a − b)², accumulated in `f32`; overflow gives infinity. Equal dimensions are
-/// the caller's duty, here and below.
+/// Squared Euclidean distance Σ (a − b)², accumulated in `f32`; overflow gives infinity. The caller keeps the dimensions
+/// equal, here and below.
 #[must_use]
 pub fn l2_squared(a: Sparse, b: Sparse) -> f32 {
     let mut sum = 0.0;
@@ -60,7 +60,7 @@ pub fn l1(a: Sparse, b: Sparse) -> f32 {
     sum
 }
 
-/// Cosine of the angle between `a` and `b`, in [-1, 1], by [`cosine_of_sums`]. NaN for a vector of zeros.
+/// Cosine of the angle between `a` and `b`, in [-1, 1], by [`cosine_of_sums`]. NaN for a zero vector.
 #[must_use]
 pub fn cosine_similarity(a: Sparse, b: Sparse) -> f64 {
     let square = |v: Sparse| v.values.iter().fold(0.0, |sum, x| sum + x * x);
@@ -103,7 +103,7 @@ mod tests {
     }
 
     proptest! {
-        /// With whole numbers nothing rounds: as for the same vectors with their zeros.
+        /// With whole numbers nothing rounds: distances are those of the same dense vectors.
         #[test]
         fn as_the_dense_twin(a in any_sparse(40), b in any_sparse(40)) {
             let (x, y) = (a.dense(), b.dense());

@@ -1,18 +1,18 @@
-//! What every sparse vector must satisfy, whichever door it comes in by.
+//! The limits of sparse vectors, checked on every input.
 
 use crate::fault::{Fault, Result, state};
 use crate::types::kind::Kind;
 
-/// Most dimensions a sparse vector may have.
+/// Maximum dimensions of a sparse vector.
 pub const MAX_DIM: usize = 1_000_000_000;
 
-/// Most elements that are not 0.
+/// Maximum number of elements that are not 0.
 pub const MAX_NNZ: usize = 16_000;
 
-/// The type.
+/// The type `sparsevec`.
 pub const KIND: Kind = Kind { name: "sparsevec", max_dim: MAX_DIM };
 
-/// Refuses a number of dimensions outside 1..=[`MAX_DIM`]. Negative numbers come from outside.
+/// Refuses a number of dimensions outside 1..=[`MAX_DIM`]. Input may be negative.
 ///
 /// # Errors
 /// `22000` below 1, `54000` above [`MAX_DIM`].
@@ -35,10 +35,10 @@ pub fn check_nnz(nnz: i32, dim: i32) -> Result<usize> {
     }
 }
 
-/// Refuses an index outside 0..`dim`, and one that does not come after the one before it.
+/// Refuses an index outside 0..`dim`, and an index that is not above the index before it.
 ///
 /// # Errors
-/// `22000` naming what is wrong.
+/// `22000` naming the violation.
 #[inline]
 pub fn check_index(before: Option<i32>, index: i32, dim: i32) -> Result<()> {
     if index < 0 || index >= dim {

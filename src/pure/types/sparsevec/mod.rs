@@ -1,6 +1,6 @@
 //! The forms of a sparse vector: text, wire, limits, and the operations on it.
 //!
-//! Only elements that are not 0 are kept, each with its index. Messages and SQLSTATEs are pgvector's,
+//! Only elements that are not 0 are stored, each with its index. Messages and SQLSTATEs are pgvector's,
 //! byte for byte: clients' tests match them.
 
 pub mod arith;
@@ -12,12 +12,12 @@ pub mod wire;
 
 pub use limits::{KIND, MAX_DIM, MAX_NNZ, check_dim, check_nnz};
 
-/// A sparse vector, wherever its elements lie.
+/// A sparse vector, borrowed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sparse<'a> {
     /// Number of dimensions, 1 to [`MAX_DIM`].
     pub dim: i32,
-    /// Where the elements stand: from 0 on, below `dim`, ascending, none twice; at most [`MAX_NNZ`].
+    /// The index of each element: from 0 on, below `dim`, ascending, none twice; at most [`MAX_NNZ`].
     pub indices: &'a [i32],
     /// The element for each index: finite, not 0.
     pub values: &'a [f32],
@@ -25,7 +25,7 @@ pub struct Sparse<'a> {
 
 #[cfg(test)]
 mod tests {
-    //! Sparse vectors for the tests of this room.
+    //! Sparse vectors for the tests of this folder.
 
     use super::Sparse;
     use proptest::prelude::*;
@@ -39,7 +39,7 @@ mod tests {
     }
 
     impl Owned {
-        /// One of these elements, in order.
+        /// A vector of these elements, in order.
         pub fn of(dim: i32, elements: &[(i32, f32)]) -> Self {
             let (indices, values) = elements.iter().copied().unzip();
             Self { dim, indices, values }
@@ -49,7 +49,7 @@ mod tests {
             Sparse { dim: self.dim, indices: &self.indices, values: &self.values }
         }
 
-        /// The same with its zeros.
+        /// The same vector, dense.
         pub fn dense(&self) -> Vec<f32> {
             let mut all = vec![0.0; self.dim as usize];
             self.indices.iter().zip(&self.values).for_each(|(&i, &x)| all[i as usize] = x);

@@ -1,4 +1,4 @@
-//! The text form `{1:0.5,3:2}/5`: index and value of what is not 0, then the number of dimensions.
+//! The text form `{1:0.5,3:2}/5`: index and value of each element that is not 0, then the number of dimensions.
 //!
 //! Indices count from 1 and may stand in any order; values are as in the text of a `vector`. Written
 //! zeros are dropped, wherever they stand. White space may stand between any two parts.
@@ -10,7 +10,7 @@ use crate::types::vector::number;
 use crate::types::vector::number::Value;
 use crate::types::vector::text::skip_space;
 
-/// A sparse vector that was read.
+/// A parsed sparse vector.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parsed {
     /// Number of dimensions.
@@ -19,7 +19,7 @@ pub struct Parsed {
     pub elements: Vec<(i32, f32)>,
 }
 
-/// Reads a sparse vector for a column declared `sparsevec(typmod)`; -1 takes any.
+/// Reads a sparse vector for a column declared `sparsevec(typmod)`; -1 takes any dimensions.
 ///
 /// # Errors
 /// `22P02` for malformed text; `22003` for a value that `f32` makes infinite or 0; `22000` for NaN,
@@ -62,7 +62,7 @@ pub fn parse(text: &[u8], typmod: i32) -> Result<Parsed> {
     Ok(Parsed { dim, elements })
 }
 
-/// Reads `index:value,…` from `at` on, and returns where the closing brace is.
+/// Reads `index:value,…` from `at` on, and returns the position of the closing brace.
 fn parse_elements(text: &[u8], mut at: usize, elements: &mut Vec<(i32, f32)>) -> Result<usize> {
     loop {
         let (index, end) = integer(text, skip_space(text, at)).ok_or_else(|| KIND.malformed(text))?;
@@ -73,7 +73,7 @@ fn parse_elements(text: &[u8], mut at: usize, elements: &mut Vec<(i32, f32)>) ->
         at = skip_space(text, at + 1);
         let (value, length) = value(&text[at..])?.ok_or_else(|| KIND.malformed(text))?;
         if value != 0.0 {
-            // What is far out of bounds stays so: it is refused when the dimensions are known.
+            // Saturation keeps an index out of bounds: it is refused when the dimensions are known.
             elements.push((index.saturating_sub(1), value));
         }
         at = skip_space(text, at + length);
@@ -85,7 +85,7 @@ fn parse_elements(text: &[u8], mut at: usize, elements: &mut Vec<(i32, f32)>) ->
     }
 }
 
-/// The finite number at the start of `text` and the bytes it takes, if there is one.
+/// The finite number at the start of `text` and its length in bytes, if there is one.
 fn value(text: &[u8]) -> Result<Option<(f32, usize)>> {
     let Some((value, length)) = number::parse(text) else { return Ok(None) };
     match value {
@@ -97,7 +97,7 @@ fn value(text: &[u8]) -> Result<Option<(f32, usize)>> {
     }
 }
 
-/// Whether a number is written as 0, whatever its exponent.
+/// Whether a number is written as 0, with any exponent.
 fn is_zero(number: &[u8]) -> bool {
     let hexadecimal = number.iter().any(|b| matches!(b, b'x' | b'X'));
     let exponent = if hexadecimal { b'p' } else { b'e' };
@@ -105,7 +105,7 @@ fn is_zero(number: &[u8]) -> bool {
     mantissa.copied().all(|b| !b.is_ascii_hexdigit() || b == b'0')
 }
 
-/// The decimal integer at `at`, cut to what `i32` holds, and where it ends.
+/// The decimal integer at `at`, clamped to `i32`, and the position of its end.
 fn integer(text: &[u8], mut at: usize) -> Option<(i32, usize)> {
     let negative = text.get(at) == Some(&b'-');
     at += usize::from(matches!(text.get(at), Some(b'-' | b'+')));
@@ -145,7 +145,7 @@ mod tests {
             ("{ }/+07", 7, vec![]),
             ("{1000000000:1e-45}/1000000000", 1_000_000_000, vec![(999_999_999, f32::from_bits(1))]),
             ("{+01:0x1p-3}/1", 1, vec![(0, 0.125)]),
-            // Zeros count for nothing: not twice, not out of bounds.
+            // Zeros are neither duplicates nor out of bounds.
             ("{2:0,2:1,2:-0}/2", 2, vec![(1, 1.0)]),
             ("{0:0,-5:0e9,9:0x0p7,99999999999999999999:.0}/2", 2, vec![]),
         ] {

@@ -15,7 +15,7 @@ use crate::types::vector::wire::{check_unused, insufficient};
 /// Bytes before the elements.
 pub const HEADER: usize = 12;
 
-/// Bytes that a sparse vector of `nnz` elements takes.
+/// Bytes of a sparse vector of `nnz` elements.
 #[must_use]
 pub const fn size(nnz: usize) -> usize {
     HEADER + 8 * nnz

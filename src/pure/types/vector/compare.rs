@@ -3,7 +3,7 @@
 use crate::types::element::Element;
 use std::cmp::Ordering;
 
-/// The order of `a` and `b`. Elements are finite, so it is total; -0 equals 0.
+/// The order of `a` and `b`, which is total as elements are finite; -0 equals 0.
 #[must_use]
 pub fn compare<T: Element>(a: &[T], b: &[T]) -> Ordering {
     for (x, y) in a.iter().zip(b) {

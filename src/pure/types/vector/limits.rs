@@ -1,9 +1,9 @@
-//! What every vector must satisfy, whichever door it comes in by.
+//! The limits of vectors, checked on every input.
 
 use crate::fault::{Fault, Result, state};
 use crate::types::element::Element;
 
-/// Refuses a vector of `dim` dimensions for a column declared `vector(typmod)`; -1 takes any.
+/// Refuses a vector of `dim` dimensions for a column declared `vector(typmod)`; -1 takes any dimensions.
 ///
 /// # Errors
 /// `22000` when they differ.
@@ -21,13 +21,13 @@ pub fn check_same_dims<T: Element>(a: &[T], b: &[T]) -> Result<()> {
     if a.len() == b.len() { Ok(()) } else { Err(T::KIND.different_dims(a.len(), b.len())) }
 }
 
-/// Refuses NaN and infinities; the first one found decides the message.
+/// Refuses NaN and infinities; the first bad element decides the message.
 ///
 /// # Errors
 /// `22000` naming what is not allowed.
 #[inline]
 pub fn check_elements<T: Element>(x: &[T]) -> Result<()> {
-    // Without an early exit the pass vectorises; the search follows only if something was found.
+    // Without an early exit the pass vectorises; the search for the element follows only if there is a bad one.
     if x.iter().fold(true, |ok, v| ok & v.to_f32().is_finite()) {
         Ok(())
     } else {

@@ -1,6 +1,6 @@
 //! The forms of a vector: text, wire, limits, and the element-wise operations on it.
 //!
-//! A vector is a slice of elements (`f32`, or `f16` in a `halfvec`), 1 to [`MAX_DIM`] of them, all finite. Messages and SQLSTATEs are
+//! A vector is a slice of 1 to [`MAX_DIM`] elements (`f32`, or `f16` in a `halfvec`), all finite. Messages and SQLSTATEs are
 //! pgvector's, byte for byte: clients' tests match them.
 
 pub mod arith;

@@ -1,16 +1,16 @@
 //! One number of the text form, as C's `strtof` reads it in the C locale.
 
-/// What stood there.
+/// A number as written.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Value {
-    /// Digits; infinite when they are beyond `f32`.
+    /// Digits; infinite if the number is beyond `f32`.
     Number(f32),
     /// `inf`, `infinity` or `nan`, in any case.
     Special(f32),
 }
 
-/// Reads the number at the start of `text`, correctly rounded, and the bytes it takes; `None` when
-/// there is none. White space is not skipped.
+/// The number at the start of `text`, correctly rounded, and its length in bytes; `None` if
+/// there is no number. White space is not skipped.
 #[inline]
 #[must_use]
 pub fn parse(text: &[u8]) -> Option<(Value, usize)> {
@@ -27,13 +27,13 @@ pub fn parse(text: &[u8]) -> Option<(Value, usize)> {
     Some((Value::Number(if negative { -magnitude } else { magnitude }), end))
 }
 
-/// `10^i` for the `i` for which it is exact in `f64`.
+/// `10^i` for all `i` for which the power is exact in `f64`.
 const POWERS: [f64; 23] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
     1e19, 1e20, 1e21, 1e22,
 ];
 
-/// Digits from `start` on, and where they end.
+/// The decimal number from `start` on, and the position of its end.
 fn decimal(text: &[u8], start: usize) -> Option<(f32, usize)> {
     let mut at = start;
     let (mut mantissa, mut digits) = (0u64, 0u32);
@@ -69,10 +69,10 @@ fn decimal(text: &[u8], start: usize) -> Option<(f32, usize)> {
     Some((quick.unwrap_or_else(|| slow(&text[start..at])), at))
 }
 
-/// `mantissa * 10^exponent` when double precision decides the rounding.
+/// `mantissa * 10^exponent` if double precision decides the rounding.
 ///
-/// The double is within half a unit of its last place of the true value. So rounding it to `f32` is
-/// right unless it lies half-way between two of them: then the true value may lie on either side.
+/// The double is within half a unit of its last place of the true value. So rounding the double to `f32` is
+/// right unless the double lies half-way between two `f32`: then the true value may lie on either side.
 #[inline]
 fn quick(mantissa: u64, exponent: i64) -> Option<f32> {
     if mantissa == 0 {
@@ -95,7 +95,7 @@ fn slow(digits: &[u8]) -> f32 {
     std::str::from_utf8(digits).ok().and_then(|s| s.parse().ok()).unwrap_or(f32::INFINITY)
 }
 
-/// Hexadecimal digits behind the `0x` at `start`, and where they end; only the 0 if there are none.
+/// The hexadecimal number behind the `0x` at `start`, and the position of its end; only the 0 if there are no digits.
 #[cold]
 fn hexadecimal(text: &[u8], start: usize) -> (f32, usize) {
     let mut at = start + 2;
@@ -130,7 +130,7 @@ fn hexadecimal(text: &[u8], start: usize) -> (f32, usize) {
     (binary(mantissa, sticky, exponent), at)
 }
 
-/// `mantissa * 2^exponent`, rounded half to even; `sticky` says that something follows the mantissa.
+/// `mantissa * 2^exponent`, rounded half to even; `sticky` if non-zero digits follow the mantissa.
 fn binary(mantissa: u64, sticky: bool, exponent: i64) -> f32 {
     if mantissa == 0 {
         return 0.0;
@@ -155,7 +155,7 @@ fn binary(mantissa: u64, sticky: bool, exponent: i64) -> f32 {
     let half = 1u128 << (63 - precision);
     let up = rest > half || rest == half && (sticky || kept & 1 == 1);
     // kept has at most 25 bits and the power is within f64's range, so the product is exact; only
-    // rounding up to 2^128 leaves f32.
+    // rounding up to 2^128 leaves the range of f32.
     ((kept + u64::from(up)) as f64 * 2f64.powi((top - precision + 1) as i32)) as f32
 }
 
@@ -182,9 +182,8 @@ fn digit(text: &[u8], at: usize) -> Option<u64> {
     (digit < 10).then_some(u64::from(digit))
 }
 
-/// An optionally signed exponent at `at`, and where it ends. Far exponents are cut short: they mean
-/// zero or infinity unless the mantissa has as many digits, which a text of less than a gigabyte has
-/// not.
+/// An optionally signed exponent at `at`, and the position of its end. Large exponents are clamped: they mean
+/// zero or infinity unless the mantissa has as many digits, and a text is less than a gigabyte long.
 #[inline]
 fn exponent_at(text: &[u8], mut at: usize) -> Option<(i64, usize)> {
     let negative = text.get(at) == Some(&b'-');
@@ -252,7 +251,7 @@ mod tests {
     fn edges() {
         for text in [
             "3.4028235e38",
-            "3.4028235677973366e38", // half-way to what would come next: infinity
+            "3.4028235677973366e38", // half-way to the next number if there were one: infinity
             "3.4028235677973365e38",
             "1e39",
             "1e999999999999999999999",

@@ -1,4 +1,4 @@
-//! Which elements `subvector(v, start, count)` takes.
+//! The elements of `subvector(v, start, count)`.
 
 use crate::fault::Result;
 use crate::types::kind::Kind;

@@ -33,10 +33,10 @@ pub fn start<T: Element>(state: &mut [f64], n: f64, x: &[T]) {
     }
 }
 
-/// Refuses what no aggregate makes, as no vector is so long: SQL can pass any array for a state.
+/// Refuses a state with more sums than a vector has dimensions: SQL can pass any array for a state.
 ///
 /// # Errors
-/// `54000`
+/// `54000` for such a state.
 pub fn check_dims(state: &[f64]) -> Result<()> {
     if dims(state) > MAX_DIM { Err(f32::KIND.too_many_dimensions()) } else { Ok(()) }
 }
@@ -51,10 +51,10 @@ pub fn combine(state: &mut [f64], other: &[f64]) -> Result<()> {
     check_overflow(state.get(1..).unwrap_or_default())
 }
 
-/// Writes the mean to `out`, of [`dims`] elements, each as `narrow` makes it of a single-precision number.
+/// Writes the mean to `out`, of [`dims`] elements, each converted from single precision by `narrow`.
 ///
 /// # Errors
-/// `22000` when there are no or too many dimensions, and what `narrow` refuses.
+/// `22000` for no dimensions, `54000` for too many, and the errors of `narrow`.
 pub fn mean<T: Element>(state: &[f64], out: &mut [T], narrow: impl Fn(f32) -> Result<T>) -> Result<()> {
     T::KIND.check_dim(dims(state) as i64)?;
     let Some((n, sums)) = state.split_first() else { return Ok(()) };

@@ -1,7 +1,7 @@
-//! The text form `[1,2,3]`: what pgvector's input function takes, refused in its words.
+//! The text form `[1,2,3]`: the grammar of pgvector's input function, and its messages.
 //!
-//! White space may stand around brackets, commas and numbers. A number is what C's `strtof` takes
-//! there, rounded to the element: decimal or hexadecimal, with an optional exponent; `inf` and `nan` are understood and
+//! White space may stand around brackets, commas and numbers. Numbers are those of C's `strtof`,
+//! rounded to the element: decimal or hexadecimal, with an optional exponent; `inf` and `nan` are understood and
 //! refused. Reading is one pass, correctly rounded, with one allocation for the whole vector.
 
 use super::limits::check_element;

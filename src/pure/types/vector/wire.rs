@@ -11,7 +11,7 @@ use crate::types::element::Element;
 /// Bytes before the elements.
 pub const HEADER: usize = 4;
 
-/// Bytes that `dim` dimensions take.
+/// Bytes of a vector of `dim` dimensions.
 #[must_use]
 pub const fn size<T>(dim: usize) -> usize {
     HEADER + size_of::<T>() * dim
@@ -32,7 +32,7 @@ pub fn decode_header<T: Element>(bytes: &[u8], typmod: i32) -> Result<usize> {
     Ok(dim)
 }
 
-/// Refuses bits that no version gives a meaning.
+/// Refuses unused bits that are set.
 pub(crate) fn check_unused(unused: i32) -> Result<()> {
     match unused {
         0 => Ok(()),
