@@ -2,11 +2,11 @@
 #![no_main]
 
 use conifer_pure::distance::metric::Metric;
-use conifer_pure::hnsw::test_index::TestIndex;
 use conifer_pure::hnsw::node::{Layout, Options, Tid};
 use conifer_pure::hnsw::params::Params;
 use conifer_pure::hnsw::rotation::Rotation;
 use conifer_pure::hnsw::search::{Order, Reach, Search, Width};
+use conifer_pure::hnsw::test_index::TestIndex;
 use conifer_pure::hnsw::uncoded::{Form, Uncoded};
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;

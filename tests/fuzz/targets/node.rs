@@ -61,7 +61,9 @@ fn look(layout: &Layout, bytes: &[u8]) {
         Some(uncoded) => {
             let mut stored = vec![0.0; record.stored().len()];
             record.stored().decode(&mut stored);
-            assert!(!uncoded.distance(&query, &stored).is_nan() && !uncoded.distance(&stored, &stored).is_nan());
+            assert!(
+                !uncoded.distance(&query, &stored).is_nan() && !uncoded.distance(&stored, &stored).is_nan()
+            );
         }
         None => {
             let _ = (record.stored().l2_squared(&query), record.stored().inner_product(&query));

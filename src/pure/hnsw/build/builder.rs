@@ -89,7 +89,10 @@ impl Rooms {
     /// If there is no memory.
     pub fn new(arena: &Arena, params: &Params, memory: &mut dyn Memory) -> fault::Result<Self> {
         let slots = arena.len() * params.within_ranges().slots;
-        Ok(Self { byte_vectors: memory.room(ByteVectors::size(arena))?, slots: Words::new_in(slots, memory)? })
+        Ok(Self {
+            byte_vectors: memory.room(ByteVectors::size(arena))?,
+            slots: Words::new_in(slots, memory)?,
+        })
     }
 }
 

@@ -198,7 +198,10 @@ impl<'a> NodeRef<'a> {
             let empty = number == NONE && slot[4..].iter().all(|byte| *byte == 0);
             let finite = [4, 8].iter().all(|at| f32::from_le_bytes(word(slot, *at)).is_finite());
             if !empty && (j >= self.used() || number_of(number) >= records || !finite) {
-                return Err(corrupted(format_args!("edge slot {j} leads to {} of {records}", number_of(number))));
+                return Err(corrupted(format_args!(
+                    "edge slot {j} leads to {} of {records}",
+                    number_of(number)
+                )));
             }
         }
         Ok(())

@@ -353,7 +353,8 @@ impl<'a> Packer<'a> {
     fn node(&self, node: u32, level: u8, bytes: &mut [u8], scratch: &mut Scratch) -> fault::Result<()> {
         let (scale, norm) = self.numbers[node as usize];
         let lowest = level == 0;
-        let tid_list = self.first_tid_record.binary_search_by_key(&node, |(node, _)| *node).ok().filter(|_| lowest);
+        let tid_list =
+            self.first_tid_record.binary_search_by_key(&node, |(node, _)| *node).ok().filter(|_| lowest);
         let header = Header {
             tid: self.tids(node).next().filter(|_| lowest).unwrap_or_default(),
             state: State::Live,
