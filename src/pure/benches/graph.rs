@@ -7,8 +7,8 @@
 //!
 //! Without settings, on sets that it generates, in less than a minute. `DATA=dir` reads `base.f16.npy` or
 //! `base.f32.npy` and `queries.*.npy` from there instead; `METRIC` is `cosine`, `l2` or `ip`, `THREADS` 2
-//! unless set, `ROWS` and `QUERIES` at most so
-//! many, `NORMS` a number σ by whose log-normal lengths rows are multiplied; `ONLY=text` keeps the lines with that text in their names.
+//! unless set, `ROWS` and `QUERIES` at most so many, `NORMS` a number σ by whose log-normal lengths points are multiplied;
+//! `ONLY=text` keeps the lines with that text in their names.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod sets;

@@ -99,7 +99,7 @@ impl Bench {
         );
     }
 
-    /// Recall and pages of those rows.
+    /// Prints recall and pages of searches among `rows`.
     fn recall(&self, name: &str, index: &mut TestIndex, rows: &[u32]) {
         let limits: Vec<(Vec<f32>, f32)> = self
             .queries

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 const U32: f64 = f32::EPSILON as f64 / 2.0;
 const U64: f64 = f64::EPSILON / 2.0;
 
-/// Smallest positive `f32`: the most that a product may lose when it underflows.
+/// Smallest positive `f32`: the maximum loss of a product by underflow.
 const TINY: f64 = 1.401298464324817e-45;
 
 /// Bound of the relative error of a term after `ops` roundings on its way (Higham's γ).

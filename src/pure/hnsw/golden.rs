@@ -6,7 +6,8 @@
 //!
 //! The vectors are of small integers, whose sums are exact in whatever order a processor adds them up.
 
-/// Bytes as hexadecimal pieces of these sizes, of which the last repeats; equal pieces in a row are written once, with their number.
+/// Bytes as hexadecimal pieces of these sizes, of which the last repeats; equal pieces in a row are written once, with
+/// their number.
 pub fn pieces(mut bytes: &[u8], sizes: &[usize]) -> String {
     let mut pieces: Vec<(String, usize)> = vec![];
     let mut sizes = sizes.iter().copied().peekable();

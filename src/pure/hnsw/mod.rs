@@ -1,8 +1,8 @@
-//! The index on bytes: what its pages hold, and how a graph is built, searched, inserted into, vacuumed and checked.
+//! The index on bytes: the content of its pages, and how a graph is built, searched, inserted into, vacuumed and checked.
 //!
-//! The folders stand on one another in this order: `params` and `edges`; `rotation`, `rabitq`, `stored_vector` and `uncoded`, the
-//! forms of a vector; `node` and `pages`, the bytes; `build`, `search`, `insert`, `vacuum` and `check`. `test_index` is an index in
-//! memory, for tests and benchmarks.
+//! The folders stand on one another in this order: `params` and `edges`; `rotation`, `rabitq`, `stored_vector` and
+//! `uncoded`, the forms of a vector; `node` and `pages`, the bytes; `build`, `search`, `insert`, `vacuum` and `check`.
+//! `test_index` is an index in memory, for tests and benchmarks.
 
 pub mod build;
 pub mod check;

@@ -76,7 +76,7 @@ dispatch! { Counts, compile: portable(), popcnt(), avx2int() }
 /// Number of bits in which `a` and `b`, of equal lengths, differ.
 #[must_use]
 pub fn hamming(a: &[u8], b: &[u8]) -> u64 {
-    // SAFETY: `kernels` gives only what this CPU can run.
+    // SAFETY: `kernels` gives only functions that this CPU can run.
     unsafe { (kernels().different)(a, b) }
 }
 
@@ -84,7 +84,7 @@ pub fn hamming(a: &[u8], b: &[u8]) -> u64 {
 /// both.
 #[must_use]
 pub fn jaccard(a: &[u8], b: &[u8]) -> f64 {
-    // SAFETY: `kernels` gives only what this CPU can run.
+    // SAFETY: `kernels` gives only functions that this CPU can run.
     let [different, common] = unsafe { (kernels().both)(a, b) };
     // As signed words, since no memory has 2⁶³ bits: only AVX-512 converts unsigned words with one instruction.
     if common == 0 { 1.0 } else { 1.0 - common as i64 as f64 / (different + common) as i64 as f64 }
@@ -114,7 +114,7 @@ mod tests {
             };
             let (different, common) = (sum(|x, y| x ^ y), sum(|x, y| x & y));
             for k in variants() {
-                // SAFETY: `variants` gives only what this CPU can run.
+                // SAFETY: `variants` gives only functions that this CPU can run.
                 let got = unsafe { ((k.different)(&a, &b), (k.both)(&a, &b)) };
                 prop_assert_eq!(got, (different, [different, common]));
             }

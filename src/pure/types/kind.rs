@@ -31,7 +31,7 @@ impl Kind {
     /// Refuses NaN and infinities.
     ///
     /// # Errors
-    /// `22000` naming what is not allowed.
+    /// `22000` naming the value, NaN or infinite.
     #[inline]
     pub fn check_element(&self, x: f32) -> Result<()> {
         if x.is_finite() { Ok(()) } else { Err(self.not_finite(x)) }

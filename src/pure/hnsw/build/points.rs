@@ -101,7 +101,7 @@ impl Arena {
     /// As [`push`](Self::push), into the caller's memory.
     ///
     /// # Errors
-    /// As [`push`](Self::push), and those of the memory.
+    /// As [`push`](Self::push), and errors of the memory.
     pub fn push_in(&mut self, vector: &[f32], memory: &mut impl Memory) -> Result<u32> {
         let scale = match self.metric {
             Metric::Cosine if self.uncoded.is_none() => cosine_direction::scale(self.kernels.norm(vector)),

@@ -1,6 +1,6 @@
 //! Every node becomes reachable: an unreachable node gets an edge from a near reachable node.
 //!
-//! A node gives few of its edge slots away for that ([`FEW`]). Under the inner product, most nodes of data that lies far from
+//! A node gives few of its edge slots away for that ([`FEW`]). Under the inner product, most nodes of data far from
 //! zero are in no list, and the same few nodes are near to all of them. If these few gave all their edge slots away, they
 //! would no longer be linked to each other, and a search would find no other nodes: of 4,000 x 128 whose mean is 100 times
 //! their deviation, 3,800 are unreachable, and the recall at ef 10 is 0.80 without the limit and 1.00 with it.

@@ -1,4 +1,4 @@
-//! Sizes and places: what a node record holds, and where a node record lies.
+//! Sizes and places: the parts of a node record, and its place in the index.
 
 use super::header::HEADER;
 use crate::distance::metric::Metric;
@@ -113,7 +113,7 @@ impl Layout {
     /// as many dimensions are coded as there is room for.
     ///
     /// # Errors
-    /// Dimensions outside of 1 to 16,000, or options that are not what [`Options`] says.
+    /// Dimensions outside of 1 to 16,000, or options other than [`Options`] allows.
     pub fn choose(dim: usize, metric: Metric, options: Options) -> Result<Self> {
         if !(1..=MAX_DIMS).contains(&dim) {
             return Err(refused(format!("cannot lay out vectors of {dim} dimensions")));

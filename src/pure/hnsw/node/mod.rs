@@ -1,4 +1,4 @@
-//! A node of the graph as bytes on a page: everything that one step of a search needs, together.
+//! A node of the graph as bytes on a page: all data of one step of a search, together.
 //!
 //! A *node record* holds a node on one level: the TID of its row, its stored vector, and for each neighbour an *edge slot*
 //! with the neighbour's number and [code](crate::hnsw::rabitq). A node on several levels has a node record on each,
@@ -38,8 +38,8 @@
 //! | offset | bytes | field |
 //! |---|---|---|
 //! | 0 | 4 | number of the neighbour's record on the same level, or none; 2^31 is added for a tree edge |
-//! | 4 | 4 | f32: what is added to an estimate |
-//! | 8 | 4 | f32: what multiplies it |
+//! | 4 | 4 | f32: [`Factors::add`](crate::hnsw::rabitq::Factors::add) |
+//! | 8 | 4 | f32: [`Factors::mul`](crate::hnsw::rabitq::Factors::mul) |
 //! | 12 | C | the code, as a row (see [`Form`](crate::hnsw::rabitq::Form)) |
 //!
 //! A layout can be *uncoded*: there are no codes (C is 0), `stored` are the words of a value that is compared as it is (see

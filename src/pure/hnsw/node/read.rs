@@ -159,7 +159,7 @@ impl<'a> NodeRef<'a> {
         (0..self.used()).filter_map(|slot| Some((slot, self.neighbour(slot)?)))
     }
 
-    /// The nodes whose parent this node is: those that a tree edge of this node record leads to.
+    /// The node's children: the nodes at the ends of its tree edges.
     pub fn children(&self) -> impl Iterator<Item = u32> + '_ {
         self.neighbours().filter(|(slot, _)| self.is_tree_edge(*slot)).map(|(_, child)| child)
     }

@@ -1,4 +1,4 @@
-//! Sizes as they are meant to be, what is written is read, and no bytes make reading panic.
+//! Sizes are the intended ones, node records come back as they were written, and no bytes make reading panic.
 
 mod golden;
 

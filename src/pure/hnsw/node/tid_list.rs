@@ -81,7 +81,7 @@ impl<'a> TidListMut<'a> {
         let bytes = bytes.get_mut(..layout.node_bytes()).ok_or_else(|| corrupted("it is cut off"))?;
         let count = tids.len();
         if count > layout.tid_list_capacity() {
-            return Err(corrupted(format_args!("{count} rows for a node of a tid list")));
+            return Err(corrupted(format_args!("{count} rows for a record of a tid list")));
         }
         bytes.fill(0);
         bytes[at::STATE] = State::TidList as u8;

@@ -266,7 +266,7 @@ pub fn split(leaf: &mut [u8], high: &mut [u8]) -> Result<(u32, u64)> {
     Ok((bits, up))
 }
 
-/// Whether a leaf with a prefix of `leaf_bits` bits, below a branch of `bits`, needs a branch in between before it can be split.
+/// Whether a leaf with a prefix of `leaf_bits` bits, below a branch of `bits`, needs a branch in between before its split.
 pub fn needs_branch(bits: u32, leaf_bits: u32) -> bool {
     leaf_bits >= bits + STEP
 }

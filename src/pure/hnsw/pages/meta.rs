@@ -20,17 +20,17 @@
 //! | 48 | 4 | `graphs` | the number of the next key's graph |
 //! | 52 | 4 | | 0, room for a centre that is subtracted from vectors |
 //! | 64 | 20 | `entry` | the graph, if there is no key |
-//! | 128 | 4 each | hints | pages that may have room for a node record, or 0; changed without WAL, so they lie behind the bytes in use |
+//! | 128 | 4 each | hints | pages that may have room for a node record, or 0; changed without WAL, so behind the bytes in use |
 //!
 //! # Versions
 //!
-//! | version | release | what changed | read by |
+//! | version | release | change | read by |
 //! |---|---|---|---|
 //! | 1 | none | | nothing: `hnsw_check` and every other access raises an error with the version, and REINDEX makes the index anew |
 //! | 2 | 0.1.0 | the bytes of keys: leading columns of more types, and of any length | 0.1.0 |
 //!
-//! The version grows with any change of a byte's meaning, on this page, in a node record or in the directory; tests of golden
-//! bytes beside each of them (`tests/golden.rs`) fail when a byte changes.
+//! The version grows with any change of a byte's meaning, on this page, in a node record or in the directory; tests of
+//! golden bytes beside each of them (`tests/golden.rs`) fail when a byte changes.
 
 use super::graph_entry::Entry;
 use super::{corrupted, long, put, word};

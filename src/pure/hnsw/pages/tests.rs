@@ -1,4 +1,4 @@
-//! Pages come back as they were written, the directory finds what was added, and no bytes make it panic.
+//! Pages come back as they were written, the directory finds the keys that were added, and no bytes make it panic.
 
 mod golden;
 

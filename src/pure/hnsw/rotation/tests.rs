@@ -1,4 +1,4 @@
-//! The rotation keeps lengths and products, is what it always was, and is the same on every CPU.
+//! The rotation keeps lengths and products, never changes, and is the same on every CPU.
 
 use super::{Rotation, kernels, variants};
 use crate::distance::scalar;

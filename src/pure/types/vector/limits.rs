@@ -24,7 +24,7 @@ pub fn check_same_dims<T: Element>(a: &[T], b: &[T]) -> Result<()> {
 /// Refuses NaN and infinities; the first bad element decides the message.
 ///
 /// # Errors
-/// `22000` naming what is not allowed.
+/// `22000` naming the value, NaN or infinite.
 #[inline]
 pub fn check_elements<T: Element>(x: &[T]) -> Result<()> {
     // Without an early exit the pass vectorises; the search for the element follows only if there is a bad one.
@@ -38,7 +38,7 @@ pub fn check_elements<T: Element>(x: &[T]) -> Result<()> {
 /// Refuses NaN and infinities.
 ///
 /// # Errors
-/// `22000` naming what is not allowed.
+/// `22000` naming the value, NaN or infinite.
 #[inline]
 pub fn check_element<T: Element>(x: T) -> Result<()> {
     T::KIND.check_element(x.to_f32())

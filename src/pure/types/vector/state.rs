@@ -25,7 +25,7 @@ pub fn accumulate<T: Element>(state: &mut [f64], x: &[T]) -> Result<()> {
     check_overflow(sums)
 }
 
-/// The first state after `[0]`: one vector seen. `n` is what the old state held, normally 0.
+/// The first state after `[0]`: one vector seen. `n` is the count of the old state, normally 0.
 pub fn start<T: Element>(state: &mut [f64], n: f64, x: &[T]) {
     if let Some((first, sums)) = state.split_first_mut() {
         *first = n + 1.0;

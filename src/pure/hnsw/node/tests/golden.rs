@@ -1,4 +1,4 @@
-//! Nodes of each form, and a tid list, byte for byte: see [`golden`](crate::hnsw::golden) for what a failure means.
+//! Nodes of each form, and a TID list, byte for byte: see [`golden`](crate::hnsw::golden) for the meaning of a failure.
 
 use super::super::write::store;
 use super::super::*;

@@ -1,4 +1,4 @@
-//! Pages beside the nodes, byte for byte: see [`golden`](crate::hnsw::golden) for what a failure means.
+//! Pages beside the nodes, byte for byte: see [`golden`](crate::hnsw::golden) for the meaning of a failure.
 
 use super::super::directory::{BRANCH, Found, add, end, format_branch, format_leaf, lead};
 use super::super::*;

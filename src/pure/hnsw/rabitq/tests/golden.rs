@@ -1,4 +1,4 @@
-//! Codes and factors, byte for byte: see [`golden`](crate::hnsw::golden) for what a failure means.
+//! Codes and factors, byte for byte: see [`golden`](crate::hnsw::golden) for the meaning of a failure.
 
 use super::super::{BATCH, Encoder, Form, Shape, Target};
 use crate::hnsw::golden::{pieces, same};
@@ -87,7 +87,7 @@ fn edges() {
     );
 }
 
-/// Where rows are put in either form.
+/// A row put into a batch of either form.
 #[test]
 fn forms() {
     let shape = Shape::new(1, 16).unwrap();

@@ -1,4 +1,4 @@
-//! Vectors as `f16` with a scale, bit for bit: see [`golden`](crate::hnsw::golden) for what a failure means.
+//! Vectors as `f16` with a scale, bit for bit: see [`golden`](crate::hnsw::golden) for the meaning of a failure.
 
 use super::super::{encode, f16};
 use crate::hnsw::golden::{pieces, same};
@@ -11,7 +11,7 @@ fn stored(x: &[f32]) -> String {
     pieces(&bytes, &[4, 2])
 }
 
-/// The scale, and the elements: of integers, of what is rounded to even, of the largest and the smallest numbers, and of zeros.
+/// Scale and elements of integers, of numbers rounded to even, of the largest and the smallest numbers, and of zeros.
 #[test]
 fn halves() {
     same(

@@ -1,4 +1,4 @@
-//! Words of values, byte for byte: see [`golden`](crate::hnsw::golden) for what a failure means.
+//! Words of values, byte for byte: see [`golden`](crate::hnsw::golden) for the meaning of a failure.
 
 use super::super::*;
 use crate::hnsw::golden::{pieces, same};
