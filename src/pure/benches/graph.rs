@@ -16,7 +16,7 @@ mod sets;
 use conifer_pure::distance::inner_product;
 use conifer_pure::distance::metric::Metric;
 use conifer_pure::hnsw::build::{Arena, Beam, Control, Folding, Graph, build, build_arena};
-use conifer_pure::hnsw::edges::{Rows, Space};
+use conifer_pure::hnsw::edges::{QuerySpace, Space};
 use conifer_pure::hnsw::params::{Fill, Lists, Params};
 use rayon::prelude::*;
 use sets::{Set, chosen, metric};

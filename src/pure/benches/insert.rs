@@ -12,7 +12,7 @@ mod sets;
 
 use conifer_pure::hnsw::build::pack::{Draft, Packer, Rows, Site};
 use conifer_pure::hnsw::build::{Arena, Control, Folding, build_arena};
-use conifer_pure::hnsw::edges::Rows as _;
+use conifer_pure::hnsw::edges::QuerySpace as _;
 use conifer_pure::hnsw::node::{Layout, Options, State, Tid};
 use conifer_pure::hnsw::params::Params;
 use conifer_pure::hnsw::rotation::Rotation;

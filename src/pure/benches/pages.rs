@@ -16,7 +16,7 @@ mod sets;
 use conifer_pure::distance::metric::Metric;
 use conifer_pure::hnsw::build::pack::{Draft, Packer, Rows, Site};
 use conifer_pure::hnsw::build::{Arena, Beam, Control, Folding, Graph, build, build_arena};
-use conifer_pure::hnsw::edges::{Rows as _, Space};
+use conifer_pure::hnsw::edges::{QuerySpace as _, Space};
 use conifer_pure::hnsw::node::{Layout, Options, PAGE, ROOM, Tid};
 use conifer_pure::hnsw::params::Params;
 use conifer_pure::hnsw::rotation::Rotation;

@@ -2,7 +2,7 @@
 
 use super::adjacency::Links;
 use crate::fault::Result;
-use crate::hnsw::edges::{Candidate, Rows, Space};
+use crate::hnsw::edges::{Candidate, QuerySpace, Space};
 use crate::memory::allocation::Reserve;
 
 /// The cost of searches.
@@ -37,7 +37,7 @@ impl<S: Space> Target for Inside<'_, S> {
 /// A query that is no point of the space.
 pub(super) struct Outside<'a, S>(pub &'a S, pub &'a [f32]);
 
-impl<S: Rows> Target for Outside<'_, S> {
+impl<S: QuerySpace> Target for Outside<'_, S> {
     #[inline]
     fn distance(&self, node: u32) -> f32 {
         self.0.distance(self.1, node)

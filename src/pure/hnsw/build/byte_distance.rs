@@ -37,9 +37,9 @@ pub struct Sums {
 
 impl Sums {
     /// The sums of a vector of at most 2¹⁶ bytes.
-    pub fn of(row: &[u8]) -> Self {
-        let squares = row.iter().map(|x| u32::from(*x).pow(2)).sum();
-        let sum: u32 = row.iter().map(|x| u32::from(*x)).sum();
+    pub fn of(vector: &[u8]) -> Self {
+        let squares = vector.iter().map(|x| u32::from(*x).pow(2)).sum();
+        let sum: u32 = vector.iter().map(|x| u32::from(*x)).sum();
         Self { squares, less: u32::wrapping_sub(squares, 256 * sum) }
     }
 }

@@ -76,30 +76,30 @@ impl ByteVectors {
         let width = arena.dim();
         let sample: Vec<u32> = spread(arena.len(), SAMPLE).collect();
         let mut mean = filled(0f64, width)?;
-        for row in &sample {
-            mean.iter_mut().zip(arena.row(*row)).for_each(|(m, x)| *m += f64::from(*x));
+        for point in &sample {
+            mean.iter_mut().zip(arena.point(*point)).for_each(|(m, x)| *m += f64::from(*x));
         }
         mean.iter_mut().for_each(|m| *m /= sample.len() as f64);
         let mut reach: Vec<f32> = with_room(sample.len() * width)?;
-        for row in &sample {
-            reach.extend(mean.iter().zip(arena.row(*row)).map(|(m, x)| (x - *m as f32).abs()));
+        for point in &sample {
+            reach.extend(mean.iter().zip(arena.point(*point)).map(|(m, x)| (x - *m as f32).abs()));
         }
         let place = reach.len() - 1 - reach.len() * BEYOND / 1000;
         let reach = *reach.select_nth_unstable_by(place, f32::total_cmp).1;
         let step = if reach > 0.0 { reach / 127.0 } else { 1.0 };
         let stride = Self::stride(width);
-        let rows = room.bytes_mut().par_chunks_exact_mut(stride).take(arena.len()).enumerate();
-        rows.with_min_len(64).filter(|_| !control.is_cancelled()).for_each(|(i, codes)| {
-            let row = arena.row(i as u32);
-            for ((code, x), m) in codes.iter_mut().zip(row).zip(&mean) {
+        let points = room.bytes_mut().par_chunks_exact_mut(stride).take(arena.len()).enumerate();
+        points.with_min_len(64).filter(|_| !control.is_cancelled()).for_each(|(i, codes)| {
+            let point = arena.point(i as u32);
+            for ((code, x), m) in codes.iter_mut().zip(point).zip(&mean) {
                 // The cast saturates at 0 and 255.
                 *code = ((x - *m as f32) / step + 128.0) as u8;
             }
         });
         let way = ByteDistance::best(stride);
         let mut sums = filled(Sums::default(), if way.wants_sums() { arena.len() } else { 0 })?;
-        let rows = room.bytes().par_chunks_exact(stride).with_min_len(64);
-        sums.par_iter_mut().zip(rows).for_each(|(sums, row)| *sums = Sums::of(row));
+        let points = room.bytes().par_chunks_exact(stride).with_min_len(64);
+        sums.par_iter_mut().zip(points).for_each(|(sums, point)| *sums = Sums::of(point));
         Ok(Self { stride, len: arena.len(), codes: room, unit: step * step, way, sums })
     }
 
@@ -109,9 +109,9 @@ impl ByteVectors {
         let probes: Vec<u32> = spread(arena.len(), PROBES).collect();
         let near = |probe: &u32| -> Result<Vec<f64>> {
             // All points, as a sample would not hold the nearest.
-            let rows = (0..arena.len() as u32).take_while(|_| !control.is_cancelled());
+            let points = (0..arena.len() as u32).take_while(|_| !control.is_cancelled());
             let mut all: Vec<(f32, u32)> = with_room(arena.len())?;
-            all.extend(rows.map(|i| (self.between(*probe, i), i)));
+            all.extend(points.map(|i| (self.between(*probe, i), i)));
             if all.len() > NEAR {
                 all.select_nth_unstable_by(NEAR, |a, b| a.0.total_cmp(&b.0));
                 all.truncate(NEAR);
@@ -130,14 +130,14 @@ impl ByteVectors {
     }
 
     #[inline]
-    fn row(&self, node: u32) -> &[u8] {
+    fn point(&self, node: u32) -> &[u8] {
         &self.codes.bytes()[node as usize * self.stride..][..self.stride]
     }
 }
 
 /// At most `max` points, spread evenly over an arena.
-fn spread(rows: usize, max: usize) -> impl Iterator<Item = u32> {
-    (0..rows).step_by(rows.div_ceil(max).max(1)).map(|i| i as u32)
+fn spread(points: usize, max: usize) -> impl Iterator<Item = u32> {
+    (0..points).step_by(points.div_ceil(max).max(1)).map(|i| i as u32)
 }
 
 impl Space for ByteVectors {
@@ -148,12 +148,12 @@ impl Space for ByteVectors {
     #[inline]
     fn between(&self, a: u32, b: u32) -> f32 {
         let sums = |node| self.sums.get(node as usize).copied().unwrap_or_default();
-        self.unit * self.way.between((self.row(a), sums(a)), (self.row(b), sums(b))) as f32
+        self.unit * self.way.between((self.point(a), sums(a)), (self.point(b), sums(b))) as f32
     }
 
     #[inline]
     fn prefetch(&self, node: u32) {
-        prefetch(self.row(node), AHEAD);
+        prefetch(self.point(node), AHEAD);
         prefetch(self.sums.get(node as usize..).unwrap_or(&[]), 1);
     }
 }

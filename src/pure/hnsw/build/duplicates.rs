@@ -60,16 +60,16 @@ impl Folding {
     ///
     /// # Errors
     /// As [`Arena::copy_in`].
-    pub fn copy(&mut self, row: &[f32]) -> Result<u32> {
-        self.copy_in(row, &mut Heap)
+    pub fn copy(&mut self, point: &[f32]) -> Result<u32> {
+        self.copy_in(point, &mut Heap)
     }
 
     /// As [`copy`](Self::copy), into the caller's memory.
     ///
     /// # Errors
     /// As [`Arena::copy_in`].
-    pub fn copy_in(&mut self, row: &[f32], memory: &mut impl Memory) -> Result<u32> {
-        let new = self.arena.copy_in(row, memory)?;
+    pub fn copy_in(&mut self, point: &[f32], memory: &mut impl Memory) -> Result<u32> {
+        let new = self.arena.copy_in(point, memory)?;
         self.fold(new)
     }
 
@@ -79,8 +79,8 @@ impl Folding {
         if self.arena.len() * 4 > self.slots.len() * 3 {
             self.grow()?;
         }
-        let hash = hash(self.arena.row(new));
-        let at = self.find(hash, |node| same(self.arena.row(node), self.arena.row(new)));
+        let hash = hash(self.arena.point(new));
+        let at = self.find(hash, |node| same(self.arena.point(node), self.arena.point(new)));
         let node = match self.slots[at].1 {
             FREE => {
                 self.slots[at] = (hash, new);
@@ -152,9 +152,9 @@ fn same(a: &[f32], b: &[f32]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(x, y)| x.to_bits() == y.to_bits())
 }
 
-fn hash(row: &[f32]) -> u32 {
+fn hash(point: &[f32]) -> u32 {
     let mut h = 0u64;
-    for pair in row.chunks(2) {
+    for pair in point.chunks(2) {
         let bits = pair.iter().fold(0, |bits, x| bits << 32 | u64::from(x.to_bits()));
         h = (h.rotate_left(23) ^ bits).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }

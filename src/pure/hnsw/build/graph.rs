@@ -4,7 +4,7 @@ use super::adjacency::NONE;
 use super::beam::{Beam, Edges, Outside};
 use super::memory::Words;
 use crate::hnsw::edges::Candidate;
-use crate::hnsw::edges::Rows;
+use crate::hnsw::edges::QuerySpace;
 use crate::simd::prefetch::{AHEAD, prefetch};
 
 /// A graph as flat arrays, ready to be written into node records.
@@ -88,10 +88,16 @@ impl Graph {
     }
 
     /// The nearest `ef` nodes that a search with exact distances finds, ascending. `query` is in the form
-    /// of [`Rows::distance`].
-    pub fn search(&self, rows: &impl Rows, query: &[f32], ef: usize, beam: &mut Beam) -> Vec<Candidate> {
+    /// of [`QuerySpace::distance`].
+    pub fn search(
+        &self,
+        space: &impl QuerySpace,
+        query: &[f32],
+        ef: usize,
+        beam: &mut Beam,
+    ) -> Vec<Candidate> {
         let Some(entry) = self.entry else { return Vec::new() };
-        let target = Outside(rows, query);
+        let target = Outside(space, query);
         let start = beam.descend(self, &target, entry, self.levels[entry as usize], 0);
         beam.search(self, &target, &[start], ef, 0).to_vec()
     }

@@ -13,30 +13,30 @@ pub(super) struct Pieces {
 }
 
 impl Pieces {
-    /// Pieces of about `small` to `large` bytes for points of `row` bytes; a piece has one point if points are larger.
-    pub(super) fn new(row: usize, small: usize, large: usize) -> Self {
-        let shift = |bytes: usize| (bytes / row.max(1)).max(1).ilog2();
+    /// Pieces of about `small` to `large` bytes for points of `point_bytes`; a piece has one point if points are larger.
+    pub(super) fn new(point_bytes: usize, small: usize, large: usize) -> Self {
+        let shift = |bytes: usize| (bytes / point_bytes.max(1)).max(1).ilog2();
         Self { small: shift(small), large: shift(large) }
     }
 
-    /// The pieces for about `rows` points: none is larger than needed.
-    pub(super) fn up_to(self, rows: usize) -> Self {
-        Self { small: self.small.min(rows.max(1).ilog2()), ..self }
+    /// The pieces for about `points` points: none is larger than needed.
+    pub(super) fn up_to(self, points: usize) -> Self {
+        Self { small: self.small.min(points.max(1).ilog2()), ..self }
     }
 
     /// The piece of a point, and the point's position in the piece.
     #[inline]
-    pub(super) fn place(self, row: usize) -> (usize, usize) {
+    pub(super) fn place(self, point: usize) -> (usize, usize) {
         // As if pieces of all smaller sizes had come before.
-        let row = row + (1 << (self.small + SAME));
-        let shift = (row.ilog2() - SAME).min(self.large);
+        let point = point + (1 << (self.small + SAME));
+        let shift = (point.ilog2() - SAME).min(self.large);
         let sizes = (shift - self.small) as usize;
-        let piece = (row >> shift) - (1 << SAME) + (sizes << SAME);
-        (piece, row & ((1 << shift) - 1))
+        let piece = (point >> shift) - (1 << SAME) + (sizes << SAME);
+        (piece, point & ((1 << shift) - 1))
     }
 
     /// Points of a piece.
-    pub(super) fn rows(self, piece: usize) -> usize {
+    pub(super) fn points(self, piece: usize) -> usize {
         1 << self.large.min(self.small.saturating_add((piece >> SAME) as u32))
     }
 }
@@ -46,17 +46,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_follow_each_other() {
-        for (row, small, large) in
+    fn points_follow_each_other() {
+        for (point_bytes, small, large) in
             [(4, 64, 1024), (64, 64, 4096), (4, 64, 64), (1000, 64, 512), (3, 1, 100_000)]
         {
-            let pieces = Pieces::new(row, small, large);
+            let pieces = Pieces::new(point_bytes, small, large);
             for pieces in [pieces, pieces.up_to(5), pieces.up_to(0)] {
                 let (mut piece, mut at) = (0, 0);
                 for i in 0..20_000 {
                     assert_eq!(pieces.place(i), (piece, at), "{pieces:?} {i}");
                     at += 1;
-                    if at == pieces.rows(piece) {
+                    if at == pieces.points(piece) {
                         (piece, at) = (piece + 1, 0);
                     }
                 }
@@ -65,11 +65,11 @@ mod tests {
     }
 
     #[test]
-    fn little_waits_for_rows() {
+    fn little_waits_for_points() {
         let pieces = Pieces::new(4, 256, 1 << 20);
         let mut all = 0;
         for piece in 0..120 {
-            let new = pieces.rows(piece);
+            let new = pieces.points(piece);
             assert!(new <= all / 8 + 64, "{piece}");
             all += new;
         }

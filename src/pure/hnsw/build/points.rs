@@ -7,7 +7,7 @@ use crate::distance::metric::Metric;
 use crate::distance::{Kernels, kernels};
 use crate::fault::{Fault, Result, state};
 use crate::hnsw::cosine_direction;
-use crate::hnsw::edges::{Rows, Space};
+use crate::hnsw::edges::{QuerySpace, Space};
 use crate::hnsw::stored_vector::f32s;
 use crate::hnsw::uncoded::Uncoded;
 use crate::memory::allocation::push;
@@ -56,10 +56,10 @@ impl Arena {
         }
     }
 
-    /// As [`new`](Self::new), for about `rows` vectors: takes no more memory than they need.
-    pub fn with_capacity(metric: Metric, dim: usize, rows: usize) -> Self {
+    /// As [`new`](Self::new), for about `points` vectors: takes no more memory than they need.
+    pub fn with_capacity(metric: Metric, dim: usize, points: usize) -> Self {
         let new = Self::new(metric, dim);
-        Self { pieces: new.pieces.up_to(rows), ..new }
+        Self { pieces: new.pieces.up_to(points), ..new }
     }
 
     /// An empty arena for the words of [uncoded](crate::hnsw::uncoded) values. Sparse values may have any number of words.
@@ -69,13 +69,13 @@ impl Arena {
         Self { uncoded: Some(uncoded), ragged, ..Self::new(uncoded.metric(), words.unwrap_or(1)) }
     }
 
-    /// An empty arena for about `rows` vectors of the same kind as those of another arena.
-    pub fn like(other: &Self, rows: usize) -> Self {
+    /// An empty arena for about `points` vectors of the same kind as those of another arena.
+    pub fn like(other: &Self, points: usize) -> Self {
         match other.uncoded {
-            None => Self::with_capacity(other.metric, other.dim, rows),
+            None => Self::with_capacity(other.metric, other.dim, points),
             Some(uncoded) => {
                 let new = Self::uncoded(uncoded);
-                Self { pieces: new.pieces.up_to(rows), ..new }
+                Self { pieces: new.pieces.up_to(points), ..new }
             }
         }
     }
@@ -117,8 +117,8 @@ impl Arena {
     ///
     /// # Errors
     /// As [`push_in`](Self::push_in).
-    pub fn copy_in(&mut self, row: &[f32], memory: &mut impl Memory) -> Result<u32> {
-        self.put(row, 1.0, memory)
+    pub fn copy_in(&mut self, point: &[f32], memory: &mut impl Memory) -> Result<u32> {
+        self.put(point, 1.0, memory)
     }
 
     fn put(&mut self, vector: &[f32], scale: f64, memory: &mut impl Memory) -> Result<u32> {
@@ -140,12 +140,12 @@ impl Arena {
         let size = self.stride * size_of::<f32>();
         let (chunk, at) = self.pieces.place(self.len);
         if chunk == self.chunks.len() {
-            push(&mut self.chunks, memory.room(self.pieces.rows(chunk) * size)?)?;
+            push(&mut self.chunks, memory.room(self.pieces.points(chunk) * size)?)?;
         }
         let at = at * size;
         if let Some(chunk) = self.chunks.last_mut() {
-            let row = chunk.bytes_mut()[at..].chunks_exact_mut(size_of::<f32>());
-            for (out, x) in row.zip(vector) {
+            let point = chunk.bytes_mut()[at..].chunks_exact_mut(size_of::<f32>());
+            for (out, x) in point.zip(vector) {
                 // + 0.0 makes −0 a +0, for the folding of equal points.
                 let x = if self.uncoded.is_some() { *x } else { (f64::from(*x) * scale) as f32 + 0.0 };
                 out.copy_from_slice(&x.to_ne_bytes());
@@ -174,22 +174,22 @@ impl Arena {
 
     /// A point without its padding.
     pub fn vector(&self, node: u32) -> &[f32] {
-        let row = self.row(node);
-        if self.ragged.is_some() { row } else { &row[..self.dim] }
+        let point = self.point(node);
+        if self.ragged.is_some() { point } else { &point[..self.dim] }
     }
 
     /// A point with its padding.
     #[inline]
-    pub fn row(&self, node: u32) -> &[f32] {
+    pub fn point(&self, node: u32) -> &[f32] {
         let i = node as usize;
         if let Some(ragged) = &self.ragged {
-            return ragged.row(i);
+            return ragged.point(i);
         }
         let size = self.stride * size_of::<f32>();
         let (chunk, at) = self.pieces.place(i);
-        let row = &self.chunks[chunk].bytes()[at * size..][..size];
+        let point = &self.chunks[chunk].bytes()[at * size..][..size];
         // Aligned, as points are whole cache lines.
-        f32s(row).unwrap_or(&[])
+        f32s(point).unwrap_or(&[])
     }
 
     #[inline]
@@ -201,7 +201,7 @@ impl Arena {
         }
     }
 
-    /// A query in the form of [`Rows::distance`]: padded, and scaled for the cosine.
+    /// A query in the form of [`QuerySpace::distance`]: padded, and scaled for the cosine.
     pub fn query(&self, vector: &[f32]) -> Vec<f32> {
         if self.uncoded.is_some() {
             let mut query = vector.to_vec();
@@ -225,18 +225,18 @@ impl Space for Arena {
 
     #[inline]
     fn between(&self, a: u32, b: u32) -> f32 {
-        self.compare(self.row(a), self.row(b))
+        self.compare(self.point(a), self.point(b))
     }
 
     #[inline]
     fn prefetch(&self, node: u32) {
-        prefetch(self.row(node), AHEAD);
+        prefetch(self.point(node), AHEAD);
     }
 }
 
-impl Rows for Arena {
+impl QuerySpace for Arena {
     #[inline]
     fn distance(&self, query: &[f32], node: u32) -> f32 {
-        self.compare(query, self.row(node))
+        self.compare(query, self.point(node))
     }
 }

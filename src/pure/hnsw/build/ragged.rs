@@ -28,23 +28,23 @@ pub(super) struct Ragged {
 
 impl Ragged {
     /// Adds a point.
-    pub(super) fn push(&mut self, row: &[f32], memory: &mut impl Memory) -> Result<()> {
+    pub(super) fn push(&mut self, point: &[f32], memory: &mut impl Memory) -> Result<()> {
         let word = size_of::<f32>();
         self.places.room_for(1)?;
         let mut start = self.places.last().map_or(0, |last| (last.start + last.len) as usize);
         let room = self.chunks.last().map_or(0, |chunk| chunk.bytes().len() / word);
-        if start + row.len() > room {
+        if start + point.len() > room {
             // An eighth of the memory in use, so that memory follows the points.
-            let words = (self.words / 8).clamp(SMALL, LARGE).max(row.len());
+            let words = (self.words / 8).clamp(SMALL, LARGE).max(point.len());
             push(&mut self.chunks, memory.room(words * word)?)?;
             self.words += words;
             start = 0;
         }
         let Some(chunk) = self.chunks.last_mut() else { return Ok(()) };
         let out = chunk.bytes_mut()[start * word..].chunks_exact_mut(word);
-        out.zip(row).for_each(|(out, x)| out.copy_from_slice(&x.to_ne_bytes()));
+        out.zip(point).for_each(|(out, x)| out.copy_from_slice(&x.to_ne_bytes()));
         let chunk = (self.chunks.len() - 1) as u32;
-        self.places.push(Place { chunk, start: start as u32, len: row.len() as u32 });
+        self.places.push(Place { chunk, start: start as u32, len: point.len() as u32 });
         Ok(())
     }
 
@@ -62,7 +62,7 @@ impl Ragged {
 
     /// A point.
     #[inline]
-    pub(super) fn row(&self, i: usize) -> &[f32] {
+    pub(super) fn point(&self, i: usize) -> &[f32] {
         let Place { chunk, start, len } = self.places[i];
         let (start, size) = (start as usize * size_of::<f32>(), len as usize * size_of::<f32>());
         // Aligned, as pieces are.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::distance::metric::Metric;
-use crate::hnsw::edges::{Rows, Space};
+use crate::hnsw::edges::{QuerySpace, Space};
 use crate::hnsw::params::{Fill, Lists, Params};
 use crate::noise::Noise;
 use proptest::prelude::*;
@@ -273,7 +273,7 @@ fn distances_are_those_of_the_metric() {
         let arena = arena(metric, &rows);
         assert!((arena.between(0, 1) - between).abs() < 1e-5, "{metric:?}");
         assert!((arena.distance(&arena.query(&query), 0) - distance).abs() < 1e-5, "{metric:?}");
-        assert_eq!(arena.row(2).as_ptr() as usize % 64, 0);
+        assert_eq!(arena.point(2).as_ptr() as usize % 64, 0);
     }
 }
 

@@ -3,7 +3,7 @@
 /// A node and its distance to a query or to another node.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Candidate {
-    /// The distance as from [`Space::between`](super::Space) or [`Rows::distance`](super::Rows).
+    /// The distance as from [`Space::between`](super::Space) or [`QuerySpace::distance`](super::QuerySpace).
     pub distance: f32,
     /// The node.
     pub node: u32,

@@ -9,4 +9,4 @@ pub(crate) mod prune;
 mod space;
 
 pub use candidate::Candidate;
-pub use space::{Rows, Space};
+pub use space::{QuerySpace, Space};

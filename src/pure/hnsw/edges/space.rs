@@ -19,7 +19,7 @@ pub trait Space: Sync {
 }
 
 /// A space that can be searched with queries that are none of its points.
-pub trait Rows: Space {
+pub trait QuerySpace: Space {
     /// Distance from a query, in the form that [`Arena::query`](crate::hnsw::build::Arena::query) makes, to a point.
     fn distance(&self, query: &[f32], node: u32) -> f32;
 }
