@@ -20,7 +20,7 @@ AT_ONCE = 1.0
 NEAR = vector(random.Random(1), DIM)
 RANDOM = f"ARRAY(SELECT random() FROM generate_series(1, {DIM}) WHERE i > 0)::vector"
 MAKE = "CREATE INDEX t_v ON t USING hnsw (v vector_l2_ops)"
-PHASES = ["loading tuples", "building graph", "filling lanes", "writing pages"]
+PHASES = ["loading tuples", "building graph", "filling edge slots", "writing pages"]
 # A filter that no row passes, again and again.
 ENDLESS = f"""
     SELECT count(*) FROM generate_series(1, 10000) g, LATERAL
@@ -108,7 +108,7 @@ def good(session, where="true"):
 
 KEYED = MAKE.replace("(v", "(ns, v")
 # The graphs of keys with few rows are built many at a time, each in all its steps.
-CANCELLED = [(MAKE, phase) for phase in PHASES] + [(KEYED, phase) for phase in PHASES if phase != "filling lanes"]
+CANCELLED = [(MAKE, phase) for phase in PHASES] + [(KEYED, phase) for phase in PHASES if phase != "filling edge slots"]
 
 
 @pytest.mark.parametrize("statement, wanted", CANCELLED)

@@ -1,14 +1,14 @@
-//! Statements of ours that shall use a certain index, or none of ours.
+//! Statements of ours that may use one certain index, or none of ours.
 
 use pgrx::pg_sys;
 use std::cell::Cell;
 
-/// What a statement may scan, of our indexes.
+/// Our indexes that a statement may scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Allowed {
-    /// This one.
+    /// This index.
     One(pg_sys::Oid),
-    /// None.
+    /// No index.
     None,
 }
 
@@ -17,7 +17,7 @@ thread_local! {
     static SCANS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Runs something whose plans shall scan what is allowed; also says whether the one index has been.
+/// Calls `run`, whose plans scan no index of ours but the allowed one. Also returns whether that one was scanned.
 pub fn with<R>(allowed: Allowed, run: impl FnOnce() -> R) -> (R, bool) {
     struct Reset(Option<Allowed>);
     impl Drop for Reset {
@@ -30,12 +30,12 @@ pub fn with<R>(allowed: Allowed, run: impl FnOnce() -> R) -> (R, bool) {
     (run(), SCANS.get() != before)
 }
 
-/// Whether a plan shall not scan an index.
+/// Whether a plan may not scan an index.
 pub fn is_out(index: pg_sys::Oid) -> bool {
     ALLOWED.get().is_some_and(|allowed| allowed != Allowed::One(index))
 }
 
-/// An index is scanned.
+/// Notes that an index is scanned.
 pub fn note(index: pg_sys::Oid) {
     if ALLOWED.get() == Some(Allowed::One(index)) {
         SCANS.set(SCANS.get() + 1);

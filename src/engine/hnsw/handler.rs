@@ -1,4 +1,4 @@
-//! What the server is told of the access method.
+//! The access method's table of functions and properties, which the server asks for.
 #![allow(unsafe_code)]
 
 use super::build::progress;
@@ -20,9 +20,9 @@ fn routine(method: Method) -> pg_sys::Datum {
     am.amstrategies = 0;
     am.amsupport = method.support();
     am.amcanorderbyop = true;
-    // pgvector has no classes for leading columns, and says that of several columns.
+    // `ivfflat` takes one column, as pgvector's does.
     am.amcanmulticol = method == Method::Hnsw;
-    // Of leading columns.
+    // Conditions on leading columns.
     am.amsearcharray = method == Method::Hnsw;
     am.amsearchnulls = method == Method::Hnsw;
     am.amoptionalkey = true;
@@ -48,7 +48,7 @@ fn routine(method: Method) -> pg_sys::Datum {
     pg_sys::Datum::from(am.into_pg())
 }
 
-/// Classes are told apart when an index is made.
+/// Accepts every operator class: a class that is not ours is refused when an index is made.
 #[pg_guard]
 unsafe extern "C-unwind" fn amvalidate(_class: pg_sys::Oid) -> bool {
     true

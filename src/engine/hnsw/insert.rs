@@ -1,6 +1,6 @@
 //! `INSERT`: one more row.
 //!
-//! The order of events is that of `conifer_pure::hnsw::insert`; what is locked when, and why, is in `README.md`.
+//! The order of events is that of `conifer_pure::hnsw::insert`; the locks, and the reasons for them, are in `README.md`.
 #![allow(unsafe_code)]
 
 use super::storage::buffer::Index;
@@ -29,13 +29,13 @@ use conifer_pure::memory::allocation;
 use pgrx::prelude::*;
 use std::cell::RefCell;
 
-/// Attempts while others insert and a vacuum may be at work: each one that fails is a race that another has won.
+/// Attempts while others insert and a vacuum may be at work: each failed one is a race that another process has won.
 const ATTEMPTS: usize = 1000;
-/// Attempts when nobody else can win any, after which something must be wrong.
+/// Attempts while no other process can win one: after these, the index is corrupted.
 const ALONE: usize = 10;
 
 thread_local! {
-    /// What insertions need, of the index that was inserted into last.
+    /// The inserter of the last insertion, with the layout, `m` and `ef_construction` that it fits.
     static IDLE: RefCell<Option<(Layout, u16, u16, Inserter)>> = const { RefCell::new(None) };
 }
 
@@ -44,7 +44,7 @@ pub fn touch() {
     IDLE.with(|_| ());
 }
 
-/// Inserts a row.
+/// Inserts a row. A null vector, or a zero one under the cosine, is in no index.
 #[pg_guard]
 #[allow(clippy::too_many_arguments)]
 pub unsafe extern "C-unwind" fn aminsert(
@@ -62,7 +62,7 @@ pub unsafe extern "C-unwind" fn aminsert(
     let _at = WorkedOn::index(index.0);
     let known = MetaCache::of(index);
     let last = known.columns.key.len();
-    // SAFETY: the server gives a value for each column, of its type, and a row.
+    // SAFETY: the server gives a value for each column, of its type, and a TID.
     let (key, value, tid) = unsafe {
         if *nulls.add(last) {
             return false;
@@ -91,13 +91,13 @@ pub unsafe extern "C-unwind" fn aminsert(
 /// Nodes that are looked at for a parent where none was found near, before a vacuum is waited for.
 const WALK: u64 = 1 << 10;
 
-/// What has become of a new node.
+/// The outcome of placing a new node.
 enum Placed {
-    /// It is there, below that parent.
+    /// The node is written, below that parent.
     At(u32, Seen),
-    /// Its graph is another one now.
+    /// The key has another graph by now.
     Changed,
-    /// Nobody takes it who certainly stays.
+    /// No node that certainly stays takes the new one as its child.
     Nowhere,
 }
 
@@ -168,7 +168,7 @@ impl Insertion<'_> {
         Err(Fault::new(state::INDEX_CORRUPTED, message).hint(REINDEX))
     }
 
-    /// Writes the first node of a graph, on level 0. False if someone was faster.
+    /// Writes the first node of a graph, on level 0. False if another insertion was faster.
     fn first(&mut self) -> Result<bool> {
         let number = freespace::propose(self.index, self.layout(), &[]);
         let graph =
@@ -198,7 +198,7 @@ impl Insertion<'_> {
         Ok(true)
     }
 
-    /// Writes the block on level 0 together with the parent's lane. `rest`: no vacuum takes nodes out meanwhile.
+    /// Writes the node record on level 0 together with the parent's tree edge. `rest`: no vacuum takes nodes out meanwhile.
     fn base(&mut self, entry: &Entry, rest: bool) -> Result<Placed> {
         let known = self.known;
         let layout = &known.meta.layout;
@@ -208,7 +208,7 @@ impl Insertion<'_> {
         let mut tried = false;
         loop {
             let Some(parent) = parents.next(&mut self.records, layout)? else {
-                // Behind the gate, a graph that was found has an origin, and leaves with room.
+                // While the insert barrier is held, a graph that was found has an origin, and nodes with room at the ends of its tree.
                 if rest && !tried {
                     return Err(corrupted(format_args!("graph {} cannot be entered", root.graph)));
                 }
@@ -221,7 +221,7 @@ impl Insertion<'_> {
         }
     }
 
-    /// Writes the block on level 0 if that parent takes it; none if it does not. `number` is a free block's.
+    /// Writes the node record on level 0 if `parent` takes it; none if it does not. `number` is that of a free record.
     fn cling(&mut self, entry: &Entry, parent: &Parent, number: &mut u32) -> Result<Option<Placed>> {
         let known = self.known;
         let layout = &known.meta.layout;
@@ -250,7 +250,7 @@ impl Insertion<'_> {
             self.inserter.apply(&edge, change.node(parent.to.number)?)?;
             self.inserter.write(&header, change.node(*number)?)?;
             if let Some((page, at, found)) = counted {
-                // It may have become large since.
+                // The graph may have become large since.
                 let nodes = if found.nodes >= SMALL_GRAPH { MANY } else { found.nodes + 1 };
                 let room = change.root(page);
                 key_directory::set(room, at, &Entry { nodes, ..found });
@@ -260,7 +260,7 @@ impl Insertion<'_> {
         }
     }
 
-    /// Writes the blocks above, links back, and makes the node the entry point if it is the highest.
+    /// Writes the node records above level 0, links back, and makes the node the entry point if it is the highest.
     fn rest(&mut self, entry: &Entry, level: u8, base: u32, parent: Seen) -> Result<()> {
         let Some(root) = entry.root else { return Ok(()) };
         let mut numbers = vec![base];
@@ -295,7 +295,7 @@ impl Insertion<'_> {
             let mut change = held.change();
             key_directory::set(change.root(page), at, &Entry { root: Some(higher), ..found });
             change.finish()?;
-            // Level 1 has come to be. Whoever is near the origin is to be found by it.
+            // Level 1 is new. Nodes near the origin are to be found from it.
             if now.level == 0 && now.entry == now.origin {
                 self.lift(higher)?;
             }
@@ -303,7 +303,7 @@ impl Insertion<'_> {
         Ok(())
     }
 
-    /// Puts the origin onto level 1, if it is alive. Of all others, whoever has no block there may die meanwhile and be gone.
+    /// Puts the origin onto level 1, if it is alive. Any other node without a record there may die and be freed meanwhile.
     fn lift(&mut self, root: EntryPoint) -> Result<()> {
         let layout = &self.known.meta.layout;
         let Self { inserter, records, .. } = self;

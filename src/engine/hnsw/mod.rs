@@ -1,10 +1,10 @@
-//! The access method `hnsw`, also called `ivfflat`. `README.md` beside this file is its design: layout, locks, log, vacuum.
+//! The access method `hnsw`, also called `ivfflat`. `README.md` beside this file is its design: layout, locks, WAL, vacuum.
 //!
-//! - `handler`: what the server is told. `build`, `insert`, `scan`, `vacuum`, and `cost` in `planner`: a file or folder for each
-//!   thing that it asks.
-//! - `config`: what users can choose. `storage`: pages. `functions`: what an operator asks.
+//! - `handler`: the method's table of functions. `build`, `insert`, `scan`, `vacuum`, and `cost` in `planner`: a file or folder
+//!   for each of these functions.
+//! - `config`: choices of users. `storage`: pages. `functions`: SQL functions for an operator.
 //! - `threads`: work beside the backend. `allowed_index`: the one index that a statement of ours may use.
-//! - `support`: functions that nobody calls.
+//! - `support`: functions that operator classes name and no code calls.
 
 mod allowed_index;
 mod build;

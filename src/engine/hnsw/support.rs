@@ -1,14 +1,14 @@
 //! pgvector's support functions 3 of `hnsw` and 5 of `ivfflat`, which tell its access methods what a type is.
 //!
-//! Ours knows the types by support function 1, and calls none of these. Operator classes that were made by hand for
-//! pgvector name them, so they are there, and give what pgvector's mean: how many dimensions an index takes.
+//! Ours knows the types by support function 1, and calls none of these functions. Operator classes that were made by hand for
+//! pgvector name them, so they exist, and point to the number of dimensions that an index takes, as pgvector's do.
 #![allow(unsafe_code)]
 
 use crate::pg::fmgr::export;
 use conifer_pure::hnsw::uncoded::Form;
 use pgrx::pg_sys;
 
-/// Where they point to.
+/// The structure that the functions point to.
 #[repr(C)]
 struct Info {
     max_dims: i32,

@@ -1,4 +1,4 @@
-//! Threads for work that calls nothing of Postgres.
+//! Threads for work that calls no function of Postgres.
 #![allow(unsafe_code)]
 
 use crate::pg::error::{OrRaise, raise};
@@ -12,18 +12,18 @@ use pgrx::pg_sys;
 use std::sync::mpsc;
 use std::time::Duration;
 
-/// How often the backend looks whether it shall stop.
+/// How often the backend looks for interrupts.
 const TICK: Duration = Duration::from_millis(50);
-/// Bytes that a thread needs to start: its stack, and what the C library and Rust keep for it, for which the C library may ask
-/// the system for a megabyte at a time. It ends the process if it gets none.
+/// Bytes that a thread needs to start: its stack, and the memory that the C library and Rust keep for it, for which the C
+/// library may ask the system for a megabyte at a time. The C library ends the process if it gets none.
 const THREAD: usize = 5 << 20;
 
-/// Looks whether `n` threads could start, each of which maps memory of its own: what the heap has free is no use to them, and
-/// the C library ends the process where a thread gets nothing for its variables.
+/// Looks whether `n` threads could start. Each maps memory of its own: free memory of the heap is no use to a thread, and
+/// the C library ends the process where a thread gets no memory for its variables.
 fn room_for_threads(n: usize) -> Result<()> {
     let bytes = n * THREAD;
     let (access, private) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-    // SAFETY: maps memory where there is none, which nobody uses before it is given back.
+    // SAFETY: maps memory where there is none; no code uses it before it is unmapped.
     unsafe {
         let mapped = libc::mmap(std::ptr::null_mut(), bytes, access, private, -1, 0);
         if mapped == libc::MAP_FAILED {
@@ -34,22 +34,22 @@ fn room_for_threads(n: usize) -> Result<()> {
     Ok(())
 }
 
-/// Has what the standard library keeps for a thread that waits for others made while there is memory for it: the C library
-/// ends the process if there is none. Who does not wait has none.
+/// Waits once, so that the standard library allocates its state for a waiting thread while there is memory for it: the C
+/// library ends the process if there is none. A thread that has never waited has no such state.
 fn wait_once() {
     let (keep, wait) = mpsc::channel::<()>();
     let _ = wait.recv_timeout(Duration::from_millis(1));
     drop(keep);
 }
 
-/// Threads to work with: as many as processes a build of the server's own would have.
+/// Threads to work with: as many as the processes of a parallel build of the server's own.
 pub fn count() -> usize {
     // SAFETY: a variable of this process.
     let more = unsafe { pg_sys::max_parallel_maintenance_workers };
     1 + more.max(0) as usize
 }
 
-/// A pool of `n` threads that no signal of the backend's ever runs on.
+/// A pool of `n` threads that handle no signal of the backend.
 ///
 /// Raises `53200` if there is no memory for them.
 pub fn pool(n: usize) -> rayon::ThreadPool {
@@ -59,20 +59,20 @@ pub fn pool(n: usize) -> rayon::ThreadPool {
         rayon::ThreadPoolBuilder::new()
             .num_threads(n)
             .thread_name(|i| format!("hnsw {i}"))
-            // A panic is reported by whoever waits, as an error of the statement.
+            // The backend, which waits, reports a panic as an error of the statement.
             .panic_handler(|_| {})
             .build()
     });
     let pool = built.unwrap_or_else(|error| {
         raise(Fault::new(state::INSUFFICIENT_RESOURCES, format!("could not start threads: {error}")))
     });
-    // What a thread has for itself, it gets when it starts, and would end the process if there was none. So all start
-    // before anybody takes memory.
+    // A thread allocates its own state when it starts, and ends the process if there is no memory. So all threads start
+    // before the work takes memory.
     pool.broadcast(|_| ());
     pool
 }
 
-/// Cancels the work if the backend leaves early.
+/// Cancels the work if the backend unwinds before the work ends.
 struct Cancel<'a>(&'a Control);
 
 impl Drop for Cancel<'_> {
@@ -83,9 +83,10 @@ impl Drop for Cancel<'_> {
     }
 }
 
-/// Runs `work` on a pool while the backend reports progress and looks for interrupts, and ends with it, whatever happens.
+/// Runs `work` on a pool while the backend reports progress and looks for interrupts. Returns or unwinds only when `work`
+/// has ended.
 ///
-/// No thread is started: one that finds no memory for what the C library gives it at its start ends the process.
+/// Starts no thread: a thread for whose start the C library finds no memory ends the process.
 pub fn wait<R: Send>(
     pool: &rayon::ThreadPool,
     control: &Control,
@@ -111,9 +112,9 @@ pub fn wait<R: Send>(
     })
 }
 
-/// Threads inherit the mask of whoever starts them.
+/// Calls `run` with all signals blocked: threads inherit the signal mask of the thread that starts them.
 fn with_signals_blocked<R>(run: impl FnOnce() -> R) -> R {
-    // SAFETY: sets of signals on the stack; what was blocked before is blocked after. Starting threads raises nothing.
+    // SAFETY: sets of signals on the stack; the former mask is put back. Starting threads raises nothing.
     unsafe {
         let mut all = std::mem::zeroed::<libc::sigset_t>();
         let mut before = std::mem::zeroed::<libc::sigset_t>();
@@ -125,14 +126,14 @@ fn with_signals_blocked<R>(run: impl FnOnce() -> R) -> R {
     }
 }
 
-/// Raises why there is no graph.
+/// Raises the reason why there is no graph.
 pub fn stopped(why: Stopped) -> ! {
     match why {
         Stopped::Cancelled => {
             raise(Fault::new(state::QUERY_CANCELED, "construction of the index was cancelled"))
         }
         Stopped::Refused(fault) => {
-            // The statement ends with it.
+            // This error ends the statement, so the shortage is forgotten.
             let _ = allocation::check();
             raise(fault)
         }
@@ -142,7 +143,7 @@ pub fn stopped(why: Stopped) -> ! {
     }
 }
 
-/// Raises why there are no pages.
+/// Raises the reason why there are no pages.
 pub fn failed(why: Failed) -> ! {
     match why {
         Failed::Refused(fault) => raise(fault),

@@ -1,9 +1,9 @@
-//! Memory for a construction: `maintenance_work_mem` of the heap, and beyond that a temporary file of the server's that
+//! Memory for a build: `maintenance_work_mem` of the heap, and beyond that a temporary file of the server's that
 //! is mapped into memory, so that a build without memory enough gets slower bit by bit and does not fail.
 //!
-//! The file is one of the server's temporary files: it lies in its tablespaces for those, counts for
+//! The file is one of the server's temporary files: it lies in the tablespaces for temporary files, counts for
 //! `temp_file_limit`, and goes away with the transaction. It is written before it is mapped, so that there is room on
-//! disk for all of it. What was given back is used again.
+//! disk for all of it. Parts that were given back are used again.
 #![allow(unsafe_code)]
 
 use crate::engine::hnsw::config::method::Method;
@@ -22,8 +22,8 @@ use std::ptr::NonNull;
 const ALIGN: usize = 1 << 16;
 /// Bytes that are written at once.
 const ZEROS: usize = 1 << 18;
-/// Bytes that a row takes beside its vector and its edges: where it is in the table and in the graph, what searches
-/// have met, and the order of the pages. Measured: see the design.
+/// Bytes that a row takes beside its vector and its edges: its TID, its node, the marks of searches and the order of the
+/// pages. Measured: see the design.
 const FOR_ROW: usize = 200;
 
 /// Memory up to a limit, and a file.
@@ -38,14 +38,14 @@ pub struct Spill {
 }
 
 impl Spill {
-    /// With `maintenance_work_mem` of the heap.
+    /// Starts with `maintenance_work_mem` of the heap.
     pub fn new() -> Self {
         // SAFETY: a variable of this process.
         let limit = unsafe { pg_sys::maintenance_work_mem } as usize * 1024;
         Self { limit, budget: Budget::new(limit), file: None, size: 0, free: Parts::default() }
     }
 
-    /// Bytes of the heap for what is made many at a time: what is left, or a part of all that keeps threads busy.
+    /// Bytes of the heap for graphs that are built many at a time: the rest, or an eighth of all, to keep threads busy.
     pub fn left(&self) -> usize {
         self.budget.left().max(self.limit / 8)
     }
@@ -55,7 +55,7 @@ impl Spill {
         self.budget.spend(FOR_ROW);
     }
 
-    /// Says how much more memory would have been of use, if any.
+    /// Tells the user how much memory the build would have filled, if that was more than it had.
     pub fn tell(&self, method: Method) {
         if self.size == 0 {
             return;
@@ -70,7 +70,7 @@ impl Spill {
         report.set_hint(hint).report(PgLogLevel::NOTICE);
     }
 
-    /// A part of the file for so many bytes, all zero.
+    /// A part of the file of `bytes` bytes, all zero.
     fn part(&mut self, bytes: usize) -> Result<Mapped> {
         let len = bytes.next_multiple_of(ALIGN).max(ALIGN);
         let written = self.size;
@@ -86,7 +86,7 @@ impl Spill {
         Ok(mapped)
     }
 
-    /// Adds zeros to the end of the file, up to that size.
+    /// Adds zeros to the end of the file, up to the size `end`.
     fn extend(&mut self, end: usize) -> Result<()> {
         // SAFETY: the server's functions for temporary files, called by the backend itself; the zeros are there.
         unsafe {
@@ -119,7 +119,7 @@ impl Spill {
 
 impl Drop for Spill {
     fn drop(&mut self) {
-        // When an error goes through here, the server closes it. What is mapped stays.
+        // When an error goes through here, the server closes the file. Mapped parts stay.
         if let Some(file) = self.file.filter(|_| !std::thread::panicking()) {
             // SAFETY: opened in `extend`.
             unsafe { pg_sys::FileClose(file) }
@@ -146,15 +146,15 @@ struct Mapped {
     _loan: Loan,
 }
 
-// SAFETY: plain memory that nobody else knows.
+// SAFETY: plain memory of this value alone.
 unsafe impl Send for Mapped {}
 // SAFETY: as above; it changes only through a mutable reference.
 unsafe impl Sync for Mapped {}
 
 impl Mapped {
-    /// The first `len` bytes of a part, which goes to `free` afterwards.
+    /// The first `len` bytes of a part, which returns to `free` when this is dropped.
     fn new(descriptor: i32, part: Range<usize>, len: usize, free: Parts, loan: Loan) -> Result<Self> {
-        // SAFETY: maps a part of a file that was written, which nobody truncates; what comes back is checked.
+        // SAFETY: maps a part of a file that was written and is never truncated; the result is checked.
         let mapped = unsafe {
             let access = libc::PROT_READ | libc::PROT_WRITE;
             libc::mmap(
@@ -183,14 +183,14 @@ impl Region for Mapped {
     }
 
     fn bytes_mut(&mut self) -> &mut [u8] {
-        // SAFETY: as above, and nobody else has it.
+        // SAFETY: as above, and `self` is borrowed mutably.
         unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.len) }
     }
 }
 
 impl Drop for Mapped {
     fn drop(&mut self) {
-        // SAFETY: mapped in `new`, and nobody uses it any more.
+        // SAFETY: mapped in `new`, and no reference to it is left.
         unsafe { libc::munmap(self.start.as_ptr().cast(), self.len.max(1)) };
         self.free.add(self.part.clone());
     }

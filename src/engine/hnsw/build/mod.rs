@@ -33,7 +33,7 @@ use progress::Step;
 use std::ffi::c_void;
 use write::BulkWriter;
 
-/// What the index will be.
+/// The meta page of the new index.
 ///
 /// Raises for columns that cannot be indexed, or options that do not go together.
 fn meta(index: Index, columns: &Columns) -> Meta {
@@ -43,7 +43,7 @@ fn meta(index: Index, columns: &Columns) -> Meta {
         raise(Fault::new(state::INVALID_PARAMETER_VALUE, message));
     }
     let column = dims::of(index, columns.key.len(), columns.class);
-    // The operators take it for a bit, but its length is no promise.
+    // The operators take a varbit for a bit, but the type's length is a maximum only.
     if column.base == pg_sys::VARBITOID {
         let message = format!("type not supported for {} index", Method::of(index).name());
         raise(Fault::new(state::FEATURE_NOT_SUPPORTED, message));
@@ -65,13 +65,13 @@ fn meta(index: Index, columns: &Columns) -> Meta {
         ef_construction: options.ef_construction,
         columns: columns.key.len() as u16,
         directory: if columns.key.is_empty() { 0 } else { super::build::write::DIRECTORY },
-        // The same rotation for all: an index that is made twice is the same.
+        // The same rotation for all indexes: an index that is built twice is the same.
         seed: SEED,
         salt: half(8),
     }
 }
 
-/// How blocks are laid out: with codes, where there are codes for the distance.
+/// The layout of node records: with codes, where there are codes for the distance.
 fn layout(method: Method, class: Class, dim: usize, options: &Options) -> Layout {
     let Class { element, metric } = class;
     let coded = matches!(metric, Metric::L2 | Metric::InnerProduct | Metric::Cosine);
@@ -89,10 +89,10 @@ fn layout(method: Method, class: Class, dim: usize, options: &Options) -> Layout
     Layout::uncoded_for(uncoded, params.slots, Sizes::default().words()).or_raise()
 }
 
-/// Of the rotation.
+/// Seed of the rotation.
 const SEED: u64 = 0x636f_6e69_6665_7231;
 
-/// What the heap scan fills.
+/// The state of the scan that reads the table.
 struct Load<'a> {
     columns: &'a Columns,
     rows: Rows,
@@ -149,7 +149,7 @@ pub unsafe extern "C-unwind" fn ambuild(
     let columns = Columns::of(index);
     let meta = meta(index, &columns);
     Method::of(index).tell();
-    // SAFETY: the relations are open; a context of our own for what detoasting leaves behind.
+    // SAFETY: the relations are open; a context of our own takes the memory that detoasting leaves behind.
     let (heap_rows, rows) = unsafe {
         let memory = pg_sys::AllocSetContextCreateInternal(
             pg_sys::CurrentMemoryContext,
@@ -181,7 +181,7 @@ pub unsafe extern "C-unwind" fn ambuild(
     };
     let mut meta = meta;
     if let Some(uncoded) = meta.layout.uncoded().filter(|uncoded| uncoded.words().is_none()) {
-        // Now it is known how long values are.
+        // Now the lengths of the values are known.
         meta.layout = Layout::uncoded_for(*uncoded, meta.layout.slots(), rows.words()).or_raise();
     }
     let index_rows = rows.len() as f64;
@@ -222,7 +222,7 @@ fn write(index: Index, meta: &Meta, rows: Rows) {
     fresh.finish();
 }
 
-/// Makes the index that an unlogged one is after a crash.
+/// Makes the init fork: the index that an unlogged one becomes after a crash.
 #[pg_guard]
 pub unsafe extern "C-unwind" fn ambuildempty(relation: pg_sys::Relation) {
     let index = Index(relation);

@@ -1,4 +1,4 @@
-//! The rows of an index under construction, by key.
+//! The points of an index under construction, by key.
 
 use super::mapped_memory::Spill;
 use crate::engine::hnsw::threads;
@@ -17,16 +17,16 @@ use rayon::prelude::*;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// Keys with fewer rows are built many at a time, each by one thread.
+/// Keys with fewer points are built many at a time, each by one thread.
 const FEW: usize = 4096;
-/// Rows of such keys that are built together, if memory allows.
+/// Points of such keys that are built together, if memory allows.
 const TOGETHER: usize = 1 << 15;
-/// Bytes that a row takes while its graph is built: for each word, and else. A key takes some as well.
+/// Bytes that a point takes while its graph is built: for each word of its vector, and beside them. A key takes some as well.
 const FOR_WORD: usize = 8;
 const FOR_ROW: usize = 512;
 const FOR_KEY: usize = 2048;
 
-/// Vectors in memory, and where they come from.
+/// Points in memory: vectors, keys, and the TIDs of their rows.
 pub struct Rows {
     tids: Vec<Tid>,
     kept: Kept,
@@ -35,9 +35,9 @@ pub struct Rows {
 }
 
 enum Kept {
-    /// All in one graph: equal vectors are one node at once.
+    /// All points are of one graph: equal vectors become one node at once.
     One(Folding),
-    /// By key, to be divided when all are there.
+    /// Points have keys, and are divided by key when all are there.
     Keyed { arena: Arena, keys: HashMap<Key, u32>, key_of: Vec<u32> },
 }
 
@@ -47,22 +47,22 @@ pub struct Built {
     pub key: Key,
     /// Vectors of the nodes.
     pub arena: Arena,
-    /// Which rows each node stands for.
+    /// The points of each node.
     pub members: Members,
-    /// Where the rows are.
+    /// TIDs of the points.
     pub tids: Vec<Tid>,
-    /// Its edges.
+    /// The edges.
     pub graph: Graph,
 }
 
-/// Tells what a construction is at.
+/// Reports the phase and progress of a build.
 fn told(control: &Control, before: u64, report: &mut impl FnMut(Phase, u64)) {
     let (phase, done) = control.progress();
     report(phase, before + done);
 }
 
 impl Rows {
-    /// None yet.
+    /// No points yet.
     pub fn new(layout: &Layout, keyed: bool) -> Self {
         let arena = match layout.uncoded() {
             None => Arena::new(layout.metric(), layout.dim()),
@@ -76,12 +76,12 @@ impl Rows {
         Self { tids: vec![], kept, sizes: Sizes::default(), memory: Spill::new() }
     }
 
-    /// Rows so far.
+    /// Points so far.
     pub fn len(&self) -> usize {
         self.tids.len()
     }
 
-    /// Nodes, if all are in one graph; else rows, of which there are no fewer.
+    /// Nodes, if all points are in one graph; else points, of which there are at least as many.
     pub fn nodes(&self) -> usize {
         match &self.kept {
             Kept::One(folding) => folding.nodes(),
@@ -89,15 +89,15 @@ impl Rows {
         }
     }
 
-    /// Words that most plain values fit, if they are not as long as each other.
+    /// Words of a node record that most uncoded values fit, where values differ in length.
     pub fn words(&self) -> usize {
         self.sizes.words()
     }
 
-    /// Adds a row.
+    /// Adds a point.
     ///
     /// # Errors
-    /// Another number of dimensions, a zero vector under the cosine, too many rows, or `53200`.
+    /// Another number of dimensions, a zero vector under the cosine, too many points, or `53200`.
     pub fn push(&mut self, key: &Key, vector: &[f32], tid: Tid) -> Result<()> {
         self.sizes.add(vector.len());
         self.tids.room_for(1)?;
@@ -124,8 +124,8 @@ impl Rows {
         allocation::check()
     }
 
-    /// Builds the graph of each key and gives it to `take`, with memory for what is made of it. `report` is called from
-    /// time to time, with the rows that a phase is done with, those of keys before included.
+    /// Builds the graph of each key and gives it to `take`, with memory for its pages. Calls `report` from time to time, with
+    /// the points that a phase is done with, those of earlier keys included.
     ///
     /// Returns the memory that was used. Raises if the construction is cancelled or fails.
     pub fn graphs(
@@ -141,7 +141,7 @@ impl Rows {
             let graph = build_arena_in(&arena, params, pool, control, Some(rooms))?;
             Ok::<_, Stopped>(Built { key, arena, members, tids, graph })
         };
-        // Rows of the keys whose graphs are built.
+        // Points of the keys whose graphs are built.
         let mut before = 0;
         let begin = |before: u64, report: &mut dyn FnMut(Phase, u64)| {
             control.enter(Phase::Insert);
@@ -169,7 +169,7 @@ impl Rows {
                     let list = if small { &mut few } else { &mut many };
                     push(list, (number, key)).or_raise();
                 }
-                // An index that is made twice is the same.
+                // An index that is built twice is the same.
                 many.sort_unstable();
                 few.sort_unstable();
                 for (number, key) in many {
@@ -188,9 +188,9 @@ impl Rows {
                     before += rows.len() as u64;
                     take(built.unwrap_or_else(|why| threads::stopped(why)), &mut memory);
                 }
-                // Each of their constructions counts for itself, so their rows count when they are done.
+                // Each of these builds counts its own points, so they are added when a build is done.
                 let finished = AtomicU64::new(before);
-                // So many of these at a time are small enough for the heap.
+                // Points of small keys that fit the heap at a time.
                 let group = |(number, key): (u32, Key)| {
                     let rows = groups.rows(number);
                     let mut folding = Folding::new(Arena::like(&arena, rows.len()));
@@ -212,7 +212,7 @@ impl Rows {
                         }
                         (from, bytes) = (from - 1, bytes + more);
                     }
-                    // Their constructions are many and small.
+                    // The allocations of these builds are many and small.
                     headroom(bytes).or_raise();
                     let mut some = with_room(few.len() - from).or_raise();
                     some.extend(few.drain(from..));

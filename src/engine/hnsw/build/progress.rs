@@ -1,7 +1,7 @@
-//! What a construction is at, for `pg_stat_progress_create_index`.
+//! The progress of a build, for `pg_stat_progress_create_index`.
 //!
-//! In each of the steps, rows count from 0, through all keys. Pages count while they are written; how many there will be is a
-//! guess until the last graph is there.
+//! In each of the steps, rows count from 0, through all keys. Pages count while they are written; their total is a guess until
+//! the last graph is there.
 #![allow(unsafe_code)]
 
 use conifer_pure::hnsw::build::Phase;
@@ -9,7 +9,7 @@ use pgrx::pg_sys;
 use pgrx::prelude::*;
 use std::ffi::{CStr, c_char};
 
-/// A step of a construction.
+/// A step of a build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(i64)]
 pub enum Step {
@@ -17,11 +17,11 @@ pub enum Step {
     Load = 2,
     /// Nodes are inserted.
     Insert,
-    /// Free lanes are filled.
+    /// Free edge slots are filled.
     Fill,
     /// Nodes that cannot be reached are linked.
     Repair,
-    /// Blocks are made and written.
+    /// Node records are made and written.
     Write,
 }
 
@@ -42,7 +42,7 @@ pub unsafe extern "C-unwind" fn ambuildphasename(step: i64) -> *mut c_char {
         1 => c"initializing",
         2 => c"loading tuples",
         3 => c"building graph",
-        4 => c"filling lanes",
+        4 => c"filling edge slots",
         5 => c"linking",
         6 => c"writing pages",
         _ => return std::ptr::null_mut(),
@@ -55,22 +55,22 @@ fn set(what: u32, value: i64) {
     unsafe { pg_sys::pgstat_progress_update_param(what as i32, value) }
 }
 
-/// It is at that step from now on.
+/// Reports that the build enters a step.
 pub fn enter(step: Step) {
     set(pg_sys::PROGRESS_CREATEIDX_SUBPHASE, step as i64);
 }
 
-/// So many rows are done.
+/// Reports the number of rows that the step is done with.
 pub fn rows(done: i64) {
     set(pg_sys::PROGRESS_CREATEIDX_TUPLES_DONE, done);
 }
 
-/// There are so many rows.
+/// Reports the number of all rows.
 pub fn all_rows(total: i64) {
     set(pg_sys::PROGRESS_CREATEIDX_TUPLES_TOTAL, total);
 }
 
-/// So many pages are written, of so many.
+/// Reports the numbers of written pages and of all pages.
 pub fn pages(done: u32, total: u32) {
     set(pg_sys::PROGRESS_SCAN_BLOCKS_TOTAL, total.max(done).into());
     set(pg_sys::PROGRESS_SCAN_BLOCKS_DONE, done.into());

@@ -1,5 +1,5 @@
 //! The pages of a new index, written one after the other: the first page; the root of the directory, if there is a
-//! key; the graphs; the leaves of the directory. Nobody else sees them, so they are logged at the end, whole.
+//! key; the graphs; the leaves of the directory. No other process sees them, so they go to the WAL at the end, whole.
 #![allow(unsafe_code)]
 
 use super::points::Built;
@@ -34,21 +34,21 @@ pub struct BulkWriter<'a> {
     index: Index,
     fork: pg_sys::ForkNumber::Type,
     meta: &'a Meta,
-    /// Number of the next block.
+    /// Number of the next node record.
     next: u32,
     /// Number of the next graph.
     graphs: u32,
-    /// The room of the page that the next block lies on, if others do as well.
+    /// The room of the page of the next node record, if other records lie on it as well.
     started: Option<Vec<u8>>,
     /// Keys and their graphs.
     keys: Vec<(Key, Entry)>,
-    /// Pages so far, and about how many there will be.
+    /// Pages so far, and about how many there will be in the end.
     written: Cell<u32>,
     expected: u32,
 }
 
 impl<'a> BulkWriter<'a> {
-    /// Writes what comes before the blocks, of which about `expected` pages will follow.
+    /// Writes the pages before the node pages, of which about `expected` will follow.
     pub fn new(index: Index, fork: pg_sys::ForkNumber::Type, meta: &'a Meta, expected: u32) -> Self {
         let first = if meta.directory == 0 { META + 1 } else { DIRECTORY + 1 };
         let next = meta.layout.first_on(first);
@@ -57,7 +57,7 @@ impl<'a> BulkWriter<'a> {
         let new = Self { index, fork, meta, next, graphs: 1, started: None, keys: vec![], written, expected };
         new.page(Kind::Meta, Meta::USED, |room| meta.write(room));
         if meta.directory != 0 {
-            // Its leaves come last.
+            // The directory's leaves come last.
             new.page(Kind::Branch, directory::BRANCH, |room| directory::format_branch(room, 0, 0));
         }
         new
@@ -108,7 +108,7 @@ impl<'a> BulkWriter<'a> {
         self.keys.room_for(1).or_raise();
         let pack = || Packer::new(site, rotation, &arena, draft, rows, pool, control);
         let packer = threads::wait(pool, control, || {}, pack).unwrap_or_else(|why| threads::failed(why));
-        // The packer has all that it needs.
+        // The packer has copied all that it needs.
         drop((arena, graph));
         let Some(root) = packer.root() else { return };
         let nodes = if packer.nodes() > SMALL_GRAPH { MANY } else { packer.nodes() };
@@ -148,7 +148,7 @@ impl<'a> BulkWriter<'a> {
         self.next = packer.end();
     }
 
-    /// Writes a page of blocks.
+    /// Writes a node page, or a page of pieces.
     fn records(&self, number: u32, kind: Kind, room: &[u8], used: usize) {
         let new = self.page(kind, used, |out| out.copy_from_slice(room));
         if new != number {
@@ -168,7 +168,7 @@ impl<'a> BulkWriter<'a> {
         }
     }
 
-    /// Writes the rest, and everything to the log.
+    /// Writes the rest, and all pages to the WAL.
     pub fn finish(mut self) {
         let last = self.started.is_some().then(|| self.layout().place(self.next).or_raise().page);
         self.end_page();
@@ -209,7 +209,7 @@ impl<'a> BulkWriter<'a> {
         page.mark_dirty();
     }
 
-    /// Writes what lies below a branch that is there already: the keys that start with that prefix, in the order of
+    /// Writes the pages below a branch that is there already: `keys` are those whose hashes start with `prefix`, in the order of
     /// their hashes.
     fn branch(&self, number: u32, bits: u32, prefix: u64, keys: &[(u64, Key, Entry)]) {
         let mut below = vec![];

@@ -1,4 +1,4 @@
-//! How many dimensions the values of a column have: what its type says, through domains, or else its expression.
+//! How many dimensions the values of a column have: by its type, through domains, or else by its expression.
 //!
 //! The server knows a type modifier of an expression only if the outermost node carries it. A cast below a domain, below
 //! a cast without one, or in all branches of a CASE says as much.
@@ -10,15 +10,15 @@ use crate::engine::hnsw::storage::value;
 use pgrx::pg_sys::{self, NodeTag, Oid};
 use pgrx::{PgList, PgTupleDesc};
 
-/// The type of a column, as a domain is of it.
+/// The type of a column, below all domains.
 pub struct Typed {
-    /// No domain.
+    /// The type, which is no domain.
     pub base: Oid,
-    /// Its dimensions, if they are known.
+    /// Dimensions, if they are known.
     pub dims: Option<usize>,
 }
 
-/// That of a column, counted from 0, which has this operator class.
+/// The type of a column, counted from 0, which has the operator class `class`.
 pub fn of(index: Index, column: usize, class: Class) -> Typed {
     // SAFETY: the relation is open.
     let descriptor = unsafe { PgTupleDesc::from_pg_unchecked((*index.0).rd_att) };
@@ -46,7 +46,7 @@ unsafe fn resolved(kind: Oid, mut typmod: i32) -> (Oid, i32) {
     (base, typmod)
 }
 
-/// The expression that a column is of.
+/// The expression of a column; none if it is a column of the table.
 ///
 /// # Safety
 /// The relation is open.
@@ -63,16 +63,16 @@ unsafe fn expression(index: Index, column: usize) -> Option<*mut pg_sys::Node> {
     }
 }
 
-/// Dimensions of what an expression gives, if that is of this type and they are known.
+/// Dimensions of an expression's values, if they are of the type `base` and the dimensions are known.
 ///
 /// # Safety
 /// The node is an expression.
 unsafe fn walk(node: *mut pg_sys::Node, base: Oid, class: Class) -> Option<usize> {
-    // SAFETY: the tag says what a node is, and fields of expressions are expressions.
+    // SAFETY: each node is read as the type of its tag, and fields of expressions are expressions.
     unsafe {
         let (kind, typmod) = resolved(pg_sys::exprType(node), pg_sys::exprTypmod(node));
         if kind != base {
-            // As long as a value of another type may be: a varbit, which is not of one length.
+            // A value of another type may have any length, as a varbit has.
             return None;
         }
         if let Some(dims) = dims(typmod) {
@@ -101,7 +101,7 @@ unsafe fn walk(node: *mut pg_sys::Node, base: Oid, class: Class) -> Option<usize
             }
             _ => return None,
         };
-        // NULLs fit all.
+        // A NULL fits any number of dimensions.
         let null = |node: &*mut pg_sys::Node| {
             let node = *node;
             (*node).type_ == NodeTag::T_Const && (*node.cast::<pg_sys::Const>()).constisnull

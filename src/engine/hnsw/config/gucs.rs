@@ -1,4 +1,4 @@
-//! The settings `hnsw.*` and `ivfflat.*`, pgvector's.
+//! pgvector's settings `hnsw.*` and `ivfflat.*`.
 #![allow(unsafe_code)]
 
 use super::shared_guc::Setting;
@@ -12,13 +12,13 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 /// What a scan does when its first rows are used up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PostgresGucEnum)]
 pub enum IterativeScan {
-    /// It ends.
+    /// The scan ends.
     #[name = c"off"]
     Off,
-    /// It goes on, roughly in order.
+    /// The scan goes on, roughly in order.
     #[name = c"relaxed_order"]
     Relaxed,
-    /// It goes on in order, and leaves out what would have come before.
+    /// The scan goes on in order, and leaves out rows that would have come before.
     #[name = c"strict_order"]
     Strict,
 }
@@ -36,7 +36,7 @@ impl FromStr for IterativeScan {
     }
 }
 
-/// The same of `ivfflat`, as far as pgvector's has it.
+/// The same for `ivfflat`, with pgvector's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PostgresGucEnum)]
 enum MoreProbes {
     #[name = c"off"]
@@ -72,7 +72,7 @@ thread_local! {
     static WANTED: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
-/// Runs something whose scans shall give `rows` rows if there are as many, whatever the settings say.
+/// Calls `run`, whose scans give at least `rows` rows if there are as many, whatever the settings are.
 pub fn wanting<R>(rows: usize, run: impl FnOnce() -> R) -> R {
     struct Reset(Option<usize>);
     impl Drop for Reset {
@@ -87,7 +87,7 @@ pub fn wanting<R>(rows: usize, run: impl FnOnce() -> R) -> R {
 /// The settings of a scan.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Settings {
-    /// `hnsw.ef_search`; none to look at all rows.
+    /// `hnsw.ef_search`; none: the scan looks at all rows.
     pub ef_search: Option<usize>,
     /// Rows that are wanted, if that is known.
     pub rows: Option<usize>,
@@ -95,18 +95,18 @@ pub struct Settings {
     pub iterative_scan: IterativeScan,
     /// `hnsw.max_scan_tuples`
     pub max_scan_tuples: u64,
-    /// Nodes after which `ivfflat` ends.
+    /// Nodes after which a scan of `ivfflat` ends.
     pub max_nodes: u64,
     /// `hnsw.scan_mem_multiplier` times `work_mem`, in bytes.
     pub memory: usize,
 }
 
-/// Whether someone has defined them.
+/// Whether the settings are defined, by this library or another.
 pub fn are_there() -> bool {
     EF_SEARCH.is_there()
 }
 
-/// Defines the settings, unless they are there.
+/// Defines the settings, once a process.
 pub fn define() {
     static DONE: AtomicBool = AtomicBool::new(false);
     if !DONE.swap(true, Relaxed) {
@@ -151,11 +151,11 @@ fn define_all() {
     }
 }
 
-/// Memory that a search takes for each row it reads, in bytes, at most: each row that it leads to is a candidate.
+/// Memory that a search takes at most for each node it reads, in bytes: each node that its edges lead to is a candidate.
 const BYTES: usize = 1024;
 
 impl Settings {
-    /// Those for a scan of an index with about so many rows, and those lists if it is one of `ivfflat`.
+    /// Settings for a scan of an index with about `rows` rows; `lists` is the option of an `ivfflat` index, else none.
     pub fn of(lists: Option<u32>, rows: usize) -> Self {
         let set = lists.map_or_else(Self::of_hnsw, |lists| Self::of_ivfflat(rows, lists));
         match WANTED.get() {
@@ -181,7 +181,7 @@ impl Settings {
         }
     }
 
-    /// Lists give all their rows, in the order of distance; a graph, which ends after the first, has to go on.
+    /// Lists give all their rows, in the order of distance; a search of a graph ends after its first batch, so it has to go on.
     fn of_ivfflat(rows: usize, lists: u32) -> Self {
         let probes = PROBES.get() as u32;
         let first = Lists::new(rows, lists, probes);
@@ -198,13 +198,13 @@ impl Settings {
             iterative_scan,
             max_scan_tuples: u64::MAX,
             max_nodes,
-            // Probes ask for rows, whatever that takes.
+            // Probes ask for rows, whatever memory those take.
             memory: memory().max(first.rows.saturating_mul(BYTES)),
         }
     }
 }
 
-/// What a search that goes on may take.
+/// Bytes that an iterative scan may take.
 fn memory() -> usize {
     // SAFETY: a variable of this process.
     let work_mem = unsafe { pg_sys::work_mem } as f64 * 1024.0;

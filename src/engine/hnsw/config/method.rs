@@ -1,6 +1,6 @@
 //! The two names of the access method: `hnsw`, and `ivfflat`, which is pgvector's other one.
 //!
-//! Both make the same graphs. They differ in options and settings, and in what messages call them: of an `ivfflat` index's
+//! Both make the same graphs. They differ in options and settings, and in their names in messages: of an `ivfflat` index's
 //! `lists`, `ivfflat.probes` are to be searched, which is taken for how far a search looks.
 #![allow(unsafe_code)]
 
@@ -8,7 +8,7 @@ use crate::engine::hnsw::storage::buffer::Index;
 use pgrx::prelude::*;
 use std::cell::Cell;
 
-/// One of the two.
+/// One of the two names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
     /// `hnsw`
@@ -22,14 +22,14 @@ thread_local! {
 }
 
 impl Method {
-    /// That of an index.
+    /// The method of an index.
     pub fn of(index: Index) -> Self {
         // SAFETY: the relation is open, and is an index of ours.
         let support = unsafe { (*(*index.0).rd_indam).amsupport };
         if support == Self::Ivfflat.support() { Self::Ivfflat } else { Self::Hnsw }
     }
 
-    /// Its name.
+    /// The method's name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Hnsw => "hnsw",
@@ -37,8 +37,8 @@ impl Method {
         }
     }
 
-    /// Support functions of its operator classes. Those that make lists are never called; the fourth of `hnsw` is of leading
-    /// columns.
+    /// Number of support functions of the method's operator classes. The functions that make lists are never called; the fourth
+    /// of `hnsw` is for leading columns.
     pub fn support(self) -> u16 {
         match self {
             Self::Hnsw => 4,
@@ -46,7 +46,7 @@ impl Method {
         }
     }
 
-    /// Says, once a session, what an index will be that is made by a name of something else.
+    /// Tells the user, once a session, that an `ivfflat` index is a graph.
     pub fn tell(self) {
         if self == Self::Ivfflat && !TOLD.replace(true) {
             ereport!(

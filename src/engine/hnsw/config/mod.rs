@@ -1,8 +1,8 @@
 //! Choices of users: the method's name, the operator class, options of the index, settings of the session.
 //!
-//! - [`method`]: that the access method has two names. [`opclass`]: operator classes. [`dims`]: how many dimensions a column has.
-//! - [`reloptions`]: options of an index. [`gucs`]: settings; [`shared_guc`]: one that pgvector's library may have defined;
-//!   [`preload`]: when they are defined.
+//! - [`method`]: the access method's two names. [`opclass`]: operator classes. [`dims`]: how many dimensions a column has.
+//! - [`reloptions`]: options of an index. [`gucs`]: settings; [`shared_guc`]: a setting that pgvector's library may have defined;
+//!   [`preload`]: when settings are defined.
 
 pub mod dims;
 pub mod gucs;

@@ -24,12 +24,12 @@ unsafe extern "C-unwind" {
     fn sparsevec_l1_distance_wrapper(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum;
 }
 
-/// Support function 1: the distance that orders alike.
+/// Support function 1: a distance with the order of the operator's.
 const DISTANCE: u16 = 1;
 /// Support function 2: the norm, for the cosine.
 const NORM: u16 = 2;
 
-/// What is indexed and how it is compared.
+/// The indexed type and its comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Class {
     /// The type of the column.
@@ -38,17 +38,17 @@ pub struct Class {
     pub metric: Metric,
 }
 
-/// The columns of an index: those of the key, and the vector.
+/// The columns of an index: the key's, and the vector.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Columns {
-    /// The leading ones.
+    /// The leading columns.
     pub key: Vec<KeyType>,
-    /// Of the last one.
+    /// The class of the last column.
     pub class: Class,
 }
 
 impl Columns {
-    /// Those of an index.
+    /// The columns of an index.
     ///
     /// Raises `0A000` for columns that are no key, a vector that is not the last column, or an operator class that is
     /// not ours.
@@ -75,7 +75,7 @@ impl Columns {
     }
 }
 
-/// The class of a column, counted from 1; none if it has no distance or one that is not ours.
+/// The class of a column, counted from 1; none if it has no distance function, or one that is not ours.
 fn class(index: Index, column: usize) -> Option<Class> {
     // SAFETY: the relation is open and has that column; functions have been looked up when it was opened.
     let (distance, norm) = unsafe {

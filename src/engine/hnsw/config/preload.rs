@@ -1,11 +1,10 @@
 //! When the settings are defined.
 //!
-//! A library that is loaded when it is first used defines them then, as pgvector does. One that all processes have from the
-//! start defines them at the start, so that ALTER SYSTEM, ALTER ROLE and `pg_settings` know them everywhere. But where
-//! pgvector's library is installed as well, for other databases, it would end with an error wherever they are there
-//! before it. There each session defines them at its first statement, if its database has an index method of ours;
-//! pgvector's library never comes to such a database. If it is among those that all processes have, its definitions are
-//! there for all.
+//! A library that is loaded when it is first used defines the settings then, as pgvector does. A library that is preloaded into
+//! all processes defines them at the start, so that ALTER SYSTEM, ALTER ROLE and `pg_settings` know them everywhere. But where
+//! pgvector's library is installed as well, for other databases, pgvector would end with an error wherever the settings exist
+//! before it is loaded. On such a server each session defines them at its first statement, if its database has an index method
+//! of ours; pgvector's library never comes to such a database. If pgvector is preloaded too, its definitions serve all.
 #![allow(unsafe_code)]
 
 use super::gucs;
@@ -57,13 +56,13 @@ fn pgvector_is_preloaded() -> bool {
     names.filter_map(|name| Path::new(name).file_stem()).any(|name| name == "vector")
 }
 
-// What the server raises goes through here untouched, as in `junk`.
+// Errors of the server pass through here untouched, as in `unread_distances`.
 unsafe extern "C-unwind" fn analyzed(
     state: *mut pg_sys::ParseState,
     query: *mut pg_sys::Query,
     jumble: *mut pg_sys::JumbleState,
 ) {
-    // SAFETY: passes on what the server passed, after a look at the catalog, which is allowed wherever statements are
+    // SAFETY: passes on the server's arguments, after a look at the catalog, which is allowed wherever statements are
     // analyzed.
     unsafe {
         first();

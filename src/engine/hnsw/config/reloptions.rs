@@ -16,19 +16,19 @@ struct Hnsw {
     ef_construction: i32,
 }
 
-/// Those of `ivfflat`.
+/// The options of `ivfflat` as the server keeps them.
 #[repr(C)]
 struct Ivfflat {
     vl_len_: i32,
     lists: i32,
 }
 
-/// What the graph of an index is made by.
+/// The options that the graph of an index is built by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
-    /// Width of lists above level 0; twice that on level 0.
+    /// HNSW's M; `Params` derives the number of edge slots from it.
     pub m: u16,
-    /// Candidates that edges are chosen from.
+    /// HNSW's efConstruction: the number of candidates that edges are chosen from follows from it.
     pub ef_construction: u16,
 }
 
@@ -38,7 +38,7 @@ const DEFAULT_LISTS: i32 = 100;
 static HNSW: OnceLock<pg_sys::relopt_kind::Type> = OnceLock::new();
 static IVFFLAT: OnceLock<pg_sys::relopt_kind::Type> = OnceLock::new();
 
-/// Tells the server of the options.
+/// Registers the options with the server.
 pub fn init() {
     let add = |kind, name: &CStr, text: &CStr, default, min, max| {
         // SAFETY: called while the library is loaded; the strings are constants.
@@ -64,12 +64,12 @@ pub fn init() {
 }
 
 impl Options {
-    /// Those of an index.
+    /// The options of an index.
     pub fn of(index: Index) -> Self {
         if Method::of(index) == Method::Ivfflat {
             return DEFAULT;
         }
-        // SAFETY: the relation is open; its options are those that `of_hnsw` has made.
+        // SAFETY: the relation is open; `of_hnsw` has made its options.
         unsafe {
             match (*index.0).rd_options.cast::<Hnsw>().as_ref() {
                 Some(stored) => Self { m: stored.m as u16, ef_construction: stored.ef_construction as u16 },
@@ -79,12 +79,12 @@ impl Options {
     }
 }
 
-/// The lists that an `ivfflat` index would have; none of `hnsw`.
+/// The option `lists` of an `ivfflat` index; none of an `hnsw` index.
 pub fn lists(index: Index) -> Option<u32> {
     if Method::of(index) == Method::Hnsw {
         return None;
     }
-    // SAFETY: the relation is open; its options are those that `of_ivfflat` has made.
+    // SAFETY: the relation is open; `of_ivfflat` has made its options.
     let stored = unsafe { (*index.0).rd_options.cast::<Ivfflat>().as_ref() };
     Some(stored.map_or(DEFAULT_LISTS, |stored| stored.lists) as u32)
 }
@@ -93,7 +93,7 @@ pub fn lists(index: Index) -> Option<u32> {
 #[pg_guard]
 pub unsafe extern "C-unwind" fn of_hnsw(reloptions: pg_sys::Datum, validate: bool) -> *mut pg_sys::bytea {
     let options = [(c"m", offset_of!(Hnsw, m)), (c"ef_construction", offset_of!(Hnsw, ef_construction))];
-    // SAFETY: those are where they lie in the structure.
+    // SAFETY: the offsets are the fields' own.
     unsafe { parse(reloptions, validate, &HNSW, size_of::<Hnsw>(), &options) }
 }
 
@@ -106,10 +106,10 @@ pub unsafe extern "C-unwind" fn of_ivfflat(reloptions: pg_sys::Datum, validate: 
     }
 }
 
-/// Reads options into a structure of that size.
+/// Reads options into a structure of `size` bytes.
 ///
 /// # Safety
-/// Each lies at its offset in the structure, as an `int`, and `reloptions` are the server's.
+/// Each option lies at its offset in the structure, as an `int`, and `reloptions` are the server's.
 unsafe fn parse(
     reloptions: pg_sys::Datum,
     validate: bool,

@@ -1,7 +1,7 @@
-//! A setting that someone else may have defined.
+//! A setting that another library may have defined.
 //!
-//! pgvector's library can be loaded in the same process. Whoever comes first defines a setting, and the other reads it by
-//! name. An older pgvector has fewer of them, so each is looked up.
+//! pgvector's library can be loaded in the same process. The library that comes first defines a setting, and the other reads it
+//! by name. An older pgvector has fewer settings, so each is looked up.
 #![allow(unsafe_code)]
 
 use pgrx::guc::GucValue;
@@ -14,17 +14,17 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 pub struct Setting<T: GucValue> {
     name: &'static CStr,
     ours: GucSetting<T>,
-    /// Someone else has defined it.
+    /// Another library has defined it.
     foreign: AtomicBool,
 }
 
 impl<T: GucValue + FromStr> Setting<T> {
-    /// One that is not defined yet, with its default.
+    /// A setting that is not defined yet, with its default.
     pub const fn new(name: &'static CStr, ours: GucSetting<T>) -> Self {
         Self { name, ours, foreign: AtomicBool::new(false) }
     }
 
-    /// Whether someone has defined it.
+    /// Whether the setting is defined, by this library or another.
     pub fn is_there(&self) -> bool {
         let name = self.name.as_ptr();
         // SAFETY: looks a setting up; -1 as 0 if there is none.
@@ -34,7 +34,7 @@ impl<T: GucValue + FromStr> Setting<T> {
         }
     }
 
-    /// Defines it, unless it is there.
+    /// Calls `define`, unless the setting is defined already.
     pub fn define(&'static self, define: impl FnOnce(&'static CStr, &'static GucSetting<T>)) {
         let there = self.is_there();
         self.foreign.store(there, Relaxed);
@@ -48,7 +48,7 @@ impl<T: GucValue + FromStr> Setting<T> {
         if !self.foreign.load(Relaxed) {
             return self.ours.get();
         }
-        // SAFETY: what comes back is null or a string that lives until the next call.
+        // SAFETY: the result is null or a string that lives until the next call.
         let text = unsafe {
             let text = pg_sys::GetConfigOption(self.name.as_ptr(), true, false);
             (!text.is_null()).then(|| CStr::from_ptr(text).to_string_lossy())

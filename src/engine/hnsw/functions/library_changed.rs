@@ -1,10 +1,10 @@
-//! Which library serves an index, when a script has changed that.
+//! The library that serves an index, when a script has changed that.
 //!
-//! A session keeps what an access method's handler told it for as long as it knows the index. The script that moves a
-//! database from pgvector, or back, replaces the handler and then makes each index anew; the session that runs it would make
-//! them by the functions that it knows. Other sessions know an index only while they hold a lock on it, and look again when
-//! they have waited for one. Of an operator class they keep as many support functions as the other library's method has, so what we
-//! alone have, the fourth of `hnsw`, is never asked of a vector.
+//! A session keeps the functions that an access method's handler gave it for as long as it knows the index. The script that moves
+//! a database from pgvector, or back, replaces the handler and then makes each index anew; the session that runs the script would
+//! make them by the functions that it knows. Other sessions know an index only while they hold a lock on it, and ask again when
+//! they have waited for one. Of an operator class they keep as many support functions as the other library's method has, so
+//! support function 4 of `hnsw`, which pgvector lacks, is never asked of a vector.
 #![allow(unsafe_code)]
 
 use crate::engine::hnsw::build;
@@ -13,14 +13,14 @@ use crate::pg::error::raise;
 use conifer_pure::fault::{Fault, state};
 use pgrx::prelude::*;
 
-/// Has the session look again by what an index is served, before it is made anew, and forbids everybody else to use it.
-/// `ours` tells who shall serve it. The scripts declare this function and drop it.
+/// Has the session ask an index's handler again, before the index is made anew, and locks all other sessions out of the index.
+/// `ours`: this library is to serve it. The scripts declare this function and drop it.
 ///
-/// Raises `55006` if the session uses the index, or has made it in this transaction: then the server does not look again.
+/// Raises `55006` if the session uses the index, or has made it in this transaction: then the server does not ask again.
 #[pg_extern(sql = false)]
 fn hnsw_anew(index: pg_sys::Oid, ours: bool) {
-    // SAFETY: the relation is opened with the lock that making it anew takes, which is kept; what the handler told of an index
-    // lives as long as the relation is open.
+    // SAFETY: the relation is opened with the lock that making it anew takes, which is kept; the handler's functions of an index
+    // live as long as the relation is open.
     unsafe {
         let relation = pg_sys::relation_open(index, pg_sys::AccessExclusiveLock as i32);
         let kind = (*(*relation).rd_rel).relkind as u8;

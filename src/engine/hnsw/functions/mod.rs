@@ -1,7 +1,7 @@
-//! SQL functions for whoever operates an index.
+//! SQL functions for the operator of an index.
 //!
 //! - `stats`: `hnsw_stats` and `hnsw_size`. `check`: `hnsw_check`, with the pages that are `unreadable`. `recall`: `hnsw_recall`.
-//! - `anew`: which library serves an index, for scripts that move a database from pgvector and back.
+//! - `library_changed`: the library that serves an index, for scripts that move a database from pgvector and back.
 
 mod check;
 mod library_changed;

@@ -2,9 +2,9 @@
 //!
 //! Both answers come from the same statement, run as the caller, so that privileges and row-level security hold: once
 //! with the index, by the settings of the session, and once without it. A row is found if it is as near as the last
-//! of the exact answer: which of several rows at one distance are given is up to chance.
+//! of the exact answer: the choice among several rows at one distance is up to chance.
 //!
-//! A superuser's statement runs as the table's owner: an index on an expression calls functions of theirs.
+//! A superuser's statement runs as the table's owner: an index on an expression calls functions of the owner's.
 #![allow(unsafe_code)]
 
 use super::check::Table;
@@ -20,8 +20,7 @@ use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
 use std::ffi::CStr;
 
-/// The statement for an index: its column's expression, operator, table and predicate, quoted by the server. A row
-/// only for valid indexes without a key.
+/// Gives the statement for an index: its column's expression, operator, table and predicate, quoted by the server.
 const STATEMENT: &str = "
     SELECT pg_catalog.format(
         'SELECT %1$s OPERATOR(%2$I.%3$s) $1 FROM ONLY %4$I.%5$I WHERE %6$s \
@@ -41,7 +40,7 @@ const STATEMENT: &str = "
 /// Mean recall of an index for queries; null if there is no query that has an answer.
 ///
 /// Raises `0A000` for an index with a key, `42804` for queries of another type, `22023` for a bad `k`, `22004` for a
-/// null among the queries, and whatever the statement raises: `42501` if the caller may not read the table.
+/// null among the queries, and the errors of the statement: `42501` if the caller may not read the table.
 #[pg_extern(sql = false)]
 fn hnsw_recall(index: pg_sys::Oid, queries: AnyArray, k: i32) -> Option<f64> {
     if k < 1 {
@@ -78,13 +77,13 @@ fn hnsw_recall(index: pg_sys::Oid, queries: AnyArray, k: i32) -> Option<f64> {
     (count > 0).then(|| sum / f64::from(count))
 }
 
-/// In place of a superuser, the owner of the table, until it is dropped.
+/// Makes the owner of the table the current user in place of a superuser, until this is dropped.
 struct Owner(Option<(pg_sys::Oid, i32)>);
 
 impl Owner {
     fn of(open: &Open) -> Self {
         let (mut user, mut context) = (pg_sys::InvalidOid, 0);
-        // SAFETY: reads, then sets, who the current user is; the index is open, and has its table's owner.
+        // SAFETY: reads, then sets, the current user; the index is open, and has its table's owner.
         unsafe {
             pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
             if !pg_sys::superuser_arg(user) {
@@ -100,7 +99,7 @@ impl Owner {
 impl Drop for Owner {
     fn drop(&mut self) {
         if let Some((user, context)) = self.0 {
-            // SAFETY: what was in effect before. An error that ends the transaction puts it back again.
+            // SAFETY: sets the former user and context. An error that ends the transaction puts them back again.
             unsafe { pg_sys::SetUserIdAndSecContext(user, context) }
         }
     }
@@ -122,7 +121,7 @@ fn column(index: Index) -> pg_sys::Oid {
 
 /// The elements of an array of vectors.
 fn elements(array: &AnyArray, kind: pg_sys::Oid) -> Vec<pg_sys::Datum> {
-    // SAFETY: an array, of the type that the call says; what comes back lives as long as the call.
+    // SAFETY: an array, of the type that the call says; the elements live as long as the call.
     unsafe {
         let element = pg_sys::get_base_element_type(array.oid());
         if element != kind {
@@ -154,7 +153,7 @@ fn elements(array: &AnyArray, kind: pg_sys::Oid) -> Vec<pg_sys::Datum> {
     }
 }
 
-/// The distances of the nearest rows, ascending, without those that are none: of vectors that are null, or zero under
+/// The distances of the nearest rows, ascending, without NULL and NaN: the distances of null vectors, and of zero ones under
 /// the cosine, which come last and are in no index.
 fn distances(statement: &str, query: pg_sys::Datum, kind: pg_sys::Oid, k: i32) -> Vec<f64> {
     let found = Spi::connect(|client| {
@@ -171,7 +170,7 @@ fn distances(statement: &str, query: pg_sys::Datum, kind: pg_sys::Oid, k: i32) -
     found.unwrap_or_else(|error| error!("{error}"))
 }
 
-/// Runs something for whose plans an index scan is the cheapest.
+/// Calls `run` with settings that make an index scan the cheapest plan.
 fn with_index<R>(run: impl FnOnce() -> R) -> R {
     // SAFETY: settings of this function alone; after an error the server takes them back.
     unsafe {

@@ -1,4 +1,4 @@
-//! `hnsw_stats` and `hnsw_size`: what is in an index, for whoever operates it.
+//! `hnsw_stats` and `hnsw_size`: the contents of an index in numbers.
 #![allow(unsafe_code)]
 
 use crate::engine::hnsw::storage::buffer::{Index, Mode};
@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, HashMap};
 pub struct Open(pub pg_sys::Relation);
 
 impl Open {
-    /// Opens an index of ours, whoever owns it.
+    /// Opens an index of ours, of any owner.
     ///
     /// Raises `42809` if it is something else.
     pub fn of_anybody(oid: pg_sys::Oid) -> Self {
@@ -69,7 +69,7 @@ impl Drop for Open {
     }
 }
 
-/// What is counted of a graph.
+/// Counts of a graph.
 #[derive(Default)]
 struct Count {
     nodes: i64,
@@ -136,7 +136,7 @@ fn hnsw_stats(
     TableIterator::new(rows)
 }
 
-/// What the pages hold.
+/// The contents of the pages: numbers and bytes of node records by kind, and of pages.
 #[pg_extern(sql = false)]
 fn hnsw_size(
     index: pg_sys::Oid,
@@ -174,7 +174,7 @@ fn hnsw_size(
     )
 }
 
-/// Shows all blocks.
+/// Calls `look` with each node record and its number.
 fn each_node(index: Index, known: &MetaCache, mut look: impl FnMut(u32, &[u8])) {
     let layout = &known.meta.layout;
     let mut records = NodeReader::new(index, *layout);

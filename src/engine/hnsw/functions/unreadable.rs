@@ -8,9 +8,10 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 
-/// Reads all pages; `at` is told each. Those that cannot be read, `most` at the most, and what the server says of them.
+/// Reads all pages, and calls `at` with the number of each. Returns the pages that the server refuses, at most `max`, with the
+/// server's messages.
 ///
-/// Raises whatever else it raises.
+/// Raises the server's other errors.
 pub fn refused(index: Index, max: usize, mut at: impl FnMut(u32)) -> BTreeMap<u32, String> {
     let (mut found, mut from) = (BTreeMap::new(), 0);
     while found.len() < max
@@ -22,11 +23,11 @@ pub fn refused(index: Index, max: usize, mut at: impl FnMut(u32)) -> BTreeMap<u3
     found
 }
 
-/// The first such page, from one on.
+/// The first page from `from` on that the server refuses.
 fn first(index: Index, from: u32, tell: &mut impl FnMut(u32)) -> Option<(u32, String)> {
     let at = Cell::new(from);
-    // SAFETY: what a failed read leaves behind goes with the subtransaction that it is in, whatever the error is: to one that is
-    // its own, the server would leave the session in the middle of a transaction.
+    // SAFETY: the subtransaction takes away all that a failed read leaves behind; without one, an error that is caught here would
+    // leave the session in the middle of a failed transaction.
     let refused = unsafe {
         let (context, owner) = (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner);
         pg_sys::BeginInternalSubTransaction(std::ptr::null());
@@ -52,7 +53,7 @@ fn first(index: Index, from: u32, tell: &mut impl FnMut(u32)) -> Option<(u32, St
         refused
     };
     refused.map(|error| match &error {
-        // What the server says of a page is of this code.
+        // The server refuses a page with this code.
         CaughtError::PostgresError(report)
             if report.sql_error_code() == PgSqlErrorCode::ERRCODE_DATA_CORRUPTED =>
         {

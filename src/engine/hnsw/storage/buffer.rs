@@ -9,7 +9,7 @@ use pgrx::pg_sys::ffi::pg_guard_ffi_boundary;
 use pgrx::{PgSqlErrorCode, pg_sys};
 use std::ffi::{c_char, c_void};
 
-/// The server's functions without pgrx's guard, for where one guard serves several calls.
+/// The server's functions without pgrx's guard: one guard serves several calls.
 mod bare {
     use pgrx::pg_sys::{Buffer, BufferAccessStrategy, ForkNumber, ReadBufferMode, Relation};
     use std::ffi::{c_char, c_int};
@@ -29,11 +29,11 @@ mod bare {
     }
 }
 
-/// An open index. Whoever calls us holds it open and locked for as long as that.
+/// An open index, which the caller keeps open and locked.
 #[derive(Clone, Copy)]
 pub struct Index(pub pg_sys::Relation);
 
-/// A ring of buffers that pages are read through, so that others stay in memory; null for none.
+/// A ring of buffers that pages are read through, so that other pages stay in memory; null for none.
 pub type Ring = pg_sys::BufferAccessStrategy;
 
 const NO_SUBTRANSACTION: pg_sys::SubTransactionId = 0;
@@ -62,12 +62,12 @@ pub struct Page {
 }
 
 impl Index {
-    /// Pages there are.
+    /// Number of pages.
     pub fn pages(self) -> u32 {
         self.pages_of(pg_sys::ForkNumber::MAIN_FORKNUM)
     }
 
-    /// Pages of a fork.
+    /// Number of pages of a fork.
     pub fn pages_of(self, fork: pg_sys::ForkNumber::Type) -> u32 {
         // SAFETY: the relation is open.
         unsafe { pg_sys::RelationGetNumberOfBlocksInFork(self.0, fork) }
@@ -84,7 +84,7 @@ impl Index {
     pub fn read(self, number: u32, mode: Mode, ring: Ring) -> Page {
         let fork = pg_sys::ForkNumber::MAIN_FORKNUM;
         if number == pg_sys::InvalidBlockNumber {
-            // The server would take it for the wish to have a new one.
+            // The server takes this number for a request for a new page.
             raise(corrupted(format_args!("link to page {number}")));
         }
         error_context::page(self.0, number);
@@ -120,8 +120,8 @@ impl Index {
         Page { buffer }
     }
 
-    /// Adds a page to a fork, of zeros, locked for writing. Nobody else adds one at the same time if
-    /// `alone`; otherwise a lock sees to that.
+    /// Adds a page of zeros to a fork, locked for writing. `alone`: the caller sees to it that no other process adds one at the
+    /// same time; otherwise the extension lock does.
     pub fn extend(self, fork: pg_sys::ForkNumber::Type, alone: bool) -> Page {
         // SAFETY: the relation is open; P_NEW asks for a page at its end, which is zeroed.
         unsafe {
@@ -129,7 +129,7 @@ impl Index {
             if !alone {
                 pg_sys::LockRelationForExtension(self.0, lock);
             }
-            // Locked before anyone else can find it.
+            // Locked before any other process can find it.
             let mode = pg_sys::ReadBufferMode::RBM_ZERO_AND_LOCK;
             let new = pg_sys::InvalidBlockNumber; // P_NEW
             let buffer = pg_sys::ReadBufferExtended(self.0, fork, new, mode, std::ptr::null_mut());
@@ -140,7 +140,7 @@ impl Index {
         }
     }
 
-    /// Whether changes must reach the log.
+    /// Whether changes must reach the WAL.
     pub fn needs_log(self) -> bool {
         // SAFETY: the relation is open; this is RelationNeedsWAL().
         unsafe {
@@ -151,7 +151,7 @@ impl Index {
         }
     }
 
-    /// Whether the file was made in this transaction.
+    /// Whether this transaction has made the file.
     fn is_new_file(self) -> bool {
         // SAFETY: the relation is open.
         unsafe {
@@ -163,20 +163,20 @@ impl Index {
         }
     }
 
-    /// Its name, for messages.
+    /// The index's name, for messages.
     pub fn name(self) -> String {
         relation::name(self.0)
     }
 }
 
-/// Adds to what the server says of a page that it refuses what helps. The page is being read, so no catalog can be, and
-/// the index goes without its schema.
+/// Adds a hint to the server's error about a page that it refuses. No catalog can be read while the page is, so the index goes
+/// without its schema.
 unsafe extern "C-unwind" fn hint(index: *mut c_void) {
     // SAFETY: the server calls this while it puts an error together; the relation is open as long as the callback is there.
     unsafe {
         if bare::geterrcode() == PgSqlErrorCode::ERRCODE_DATA_CORRUPTED as i32 {
             let class = (*index.cast::<pg_sys::RelationData>()).rd_rel;
-            // A table's rows are looked for as well.
+            // `hnsw_check` reads pages of the table as well.
             if (*class).relkind == pg_sys::RELKIND_INDEX as c_char {
                 let name = bare::quote_identifier((*class).relname.data.as_ptr());
                 bare::errhint(c"Run REINDEX INDEX %s.".as_ptr(), name);
@@ -186,38 +186,38 @@ unsafe extern "C-unwind" fn hint(index: *mut c_void) {
 }
 
 impl Page {
-    /// All of it.
+    /// The bytes of the page.
     #[inline]
     pub fn bytes(&self) -> &[u8] {
         // SAFETY: the buffer is pinned and locked as long as self lives; a page has PAGE bytes.
         unsafe { std::slice::from_raw_parts(pg_sys::BufferGetPage(self.buffer).cast::<u8>(), PAGE) }
     }
 
-    /// All of it, to be written without the log: of a relation under construction, or of hints.
+    /// The bytes of the page, to be written without WAL: of a relation under construction, or of hints.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
         // SAFETY: as in `bytes`; the caller holds the lock for writing, or changes hints only.
         unsafe { std::slice::from_raw_parts_mut(pg_sys::BufferGetPage(self.buffer).cast::<u8>(), PAGE) }
     }
 
-    /// Formats it without the log.
+    /// Formats the page without WAL.
     pub fn init(&mut self) {
         // SAFETY: the page is locked for writing.
         unsafe { pg_sys::PageInit(pg_sys::BufferGetPage(self.buffer), PAGE, super::page::TAIL) }
     }
 
-    /// Its number.
+    /// The page's number.
     pub fn number(&self) -> u32 {
         // SAFETY: the buffer is pinned.
         unsafe { pg_sys::BufferGetBlockNumber(self.buffer) }
     }
 
-    /// Says that it was changed.
+    /// Marks the page as changed.
     pub fn mark_dirty(&mut self) {
         // SAFETY: pinned and locked for writing.
         unsafe { pg_sys::MarkBufferDirty(self.buffer) }
     }
 
-    /// Says that a hint in it was changed.
+    /// Marks the page as changed in a hint alone.
     pub fn mark_hint(&mut self) {
         // SAFETY: pinned and locked, if only for reading.
         unsafe { pg_sys::MarkBufferDirtyHint(self.buffer, true) }

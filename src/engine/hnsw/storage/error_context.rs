@@ -1,8 +1,8 @@
-//! The index that is worked on, for errors to name it, and what of it was read last.
+//! The index that is worked on, for errors to name it, with the page and node that were read last.
 //!
-//! The pure parts know bytes and numbers, not whose they are. So each function that the server or a user calls notes
-//! its index, and what they say of corrupted bytes is completed where it becomes an error. The noted page is no
-//! accusation: the link that leads nowhere may be of a node that was read before.
+//! The pure parts know bytes and numbers, and no index. So each function that the server or a user calls notes its index, and a
+//! fault about corrupted bytes is completed where it becomes an error. The noted page is no accusation: the edge that leads
+//! nowhere may be of a node that was read before.
 
 use crate::pg::{error, relation};
 use conifer_pure::fault::Fault;
@@ -21,7 +21,7 @@ thread_local! {
     static NOTED: Cell<Option<Noted>> = const { Cell::new(None) };
 }
 
-/// Notes an index until it is dropped, and then the one that was noted before: an expression of one index may scan another.
+/// Notes an index until this is dropped, and then the index that was noted before: an expression of one index may scan another.
 #[must_use]
 pub struct WorkedOn(Option<Noted>);
 
@@ -39,28 +39,28 @@ impl Drop for WorkedOn {
     }
 }
 
-/// A page is read, of the index or, where rows are looked for, of its table.
+/// Notes that a page is read, of the index or, where rows are looked for, of its table.
 #[inline]
 pub fn page(relation: pg_sys::Relation, page: u32) {
     let noted = NOTED.get();
-    debug_assert!(noted.is_some(), "nobody has noted the index");
+    debug_assert!(noted.is_some(), "the index is not noted");
     if let Some(noted) = noted.filter(|noted| noted.relation == relation) {
         NOTED.set(Some(Noted { page: Some(page), node: None, ..noted }));
     }
 }
 
-/// A node is looked at, which starts on a page.
+/// Notes that a node record is read, which starts on `page`.
 #[inline]
 pub fn node(node: u32, page: u32) {
     NOTED.set(NOTED.get().map(|noted| Noted { page: Some(page), node: Some(node), ..noted }));
 }
 
-/// Has faults of corrupted indexes name them.
+/// Has faults of corrupted indexes name the index.
 pub fn init() {
     error::amend_by(named);
 }
 
-/// The fault, with what is known of the index that it is about.
+/// The fault, completed by the noted index, node and page.
 fn named(fault: Fault) -> Fault {
     let Some(noted) = NOTED.get().filter(|_| fault.hint.as_deref() == Some(REINDEX)) else { return fault };
     let how = how_corrupted(&fault);

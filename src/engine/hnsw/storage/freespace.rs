@@ -1,8 +1,8 @@
-//! Free blocks.
+//! Free node records.
 //!
-//! A number is proposed without a lock; whoever takes it locks its page and looks whether it is still free, and asks
+//! A number is proposed without a lock; the caller locks its page, looks whether the node record is still free, and asks
 //! again if not. The first page remembers some pages that had room (its *hints*); each process uses one of them, so
-//! that few meet on a page. Then come the pages that a vacuum has entered into the free space map, then new ones.
+//! that few meet on a page. Then come the pages that a vacuum has entered into the free space map, then new pages.
 #![allow(unsafe_code)] // a variable of the process
 
 use super::buffer::{Index, Mode};
@@ -13,12 +13,12 @@ use conifer_pure::hnsw::node::{Header, Layout, NodeRef, State};
 use conifer_pure::hnsw::pages::Meta;
 use pgrx::pg_sys;
 
-/// The number of a block that was free a moment ago, not one of `taken`.
+/// The number of a node record that was free a moment ago, and is not in `taken`.
 pub fn propose(index: Index, layout: &Layout, taken: &[u32]) -> u32 {
     let first = index.page(META, Mode::Share);
     let hint = Meta::hint(page::room(first.bytes()), spread());
     drop(first);
-    // The page may be missing, where one that was added without log has not come to a standby.
+    // The page may be missing: a page that was added without WAL does not come to a standby.
     if hint != 0
         && hint < index.pages()
         && let Some(number) = free_on(index, layout, hint, taken)
@@ -39,12 +39,12 @@ pub fn propose(index: Index, layout: &Layout, taken: &[u32]) -> u32 {
     layout.first_on(page)
 }
 
-/// Whether bytes are those of a free block.
+/// Whether `bytes` are a free node record.
 pub fn is_free(layout: &Layout, bytes: &[u8]) -> bool {
     NodeRef::new(layout, bytes).or_raise().header().state == State::Free
 }
 
-/// The process' number, to spread inserts by.
+/// The process' number, by which insertions are spread over the hints.
 fn spread() -> usize {
     // SAFETY: a variable of this process.
     unsafe { pg_sys::MyProcPid as usize }
@@ -58,12 +58,12 @@ fn free_on(index: Index, layout: &Layout, number: u32, taken: &[u32]) -> Option<
     let room = page::room(page.bytes());
     (0..layout.per_page() as u32).map(|position| layout.first_on(number) + position).find(|record| {
         let offset = layout.place(*record).or_raise().offset;
-        // Of a block on several pages, the state is on its first; what else it has does not matter.
+        // A node record on several pages has its state on the first; the others do not matter.
         !taken.contains(record) && room.get(offset + Header::STATE_AT) == Some(&(State::Free as u8))
     })
 }
 
-/// A page of the free space map, which is taken out of it.
+/// Takes a page out of the free space map.
 #[allow(unsafe_code)]
 fn listed(index: Index) -> Option<u32> {
     // SAFETY: the relation is open.
@@ -71,7 +71,7 @@ fn listed(index: Index) -> Option<u32> {
     (page != pg_sys::InvalidBlockNumber).then_some(page)
 }
 
-/// Adds the pages of a unit to the end; returns the first. They are zeros, and free blocks for whoever finds them.
+/// Adds the pages of a unit to the end; returns the first. The pages are zeros: free node records for any process.
 #[allow(unsafe_code)]
 fn extend(index: Index, layout: &Layout) -> u32 {
     let lock = pg_sys::ExclusiveLock as i32;

@@ -1,4 +1,4 @@
-//! The leading columns of a row, or those that a query asks for, as a [`Key`].
+//! The leading columns of a row, or the values that a query asks for, as a [`Key`].
 #![allow(unsafe_code)]
 
 use super::buffer::Index;
@@ -28,23 +28,23 @@ pub unsafe fn of_row(index: Index, columns: &[KeyType], values: *const Datum, nu
     complete(key)
 }
 
-/// What the conditions of a query say of the key.
+/// The keys that the conditions of a query allow.
 #[derive(Debug)]
 pub enum Asked {
-    /// Rows with one of these keys.
+    /// Any of several keys.
     Keys(Keys),
-    /// No row can fulfil them.
+    /// No key: the conditions exclude each other.
     Nothing,
-    /// Not every column is given.
+    /// Any key: the conditions leave a column open.
     Open,
 }
 
-/// Keys that are made of the values of each column.
+/// All combinations of the values of each column.
 #[derive(Debug)]
 pub struct Keys {
-    /// Of each column, different from each other.
+    /// Distinct values of each column.
     values: Vec<Vec<Key>>,
-    /// Which comes next of each; none at the end.
+    /// Position of the next value of each column; none at the end.
     next: Option<Vec<usize>>,
 }
 
@@ -57,7 +57,7 @@ impl Iterator for Keys {
         for (values, at) in self.values.iter().zip(&*next) {
             key.append(&values[*at]);
         }
-        // As a number's digits count on.
+        // The positions count on as a number's digits do.
         let turned = self.values.iter().zip(next.iter_mut()).rev().all(|(values, at)| {
             *at = (*at + 1) % values.len();
             *at == 0
@@ -108,7 +108,7 @@ pub unsafe fn of_conditions(
             });
         }
         if at == columns.len() {
-            // Of the vector. None is null in an index; the planner asks for those nowhere else than in the table.
+            // A condition on the vector. No vector in an index is null; the planner looks for null vectors in the table alone.
             if allowed.is_some() {
                 return Ok(Asked::Nothing);
             }
@@ -147,8 +147,8 @@ unsafe fn of_condition(
         let kind = Some(condition.sk_subtype).filter(|kind| *kind != pg_sys::InvalidOid);
         return Ok(vec![one(kind, condition.sk_argument)]);
     }
-    // SAFETY: the argument is an array of values of the operator's right type; what is made here is freed here, or by the
-    // server after an error.
+    // SAFETY: the argument is an array of values of the operator's right type; the copies are freed here, or by the server after
+    // an error.
     unsafe {
         let given = condition.sk_argument.cast_mut_ptr::<pg_sys::varlena>();
         let array = pg_sys::pg_detoast_datum(given).cast::<pg_sys::ArrayType>();

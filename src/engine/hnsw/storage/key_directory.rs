@@ -25,12 +25,12 @@ pub fn hash(key: &[u8], salt: u64) -> u64 {
     unsafe { hash_bytes_extended(key.as_ptr(), key.len() as i32, salt) }
 }
 
-/// Most branches above a leaf.
+/// Maximum number of branches above a leaf.
 const DEEPEST: usize = 8;
-/// So often a branch is looked at again, as its leaf was divided since; then something must be wrong with it.
+/// Times that a branch is read again because its leaf was divided since; then the branch is corrupted.
 const ATTEMPTS: usize = 1000;
 
-/// The graph of a key; none if there are no rows of it.
+/// The graph of a key; none if no row has the key.
 pub fn find(index: Index, known: &MetaCache, key: &Key) -> Option<Entry> {
     if known.meta.directory == 0 {
         let first = index.page(META, Mode::Share);
@@ -59,7 +59,7 @@ pub fn leaf(index: Index, known: &MetaCache, hash: u64, mode: Mode) -> (u32, Pag
             Kind::Leaf if directory::is_for(page::room(next.bytes()), hash).or_raise() => {
                 return (parent, next);
             }
-            // It was divided between the two locks: look at the branch again.
+            // The leaf was divided between the two locks: read the branch again.
             Kind::Leaf => {}
             other => raise(corrupted(format_args!("page {child} of the directory is {other:?}"))),
         }
@@ -67,7 +67,7 @@ pub fn leaf(index: Index, known: &MetaCache, hash: u64, mode: Mode) -> (u32, Pag
     raise(corrupted("the directory has no leaf for a key"))
 }
 
-/// Refuses a number that is no page's; the server would complain of its files.
+/// Refuses a number beyond the end of the index; the server's error would be about its files.
 fn there(index: Index, number: u32) -> Result<u32> {
     if number < index.pages() {
         return Ok(number);
@@ -75,7 +75,7 @@ fn there(index: Index, number: u32) -> Result<u32> {
     Err(corrupted(format_args!("the directory leads to page {number}")))
 }
 
-/// Where an entry is: on the first page, or at a place of a leaf.
+/// The place of an entry: the first page, or an offset on a leaf.
 pub type At = Option<usize>;
 
 /// The graph of a key, with its page locked for writing.
@@ -103,7 +103,7 @@ pub fn set(room: &mut [u8], at: At, entry: &Entry) {
     }
 }
 
-/// A number for a new graph, which nobody else gets.
+/// A number for a new graph, which no other graph gets.
 ///
 /// # Errors
 /// Corrupted pages.
@@ -117,7 +117,7 @@ pub fn number(index: Index, known: &MetaCache) -> Result<u32> {
     Ok(number)
 }
 
-/// The page for the entry of a new key, locked for writing and with room, and the key's hash if it is a leaf. None if
+/// The page for the entry of a new key, locked for writing and with room, and the key's hash if the page is a leaf. None if
 /// the key is there by now.
 ///
 /// # Errors
@@ -146,9 +146,9 @@ pub fn place(index: Index, known: &MetaCache, key: &Key) -> Result<Option<(Page,
     }
 }
 
-/// Divides a leaf, or puts a branch of its own above it.
+/// Divides a leaf, or puts a new branch above it.
 fn divide(index: Index, known: &MetaCache, parent: u32, number: u32) -> Result<()> {
-    // Before the others are locked: nobody but we knows it until the branch leads to it.
+    // Added before the others are locked: no other process knows the page until the branch leads to it.
     let new = index.extend(pg_sys::ForkNumber::MAIN_FORKNUM, false);
     let branch = index.page(parent, Mode::Exclusive);
     let leaf = index.page(number, Mode::Exclusive);
@@ -158,7 +158,7 @@ fn divide(index: Index, known: &MetaCache, parent: u32, number: u32) -> Result<(
     let (bits, prefix) = (directory::bits(room)?, directory::prefix_of(room));
     let led = directory::child(page::room(branch.bytes()), prefix)? == number;
     if !led || directory::has_room(room, MAX_KEY)? {
-        // Someone else has divided it. The page is left over: zeros, free blocks.
+        // Another process has divided the leaf. The new page is left over: zeros, free node records.
         return Ok(());
     }
     let other = new.number();
@@ -175,10 +175,10 @@ fn divide(index: Index, known: &MetaCache, parent: u32, number: u32) -> Result<(
     change.finish()
 }
 
-/// A graph, with its key's bytes.
+/// A key's bytes and its graph.
 type Rooted = (Vec<u8>, Entry);
 
-/// All graphs, with the keys' bytes.
+/// All graphs, with their keys' bytes.
 ///
 /// # Errors
 /// Corrupted pages.
@@ -187,7 +187,7 @@ pub fn all(index: Index, known: &MetaCache) -> Result<Vec<Rooted>> {
     faults.into_iter().next().map_or(Ok(all), |(_, fault)| Err(fault))
 }
 
-/// Graphs that were found, and what is wrong with which pages.
+/// Graphs that were found, and pages with their faults.
 type Survey = (Vec<Rooted>, Vec<(u32, Fault)>);
 
 /// All graphs that can be found. Pages that `may_read` refuses are not read.
@@ -232,7 +232,7 @@ pub fn survey(index: Index, known: &MetaCache, may_read: impl Fn(u32) -> Result<
                         directory::children(room).into_iter().partition(|child| there(index, *child).is_ok());
                     open.room_for(good.len())?;
                     open.extend(good);
-                    // One of them says enough.
+                    // One bad child is enough of a finding.
                     if let Some(child) = bad.first() {
                         there(index, *child)?;
                     }
@@ -258,7 +258,7 @@ pub fn survey(index: Index, known: &MetaCache, may_read: impl Fn(u32) -> Result<
     Ok((all, faults))
 }
 
-/// Takes an entry out where [`locked`] has found it.
+/// Removes an entry where [`locked`] has found it.
 ///
 /// # Errors
 /// Corrupted pages.

@@ -1,7 +1,7 @@
-//! Leading columns: which types can be part of a key, and how their values become bytes.
+//! Leading columns: the types that can be part of a key, and how their values become bytes.
 //!
-//! Keys are compared by their bytes, so equal values must have the same: either the type's own B-tree says that they have
-//! (`equalimage`, support function 4 there), or the operator class has a function that makes equal values the same (support
+//! Keys are compared by their bytes, so equal values must have equal bytes: either the type's own B-tree says that they have
+//! (`equalimage`, support function 4 there), or the operator class has a function that gives equal values equal bytes (support
 //! function 4 here). The operator of the class must be the equality of the column's type: `citext`, which is taken for
 //! `text`, has another.
 #![allow(unsafe_code)]
@@ -24,15 +24,15 @@ const EQUAL: i16 = 1;
 /// A leading column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyType {
-    /// How its values become bytes.
+    /// How the column's values become bytes.
     pub column: Column,
     /// The type of values, as conditions have them.
     kind: Oid,
-    /// The type of what becomes bytes.
+    /// The type whose values become bytes: the column's, or that of the support function's results.
     stored: Oid,
-    /// Values of that are in the datum.
+    /// Values of `stored` are passed by value.
     by_value: bool,
-    /// There is a support function.
+    /// The class has support function 4.
     same: bool,
     collation: Oid,
 }
@@ -41,7 +41,7 @@ impl KeyType {
     /// A column of an index, counted from 0.
     ///
     /// # Errors
-    /// `0A000` for one that cannot be part of a key.
+    /// `0A000` for a column that cannot be part of a key.
     pub fn of(index: Index, at: usize) -> Result<Self, Fault> {
         let attribute = at as i16 + 1;
         // SAFETY: the relation is open and has that column; the rest are lookups in catalogs.
@@ -103,13 +103,13 @@ impl KeyType {
         }
     }
 
-    /// Adds a value of the column `at` to a key; `kind` is its type if the condition it comes from says so.
+    /// Adds a value of the column `at` to a key; `kind` is the value's type where a condition gives one.
     ///
     /// # Safety
-    /// The datum is of that type, or the column's; `index` is the index.
+    /// The datum is of the type `kind`, or the column's; `index` is the index.
     pub unsafe fn push(&self, index: Index, at: usize, key: &mut Key, kind: Option<Oid>, datum: Datum) {
         if self.same {
-            // SAFETY: the function takes the column's type; what it returns, and a copy that it is given, are of no use later.
+            // SAFETY: the function takes the column's type; its result, and the copy of its argument, are of no use later.
             unsafe {
                 let varies = pg_sys::get_typlen(self.kind) == -1;
                 let uncoded = varies.then(|| detoast(datum));
@@ -209,7 +209,7 @@ unsafe fn equal_image(cache: &pg_sys::TypeCacheEntry, collation: Oid) -> bool {
     }
 }
 
-/// A key that fits, of all its columns.
+/// Completes a key of all its columns: a long one becomes its hash.
 pub fn complete(key: Key) -> Key {
     key.complete(|bytes| {
         let mut value = crate::pg::varlena::Varlena::zeroed(pg_sys::VARHDRSZ + bytes.len());

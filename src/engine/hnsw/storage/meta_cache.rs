@@ -1,4 +1,4 @@
-//! What a backend knows of an index: all that never changes, read once.
+//! A backend's cache of meta pages (nbtree's metacache): the parts that never change, read once.
 #![allow(unsafe_code)]
 
 use super::buffer::{Index, Mode};
@@ -20,14 +20,14 @@ pub const META: u32 = 0;
 /// Indexes that are remembered.
 const MAX: usize = 32;
 
-/// What an index is.
+/// The constant properties of an index.
 #[derive(Debug)]
 pub struct MetaCache {
-    /// As written.
+    /// The meta page.
     pub meta: Meta,
-    /// That of its vectors.
+    /// The rotation of the index's vectors.
     pub rotation: Rotation,
-    /// Its columns.
+    /// The index's columns.
     pub columns: Columns,
 }
 
@@ -55,9 +55,9 @@ fn name(index: Index) -> Name {
 }
 
 impl MetaCache {
-    /// Of an index.
+    /// The properties of an index, from the cache or from its first page.
     ///
-    /// Raises `XX002` if its first page cannot have been written, `0A000` if pgvector has.
+    /// Raises `XX002` if the first page is corrupted, `0A000` if pgvector has written it.
     pub fn of(index: Index) -> Rc<Self> {
         let name = name(index);
         let known = KNOWN.with_borrow(|all| all.iter().find(|(n, _)| *n == name).map(|(_, k)| k.clone()));
@@ -73,16 +73,16 @@ impl MetaCache {
         })
     }
 
-    /// Forgets an index, which is made anew: in the same file if that is of this transaction.
+    /// Forgets an index, which is made anew: in the same file if this transaction has made the file.
     pub fn forget(index: Index) {
         let name = name(index);
         KNOWN.with_borrow_mut(|all| all.retain(|(n, _)| *n != name));
     }
 
-    /// Reads it, whatever is remembered.
+    /// Reads the first page, whatever is cached.
     ///
     /// # Errors
-    /// A first page that cannot have been written, or is of another format.
+    /// A first page that is corrupted, or of another format.
     pub fn read(index: Index) -> Result<Self> {
         let columns = Columns::of(index);
         let first = index.page(META, Mode::Share);

@@ -1,11 +1,12 @@
-//! The pages of an index: their locks, their changes in the WAL, and what lies on them.
+//! The pages of an index: their locks, their changes in the WAL, and their contents.
 //!
-//! - [`page`], [`buffer`], [`wal`]: pages, their locks, and changes that reach the log. [`locks`]: those that no page is held for.
-//! - [`meta_cache`]: what an index is. [`key_directory`]: from a key to its graph. [`freespace`]: free nodes.
-//! - [`node_reader`]: nodes as the pure parts read them; [`upper`]: those above level 0; [`tid_list`]: rows with equal vectors.
-//! - [`value`]: the indexed column. [`key`]: the leading columns of a row, or what a query says of them; [`leading`]: one of
-//!   them.
-//! - [`worked_on`]: the index that errors name.
+//! - [`page`], [`buffer`], [`wal`]: pages, their locks, and changes that reach the WAL. [`locks`]: locks that are not on pages.
+//! - [`meta_cache`]: the meta page. [`key_directory`]: from a key to its graph. [`freespace`]: free node records.
+//! - [`node_reader`]: node records as the pure parts read them; [`upper_levels`]: node records above level 0; [`tid_list`]: rows
+//!   with equal vectors.
+//! - [`value`]: the indexed column. [`key`]: the leading columns of a row, or of a query's conditions; [`key_type`]: a leading
+//!   column.
+//! - [`error_context`]: the index that errors name.
 
 pub mod buffer;
 pub mod error_context;

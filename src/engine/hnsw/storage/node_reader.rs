@@ -1,4 +1,4 @@
-//! Blocks of an index in the server's buffers, as the pure parts read them.
+//! Node records of an index in the server's buffers, as the pure parts read them.
 
 use super::buffer::{Index, Mode, Page, Ring};
 use super::error_context;
@@ -10,39 +10,39 @@ use conifer_pure::hnsw::search::{Pages, gather};
 use conifer_pure::memory::allocation;
 use std::cell::Cell;
 
-/// The blocks of an index.
+/// The node records of an index.
 pub struct NodeReader {
     index: Index,
     layout: Layout,
-    /// All numbers are below; grows with the index.
+    /// Upper bound of all numbers; grows with the index.
     bound: Cell<u32>,
-    /// A block of several pages, put together.
+    /// A node record of several pages, put together.
     whole: Buffer,
     ring: Ring,
 }
 
 impl NodeReader {
-    /// Those of an index.
+    /// Reads the node records of an index.
     pub fn new(index: Index, layout: Layout) -> Self {
         let whole = Buffer::new(if layout.unit_pages() > 1 { layout.node_bytes() } else { 0 }).or_raise();
         Self { index, layout, bound: Cell::new(0), whole, ring: std::ptr::null_mut() }
     }
 
-    /// The same, read through a ring of buffers.
+    /// Reads through a ring of buffers.
     pub fn through(self, ring: Ring) -> Self {
         Self { ring, ..self }
     }
 
-    /// Shows the blocks that start on a page, each with its number. Returns how many pages they are on, which is one if
-    /// there are none.
+    /// Calls `look` with each node record that starts on a page, and its number. Returns how many pages the records are on, which
+    /// is one if there are none.
     ///
     /// # Errors
-    /// Bytes that no page of an index has, and those of `look`.
+    /// Bytes that no page of an index has, and errors of `look`.
     pub fn on_page(&mut self, page: u32, mut look: impl FnMut(u32, &[u8]) -> Result<()>) -> Result<u32> {
         pgrx::check_for_interrupts!();
         let layout = self.layout;
         let first = self.index.read(page, Mode::Share, self.ring);
-        // A new page has none but free ones.
+        // A new page has free node records only.
         if page::kind(first.bytes())? != Kind::Nodes {
             return Ok(1);
         }
@@ -60,8 +60,8 @@ impl NodeReader {
         Ok(1)
     }
 
-    /// The headers of the blocks that start on a page, and how many pages these are on, as
-    /// [`on_page`](Self::on_page). A new page has free ones.
+    /// The headers of the node records that start on a page, and how many pages the records are on, as
+    /// [`on_page`](Self::on_page). A new page has free node records.
     ///
     /// # Errors
     /// Bytes that no page of an index has.
@@ -69,7 +69,7 @@ impl NodeReader {
         let layout = &self.layout;
         let first = self.index.read(page, Mode::Share, self.ring);
         let kind = page::kind(first.bytes())?;
-        // Where a new page is the first one of a block on several, nobody knows.
+        // Of node records on several pages, a new page does not show which of them it would be.
         if kind != Kind::Nodes && (kind != Kind::New || layout.unit_pages() > 1) {
             return Ok((1, vec![]));
         }
@@ -86,7 +86,7 @@ impl NodeReader {
         Ok((layout.unit_pages() as u32, all))
     }
 
-    /// Copies a block of several pages, whose first one is locked.
+    /// Copies a node record of several pages, whose first page is locked.
     fn put_together(&mut self, number: u32, first: &Page) -> Result<()> {
         let Self { index, layout, whole, ring, .. } = self;
         gather(layout, number, whole.bytes_mut(), |number, copy| {
@@ -119,12 +119,12 @@ impl Pages for NodeReader {
     fn read<R>(&mut self, number: u32, look: impl FnOnce(&[u8]) -> R) -> Result<R> {
         pgrx::check_for_interrupts!();
         allocation::check()?;
-        // The server would complain of its files.
+        // The server's error would be about its files.
         if !self.has(number) {
             return Err(corrupted(format_args!("link to {number} of {}", self.records())));
         }
         let place = self.layout.place(number)?;
-        // Held to the end: whoever writes a block of several pages holds its first one.
+        // Held to the end: a writer of a node record of several pages holds the first page, too.
         let first = self.index.read(place.page, Mode::Share, self.ring);
         page::check(first.bytes(), Kind::Nodes)?;
         error_context::node(number, place.page);

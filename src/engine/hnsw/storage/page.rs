@@ -1,7 +1,7 @@
-//! A page of the index: Postgres' header, the room that the pure parts fill, and what it is for.
+//! A page of the index: Postgres' header, the room that the pure parts fill, and the page's kind.
 //!
 //! The last eight bytes hold four zeros and `0xC0410000` plus the kind. A page of zeros, which a crash can leave
-//! behind, holds free blocks.
+//! behind, holds free node records.
 
 use conifer_pure::Result;
 use conifer_pure::fault::Fault;
@@ -15,25 +15,25 @@ pub const FRONT: usize = PAGE - ROOM - TAIL;
 pub const TAIL: usize = 8;
 const MARK: u32 = 0xC041_0000;
 
-/// What a page is for.
+/// The kind of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Kind {
-    /// Nothing yet, or blocks that are all free.
+    /// A page of zeros: node records that are all free.
     New,
     /// The first page.
     Meta,
-    /// Blocks, or the first piece of one.
+    /// A node page: node records, or the first piece of one.
     Nodes,
     /// A branch of the directory.
     Branch,
     /// A leaf of the directory.
     Leaf,
-    /// A further piece of a block.
+    /// A further piece of a node record.
     Piece,
 }
 
-/// What a page is for.
+/// The kind of a page, from its bytes.
 ///
 /// # Errors
 /// Bytes that no page of an index has.
@@ -51,10 +51,10 @@ pub fn kind(page: &[u8]) -> Result<Kind> {
     }
 }
 
-/// Refuses a page that is not of a kind.
+/// Refuses a page that is not of the kind `wanted`; a new page is taken for a node page or a piece.
 ///
 /// # Errors
-/// If it is another.
+/// If it is of another kind.
 #[inline]
 pub fn check(page: &[u8], wanted: Kind) -> Result<()> {
     let found = kind(page)?;
@@ -83,7 +83,7 @@ pub fn mark(page: &mut [u8], kind: Kind) {
     page[PAGE - 4..].copy_from_slice(&(MARK + kind as u32).to_le_bytes());
 }
 
-/// Says how many bytes of the room are in use (`pd_lower`): the log leaves out what lies behind.
+/// Sets how many bytes of the room are in use (`pd_lower`): the WAL leaves out the bytes behind.
 pub fn use_room(page: &mut [u8], used: usize) {
     page[12..14].copy_from_slice(&((FRONT + used.min(ROOM)) as u16).to_ne_bytes());
 }

@@ -1,4 +1,4 @@
-//! Rows with equal vectors: blocks of rows that hang on a node, the youngest first.
+//! Rows with equal vectors: the TID list of a node, records of TIDs that start at the node record, the youngest first.
 
 use super::buffer::{Index, Mode, Ring};
 use super::freespace;
@@ -12,16 +12,16 @@ use conifer_pure::hnsw::node::{
 use conifer_pure::memory::allocation::{Reserve, push};
 use std::collections::HashSet;
 
-/// Adds a row to a node. False if the node has gone or changed meanwhile: the caller looks for it again.
+/// Adds a TID to a node. False if the node has gone or changed meanwhile: the caller looks for the node again.
 ///
 /// # Errors
-/// Corrupted blocks.
+/// Corrupted node records.
 pub fn join(index: Index, layout: &Layout, node: &Seen, tid: Tid) -> Result<bool> {
     let place = layout.place(node.number)?;
     let tid_list = {
         let first = index.page(place.page, Mode::Share);
         let room = page::room(first.bytes());
-        // The header lies on the first page, whatever the size of the block.
+        // The header lies on the first page, whatever the size of a node record.
         match room.get(place.offset..).and_then(|bytes| bytes.first_chunk()) {
             Some(bytes) => Header::read(bytes, layout.slots())?.tid_list,
             None => return Ok(false),
@@ -35,7 +35,7 @@ pub fn join(index: Index, layout: &Layout, node: &Seen, tid: Tid) -> Result<bool
     if !is_there(layout, held.node(node.number)?, node, tid_list)? {
         return Ok(false);
     }
-    // The node's page is locked, so this is its chain.
+    // The node's page is locked, so this is its TID list.
     let Some(rows) = TidListRef::new(layout, held.node(tid_list)?)? else {
         return Err(corrupted(format_args!("node {tid_list} is in a tid list and holds no rows")));
     };
@@ -57,7 +57,7 @@ pub fn join(index: Index, layout: &Layout, node: &Seen, tid: Tid) -> Result<bool
     Ok(true)
 }
 
-/// Starts a new block of rows, before those that there are.
+/// Puts a new record of TIDs in front of a node's TID list, which starts at `next`.
 fn start(index: Index, layout: &Layout, node: &Seen, tid: Tid, next: u32, new: u32) -> Result<bool> {
     let held = LockedNodes::lock(index, layout, &[node.number, new])?;
     if !is_there(layout, held.node(node.number)?, node, next)? || !freespace::is_free(layout, held.node(new)?)
@@ -73,7 +73,7 @@ fn start(index: Index, layout: &Layout, node: &Seen, tid: Tid, next: u32, new: u
     Ok(true)
 }
 
-/// Whether a block is still that of the living node, with that chain.
+/// Whether a node record is still that of the living node, with that TID list.
 fn is_there(layout: &Layout, bytes: &[u8], node: &Seen, tid_list: u32) -> Result<bool> {
     let header = *NodeRef::new(layout, bytes)?.header();
     Ok(header.state == State::Live
@@ -81,18 +81,18 @@ fn is_there(layout: &Layout, bytes: &[u8], node: &Seen, tid_list: u32) -> Result
             == (node.version, node.graph, node.level, tid_list))
 }
 
-/// What has become of the rows of a node.
+/// The outcome of a sweep over the TIDs of a node.
 #[derive(Debug, Default)]
 pub struct Swept {
-    /// Rows that are left; if there are none, the node is dead.
+    /// TIDs that are left; if there are none, the node is dead.
     pub left: u64,
-    /// Rows that were taken out.
+    /// TIDs that were taken out.
     pub removed: u64,
-    /// Blocks that were freed.
+    /// Records of the TID list that were freed.
     pub freed: Vec<u32>,
 }
 
-/// The row of a block that is the last of its chain and holds no other.
+/// The TID of a record that is the last of its TID list and holds no other.
 fn only(layout: &Layout, bytes: &[u8]) -> Result<Option<Tid>> {
     let Some(rows) = TidListRef::new(layout, bytes)?.filter(|rows| rows.next == NONE) else {
         return Ok(None);
@@ -101,11 +101,11 @@ fn only(layout: &Layout, bytes: &[u8]) -> Result<Option<Tid>> {
     Ok(tids.next().filter(|tid| tid.is_some() && tids.next().is_none()))
 }
 
-/// Takes rows out of a node, and marks it as dead if none are left. A row that is left alone in a chain takes the place of
-/// the node's own, which is gone, and the block is freed.
+/// Takes TIDs out of a node, and marks the node as dead if none are left. If the node record's own TID is gone and one is left
+/// in the TID list, that one moves into the node record, and the list's record is freed.
 ///
 /// # Errors
-/// Corrupted blocks.
+/// Corrupted node records.
 pub fn sweep(
     index: Index,
     layout: &Layout,
@@ -129,7 +129,7 @@ pub fn sweep(
             let held = LockedNodes::lock_by(index, layout, ring, &[before, next])?;
             let now = *NodeRef::new(layout, held.node(before)?)?.header();
             if now.tid_list != next {
-                // Only a node's own link can change meanwhile: a younger block was put in between.
+                // Only the node record's link can change meanwhile: a younger record was put in front of the list.
                 owner = now;
                 continue 'again;
             }

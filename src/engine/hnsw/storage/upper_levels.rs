@@ -1,4 +1,4 @@
-//! What a node has besides its block on level 0: blocks above, and edges back to it.
+//! Node records of a node above level 0, and edges back to the node.
 
 use super::buffer::Index;
 use super::freespace;
@@ -8,7 +8,7 @@ use conifer_pure::hnsw::insert::{Inserter, Seen, Verdict};
 use conifer_pure::hnsw::node::{EntryPoint, Layout, NodeRef, Tid};
 use conifer_pure::hnsw::search::Pages;
 
-/// Writes the block of the inserter's node on a level above 0; `down` is the one below. Returns its number.
+/// Writes the node record of the inserter's node on a level above 0; `down` is the record one level lower. Returns its number.
 pub fn add(
     index: Index,
     layout: &Layout,
@@ -33,7 +33,7 @@ pub fn add(
     }
 }
 
-/// Puts a node of level 0, which is the inserter's, onto level 1.
+/// Puts the inserter's node, whose record on level 0 is `number`, onto level 1.
 pub fn raise(
     index: Index,
     layout: &Layout,
@@ -47,7 +47,7 @@ pub fn raise(
     link(index, layout, inserter, 1, new, None)
 }
 
-/// Gives the node's edges on a level edges back to its block there, but the one to its parent, which has one.
+/// Links the neighbours of the inserter's node on a level back to it, except the parent, which has a tree edge to it.
 pub fn link(
     index: Index,
     layout: &Layout,
@@ -69,7 +69,7 @@ pub fn link(
     Ok(())
 }
 
-/// The version of the node that gets a free block.
+/// The version of the node that gets a free node record.
 pub fn version(layout: &Layout, bytes: &[u8]) -> Result<u16> {
     Ok(NodeRef::new(layout, bytes)?.header().version.wrapping_add(1))
 }

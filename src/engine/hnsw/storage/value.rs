@@ -15,12 +15,11 @@ use conifer_pure::hnsw::uncoded;
 use conifer_pure::hnsw::uncoded::MAX_ELEMENTS;
 use pgrx::pg_sys;
 
-/// A value: its dimensions, and the elements, or the words if blocks hold it as it is. None if it is zero and only
-/// directions count.
+/// A value of the indexed column.
 pub struct Value {
     /// Dimensions of the value; bits of a `bit`.
     pub dim: usize,
-    /// What the pure parts take.
+    /// The elements, or the words if the index is uncoded. None if the value is zero and only directions count.
     pub elements: Option<Vec<f32>>,
 }
 
@@ -44,7 +43,7 @@ pub unsafe fn of(element: Element, metric: Metric, datum: pg_sys::Datum) -> Valu
     unsafe { query(element, metric, datum) }
 }
 
-/// The value of a query, of which there may be more elements.
+/// The value of a query, which may have more elements than a row's.
 ///
 /// # Safety
 /// The datum is not null and of the type that belongs to `element`.
@@ -88,7 +87,7 @@ fn directed(metric: Metric, x: Vec<f32>) -> Option<Vec<f32>> {
     (metric != Metric::Cosine || norm(&x) != 0.0).then_some(x)
 }
 
-/// A query that every row is as far from: in the place of one that is null or has no direction.
+/// A query at the same distance from every row, in the place of a query that is null or has no direction.
 pub fn nothing(layout: &Layout) -> Vec<f32> {
     match layout.uncoded() {
         None => vec![0.0; layout.dim()],
@@ -96,7 +95,7 @@ pub fn nothing(layout: &Layout) -> Vec<f32> {
     }
 }
 
-/// What is said of a query of other dimensions than the index's.
+/// The error for a query of other dimensions than the index's, in pgvector's words.
 pub fn other_dimensions(element: Element, a: usize, b: usize) -> Fault {
     let what = match element {
         Element::F32 => "vector dimensions",

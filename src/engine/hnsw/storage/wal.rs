@@ -1,4 +1,4 @@
-//! Changes of blocks: pages locked in order, changed all at once, and logged as differences (GenericXLog).
+//! Changes of node records: pages locked in order, changed all at once, and written to the WAL as differences (GenericXLog).
 #![allow(unsafe_code)]
 
 use super::buffer::{Index, Mode, Page, Ring};
@@ -10,20 +10,20 @@ use conifer_pure::hnsw::node::{Header, Layout, PAGE, ROOM, State, corrupted};
 use conifer_pure::hnsw::pages::Meta;
 use pgrx::pg_sys;
 
-/// Most pages of a log record.
+/// Maximum number of pages of a WAL record.
 const MAX: usize = pg_sys::MAX_GENERIC_XLOG_PAGES as usize;
 
-/// Blocks whose pages are locked for writing, in ascending order.
+/// Node records whose pages are locked for writing, in ascending order.
 pub struct LockedNodes<'a> {
     index: Index,
     layout: &'a Layout,
     pages: Vec<Page>,
-    /// Blocks of several pages, put together.
+    /// Node records of several pages, put together.
     whole: Vec<(u32, Vec<u8>)>,
 }
 
 impl<'a> LockedNodes<'a> {
-    /// Locks the pages of blocks. The caller holds no page but that of a root, which comes before all blocks.
+    /// Locks the pages of node records. The caller holds no page but that of a root, which comes before all node pages.
     ///
     /// # Errors
     /// Numbers that lie on no page, pages of another kind.
@@ -81,7 +81,7 @@ impl<'a> LockedNodes<'a> {
         Ok(whole)
     }
 
-    /// A block's bytes.
+    /// The bytes of a node record.
     ///
     /// # Errors
     /// If it is not locked.
@@ -97,7 +97,7 @@ impl<'a> LockedNodes<'a> {
         room.get(place.offset..).ok_or_else(|| corrupted("it is cut off"))
     }
 
-    /// Starts to change them.
+    /// Starts a change of the locked node records.
     pub fn change(self) -> WalBatch<'a> {
         let before = self.whole.clone();
         // SAFETY: the relation is open.
@@ -106,12 +106,13 @@ impl<'a> LockedNodes<'a> {
     }
 }
 
-/// A change under way, in copies of the pages: given up unless it is finished.
+/// A change under way, in copies of the pages: one WAL record, or several if a record has too few pages. Given up unless it is
+/// finished.
 pub struct WalBatch<'a> {
     held: LockedNodes<'a>,
     before: Vec<(u32, Vec<u8>)>,
     state: *mut pg_sys::GenericXLogState,
-    /// Copies of pages of `held`, by their place there.
+    /// Copies of pages of `held`, by their position there.
     images: Vec<(usize, *mut u8)>,
     roots: Vec<Page>,
 }
@@ -136,14 +137,14 @@ unsafe fn register(state: *mut pg_sys::GenericXLogState, page: &Page) -> *mut u8
 }
 
 /// # Safety
-/// `image` is the copy of a page that nobody else has.
+/// `image` is the copy of a page, and no other reference to it exists.
 unsafe fn bytes<'b>(image: *mut u8) -> &'b mut [u8] {
-    // SAFETY: the caller vouches for it; a copy has PAGE bytes.
+    // SAFETY: the caller vouches for the copy, which has PAGE bytes.
     unsafe { std::slice::from_raw_parts_mut(image, PAGE) }
 }
 
 impl WalBatch<'_> {
-    /// A block's bytes, to be changed.
+    /// The bytes of a node record, to be changed.
     ///
     /// # Errors
     /// If it is not locked.
@@ -157,7 +158,7 @@ impl WalBatch<'_> {
         error_context::node(number, place.page);
         let at = self.held.at(place.page)?;
         let image = self.image(at);
-        // The log leaves out what lies behind the part in use.
+        // The WAL leaves out the bytes behind the part in use.
         let end = place.offset + layout.node_bytes();
         if page::used_room(image) < end {
             page::use_room(image, end);
@@ -175,11 +176,11 @@ impl WalBatch<'_> {
                 image
             }
         };
-        // SAFETY: a copy that only this change has, until it is finished, and self is borrowed for as long.
+        // SAFETY: a copy of this change alone, until it is finished, and `self` is borrowed for as long.
         unsafe { bytes(image) }
     }
 
-    /// The room of a page that was just added, to be changed, as a page of that kind with so many bytes in use.
+    /// The room of a page that was just added, to be changed; it becomes a page of `kind` with `used` bytes in use.
     pub fn new_root(&mut self, page: Page, kind: Kind, used: usize) -> &mut [u8] {
         // SAFETY: the state is that of this change; the copy is only its own.
         let image = unsafe { bytes(register(self.state, &page)) };
@@ -197,10 +198,10 @@ impl WalBatch<'_> {
         page::room_mut(image)
     }
 
-    /// Whether all of it fits one record, so that a crash leaves all of it or nothing.
+    /// Whether the change fits one WAL record, so that a crash leaves all of it or nothing.
     ///
     /// # Errors
-    /// If blocks are not locked.
+    /// If node records are not locked.
     pub fn is_one_record(&self) -> Result<bool> {
         let (layout, mut pages) = (self.held.layout, self.images.len() + self.roots.len());
         if layout.unit_pages() > 1 {
@@ -215,16 +216,16 @@ impl WalBatch<'_> {
         Ok(pages <= MAX)
     }
 
-    /// Carries it out and logs it. Of blocks of several pages, what does not fit one record is logged before; the
-    /// first page, with the header, comes last.
+    /// Carries the change out and writes its WAL record. Of node records of several pages, the pages that do not fit one WAL record
+    /// are logged before; the first page, with the header, comes last.
     ///
     /// # Errors
-    /// If blocks are not locked.
+    /// If node records are not locked.
     pub fn finish(mut self) -> Result<()> {
         if self.held.layout.unit_pages() > 1 {
             self.spread()?;
         }
-        // The server clears what lies behind the part in use of a page.
+        // The server clears the bytes behind the part in use of a page, where the hints lie.
         let first = self.roots.iter().position(|page| page.number() == META);
         let hints = first.map(|at| page::room(self.roots[at].bytes())[Meta::USED..Meta::BYTES].to_vec());
         let state = std::mem::replace(&mut self.state, std::ptr::null_mut());
@@ -236,7 +237,7 @@ impl WalBatch<'_> {
         Ok(())
     }
 
-    /// Puts the pieces of blocks that have changed onto their pages.
+    /// Puts the changed pieces of node records onto their pages.
     fn spread(&mut self) -> Result<()> {
         let layout = self.held.layout;
         let mut first = vec![];
@@ -257,15 +258,15 @@ impl WalBatch<'_> {
                 free.append(&mut rest);
             }
         }
-        // Nobody reads what was free until its first page says otherwise, so that comes first.
+        // The pieces of a record that was free come first: no search reads them until the record's first page says otherwise.
         let mut rest = free;
         rest.append(&mut used);
         let room = MAX - self.roots.len();
-        // As many of the rest go with the first pages as there is room for.
+        // The last WAL record takes the first pages, and as many of the rest as it has room for.
         let early = (first.len() + rest.len()).saturating_sub(room).min(rest.len());
         let late = rest.split_off(early);
         for some in rest.chunks(MAX) {
-            // SAFETY: a record of its own; the relation is open, the pages are locked.
+            // SAFETY: a separate WAL record; the relation is open, the pages are locked.
             unsafe {
                 let state = pg_sys::GenericXLogStart(self.held.index.0);
                 for (at, _, new) in some {

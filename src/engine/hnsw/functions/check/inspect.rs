@@ -1,4 +1,4 @@
-//! A look at one page, one block, or the graphs of an index.
+//! Inspection of one page, one node record, or the graphs of an index.
 
 use super::finding::{Finding, MAX, said};
 use super::readable_pages::ReadablePages;
@@ -18,11 +18,11 @@ use conifer_pure::memory::allocation::with_room;
 /// Graphs that were found.
 pub struct Graphs {
     pub roots: Vec<EntryPoint>,
-    /// There may be others.
+    /// There may be other graphs, on pages that could not be read.
     pub partial: bool,
 }
 
-/// An index that is looked at.
+/// An index that is checked.
 pub struct Check {
     pub index: Index,
     pub known: MetaCache,
@@ -31,12 +31,12 @@ pub struct Check {
 }
 
 impl Check {
-    /// Of its nodes.
+    /// The layout of the index's node records.
     pub fn layout(&self) -> &Layout {
         &self.known.meta.layout
     }
 
-    /// The graphs as they are now, and what is wrong with the pages that lead to them.
+    /// The graphs as they are now, and the findings about the pages that lead to them.
     pub fn graphs(&self) -> (Graphs, Vec<Finding>) {
         let survey = key_directory::survey(self.index, &self.known, |page| self.records.may_read(page));
         let (graphs, faults) = survey.or_raise();
@@ -47,12 +47,12 @@ impl Check {
         (graphs, faults.map(|(page, fault)| (Some(page.into()), None, fault.message)).collect())
     }
 
-    /// A checker of blocks that enters by those graphs.
+    /// A checker of node records that enters the index by `graphs`.
     pub fn checker(&self, graphs: &Graphs) -> Checker {
         Checker::new(*self.layout(), &graphs.roots, MAX).or_raise().partial(graphs.partial)
     }
 
-    /// Looks at one block, `again` as at one of few. Adds what `checker` does not keep.
+    /// Checks one node record; `again`: as one of few suspects. Adds the findings that `checker` does not keep.
     pub fn node(&mut self, checker: &mut Checker, number: u32, again: bool, found: &mut Vec<Finding>) {
         let Self { known, table, records, .. } = self;
         let layout = &known.meta.layout;
@@ -63,7 +63,7 @@ impl Check {
                 let text = format!("row ({block},{offset}) is not in the table");
                 (page, Some(number.into()), text)
             })),
-            // Of such bytes the checker has said it.
+            // The checker has a finding about these bytes already.
             Err(fault)
                 if fault.state != state::OUT_OF_MEMORY
                     && checker.findings.last().is_some_and(|last| last.number == number) => {}
@@ -71,7 +71,7 @@ impl Check {
         }
     }
 
-    /// Whether blocks lie on a page; the error says what is wrong with the page as a whole.
+    /// Whether node records lie on a page; the error is about the page as a whole.
     pub fn page(&self, number: u32) -> Result<bool> {
         let kind = page::kind(self.index.page(number, Mode::Share).bytes())?;
         let pieces = self.layout().unit_pages() > 1;

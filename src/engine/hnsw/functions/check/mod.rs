@@ -1,8 +1,8 @@
-//! `hnsw_check`: whether an index is as it should be. Whatever is wrong with its pages is a finding, no error, so that one
-//! damage does not hide the others.
+//! `hnsw_check`: whether an index is sound. A fault of a page is a finding, no error, so that one damage does not hide the
+//! others.
 //!
-//! `sweep` goes over all pages, and its threads find which blocks need no closer look; of the others, this says what is
-//! wrong. `table`: rows that the index leads to. `progress`: what is told meanwhile.
+//! `sweep` goes over all pages, and its threads find the node records that need a closer look; `inspect` takes that look.
+//! `table`: rows that the index leads to. `readable_pages`: pages that the server reads. `progress`: messages meanwhile.
 #![allow(unsafe_code)]
 
 mod finding;
@@ -31,11 +31,11 @@ use conifer_pure::hnsw::node::Tid;
 use pgrx::iter::TableIterator;
 use pgrx::prelude::*;
 
-/// Times that what seems wrong is looked at again: others change blocks between two looks.
+/// Times that a suspect is checked again: other processes change node records between two looks.
 const AGAIN: usize = 4;
 
 impl Check {
-    /// Findings about pages, and those about blocks.
+    /// Findings about pages, and findings about nodes.
     fn all(&mut self, progress: &mut Progress) -> (Vec<Finding>, Vec<Finding>) {
         let (graphs, mut pages) = self.graphs();
         let mut found = vec![];
@@ -56,7 +56,7 @@ impl Check {
         (pages, found)
     }
 
-    /// Rows that two blocks lead to, at the same time.
+    /// Adds a finding for each TID that two node records have at the same time.
     fn twice(&mut self, twice: Vec<(Tid, u32, u32)>, found: &mut Vec<Finding>) {
         let layout = *self.layout();
         for (tid, one, other) in twice {
@@ -77,7 +77,7 @@ impl Check {
         }
     }
 
-    /// The findings that hold at a second look at their blocks.
+    /// The findings that hold at a second look at their node records.
     fn again(&mut self, before: &[Finding]) -> Vec<Finding> {
         let mut numbers: Vec<u32> =
             before.iter().filter_map(|(_, number, _)| (*number)?.try_into().ok()).collect();
@@ -92,7 +92,7 @@ impl Check {
         found
     }
 
-    /// Looks at the roots, and takes what was kept.
+    /// Checks the roots, and adds the checker's findings.
     fn end(&mut self, mut checker: Checker, found: &mut Vec<Finding>) {
         if let Err(fault) = checker.roots(&mut self.records) {
             found.push((None, None, said(fault)));
@@ -115,10 +115,10 @@ fn findings(index: Index, table: Table, verbose: bool) -> Vec<Finding> {
     if refused.contains_key(&META) {
         return found;
     }
-    // Not what the backend remembers of it.
+    // Read from the page, not from the backend's cache.
     let known = match MetaCache::read(index) {
         Ok(known) => known,
-        // Nobody knows what the other pages should be.
+        // Without the first page, the layout of all others is unknown.
         Err(fault) => {
             let text = match fault.hint {
                 Some(hint) if fault.state == state::FEATURE_NOT_SUPPORTED => {
@@ -145,7 +145,7 @@ fn findings(index: Index, table: Table, verbose: bool) -> Vec<Finding> {
     found
 }
 
-/// Looks at every page and everything that holds between blocks.
+/// Checks every page, and the links between node records.
 #[pg_extern(sql = false)]
 fn hnsw_check(
     index: pg_sys::Oid,

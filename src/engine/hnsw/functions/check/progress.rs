@@ -1,14 +1,14 @@
-//! The progress of `hnsw_check`, as messages to a session that asks for them by `verbose`.
+//! The progress of `hnsw_check`, as messages to a session that asks for messages by `verbose`.
 
 use crate::engine::hnsw::storage::buffer::Index;
 use std::fmt::Display;
 
-/// Parts of a step that are told.
+/// Messages of a step.
 const PARTS: u64 = 10;
 
-/// Tells each step, and each tenth of it.
+/// Reports each step, and each tenth of it.
 pub struct Progress {
-    /// Of the index, where somebody wants to hear it.
+    /// Name of the index; none if messages are not wanted.
     name: Option<String>,
     step: String,
     all: u64,
@@ -16,7 +16,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Of the check of an index; says nothing unless `verbose`.
+    /// The progress of the check of an index; silent unless `verbose`.
     pub fn new(index: Index, verbose: bool) -> Self {
         Self { name: verbose.then(|| index.name()), step: String::new(), all: 0, told: 0 }
     }
@@ -27,12 +27,12 @@ impl Progress {
         }
     }
 
-    /// So many threads work beside this process.
+    /// Reports the number of threads that work beside this process.
     pub fn threads(&self, n: usize) {
         self.tell(format_args!("{n} threads"));
     }
 
-    /// Begins a step over so many pages; none if they are not counted.
+    /// Begins a step over `all` pages; 0 if pages are not counted.
     pub fn step(&mut self, step: impl Display, all: u64) {
         if self.name.is_none() {
             return;
@@ -44,7 +44,7 @@ impl Progress {
         }
     }
 
-    /// The step is at a page.
+    /// Notes that the step is at a page.
     pub fn at(&mut self, page: u64) {
         if self.name.is_some() && self.all >= PARTS && page * PARTS / self.all > self.told {
             self.told = page * PARTS / self.all;
@@ -52,7 +52,7 @@ impl Progress {
         }
     }
 
-    /// All was looked at.
+    /// Reports the end of the check.
     pub fn end(&self, rows: usize, findings: usize) {
         self.tell(format_args!("{rows} rows checked, {findings} findings"));
     }

@@ -1,4 +1,4 @@
-//! The pages of an index that the server reads, without those that it refuses.
+//! The pages of an index that the server reads, without the pages that it refuses.
 
 use crate::engine::hnsw::storage::node_reader::NodeReader;
 use conifer_pure::Result;
@@ -6,7 +6,7 @@ use conifer_pure::hnsw::node::{Layout, corrupted};
 use conifer_pure::hnsw::search::Pages;
 use std::collections::BTreeMap;
 
-/// Pages that the server does not refuse, and the blocks on them.
+/// Pages that the server does not refuse, and the node records on them.
 pub struct ReadablePages {
     pub records: NodeReader,
     pub layout: Layout,
@@ -14,7 +14,7 @@ pub struct ReadablePages {
 }
 
 impl ReadablePages {
-    /// Refuses a page.
+    /// Returns an error for a page that the server refuses.
     pub fn may_read(&self, page: u32) -> Result<()> {
         if self.refused.contains_key(&page) {
             return Err(corrupted(format_args!("page {page} cannot be read")));
@@ -27,7 +27,7 @@ impl ReadablePages {
         self.refused.contains_key(&page)
     }
 
-    /// Shows the blocks that start on a page.
+    /// Calls `look` with each node record that starts on a page.
     pub fn on_page(&mut self, page: u32, look: impl FnMut(u32, &[u8]) -> Result<()>) -> Result<()> {
         for page in (page..).take(self.layout.unit_pages()) {
             self.may_read(page)?;

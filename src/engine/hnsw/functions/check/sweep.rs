@@ -1,4 +1,4 @@
-//! Going over all pages, with threads that look at what is on them while this process reads nothing.
+//! A sweep over all pages, with threads that check the node records while this process reads none.
 
 use super::finding::{Finding, MAX, said};
 use super::inspect::Check;
@@ -12,14 +12,14 @@ use conifer_pure::hnsw::check::{Batch, FastCheck};
 use conifer_pure::hnsw::node::{EntryPoint, NONE, Tid};
 use pgrx::pg_sys;
 
-/// Bytes of the blocks that threads look at together.
+/// Bytes of the node records that threads check together.
 const BATCH: usize = 1 << 20;
 
 /// Findings of the sweeps over all pages.
 pub struct Swept {
-    /// Blocks that may be wrong, in order.
+    /// Node records that may be wrong, in order.
     pub suspects: Vec<u32>,
-    /// All rows that blocks lead to, in the order of the table.
+    /// All TIDs with their node records, in the order of the table.
     pub rows: Vec<(Tid, u32)>,
 }
 
@@ -27,12 +27,12 @@ struct Sweep<'a> {
     check: &'a mut Check,
     fast_check: FastCheck,
     batch: Batch,
-    /// Pages there were when it began.
+    /// Pages of the index when the sweep began.
     end: u32,
 }
 
 impl Sweep<'_> {
-    /// Copies the blocks of a page, which has some.
+    /// Copies the node records of a node page into the batch.
     fn copy(&mut self, page: u32) {
         let Self { check, batch, .. } = self;
         let copied = check.records.on_page(page, |number, bytes| {
@@ -48,8 +48,8 @@ impl Sweep<'_> {
         }
     }
 
-    /// Goes over the pages from one on, as long as `may` lets it begin with one, and hands over what is on them to `look`
-    /// until that has enough.
+    /// Reads the pages from `from` on that `may` allows, and hands batches of their node records to `look` until it returns
+    /// false.
     fn over(
         &mut self,
         from: u32,
@@ -75,7 +75,7 @@ impl Sweep<'_> {
     }
 }
 
-/// Memory for vectors.
+/// Bytes for vectors: `maintenance_work_mem`.
 fn memory() -> usize {
     // SAFETY: a variable of this process.
     let kilobytes = unsafe { pg_sys::maintenance_work_mem };
@@ -86,7 +86,7 @@ fn interrupts() {
     pgrx::check_for_interrupts!();
 }
 
-/// Goes over all pages. Adds what is wrong with pages as a whole to `found`.
+/// Goes over all pages. Adds the findings about pages as a whole to `found`.
 pub fn sweep(
     check: &mut Check,
     roots: impl ExactSizeIterator<Item = EntryPoint>,
@@ -101,7 +101,7 @@ pub fn sweep(
     let fast_check = FastCheck::new(layout, roots, layout.bound(end), memory()).or_raise();
     let mut sweep = Sweep { check, fast_check, batch, end };
 
-    // Where there is no room for vectors any more.
+    // The first node record whose vector the memory has no room for.
     let mut full = None;
     progress.step("reading nodes", end.into());
     let may = |check: &Check, page: u32| {

@@ -1,4 +1,4 @@
-//! The rows that an index names, compared with those of its table.
+//! The TIDs of an index, compared with the rows of its table.
 
 use super::finding::{MAX, rows_of_node};
 use crate::engine::hnsw::storage::buffer::{Index, Mode};
@@ -9,18 +9,18 @@ use conifer_pure::hnsw::search::Pages;
 use conifer_pure::memory::allocation::push;
 use pgrx::pg_sys;
 
-/// The table of an index, open until this is dropped. Whoever opens both opens it first, as all others do.
+/// The table of an index, open until this is dropped. A function that opens both opens the table first, as the server does.
 pub struct Table(Option<pg_sys::Relation>);
 
 impl Table {
-    /// That of an index; of something else, none.
+    /// The table of an index; none of any other relation.
     pub fn of(index: pg_sys::Oid) -> Self {
         // SAFETY: lookups in catalogs; opened with a lock that lets others read and write, before its index is.
         unsafe {
             let oid = pg_sys::IndexGetRelation(index, true);
             let table = (oid != pg_sys::InvalidOid)
                 .then(|| pg_sys::relation_open(oid, pg_sys::AccessShareLock as i32));
-            // Of another table access method, nobody knows what a row is.
+            // The rows of another table access method cannot be told.
             match table {
                 Some(heap) if (*(*heap).rd_rel).relam != pg_sys::HEAP_TABLE_AM_OID => {
                     pg_sys::relation_close(heap, pg_sys::AccessShareLock as i32);
@@ -31,21 +31,21 @@ impl Table {
         }
     }
 
-    /// Rows of a block that the table does not have.
+    /// TIDs of a node record that the table does not have.
     pub fn lost(&self, blocks: &mut impl Pages, layout: &Layout, number: u32) -> Result<Vec<Tid>> {
         let Some(table) = self.0.map(Index) else { return Ok(vec![]) };
         let mut lost = rows_of_node(blocks, layout, number)?;
         lost.retain(|tid| !is_there(table, *tid));
         if !lost.is_empty() {
-            // A vacuum may have taken them out of both since.
+            // A vacuum may have taken the rows out of both since.
             let now = rows_of_node(blocks, layout, number)?;
             lost.retain(|tid| now.contains(tid) && !is_there(table, *tid));
         }
         Ok(lost)
     }
 
-    /// Looks for rows, which are in the order of the table: `lost` is told the blocks of those that it does not seem to
-    /// have. Each page is read once.
+    /// Looks for TIDs, which are in the order of the table, and calls `lost` with the node record of each that the table does not
+    /// seem to have. Each page is read once.
     pub fn look_for(&self, rows: &[(Tid, u32)], mut lost: impl FnMut(u32)) {
         let Some(table) = self.0.map(Index) else { return };
         let mut pages = table.pages();
@@ -71,7 +71,7 @@ impl Drop for Table {
     }
 }
 
-/// Whether a heap has a row there, dead or alive: an index never leads to a line pointer that is not used.
+/// Whether a heap has a row at a TID, dead or alive: an index never leads to a line pointer that is not used.
 fn is_there(heap: Index, tid: Tid) -> bool {
     tid.block < heap.pages() && is_used(heap.page(tid.block, Mode::Share).bytes(), tid)
 }
@@ -86,7 +86,7 @@ fn is_used(page: &[u8], tid: Tid) -> bool {
     pointer.is_some_and(|pointer| u32::from_ne_bytes(*pointer) >> 15 & 3 != 0)
 }
 
-/// Rows that several blocks lead to, or one twice: each with two blocks. `rows` are in order.
+/// TIDs that several node records have, or one has twice: each with the numbers of two records. `rows` are in order.
 pub fn twice(rows: &[(Tid, u32)]) -> Result<Vec<(Tid, u32, u32)>> {
     let mut found = vec![];
     for pair in rows.windows(2) {
