@@ -1,7 +1,7 @@
-//! What the planner is told a scan costs.
+//! The cost of a scan, for the planner.
 //!
-//! A search reads about as many pages as it has places to look at, whatever the size of the table, before the first
-//! row; then rows come at the price of a page each. The upper levels, and of a small index all pages, are in memory;
+//! Before the first row, a search reads about as many pages as its width asks for, whatever the size of the table; then rows
+//! come at the price of a page each. The upper levels, and of a small index all pages, are in memory;
 //! the price of a page is that of a random one only as far as the index does not fit the cache.
 #![allow(unsafe_code)]
 
@@ -13,9 +13,9 @@ use crate::engine::hnsw::storage::buffer::Index;
 use conifer_pure::hnsw::search::expected_nodes;
 use pgrx::prelude::*;
 
-/// Operators' cost that a page of neighbours is worth: one distance, 32 estimates.
+/// Cost of a node record's neighbours, in operators: one distance, 32 estimates.
 const OPERATORS: f64 = 20.0;
-/// What part of a random page's price a page costs that is likely in memory.
+/// Part of a random page's price that a page costs which is likely in memory.
 const CACHED: f64 = 0.05;
 
 /// Estimates the cost of a path.
@@ -31,7 +31,7 @@ pub unsafe extern "C-unwind" fn amcostestimate(
     correlation: *mut f64,
     pages: *mut f64,
 ) {
-    // SAFETY: the planner gives valid pointers; lists are those it has made.
+    // SAFETY: the planner gives valid pointers, to lists of its own.
     unsafe {
         let info = &*(*path).indexinfo;
         unread_distances::weigh(info.indexoid);
@@ -41,11 +41,11 @@ pub unsafe extern "C-unwind" fn amcostestimate(
         let orders = pgrx::PgList::<pg_sys::Node>::from_pg((*path).indexorderbys).len();
         let keys = keys(root, path);
         let Some(keys) = keys.filter(|_| orders == 1 && !allowed_index::is_out(info.indexoid)) else {
-            // Only the order makes a scan, one alone, and only within keys.
+            // A scan needs one order by distance, and values for all columns of the key.
             (*startup, *total) = (f64::INFINITY, f64::INFINITY);
             #[cfg(feature = "pg18")]
             {
-                // Not even if all others are disabled.
+                // The path is not taken even if all others are disabled.
                 (*path).path.disabled_nodes = 2;
             }
             return;
@@ -64,17 +64,17 @@ pub unsafe extern "C-unwind" fn amcostestimate(
         pg_sys::get_tablespace_page_costs(info.reltablespace, &mut random, &mut sequential);
         let rows = (info.tuples * part).max(1.0);
         let search = expected_nodes(settings(info).ef_search, rows, keys);
-        // A branch and a leaf of the directory lead to each graph. That of one is paid for.
+        // A branch and a leaf of the directory lead to each graph. The first graph's are counted already.
         let search = search + 2.0 * (keys - 1.0);
         let missed = 1.0 - (f64::from(pg_sys::effective_cache_size) / f64::from(info.pages.max(1))).min(1.0);
         let page = random * (CACHED + (1.0 - CACHED) * missed) + OPERATORS * pg_sys::cpu_operator_cost;
         *startup = search * page;
-        // Whoever reads on pays for each row.
+        // Each further row costs a page.
         *total = *startup + rows * (page + pg_sys::cpu_index_tuple_cost);
     }
 }
 
-/// The settings that a scan would have.
+/// The settings of a scan of the index.
 fn settings(info: &pg_sys::IndexOptInfo) -> Settings {
     // SAFETY: a look-up in the catalog; the planner has locked the index, to the end of the transaction.
     let lists = unsafe {
@@ -88,10 +88,10 @@ fn settings(info: &pg_sys::IndexOptInfo) -> Settings {
     Settings::of(lists.flatten(), info.tuples as usize)
 }
 
-/// How many keys the conditions ask for; none if they say nothing of a column, or ask for null vectors, which are in no graph.
+/// How many keys the conditions ask for; none if they leave a column open, or ask for null vectors, which are in no graph.
 ///
 /// # Safety
-/// `path` is one that the planner has made for `root`.
+/// The planner has made `path` for `root`.
 unsafe fn keys(root: *mut pg_sys::PlannerInfo, path: *const pg_sys::IndexPath) -> Option<f64> {
     // SAFETY: the caller vouches for the path; its clauses are a list of IndexClause, with lists of RestrictInfo.
     unsafe {
@@ -110,12 +110,12 @@ unsafe fn keys(root: *mut pg_sys::PlannerInfo, path: *const pg_sys::IndexPath) -
     }
 }
 
-/// How many values of its column a condition asks for; none, if any but null.
+/// How many values of its column a condition asks for; none for IS NOT NULL.
 ///
 /// # Safety
-/// An expression that the planner has made.
+/// `condition` is an expression that the planner has made.
 unsafe fn values(root: *mut pg_sys::PlannerInfo, condition: *mut pg_sys::Node) -> Option<f64> {
-    // SAFETY: the node's tag says what it is; the second argument of an array's condition is the array.
+    // SAFETY: the node is read as the type of its tag; the second argument of an array's condition is the array.
     unsafe {
         match (*condition).type_ {
             pg_sys::NodeTag::T_NullTest => {

@@ -1,9 +1,9 @@
-//! Distances that nobody reads are not computed.
+//! Distances that no node of a plan reads are not computed.
 //!
-//! `SELECT id FROM items ORDER BY v <=> q LIMIT 10` has a column that the statement does not return: what it orders by. An
+//! `SELECT id FROM items ORDER BY v <=> q LIMIT 10` has a column that the statement does not return (resjunk): its distance. An
 //! index gives the order, but the server computes the column of each row all the same, for which it fetches the vector
 //! from its TOAST table: half of all the pages of a query at 768 dimensions and more. Where a plan has such a column
-//! of a scan of ours, and nothing above the scan but a LIMIT that drops it, it becomes a NULL.
+//! of a scan of ours, and nothing above the scan but a LIMIT that drops it, the column becomes a NULL.
 #![allow(unsafe_code)]
 
 use pgrx::PgList;
@@ -23,7 +23,7 @@ thread_local! {
 const MAX: usize = 1000;
 
 unsafe extern "C-unwind" {
-    /// The server's own, as the binding of that name would catch its errors.
+    /// The server's planner, without pgrx's guard, which would catch its errors.
     fn standard_planner(
         query: *mut pg_sys::Query,
         text: *const c_char,
@@ -46,7 +46,7 @@ pub fn init() {
     }
 }
 
-/// The planner asks what a scan of an index of ours costs.
+/// Notes that the planner asks for the cost of a scan of an index of ours.
 pub fn weigh(index: pg_sys::Oid) {
     WEIGHED.with_borrow_mut(|weighed| {
         if weighed.len() < MAX && !weighed.contains(&index) {
@@ -55,15 +55,14 @@ pub fn weigh(index: pg_sys::Oid) {
     });
 }
 
-// What the server raises goes through here untouched: it is neither caught nor does it pass anything that would have to be
-// dropped.
+// Errors of the server pass through here untouched: they are not caught, and pass no value that would have to be dropped.
 unsafe extern "C-unwind" fn plan(
     query: *mut pg_sys::Query,
     text: *const c_char,
     options: c_int,
     params: pg_sys::ParamListInfo,
 ) -> *mut pg_sys::PlannedStmt {
-    // SAFETY: passes on what the server passed, and gets a finished plan.
+    // SAFETY: passes on the server's arguments, and gets a finished plan.
     unsafe {
         let planned = NEXT.unwrap_or(standard_planner)(query, text, options, params);
         strip(planned);
@@ -77,7 +76,7 @@ unsafe extern "C-unwind" fn strip(planned: *mut pg_sys::PlannedStmt) {
     if weighed.is_empty() {
         return;
     }
-    // SAFETY: the trees of a finished plan, which nobody else has seen yet.
+    // SAFETY: the trees of a finished plan, which no other code has seen yet.
     unsafe {
         walk((*planned).planTree, true, &weighed);
         for tree in PgList::<pg_sys::Plan>::from_pg((*planned).subplans).iter_ptr() {
@@ -86,13 +85,13 @@ unsafe extern "C-unwind" fn strip(planned: *mut pg_sys::PlannedStmt) {
     }
 }
 
-/// Looks for scans of ours below a LIMIT, or at the top of a query: there alone nobody above reads what is junk, as a
-/// sort by one more column does, or a merge of partitions.
+/// Looks for scans of ours below a LIMIT, or at the top of a query: only there no plan node above reads the resjunk columns, as
+/// a sort by one more column does, or a merge of partitions.
 ///
 /// # Safety
 /// `tree` is a finished plan or null.
 unsafe fn walk(tree: *mut pg_sys::Plan, top: bool, weighed: &[pg_sys::Oid]) {
-    // SAFETY: each node is read as what its tag says.
+    // SAFETY: each node is read as the type of its tag.
     unsafe {
         if tree.is_null() {
             return;
@@ -117,7 +116,7 @@ unsafe fn walk(tree: *mut pg_sys::Plan, top: bool, weighed: &[pg_sys::Oid]) {
     }
 }
 
-/// The columns of a plan's own that are dropped at the end.
+/// The resjunk columns of a plan.
 unsafe fn junk_of(tree: *mut pg_sys::Plan) -> Vec<i16> {
     // SAFETY: a list of target entries.
     let entries = unsafe { PgList::<pg_sys::TargetEntry>::from_pg((*tree).targetlist) };
@@ -129,9 +128,9 @@ unsafe fn junk_of(tree: *mut pg_sys::Plan) -> Vec<i16> {
         .collect()
 }
 
-/// The columns of the plan below that a LIMIT passes on for nothing but to be dropped.
+/// The columns of the plan below that a LIMIT passes on as resjunk alone.
 unsafe fn dropped_by(limit: *mut pg_sys::Plan) -> Vec<i16> {
-    // SAFETY: a list of target entries; those of a LIMIT are columns of the plan below, or something else that is left alone.
+    // SAFETY: a list of target entries; entries of a LIMIT are columns of the plan below, and others are left alone.
     unsafe {
         let entries = PgList::<pg_sys::TargetEntry>::from_pg((*limit).targetlist);
         let below = |entry: *mut pg_sys::TargetEntry| {
@@ -148,9 +147,9 @@ unsafe fn dropped_by(limit: *mut pg_sys::Plan) -> Vec<i16> {
     }
 }
 
-/// Makes columns of a scan of ours NULL that are what it is ordered by.
+/// Replaces those of `columns` by NULL that are the distance by which a scan of ours is ordered.
 unsafe fn clear(tree: *mut pg_sys::Plan, weighed: &[pg_sys::Oid], columns: &[i16]) {
-    // SAFETY: each node is read as what its tag says.
+    // SAFETY: each node is read as the type of its tag.
     unsafe {
         if columns.is_empty() || tree.is_null() || (*tree).type_ != T_IndexScan {
             return;

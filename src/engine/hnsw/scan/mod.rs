@@ -1,7 +1,7 @@
-//! Scans: `ORDER BY column <-> query`, with values given for each of the key's columns. Their graphs are searched as one.
+//! Scans: `ORDER BY column <-> query`, with values given for each of the key's columns. The keys' graphs are searched as one.
 //!
-//! Own vectors are rounded, so the search knows of rows at nearly the same distance only bounds. Those rows are compared by
-//! the table's vectors before they are given out (`exact.rs`, and [`Reorder`]).
+//! Stored vectors are rounded, so the search knows only bounds of rows at nearly the same distance. Such rows are compared by
+//! the table's vectors before they are returned (`table_distance.rs`, and [`Reorder`]).
 #![allow(unsafe_code)]
 
 mod table_distance;
@@ -33,7 +33,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use table_distance::Exact;
 
-/// What a scan keeps.
+/// The state of a scan.
 struct Scan {
     known: Rc<MetaCache>,
     records: NodeReader,
@@ -42,15 +42,15 @@ struct Scan {
     exact: Exact,
     /// The search has been started.
     started: bool,
-    /// Pages of the table, as far as that was asked.
+    /// Pages of the table when it was last asked.
     table: u32,
-    /// The query has a distance to rows that order means something of.
+    /// The query has a distance to rows: it is not null and, under the cosine, not zero.
     ordered: bool,
 }
 
-/// Searches that can be used again, with their memory.
+/// Searches that are kept for later scans, with their memory.
 const KEPT: usize = 4;
-/// A search that has grown beyond is not kept.
+/// Bytes beyond which a search is not kept.
 const LARGE: usize = 1 << 20;
 
 thread_local! {
@@ -103,7 +103,7 @@ pub unsafe extern "C-unwind" fn ambeginscan(
         table: 0,
         ordered: true,
     };
-    // SAFETY: the server's context outlives the scan; what is kept is dropped with it, also after an error.
+    // SAFETY: the server's context outlives the scan; the state is dropped with it, also after an error.
     unsafe {
         let scan = pg_sys::RelationGetIndexScan(relation, conditions, orders);
         let orders = orders.max(1) as usize;
@@ -114,7 +114,7 @@ pub unsafe extern "C-unwind" fn ambeginscan(
     }
 }
 
-/// Starts it again, with the same or other conditions.
+/// Starts a scan again, with the same or other conditions.
 #[pg_guard]
 pub unsafe extern "C-unwind" fn amrescan(
     scan: pg_sys::IndexScanDesc,
@@ -123,7 +123,7 @@ pub unsafe extern "C-unwind" fn amrescan(
     orders: pg_sys::ScanKey,
     _n_orders: i32,
 ) {
-    // SAFETY: the server gives as many as it said in the beginning, or null.
+    // SAFETY: the server gives as many conditions and orders as it said in the beginning, or null.
     unsafe {
         if !conditions.is_null() && (*scan).numberOfKeys > 0 {
             std::ptr::copy(conditions, (*scan).keyData, (*scan).numberOfKeys as usize);
@@ -135,10 +135,10 @@ pub unsafe extern "C-unwind" fn amrescan(
     }
 }
 
-/// Ends it.
+/// Ends a scan.
 #[pg_guard]
 pub unsafe extern "C-unwind" fn amendscan(scan: pg_sys::IndexScanDesc) {
-    // SAFETY: made in ambeginscan; dropping the search here lets the next scan have it.
+    // SAFETY: made in ambeginscan; the next scan may take the search.
     unsafe {
         let scan = &mut *(*scan).opaque.cast::<Scan>();
         scan.exact.close();
@@ -155,7 +155,7 @@ pub unsafe extern "C-unwind" fn amgettuple(
     scan: pg_sys::IndexScanDesc,
     _direction: pg_sys::ScanDirection::Type,
 ) -> bool {
-    // SAFETY: made in ambeginscan, and nobody else has it.
+    // SAFETY: made in ambeginscan, and no other reference to it exists.
     let (scan, state) = unsafe { (&mut *scan, &mut *(*scan).opaque.cast::<Scan>()) };
     let _at = WorkedOn::index(scan.indexRelation);
     if !state.started {
@@ -172,7 +172,7 @@ pub unsafe extern "C-unwind" fn amgettuple(
         if hit.tid.block >= *table {
             *table = heap.pages();
             if hit.tid.block >= *table {
-                // The server would complain of the table's files, or add a page.
+                // The server's error would be about the table's files, or it would add a page.
                 return Err(corrupted(format_args!("{} is of a row on page {}", hit.number, hit.tid.block)));
             }
         }
@@ -183,7 +183,7 @@ pub unsafe extern "C-unwind" fn amgettuple(
         };
         Ok(Some((hit.tid, known)))
     };
-    // SAFETY: the scan was started; only an order that means something leaves bounds.
+    // SAFETY: the scan was started; only a query that is not null leaves bounds.
     let look = |tid| Ok(unsafe { exact.distance(scan, tid) });
     let next = reorder.next(more, look).or_raise();
     exact.release();
@@ -224,7 +224,8 @@ fn start(scan: &mut pg_sys::IndexScanDescData, state: &mut Scan) {
     let query = (!null).then(|| unsafe { value::query(class.element, class.metric, order.sk_argument) });
     let graphs = graphs(index, scan, &state.known).or_raise();
     if let Some(query) = query.as_ref().filter(|query| query.dim != layout.dim()) {
-        // pgvector compares the query with the rows, or what lists are about with the query: those are always there.
+        // pgvector's hnsw compares the query with rows, of which there may be none; its ivfflat with the lists' centres,
+        // which are always there.
         match Method::of(index) {
             Method::Hnsw if graphs.is_empty() => {}
             Method::Hnsw => raise(value::other_dimensions(class.element, query.dim, layout.dim())),
@@ -249,7 +250,7 @@ fn start(scan: &mut pg_sys::IndexScanDescData, state: &mut Scan) {
     let reach = match settings.ef_search.filter(|_| graphs.iter().any(large)) {
         Some(ef) => {
             let width = Width::of(layout, ef, settings.rows);
-            // Nobody counts on so many at once.
+            // No user of ivfflat counts on `ef` rows in the first batch.
             let min = if Method::of(index) == Method::Ivfflat { width.nodes } else { width.min };
             Reach::Near(Width { min, ..width })
         }
@@ -268,7 +269,7 @@ fn start(scan: &mut pg_sys::IndexScanDescData, state: &mut Scan) {
 
 /// The graphs that the conditions lead to.
 fn graphs(index: Index, scan: &pg_sys::IndexScanDescData, known: &MetaCache) -> Result<Vec<Entry>> {
-    // SAFETY: the server has set as many conditions: equalities of our operator classes, and of nulls.
+    // SAFETY: the server has set `numberOfKeys` conditions: equalities of our operator classes, and of nulls.
     let asked = unsafe {
         let conditions = match scan.numberOfKeys {
             0 => &[],

@@ -1,4 +1,4 @@
-//! The distance of a row as SQL shows it, from the table: own vectors are rounded, and rows at nearly the same distance
+//! The distance of a row as SQL shows it, from the table: stored vectors are rounded, and rows at nearly the same distance
 //! may be in another order than the index has them.
 //!
 //! The row is fetched under the scan's own snapshot, as the executor does it after the scan. A scan that asked the executor
@@ -26,34 +26,34 @@ mod bare {
     }
 }
 
-/// What it takes to look at rows of a table, kept from one row to the next.
+/// A table open for fetches of rows, kept from one row to the next.
 struct Open {
     fetch: *mut pg_sys::IndexFetchTableData,
     slot: *mut pg_sys::TupleTableSlot,
     info: *mut pg_sys::IndexInfo,
-    /// Of expressions that are indexed; else null.
+    /// The executor's state for indexed expressions; null if there are none.
     estate: *mut pg_sys::EState,
-    /// What a row leaves behind, as a detoasted vector.
+    /// Memory for one row's values, as a detoasted vector.
     row: pg_sys::MemoryContext,
 }
 
 /// Exact distances for a scan.
 ///
-/// Memory and pins belong to the scan's context and resource owner: after an error the server takes them back, and nothing
-/// is to be done here.
+/// Memory and pins belong to the scan's context and resource owner: after an error the server takes them back, and this type
+/// has nothing to do.
 pub struct Exact {
-    /// The scan's.
+    /// The scan's context.
     context: pg_sys::MemoryContext,
     open: Option<Open>,
 }
 
 impl Exact {
-    /// For a scan whose memory is in that context.
+    /// Distances for a scan whose memory is in `context`.
     pub fn new(context: pg_sys::MemoryContext) -> Self {
         Self { context, open: None }
     }
 
-    /// The distance of a row; none if the snapshot does not see it, or no version of it.
+    /// The distance of a row; none if the snapshot sees no version of it.
     ///
     /// # Safety
     /// The scan has its relations, a snapshot and one order by an operator of ours, whose argument is not null.
@@ -75,20 +75,20 @@ impl Exact {
     /// Ends it.
     pub fn close(&mut self) {
         if let Some(open) = self.open.take() {
-            // SAFETY: made in `Open::new`, and nobody uses it any more.
+            // SAFETY: made in `Open::new`, and no longer used.
             unsafe { open.close() }
         }
     }
 }
 
-/// Expressions of an index, to be evaluated as whoever asks for rows.
+/// Expressions of an index, to be evaluated as the user who asks for rows.
 ///
-/// Whether they may be was judged when the statement started, which has them in its order, and as whoever started it: a cursor
-/// that a SECURITY DEFINER function has opened is read by others. So they are prepared as the table's owner, as in a
-/// construction of the index.
+/// The server has judged whether they may be when the statement started, which has them in its order, for the user who started
+/// it: a cursor that a SECURITY DEFINER function has opened is read by other users. So they are prepared as the table's owner,
+/// as in a build of the index.
 ///
 /// # Safety
-/// As those of an open index.
+/// The expressions are those of an open index.
 unsafe fn prepared(
     expressions: *mut pg_sys::List,
     estate: *mut pg_sys::EState,
@@ -139,8 +139,8 @@ impl Open {
     /// # Safety
     /// As [`Exact::distance`]; called within a guard.
     unsafe fn distance(&self, scan: &pg_sys::IndexScanDescData, tid: Tid) -> Option<f64> {
-        // SAFETY: the caller vouches for the scan; the rest was made in `new`. Memory that the row takes is that of `row`, or
-        // of the expressions' own context.
+        // SAFETY: the caller vouches for the scan; the rest was made in `new`. The row's values lie in the context `row`, or in
+        // that of the expressions.
         unsafe {
             let mut place = pg_sys::ItemPointerData::default();
             pgrx::itemptr::item_pointer_set_all(&mut place, tid.block, tid.offset);
@@ -184,7 +184,7 @@ impl Open {
     }
 
     /// # Safety
-    /// Nobody uses it any more.
+    /// `self` is not used any more.
     unsafe fn close(self) {
         // SAFETY: made in `new`; the slot goes before its table's fetch.
         unsafe {

@@ -1,4 +1,4 @@
-//! The fifth step: graphs without living nodes leave the index.
+//! Step 5: graphs without living nodes leave the index.
 
 use super::super::storage::key_directory;
 use super::super::storage::locks::InsertBarrier;
@@ -13,12 +13,12 @@ use conifer_pure::hnsw::search::Pages;
 use conifer_pure::memory::allocation::push;
 
 impl Vacuum {
-    /// Takes graphs without living nodes out of the index.
+    /// Takes graphs without living nodes out of the index. `roots`: all graphs, as they were before step 3.
     pub(super) fn dissolve(&mut self, roots: &[(Vec<u8>, Entry)]) -> Result<()> {
         let (known, layout) = (self.known.clone(), &self.layout());
         let mut dead = NodeSet::default();
         self.dead.iter().try_for_each(|(number, _)| dead.add(*number))?;
-        // Of dead nodes, the block on level 0 and one above, in this order.
+        // Of dead nodes, pairs of the record on level 0 and a record above.
         let mut above: Vec<(u32, u32)> = vec![];
         for upper in self.uppers.iter() {
             let base = self.uppers.base(upper.number);
@@ -37,8 +37,8 @@ impl Vacuum {
             let _gate = InsertBarrier::close(self.index);
             let Some((page, _, now)) = key_directory::locked(self.index, &known, &key)? else { continue };
             drop(page);
-            // Someone has inserted since if the entry point is another one, or dead nodes have other children than
-            // each other. From now on nobody does.
+            // An insertion has come since if the entry point is another one, or dead nodes have other children than
+            // each other. None comes while the insert barrier is closed.
             let own = [root.origin, self.uppers.base(root.entry)];
             let mut empty = now.root == Some(root);
             for number in own {
@@ -55,8 +55,8 @@ impl Vacuum {
         Ok(())
     }
 
-    /// Takes a graph out whose last nodes are those two, which may be one. Wherever that is cut off, the next vacuum
-    /// finds a graph.
+    /// Takes out a graph whose last nodes are the two of `own`, which may be the same. Wherever that is cut off, the next vacuum
+    /// finds a sound graph. `above`: dead nodes' records on level 0 and above.
     fn remove(&mut self, key: &Key, root: EntryPoint, own: [u32; 2], above: &[(u32, u32)]) -> Result<()> {
         let (known, layout) = (self.known.clone(), &self.layout());
         let mut path = vec![root.entry];
@@ -73,7 +73,7 @@ impl Vacuum {
             NodeMut::new(layout, change.node(*number)?)?.set_state(State::Free);
             change.finish()?;
         }
-        // The entry point goes down, until it is one of the two.
+        // The entry point goes down, until it is one of `own`.
         for step in path.windows(2) {
             let Some((page, at, now)) = key_directory::locked(self.index, &known, key)? else {
                 return Ok(());

@@ -1,13 +1,13 @@
-//! Pages with room, for others to find: the free space map.
+//! The free space map: pages with room, for insertions to find.
 //!
 //! The server adds pages to the map when they are first needed, and raises an error where the disk has no room for them. A
-//! vacuum on a full disk would fail for that, again and again, though it is what gives room back. An error within the
-//! server's code cannot be passed over without ending a subtransaction, which a parallel vacuum may not have. So the map is
-//! made as long as it must be beforehand, by a write that only says that it has failed; what lies beyond the end of the map
-//! is not recorded then, and found by the next vacuum.
+//! vacuum on a full disk would fail for that, again and again, though a vacuum is what gives room back. An error within the
+//! server's code cannot be passed over without ending a subtransaction, which a parallel vacuum may not have. So this file makes
+//! the map as long as it must be beforehand, by a write that returns its failure; pages beyond the end of the map are not
+//! recorded then, and found by the next vacuum.
 //!
-//! The server reads a page of zeros as an empty page of the map, which no log is written of, and asks the kernel again how
-//! long the map is whenever it looks for what it does not know.
+//! The server reads a page of zeros as an empty page of the map, writes no WAL of the map, and asks the kernel again how
+//! long the map is whenever it looks for a page that it does not know.
 
 use super::super::storage::buffer::Index;
 use super::node_set::NodeSet;
@@ -19,17 +19,17 @@ use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
 
-/// Pages that a leaf of the map has room for: what the server calls `LeafNodesPerPage`.
+/// Pages that a leaf of the map has room for: the server's `LeafNodesPerPage`.
 const LEAF: u32 = PAGE as u32 - 24 - 4 - (PAGE as u32 / 2 - 1);
 const _: () = assert!(LEAF == 4069);
-/// Pages of a file; what lies behind is in another one.
+/// Pages of a file; further pages are in another file.
 const SEGMENT: u32 = 131_072;
 
 /// Enters pages into the free space map, as far as the disk has room for that.
 pub fn record(index: Index, free: &NodeSet) {
     let Some(last) = free.last() else { return };
     let wanted = leaf(last) + 1;
-    // An index of terabytes: the server does all by itself.
+    // For an index of terabytes, the server extends the map by itself.
     let there = if wanted > SEGMENT { wanted } else { reach(index, wanted) };
     for page in free.all().filter(|page| leaf(*page) < there) {
         // SAFETY: the relation is open.
@@ -43,7 +43,7 @@ fn leaf(page: u32) -> u32 {
     leaf + leaf / LEAF + leaf / LEAF / LEAF + 2
 }
 
-/// Makes the map so many pages long, if it is shorter. Returns how many it has.
+/// Makes the map `wanted` pages long, if it is shorter. Returns how many pages it has then.
 fn reach(index: Index, wanted: u32) -> u32 {
     let path = path(index, pg_sys::ForkNumber::FSM_FORKNUM);
     let there = length(&path);
@@ -64,13 +64,13 @@ fn reach(index: Index, wanted: u32) -> u32 {
 }
 
 fn extend(index: Index, path: &PathBuf, wanted: u32) -> io::Result<()> {
-    // As the server makes its files.
+    // With the mode of the index's file, as the server makes its files.
     let mode = fs::metadata(self::path(index, pg_sys::ForkNumber::MAIN_FORKNUM))?.mode() & 0o777;
     let file = OpenOptions::new().write(true).create(true).truncate(false).mode(mode).open(path)?;
     for page in length(path)..wanted {
         let at = u64::from(page) * PAGE as u64;
         if let Err(failure) = file.write_all_at(&[0; PAGE], at) {
-            // No half pages.
+            // Leave no half page.
             file.set_len(at)?;
             return Err(failure);
         }
@@ -83,10 +83,9 @@ fn length(path: &PathBuf) -> u32 {
     fs::metadata(path).map_or(0, |file| (file.len() / PAGE as u64) as u32)
 }
 
-/// Where a fork is, seen from where the server runs.
+/// The path of a fork, relative to the server's working directory.
 fn path(index: Index, fork: pg_sys::ForkNumber::Type) -> PathBuf {
-    // SAFETY: the relation is open. What the function gives ends with a zero; before 18, it lies in the memory of the
-    // statement.
+    // SAFETY: the relation is open. The result ends with a zero; before 18, it lies in the memory of the statement.
     unsafe {
         #[cfg(feature = "pg15")]
         let (place, file) = ((*index.0).rd_node, (*index.0).rd_node.relNode);

@@ -1,4 +1,4 @@
-//! The first step: rows that are gone are taken out, and nodes without rows are marked as dead.
+//! Step 1: TIDs of rows that are gone are taken out, and nodes without TIDs are marked as dead.
 
 use super::super::storage::meta_cache::META;
 use super::super::storage::tid_list;
@@ -11,7 +11,7 @@ use conifer_pure::hnsw::node::{Header, NONE, NodeMut, NodeRef, State, Tid};
 use conifer_pure::memory::allocation::{Reserve, collected, push};
 
 impl Vacuum {
-    /// Takes rows out and marks nodes without rows as dead.
+    /// Takes out the TIDs that are `gone`, and marks nodes without TIDs as dead.
     pub(super) fn mark(&mut self, gone: &mut impl FnMut(Tid) -> bool) -> Result<()> {
         let (mut page, mut end) = (META + 1, self.index.pages());
         loop {
@@ -19,7 +19,7 @@ impl Vacuum {
                 pause();
                 page += self.mark_page(page, gone)?;
             }
-            // Others may have added some.
+            // Insertions may have added pages.
             end = self.index.pages();
             if page >= end {
                 return Ok(());
@@ -27,7 +27,7 @@ impl Vacuum {
         }
     }
 
-    /// The same for one page, or those of one block. Returns how many.
+    /// Marks on one page, or on the pages of one node record. Returns how many pages that are.
     fn mark_page(&mut self, page: u32, gone: &mut impl FnMut(Tid) -> bool) -> Result<u32> {
         let mut dying = vec![];
         let (pages, headers) = self.records.headers(page)?;
@@ -64,7 +64,7 @@ impl Vacuum {
         Ok(())
     }
 
-    /// Marks the nodes of a page as dead whose only row is gone.
+    /// Marks nodes of a page as dead whose only row is gone.
     fn mark_dead(&mut self, dying: &[(u32, Header)], gone: &mut impl FnMut(Tid) -> bool) -> Result<()> {
         if dying.is_empty() {
             return Ok(());
@@ -78,7 +78,7 @@ impl Vacuum {
             let bytes = change.node(*number)?;
             let now = *NodeRef::new(&layout, bytes)?.header();
             if now.tid_list != header.tid_list {
-                // Another row has joined it.
+                // Another row has joined the node.
                 joined.push((*number, now));
                 continue;
             }
@@ -95,7 +95,7 @@ impl Vacuum {
         Ok(())
     }
 
-    /// Takes rows out of a node that has, or had, more than one.
+    /// Takes TIDs out of a node that has, or had, more than one.
     fn remove_tids(
         &mut self,
         number: u32,
@@ -112,7 +112,7 @@ impl Vacuum {
         if swept.left == 0 { push(&mut self.dead, (number, header.graph)) } else { self.stays(header.graph) }
     }
 
-    /// Marks the blocks above level 0 of dead nodes as dead.
+    /// Marks the node records of dead nodes above level 0 as dead.
     pub(super) fn kill_uppers(&self) -> Result<()> {
         let layout = self.layout();
         let mut dead: Vec<u32> = collected(self.dead.iter().map(|(number, _)| *number))?;

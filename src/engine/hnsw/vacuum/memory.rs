@@ -3,11 +3,11 @@
 use pgrx::pg_sys;
 
 unsafe extern "C-unwind" {
-    /// The setting of that name, in kB; -1 if `maintenance_work_mem` holds for an autovacuum, too.
+    /// The setting `autovacuum_work_mem`, in kB; -1 if `maintenance_work_mem` holds for an autovacuum, too.
     static autovacuum_work_mem: std::ffi::c_int;
 }
 
-/// Bytes of `maintenance_work_mem`, or what stands for it in an autovacuum.
+/// Bytes of `maintenance_work_mem`, or of `autovacuum_work_mem` in an autovacuum.
 pub fn limit() -> usize {
     // SAFETY: variables of this process.
     let (own, auto, kind) =

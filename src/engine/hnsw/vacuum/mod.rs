@@ -1,21 +1,20 @@
 //! `VACUUM`: rows that are gone leave the index.
 //!
-//! 1. Every row that is gone is taken out; a node without rows is marked dead, then its blocks above level 0. From now
-//!    on no scan returns them and no search gives them new edges.
-//! 2. The gate is closed for a moment: whoever still inserts and has seen these nodes alive is done with it.
-//! 3. Nodes whose parent goes get another one, lanes that lead to nodes that go get other edges. Whoever has lost one of
-//!    these and is not found by a search any more gets a parent that is.
-//! 4. What nobody needs any more is freed: the blocks above level 0 first, so that none of them ever leads down to
-//!    another node.
-//! 5. Graphs without rows disappear, behind the closed gate: the blocks above level 0, then the rest with the root.
+//! 1. The TID of every row that is gone is taken out; a node without TIDs is marked dead, then its records above level 0. From
+//!    now on no scan returns the node and no search gives it new edges.
+//! 2. The insert barrier is closed for a moment: insertions that have seen these nodes alive end.
+//! 3. Nodes with a doomed parent get another, edges to doomed nodes are replaced. A node that has lost one of these and that a
+//!    search no longer reaches gets a reachable parent.
+//! 4. Doomed node records are freed: records above level 0 first, so that no record ever leads down to another node.
+//! 5. Graphs without rows disappear, behind the closed insert barrier: the records above level 0, then the rest with the root.
 //!
 //! Each step can be cut off anywhere; the next vacuum finds the dead nodes and goes on.
 //!
-//! `mark` is the first of these steps, `repair` the third, `release` the fourth and `dissolve` the fifth. `uppers`: the
-//! blocks above level 0; `node_set`: sets of blocks; `memory`: how much of it there is; `space`: pages with room, for others to find.
+//! `mark` is step 1, `repair` step 3, `release` step 4 and `dissolve` step 5. `upper_records`: node records above level 0;
+//! `node_set`: sets of node records; `memory`: how much memory there is; `free_space_map`: pages with room.
 //!
-//! Each page is read once in step 1 and once in step 3, which is left out if no node is dead. What a search in step 3
-//! reads is kept, so that each neighbourhood of dead nodes is read about once, too.
+//! Each page is read once in step 1 and once in step 3, which is left out if no node is dead. Node records that a search in
+//! step 3 reads are kept, so that each neighbourhood of dead nodes is read about once, too.
 #![allow(unsafe_code)]
 
 mod delay;
@@ -47,7 +46,7 @@ use std::collections::HashMap;
 use std::ffi::c_void;
 use upper_records::Upper;
 
-/// Takes rows out of an index.
+/// Takes the TIDs of rows that are gone out of an index.
 #[pg_guard]
 pub unsafe extern "C-unwind" fn ambulkdelete(
     info: *mut pg_sys::IndexVacuumInfo,
@@ -107,7 +106,7 @@ impl Vacuum {
             }
             let uppers = self.doom(&mut doomed)?;
             self.repair(&roots, &doomed)?;
-            // Nothing leads to the doomed any more.
+            // Nothing leads to doomed nodes any more.
             drop(repair);
             self.release(&uppers, &doomed, &roots)?;
             self.dissolve(&roots)?;
@@ -130,7 +129,7 @@ impl Vacuum {
         repair.ways(&self.alive)
     }
 
-    /// Nodes that stay even if they are dead: where graphs are entered.
+    /// Nodes that stay even if they are dead: origins and entry nodes.
     fn retained(&self, roots: &[(Vec<u8>, Entry)]) -> Result<NodeSet> {
         let mut all = NodeSet::default();
         for root in roots.iter().filter_map(|(_, entry)| entry.root) {
@@ -139,7 +138,7 @@ impl Vacuum {
         Ok(all)
     }
 
-    /// Adds the blocks above level 0 of doomed nodes to them; returns those blocks.
+    /// Adds the doomed nodes' records above level 0 to `doomed`, and returns them.
     fn doom(&self, doomed: &mut NodeSet) -> Result<Vec<Upper>> {
         let theirs = |upper: &&Upper| doomed.has(self.uppers.base(upper.number));
         let mut uppers = vec![];

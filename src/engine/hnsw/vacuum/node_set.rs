@@ -1,4 +1,4 @@
-//! Sets of blocks.
+//! Sets of node records.
 
 use conifer_pure::Result;
 use conifer_pure::memory::allocation::Reserve;
@@ -8,7 +8,7 @@ use conifer_pure::memory::allocation::Reserve;
 pub struct NodeSet(Vec<u64>);
 
 impl NodeSet {
-    /// An empty one with room for all numbers below a bound.
+    /// An empty set with room for all numbers below a bound.
     ///
     /// # Errors
     /// `53200` if there is no memory.
@@ -31,7 +31,7 @@ impl NodeSet {
         self.0.get(number as usize / 64).is_some_and(|word| word >> (number % 64) & 1 != 0)
     }
 
-    /// Adds one.
+    /// Adds a number.
     ///
     /// # Errors
     /// `53200` if there is no memory.
@@ -41,27 +41,27 @@ impl NodeSet {
         Ok(())
     }
 
-    /// All of them, ascending.
+    /// All numbers, ascending.
     pub fn all(&self) -> impl Iterator<Item = u32> {
         (0u32..).zip(&self.0).flat_map(|(at, word)| {
             (0..64).filter(move |bit| word >> bit & 1 != 0).map(move |bit| at * 64 + bit)
         })
     }
 
-    /// The greatest.
+    /// The greatest number.
     pub fn last(&self) -> Option<u32> {
         let (at, word) = self.0.iter().enumerate().rfind(|(_, word)| **word != 0)?;
         Some(at as u32 * 64 + word.ilog2())
     }
 
-    /// The same as [`all`](Self::all), of a set that nobody else needs.
+    /// As [`all`](Self::all), and consumes the set.
     pub fn into_all(self) -> impl Iterator<Item = u32> {
         (0u32..).zip(self.0).flat_map(|(at, word)| {
             (0..64).filter(move |bit| word >> bit & 1 != 0).map(move |bit| at * 64 + bit)
         })
     }
 
-    /// Bytes it takes.
+    /// Bytes of the set.
     pub fn bytes(&self) -> usize {
         size_of_val(&self.0[..])
     }

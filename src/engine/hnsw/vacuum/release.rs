@@ -1,4 +1,4 @@
-//! The fourth step: what nothing leads to is freed.
+//! Step 4: node records that nothing leads to are freed.
 
 use super::super::storage::key_directory;
 use super::super::storage::wal::LockedNodes;
@@ -13,7 +13,8 @@ use conifer_pure::memory::allocation::{Reserve, with_room};
 use std::collections::HashMap;
 
 impl Vacuum {
-    /// Frees the doomed.
+    /// Frees the doomed node records: `uppers`, above level 0, first. Only this vacuum frees nodes, so the doomed ones on level 0
+    /// are what they were.
     pub(super) fn release(
         &mut self,
         uppers: &[Upper],
@@ -61,7 +62,7 @@ impl Vacuum {
         Ok(())
     }
 
-    /// Says that a graph has fewer nodes.
+    /// Takes `count` nodes from the number of a graph's nodes, if it is counted.
     fn uncount(&self, key: &Key, entry: &Entry, count: u32) -> Result<()> {
         let layout = self.layout();
         let Some((page, at, now)) = key_directory::locked(self.index, &self.known, key)? else {

@@ -1,4 +1,4 @@
-//! The third step: nodes get parents and edges that will stay.
+//! Step 3: nodes get parents and edges that will stay.
 
 use super::super::storage::buffer::{Index, Ring};
 use super::super::storage::locks::InsertBarrier;
@@ -18,33 +18,33 @@ use conifer_pure::hnsw::vacuum::{Cache, Relinker, Reparenting, Unreachable};
 use conifer_pure::memory::allocation::Reserve;
 use std::collections::HashMap;
 
-/// What is to be repaired, and the memory for it.
+/// A repair under way, and its memory.
 pub struct Repair<'a> {
     index: Index,
     layout: Layout,
     params: Params,
     ring: Ring,
     roots: &'a HashMap<u32, EntryPoint>,
-    /// Nodes that had a block on level 1 when this vacuum began.
+    /// Nodes that had a record on level 1 when this vacuum began.
     raised: &'a NodeSet,
     doomed: &'a NodeSet,
     adoption: Reparenting,
     records: Cache<NodeReader>,
     holes: Holes,
-    /// Nodes of level 0 that have lost their parent, a lane or a lane to them.
+    /// Nodes of level 0 that have lost their parent, an edge or an edge to them: a search for each follows.
     lost: NodeSet,
 }
 
-/// Blocks with lanes to doomed ones. Those that have lost the same neighbour lie near each other: as long as there are
+/// Node records with edges to doomed nodes. Records that have lost the same neighbour lie near each other: as long as there are
 /// few, they are taken in that order.
 struct Holes {
     all: NodeSet,
-    /// The doomed neighbour, and the block; empty once there are too many.
+    /// The doomed neighbour, and the node record; empty once there are too many.
     near: Vec<(u32, u32)>,
     max: usize,
 }
 
-/// So often a parent is looked for while others insert.
+/// Times that a parent is looked for while insertions go on.
 const ROUNDS: usize = 3;
 
 impl Holes {
@@ -59,7 +59,7 @@ impl Holes {
         Ok(())
     }
 
-    /// All of them, in the order they should be taken.
+    /// All node records, in the order they should be taken.
     fn in_order(self) -> Box<dyn Iterator<Item = u32>> {
         let Self { all, mut near, max } = self;
         if max == 0 {
@@ -71,7 +71,7 @@ impl Holes {
 }
 
 impl<'a> Repair<'a> {
-    /// Starts, with so many bytes for what need not be there at all.
+    /// Starts a repair, with `memory` bytes for the cache and the order of `holes`, neither of which must exist.
     pub(super) fn new(
         vacuum: &Vacuum,
         roots: &'a HashMap<u32, EntryPoint>,
@@ -98,7 +98,7 @@ impl<'a> Repair<'a> {
         })
     }
 
-    /// Gives the nodes whose parent goes another one, and notes what else is to be done.
+    /// Gives nodes with a doomed parent another one, and notes the nodes that need edges or a search.
     pub(super) fn parents(&mut self) -> Result<()> {
         let (mut page, end) = (META + 1, self.index.pages());
         let mut orphaned = vec![];
@@ -112,7 +112,8 @@ impl<'a> Repair<'a> {
         Ok(())
     }
 
-    /// Looks at the nodes of a page. Returns on how many pages their blocks are.
+    /// Reads the node records of a page, and adds nodes with a doomed parent to `orphaned`. Returns on how many pages the records
+    /// are.
     fn look(&mut self, page: u32, orphaned: &mut Vec<u32>) -> Result<u32> {
         let Self { records, layout, doomed, holes, lost, .. } = self;
         records.pages().on_page(page, |number, bytes| {
@@ -143,7 +144,7 @@ impl<'a> Repair<'a> {
         })
     }
 
-    /// Gives lanes that lead to nodes that go other edges.
+    /// Replaces edges to doomed nodes.
     pub(super) fn edges(&mut self) -> Result<()> {
         let doomed = self.doomed;
         let doomed = |number: u32| doomed.has(number);
@@ -166,7 +167,7 @@ impl<'a> Repair<'a> {
         Ok(())
     }
 
-    /// The root of a block's graph.
+    /// The root of a node record's graph.
     fn root(&mut self, number: u32) -> Result<Option<EntryPoint>> {
         let layout = &self.layout;
         let graph = self
@@ -175,14 +176,14 @@ impl<'a> Repair<'a> {
         Ok(self.roots.get(&graph).copied())
     }
 
-    /// Sees to it that searches still come to the nodes that have lost something. `alive`: living nodes of each graph.
+    /// Sees to it that searches still reach the nodes in `lost`. `alive`: living nodes of each graph.
     pub(super) fn ways(&mut self, alive: &HashMap<u32, u64>) -> Result<()> {
         let mut unreachable = Unreachable::new(self.layout);
         let mut inserter = Inserter::new(self.layout, &self.params);
         for number in std::mem::take(&mut self.lost).into_all() {
             pause();
             let Some(root) = self.root(number)? else { continue };
-            // All nodes of a small graph are looked at anyway.
+            // Searches look at all nodes of a small graph.
             if alive.get(&root.graph).is_none_or(|count| *count <= u64::from(SMALL_GRAPH)) {
                 continue;
             }
@@ -197,7 +198,7 @@ impl<'a> Repair<'a> {
                     root,
                     number,
                 )?;
-                // Its edges lead back to it.
+                // The neighbours' records have changed.
                 self.records.clear();
                 is_unreachable = unreachable.is(&mut self.records, root, number)?;
             }
@@ -208,7 +209,7 @@ impl<'a> Repair<'a> {
         Ok(())
     }
 
-    /// Gives a node another parent, one of those, if one of them can be it.
+    /// Reparents a node to one of `ends`, if one of them can be its parent.
     fn hang(&mut self, number: u32, ends: &[(f32, u32)]) -> Result<()> {
         let doomed = self.doomed;
         let Self { adoption, layout, records, .. } = self;
@@ -224,7 +225,7 @@ impl<'a> Repair<'a> {
                 adoption.apply(&edge, change.node(parent.to.number)?)?;
                 adoption.settle(&parent, change.node(number)?)?;
                 adoption.let_go(change.node(old)?)?;
-                // Of blocks on several pages, more may have changed: a code that lies on two.
+                // Of node records on several pages, more pages may have changed: a code may lie on two.
                 if !change.is_one_record()? {
                     continue;
                 }
@@ -236,7 +237,7 @@ impl<'a> Repair<'a> {
         Ok(())
     }
 
-    /// Gives the new edges of a mended block edges back.
+    /// Links the new neighbours of a repaired node record back to it.
     fn link(&mut self, relinker: &mut Relinker) -> Result<()> {
         let doomed = self.doomed;
         for edge in relinker.edges().to_vec() {
@@ -253,8 +254,8 @@ impl<'a> Repair<'a> {
         Ok(())
     }
 
-    /// Finds a parent for a node whose parent goes. Insertions may take the last lane of each that was asked, so it is asked
-    /// again, at last while nobody inserts: then there is one.
+    /// Reparents a node whose parent is doomed. Insertions may take the last edge slot of each candidate, so candidates are looked
+    /// for again, at last while no insertion runs: then there is one.
     fn parent(&mut self, number: u32) -> Result<()> {
         for _ in 0..ROUNDS {
             if self.adopt(number)? {
@@ -268,7 +269,7 @@ impl<'a> Repair<'a> {
         Err(corrupted(format_args!("node {number} has no way to the origin")))
     }
 
-    /// Finds a parent for a node whose parent goes. False if nobody can be it any more who could when they were looked for.
+    /// Reparents a node whose parent is doomed. False if each candidate has lost its last edge slot since it was found.
     fn adopt(&mut self, number: u32) -> Result<bool> {
         let doomed = self.doomed;
         let doomed = |number: u32| doomed.has(number);

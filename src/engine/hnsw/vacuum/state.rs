@@ -14,7 +14,7 @@ pub struct Vacuum {
     pub known: Rc<MetaCache>,
     pub ring: Ring,
     pub records: NodeReader,
-    /// Dead nodes, by number and graph.
+    /// Dead nodes: number and graph.
     pub dead: Vec<(u32, u32)>,
     pub uppers: Uppers,
     /// Living nodes of each graph.
@@ -26,7 +26,7 @@ pub struct Vacuum {
 }
 
 impl Vacuum {
-    /// Of an index, which reads pages through a ring of buffers.
+    /// A vacuum of an index, which reads pages through a ring of buffers.
     pub fn new(index: Index, ring: Ring) -> Self {
         let known = MetaCache::of(index);
         Self {
@@ -43,7 +43,7 @@ impl Vacuum {
         }
     }
 
-    /// Of its nodes.
+    /// The layout of the index's node records.
     pub fn layout(&self) -> Layout {
         self.known.meta.layout
     }
