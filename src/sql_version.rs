@@ -1,11 +1,11 @@
 //! Whether the SQL of a database is of the library's version.
 //!
 //! A package that is upgraded brings a new library at once, and its new SQL only where ALTER EXTENSION … UPDATE is run. A
-//! library serves the SQL of all releases before it, so an older database works, but lacks what is new: that is told when a
-//! session runs its first plan, or the first after the library has been loaded, as the server tells that a collation has
-//! changed. It is no error, which would stop all databases of a server between the package's upgrade and their own; and
-//! commands, ALTER EXTENSION among them, are not plans. SQL that is newer than the library, as after a way
-//! back or before a restart, may name functions that the library has not.
+//! library serves the SQL of all releases before it, so an older database works, but lacks the new objects: a warning says so
+//! when a session runs its first plan, or the first after the library has been loaded, as the server warns of a collation that
+//! has changed. An error would stop all databases of a server between the package's upgrade and their own; and
+//! commands, ALTER EXTENSION among them, are not plans. SQL that is newer than the library, as after a downgrade of the package
+//! or before a restart, may name functions that the library lacks.
 #![allow(unsafe_code)]
 
 use crate::engine::hnsw;
@@ -19,7 +19,7 @@ use std::ffi::CStr;
 const CONIFER: &str = env!("CARGO_PKG_VERSION");
 const VECTOR: &str = include_str!("../sql/vector.control");
 
-/// Warns, once a session, of extensions that do not fit. Called before a plan is run.
+/// Warns, once a session, of extensions of another version. Called before a plan is run.
 pub fn tell() {
     thread_local! {
         static DONE: Cell<bool> = const { Cell::new(false) };
@@ -35,7 +35,7 @@ pub fn tell() {
             pg_sys::creating_extension,
         )
     };
-    // What runs within a script comes before the version it makes is written.
+    // A plan within a script runs before the version that the script makes is written.
     if script {
         return;
     }
@@ -80,8 +80,8 @@ fn compare(name: &str, script: &str, library: &str) {
 /// # Safety
 /// Within a transaction.
 unsafe fn version_of(name: &CStr) -> Option<String> {
-    // SAFETY: a scan of the catalog by its index on the name, which is a C string that outlives it; what it opened is
-    // closed, or ends with the transaction that an error ends.
+    // SAFETY: a scan of the catalog by its index on the name, which is a C string that outlives the scan; scan and catalog are
+    // closed, or end with the transaction that an error ends.
     unsafe {
         let lock = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
         let catalog = pg_sys::relation_open(pg_sys::ExtensionRelationId, lock);

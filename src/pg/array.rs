@@ -25,7 +25,7 @@ pub unsafe trait Element {
     const IDENT: &'static str;
 }
 
-/// An element type whose arrays are its values side by side.
+/// An element type whose arrays are values side by side.
 ///
 /// # Safety
 /// The server stores the type as `Self`, and any bits are valid.
@@ -65,8 +65,8 @@ unsafe impl Plain for f64 {}
 pub trait Single: Element {
     /// The elements in single precision, rounded; infinite if they are beyond it.
     ///
-    /// Raises `22000` or `22004` for an array that is no list of numbers, and for a `numeric` beyond single
-    /// precision what the server raises.
+    /// Raises `22000` or `22004` for an array that is no list of numbers, and the server's error for a `numeric`
+    /// beyond single precision.
     fn singles(array: &Array<Self>) -> impl ExactSizeIterator<Item = f32>
     where
         Self: Sized;
@@ -173,7 +173,7 @@ impl<T: Element> Array<T> {
     /// Refuses more than one dimension, NULLs and another element type than declared.
     ///
     /// # Errors
-    /// What is in the way of reading the array as a list.
+    /// The reason why the array is no list.
     pub fn check_list(&self) -> Result<(), NoList> {
         let header = self.header();
         if header.ndim > 1 {
@@ -195,7 +195,7 @@ impl<T: Plain> Array<T> {
     #[must_use]
     pub fn zeroed(len: usize) -> Self {
         let mut new = Varlena::zeroed(DATA + len * size_of::<T>());
-        // SAFETY: the allocation holds the header, the length and the lower bound; nobody else has it.
+        // SAFETY: the allocation holds the header, the length and the lower bound, and is of this value alone.
         unsafe {
             let header = new.as_mut_ptr().as_ptr().cast::<pg_sys::ArrayType>();
             (*header).ndim = 1;
@@ -217,7 +217,7 @@ impl<T: Plain> Array<T> {
     /// The elements, if the array has at most one dimension and no NULL.
     ///
     /// # Errors
-    /// What is in the way.
+    /// The reason why the array is no list.
     pub fn as_slice(&self) -> Result<&[T], NoList> {
         self.check_list()?;
         let header = self.header();
@@ -236,7 +236,7 @@ impl<T: Plain> Array<T> {
     }
 
     /// The elements, to write; none if [`Self::as_slice`] refuses the array. Only for a new array or
-    /// the state of an aggregate: what else is passed as an argument belongs to the server.
+    /// the state of an aggregate: other arguments belong to the server.
     pub fn elements_mut(&mut self) -> &mut [T] {
         let (ptr, len) = self.as_slice().map_or((std::ptr::dangling(), 0), |s| (s.as_ptr(), s.len()));
         // SAFETY: the same elements; `self` is borrowed mutably and the caller may write.

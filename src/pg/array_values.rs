@@ -36,7 +36,7 @@ impl RawArray {
         }
     }
 
-    /// How many elements it has, over all dimensions.
+    /// Number of elements, over all dimensions.
     pub fn len(&self) -> usize {
         // SAFETY: a detoasted array; its dimensions follow the header.
         unsafe {
@@ -76,11 +76,11 @@ impl RawArray {
     /// The elements of an array of texts.
     ///
     /// # Errors
-    /// Raises 53200 if there is no memory for them.
+    /// Raises 53200 if there is no memory for the strings.
     pub fn texts(&self) -> Vec<Option<String>> {
         // SAFETY: a detoasted array, which is one of texts wherever this is called.
         let (size, array) = unsafe { (pgrx::varsize(self.0.cast()), self.datum()) };
-        // For the characters, and for each element a string, its allocation, and places in lists of what they are read as.
+        // For the characters, and for each element a string, its allocation, and places in the lists that callers make of them.
         headroom(2 * size + 128 * self.len()).or_raise();
         // SAFETY: as above.
         unsafe { Vec::from_datum(array, false) }.unwrap_or_default()

@@ -1,4 +1,4 @@
-//! What the server and pgrx ask of the Rust twin of one of the engine's types.
+//! The traits that make a Rust type the twin of one of the engine's types.
 #![allow(unsafe_code)]
 
 use crate::pg::error::raise;
@@ -41,7 +41,7 @@ macro_rules! datum_of {
                     Some(self.into_raw())
                 }
 
-                /// Not known at compile time: the extension decides. Pass the OID with the datum.
+                /// The type's OID is not known at compile time, as the extension creates it. Pass the OID with the datum.
                 fn type_oid() -> Oid {
                     Oid::INVALID
                 }

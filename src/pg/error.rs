@@ -10,7 +10,7 @@ type Amend = fn(Fault) -> Fault;
 
 static AMEND: OnceLock<Amend> = OnceLock::new();
 
-/// Has every fault pass through `amend` before it is raised. The first one that is given stays.
+/// Has every fault pass through `amend` before it is raised. The first function that is given stays.
 pub fn amend_by(amend: Amend) {
     let _ = AMEND.set(amend);
 }

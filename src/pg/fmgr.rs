@@ -1,4 +1,4 @@
-//! SQL functions that cost no more to call than C's, for those that are called for every row.
+//! Exports of SQL functions that cost no more to call than C's: for functions that are called for every row.
 #![allow(unsafe_code)]
 
 use super::varlena::{Room, Varlena, detoast_in};
@@ -89,28 +89,28 @@ macro_rules! of_values {
 }
 pub(crate) use of_values;
 
-/// What an exported function can take.
+/// A type that an exported function can take.
 pub trait Argument: Sized {
-    /// What the function sees of it.
+    /// The function's view of the argument.
     type View<'a>
     where
         Self: 'a;
 
-    /// Argument number `i`, from 0 on, of a call, to be read; a short one is copied to `room`.
+    /// Argument number `i`, from 0 on, of a call, to be read; a short value is copied to `room`.
     ///
     /// # Safety
     /// The argument is declared as this type and is not null. `room` is left alone as long as the result
     /// lives, and the result is not given to the server.
     unsafe fn argument(fcinfo: pg_sys::FunctionCallInfo, i: usize, room: *mut Room) -> Self;
 
-    /// What the function sees.
+    /// The function's view.
     fn view(&self) -> Self::View<'_>;
 }
 
 /// Argument number `i` of a call, detoasted, with the same duties as [`Argument::argument`].
 ///
 /// # Safety
-/// As there; and the type is a varlena.
+/// As [`Argument::argument`]; and the type is a varlena.
 #[inline(always)]
 #[must_use]
 pub unsafe fn varlena_argument(fcinfo: pg_sys::FunctionCallInfo, i: usize, room: *mut Room) -> Varlena {
@@ -118,7 +118,7 @@ pub unsafe fn varlena_argument(fcinfo: pg_sys::FunctionCallInfo, i: usize, room:
     unsafe { detoast_in((*(*fcinfo).args.as_ptr().add(i)).value, room) }
 }
 
-/// What an exported function can return.
+/// A type that an exported function can return.
 pub trait Returned {
     /// The datum.
     fn datum(self) -> pg_sys::Datum;
@@ -153,7 +153,7 @@ pub fn guarded(body: impl FnOnce() -> pg_sys::Datum) -> pg_sys::Datum {
         Err(raised) => {
             #[cold]
             fn report(raised: Box<dyn std::any::Any + Send>) -> pg_sys::Datum {
-                // SAFETY: called at the edge to the server, with nothing to drop but what unwinds here.
+                // SAFETY: called at the edge to the server, with nothing to drop but the unwinding error.
                 unsafe { pgrx_extern_c_guard(|| resume_unwind(raised)) }
             }
             report(raised)

@@ -34,7 +34,7 @@ impl Json {
     /// # Errors
     /// Raises jsonb's own errors.
     pub fn parse(text: &str) -> Self {
-        // SAFETY: a copy in the server's memory, which jsonb_in takes what it needs of.
+        // SAFETY: a copy in the server's memory, from which jsonb_in copies.
         let datum = unsafe {
             let text = pg_sys::pnstrdup(text.as_ptr().cast(), text.len());
             direct_function_call_as_datum(pg_sys::jsonb_in, &[Some(text.into())])

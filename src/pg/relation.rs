@@ -11,9 +11,9 @@ pub fn name(relation: pg_sys::Relation) -> String {
     name.to_string_lossy().into_owned()
 }
 
-/// The name with that of its schema, quoted as statements need it.
+/// The name of an open relation with its schema's, quoted for a statement.
 pub fn qualified_name(relation: pg_sys::Relation) -> String {
-    // SAFETY: the relation is open; what comes back is null or a string in memory of the statement.
+    // SAFETY: the relation is open; the result is null or a string in memory of the statement.
     unsafe {
         let class = (*relation).rd_rel;
         let schema = pg_sys::get_namespace_name((*class).relnamespace);

@@ -9,7 +9,7 @@ use pgrx::pgrx_sql_entity_graph::metadata::{
     ArgumentError, ReturnsError, ReturnsRef, SqlMappingRef, SqlTranslatable, TypeOrigin,
 };
 
-/// Implements what `#[pg_extern]` asks of a result type that holds a datum.
+/// Implements the traits that `#[pg_extern]` asks of a result type that holds a datum.
 macro_rules! returned_as {
     ($type:ident, $sql:literal) => {
         // SAFETY: the name is that of a type of the server.
@@ -43,11 +43,11 @@ pub struct Bytea(pg_sys::Datum);
 returned_as!(Bytea, "bytea");
 
 impl Bytea {
-    /// One of `size` bytes, which `fill` writes over zeros.
+    /// A value of `size` bytes, which `fill` writes over zeros.
     pub fn new(size: usize, fill: impl FnOnce(&mut [u8])) -> Self {
         const HEADER: usize = pg_sys::VARHDRSZ;
         let mut new = Varlena::zeroed(HEADER + size);
-        // SAFETY: `size` bytes follow the header, zeroed, and nobody else has them.
+        // SAFETY: `size` bytes follow the header, zeroed, and are of this value alone.
         fill(unsafe { std::slice::from_raw_parts_mut(new.as_mut_ptr().as_ptr().add(HEADER), size) });
         Self(new.into_raw())
     }
@@ -58,14 +58,14 @@ pub struct Bits(pg_sys::Datum);
 returned_as!(Bits, "bit");
 
 impl Bits {
-    /// One of `n` bits; `fill` sets them, the most significant of the first byte first, over zeros and
+    /// A value of `n` bits; `fill` sets them, the most significant of the first byte first, over zeros and
     /// leaves the padding in the last byte 0.
     pub fn new(n: usize, fill: impl FnOnce(&mut [u8])) -> Self {
         // Behind the varlena header stands the number of bits.
         const HEADER: usize = pg_sys::VARHDRSZ + size_of::<i32>();
         let size = n.div_ceil(8);
         let mut new = Varlena::zeroed(HEADER + size);
-        // SAFETY: the allocation holds the headers and `size` bytes, zeroed; nobody else has it.
+        // SAFETY: the allocation holds the headers and `size` bytes, zeroed, and is of this value alone.
         unsafe {
             let ptr = new.as_mut_ptr().as_ptr();
             ptr.add(pg_sys::VARHDRSZ).cast::<i32>().write(n as i32);
@@ -80,7 +80,7 @@ pub struct Text(pg_sys::Datum);
 returned_as!(Text, "cstring");
 
 impl Text {
-    /// One of at most `capacity` bytes, which `fill` writes, returning how many; none of them 0.
+    /// A string of at most `capacity` bytes, which `fill` writes, returning how many; none of them 0.
     pub fn new(capacity: usize, fill: impl FnOnce(&mut [std::mem::MaybeUninit<u8>]) -> usize) -> Self {
         // SAFETY: palloc returns that many bytes or raises; `fill` cannot claim more than it was lent
         // without the bound check failing.

@@ -1,8 +1,8 @@
 //! SQL statements through SPI, planned once a backend.
 //!
-//! The text of a statement is made of constants, identifiers that the server quoted and numbers; all
-//! that a user said travels as a parameter. Every name in it is qualified, because a caller's
-//! `search_path` is not to be trusted.
+//! The text of a statement is made of constants, identifiers that the server quoted and numbers; text of
+//! users travels as a parameter. Every name in a statement is qualified, because a caller's `search_path`
+//! is not to be trusted.
 #![allow(unsafe_code)]
 
 use crate::pg::error::{OrRaise, raise};
@@ -17,8 +17,8 @@ use std::ffi::{CString, c_char};
 use std::ptr::NonNull;
 use std::rc::Rc;
 
-/// Whether a statement may write. A reading one sees the snapshot of the statement that called us, a
-/// writing one also what that statement did before.
+/// Whether a statement may write. A reading statement sees the snapshot of the calling statement, a
+/// writing one also the changes of the calling statement.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     /// Under the caller's snapshot, as a STABLE function must.
@@ -64,8 +64,8 @@ impl Param {
     }
 }
 
-/// The rows a statement returned. Values that are passed by reference live in SPI's memory: copy what
-/// must outlive the closure that received them.
+/// The rows a statement returned. Values that are passed by reference live in SPI's memory: copy values
+/// that must outlive the closure that received them.
 pub struct Rows {
     /// Rows returned, or affected by a statement that returns none.
     pub count: u64,
@@ -103,17 +103,17 @@ impl Rows {
         }
     }
 
-    /// The values that `of` gives for the rows, by number, without those for which it gives none.
+    /// The values that `of` gives for the rows, by number, without the rows for which it gives none.
     ///
     /// # Errors
-    /// Raises 53200 if there is no memory for that.
+    /// Raises 53200 if there is no memory for the values.
     pub fn each<T>(&self, mut of: impl FnMut(usize) -> Option<T>) -> Vec<T> {
         begin();
         let rows = self.count as usize;
         let mut all = with_room(rows).or_raise();
         for row in 0..rows {
             all.extend(of(row));
-            // What was made of it may have memory of its own.
+            // `of` may have allocated memory.
             check().or_raise();
         }
         all
@@ -122,7 +122,7 @@ impl Rows {
     /// Descriptor and tuples, if the statement returned rows.
     pub fn tuples(&self) -> Option<(pg_sys::TupleDesc, &[pg_sys::HeapTuple])> {
         self.table.map(|table| {
-            // SAFETY: SPI keeps the table until SPI_finish, which comes after the closure that sees us;
+            // SAFETY: SPI keeps the table until SPI_finish, which comes after the closure that has `self`;
             // `numvals` tuples are filled in.
             unsafe {
                 let table = table.as_ref();
@@ -132,7 +132,7 @@ impl Rows {
     }
 }
 
-/// Raises 42804: somebody changed the type of a column that a statement reads.
+/// Raises 42804: the type of a column that a statement reads was changed.
 #[cold]
 pub fn wrong_type(column: i32) -> ! {
     raise(
@@ -144,7 +144,7 @@ pub fn wrong_type(column: i32) -> ! {
 /// Runs a statement and hands its rows to `take`.
 ///
 /// # Errors
-/// Raises whatever the statement raises.
+/// Raises the statement's errors.
 pub fn run<R>(mode: Mode, sql: &str, params: &[Param], take: impl FnOnce(Rows) -> R) -> R {
     Spi::connect(|_| {
         let _depth = Depth::enter();
@@ -172,13 +172,13 @@ pub fn run<R>(mode: Mode, sql: &str, params: &[Param], take: impl FnOnce(Rows) -
     })
 }
 
-/// What a query finds of all that is committed by now, however old the transaction's snapshot is, and of what this transaction
-/// did. It is for transactions that write.
+/// Runs a query over all rows that are committed by now, however old the transaction's snapshot is, and over this transaction's
+/// changes. For transactions that write.
 ///
 /// # Errors
-/// Raises whatever the query raises.
+/// Raises the query's errors.
 pub fn run_now<R>(sql: &str, params: &[Param], take: impl FnOnce(Rows) -> R) -> R {
-    // SAFETY: within a transaction, not in parallel mode. What is pushed is popped, or goes with the transaction that an
+    // SAFETY: within a transaction, not in parallel mode. The pushed snapshot is popped, or goes with the transaction that an
     // error ends.
     unsafe {
         pg_sys::CommandCounterIncrement();
@@ -192,7 +192,7 @@ pub fn run_now<R>(sql: &str, params: &[Param], take: impl FnOnce(Rows) -> R) -> 
 /// Runs a command that is not worth a kept plan, such as DDL.
 ///
 /// # Errors
-/// Raises whatever the command raises.
+/// Raises the command's errors.
 pub fn run_once(sql: &str) {
     let sql = CString::new(sql).expect("statements hold no NUL");
     Spi::connect(|_| {
@@ -204,22 +204,22 @@ pub fn run_once(sql: &str) {
     });
 }
 
-/// Plans that a backend keeps. Each index has a handful of its own, and a session may go through thousands of indexes; of
-/// some 25 kB each, these are 8 MB.
+/// Plans that a backend keeps. Each index has a handful of plans, and a session may go through thousands of indexes; at
+/// some 25 kB each, this many take 8 MB.
 const MAX_PLANS: usize = 300;
 
 /// A kept plan and the types of its parameters.
 struct Plan {
     oids: Vec<pg_sys::Oid>,
     plan: NonNull<pg_sys::_SPI_plan>,
-    /// When it was last asked for.
+    /// The clock when the plan was last asked for.
     used: Cell<u64>,
 }
 
 thread_local! {
-    /// Whoever runs a plan holds it, too.
+    /// Plans by their statements' texts. A running call holds its plan, too.
     static PLANS: RefCell<HashMap<String, Rc<Plan>>> = RefCell::default();
-    /// How often plans were asked for.
+    /// Counts how often plans were asked for.
     static CLOCK: Cell<u64> = const { Cell::new(0) };
     static DEPTH: Cell<usize> = const { Cell::new(0) };
 }
@@ -229,7 +229,7 @@ pub fn touch() {
     PLANS.with(|_| ());
 }
 
-/// How many of our statements are under way: one can call us again through a trigger.
+/// Counts our statements under way: one can lead to another through a trigger.
 struct Depth;
 
 impl Depth {
@@ -239,7 +239,7 @@ impl Depth {
     }
 }
 
-/// Whether a statement of ours is under way, not one that somebody else has written.
+/// Whether a statement of ours is under way, and not a user's.
 pub fn is_ours() -> bool {
     DEPTH.get() > 0
 }
@@ -273,17 +273,17 @@ fn plan(sql: &str, params: &[Param]) -> Rc<Plan> {
     new
 }
 
-/// Gives a plan back that is kept no more, unless it is under way: through a trigger, a statement can lead to itself.
+/// Frees a plan that is kept no more, unless it is under way: through a trigger, a statement can lead to itself.
 fn free(plan: Rc<Plan>) {
     if let Ok(plan) = Rc::try_unwrap(plan) {
-        // SAFETY: a plan of ours that was kept, and that nobody holds.
+        // SAFETY: a plan of ours that was kept, and that no call holds.
         unsafe { pg_sys::SPI_freeplan(plan.plan.as_ptr()) };
     }
 }
 
 fn prepare(sql: &str, oids: &mut [pg_sys::Oid]) -> NonNull<pg_sys::_SPI_plan> {
     let sql = CString::new(sql).expect("statements hold no NUL");
-    // SAFETY: SPI is connected; the array is as long as said.
+    // SAFETY: SPI is connected; the array has the length that is passed.
     unsafe {
         let plan = pg_sys::SPI_prepare(sql.as_ptr(), oids.len() as i32, oids.as_mut_ptr());
         let Some(plan) = NonNull::new(plan) else {

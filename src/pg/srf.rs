@@ -9,7 +9,7 @@ use pgrx::prelude::*;
 /// the function's result.
 ///
 /// # Errors
-/// Raises 0A000 where no set can be returned, and whatever the statement raises.
+/// Raises 0A000 where no set can be returned, and the statement's errors.
 pub fn return_rows(fcinfo: pg_sys::FunctionCallInfo, mode: Mode, sql: &str, params: &[Param]) {
     let store = open(fcinfo);
     run(mode, sql, params, |rows| store.put(&rows));
@@ -39,7 +39,7 @@ impl Store {
     /// Adds rows, which must have the function's columns.
     ///
     /// # Errors
-    /// Raises 42804 if they have others: the tuples would be read by the wrong descriptor.
+    /// Raises 42804 if the rows have other columns: the tuples would be read by the wrong descriptor.
     pub fn put(&self, rows: &Rows) {
         let Some((descriptor, tuples)) = rows.tuples() else { return };
         // SAFETY: both descriptors are live; after the check a tuple of the one may be read by the other.
@@ -68,7 +68,7 @@ unsafe fn other_column(a: pg_sys::TupleDesc, b: pg_sys::TupleDesc) -> Option<i32
 /// Runs a statement that returns one `jsonb` and makes it the function's result.
 ///
 /// # Errors
-/// Raises whatever the statement raises.
+/// Raises the statement's errors.
 pub fn one_json(mode: Mode, sql: &str, params: &[Param]) -> Json {
     run(mode, sql, params, |rows| {
         let (descriptor, tuples) = rows.tuples().expect("the statement returns a row");

@@ -19,7 +19,7 @@ impl<'a> Message<'a> {
     pub fn rest(&self) -> &'a [u8] {
         let (cursor, len) = (usize::try_from(self.0.cursor), usize::try_from(self.0.len));
         match (cursor, len, NonNull::new(self.0.data)) {
-            // SAFETY: `len` bytes stand behind `data`, which outlives the call; nobody writes them.
+            // SAFETY: `len` bytes stand behind `data`, which outlives the call and is not written.
             (Ok(cursor), Ok(len), Some(data)) if cursor <= len => unsafe {
                 std::slice::from_raw_parts(data.as_ptr().add(cursor).cast(), len - cursor)
             },
@@ -27,7 +27,7 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// Marks `n` bytes of [`Self::rest`] as read. The server refuses a value of which bytes are left.
+    /// Marks `n` bytes of [`Self::rest`] as read. The server refuses a value with unread bytes.
     pub fn advance(&mut self, n: usize) {
         self.0.cursor += n.min(self.rest().len()) as i32;
     }

@@ -4,15 +4,15 @@
 use std::ffi::{c_char, c_int};
 use std::mem::MaybeUninit;
 
-/// Most bytes that [`Writer::float`] writes.
+/// Maximum number of bytes that [`Writer::float`] writes.
 pub const FLOAT: usize = 15;
 
-/// Most bytes that [`Writer::integer`] writes.
+/// Maximum number of bytes that [`Writer::integer`] writes.
 pub const INTEGER: usize = 10;
 
 unsafe extern "C" {
     /// The server's shortest text of `f` that reads back the same; writes at most [`FLOAT`] bytes to
-    /// `result`, without a final 0, and returns how many. It raises nothing.
+    /// `result`, without a final 0, and returns how many. Raises nothing.
     fn float_to_shortest_decimal_bufn(f: f32, result: *mut c_char) -> c_int;
 }
 
@@ -23,18 +23,18 @@ pub struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    /// Nothing is written yet.
+    /// A writer at the start of `out`.
     pub fn new(out: &'a mut [MaybeUninit<u8>]) -> Self {
         Self { out, at: 0 }
     }
 
-    /// How many bytes are written.
+    /// Number of bytes that are written.
     #[must_use]
     pub fn length(&self) -> usize {
         self.at
     }
 
-    /// What is written.
+    /// The bytes that are written.
     #[must_use]
     pub fn written(&self) -> &[u8] {
         let written = &self.out[..self.at];

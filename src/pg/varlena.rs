@@ -8,7 +8,7 @@ use std::ptr::NonNull;
 /// A varlena with a 4-byte header, at least 4-byte aligned: a detoasted argument or a new result.
 pub struct Varlena {
     ptr: NonNull<u8>,
-    /// Ours to free: a detoasted copy or a new value.
+    /// Freed on drop: a detoasted copy or a new value.
     owned: bool,
 }
 
@@ -26,7 +26,7 @@ impl Varlena {
         }
     }
 
-    /// Bytes, header included.
+    /// Size in bytes, header included.
     #[inline]
     #[must_use]
     pub fn size(&self) -> usize {
@@ -66,7 +66,7 @@ impl Drop for Varlena {
     }
 }
 
-/// Frees what `zeroed` or detoasting allocated.
+/// Frees memory that `zeroed` or detoasting has allocated.
 #[cold]
 fn free(ptr: NonNull<u8>) {
     // While an error unwinds, the server frees the memory itself.
@@ -84,7 +84,7 @@ impl FromDatum for Varlena {
     }
 }
 
-/// The varlena behind a datum, detoasted if it needs to be. What was stored as it is costs no call to
+/// The varlena behind a datum, detoasted if it needs to be. A value that was stored as it is costs no call to
 /// the server.
 ///
 /// # Safety
@@ -102,10 +102,10 @@ pub unsafe fn detoast(datum: pg_sys::Datum) -> Varlena {
 pub struct Room([MaybeUninit<u8>; pg_sys::VARHDRSZ + Self::SHORT - 1]);
 
 impl Room {
-    /// Most bytes of a varlena with a 1-byte header, header included.
+    /// Maximum number of bytes of a varlena with a 1-byte header, header included.
     const SHORT: usize = 127;
 
-    /// Empty.
+    /// Uninitialized room.
     #[inline]
     #[must_use]
     pub const fn new() -> Self {
@@ -140,8 +140,7 @@ pub unsafe fn detoast_in(datum: pg_sys::Datum, room: *mut Room) -> Varlena {
     }
 }
 
-/// A plain value where it lies. It is aligned as its type says, which is 4 bytes or more for those that
-/// are used here.
+/// A plain value where it lies, aligned as its type says: to 4 bytes or more for the types here.
 ///
 /// # Safety
 /// `given` points to a varlena with a 4-byte header that outlives the result.

@@ -208,7 +208,7 @@ impl Insertion<'_> {
         let mut tried = false;
         loop {
             let Some(parent) = parents.next(&mut self.records, layout)? else {
-                // While the insert barrier is held, a graph that was found has an origin, and nodes with room at the ends of its tree.
+                // Within the insert barrier, a graph that was found has an origin, and nodes with room at the tree's ends.
                 if rest && !tried {
                     return Err(corrupted(format_args!("graph {} cannot be entered", root.graph)));
                 }

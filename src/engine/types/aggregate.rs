@@ -1,10 +1,10 @@
-//! What an aggregate's transition function may ask about its call.
+//! Whether a function is called as the step of an aggregate.
 #![allow(unsafe_code)]
 
 use pgrx::pg_sys;
 
 /// Whether the function is called as the step of an aggregate, also in a window. Then the first
-/// argument is the state, which the server keeps for nobody else: it may be changed in place.
+/// argument is the state, which the server keeps for the aggregate alone: it may be changed in place.
 ///
 /// # Safety
 /// `fcinfo` is that of the running call.

@@ -9,7 +9,7 @@ use conifer_pure::types::bit;
 use pgrx::pg_sys;
 
 /// Behind the varlena header stands the number of bits, then the bits, the most significant of the first
-/// byte first; what is left of the last byte is 0.
+/// byte first; the rest of the last byte is 0.
 const HEADER: usize = pg_sys::VARHDRSZ + size_of::<i32>();
 
 /// A detoasted `bit`.
@@ -36,7 +36,7 @@ impl Argument for BitString {
 impl BitString {
     /// The value behind a datum.
     ///
-    /// Raises `XX001` when its size does not fit its number of bits.
+    /// Raises `XX001` when the value's size does not fit its number of bits.
     ///
     /// # Safety
     /// `datum` is a non-null `bit` and lives as long as the result.

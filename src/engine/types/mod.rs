@@ -1,4 +1,4 @@
-//! The types and their SQL functions: what the server gives is unpacked here, and computed in the pure parts.
+//! The types and their SQL functions: arguments are unpacked here, and results computed in the pure parts.
 
 pub mod aggregate;
 pub mod bit;

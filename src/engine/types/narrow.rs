@@ -1,4 +1,4 @@
-//! From single precision to the elements of a type, with the refusal of what they cannot hold.
+//! From single precision to the elements of a type; numbers that these cannot hold are refused.
 
 use crate::pg::text_out::{FLOAT, Writer};
 use conifer_pure::fault::{Fault, Result};
@@ -25,7 +25,7 @@ pub fn narrow_finite<T: Element>(x: f32) -> Result<T> {
     T::KIND.check_element(element.to_f32()).map(|()| element)
 }
 
-/// The server's own text of the number is what clients see.
+/// The error for a number that is too large, with the server's own text of the number.
 #[cold]
 fn too_large<T: Element>(x: f32) -> Fault {
     let mut text = [MaybeUninit::uninit(); FLOAT];

@@ -18,7 +18,7 @@ fn sparsevec(v: SparseVec, typmod: i32, _explicit: bool) -> SparseVec {
     v
 }
 
-/// Of the elements of a vector, those that are not 0.
+/// The elements of a vector that are not 0.
 fn sparse<T: Element>(v: &Dense<T>, typmod: i32) -> SparseVec {
     check_expected_dim(typmod, v.dim()).or_raise();
     SparseVec::from_elements(v.dim() as i32, (0..).zip(v.as_slice().iter().map(|x| x.to_f32())))
@@ -40,7 +40,7 @@ fn dense<T: Element>(v: &SparseVec, typmod: i32) -> Dense<T> {
     result
 }
 
-/// Of the elements of an array, those that are not 0.
+/// The elements of an array that are not 0.
 fn from_array<T: Single>(array: &Array<T>, typmod: i32) -> SparseVec {
     let elements = T::singles(array);
     KIND.check_dim(elements.len() as i64).or_raise();

@@ -41,15 +41,15 @@ impl SparseVec {
     #[must_use]
     pub fn zeroed(dim: i32, nnz: usize) -> Self {
         let mut new = Varlena::zeroed(HEADER + 8 * nnz);
-        // SAFETY: the allocation is at least HEADER bytes, MAXALIGNed, and nobody else has it.
+        // SAFETY: the allocation is at least HEADER bytes, MAXALIGNed, and of this value alone.
         let header = unsafe { new.as_mut_ptr().cast::<Header>().as_mut() };
         header.dim = dim;
         header.nnz = nnz as i32;
         Self(new)
     }
 
-    /// A new sparse vector of `dim` dimensions of those of `elements`, in the order of their indices, that are
-    /// not 0. They must be finite, and no more than there may be.
+    /// A new sparse vector of `dim` dimensions, of the elements that are not 0. `elements` are in the order of their
+    /// indices and finite, and no more than a sparse vector may have.
     #[must_use]
     pub fn from_elements(dim: i32, elements: impl Iterator<Item = (i32, f32)> + Clone) -> Self {
         let elements = elements.filter(|(_, x)| *x != 0.0);
@@ -124,8 +124,8 @@ impl SparseVec {
         }
     }
 
-    /// Indices and values of a sparse vector that is being made. One that is read in place belongs to
-    /// the server, which allows nobody to change it.
+    /// Indices and values of a sparse vector that is being made. A vector that is read in place belongs to
+    /// the server and must not be changed.
     #[inline]
     pub(super) fn parts_mut(&mut self) -> (&mut [i32], &mut [f32]) {
         let nnz = self.nnz();

@@ -11,8 +11,8 @@ use conifer_pure::types::element::Element;
 use conifer_pure::types::vector::state;
 use pgrx::prelude::*;
 
-/// The numbers of a state, or the error that pgvector raises for an array that is none. SQL can pass
-/// any array to these functions.
+/// The numbers of a state; raises pgvector's error for an array that is no state. SQL can pass any array to
+/// these functions.
 fn numbers<'a>(state: &'a Array<f64>, function: &str) -> &'a [f64] {
     match state.as_slice() {
         Ok(numbers) if !numbers.is_empty() => numbers,
@@ -60,7 +60,7 @@ fn halfvec_accum(old: Array<f64>, v: HalfVec, fcinfo: pg_sys::FunctionCallInfo) 
 #[pg_extern(sql = false)]
 fn vector_combine(a: Array<f64>, b: Array<f64>) -> Array<f64> {
     let (left, right) = (numbers(&a, "vector_combine"), numbers(&b, "vector_combine"));
-    // A state of no vectors gives way to the other one, whatever else is in it.
+    // A state of no vectors gives way to the other one, whatever its sums are.
     if left[0] == 0.0 || right[0] == 0.0 {
         let kept = if left[0] == 0.0 { right } else { left };
         state::check_dims(kept).or_raise();

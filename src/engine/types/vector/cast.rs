@@ -9,7 +9,7 @@ use conifer_pure::types::element::Element;
 use conifer_pure::types::vector::{check_elements, check_expected_dim};
 use pgrx::prelude::*;
 
-/// A new vector of `elements`; those that the type cannot hold are refused, then NaN and infinities.
+/// A new vector of `elements`. Elements that the type cannot hold are refused, then NaN and infinities.
 fn converted<T: Element>(elements: impl ExactSizeIterator<Item = f32>, typmod: i32) -> Dense<T> {
     T::KIND.check_dim(elements.len() as i64).or_raise();
     check_expected_dim(typmod, elements.len()).or_raise();
@@ -67,7 +67,7 @@ fn halfvec_to_vector(v: HalfVec, typmod: i32, _explicit: bool) -> Vector {
     converted(singles(&v), typmod)
 }
 
-/// Casts from arrays. What is beyond float4 is refused: as infinite, or by the server's own conversion of a
+/// Casts from arrays. Numbers beyond float4 are refused: as infinite, or by the server's own conversion of a
 /// `numeric`.
 macro_rules! array_casts {
     ($($name:ident: $element:ty => $vector:ty;)*) => {$(

@@ -46,7 +46,7 @@ impl<T: Element> Dense<T> {
     pub fn zeroed(dim: usize) -> Self {
         T::KIND.check_dim(dim as i64).or_raise();
         let mut new = Varlena::zeroed(HEADER + size_of::<T>() * dim);
-        // SAFETY: the allocation is at least HEADER bytes, MAXALIGNed, and nobody else has it.
+        // SAFETY: the allocation is at least HEADER bytes, MAXALIGNed, and of this value alone.
         unsafe { new.as_mut_ptr().cast::<Header>().as_mut() }.dim = dim as i16;
         Self(new, PhantomData)
     }
@@ -104,8 +104,8 @@ impl<T: Element> Dense<T> {
 
     /// The elements of a vector that is being made, or of an aggregate's state.
     ///
-    /// A vector read in place belongs to the server, which allows nobody to change it but the
-    /// transition function of an aggregate (`crate::engine::types::aggregate::is_state`).
+    /// A vector read in place belongs to the server, which allows only the transition function of an
+    /// aggregate to change it (`crate::engine::types::aggregate::is_state`).
     #[inline]
     pub(in crate::engine) fn as_mut_slice(&mut self) -> &mut [T] {
         let dim = self.dim();

@@ -1,6 +1,6 @@
 //! SQL functions of the elements of dense vectors, for both types at once.
 
-/// Defines functions of the elements, of a type `T`, of one or two dense vectors. Each is exported by its
+/// Defines functions of the elements, of a type `T`, of one or two dense vectors. Each function is exported by its
 /// first name for `vector` and by its second one for `halfvec`.
 macro_rules! of_vectors {
     () => {};

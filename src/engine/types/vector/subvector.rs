@@ -1,4 +1,4 @@
-//! What a vector is made of: dimensions, parts, concatenation, signs.
+//! Dimensions, parts, concatenation and signs of a vector.
 #![allow(unsafe_code)]
 
 use super::elements::of_vectors;
