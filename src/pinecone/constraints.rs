@@ -1,4 +1,4 @@
-//! The CHECK constraints of an index's table. They raise what is wrong instead of answering false.
+//! The CHECK constraints of an index's table. Their functions raise the error instead of answering false.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
 use crate::engine::types::vector::Vector;

@@ -1,22 +1,22 @@
-//! Where the engine is, and the types it made there.
+//! The engine's schema, and its types there.
 #![allow(unsafe_code)]
 
 use pgrx::prelude::*;
 use pgrx::spi::quote_identifier;
 use std::ffi::CStr;
 
-/// The schema of the engine's types, operators and functions: that of `conifer`, or of the extension `vector` if that
+/// The schema of the engine's types, operators and functions: that of `conifer`, or of the extension `vector` if `vector`
 /// was there first and holds them.
 pub struct Home {
     schema: pg_sys::Oid,
-    /// Its name, quoted for SQL.
+    /// The schema's name, quoted for SQL.
     pub quoted: String,
 }
 
 impl Home {
-    /// Finds it by the handler of the access method, which has one name in any schema.
+    /// Finds the schema by the handler of the access method, which has one name in any schema.
     pub fn find() -> Self {
-        // SAFETY: look-ups in catalogs, which answer InvalidOid for what is not there.
+    // SAFETY: look-ups in catalogs, which answer InvalidOid for a missing object.
         unsafe {
             let handler = pg_sys::GetSysCacheOid(
                 pg_sys::SysCacheIdentifier::AMNAME as i32,
@@ -58,7 +58,7 @@ impl Home {
     }
 }
 
-/// The schema of the function being called, quoted for SQL: the extension's own.
+/// The schema of the called function, quoted for SQL: the extension's own.
 pub fn schema_of(fcinfo: pg_sys::FunctionCallInfo) -> String {
     // SAFETY: the server calls our functions with an flinfo that names them.
     quoted_schema(unsafe { pg_sys::get_func_namespace((*(*fcinfo).flinfo).fn_oid) })

@@ -1,8 +1,8 @@
 //! Pinecone's API in SQL, over ordinary tables.
 //!
-//! [`access`] says who may do what. [`control`] makes, lists and drops indexes; [`data`] reads and writes records; [`constraints`] is
-//! what every row of an index's table must fulfil. [`registry`] finds an index by name, [`engine_types`] the engine's types. Reads and writes go through SPI as the caller, so that privileges and row
-//! security judge them like any other SQL.
+//! [`access`] judges callers. [`control`] makes, lists and drops indexes; [`data`] reads and writes records; [`constraints`] holds
+//! the rules that every row of an index's table must fulfil. [`registry`] finds an index by name, [`engine_types`] the engine's
+//! types. Reads and writes go through SPI as the caller, so that privileges and row security judge them like any other SQL.
 
 mod access;
 mod constraints;

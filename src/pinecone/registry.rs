@@ -12,14 +12,14 @@ use conifer_pure::pinecone::record::batch::Shape;
 use pgrx::Uuid;
 use pgrx::spi::quote_identifier;
 
-/// The project of everyone who names none.
+/// The project of callers that name none.
 pub const DEFAULT_PROJECT: &str = "00000000-0000-0000-0000-000000000000";
 
 /// An index, as its registry row describes it.
 pub struct Index {
     /// The number in its table's name.
     pub id: i32,
-    /// What it expects of a record.
+    /// The shape of its records.
     pub shape: Shape,
     /// `dense` or `sparse`.
     pub vector_type: String,
@@ -28,8 +28,8 @@ pub struct Index {
 }
 
 impl Index {
-    /// The index of a project called `name`, whoever may see it. A writer looks it up as it writes, so that it sees an index
-    /// that the same statement made.
+    /// The index `name` of a project, whether the caller may see it or not. A writer looks the index up under the snapshot of its
+    /// writes, so that it finds an index that the same statement made.
     pub fn find(name: &str, project: ProjectId, mode: Mode) -> Option<Self> {
         let sql = "SELECT index_id, dimension, metric, vector_type, deletion_protection FROM pc.index_reg
                     WHERE project_id OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2";
@@ -77,7 +77,7 @@ pub fn not_found(name: &str) -> ! {
     raise(missing(name))
 }
 
-/// That an index does not exist: 42P01.
+/// The error 42P01: an index does not exist.
 pub fn missing(name: &str) -> Fault {
     Fault::new(UNDEFINED_TABLE, format!("index {} does not exist", quoted(name)))
         .hint("pc_list_indexes() shows the indexes there are.")

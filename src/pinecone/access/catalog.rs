@@ -1,6 +1,6 @@
-//! The schemas of ours in this database, and word of changes to what they hold.
+//! Conifer's schemas in this database, and invalidation messages about their rows.
 //!
-//! A name is not enough: in a database without the extension, whoever may create schemas can create these.
+//! A name is not enough: in a database without the extension, a user who may create schemas can create schemas of these names.
 #![allow(unsafe_code)]
 
 use super::elevate::{OWNER, role_named};
@@ -9,13 +9,13 @@ use std::cell::Cell;
 use std::ffi::CStr;
 
 thread_local! {
-    /// What was read of keys, people and roles may be wrong by now.
+    /// Cached answers about keys, people and roles may be wrong by now.
     static STALE: Cell<bool> = const { Cell::new(true) };
-    /// The table whose invalidation stands for that of all of them.
+    /// The table whose invalidation stands for that of all tables.
     static TABLE: Cell<pg_sys::Oid> = const { Cell::new(pg_sys::InvalidOid) };
 }
 
-/// A schema by its name, or `InvalidOid` unless it belongs to `conifer_owner`, whom nobody but superusers can give anything.
+/// A schema by its name, or `InvalidOid` unless it belongs to `conifer_owner`, to whom only superusers can give a schema.
 pub fn schema(name: &CStr) -> pg_sys::Oid {
     // SAFETY: look-ups in the catalog; a row that is found is of `pg_namespace`, and is released.
     unsafe {
@@ -45,7 +45,7 @@ pub fn table() -> pg_sys::Oid {
     TABLE.get()
 }
 
-/// Tells all sessions that what they know of keys and people may be wrong, when the transaction commits.
+/// Tells all sessions, when the transaction commits, that their cached answers about keys and people may be wrong.
 pub fn changed() {
     let table = table();
     if table != pg_sys::InvalidOid {
@@ -54,14 +54,14 @@ pub fn changed() {
     }
 }
 
-/// Whether what was read before may be wrong, as others have told by now. Who asks forgets it.
+/// Whether a message has come that cached answers may be wrong. Resets the mark.
 pub fn take_changed() -> bool {
     // SAFETY: within a transaction; reads messages of others, as every lock on a table does.
     unsafe { pg_sys::AcceptInvalidationMessages() }
     STALE.replace(false)
 }
 
-/// Asks to be told when rows or roles change. Called when the library is loaded: there are only so many that can be told.
+/// Registers callbacks for changes of rows and roles. Called when the library is loaded: the server has room for few callbacks.
 pub fn init() {
     // SAFETY: callbacks that live as long as the library, which is never unloaded.
     unsafe {
@@ -72,7 +72,7 @@ pub fn init() {
     }
 }
 
-// Neither raises nor panics.
+// The callbacks neither raise nor panic.
 unsafe extern "C-unwind" fn on_table(_: pg_sys::Datum, table: pg_sys::Oid) {
     if table == pg_sys::InvalidOid || table == TABLE.get() || TABLE.get() == pg_sys::InvalidOid {
         TABLE.set(pg_sys::InvalidOid);

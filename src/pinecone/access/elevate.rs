@@ -1,4 +1,4 @@
-//! The only place where more is done than the session's role may: a statement at a time, by whoever has judged before.
+//! The only place with more rights than the session's role has: for a statement at a time, after the caller's judgement.
 #![allow(unsafe_code)]
 
 use crate::pg::error::raise;
@@ -9,20 +9,20 @@ use std::ffi::CStr;
 
 /// Owns registry and index tables.
 pub const OWNER: &CStr = c"conifer_owner";
-/// All keys are in it.
+/// The group of all keys.
 pub const KEYS: &CStr = c"conifer_keys";
-/// All people are in it.
+/// The group of all people.
 pub const PEOPLE: &CStr = c"conifer_people";
-/// Pooled sessions are in it.
+/// The group of pooled sessions.
 pub const GATEWAY: &CStr = c"conifer_gateway";
 
-/// Runs something as the owner of the registry: what it reads and writes is not the caller's to see, or only in
-/// part.
+/// Runs statements as the owner of the registry, on rows that the caller may not see, or only in part.
 pub fn as_owner<R>(run: impl FnOnce() -> R) -> R {
     as_role(owner(), LENT, run)
 }
 
-/// As [`as_owner`], for what only reads. It leaves nothing to be done later with the rights of whoever the session belongs to.
+/// As [`as_owner`], for statements that only read: as a security-restricted operation, which leaves no deferred trigger or
+/// temporary table that would later act with the session's rights.
 pub fn read_as_owner<R>(read: impl FnOnce() -> R) -> R {
     as_role(owner(), LENT | pg_sys::SECURITY_RESTRICTED_OPERATION as i32, read)
 }
@@ -30,7 +30,7 @@ pub fn read_as_owner<R>(read: impl FnOnce() -> R) -> R {
 /// The number of the owner's role.
 ///
 /// # Errors
-/// Raises 55000 if there is none.
+/// Raises 55000 if there is no such role.
 fn owner() -> pg_sys::Oid {
     let owner = role_named(OWNER);
     if owner == pg_sys::InvalidOid {
@@ -43,7 +43,7 @@ fn owner() -> pg_sys::Oid {
     owner
 }
 
-/// Runs something as the superuser that every cluster has: statements on roles that are named by us, no others.
+/// Runs statements as the bootstrap superuser: only on roles whose names come from this library or from its rows.
 pub fn as_superuser<R>(run: impl FnOnce() -> R) -> R {
     as_role(pg_sys::Oid::from(pg_sys::BOOTSTRAP_SUPERUSERID), LENT, run)
 }
@@ -54,19 +54,19 @@ pub fn role_named(name: &CStr) -> pg_sys::Oid {
     unsafe { pg_sys::get_role_oid(name.as_ptr(), true) }
 }
 
-/// Another's rights for a while: as in a SECURITY DEFINER function, SET ROLE is refused meanwhile.
+/// The context of borrowed rights: as in a SECURITY DEFINER function, SET ROLE is refused meanwhile.
 const LENT: i32 = pg_sys::SECURITY_LOCAL_USERID_CHANGE as i32;
 
 fn as_role<R>(role: pg_sys::Oid, flags: i32, run: impl FnOnce() -> R) -> R {
     struct Back(pg_sys::Oid, i32);
     impl Drop for Back {
         fn drop(&mut self) {
-            // SAFETY: what was in effect before. An error that ends the transaction puts it back again.
+            // SAFETY: sets the former user and context. An error that ends the transaction puts them back again.
             unsafe { pg_sys::SetUserIdAndSecContext(self.0, self.1) }
         }
     }
     let (mut before, mut context) = (pg_sys::InvalidOid, 0);
-    // SAFETY: reads, then sets, who the current user is; `Back` undoes it on every way out.
+    // SAFETY: reads, then sets, the current user; `Back` undoes that on every way out.
     let _back = unsafe {
         pg_sys::GetUserIdAndSecContext(&mut before, &mut context);
         pg_sys::SetUserIdAndSecContext(role, context | flags);

@@ -1,44 +1,44 @@
 //! Locks on names, held until the transaction ends.
 //!
-//! They are not advisory locks, which anybody in the database could hold against us, but locks on numbers that
-//! go with `pc_auth.api_key`, which no SQL command takes.
+//! Any user of the database could hold an advisory lock of the same number, so these are locks on objects of the class
+//! `pc_auth.api_key`, which no SQL command takes.
 #![allow(unsafe_code)]
 
 use super::catalog;
 use pgrx::prelude::*;
 
-/// What a name is locked for.
+/// The purpose of a lock on a name.
 #[derive(Clone, Copy)]
 pub enum Purpose {
     /// A pooled session shows that it acts as a key.
     Acting = 1,
     /// A role is made, changed or dropped.
     Role = 2,
-    /// Roles are made to agree with rows, by one at a time.
+    /// Roles are made to agree with rows, by one transaction at a time.
     Tables = 3,
 }
 
-/// Holds a name as others may, too.
+/// Locks a name in share mode.
 pub fn share(purpose: Purpose, name: &str) {
     lock(purpose, name, pg_sys::AccessShareLock);
 }
 
-/// Holds a name as nobody else may.
+/// Locks a name exclusively.
 pub fn exclude(purpose: Purpose, name: &str) {
     lock(purpose, name, pg_sys::AccessExclusiveLock);
 }
 
 fn lock(purpose: Purpose, name: &str, mode: u32) {
-    // SAFETY: within a transaction, which releases it.
+    // SAFETY: within a transaction, which releases the lock.
     unsafe { pg_sys::LockDatabaseObject(catalog::table(), number(name), purpose as u16, mode as i32) }
 }
 
-/// Keeps others from altering a table until the transaction ends. `false` if somebody is at it for longer.
+/// Keeps others from altering a table until the transaction ends. `false` if another session alters it for longer.
 ///
-/// It does not wait in the queue: whoever is dropping the table may in turn be waiting for a lock that we hold.
+/// Does not wait in the queue: a session that is dropping the table may be waiting for a lock of ours.
 pub fn steady(table: pg_sys::Oid) -> bool {
     for _ in 0..50 {
-        // SAFETY: within a transaction, which releases it. A table that is gone meanwhile may be locked all the same.
+        // SAFETY: within a transaction, which releases the lock. A table that is gone meanwhile may be locked all the same.
         if unsafe { pg_sys::ConditionalLockRelationOid(table, pg_sys::AccessShareLock as i32) } {
             return true;
         }

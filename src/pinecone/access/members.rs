@@ -64,7 +64,7 @@ fn pc_grant_role(member: Option<&CStr>, role: Option<&str>, project: Option<&str
                   SET member = EXCLUDED.member, granted_by = EXCLUDED.granted_by, granted_at = pg_catalog.now() \
                 WHERE member.role_oid OPERATOR(pg_catalog.<>) EXCLUDED.role_oid";
     as_owner(|| run(Mode::Write, sql, &[Param::name(member), Param::text(role), project_param(on)], |_| ()));
-    // The row may have been there while the role was dropped and made again.
+    // The role may have been dropped and made again since the row was written.
     roles::sync_member(member, Groups::Find);
     let said = format!(
         "{{\"role\":\"{role}\",\"project\":{}}}",
@@ -126,7 +126,7 @@ fn pc_set_default_role(role: Option<&str>, project: Option<&str>) {
     attempt.done(None);
 }
 
-/// Who acts, and what they are about to give or take: member, role, and the project for a role on one.
+/// The attempt to give or take a role: with the member, the role, and the project for a project's role.
 fn judge<'a>(
     action: &'a str,
     member: Option<&'a str>,

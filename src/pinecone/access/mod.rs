@@ -1,11 +1,11 @@
-//! Access: API keys are roles of the server, and row-level security enforces what they may do. See `README.md`.
+//! Access: API keys are roles of the server, and row-level security enforces their rights. See `README.md`.
 //!
-//! - [`session`]: who acts; [`judge`]: whether they may.
-//! - [`roles`]: roles are derived from rows; [`parents`]: what foreign keys would hold.
-//! - `keys/`, `projects`, `members`, `audit/`, `report/`: the functions.
-//! - `hooks/`: what only a library can do.
-//! - [`elevate`]: the one place that does more than the session may.
-//! - `refusal`: the log's line of what is refused; `snapshot`: what is so now; `catalog`: the schemas of ours.
+//! - [`session`]: the principal that acts; [`judge`]: whether it may.
+//! - [`roles`]: roles are derived from rows; [`parents`]: rows that foreign keys would hold.
+//! - `keys/`, `projects`, `members`, `audit/`, `security_report/`: the functions.
+//! - `hooks/`: hooks into the server, which only a library can set.
+//! - [`elevate`]: the one place with more rights than the session has.
+//! - `refusal`: a refusal's line in the log; `snapshot`: queries under a snapshot of now; `catalog`: Conifer's schemas.
 
 mod audit;
 mod catalog;
@@ -28,7 +28,7 @@ mod transaction;
 
 use session::identity;
 
-/// Defines settings, and asks the server for what it has to tell.
+/// Defines settings, and registers callbacks and hooks with the server.
 pub fn init() {
     catalog::init();
     identity::init();

@@ -1,10 +1,10 @@
-//! The rows that others belong to, held as a foreign key would hold them.
+//! Parent rows, held as a foreign key would hold them.
 //!
-//! The tables have no foreign keys (sql/access.sql says why), so whoever writes a row in a function locks what it belongs to:
-//! it stays until the transaction ends. What triggers find missing is yet to come, or gone, and raises nothing.
+//! The tables have no foreign keys (sql/access.sql says why), so a function that writes a row locks its parent, which then stays
+//! until the transaction ends. A parent that a trigger finds missing is yet to come, or gone, and raises nothing.
 //!
-//! Nobody is to wait for another who waits for them. Whoever needs a turn (`roles::enter`) takes it before rows of projects,
-//! keys and members, but after rows of indexes, whose deletion takes it last. A revocation takes none.
+//! So that transactions do not deadlock, each takes its turn (`roles::enter`), if it needs one, before rows of projects, keys and
+//! members, but after rows of indexes, whose deletion takes its turn last. A revocation takes no turn.
 
 use super::elevate::as_owner;
 use crate::pg::error::raise;
@@ -28,7 +28,7 @@ pub fn hold_index(index: i32) -> bool {
 /// Holds a project.
 ///
 /// # Errors
-/// Raises 42704 if somebody has deleted it meanwhile.
+/// Raises 42704 if the project was deleted meanwhile.
 pub fn require_project(project: Uuid) {
     if !hold_project(project) {
         raise(Fault::new(UNDEFINED_OBJECT, "the project was deleted meanwhile"));
@@ -38,7 +38,7 @@ pub fn require_project(project: Uuid) {
 /// Holds an index.
 ///
 /// # Errors
-/// Raises 42P01 if somebody has deleted it meanwhile.
+/// Raises 42P01 if the index was deleted meanwhile.
 pub fn require_index(index: i32) {
     if !hold_index(index) {
         raise(Fault::new(UNDEFINED_TABLE, "an index was deleted meanwhile"));

@@ -19,7 +19,7 @@ use pgrx::prelude::*;
 
 const COLUMNS: &str = "p.project_id, p.name::pg_catalog.text, p.created_at";
 
-/// The projects that somebody belongs to, or keeps.
+/// The condition for projects that the principal belongs to, or keeps.
 const MINE: &str = "($1 OR EXISTS (SELECT FROM pc_auth.member m JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) m.role_oid \
                                     WHERE m.project_id OPERATOR(pg_catalog.=) p.project_id \
                                       AND pg_catalog.pg_has_role($2, r.oid, 'USAGE')))";
@@ -61,7 +61,7 @@ fn pc_describe_project(name: Option<&str>, fcinfo: pg_sys::FunctionCallInfo) {
     };
     let found = read_as_owner(|| run(Mode::Read, &sql, &params(), |rows| rows.count));
     if found == 0 {
-        // It may be there, and of others.
+        // The project may exist, and be of other people.
         if attempt.who.admin.projects { not_there(name) } else { attempt.refuse(missing(name)) }
     }
     read_as_owner(|| return_rows(fcinfo, Mode::Read, &sql, &params()));
@@ -122,7 +122,7 @@ fn mine(who: &Principal) -> [Param; 2] {
     [Param::of(pg_sys::BOOLOID, who.admin.projects.into_datum()), Param::name(&who.name)]
 }
 
-/// Keys administer nothing.
+/// An attempt by a person: keys administer nothing.
 fn person<'a>(action: &'a str, name: &'a str) -> Attempt<'a> {
     let attempt = Attempt::of(action, "project", name);
     attempt.allow(attempt.who.kind != Kind::Key, "see projects");

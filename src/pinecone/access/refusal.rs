@@ -1,4 +1,4 @@
-//! Refusals: each is a line of JSON in the server's log before it is raised, which would take a row back.
+//! Refusals: each is a line of JSON in the server's log before it is raised; the error would take back a row.
 #![allow(unsafe_code)]
 
 use super::elevate::read_as_owner;
@@ -11,21 +11,21 @@ use pgrx::prelude::*;
 use pgrx::{IntoDatum, Uuid};
 use std::ffi::CStr;
 
-/// Characters of a thing's name that the log shows.
+/// Characters of a resource's name that the log shows.
 const MAX_SHOWN: usize = 200;
 
-/// What is done or tried.
+/// An action that is taken or tried.
 #[derive(Clone, Copy)]
 pub struct Event<'a> {
-    /// As Pinecone's audit log calls it, for example `create_index`.
+    /// The action's name in Pinecone's audit log, for example `create_index`.
     pub action: &'a str,
     /// `index`, `api_key`, `project`, `member`.
     pub kind: &'a str,
-    /// The thing's name.
+    /// The resource's name.
     pub resource: &'a str,
 }
 
-/// Records that something was refused to somebody, or to a session where nobody is known to act, and raises why.
+/// Records a refusal, to a principal or to a session where none is known, and raises `fault`.
 pub fn refused(who: Option<&Principal>, event: &Event<'_>, fault: Fault) -> ! {
     log(who, event, "failure", Some(&fault.message));
     raise(fault)
@@ -37,7 +37,7 @@ pub fn log(who: Option<&Principal>, event: &Event<'_>, outcome: &str, reason: Op
                       'client', pg_catalog.inet_client_addr(), 'application', pg_catalog.current_setting('application_name'), \
                       'project_id', $3, 'action', $4, 'resource_type', $5, 'resource', $6, 'outcome', $7, \
                       'reason', $8)::pg_catalog.text";
-    // Whoever is refused does not choose how much is written.
+    // A refused caller does not choose how much is written.
     let shown: String = event.resource.chars().take(MAX_SHOWN).collect();
     let session = session();
     let params = [
@@ -51,7 +51,7 @@ pub fn log(who: Option<&Principal>, event: &Event<'_>, outcome: &str, reason: Op
         Param::text(reason),
         Param::text(&*session),
     ];
-    // A role that was dropped meanwhile may do nothing itself.
+    // As the owner: a role that was dropped meanwhile has no rights.
     let line = latest(|| read_as_owner(|| run(Mode::Read, sql, &params, |rows| rows.get::<String>(0, 0))));
     let line = line.unwrap_or_default();
     ereport!(
@@ -69,9 +69,9 @@ pub fn type_of(who: &Principal) -> &'static str {
     }
 }
 
-/// The role that the session has logged in as, if it is there still.
+/// The role that the session has logged in as, if it still exists.
 fn session() -> String {
-    // SAFETY: the session's own; a name is copied.
+    // SAFETY: a look-up of the session's role; the name is copied.
     unsafe {
         let name = pg_sys::GetUserNameFromId(pg_sys::GetSessionUserId(), true);
         if name.is_null() { "unknown".into() } else { CStr::from_ptr(name).to_string_lossy().into_owned() }

@@ -1,8 +1,8 @@
-//! Ends what a key has under way when it is revoked.
+//! Ends a key's sessions when the key is revoked.
 //!
-//! Its sessions know of the revocation at their next statement or FETCH (`session/identity.rs`, `hooks/executor.rs`); what is
-//! running meanwhile is ended here: at once, so that no lock of it keeps the revocation waiting, and again just before
-//! the commit, for those that came in between.
+//! Sessions learn of the revocation at their next statement or FETCH (`session/identity.rs`, `hooks/executor.rs`); this file ends
+//! sessions with a running statement: at once, so that no lock of theirs keeps the revocation waiting, and again just before the
+//! commit, for sessions that came in between.
 #![allow(unsafe_code)]
 
 use super::catalog;
@@ -29,7 +29,7 @@ pub fn show(key: &str) {
     locks::share(Purpose::Acting, key);
 }
 
-/// Ends the sessions that are logged in as a key, and those that act as it.
+/// Ends the sessions that are logged in as a key, and the pooled sessions that act as it.
 pub fn kick(key: &str) {
     let sql = "SELECT oid FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) $1";
     let role = run(Mode::Write, sql, &[Param::name(key)], |rows| {
@@ -50,18 +50,18 @@ fn end(key: &str, role: pg_sys::Oid) {
                 WHERE pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()";
     let params =
         [role, catalog::table(), locks::number(key)].map(|oid| Param::of(pg_sys::OIDOID, Some(oid.into())));
-    // The server shows a transaction the sessions that there were when it first asked.
+    // The server shows a transaction the sessions that existed when it first asked.
     // SAFETY: forgets a copy, which is made again when it is needed.
     unsafe { pg_sys::pgstat_clear_backend_activity_snapshot() };
     as_superuser(|| run(Mode::Write, sql, &params, |_| ()));
 }
 
-/// Whether anything is to do before the transaction commits.
+/// Whether [`commit`] has sessions to end.
 pub fn pending() -> bool {
     !AGAIN.with_borrow(Vec::is_empty)
 }
 
-/// The transaction is about to commit.
+/// Ends the revoked keys' sessions again, just before the transaction commits.
 pub fn commit() {
     // A savepoint may have taken a revocation back.
     for (key, role) in AGAIN.take().into_iter().filter(|(key, _)| !roles::is_valid(key)) {
@@ -69,7 +69,7 @@ pub fn commit() {
     }
 }
 
-/// The transaction has failed.
+/// Forgets the keys of a transaction that has failed.
 pub fn abort() {
     AGAIN.take();
 }

@@ -1,4 +1,4 @@
-//! Random names and secrets, and what is kept of a secret.
+//! Random names and secrets, and the hashes that are kept of a secret.
 #![allow(unsafe_code)]
 
 use crate::pg::error::raise;
@@ -11,19 +11,19 @@ use pgrx::prelude::*;
 use std::ffi::{CStr, CString, c_char};
 
 unsafe extern "C-unwind" {
-    /// The server's own, which no binding names.
+    /// The server's function, which pgrx does not bind.
     fn pg_be_scram_build_secret(password: *const c_char) -> *mut c_char;
 }
 
 /// A new key.
 pub struct Secret {
-    /// The name of its role.
+    /// The name of the key's role.
     pub role: String,
     /// The whole key, to be shown once.
     pub whole: String,
-    /// What pooled sessions are checked against.
+    /// SHA-256 hash that pooled sessions are checked against.
     pub hash: Vec<u8>,
-    /// What the server checks logins against.
+    /// SCRAM verifier that the server checks logins against.
     pub verifier: String,
 }
 
@@ -40,7 +40,7 @@ impl Secret {
     }
 }
 
-/// What is kept of a key.
+/// The hash that is kept of a key.
 pub fn hash(role: &str, whole: &str) -> Vec<u8> {
     let bytes = api_key::hashed(role, whole);
     // SAFETY: sha256 takes one bytea and returns one.
@@ -63,7 +63,7 @@ fn verifier(password: &str) -> String {
 /// Bytes of the server's cryptographic generator.
 fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
-    // SAFETY: fills as many bytes as there are.
+    // SAFETY: fills the N bytes.
     if !unsafe { pg_sys::pg_strong_random(bytes.as_mut_ptr().cast(), N) } {
         raise(Fault::new(INTERNAL_ERROR, "could not generate a random key"));
     }

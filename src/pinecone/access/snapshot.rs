@@ -1,4 +1,4 @@
-//! Statements of ours that see what is so now, and that nobody is asked for.
+//! Statements of this library under a snapshot of now, and without a question for the principal.
 #![allow(unsafe_code)]
 
 use pgrx::pg_sys;
@@ -8,7 +8,7 @@ thread_local! {
     static LOOKING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// While it lives, statements of ours are under way that who acts is not to be asked for.
+/// While this lives, a statement is under way that must not ask for the principal that acts.
 struct Looking {
     before: bool,
 }
@@ -30,12 +30,12 @@ pub fn is_looking() -> bool {
     LOOKING.get()
 }
 
-/// Runs a query under a snapshot of now, not that of a transaction that began before a revocation: the one that the server reads
-/// its own catalogs with. It can be had in parallel mode, too, and leaves the transaction free to choose its isolation level.
+/// Runs a query under a snapshot of now, not that of a transaction that began before a revocation: the snapshot with which the
+/// server reads its own catalogs. Parallel mode allows it, too, and the transaction stays free to choose its isolation level.
 pub fn latest<R>(query: impl FnOnce() -> R) -> R {
     let _looking = Looking::begin();
-    // SAFETY: within a transaction. For a table that is no catalog a new snapshot is taken each time, and what is pushed is a
-    // copy. It is popped, or goes with the transaction that an error ends.
+    // SAFETY: within a transaction. For a table that is no catalog a new snapshot is taken each time, and a copy of it is
+    // pushed. The copy is popped, or goes with the transaction that an error ends.
     unsafe {
         pg_sys::PushActiveSnapshot(pg_sys::GetCatalogSnapshot(pg_sys::InvalidOid));
         let result = query();

@@ -1,4 +1,4 @@
-//! The ends of transactions and savepoints, passed on to those who wait for them.
+//! The ends of transactions and savepoints, passed on to the modules that act on them.
 #![allow(unsafe_code)]
 
 use super::revocation;
@@ -7,7 +7,7 @@ use super::session::{last_used, pooled_key};
 use pgrx::prelude::*;
 use std::ffi::c_void;
 
-/// Asks the server to be told.
+/// Registers the callbacks with the server.
 pub fn init() {
     // SAFETY: callbacks that live as long as the library, which is never unloaded.
     unsafe {
@@ -16,9 +16,9 @@ pub fn init() {
     }
 }
 
-/// Runs statements when the last one of the transaction is over.
+/// Runs statements after the last one of the transaction.
 fn last(run: impl FnOnce()) {
-    // SAFETY: the transaction is still in progress. What is pushed is popped, or goes with the transaction that an
+    // SAFETY: the transaction is still in progress. The pushed snapshot is popped, or goes with the transaction that an
     // error ends.
     unsafe {
         pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
@@ -27,7 +27,7 @@ fn last(run: impl FnOnce()) {
     }
 }
 
-/// Only what comes before the commit may raise.
+/// Only the calls before the commit may raise.
 #[pg_guard]
 unsafe extern "C-unwind" fn at_end(event: pg_sys::XactEvent::Type, _argument: *mut c_void) {
     use pg_sys::XactEvent::{

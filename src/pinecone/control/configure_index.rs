@@ -1,4 +1,4 @@
-//! `pc_configure_index`: what may change about an index.
+//! `pc_configure_index`: changes the properties of an index that may change.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
 use super::describe_index::return_description;

@@ -1,4 +1,4 @@
-//! `pc_create_index`: a row of the registry and a table of its own.
+//! `pc_create_index`: makes a row of the registry and the index's table.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
 use super::describe_index::return_description;
@@ -94,8 +94,8 @@ fn pc_create_index(
     return_description(fcinfo, Mode::Write, name);
 }
 
-/// The next number whose table name is free. After a schema-only restore there are tables that the
-/// registry and its sequence know nothing of.
+/// The next number whose table name is free. After a schema-only restore there are tables without a row in
+/// the registry and a number of its sequence.
 fn free_number() -> i32 {
     let sql = "SELECT id::pg_catalog.int4, \
                       pg_catalog.to_regclass(pg_catalog.concat('pc_data.i_', id)) IS NULL \
@@ -109,7 +109,7 @@ fn free_number() -> i32 {
     }
 }
 
-/// Makes the table of an index. Its constraints hold for every way in, so that an INSERT or a COPY is
+/// Makes the table of an index. Its constraints hold for every statement, so that an INSERT or a COPY is
 /// held to the rules of `pc_upsert`.
 ///
 /// Collation "C" gives the primary key the byte order that Pinecone lists ids in.

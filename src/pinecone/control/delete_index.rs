@@ -32,10 +32,10 @@ fn delete(name: &str, index: &Index) {
     let deleted = run(Mode::Write, sql, &[Param::int(index.id)], |rows| {
         (rows.count > 0).then(|| rows.get::<String>(0, 0).unwrap_or_default())
     });
-    // somebody else may have deleted or protected it meanwhile; the error takes the DELETE back
+    // another session may have deleted or protected the index meanwhile; the error takes the DELETE back
     let Some(protection) = deleted else { not_found(name) };
     refuse_protected(name, protection == "enabled");
-    // no CASCADE: a user's view or foreign key on the table is not ours to drop; IF EXISTS: one who
+    // no CASCADE: a user's view or foreign key on the table is not ours to drop; IF EXISTS: a user who
     // dropped the table by hand must be able to clear the registry
     run_once(&format!("DROP TABLE IF EXISTS {table}"));
 }

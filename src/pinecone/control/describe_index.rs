@@ -13,7 +13,7 @@ const COLUMNS: &str = "name, dimension, metric, vector_type, status, ready, dele
 /// Makes the description of index `name` the result of the calling function.
 ///
 /// # Errors
-/// Raises 42P01 if there is none.
+/// Raises 42P01 if there is no such index.
 pub fn return_description(fcinfo: pg_sys::FunctionCallInfo, mode: Mode, name: &str) {
     let sql = format!("SELECT {COLUMNS} FROM pc.index_description WHERE name OPERATOR(pg_catalog.=) $1");
     let store = open(fcinfo);

@@ -11,17 +11,17 @@ use conifer_pure::fault::state::{FEATURE_NOT_SUPPORTED, INVALID_PARAMETER_VALUE,
 use conifer_pure::pinecone::access::level::Level;
 use conifer_pure::pinecone::record::{batch, namespace};
 
-/// The index named by `index_name`, for somebody who reads its records in a namespace, and that namespace's stored form;
+/// The index `name`, for a caller who reads its records in a namespace, and that namespace's stored form;
 /// NULL is the default namespace.
 ///
 /// # Errors
-/// Raises 22004 for a NULL name, 42P01 if there is no such index, 42501 for what is not allowed, 22023 for a namespace
+/// Raises 22004 for a NULL name, 42P01 if there is no such index, 42501 if the caller may not read, 22023 for a namespace
 /// against the rules.
 pub fn reading<'a>(action: &'static str, name: Option<&str>, space: Option<&'a str>) -> (Index, &'a str) {
     within(guard::records(action, name_of(name), Level::ReadOnly, Mode::Read), space)
 }
 
-/// As [`reading`], for somebody who writes.
+/// As [`reading`], for a caller who writes.
 ///
 /// # Errors
 /// As [`reading`].
@@ -35,7 +35,7 @@ fn within<'a>(granted: Granted<'_>, space: Option<&'a str>) -> (Index, &'a str) 
     (granted.index, space)
 }
 
-/// The stored form of `namespace`; NULL is the default namespace.
+/// The stored form of a namespace; NULL is the default namespace.
 ///
 /// # Errors
 /// Raises 22023 for a name against the rules.
@@ -54,7 +54,7 @@ pub fn check_ids(ids: &RawArray) {
     }
 }
 
-/// Refuses a metadata filter, which has no interpreter yet. An empty one filters nothing.
+/// Refuses a metadata filter, which has no interpreter yet. An empty filter is accepted.
 ///
 /// # Errors
 /// Raises 0A000.

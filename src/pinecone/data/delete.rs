@@ -31,7 +31,7 @@ fn pc_delete(
         params.push(Param::of(pg_sys::TEXTARRAYOID, Some(ids.datum())));
         chosen = "AND id OPERATOR(pg_catalog.=) ANY ($2)";
     }
-    // rows are locked in the order of their ids, as an upsert does, or the two could wait for each other
+    // rows are locked in the order of their ids, as by an upsert: otherwise the two could wait for each other
     let table = index.table();
     let sql = format!(
         "DELETE FROM {table}

@@ -7,7 +7,7 @@ use crate::pg::srf::return_rows;
 use conifer_pure::pinecone::record::id::prefix_end;
 use pgrx::prelude::*;
 
-/// Most ids of one page.
+/// Maximum number of ids of one page.
 const MAX_LIMIT: i32 = 1000;
 
 #[pg_extern(sql = false)]

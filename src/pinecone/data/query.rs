@@ -20,7 +20,7 @@ use pgrx::{AnyElement, IntoDatum};
 
 /// Limits that statements are made with.
 const LIMITS: [i32; 12] = [1, 3, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
-/// Most matches of one query.
+/// Maximum number of matches of one query.
 const MAX_TOP_K: i32 = 10_000;
 
 #[allow(clippy::too_many_arguments)]
@@ -82,7 +82,7 @@ fn pc_query(
     };
     let (operator, score, order) = ranking(index.shape.metric);
     let home_name = &home.quoted;
-    // what is not asked for is not read: neither detoasted, nor in need of a privilege
+    // a column that is not asked for is not read: neither detoasted, nor in need of a privilege
     let include = |column: &str, type_name: &str, included: Option<bool>| match included {
         Some(true) => (column.to_owned(), format!(", {column}")),
         _ => (format!("NULL::{type_name}"), String::new()),
@@ -90,9 +90,9 @@ fn pc_query(
     let (values, read_values) = include("\"values\"", &format!("{home_name}.vector"), include_values);
     let (sparse, read_sparse) = include("sparse_values", &format!("{home_name}.sparsevec"), include_values);
     let (metadata, read_metadata) = include("metadata", "pg_catalog.jsonb", include_metadata);
-    // The inner order is the one that an index yields; rows at the distance of the last come along, for the outer order, by
-    // score as it is returned and id, to choose from. The inner limit is a constant, because the planner would take a
-    // parameter for a tenth of the table; there are few of them, because each makes a plan that is kept.
+    // The inner order is that of an index scan; rows at the distance of the last are included, so that the outer order, by
+    // the returned score and id, can choose among them. The inner limit is a constant, because the planner would take a
+    // parameter for a tenth of the table; there are few limits, because each makes a plan that is kept.
     let max = LIMITS.into_iter().find(|limit| *limit >= top_k).unwrap_or(MAX_TOP_K);
     let sql = format!(
         "SELECT id::pg_catalog.text, ({score})::pg_catalog.float4, {values}, {sparse}, {metadata}
@@ -125,7 +125,7 @@ fn ranking(metric: Metric) -> (&'static str, &'static str, &'static str) {
 
 fn check_query(index: &Index, vector: &[f32]) {
     index.shape.check_dimension(vector.len()).or_raise();
-    // the other metrics rank by a zero vector as well as by any
+    // the other metrics rank by a zero vector as by any other
     if index.shape.metric == Metric::Cosine {
         has_direction(vector).or_raise();
     }

@@ -1,4 +1,4 @@
-//! `pc_describe_index_stats`: how many records, by namespace.
+//! `pc_describe_index_stats`: numbers of records, by namespace.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
 use super::arguments::refuse_filter;

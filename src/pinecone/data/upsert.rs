@@ -71,9 +71,9 @@ fn pc_upsert_many(
     write(&index, namespace, Home::find().vector(), &ids, &values, metadata.as_ref())
 }
 
-/// Writes records and returns how many rows that made. Of two records with one id the last wins. Rows
-/// are written in the order of their ids, so that two calls that share ids wait for each other instead
-/// of locking each other out.
+/// Writes records and returns the number of rows written. Of two records with one id the last wins. Rows
+/// are written in the order of their ids, so that two calls that share ids wait for each other and never
+/// deadlock.
 fn write(
     index: &Index,
     namespace: &str,
@@ -82,7 +82,7 @@ fn write(
     values: &RawArray,
     metadata: Option<&RawArray>,
 ) -> i64 {
-    // several arrays to one unnest are the server's own whatever the search_path, but only unqualified
+    // an unnest of several arrays is the server's own, whatever the search_path, but only if unqualified
     let sql = format!(
         "INSERT INTO {} AS old (namespace, id, \"values\", metadata)
          SELECT DISTINCT ON (new.id) $1, new.id, new.\"values\", COALESCE(new.metadata, '{{}}')

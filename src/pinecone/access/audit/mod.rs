@@ -1,8 +1,8 @@
-//! Who did what, when, from where, as whom, and whether it was allowed.
+//! The audit: actor, action, time, origin, role and outcome of each action.
 //!
-//! What succeeded is a row of `pc_auth.audit` in the transaction that did it. What was refused raises, which would take its
-//! row back; it goes to the server's log, as one line of JSON with the same fields. So does what was read: a transaction
-//! that is rolled back has read all the same.
+//! A successful action is a row of `pc_auth.audit` in the transaction that took it. A refusal raises, which would take its
+//! row back; it goes to the server's log, as one line of JSON with the same fields. So does a read: a transaction that is
+//! rolled back has read all the same.
 #![allow(unsafe_code)]
 
 mod pc_audit;
@@ -23,7 +23,7 @@ use std::ffi::CStr;
 /// `conifer.audit_data_plane`: whether reads and writes of records are recorded, too.
 static DATA_PLANE: GucSetting<bool> = GucSetting::<bool>::new(false);
 
-/// Records that something was done on the control plane. `parameters` is JSON.
+/// Records a successful action on the control plane. `parameters` is JSON.
 pub fn done(who: &Principal, event: &Event<'_>, parameters: Option<&str>) {
     let sql = "INSERT INTO pc_auth.audit (actor, actor_type, session_role, client, application, project_id, action, \
                                           resource_type, resource, outcome, parameters) \
@@ -41,7 +41,7 @@ pub fn done(who: &Principal, event: &Event<'_>, parameters: Option<&str>) {
     as_owner(|| run(Mode::Write, sql, &params, |_| ()));
 }
 
-/// Records that records, or what there is on the control plane, were read or written, if that is asked for.
+/// Records a read or write of records, or a read on the control plane, if `conifer.audit_data_plane` is on.
 pub fn touched(who: &Principal, event: &Event<'_>, mode: Mode) {
     if !DATA_PLANE.get() {
         return;
@@ -57,7 +57,7 @@ pub fn touched(who: &Principal, event: &Event<'_>, mode: Mode) {
     }
 }
 
-/// Records that a statement of a user's own goes to tables of records, if that is asked for.
+/// Records that a user's own statement goes to tables of records, if `conifer.audit_data_plane` is on.
 ///
 /// # Safety
 /// `plan` is a plan that is about to run.
@@ -66,13 +66,13 @@ pub unsafe fn queried(plan: *const pg_sys::PlannedStmt) {
         return;
     }
     let schema = catalog::schema(c"pc_data");
-    // SAFETY: the caller vouches for the plan; look-ups of what it has locked. A worker's leader has been here.
+    // SAFETY: the caller vouches for the plan; look-ups of tables that it has locked. A worker's leader has been here.
     let tables: Vec<String> = unsafe {
         if pg_sys::ParallelWorkerNumber >= 0 || schema == pg_sys::InvalidOid {
             return;
         }
         let entries = PgList::<pg_sys::RangeTblEntry>::from_pg((*plan).rtable);
-        // A name, and the text of all of them.
+        // For each name, and for the text of all of them.
         headroom(3 * size_of::<pg_sys::NameData>() * entries.len()).or_raise();
         entries
             .iter_ptr()

@@ -1,4 +1,4 @@
-//! `pc_audit`: what was done, by whom.
+//! `pc_audit`: actions and their actors.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
 use crate::pg::spi::{Mode, Param};

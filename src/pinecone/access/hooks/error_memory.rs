@@ -1,26 +1,26 @@
 //! Memory that is kept for the errors of a session that has run out of it.
 //!
 //! An error that passes through nested calls is copied at each of them, in the server's memory. Where there is none, the
-//! copies fail as well, and more than a handful of errors at once ends the server. So each session keeps a piece back and gives
-//! it away when it is told that memory is out, before the error goes on its way.
+//! copies fail as well, and more than a handful of errors at once ends the server. So each session keeps a piece back and
+//! frees it when an error says that memory is out, before the error goes on its way.
 #![allow(unsafe_code)]
 
 use pgrx::pg_sys;
 use std::ffi::{c_int, c_void};
 
 /// Bytes that are kept, and not touched: for the copies of an error at several calls. A memory context that has grown asks for
-/// new blocks of up to a megabyte before it takes smaller ones.
+/// new blocks of the allocator of up to a megabyte before it takes smaller ones.
 const BYTES: usize = 2 << 20;
 
-/// The piece; null once it is given away.
+/// The piece; null once it is freed.
 static mut PIECE: *mut c_void = std::ptr::null_mut();
 
 unsafe extern "C-unwind" {
-    /// The server's own, as the binding of that name would catch its errors.
+    /// The server's function, without pgrx's guard, which would catch its errors.
     fn geterrcode() -> c_int;
 }
 
-/// What the server calls for each error, to be set up by [`begin`].
+/// The callback that the server calls for each error, to be set up by [`begin`].
 pub fn callback() -> pg_sys::ErrorContextCallback {
     pg_sys::ErrorContextCallback {
         previous: std::ptr::null_mut(),
@@ -29,7 +29,7 @@ pub fn callback() -> pg_sys::ErrorContextCallback {
     }
 }
 
-/// Sees to it that there is a piece, for as long as a call of the server's takes.
+/// Sees to it that there is a piece while a call of the server's runs.
 ///
 /// # Safety
 /// Called by the backend's thread. `callback` stays where it is until [`end`], or until an error leaves the caller.
@@ -44,16 +44,16 @@ pub unsafe fn begin(callback: *mut pg_sys::ErrorContextCallback) {
     }
 }
 
-/// The call has ended well.
+/// Removes the callback after a call that has ended without an error.
 ///
 /// # Safety
-/// `callback` was given to [`begin`] and is the last that was.
+/// `callback` is the last that was given to [`begin`].
 pub unsafe fn end(callback: *mut pg_sys::ErrorContextCallback) {
     // SAFETY: as the caller says.
     unsafe { pg_sys::error_context_stack = (*callback).previous }
 }
 
-/// An error is raised, or a message.
+/// Frees the piece if the error, or the message, says that memory is out.
 unsafe extern "C-unwind" fn told(_: *mut c_void) {
     // SAFETY: the server calls this while it has an error; the piece is ours until it is freed.
     unsafe {

@@ -1,9 +1,8 @@
-//! Before each run of a plan: a cursor that a key opened ends with the key. Policies are judged when a statement starts,
-//! and a FETCH only goes on with it. And the secrets in the text of a query are struck out before others keep it. The first
-//! run of a session says so if the database was made for another version of the library.
+//! The hook before each run of a plan. A cursor that a key opened ends with the key: policies are judged when a statement starts,
+//! and a FETCH only goes on with the statement. The secrets in the text of a query are struck out before other libraries keep
+//! it. The first run of a session warns if the database was made for another version of the library.
 //!
-//! What the server raises goes through here untouched: it is neither caught nor does it pass anything that would have to
-//! be dropped.
+//! Errors of the server pass through here untouched: they are not caught, and pass no value that would have to be dropped.
 #![allow(unsafe_code)]
 
 use super::{error_memory, text};
@@ -16,7 +15,7 @@ static mut NEXT: pg_sys::ExecutorRun_hook_type = None;
 
 #[cfg(not(feature = "pg18"))]
 unsafe extern "C-unwind" {
-    /// The server's own, as the binding of that name would catch its errors.
+    /// The server's function, without pgrx's guard, which would catch its errors.
     fn standard_ExecutorRun(
         query: *mut pg_sys::QueryDesc,
         direction: pg_sys::ScanDirection::Type,
@@ -27,7 +26,7 @@ unsafe extern "C-unwind" {
 
 #[cfg(feature = "pg18")]
 unsafe extern "C-unwind" {
-    /// The server's own, as the binding of that name would catch its errors.
+    /// The server's function, without pgrx's guard, which would catch its errors.
     fn standard_ExecutorRun(
         query: *mut pg_sys::QueryDesc,
         direction: pg_sys::ScanDirection::Type,
@@ -51,7 +50,7 @@ unsafe extern "C-unwind" fn run(
     count: u64,
     once: bool,
 ) {
-    // SAFETY: passes on what the server passed.
+    // SAFETY: passes on the server's arguments.
     unsafe {
         before(query);
         let mut callback = error_memory::callback();
@@ -70,7 +69,7 @@ unsafe extern "C-unwind" fn run(
     direction: pg_sys::ScanDirection::Type,
     count: u64,
 ) {
-    // SAFETY: passes on what the server passed.
+    // SAFETY: passes on the server's arguments.
     unsafe {
         before(query);
         let mut callback = error_memory::callback();
@@ -98,7 +97,7 @@ unsafe extern "C-unwind" fn before(query: *mut pg_sys::QueryDesc) {
         let context = pg_sys::MemoryContextSwitchTo((*query.estate).es_query_cxt);
         query.sourceText = text::without_secrets(query.sourceText, plan.stmt_location, plan.stmt_len);
         pg_sys::MemoryContextSwitchTo(context);
-        // What parallel workers are told.
+        // Parallel workers get this text.
         (*query.estate).es_sourceText = query.sourceText;
     }
 }

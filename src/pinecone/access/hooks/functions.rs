@@ -1,7 +1,7 @@
-//! Functions that everybody may call by the server's defaults, and that keys may not: as commands are refused to them in
-//! `utility.rs`, lest something is left behind or another tenant is disturbed.
+//! Functions that PUBLIC may call by the server's defaults, and that keys may not: as `utility.rs` refuses commands to keys,
+//! lest a key leaves something behind or disturbs another tenant.
 //!
-//! Taking EXECUTE from PUBLIC instead would take it from everybody in the database.
+//! Taking EXECUTE from PUBLIC instead would take it from all other roles of the database.
 #![allow(unsafe_code)]
 
 use crate::pinecone::access::refusal::{Event, refused};
@@ -15,18 +15,18 @@ use std::ffi::{CStr, c_int, c_void};
 
 static mut NEXT: pg_sys::object_access_hook_type = None;
 
-/// They make large objects, which a key would own, or write to the log of all databases.
+/// Functions that make large objects, which a key would own, or write to the WAL of all databases.
 const NOT_FOR_KEYS: [u32; 5] = [
     pg_sys::F_LO_CREATE,
     pg_sys::F_LO_CREAT,
     pg_sys::F_LO_FROM_BYTEA,
-    // pg_logical_emit_message, whose names have more arguments from 17 on.
+    // pg_logical_emit_message: it has more arguments from 17 on, and pgrx's constants other names.
     3577,
     3578,
 ];
 
-/// They reach other sessions of the same role, leave to the next tenant what is not the transaction's, or show what the
-/// last one has left: clients prepare statements without a command that could be refused.
+/// Functions that reach other sessions of the same role, leave state of the session to the next tenant, or show the state that
+/// the last tenant has left: clients prepare statements without a command that could be refused.
 const NOT_FOR_POOLED: [u32; 12] = [
     pg_sys::F_PG_NOTIFY,
     pg_sys::F_PG_PREPARED_STATEMENT,
@@ -58,7 +58,7 @@ unsafe extern "C-unwind" fn access(
     part: c_int,
     argument: *mut c_void,
 ) {
-    // SAFETY: passes on what the server passed.
+    // SAFETY: passes on the server's arguments.
     unsafe {
         if let Some(next) = NEXT {
             next(access, class, object, part, argument);
@@ -80,11 +80,11 @@ unsafe extern "C-unwind" fn judge(function: pg_sys::Oid) {
     let is_refused = match confined() {
         None => false,
         Some(Confined::Key) => keys,
-        // As SET in `utility.rs`; whether it is for the transaction only is not to be seen here.
+        // As SET in `utility.rs`; whether the setting is for the transaction only cannot be seen here.
         Some(Confined::Gateway) => keys || pooled || sets && pooled_key::key().is_some(),
     };
     if is_refused {
-        // SAFETY: a function that exists, for it is about to be called.
+        // SAFETY: a function that exists, as it is about to be called.
         let name = unsafe {
             let name = pg_sys::get_func_name(function);
             if name.is_null() { "function".into() } else { CStr::from_ptr(name).to_string_lossy() }

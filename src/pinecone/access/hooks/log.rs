@@ -1,4 +1,4 @@
-//! No secret reaches the server's log, a client's error or the view of activities, whatever is logged.
+//! Keeps secrets out of the server's log, clients' errors and `pg_stat_activity`.
 #![allow(unsafe_code)]
 
 use super::text::mask_in_place;
@@ -17,14 +17,14 @@ pub fn init() {
     }
 }
 
-/// Strikes the secrets out of what `pg_stat_activity` shows of this session.
+/// Strikes the secrets out of this session's query in `pg_stat_activity`.
 pub fn hide_activity() {
     // SAFETY: the text of the statement under way, or null.
     unsafe { hide(pg_sys::debug_query_string) };
 }
 
-/// Shows a text without its secrets as what this session is at, for as long as that statement is the last one; true if it
-/// has any.
+/// Shows a text without its secrets as this session's query, as long as that statement is the last one; true if the text has
+/// any secrets.
 ///
 /// # Safety
 /// `text` is a C string or null.
@@ -32,7 +32,7 @@ unsafe fn hide(text: *const c_char) -> bool {
     if text.is_null() {
         return false;
     }
-    // SAFETY: as the caller says. What is shown is copied; no more of it than is shown, as a text may be long and memory
+    // SAFETY: as the caller says. The shown part of the text is copied, and no more, as a text may be long and memory
     // short.
     unsafe {
         let text = CStr::from_ptr(text).to_bytes();
@@ -55,7 +55,7 @@ unsafe fn hide(text: *const c_char) -> bool {
     }
 }
 
-// Raises nothing, as it runs while an error is on its way, and takes no memory that it must have.
+// The hook raises nothing, as it runs while an error is on its way, and does without memory that it cannot get.
 unsafe extern "C-unwind" fn emit(error: *mut pg_sys::ErrorData) {
     // SAFETY: the server's error data; texts in it are copies of its own, which it frees.
     unsafe {
@@ -67,7 +67,7 @@ unsafe extern "C-unwind" fn emit(error: *mut pg_sys::ErrorData) {
             }
         }
         let statement = pg_sys::debug_query_string;
-        // What is shown stays to be seen until the session's next statement.
+        // The query in `pg_stat_activity` stays until the session's next statement.
         data.hide_stmt |= if data.elevel >= PgLogLevel::ERROR as i32 {
             hide(statement)
         } else {

@@ -1,5 +1,5 @@
-//! What only a library can do: it is loaded into every session of a key from the start, for the role of the key says so
-//! (`roles/mod.rs`), and into others as `shared_preload_libraries` or their own role says, or at their first use of it.
+//! Hooks, which only a library can set: it is loaded into every session of a key from the start, by a setting of the key's role
+//! (`roles/mod.rs`), and into other sessions by `shared_preload_libraries` or their own role, or at their first use of it.
 
 mod error_memory;
 pub mod executor;

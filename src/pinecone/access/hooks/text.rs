@@ -1,14 +1,14 @@
 //! The text of a statement under way, without the API keys in it.
 //!
-//! What is loaded beside us keeps texts: pg_stat_statements those of commands as they came, and that of a query whose entry
-//! is gone when it ends. By then the text is parsed, and so are the statements after it: their meaning stays.
+//! Other libraries keep texts: pg_stat_statements keeps the texts of commands as they came, and of a query whose entry is gone
+//! when it ends. By then the text is parsed, and so are the statements after it: their meaning stays.
 #![allow(unsafe_code)]
 
 use conifer_pure::pinecone::access::api_key::{has_secret, mask};
 use pgrx::prelude::*;
 use std::ffi::{CStr, c_char};
 
-/// The client's text that was masked last, and when it came: one may hold thousands of statements.
+/// The client's text that was masked last, and its time: one text may hold thousands of statements.
 static mut MASKED: (*const c_char, pg_sys::TimestampTz) = (std::ptr::null(), 0);
 
 /// The text, or a copy of it in the current memory context, where the statement at `location`, of `len` bytes or up to the
@@ -22,15 +22,16 @@ pub unsafe extern "C-unwind" fn without_secrets(
     location: i32,
     len: i32,
 ) -> *const c_char {
-    // SAFETY: called by the backend's only thread. What the client has sent is a message in the backend's memory, or a copy
-    // of one that a portal or a prepared statement has, and is changed where it is, as other hooks have been handed it before
-    // this one. Any other text may be anywhere, and is copied.
+    // SAFETY: called by the backend's only thread. The client's text is a message in the backend's memory, or a copy of a
+    // message in a portal or prepared statement, and is changed in place, as other hooks have a pointer to it already. Any
+    // other text may lie anywhere, and is copied.
     unsafe {
         if text.is_null() {
             return text;
         }
         let own = pg_sys::debug_query_string;
-        // Which ends where they differ: what a trigger runs for each row is not to measure a client's megabytes.
+        // The comparison ends where the texts differ: a trigger's statement, run for each row, must not cost a pass over a
+        // client's megabytes.
         let sent = text == own || !own.is_null() && libc::strcmp(text, own) == 0;
         let message = (own, pg_sys::GetCurrentStatementStartTimestamp());
         if !own.is_null() && MASKED != message {
@@ -60,7 +61,7 @@ pub unsafe extern "C-unwind" fn without_secrets(
     }
 }
 
-/// True if there was a secret.
+/// Masks the secrets in a text; true if there was one.
 ///
 /// # Safety
 /// `text` is a C string in memory that may be changed.

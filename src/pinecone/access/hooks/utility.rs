@@ -1,9 +1,9 @@
-//! Commands that are neither queries nor harmless are not for keys: their roles must own nothing and stay as they are.
+//! Commands that are neither queries nor harmless are not for keys: a key's role must own nothing and stay as it is.
 //!
-//! A key's role could otherwise change its own password and settings, which the server lets everybody do, make temporary
-//! tables, and lock tables against all others. In a pooled session the next tenant would find what is left behind.
+//! A key's role could otherwise change its own password and settings, which the server allows every role, make temporary
+//! tables, and lock tables against all others. In a pooled session the next tenant would find the state left behind.
 //!
-//! And what counts statements or keeps their text, as pg_stat_statements does, is not to see the API keys in them
+//! And libraries that count statements or keep their text, as pg_stat_statements does, must not see the API keys in them
 //! (`text.rs`).
 #![allow(unsafe_code)]
 
@@ -29,7 +29,7 @@ pub fn init() {
 }
 
 unsafe extern "C-unwind" {
-    /// The server's own, as the binding of that name would catch its errors.
+    /// The server's function, without pgrx's guard, which would catch its errors.
     fn standard_ProcessUtility(
         statement: *mut pg_sys::PlannedStmt,
         text: *const c_char,
@@ -42,8 +42,7 @@ unsafe extern "C-unwind" {
     );
 }
 
-// What the server raises goes through here untouched: it is neither caught nor does it pass anything that would have to be
-// dropped.
+// Errors of the server pass through here untouched: they are not caught, and pass no value that would have to be dropped.
 unsafe extern "C-unwind" fn process(
     statement: *mut pg_sys::PlannedStmt,
     text: *const c_char,
@@ -55,7 +54,7 @@ unsafe extern "C-unwind" fn process(
     completion: *mut pg_sys::QueryCompletion,
 ) {
     // SAFETY: the server's arguments are passed on as they came, but for the secrets in the text; the statement has a parse
-    // tree, and lies in the text where it says. A copy is freed when nobody reads it any more, or with its context.
+    // tree, and lies in the text where it says. A copy is freed after its last use, or with its context.
     unsafe {
         let shown = text::without_secrets(text, (*statement).stmt_location, (*statement).stmt_len);
         judge_statement(statement);
@@ -76,12 +75,12 @@ unsafe extern "C-unwind" fn judge_statement(statement: *mut pg_sys::PlannedStmt)
     unsafe { judge((*statement).utilityStmt) }
 }
 
-/// Refuses what a session that is confined may not do.
+/// Refuses a command that a confined session may not run.
 ///
 /// # Safety
 /// `tree` is a parse tree.
 unsafe fn judge(tree: *mut pg_sys::Node) {
-    // SAFETY: each node is read as what its tag says.
+    // SAFETY: each node is read as the type of its tag.
     unsafe {
         if (*tree).type_ == NodeTag::T_VariableShowStmt || ends_or_begins(tree) {
             return;
@@ -104,7 +103,7 @@ unsafe fn judge(tree: *mut pg_sys::Node) {
                 let options = (*tree.cast::<pg_sys::DeclareCursorStmt>()).options;
                 why == Confined::Key || options & pg_sys::CURSOR_OPT_HOLD as i32 == 0
             }
-            // What is set for the session would outlive the key that acts in it.
+            // A setting of the session would outlive the key that acts in it.
             NodeTag::T_VariableSetStmt => {
                 let set = &*tree.cast::<pg_sys::VariableSetStmt>();
                 why == Confined::Key || set.is_local || pooled_key::key().is_none() || is_transaction(set)
@@ -132,15 +131,16 @@ unsafe fn judge(tree: *mut pg_sys::Node) {
     }
 }
 
-/// Whether it is a command of transactions that is allowed to everybody. In one that has failed no catalog can be read, and
-/// all of them roll it back.
+/// Whether a command ends or begins a transaction or savepoint, as every session may. In a failed transaction no catalog can be
+/// read, and each of these commands rolls it back.
 ///
-/// What is prepared would keep its locks, and be committed by another session, whatever becomes of the key.
+/// PREPARE TRANSACTION is none of them: a prepared transaction would keep its locks, and be committed by another session,
+/// whatever becomes of the key.
 unsafe fn ends_or_begins(tree: *mut pg_sys::Node) -> bool {
     use pg_sys::TransactionStmtKind::{
         TRANS_STMT_COMMIT_PREPARED, TRANS_STMT_PREPARE, TRANS_STMT_ROLLBACK_PREPARED,
     };
-    // SAFETY: read as what its tag says; reads the state of the transaction.
+    // SAFETY: the node is read as the type of its tag; reads the state of the transaction.
     unsafe {
         (*tree).type_ == NodeTag::T_TransactionStmt
             && (pg_sys::IsAbortedTransactionBlockState()
@@ -151,7 +151,7 @@ unsafe fn ends_or_begins(tree: *mut pg_sys::Node) -> bool {
     }
 }
 
-/// Whether it is SET TRANSACTION, which is local by nature.
+/// Whether a command is SET TRANSACTION, which is local by nature.
 unsafe fn is_transaction(set: &pg_sys::VariableSetStmt) -> bool {
     // SAFETY: a C string where there is a name.
     set.kind == pg_sys::VariableSetKind::VAR_SET_MULTI

@@ -1,4 +1,4 @@
-//! An attempt: who tries what. The refusal of an attempt, or its success, is recorded as what was tried.
+//! An attempt: a principal and the action it tries. A refusal of the attempt, or its success, is recorded with both.
 
 use crate::pg::error::raise;
 use crate::pg::spi::Mode;
@@ -10,24 +10,24 @@ use conifer_pure::fault::state::INSUFFICIENT_PRIVILEGE;
 use conifer_pure::pinecone::access::principal::{Principal, denied};
 use std::rc::Rc;
 
-/// Who tries what.
+/// A principal and the action it tries.
 pub struct Attempt<'a> {
-    /// Who acts.
+    /// The principal that acts.
     pub who: Rc<Principal>,
     event: Event<'a>,
 }
 
 impl<'a> Attempt<'a> {
-    /// Finds out who acts.
+    /// Begins an attempt by the principal that acts.
     ///
     /// # Errors
-    /// Raises 28000 for a key that is revoked or has expired, and where no key is in effect; 42501 for a role that has nothing,
+    /// Raises 28000 for a key that is revoked or has expired, and where no key is in effect; 42501 for a role without rights,
     /// 42704 if the project that is set does not exist.
     pub fn of(action: &'a str, kind: &'a str, resource: &'a str) -> Self {
         Self::within(None, action, kind, resource)
     }
 
-    /// As [`Self::of`], in a project that is named instead of the one that is set. A key is in its own whatever is named.
+    /// As [`Self::of`], in the named project instead of the one that is set. A key acts in its own project whatever is named.
     ///
     /// # Errors
     /// As [`Self::of`].
@@ -44,7 +44,7 @@ impl<'a> Attempt<'a> {
         Attempt { who: self.who.clone(), event: Event { action: self.event.action, kind, resource } }
     }
 
-    /// Passes on what was judged; a refusal is recorded before it is raised.
+    /// The value of a verdict; a refusal is recorded before it is raised.
     pub fn require<T>(&self, verdict: conifer_pure::Result<T>) -> T {
         verdict.unwrap_or_else(|fault: Fault| {
             if fault.state == INSUFFICIENT_PRIVILEGE {
@@ -54,7 +54,7 @@ impl<'a> Attempt<'a> {
         })
     }
 
-    /// Refuses, unless it is allowed, to do what `what` says.
+    /// Refuses the action described by `what`, unless it is allowed.
     ///
     /// # Errors
     /// Raises 42501.
@@ -64,17 +64,17 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Records the refusal and raises why.
+    /// Records the refusal and raises `fault`.
     pub fn refuse(&self, fault: Fault) -> ! {
         refused(Some(&self.who), &self.event, fault)
     }
 
-    /// Records that it was done. `parameters` is JSON.
+    /// Records the success of the attempt. `parameters` is JSON.
     pub fn done(&self, parameters: Option<&str>) {
         audit::done(&self.who, &self.event, parameters);
     }
 
-    /// Records that records, or what there is on the control plane, were read or written, if that is asked for.
+    /// Records a read or write of records, or a read on the control plane, if `conifer.audit_data_plane` is on.
     pub fn touched(&self, mode: Mode) {
         audit::touched(&self.who, &self.event, mode);
     }

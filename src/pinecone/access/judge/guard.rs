@@ -1,7 +1,7 @@
-//! What every function of the API asks before it does anything: who acts, and may they?
+//! The judgement that every function on indexes and records asks for first: which principal acts, and whether it may.
 //!
 //! The level is judged before a name is looked up, and an index of another project, or out of a key's scope, is not found:
-//! nobody learns what they may not see. The policies on the tables judge the same a second time.
+//! a refusal tells a caller nothing about indexes out of its reach. The policies on the tables judge the same a second time.
 
 use super::attempt::Attempt;
 use crate::pg::error::raise;
@@ -11,7 +11,7 @@ use conifer_pure::pinecone::access::level::{Level, Plane};
 use conifer_pure::pinecone::access::principal::Kind;
 use conifer_pure::pinecone::access::scope::Names;
 
-/// An index that somebody may use, and for what.
+/// An index that the principal may use, and the attempt that was granted.
 pub struct Granted<'a> {
     /// The index.
     pub index: Index,
@@ -19,10 +19,10 @@ pub struct Granted<'a> {
     names: Names,
 }
 
-/// The index called `name`, for somebody who reads or writes its records.
+/// The index `name`, for a principal that reads or writes its records.
 ///
 /// # Errors
-/// Raises 42501 if that is not allowed, 42P01 if there is no such index in reach, 28000 where nobody acts.
+/// Raises 42501 if that is not allowed, 42P01 if there is no such index in reach, 28000 where no principal acts.
 pub fn records<'a>(action: &'a str, name: &'a str, need: Level, mode: Mode) -> Granted<'a> {
     let attempt = Attempt::of(action, "index", name);
     attempt.require(attempt.who.require(Plane::Data, need));
@@ -31,7 +31,7 @@ pub fn records<'a>(action: &'a str, name: &'a str, need: Level, mode: Mode) -> G
     granted
 }
 
-/// The index called `name`, for somebody who changes or deletes it as a whole.
+/// The index `name`, for a principal that changes or deletes it as a whole.
 ///
 /// # Errors
 /// As [`records`].
@@ -41,17 +41,17 @@ pub fn whole<'a>(action: &'a str, name: &'a str) -> Granted<'a> {
     granted
 }
 
-/// An attempt by somebody who may do something on the control plane.
+/// An attempt by a principal that has the level `need` on the control plane.
 ///
 /// # Errors
-/// Raises 42501 if not, 28000 where nobody acts.
+/// Raises 42501 if it has not, 28000 where no principal acts.
 fn control<'a>(action: &'a str, name: &'a str, need: Level) -> Attempt<'a> {
     let attempt = Attempt::of(action, "index", name);
     attempt.require(attempt.who.require(Plane::Control, need));
     attempt
 }
 
-/// Lets those pass who may see what there is on the control plane.
+/// Refuses principals that may not read the control plane.
 ///
 /// # Errors
 /// As [`create`].
@@ -59,10 +59,10 @@ pub fn look(action: &str, name: &str) {
     control(action, name, Level::ReadOnly).touched(Mode::Read);
 }
 
-/// An attempt by somebody who may make indexes.
+/// An attempt by a principal that may make indexes.
 ///
 /// # Errors
-/// Raises 42501 if that is not allowed, 28000 where nobody acts.
+/// Raises 42501 if that is not allowed, 28000 where no principal acts.
 pub fn create<'a>(action: &'a str, name: &'a str) -> Attempt<'a> {
     let attempt = control(action, name, Level::ReadWrite);
     attempt.require(attempt.who.require_project());
@@ -74,7 +74,7 @@ fn find<'a>(attempt: Attempt<'a>, name: &str, mode: Mode) -> Granted<'a> {
     let found = Index::find(name, who.project, mode);
     match found.and_then(|index| Some((who.reach(&who.project, index.id)?.clone(), index))) {
         Some((names, index)) => Granted { index, attempt, names },
-        // A key that asks for what it does not see may be trying doors.
+        // A key that asks for an index out of its sight may be probing names, so the refusal is recorded.
         None if who.kind == Kind::Key => attempt.refuse(missing(name)),
         None => raise(missing(name)),
     }
@@ -90,7 +90,7 @@ impl Granted<'_> {
         attempt.require(attempt.who.require_namespace(&self.names, namespace));
     }
 
-    /// Records that it was done.
+    /// Records the success of the attempt.
     pub fn done(&self) {
         self.attempt.done(None);
     }

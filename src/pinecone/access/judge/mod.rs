@@ -1,8 +1,8 @@
-//! The judgement: may whoever acts do what is tried?
+//! The judgement: whether the principal that acts may do what it tries.
 //!
-//! - [`attempt`]: who tries what; refusals and successes are recorded as that.
-//! - [`guard`]: what every function of the API on indexes and records asks before it does anything.
-//! - [`policy`]: what the row-level policies ask.
+//! - [`attempt`]: a principal and its action, recorded with a refusal or success.
+//! - [`guard`]: the judgement that every function of the API on indexes and records asks for first.
+//! - [`policy`]: the functions that the row-level policies call.
 
 pub mod attempt;
 pub mod guard;

@@ -1,6 +1,7 @@
-//! What the row-level policies ask: may whoever acts read or write the records of an index, and in which namespaces?
+//! The functions that the row-level policies call: whether the principal that acts may read or write the records of an index,
+//! and in which namespaces.
 //!
-//! Each is asked once a statement, in a sub-select of the policy.
+//! Each function is called once a statement, in a sub-select of the policy.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
 use crate::pg::error::OrRaise;
@@ -13,9 +14,9 @@ use conifer_pure::pinecone::access::scope::Names;
 use pgrx::Uuid;
 use pgrx::prelude::*;
 
-/// Puts the policies on the table of an index, as its owner: from then on nobody but superusers and the owner, whom nobody
-/// can become, reads or writes it by other rules. They are not forced upon the owner: a subscription applies its rows as the
-/// owner, from PostgreSQL 16 on, and refuses tables with policies that hold for it.
+/// Puts the policies on the table of an index, as its owner: from then on only superusers and the owner, a role that no user
+/// can become, read or write it by other rules. The policies are not forced upon the owner: a subscription applies its rows as
+/// the owner, from PostgreSQL 16 on, and refuses tables with policies that hold for it.
 pub fn protect(project: Uuid, index: i32) {
     let table = table(index);
     let may = |all: &str, some: &str| {
@@ -44,7 +45,7 @@ fn all(project: Uuid, index: i32, need: Level) -> bool {
 fn some(project: Uuid, index: i32, need: Level) -> Vec<String> {
     match principal_if_any().as_ref().and_then(|who| who.records(project.as_bytes(), index, need)) {
         Some(Names::These(names)) => {
-            // Each, and the text that is made of it.
+            // For each name, and the text that is made of it.
             headroom(2 * names.iter().map(|name| name.len() + 64).sum::<usize>()).or_raise();
             names.iter().cloned().collect()
         }

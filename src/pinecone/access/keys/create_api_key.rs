@@ -1,4 +1,4 @@
-//! `pc_create_api_key`: a row, a login role, and a secret that is shown once.
+//! `pc_create_api_key`: makes a row, a login role, and a secret that is shown once.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
 use super::{New, check_end, check_name, insert, keeper, scope};

@@ -8,7 +8,7 @@ use crate::pinecone::access::elevate::read_as_owner;
 use pgrx::Uuid;
 use pgrx::prelude::*;
 
-/// The rows of both, of the keys that a condition chooses.
+/// Makes the keys that meet a condition the result of the calling function.
 pub fn return_keys(fcinfo: pg_sys::FunctionCallInfo, mode: Mode, condition: &str, param: Param) {
     let level = |column: &str| {
         format!(

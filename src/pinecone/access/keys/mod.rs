@@ -27,7 +27,7 @@ use pgrx::prelude::*;
 use pgrx::{IntoDatum, Uuid};
 use std::collections::BTreeMap;
 
-/// An attempt by somebody who may administer the keys of a project.
+/// An attempt by a keeper: a person who may administer the keys of a project.
 ///
 /// # Errors
 /// Raises 42501.
@@ -45,7 +45,7 @@ fn keeper<'a>(action: &'a str, resource: &'a str, project: Option<&str>, reads: 
 /// The project of a key that the keeper may see, by name.
 ///
 /// # Errors
-/// Raises 42704 if there is no such key, and if the keeper may not see it: who keeps no keys at all is refused before.
+/// Raises 42704 if there is no such key, and if the keeper may not see it: a person who keeps no keys is refused before.
 fn project_of(key: &str) -> String {
     let sql = "SELECT p.name FROM pc_auth.api_key k JOIN pc_auth.project p USING (project_id) \
                 WHERE k.key_id OPERATOR(pg_catalog.=) $1";
@@ -55,10 +55,10 @@ fn project_of(key: &str) -> String {
     found.unwrap_or_else(|| raise(unknown(key)))
 }
 
-/// An attempt by somebody who may administer that key.
+/// An attempt by a keeper of `key`.
 ///
 /// # Errors
-/// Raises 42704 if there is none in a project of theirs, 42501 if they keep no keys.
+/// Raises 42704 if no project of the keeper's has the key, 42501 for a person who keeps no keys.
 fn keeper_of<'a>(action: &'a str, key: Option<&'a str>, reads: bool) -> (Attempt<'a>, &'a str) {
     let Some(key) = key else { raise(Fault::new(NULL_VALUE_NOT_ALLOWED, "key_id must not be null")) };
     if Attempt::of(action, "api_key", key).who.admin.organisation {
@@ -68,15 +68,15 @@ fn keeper_of<'a>(action: &'a str, key: Option<&'a str>, reads: bool) -> (Attempt
     let sql = "SELECT FROM pc_auth.api_key WHERE key_id OPERATOR(pg_catalog.=) $1 AND project_id OPERATOR(pg_catalog.=) $2";
     let params = [Param::text(key), Param::uuid(Uuid::from_bytes(attempt.who.project))];
     if read_as_owner(|| run(Mode::Write, sql, &params, |rows| rows.count)) == 0 {
-        // It may be there, in another project.
+        // The key may be in another project.
         attempt.refuse(unknown(key));
     }
     (attempt, key)
 }
 
-/// 42704. What was asked for may be a whole key by mistake: its secret is not repeated.
+/// The error 42704: a key does not exist. `key` may be a whole key by mistake: its secret is not repeated.
 fn unknown(key: &str) -> Fault {
-    // More than is quoted, however long it is.
+    // More bytes than the message quotes, however long the text is.
     let mut shown = key.as_bytes()[..key.len().min(512)].to_vec();
     conifer_pure::pinecone::access::api_key::mask(&mut shown);
     let shown = String::from_utf8_lossy(&shown);
@@ -96,10 +96,10 @@ fn check_name(name: Option<&str>) -> &str {
     name
 }
 
-/// When a key ends.
+/// The end of a key.
 ///
 /// # Errors
-/// Raises 22023 for a time that is over.
+/// Raises 22023 for a time in the past.
 fn check_end(expires: Option<TimestampWithTimeZone>) -> Option<TimestampWithTimeZone> {
     if expires.is_some_and(|end| i64::from(end) <= now()) {
         raise(Fault::new(INVALID_PARAMETER_VALUE, "expires_at must be in the future"));
@@ -117,7 +117,7 @@ fn now() -> i64 {
 /// the whole project.
 ///
 /// # Errors
-/// Raises 42P01 for an index that the project has not, 22023 for what is no scope.
+/// Raises 42P01 for an index that is not in the project, 22023 for arguments that are no scope.
 fn scope(who: &Principal, indexes: Option<RawArray>, namespaces: Option<Json>) -> Option<Scope> {
     if indexes.is_none() && namespaces.is_none() {
         return None;
@@ -148,7 +148,7 @@ fn scope(who: &Principal, indexes: Option<RawArray>, namespaces: Option<Json>) -
     Some(Scope::Indexes(all))
 }
 
-/// What a new row of `pc_auth.api_key` says.
+/// A new row of `pc_auth.api_key`.
 struct New<'a> {
     project: Uuid,
     name: &'a str,

@@ -1,4 +1,4 @@
-//! `pc_revoke_api_key`: at once, open sessions and cursors included.
+//! `pc_revoke_api_key`: ends a key at once, with its sessions and cursors.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
 use super::keeper_of;
@@ -14,7 +14,7 @@ fn pc_revoke_api_key(key: Option<&str>) {
     attempt.done(None);
 }
 
-/// Revokes a key, unless it is.
+/// Revokes a key, unless it is revoked already.
 pub fn revoke(key: &str) {
     kick(key);
     let sql = "UPDATE pc_auth.api_key SET revoked_at = pg_catalog.clock_timestamp(), revoked_by = session_user \

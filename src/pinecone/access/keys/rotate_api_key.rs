@@ -1,6 +1,6 @@
 //! `pc_rotate_api_key`: a new key with the same rights; the old one ends after an overlap.
 //!
-//! A role has one password, so the new key is a row and a role of its own.
+//! A role has one password, so the new key has a new row and role.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
 use super::{New, insert, keeper_of};

@@ -1,4 +1,4 @@
-//! `pc_update_api_key`: a name, permissions, a scope, an end. Permissions that are given replace all that were.
+//! `pc_update_api_key`: changes name, permissions, scope and end. Given permissions replace all former ones.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
 use super::list_api_keys::return_keys;
@@ -65,7 +65,7 @@ fn pc_update_api_key(
     return_keys(fcinfo, Mode::Write, "k.key_id OPERATOR(pg_catalog.=) $1", Param::text(key));
 }
 
-/// The level on records and the scope that a key has.
+/// The present level on records, and scope, of a key.
 fn now_of(key: &str) -> (Level, Scope) {
     let sql = "SELECT data_plane::pg_catalog.text, scoped FROM pc_auth.api_key WHERE key_id OPERATOR(pg_catalog.=) $1";
     let (data, scoped) = run(Mode::Write, sql, &[Param::text(key)], |rows| {

@@ -28,7 +28,7 @@ fn pc_use_key(api_key: Option<&str>) {
             pg_sys::IsTransactionBlock(),
         )
     };
-    // What is no key by its form says nothing of whose it should be, and may be anything.
+    // A text that is no key by its form names no role, and may be anything, so it is not recorded.
     let resource = api_key.and_then(role_of).unwrap_or_default();
     let event = Event { action: "use_api_key", kind: "api_key", resource };
     if superuser {

@@ -1,4 +1,4 @@
-//! `pc_whoami`: who acts, and what they may do.
+//! `pc_whoami`: the principal that acts, and its rights.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
 use crate::pg::spi::{Mode, Param};

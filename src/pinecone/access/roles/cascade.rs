@@ -1,4 +1,4 @@
-//! Triggers that take along what belongs to a row that is deleted, as foreign keys would.
+//! Triggers that delete the children of a deleted row, as foreign keys would.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
 use super::triggers::values;
@@ -26,13 +26,13 @@ fn delete(table: &str, condition: &str, number: &str) {
     }
 }
 
-/// Whether there are such rows.
+/// Whether a table has rows that meet a condition on the number of their parent.
 fn any(table: &str, condition: &str, number: &str) -> bool {
     let sql = format!("SELECT FROM pc_auth.{table} WHERE {condition} LIMIT 1");
     read_as_owner(|| run_now(&sql, &[Param::text(number)], |rows| rows.count > 0))
 }
 
-/// A project takes its keys, groups and members along. Indexes hold it.
+/// Deletes the keys, groups and members of a project. A project with indexes stays.
 #[pg_extern(sql = false)]
 fn cascade_project(fcinfo: pg_sys::FunctionCallInfo) {
     let indexes = "SELECT FROM pc.index_reg WHERE project_id OPERATOR(pg_catalog.=) $1::pg_catalog.uuid";
@@ -47,14 +47,14 @@ fn cascade_project(fcinfo: pg_sys::FunctionCallInfo) {
         for table in ["api_key", "member", "group_role"] {
             delete(table, "project_id OPERATOR(pg_catalog.=) $1::pg_catalog.uuid", &project);
         }
-        // Without a project it would be a role on the default one.
+        // A default role without a project would be one on the default project.
         let sql = "UPDATE pc_auth.organisation SET default_role = NULL, default_project = NULL \
                     WHERE default_project OPERATOR(pg_catalog.=) $1::pg_catalog.uuid";
         as_owner(|| run(Mode::Write, sql, &[Param::text(&*project)], |_| ()));
     }
 }
 
-/// A key takes its scope along.
+/// Deletes the scope of a key.
 #[pg_extern(sql = false)]
 fn cascade_key(fcinfo: pg_sys::FunctionCallInfo) {
     roles::enter();
@@ -63,14 +63,14 @@ fn cascade_key(fcinfo: pg_sys::FunctionCallInfo) {
     }
 }
 
-/// An index takes its groups along, and is out of the scope of all keys.
+/// Deletes the groups of an index, and takes it out of the scope of all keys.
 #[pg_extern(sql = false)]
 fn cascade_index(fcinfo: pg_sys::FunctionCallInfo) {
     let condition = "index_id OPERATOR(pg_catalog.=) $1::pg_catalog.int4";
     for index in values(fcinfo, "index_id") {
         for table in ["key_scope", "group_role"] {
             if any(table, condition, &index) {
-                // A key that is being rotated may be about to take the scope over.
+                // A rotation under way may be about to copy the scope to its new key.
                 roles::enter();
                 delete(table, condition, &index);
             }
@@ -86,7 +86,8 @@ fn keep_number() {
     ));
 }
 
-/// The default project is there before a subscription copies it: its name and age become those of the row that comes.
+/// Merges a subscription's copy of the default project into the project that is there already, which gets the copy's name and
+/// age.
 ///
 /// Returns the address of the row to write, 0 for none, as a trigger before a row does.
 #[pg_extern(sql = false)]

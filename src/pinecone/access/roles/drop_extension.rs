@@ -1,8 +1,8 @@
-//! `DROP EXTENSION conifer`: the roles that were made go with it.
+//! `DROP EXTENSION conifer`: the extension's roles go with it.
 //!
 //! An event trigger sees the command before it runs and drops the roles of keys and groups; if the command fails, the
-//! transaction puts them back. The roles that every installation has go when nothing in the cluster depends on them, which
-//! is known just before the commit.
+//! transaction puts them back. The roles that every installation has are dropped if nothing in the cluster depends on them,
+//! which is known just before the commit.
 #![allow(unsafe_code)]
 
 use crate::pg::spi::{Mode, Param, run, run_once};
@@ -32,7 +32,7 @@ fn before_drop(fcinfo: pg_sys::FunctionCallInfo) {
     DROPPED.set(true);
 }
 
-/// Whether the command that the event trigger was called for is a DROP EXTENSION that names us.
+/// Whether the command that the event trigger was called for is a DROP EXTENSION that names `conifer`.
 fn drops_conifer(fcinfo: pg_sys::FunctionCallInfo) -> bool {
     // SAFETY: the context of an event trigger is its data, with the command's parse tree: a DropStmt for that tag,
     // whose objects are strings.
@@ -52,20 +52,20 @@ fn drops_conifer(fcinfo: pg_sys::FunctionCallInfo) -> bool {
     }
 }
 
-/// Whether anything is to do before the transaction commits.
+/// Whether [`commit`] has roles to drop.
 pub fn pending() -> bool {
     DROPPED.get()
 }
 
-/// The transaction is about to commit.
+/// Drops the installation's roles, just before the transaction commits.
 pub fn commit() {
-    // A savepoint may have taken it back.
+    // A savepoint may have taken the DROP EXTENSION back.
     if DROPPED.replace(false) && !is_there() {
         as_superuser(drop_common);
     }
 }
 
-/// The transaction has failed.
+/// Forgets the DROP EXTENSION of a transaction that has failed.
 pub fn abort() {
     DROPPED.set(false);
 }

@@ -1,13 +1,13 @@
 //! The roles that stand for keys, people and groups, made to agree with the rows of `pc_auth`.
 //!
-//! Roles are derived: whatever writes the rows calls this through triggers (`triggers.rs`), so that a restore or a
-//! subscription leaves the same roles as the functions do. All statements here are on roles that are named by us, or by
-//! rows that only `conifer_owner` and superusers write.
+//! Roles are derived: every write of the rows calls this through triggers (`triggers.rs`), so that a restore or a
+//! subscription leaves the same roles as the functions do. All statements here are on roles whose names come from this library,
+//! or from rows that only `conifer_owner` and superusers write.
 //!
 //! Rows of all tables may come in by several transactions at once and in any order, as a parallel restore or a subscription's
-//! first copy writes them, and none sees the others' before they commit. So whoever writes a row waits for its turn
-//! (`enter`) before it looks at the other tables, and whoever comes last sees all there is: each of them makes all that
-//! depends on its row and on what is there already. What is read here is what is committed by now, also in a transaction
+//! first copy writes them, and none sees the others' before they commit. So a transaction that writes a row waits for its turn
+//! (`enter`) before it looks at the other tables, and the last one sees all rows: each makes all roles and memberships that
+//! depend on its row and on committed rows. Queries here see all rows that are committed by now, also in a transaction
 //! whose snapshot is older.
 
 mod cascade;
@@ -31,18 +31,18 @@ use pgrx::{IntoDatum, Uuid};
 /// The group of all people.
 const PEOPLE: &str = "conifer_people";
 
-/// What to do about a group that is wanted and has no row.
+/// The treatment of a group that is wanted and has no row.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Groups {
-    /// Make it.
+    /// Make the group.
     Make,
-    /// Leave it: in a restore its row is yet to come, and brings its members in.
+    /// Leave the group: in a restore its row is yet to come, and brings its members in.
     Find,
 }
 
-/// Makes the login role of a key agree with its row. Returns whether anything was to do.
+/// Makes the login role of a key agree with its row. Returns whether anything had to change.
 pub fn sync_key(key: &str, make: Groups) -> bool {
-    // A revocation waits for nobody's turn.
+    // A revocation takes no turn.
     if valid(key).is_some() {
         enter();
     }
@@ -58,7 +58,7 @@ pub fn sync_key(key: &str, make: Groups) -> bool {
                 "CREATE ROLE {role} LOGIN INHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS \
                  PASSWORD {password} VALID UNTIL {until}"
             ));
-            // What refuses a key to change its own password is then there from the session's first statement.
+            // The library, which refuses a key to change its own password, is then loaded before the session's first statement.
             run_once(&format!("ALTER ROLE {role} SET session_preload_libraries = {}", preload()));
         });
         changed = true;
@@ -80,7 +80,7 @@ pub fn sync_key(key: &str, make: Groups) -> bool {
     changed | join(key, groups)
 }
 
-/// Project, level of the data plane, whether it is limited, end and verifier of a key that is not revoked.
+/// Project, level of the data plane, whether the scope is limited, end and verifier of a key that is not revoked.
 #[allow(clippy::type_complexity)]
 fn valid(key: &str) -> Option<(Option<Uuid>, Level, bool, Option<TimestampWithTimeZone>, String)> {
     let sql = "SELECT project_id, data_plane::pg_catalog.text, scoped, expires_at, verifier FROM pc_auth.api_key \
@@ -113,7 +113,7 @@ pub fn sync_member(member: &str, make: Groups) -> bool {
     if !exists(member) {
         return false;
     }
-    // What an earlier role of that name was given is not this one's.
+    // Roles that were given to an earlier role of that name are not this one's.
     let sql = "SELECT m.role, m.project_id FROM pc_auth.member m JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) m.role_oid \
                 WHERE m.member OPERATOR(pg_catalog.=) $1 AND r.rolname OPERATOR(pg_catalog.=) $1";
     let given: Vec<(String, Option<Uuid>)> = read_as_owner(|| {
@@ -141,7 +141,7 @@ pub fn sync_member(member: &str, make: Groups) -> bool {
     join(member, groups)
 }
 
-/// Makes the memberships of those agree who own all projects, as there is one more or less.
+/// Makes the memberships of the owners of all projects agree with the projects, one of which has come or gone.
 pub fn sync_owners(make: Groups) {
     let sql =
         "SELECT member::pg_catalog.text FROM pc_auth.member WHERE role OPERATOR(pg_catalog.=) 'OrgOwner'";
@@ -151,7 +151,7 @@ pub fn sync_owners(make: Groups) {
     }
 }
 
-/// Gives the default role's privileges on tables to everybody who belongs here; the policies judge each of them.
+/// Gives the default role's privileges on tables to the group of all people; the policies judge each person.
 pub fn sync_default(make: Groups) -> bool {
     enter();
     let sql = "SELECT default_role, default_project FROM pc_auth.organisation WHERE default_role IS NOT NULL";
@@ -170,7 +170,7 @@ pub fn sync_default(make: Groups) -> bool {
     join(PEOPLE, groups)
 }
 
-/// Makes a group's role, if its row is there, with its privileges and members; drops it if not.
+/// Makes a group's role, with its privileges and members, if the group has a row; drops the role if not.
 pub fn sync_group(name: &str) -> bool {
     enter();
     let sql = "SELECT project_id, index_id, level::pg_catalog.text FROM pc_auth.group_role \
@@ -192,7 +192,7 @@ pub fn sync_group(name: &str) -> bool {
     for index in index.map_or_else(|| indexes(project), |index| vec![index]) {
         grant(index, name, level);
     }
-    // Whoever should be in it and exists is found here after a restore, when rows come in any order.
+    // The group's existing members are found here after a restore, when rows come in any order.
     let sql = "SELECT k.key_id FROM pc_auth.api_key k \
                 WHERE k.project_id OPERATOR(pg_catalog.=) $1 AND k.revoked_at IS NULL \
                   AND k.data_plane::pg_catalog.text OPERATOR(pg_catalog.=) $3 \
@@ -220,8 +220,8 @@ pub fn sync_group(name: &str) -> bool {
     changed | sync_default(Groups::Find)
 }
 
-/// Lets the owner of the tables, and all who have a part in them, name the types and operators in the engine's schema, which
-/// may be another than `public`, and may move.
+/// Lets the tables' owner, keys, people and pooled sessions name the types and operators in the engine's schema, which may be
+/// another than `public`, and may move.
 pub fn open_schema(schema: &str) {
     let roles = "conifer_owner, conifer_keys, conifer_people, conifer_gateway";
     let sql = "SELECT FROM pg_catalog.unnest(pg_catalog.string_to_array($1, ', ')) AS r (role) \
@@ -258,8 +258,7 @@ pub fn admit(project: Uuid, index: i32) {
     }
 }
 
-/// Drops a role. What it was granted in this database goes with it; if anything is left elsewhere, it stays but can do
-/// nothing.
+/// Drops a role with its grants in this database. If grants are left elsewhere, the role stays but can do nothing.
 pub fn drop_role(name: &str) -> bool {
     if !exists(name) {
         return false;
@@ -286,15 +285,15 @@ pub fn exists(name: &str) -> bool {
     run_now(sql, &[Param::name(name)], |rows| rows.count > 0)
 }
 
-/// The projects there are.
+/// All projects.
 pub fn projects() -> Vec<Uuid> {
     read_as_owner(|| {
         run_now("SELECT project_id FROM pc_auth.project", &[], |rows| rows.each(|row| rows.get(row, 0)))
     })
 }
 
-/// The group with a level on a project, or on an index for keys that are limited to some. A row whose role is not there has
-/// come in by a statement that makes the role in its turn, with its members.
+/// The group with a level on a project, or on an index for keys that are limited to some indexes. A group's row without a role
+/// has come in by a statement that makes the role in its turn, with its members.
 fn group(project: Uuid, index: Option<i32>, level: Level, make: Groups) -> Option<String> {
     let sql = "SELECT g.role_name::pg_catalog.text, \
                       EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) g.role_name) \
@@ -329,14 +328,14 @@ fn group(project: Uuid, index: Option<i32>, level: Level, make: Groups) -> Optio
     }
 }
 
-/// One more of the groups that a role is to be in.
+/// Adds a group, if there is one, to the groups that a role is to be in.
 fn also(groups: &mut Vec<String>, group: Option<String>) {
     if let Some(group) = group {
         push(groups, group).and_then(|()| check()).or_raise();
     }
 }
 
-/// Puts a role into groups, and out of all others of ours.
+/// Puts a role into groups, and out of all other groups of Conifer.
 fn join(member: &str, mut groups: Vec<String>) -> bool {
     let sql = "SELECT g.rolname::pg_catalog.text FROM pg_catalog.pg_auth_members m \
                  JOIN pg_catalog.pg_roles g ON g.oid OPERATOR(pg_catalog.=) m.roleid \
@@ -350,7 +349,7 @@ fn join(member: &str, mut groups: Vec<String>) -> bool {
     groups.dedup();
     has.sort_unstable();
     let is_in = |all: &[String], group: &str| all.binary_search_by(|other| other.as_str().cmp(group)).is_ok();
-    // Roles belong to the cluster: another database may have given this one something.
+    // Roles belong to the cluster: another database may have put this role into one of its groups.
     if is_in(&has, PEOPLE) && !is_in(&groups, PEOPLE) && belongs_elsewhere(&quoted) {
         has.retain(|group| group != PEOPLE);
     }
@@ -373,7 +372,7 @@ fn belongs_elsewhere(quoted: &str) -> bool {
     read_as_owner(|| run_now(sql, &[Param::text(quoted)], |rows| rows.count > 0))
 }
 
-/// Puts a role into a group, for its privileges and not to become it, where the server tells these apart.
+/// Puts a role into a group, to inherit its privileges and not to SET ROLE to it, where the server tells these apart.
 fn add(group: &str, member: &str) {
     let (group, member) = (quote_identifier(group), quote_identifier(member));
     let how = if cfg!(feature = "pg15") { "" } else { " WITH INHERIT TRUE, SET FALSE" };
@@ -388,13 +387,13 @@ fn grant(index: i32, role: &str, level: Level) {
         Level::ReadWrite => "SELECT, INSERT, UPDATE, DELETE",
     };
     let Some(oid) = table_of(index) else { return };
-    // A restore that is adding policies to the table meanwhile would fail, or we: both write its row of `pg_class`.
+    // A restore that adds policies to the table meanwhile would fail, or this GRANT: both write the table's row of `pg_class`.
     locks::steady(oid);
     let table = table(index);
     as_owner(|| run_once(&format!("GRANT {privileges} ON {table} TO {}", quote_identifier(role))));
 }
 
-/// The table of an index, if it is there, and ours to grant on.
+/// The table of an index, if it exists and belongs to `conifer_owner`.
 pub fn table_of(index: i32) -> Option<pg_sys::Oid> {
     let sql = "SELECT oid FROM pg_catalog.pg_class \
                 WHERE oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1)::pg_catalog.oid \
@@ -420,7 +419,7 @@ fn default_project() -> Uuid {
     Uuid::from_bytes([0; 16])
 }
 
-/// Whether a role's password and end are those of its key's row.
+/// Whether a role's password and end are those in its key's row.
 fn agrees(key: &str, verifier: &str, expires: Option<TimestampWithTimeZone>) -> bool {
     let sql = "SELECT FROM pg_catalog.pg_authid \
                 WHERE rolname OPERATOR(pg_catalog.=) $1 AND rolcanlogin AND rolpassword OPERATOR(pg_catalog.=) $2 \
@@ -431,7 +430,7 @@ fn agrees(key: &str, verifier: &str, expires: Option<TimestampWithTimeZone>) -> 
     as_superuser(|| run_now(sql, &params, |rows| rows.count > 0))
 }
 
-/// The libraries that the server loads into every session, and ours.
+/// The libraries that the server loads into every session, and `conifer`.
 fn preload() -> String {
     let sql = "SELECT COALESCE(NULLIF(reset_val, '') || ', ', '') || 'conifer' \
                  FROM pg_catalog.pg_settings WHERE name OPERATOR(pg_catalog.=) 'session_preload_libraries'";
@@ -439,7 +438,7 @@ fn preload() -> String {
     all.split(',').map(|library| quote_literal(library.trim())).collect::<Vec<_>>().join(", ")
 }
 
-/// Makes the groups that somebody will be in, before the row is written that says so.
+/// Makes the groups that a key or person will be in, before its row is written.
 pub fn prepare(project: Uuid, indexes: Option<&[i32]>, data: Level) {
     enter();
     if data > Level::None {
@@ -452,7 +451,7 @@ pub fn prepare(project: Uuid, indexes: Option<&[i32]>, data: Level) {
     }
 }
 
-/// Waits for its turn, and keeps it until the transaction ends.
+/// Waits for the transaction's turn, and keeps it until the transaction ends.
 pub fn enter() {
     locks::exclude(Purpose::Tables, "");
 }

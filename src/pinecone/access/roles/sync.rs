@@ -23,7 +23,7 @@ fn pc_sync_roles(fcinfo: pg_sys::FunctionCallInfo) -> i64 {
         index.parse().into_iter().for_each(roles::sync_index);
     }
     let mut changed = 0;
-    // Of roles that were not there when their rows came.
+    // Members' rows that came before their roles.
     let sql = "UPDATE pc_auth.member SET member = member \
                 WHERE role_oid OPERATOR(pg_catalog.=) '0' AND pc_auth.role_number(member) OPERATOR(pg_catalog.<>) '0' \
             RETURNING member::pg_catalog.text";

@@ -1,6 +1,6 @@
-//! Triggers on the tables of `pc_auth` and the registry: roles follow rows, and all sessions are told.
+//! Triggers on the tables of `pc_auth` and the registry: roles follow rows, and all sessions get an invalidation.
 //!
-//! Rows that come in wait for their turn before anything else is locked or looked at (`enter`).
+//! A trigger waits for the transaction's turn before it locks or reads anything else (`enter`).
 #![allow(unsafe_code)]
 
 use crate::pg::error::raise;
@@ -14,10 +14,10 @@ use conifer_pure::pinecone::access::api_key::is_role;
 use pgrx::prelude::*;
 use std::ffi::{CStr, CString};
 
-/// The texts of a column in the old and the new row, those that there are, without repetition.
+/// The texts of a column in the old and the new row, as far as there are such rows, without repetition.
 ///
 /// # Errors
-/// Raises 42501 for any table but ours: what a trigger here does is more than another table's owner may.
+/// Raises 42501 for a table that is not Conifer's: these triggers do more than another table's owner may.
 pub fn values(fcinfo: pg_sys::FunctionCallInfo, column: &str) -> Vec<String> {
     // SAFETY: the function is about to run.
     let refuse = || unsafe {
@@ -63,7 +63,7 @@ pub fn values(fcinfo: pg_sys::FunctionCallInfo, column: &str) -> Vec<String> {
     }
 }
 
-/// As [`values`], in turn if a row comes or goes.
+/// As [`values`], after waiting for the transaction's turn if a row comes or goes.
 fn in_turn(fcinfo: pg_sys::FunctionCallInfo, column: &str) -> Vec<String> {
     let texts = values(fcinfo, column);
     // SAFETY: `values` has found that this is a trigger's call.
@@ -120,8 +120,8 @@ fn follow_project(fcinfo: pg_sys::FunctionCallInfo) {
     catalog::changed();
 }
 
-/// A table that is there before its row, as in a restore, is opened to those who may use it. `pc_create_index` makes the
-/// table after the row and does the same itself.
+/// Grants the groups their privileges on a table that is there before its row, as in a restore. `pc_create_index` makes the
+/// table after the row and grants the same.
 #[pg_extern(sql = false)]
 fn follow_index(fcinfo: pg_sys::FunctionCallInfo) {
     for index in values(fcinfo, "index_id").iter().filter_map(|index| index.parse().ok()) {

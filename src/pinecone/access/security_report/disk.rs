@@ -1,18 +1,18 @@
-//! Whether what the server writes lies on an encrypted disk, as far as that can be seen.
+//! Whether the server's files lie on an encrypted disk, as far as that can be seen.
 
 use crate::pg::spi::{Mode, run};
 use conifer_pure::pinecone::access::disk::{Encryption, of};
 use std::path::Path;
 
-/// A directory of the server's, and what is known of its disk.
+/// A directory of the server's, and the state of its disk.
 pub struct Place {
-    /// What lies there.
+    /// Contents of the directory.
     pub what: String,
     /// `ok` or `unknown`.
     pub state: &'static str,
     /// The directory and its device.
     pub found: String,
-    /// What to do.
+    /// Advice, if there is something to do.
     pub advice: Option<&'static str>,
 }
 

@@ -1,6 +1,6 @@
-//! `pc_security_report`: what a reviewer would look at, as rows of what was found and what to do.
+//! `pc_security_report`: findings for a security review, each with advice.
 //!
-//! `sql/` is what the server's catalogs tell, a file for each area; `disk` is what the operating system does.
+//! `sql/` asks the server's catalogs, a file for each area; `disk` asks the operating system.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
 mod disk;

@@ -1,20 +1,20 @@
-//! Whether a session is confined to what keys may do: because it is logged in as one, or is pooled.
+//! Whether a session is confined to the commands of keys: because it is logged in as a key, or is pooled.
 #![allow(unsafe_code)]
 
 use crate::pinecone::access::elevate::{GATEWAY, KEYS, role_named};
 use pgrx::prelude::*;
 use std::ffi::CStr;
 
-/// Why a session is confined.
+/// The reason why a session is confined.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Confined {
-    /// It is logged in as a key.
+    /// The session is logged in as a key.
     Key,
-    /// It is pooled, and acts as keys.
+    /// The session is pooled, and acts as keys.
     Gateway,
 }
 
-/// Why this session is confined, if it is. What a function that runs as somebody else does is that one's matter.
+/// The reason why this session is confined, if it is. Within a function that runs as another role, a session is not confined.
 pub fn confined() -> Option<Confined> {
     // SAFETY: within a transaction; look-ups of roles.
     unsafe {
@@ -24,12 +24,12 @@ pub fn confined() -> Option<Confined> {
     }
 }
 
-/// Whether this session is confined, whoever's function it runs.
+/// Whether this session is confined, also within a function that runs as another role.
 pub fn is_confined() -> bool {
     outer_confined().is_some()
 }
 
-/// Whether a role is in a group, superusers in none but those that they were put in.
+/// Whether a role is in a group; a superuser only if it was put in.
 pub fn is_member(role: pg_sys::Oid, group: &CStr) -> bool {
     let group = role_named(group);
     // SAFETY: within a transaction; look-ups of roles.

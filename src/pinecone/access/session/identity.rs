@@ -1,8 +1,8 @@
-//! Who acts: the key that a pooled session has named, else the role of the session's outermost level.
+//! The principal that acts: the key that a pooled session has named, else the role of the session's outermost level.
 //!
-//! `current_user` is not asked: it is somebody else within a SECURITY DEFINER function. What the catalogs say of a role is
-//! kept, and read again when any row of theirs, or a role, has changed (`catalog.rs`): that is asked at every question, which
-//! makes a revocation count from the next statement on, whatever snapshot its transaction works with.
+//! `current_user` does not tell: it is another role within a SECURITY DEFINER function. Answers from the catalogs are cached,
+//! and read again when any row of them, or a role, has changed (`catalog.rs`): every question looks for that, which makes a
+//! revocation count from the next statement on, whatever snapshot its transaction works with.
 #![allow(unsafe_code)]
 
 use super::confined::is_confined;
@@ -26,14 +26,14 @@ use std::collections::HashMap;
 use std::ffi::CString;
 use std::rc::Rc;
 
-/// `conifer.project`: the project that people and superusers act in. Anybody may set it, for it only chooses among those
-/// that one belongs to.
+/// `conifer.project`: the project that people and superusers act in. Every user may set it, as it only chooses among the
+/// user's projects.
 static PROJECT: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 
-/// Answers that are kept: a session has few.
+/// Maximum number of cached answers: a session has few.
 const MAX_KEPT: usize = 1000;
 
-/// What this session knows of who acts.
+/// This session's cached answers.
 #[derive(Default)]
 struct Session {
     kept: HashMap<Asked, Resolved>,
@@ -50,12 +50,12 @@ pub fn touch() {
     SESSION.with(|_| ());
 }
 
-/// Whoever acts, in a project that is named or else in the one that is set. A key is in its own whatever is named. A refusal is
-/// recorded as that of `event`.
+/// The principal that acts, in the named project or else in the one that is set. A key acts in its own project whatever is
+/// named. A refusal is recorded as that of `event`.
 ///
 /// # Errors
-/// Raises 28000 for a key that is revoked or has expired, and where no key is in effect; 42501 for a role that has
-/// nothing, 42704 for a project that does not exist; 55000 where the catalogs are somebody else's.
+/// Raises 28000 for a key that is revoked or has expired, and where no key is in effect; 42501 for a role without
+/// rights, 42704 for a project that does not exist; 55000 where the catalogs do not belong to `conifer_owner`.
 pub fn principal(event: &Event<'_>, project: Option<&str>) -> Rc<Principal> {
     if catalog::table() == pg_sys::InvalidOid {
         let message = "schema \"pc_auth\" does not belong to role \"conifer_owner\"";
@@ -69,8 +69,8 @@ pub fn principal(event: &Event<'_>, project: Option<&str>) -> Rc<Principal> {
     }
 }
 
-/// As [`principal`], but nobody instead of an error where nothing was given, or in a database without the extension. A key
-/// that is revoked raises.
+/// As [`principal`], but none instead of an error for a role without rights, or in a database without the extension. Raises for
+/// a key that is revoked.
 pub fn principal_if_any() -> Option<Rc<Principal>> {
     if catalog::table() == pg_sys::InvalidOid {
         return None;
@@ -82,9 +82,9 @@ pub fn principal_if_any() -> Option<Rc<Principal>> {
     }
 }
 
-/// Raises 28000 if the key that acts, as far as one has been asked for, is no longer valid.
+/// Raises 28000 if a key acts that this session has seen and that is no longer valid.
 pub fn recheck() {
-    // Where no key was ever asked for there is nothing that could be taken; and we ask ourselves.
+    // A session that has seen no key has none to lose; and queries of this module must not ask again.
     if SESSION.with_borrow(|session| session.is_key_seen) && !is_looking() {
         principal_if_any();
         if let Some(key) = pooled_key::stale() {
@@ -96,10 +96,10 @@ pub fn recheck() {
     }
 }
 
-/// What is tried by a question for who acts.
+/// The event of a failed authentication.
 const AUTHENTICATE: Event<'static> = Event { action: "authenticate", kind: "api_key", resource: "" };
 
-/// Raises that nobody acts, and records it: as that of `event`, unless it is for want of a valid key.
+/// Raises that no principal acts, and records the refusal: as that of `event`, or of an authentication without a valid key.
 fn refuse(resolved: &Resolved, event: &Event<'_>) -> ! {
     let (event, fault) = match resolved {
         Resolved::Revoked(key) => {
@@ -136,19 +136,19 @@ fn resolve(project: Option<String>) -> Resolved {
     look_up(Asked { role: acts_as(), key: pooled_key::key(), project })
 }
 
-/// The role whose doing it is: the session's outermost one, with one exception.
+/// The role that acts: the session's outermost one, with one exception.
 ///
-/// Where somebody runs what belongs to another role, the server lends them that one's rights, as in a SECURITY DEFINER
-/// function, or when a superuser or the autovacuum computes an index expression of somebody's table. People and superusers
-/// then act as that role: their own rights are not for whoever wrote the function. Keys and pooled sessions stay what they
-/// are, for nobody's function is to lend them more.
+/// Where a session runs code that belongs to another role, the server lends it that role's rights, as in a SECURITY DEFINER
+/// function, or when a superuser or the autovacuum computes an index expression of a user's table. People and superusers
+/// then act as that role: their own rights are not for the author of the function. Keys and pooled sessions stay what they
+/// are, as no function may lend them more rights.
 fn acts_as() -> pg_sys::Oid {
     let (mut current, mut context) = (pg_sys::InvalidOid, 0);
-    // SAFETY: within a transaction; reads who the session is, and looks up roles.
+    // SAFETY: within a transaction; reads the session's users, and looks up roles.
     unsafe {
         let outer = pg_sys::GetOuterUserId();
         pg_sys::GetUserIdAndSecContext(&mut current, &mut context);
-        // We ourselves run statements as the owner and as a superuser, and a superuser may lend all there is.
+        // This library runs statements as the owner and as a superuser, and a superuser may lend all rights.
         let ours = || current == role_named(OWNER) || pg_sys::superuser_arg(current);
         if current == outer || pooled_key::key().is_some() || ours() || is_confined() {
             outer
@@ -202,7 +202,7 @@ pub fn init() {
     );
 }
 
-/// Says that there are no other settings of that prefix: those that are not defined by now are removed.
+/// Reserves the prefix `conifer`: the server removes settings of that prefix that are not defined by now.
 pub fn reserve() {
     // SAFETY: the prefix is ours.
     unsafe { pg_sys::MarkGUCPrefixReserved(c"conifer".as_ptr()) }

@@ -1,7 +1,7 @@
 //! When a key was last used: to the minute, written as its transaction ends.
 //!
-//! The row is locked for no longer than the commit takes, and one that somebody else writes at that moment is left
-//! alone, so nobody waits. A transaction that cannot write (a standby, READ ONLY), is rolled back, or sees the
+//! The row is locked for no longer than the commit takes, and a row that another session writes at that moment is left
+//! alone, so no session waits. A transaction that cannot write (a standby, READ ONLY), is rolled back, or sees the
 //! database as of its beginning (REPEATABLE READ, where the row could refuse to be written) leaves no trace.
 #![allow(unsafe_code)]
 
@@ -28,7 +28,7 @@ pub fn touch() {
     PENDING.with(|_| ());
 }
 
-/// A key is in use, at a time in the server's microseconds.
+/// Notes that a key is in use, at a time in the server's microseconds.
 pub fn note(key: &str, now: i64) {
     TRACED.with_borrow_mut(|traced| {
         if traced.len() >= MAX {
@@ -41,7 +41,7 @@ pub fn note(key: &str, now: i64) {
     });
 }
 
-/// Makes room for more keys: a trace that is old says nothing, and if all are new, one more is written than was due.
+/// Makes room for more keys: old traces are of no use; if all are new, all are forgotten, and traces are written early.
 fn forget(traced: &mut HashMap<String, i64>, now: i64) {
     traced.retain(|_, last| now - *last < EVERY);
     if traced.len() >= MAX {
@@ -49,19 +49,19 @@ fn forget(traced: &mut HashMap<String, i64>, now: i64) {
     }
 }
 
-/// Whether anything is to do before the transaction commits.
+/// Whether [`commit`] has a trace to write.
 pub fn pending() -> bool {
     PENDING.with_borrow(Option::is_some)
 }
 
-/// The transaction is about to commit.
+/// Writes the trace, just before the transaction commits.
 pub fn commit() {
     if let Some((key, at)) = PENDING.take() {
         trace(&key, at);
     }
 }
 
-/// The transaction has failed, and with it what it would have left.
+/// Forgets the trace of a transaction that has failed.
 pub fn abort() {
     if let Some((key, _)) = PENDING.take() {
         TRACED.with_borrow_mut(|traced| traced.remove(&key));
@@ -84,8 +84,8 @@ fn trace(key: &str, at: i64) {
                    WHERE ctid OPERATOR(pg_catalog.=) (SELECT ctid FROM pc_auth.key_use \
                                                        WHERE key_id OPERATOR(pg_catalog.=) $1 FOR UPDATE SKIP LOCKED) \
                      AND last_used_at OPERATOR(pg_catalog.<) $2";
-    // Where there is a row that is locked, the insertion does nothing, and does not wait for its writer either: that one
-    // only changes what is no key.
+    // Where there is a row that is locked, the insertion does nothing, and does not wait for the row's writer, which changes no
+    // column of the primary key.
     let insert = "INSERT INTO pc_auth.key_use (key_id, last_used_at) \
                   SELECT $1, $2 WHERE EXISTS (SELECT FROM pc_auth.api_key WHERE key_id OPERATOR(pg_catalog.=) $1) \
                                   AND NOT EXISTS (SELECT FROM pc_auth.key_use WHERE key_id OPERATOR(pg_catalog.=) $1) \

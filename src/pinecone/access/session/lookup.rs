@@ -1,4 +1,4 @@
-//! What the catalogs say of who acts. All of it runs as the owner, under a snapshot of now.
+//! Looks up principals in the catalogs: as the owner, under a snapshot of now.
 #![allow(unsafe_code)]
 
 use super::confined::is_member;
@@ -20,39 +20,39 @@ use std::collections::HashMap;
 use std::ffi::CStr;
 use std::rc::Rc;
 
-/// What is asked: who acts, and where.
+/// A question: the role or key that acts, and the project.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Asked {
     /// The role that acts.
     pub role: pg_sys::Oid,
-    /// The key that it acts as, in a pooled session.
+    /// The key that the role acts as, in a pooled session.
     pub key: Option<Rc<str>>,
     /// The project that is named.
     pub project: Option<String>,
 }
 
-/// What the catalogs say of who acts.
+/// The answer to a question.
 #[derive(Clone)]
 pub enum Resolved {
-    /// It is somebody.
+    /// A principal.
     Is(Rc<Principal>),
-    /// A key that is revoked or has expired, or that is none.
+    /// A key that is revoked, has expired, or does not exist.
     Revoked(String),
     /// A pooled session that has named no key.
     Gateway,
-    /// A role that nobody gave anything, and what it asked for.
+    /// A role without rights, in the project that it asked for.
     Nobody {
-        /// The name of the role.
+        /// The role's name.
         name: String,
-        /// The project that it named.
+        /// The project that was named.
         project: Option<String>,
     },
-    /// There is no such project.
+    /// The project does not exist.
     NoProject(String),
 }
 
 thread_local! {
-    /// The keys that this session has been, by the number of their roles, which may be dropped meanwhile.
+    /// The keys that this session has acted as, by the number of their roles, which may be dropped meanwhile.
     static KEYS_BEEN: RefCell<HashMap<pg_sys::Oid, String>> = RefCell::default();
 }
 
@@ -61,7 +61,7 @@ pub fn touch() {
     KEYS_BEEN.with(|_| ());
 }
 
-/// Looks up who acts.
+/// Answers a question.
 pub fn read(asked: &Asked) -> Resolved {
     if let Some(key) = &asked.key {
         return read_key(key).unwrap_or_else(|| Resolved::Revoked(key.to_string()));
@@ -98,7 +98,7 @@ pub fn read(asked: &Asked) -> Resolved {
     Resolved::Nobody { name, project: None }
 }
 
-/// A key whose project is not there, as in a restore that has not come that far, is none.
+/// The answer for a key; none if the key or its project is not there, as in a restore that has not come that far.
 fn read_key(key: &str) -> Option<Resolved> {
     let sql = "SELECT project_id, control_plane::pg_catalog.text, data_plane::pg_catalog.text, scoped, \
                       expires_at, revoked_at IS NOT NULL \
@@ -116,7 +116,7 @@ fn read_key(key: &str) -> Option<Resolved> {
                 admin: Admin::default(),
                 expires: rows.get::<TimestampWithTimeZone>(0, 4).map(i64::from),
             };
-            // What is not known is taken for what allows less.
+            // An unknown value is taken for the one that allows less.
             (principal, rows.get::<bool>(0, 3) != Some(false), rows.get::<bool>(0, 5) != Some(false))
         })
     })?;
@@ -129,7 +129,7 @@ fn read_key(key: &str) -> Option<Resolved> {
     Some(is(principal))
 }
 
-/// The scope of a key that has one.
+/// The scope of a key that is limited.
 pub fn read_scope(key: &str) -> Scope {
     let sql = "SELECT index_id, namespaces FROM pc_auth.key_scope WHERE key_id OPERATOR(pg_catalog.=) $1";
     run(Mode::Read, sql, &[Param::text(key)], |rows| {
@@ -146,8 +146,8 @@ pub fn read_scope(key: &str) -> Scope {
     })
 }
 
-/// A person has the roles that were given to them, or to a role whose rights they have; one who was given none has
-/// the default role.
+/// The answer for a person: with the roles that were given to the role itself, or to a role whose privileges it inherits; else
+/// with the default role.
 fn read_person(role: pg_sys::Oid, name: String, wanted: Option<&str>) -> Resolved {
     let Some(default) = project_named(None) else { return no_project(wanted) };
     let named = match wanted {

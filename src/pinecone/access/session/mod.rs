@@ -1,8 +1,8 @@
-//! The session: who acts in it, and what that confines it to.
+//! The session: the principal that acts in it, and its confinement.
 //!
-//! - [`identity`]: who acts; [`lookup`]: what the catalogs say of them.
+//! - [`identity`]: the principal that acts; [`lookup`]: principals in the catalogs.
 //! - [`pooled_key`]: the key that a pooled session has named.
-//! - [`confined`]: whether it is one of a key, or pooled.
+//! - [`confined`]: whether a session is one of a key, or pooled.
 //! - [`last_used`]: when a key was last used.
 
 pub mod confined;

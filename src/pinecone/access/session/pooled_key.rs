@@ -1,7 +1,7 @@
 //! The key that a pooled session acts as: from `pc_use_key` to the end of its transaction.
 //!
-//! It is kept in the backend's memory, where no statement can read or set it, and forgotten when the transaction ends
-//! or the savepoint it was named in is rolled back.
+//! The key is kept in the backend's memory, where no statement can read or set it, and forgotten when the transaction ends
+//! or the savepoint in which it was named is rolled back.
 #![allow(unsafe_code)]
 
 use pgrx::pg_sys;
@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 struct Pooled {
     key: Rc<str>,
-    /// The depth of savepoints at which it was named.
+    /// The depth of savepoints at which the key was named.
     depth: i32,
 }
 
@@ -36,7 +36,7 @@ pub fn stale() -> Option<Rc<str>> {
     STALE.with_borrow(Clone::clone)
 }
 
-/// Puts a key into effect; false if another one is, or was in the same transaction.
+/// Puts a key into effect; false if another key is in effect, or was in the same transaction.
 pub fn start(key: &str) -> bool {
     // SAFETY: reads a counter of the transaction.
     let depth = unsafe { pg_sys::GetCurrentTransactionNestLevel() };
@@ -52,13 +52,13 @@ pub fn start(key: &str) -> bool {
     })
 }
 
-/// No key is in effect any more.
+/// Ends the effect of the key.
 pub fn end() {
     POOLED.take();
     STALE.take();
 }
 
-/// A savepoint at a depth is released: what was named in it is left to the one around.
+/// A savepoint at a depth is released: a key that was named in it belongs to the enclosing level.
 pub fn released(depth: i32) {
     POOLED.with_borrow_mut(|pooled| {
         if let Some(pooled) = pooled.as_mut().filter(|pooled| pooled.depth >= depth) {
@@ -67,7 +67,7 @@ pub fn released(depth: i32) {
     });
 }
 
-/// A savepoint at a depth is rolled back.
+/// A savepoint at a depth is rolled back: a key that was named in it is no longer in effect.
 pub fn rolled_back(depth: i32) {
     if let Some(gone) = POOLED.with_borrow_mut(|pooled| pooled.take_if(|pooled| pooled.depth >= depth)) {
         STALE.set(Some(gone.key));
