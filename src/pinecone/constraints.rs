@@ -1,5 +1,5 @@
 //! The CHECK constraints of an index's table. Their functions raise the error instead of answering false.
-#![allow(unsafe_code)] // what `#[pg_extern]` expands to
+#![allow(unsafe_code)] // `#[pg_extern]` expands to it
 
 use crate::engine::types::vector::Vector;
 use crate::pg::error::OrRaise;

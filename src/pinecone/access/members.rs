@@ -1,5 +1,5 @@
 //! `pc_grant_role`, `pc_revoke_role`, `pc_list_members`, `pc_set_default_role`: Pinecone's roles for ordinary roles.
-#![allow(unsafe_code)] // what `#[pg_extern]` expands to
+#![allow(unsafe_code)] // `#[pg_extern]` expands to it
 
 use super::elevate::{as_owner, read_as_owner};
 use super::judge::attempt::Attempt;

@@ -1,5 +1,5 @@
 //! `pc_create_project`, `pc_list_projects`, `pc_describe_project`, `pc_delete_project`.
-#![allow(unsafe_code)] // what `#[pg_extern]` expands to
+#![allow(unsafe_code)] // `#[pg_extern]` expands to it
 
 use super::elevate::{as_owner, read_as_owner};
 use super::judge::attempt::Attempt;

@@ -1,5 +1,5 @@
 //! `pc_configure_index`: changes the properties of an index that may change.
-#![allow(unsafe_code)] // what `#[pg_extern]` expands to
+#![allow(unsafe_code)] // `#[pg_extern]` expands to it
 
 use super::describe_index::return_description;
 use crate::pg::error::OrRaise;

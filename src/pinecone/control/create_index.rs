@@ -1,5 +1,5 @@
 //! `pc_create_index`: makes a row of the registry and the index's table.
-#![allow(unsafe_code)] // what `#[pg_extern]` expands to
+#![allow(unsafe_code)] // `#[pg_extern]` expands to it
 
 use super::describe_index::return_description;
 use crate::pg::encoding;

@@ -1,5 +1,5 @@
 //! `pc_delete_index`: the registry row and the table go together.
-#![allow(unsafe_code)] // what `#[pg_extern]` expands to
+#![allow(unsafe_code)] // `#[pg_extern]` expands to it
 
 use crate::pg::error::raise;
 use crate::pg::spi::{Mode, Param, run, run_once};

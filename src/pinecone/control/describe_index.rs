@@ -1,5 +1,5 @@
 //! `pc_describe_index`, `pc_list_indexes`, `pc_has_index`.
-#![allow(unsafe_code)] // what `#[pg_extern]` expands to
+#![allow(unsafe_code)] // `#[pg_extern]` expands to it
 
 use crate::pg::spi::{Mode, Param, run};
 use crate::pg::srf::{open, return_rows};

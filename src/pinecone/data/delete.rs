@@ -1,5 +1,5 @@
 //! `pc_delete`: records by id, or a whole namespace.
-#![allow(unsafe_code)] // what `#[pg_extern]` expands to
+#![allow(unsafe_code)] // `#[pg_extern]` expands to it
 
 use super::arguments::{check_ids, invalid, refuse_filter, writing};
 use crate::pg::array_values::RawArray;

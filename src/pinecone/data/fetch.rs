@@ -1,5 +1,5 @@
 //! `pc_fetch`: records by id.
-#![allow(unsafe_code)] // what `#[pg_extern]` expands to
+#![allow(unsafe_code)] // `#[pg_extern]` expands to it
 
 use super::arguments::{check_ids, null, reading};
 use crate::pg::array_values::RawArray;

@@ -1,5 +1,5 @@
 //! `pc_list`: ids in byte order, a page at a time.
-#![allow(unsafe_code)] // what `#[pg_extern]` expands to
+#![allow(unsafe_code)] // `#[pg_extern]` expands to it
 
 use super::arguments::{invalid, reading};
 use crate::pg::spi::{Mode, Param};

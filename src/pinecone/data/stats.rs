@@ -1,5 +1,5 @@
 //! `pc_describe_index_stats`: numbers of records, by namespace.
-#![allow(unsafe_code)] // what `#[pg_extern]` expands to
+#![allow(unsafe_code)] // `#[pg_extern]` expands to it
 
 use super::arguments::refuse_filter;
 use crate::pg::jsonb::Json;

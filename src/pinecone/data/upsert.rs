@@ -1,5 +1,5 @@
 //! `pc_upsert` and `pc_upsert_many`: whole records in, replacing those with the same id.
-#![allow(unsafe_code)] // what `#[pg_extern]` expands to
+#![allow(unsafe_code)] // `#[pg_extern]` expands to it
 
 use super::arguments::{invalid, null, writing};
 use crate::engine::types::vector::Vector;

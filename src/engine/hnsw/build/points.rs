@@ -127,7 +127,7 @@ impl Rows {
     /// Builds the graph of each key and gives it to `take`, with memory for its pages. Calls `report` from time to time, with
     /// the points that a phase is done with, those of earlier keys included.
     ///
-    /// Returns the memory that was used. Raises if the construction is cancelled or fails.
+    /// Returns the memory that was used. Raises if the build is cancelled or fails.
     pub fn graphs(
         self,
         params: &Params,

@@ -197,7 +197,7 @@ impl<'a> BulkWriter<'a> {
         self.report();
         let pages = self.index.pages_of(self.fork);
         if self.index.needs_log() || self.fork == pg_sys::ForkNumber::INIT_FORKNUM {
-            // SAFETY: these pages are complete and nobody else changes them.
+            // SAFETY: these pages are complete, and no other process changes them.
             unsafe { pg_sys::log_newpage_range(self.index.0, self.fork, 0, pages, true) }
         }
     }

@@ -1,5 +1,5 @@
 //! `pc_audit`: actions and their actors.
-#![allow(unsafe_code)] // what `#[pg_extern]` expands to
+#![allow(unsafe_code)] // `#[pg_extern]` expands to it
 
 use crate::pg::spi::{Mode, Param};
 use crate::pg::srf::return_rows;

@@ -2,7 +2,7 @@
 //! and in which namespaces.
 //!
 //! Each function is called once a statement, in a sub-select of the policy.
-#![allow(unsafe_code)] // what `#[pg_extern]` expands to
+#![allow(unsafe_code)] // `#[pg_extern]` expands to it
 
 use crate::pg::error::OrRaise;
 use crate::pg::spi::run_once;

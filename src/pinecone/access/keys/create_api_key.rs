@@ -1,5 +1,5 @@
 //! `pc_create_api_key`: makes a row, a login role, and a secret that is shown once.
-#![allow(unsafe_code)] // what `#[pg_extern]` expands to
+#![allow(unsafe_code)] // `#[pg_extern]` expands to it
 
 use super::{New, check_end, check_name, insert, keeper, scope};
 use crate::pg::array_values::RawArray;

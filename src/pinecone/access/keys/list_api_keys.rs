@@ -1,5 +1,5 @@
 //! `pc_list_api_keys`, `pc_describe_api_key`.
-#![allow(unsafe_code)] // what `#[pg_extern]` expands to
+#![allow(unsafe_code)] // `#[pg_extern]` expands to it
 
 use super::{keeper, keeper_of};
 use crate::pg::spi::{Mode, Param};

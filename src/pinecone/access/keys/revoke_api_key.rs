@@ -1,5 +1,5 @@
 //! `pc_revoke_api_key`: ends a key at once, with its sessions and cursors.
-#![allow(unsafe_code)] // what `#[pg_extern]` expands to
+#![allow(unsafe_code)] // `#[pg_extern]` expands to it
 
 use super::keeper_of;
 use crate::pg::spi::{Mode, Param, run};

@@ -1,7 +1,7 @@
 //! `pc_rotate_api_key`: a new key with the same rights; the old one ends after an overlap.
 //!
 //! A role has one password, so the new key has a new row and role.
-#![allow(unsafe_code)] // what `#[pg_extern]` expands to
+#![allow(unsafe_code)] // `#[pg_extern]` expands to it
 
 use super::{New, insert, keeper_of};
 use crate::pg::error::raise;

@@ -1,5 +1,5 @@
 //! `pc_update_api_key`: changes name, permissions, scope and end. Given permissions replace all former ones.
-#![allow(unsafe_code)] // what `#[pg_extern]` expands to
+#![allow(unsafe_code)] // `#[pg_extern]` expands to it
 
 use super::list_api_keys::return_keys;
 use super::{check_end, check_name, keeper_of, prepare, scope, write_scope};

@@ -1,5 +1,5 @@
 //! Triggers that delete the children of a deleted row, as foreign keys would.
-#![allow(unsafe_code)] // what `#[pg_extern]` expands to
+#![allow(unsafe_code)] // `#[pg_extern]` expands to it
 
 use super::triggers::values;
 use crate::pg::error::raise;

@@ -1,5 +1,5 @@
 //! `pc_sync_roles`: makes all roles again from the rows, where triggers could not.
-#![allow(unsafe_code)] // what `#[pg_extern]` expands to
+#![allow(unsafe_code)] // `#[pg_extern]` expands to it
 
 use crate::pg::spi::{Mode, run};
 use crate::pinecone::access::elevate::as_owner;

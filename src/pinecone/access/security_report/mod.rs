@@ -1,7 +1,7 @@
 //! `pc_security_report`: findings for a security review, each with advice.
 //!
 //! `sql/` asks the server's catalogs, a file for each area; `disk` asks the operating system.
-#![allow(unsafe_code)] // what `#[pg_extern]` expands to
+#![allow(unsafe_code)] // `#[pg_extern]` expands to it
 
 mod disk;
 
