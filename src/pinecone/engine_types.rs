@@ -16,7 +16,7 @@ pub struct Home {
 impl Home {
     /// Finds the schema by the handler of the access method, which has one name in any schema.
     pub fn find() -> Self {
-    // SAFETY: look-ups in catalogs, which answer InvalidOid for a missing object.
+        // SAFETY: look-ups in catalogs, which answer InvalidOid for a missing object.
         unsafe {
             let handler = pg_sys::GetSysCacheOid(
                 pg_sys::SysCacheIdentifier::AMNAME as i32,
