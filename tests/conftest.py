@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import psycopg
 import pytest
 
-from cluster import ROOT, Cluster
+from tests.cluster import ROOT, Cluster
 
 LONGEST = [
     "test_hnsw_recall_peer", "test_hnsw_plain_peer", "test_hnsw_interrupts", "test_hnsw_churn", "test_bench", "test_out_of_memory",
-    "test_access_moves", "test_deb", "test_hnsw_ddl", "test_hnsw_space", "test_stores", "test_alias", "test_access_audit", "test_replication",
+    "test_access_moves", "test_deb", "test_hnsw_ddl", "test_hnsw_space", "clients/test_stores", "test_alias", "test_access_audit", "test_replication",
 ]
 """Files that take longest, which begin first: where several run side by side, none is left for the end."""
 
@@ -24,11 +24,19 @@ QUICK = {
 _numbers = itertools.count(1)
 
 
+def file_of(item):
+    """The file of a test, below this directory and without its suffix."""
+    return item.nodeid.partition(".py::")[0]
+
+
 def pytest_collection_modifyitems(items):
+    gone = [name for name in (*LONGEST, *sorted(QUICK)) if not (ROOT / f"tests/{name}.py").exists()]
+    if gone:
+        raise pytest.UsageError(f"tests/conftest.py names files that are not there: {', '.join(gone)}")
     places = {name: place for place, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+    items.sort(key=lambda item: places.get(file_of(item), len(places)))
     for item in items:
-        if item.path.stem in QUICK and not item.get_closest_marker("peer"):
+        if file_of(item) in QUICK and not item.get_closest_marker("peer"):
             item.add_marker(pytest.mark.quick)
 
 

@@ -6,7 +6,7 @@ dev/fixture-index runs this file, which writes them. Their rows come to the same
 import gzip
 from pathlib import Path
 
-from cluster import ROOT, Cluster
+from tests.cluster import ROOT, Cluster
 
 FIXTURES = ROOT / "tests/fixtures"
 PAGE = 8192

@@ -3,7 +3,7 @@
 import random
 import struct
 
-from vector_cases import literal, number_texts
+from tests.vector_cases import literal, number_texts
 
 RANDOM = 20_250_702
 

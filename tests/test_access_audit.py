@@ -6,7 +6,7 @@ import re
 import psycopg
 import pytest
 
-from cluster import Cluster
+from tests.cluster import Cluster
 
 
 @pytest.fixture(scope="module")

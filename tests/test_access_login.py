@@ -3,8 +3,8 @@
 import psycopg
 import pytest
 
-from cluster import readable
-from secure import PROGRAMS, Secure, free_port, launch, until_open
+from tests.cluster import readable
+from tests.secure import PROGRAMS, Secure, free_port, launch, until_open
 
 KEYS = "hostssl shop +conifer_keys 127.0.0.1/32 scram-sha-256"
 REJECT = ["hostssl all all all reject", "hostnossl all all all reject"]

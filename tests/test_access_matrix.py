@@ -8,9 +8,9 @@ from typing import Callable
 import psycopg
 import pytest
 
-import access_oracle as oracle
-from access_oracle import Who
-from access_world import World, create_key
+from tests import access_oracle as oracle
+from tests.access_oracle import Who
+from tests.access_world import World, create_key
 
 STATES = {"42501": "-", "42P01": "?", "42704": "?", "0A000": "X"}
 

@@ -4,9 +4,9 @@ when they are dropped."""
 import psycopg
 import pytest
 
-from cluster import Cluster
-from graphs import until
-from moves import MEMBERS, PASSWORDS, ROLES, expect, fill, sights
+from tests.cluster import Cluster
+from tests.graphs import until
+from tests.moves import MEMBERS, PASSWORDS, ROLES, expect, fill, sights
 
 @pytest.fixture
 def clusters():

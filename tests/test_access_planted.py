@@ -4,7 +4,7 @@ themselves. Mallory has the right to create things in a schema of hers, and Proj
 import psycopg
 import pytest
 
-from access_world import create_key, ids, state, world
+from tests.access_world import create_key, ids, state, world
 
 __all__ = ["world"]
 
@@ -370,7 +370,7 @@ def test_planted_roles(planted, how, planted_server):
 
 @pytest.fixture(scope="module")
 def planted_server():
-    from cluster import Cluster
+    from tests.cluster import Cluster
 
     server = Cluster(15, "planted")
     yield server

@@ -7,9 +7,9 @@ import time
 import psycopg
 import pytest
 
-from access_world import create_key
-from cluster import readable
-from secure import SERVER_USER, Secure
+from tests.access_world import create_key
+from tests.cluster import readable
+from tests.secure import SERVER_USER, Secure
 
 REPORT = "SELECT state, found, advice FROM pc_security_report() WHERE area = %s AND item = %s"
 LIBRARIES = "auto_explain, pg_stat_statements"

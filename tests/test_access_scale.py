@@ -5,8 +5,8 @@
 import itertools
 import time
 
-from access_world import create_key, world
-from graphs import SOAK
+from tests.access_world import create_key, world
+from tests.graphs import SOAK
 
 __all__ = ["world"]
 

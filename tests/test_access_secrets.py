@@ -8,8 +8,8 @@ import threading
 import psycopg
 import pytest
 
-from access_world import create_key, state
-from cluster import Cluster
+from tests.access_world import create_key, state
+from tests.cluster import Cluster
 
 SETTINGS = {
     "log_statement": "all",

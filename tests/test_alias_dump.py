@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from peer import close
+from tests.peer import close
 
 pytestmark = pytest.mark.peer
 

@@ -10,10 +10,10 @@ import xml.etree.ElementTree
 import numpy as np
 import pytest
 
-from bench import curve, report, sets, targets
-from bench.measure import KS, RECALLS, Result, Row
-from bench.truth import Truth, distances
-from cluster import ROOT
+from tests.bench import curve, report, sets, targets
+from tests.bench.measure import KS, RECALLS, Result, Row
+from tests.bench.truth import Truth, distances
+from tests.cluster import ROOT
 
 
 def small(metric, rows=300, queries=20):
@@ -42,7 +42,7 @@ def test_recall_is_the_share_of_the_nearest(metric):
 
 def test_recall_with_more_rows_than_are_looked_at_at_once(monkeypatch):
     a_set = small("l2")
-    monkeypatch.setattr("bench.truth.CHUNK", 7)
+    monkeypatch.setattr("tests.bench.truth.CHUNK", 7)
     truth = Truth(a_set, np.arange(a_set.count), (10,))
     assert truth.recall([nearest(a_set, query, np.arange(a_set.count))[:10] for query in a_set.queries], 10) == 1
 
@@ -160,8 +160,8 @@ def test_a_quick_run(peer_server, tmp_path, ours):
     if ours == "conifer" and not has_hnsw(peer_server, "with_conifer"):
         pytest.skip("Conifer has no access method hnsw yet")
     done = subprocess.run(
-        [sys.executable, "-m", "bench", "--quick", "--major=18", f"--ours={ours}", f"--out={tmp_path}"],
-        capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT / "tests")},
+        [sys.executable, "-m", "tests.bench", "--quick", "--major=18", f"--ours={ours}", f"--out={tmp_path}"],
+        capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "table.txt").read_text() in done.stdout

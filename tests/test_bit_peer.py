@@ -1,8 +1,9 @@
 """The distances of `bit` against pgvector's in the same server: results, messages, details and SQLSTATEs."""
 
-import bit_cases as cases
 import pytest
-from peer import copied, differences, receive_differences
+
+from tests import bit_cases as cases
+from tests.peer import copied, differences, receive_differences
 
 pytestmark = pytest.mark.peer
 

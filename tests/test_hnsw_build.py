@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from graphs import check, until
-from test_hnsw_interrupts import Running
+from tests.graphs import check, until
+from tests.test_hnsw_interrupts import Running
 
 
 @pytest.mark.parametrize("columns", ["v vector_l2_ops", "k, v vector_l2_ops"])

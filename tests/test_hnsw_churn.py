@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from graphs import check
+from tests.graphs import check
 
 ROWS, DIM, CLUSTERS, QUERIES = 6000, 32, 30, 60
 KINDS = {

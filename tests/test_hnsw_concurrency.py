@@ -6,7 +6,7 @@ import threading
 import psycopg
 import pytest
 
-from graphs import SOAK, Load, check, scan, sequential, until, vector, vectors, whole
+from tests.graphs import SOAK, Load, check, scan, sequential, until, vector, vectors, whole
 
 KEYS = 5
 SECONDS = SOAK or 4

@@ -7,8 +7,8 @@ import re
 import psycopg
 import pytest
 
-from cluster import Cluster
-from graphs import SOAK, WHOLE, check, vector, vectors, whole
+from tests.cluster import Cluster
+from tests.graphs import SOAK, WHOLE, check, vector, vectors, whole
 
 FEW = 6
 PAGE = 8192

@@ -5,8 +5,8 @@ import random
 
 import pytest
 
-from cluster import Cluster
-from graphs import SOAK, Load, check, vector, vectors, whole
+from tests.cluster import Cluster
+from tests.graphs import SOAK, Load, check, vector, vectors, whole
 
 ROUNDS = SOAK or 20
 KEYS = 4

@@ -8,8 +8,8 @@ import subprocess
 import psycopg
 import pytest
 
-from cluster import Cluster
-from graphs import Load, check, until, vector
+from tests.cluster import Cluster
+from tests.graphs import Load, check, until, vector
 
 DIM, KEYS = 8, 4
 NEAR = vector(random.Random(1), DIM)

@@ -4,9 +4,9 @@ import gzip
 
 import pytest
 
-from cluster import Cluster
-from graphs import check, whole
-from hnsw_format import FIXTURES, TABLES, add, files, prepare, version, where
+from tests.cluster import Cluster
+from tests.graphs import check, whole
+from tests.hnsw_format import FIXTURES, TABLES, add, files, prepare, version, where
 
 KEPT = sorted(FIXTURES.glob("hnsw-format-*"))
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from cluster import Cluster
-from graphs import WHOLE, check, scan, until, vector, whole
+from tests.cluster import Cluster
+from tests.graphs import WHOLE, check, scan, until, vector, whole
 
 ROWS, DIM = 8_000, 48
 CANCELED, TOO_LARGE = "57014", "53400"

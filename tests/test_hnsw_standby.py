@@ -6,8 +6,8 @@ import time
 import psycopg
 import pytest
 
-from cluster import Cluster
-from graphs import SOAK, Load, check, scan, sequential, until, vector, vectors, whole
+from tests.cluster import Cluster
+from tests.graphs import SOAK, Load, check, scan, sequential, until, vector, vectors, whole
 
 SECONDS = SOAK or 5
 

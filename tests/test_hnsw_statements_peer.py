@@ -2,8 +2,8 @@
 
 import pytest
 
-import hnsw_cases as cases
-from peer import answer, identical
+from tests import hnsw_cases as cases
+from tests.peer import answer, identical
 
 pytestmark = pytest.mark.peer
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from graphs import check, vector, vectors, whole
+from tests.graphs import check, vector, vectors, whole
 
 DIM = 6
 FEW = 10

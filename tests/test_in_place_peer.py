@@ -8,10 +8,10 @@ import time
 import psycopg
 import pytest
 
-import test_alias_dump as dump
-from cluster import ROOT, Cluster, readable
-from peer import close
-from test_releases import definition, version_of
+from tests import test_alias_dump as dump
+from tests.cluster import ROOT, Cluster, readable
+from tests.peer import close
+from tests.test_releases import definition, version_of
 
 pytestmark = pytest.mark.peer
 

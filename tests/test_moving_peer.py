@@ -2,7 +2,7 @@
 
 import pytest
 
-from cluster import ROOT
+from tests.cluster import ROOT
 
 pytestmark = pytest.mark.peer
 

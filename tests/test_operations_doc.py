@@ -6,9 +6,9 @@ import subprocess
 
 import pytest
 
-from cluster import ROOT, Cluster
-from graphs import until
-from moves import MEMBERS, PASSWORDS, expect, fill, sights
+from tests.cluster import ROOT, Cluster
+from tests.graphs import until
+from tests.moves import MEMBERS, PASSWORDS, expect, fill, sights
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from cluster import Cluster
-from graphs import SOAK, check, vector
+from tests.cluster import Cluster
+from tests.graphs import SOAK, check, vector
 
 OUT_OF_MEMORY, NO_THREAD = "53200", "53000"
 DIM, ROWS = 64, 3_000

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from cluster import ROOT, Cluster, readable
+from tests.cluster import ROOT, Cluster, readable
 
 RELEASES = ROOT / "sql/releases"
 

@@ -8,8 +8,9 @@ import random
 import struct
 
 import pytest
-import sparsevec_cases as cases
-from peer import answer, close, copied_out, differences, receive_differences
+
+from tests import sparsevec_cases as cases
+from tests.peer import answer, close, copied_out, differences, receive_differences
 
 pytestmark = pytest.mark.peer
 

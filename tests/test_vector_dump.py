@@ -2,7 +2,8 @@
 
 import psycopg
 import pytest
-from vector_cases import halved
+
+from tests.vector_cases import halved
 
 FILL = """
     CREATE TABLE t (

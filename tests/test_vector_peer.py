@@ -7,8 +7,9 @@ five digits, everything else exactly.
 import struct
 
 import pytest
-import vector_cases as cases
-from peer import close, copied_out, differences, receive_differences
+
+from tests import vector_cases as cases
+from tests.peer import close, copied_out, differences, receive_differences
 
 pytestmark = pytest.mark.peer
 

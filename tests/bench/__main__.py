@@ -28,10 +28,10 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from bench import plot, report, sets
-from bench.measure import Measuring
-from bench.side import LABEL, Side
-from cluster import ROOT, Cluster
+from tests.bench import plot, report, sets
+from tests.bench.measure import Measuring
+from tests.bench.side import LABEL, Side
+from tests.cluster import ROOT, Cluster
 
 SETTINGS = {
     "jit": "off",

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-import bench.curve as curve
-from bench.side import Side
-from bench.targets import target
-from bench.truth import Truth
+from tests.bench import curve
+from tests.bench.side import Side
+from tests.bench.targets import target
+from tests.bench.truth import Truth
 
 KS = (10, 100)
 RECALLS = (0.95, 0.99)

@@ -1,3 +1,3 @@
 """The fixture of the clients."""
 
-from driver import done  # noqa: F401
+from tests.clients.driver import done  # noqa: F401

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import psycopg
 import pytest
-from task import TASK
 
-from cluster import ROOT
+from tests.clients.task import TASK
+from tests.cluster import ROOT
 
 HERE, MADE = ROOT / "tests/clients", ROOT / "target/clients"
 

@@ -1,8 +1,9 @@
 """Clients that were written for pgvector do what they do there, and get the right answers."""
 
 import pytest
-from driver import clients, used_indexes
-from task import AGGREGATES, COLUMNS, FILTERED, INDEXES, NEAREST, STORED, WITHIN, about
+
+from tests.clients.driver import clients, used_indexes
+from tests.clients.task import AGGREGATES, COLUMNS, FILTERED, INDEXES, NEAREST, STORED, WITHIN, about
 
 pytestmark = clients(
     psycopg=("python", "with_psycopg"),

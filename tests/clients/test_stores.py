@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from driver import clients, used_indexes
-from task import HNSW, IVFFLAT, NEAREST, ONE, ROWS, STORED, about, nearest
+
+from tests.clients.driver import clients, used_indexes
+from tests.clients.task import HNSW, IVFFLAT, NEAREST, ONE, ROWS, STORED, about, nearest
 
 HNSW, IVFFLAT = tuple(sorted(HNSW.items())), tuple(sorted(IVFFLAT.items()))
 STRATEGIES = ["<->", "<#>", "<=>"]
