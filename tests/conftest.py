@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import psycopg
 import pytest
 
-from tests.cluster import ROOT, Cluster
+from tests.support.cluster import ROOT, Cluster
 
 LONGEST = [
     "test_hnsw_recall_peer", "test_hnsw_plain_peer", "test_hnsw_interrupts", "test_hnsw_churn", "test_bench", "test_out_of_memory",
@@ -16,7 +16,7 @@ LONGEST = [
 
 QUICK = {
     "test_access_acting", "test_access_leaks", "test_access_matrix", "test_access_planted", "test_access_revocation", "test_audit",
-    "test_docs", "test_extension", "test_fixtures", "test_hnsw_check", "test_hnsw_corruption", "test_hnsw_order", "test_hnsw_planner",
+    "test_docs", "test_extension", "support/test_servers", "test_hnsw_check", "test_hnsw_corruption", "test_hnsw_order", "test_hnsw_planner",
     "test_pinecone_concurrency", "test_pinecone_dump", "test_pinecone_owner", "test_sparsevec_dump", "test_vector_copy", "test_vector_dump",
 }
 """Files that `make check` runs, but for comparisons with pgvector: together a minute or two."""
@@ -36,7 +36,7 @@ def pytest_collection_modifyitems(items):
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(file_of(item), len(places)))
     for item in items:
-        if file_of(item) in QUICK and not item.get_closest_marker("peer"):
+        if file_of(item) in QUICK and not item.get_closest_marker("support/comparison"):
             item.add_marker(pytest.mark.quick)
 
 

@@ -1,15 +1,7 @@
-"""What the tests of the access method `hnsw` share: vectors, load by several clients, and the proof that an index is whole."""
+"""What the tests of the access method `hnsw` share: vectors, and the proof that an index is whole."""
 
-import os
 import random
-import threading
-import time
 from collections import Counter
-
-import psycopg
-
-SOAK = int(os.environ.get("SOAK", "0"))
-"""Rounds of the long variant (make soak); 0 in the short one."""
 
 WHOLE = {
     "enable_seqscan": "off",
@@ -73,58 +65,3 @@ def whole(session, table: str, query: str, where: str = "true", column: str = "v
     ordered = [distance for _, distance in scan(session, table, query, where, "strict_order", column, op)]
     assert ordered == sorted(ordered)
     assert len(ordered) >= len(rows) * (1 if len(rows) <= 256 else strict), f"{table} where {where}: {len(ordered)} of {len(rows)} rows"
-
-
-class Load:
-    """Clients that work at once, each in a thread with a session of its own, until `stop`.
-
-    Errors are kept in `failures`, but those of a server that is gone if `fatal` is expected.
-    """
-
-    def __init__(self, connect, fatal: bool = False):
-        self.connect = connect
-        self.fatal = fatal
-        self.failures: list[BaseException] = []
-        self.threads: list[threading.Thread] = []
-        self.over = threading.Event()
-
-    def add(self, work) -> None:
-        """Start a client that calls `work(session)` again and again."""
-
-        def run():
-            try:
-                with self.connect() as session:
-                    while not self.over.is_set():
-                        work(session)
-            except psycopg.Error as failure:
-                gone = failure.sqlstate is None or failure.sqlstate.startswith("57P")
-                if not (self.fatal and gone):
-                    self.failures.append(failure)
-            except BaseException as failure:
-                self.failures.append(failure)
-
-        self.threads.append(threading.Thread(target=run))
-        self.threads[-1].start()
-
-    def __enter__(self) -> "Load":
-        return self
-
-    def __exit__(self, kind, *_) -> None:
-        self.over.set()
-        for thread in self.threads:
-            thread.join()
-        if kind is None and self.failures:
-            raise self.failures[0]
-
-    def stop(self, after: float = 0) -> None:
-        """End them, and raise what has failed first."""
-        self.over.wait(after)
-        self.__exit__(None)
-
-
-def until(condition, seconds: float = 30) -> None:
-    """Wait until `condition()`."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)

@@ -4,9 +4,8 @@ dev/fixture-index runs this file, which writes them. Their rows come to the same
 """
 
 import gzip
-from pathlib import Path
 
-from tests.cluster import ROOT, Cluster
+from tests.support.cluster import ROOT, Cluster
 
 FIXTURES = ROOT / "tests/fixtures"
 PAGE = 8192

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psycopg
 
-from tests.cluster import ROOT, Cluster
+from tests.support.cluster import ROOT, Cluster
 
 PROGRAMS = (ROOT / "target/pg/programs").resolve()
 SERVER_USER = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name

@@ -6,7 +6,7 @@ import re
 import psycopg
 import pytest
 
-from tests.cluster import Cluster
+from tests.support.cluster import Cluster
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,8 @@
 import psycopg
 import pytest
 
-from tests.cluster import readable
 from tests.secure import PROGRAMS, Secure, free_port, launch, until_open
+from tests.support.cluster import readable
 
 KEYS = "hostssl shop +conifer_keys 127.0.0.1/32 scram-sha-256"
 REJECT = ["hostssl all all all reject", "hostnossl all all all reject"]

@@ -4,9 +4,9 @@ when they are dropped."""
 import psycopg
 import pytest
 
-from tests.cluster import Cluster
-from tests.graphs import until
 from tests.moves import MEMBERS, PASSWORDS, ROLES, expect, fill, sights
+from tests.support.cluster import Cluster
+from tests.support.waiting import until
 
 @pytest.fixture
 def clusters():

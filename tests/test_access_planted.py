@@ -370,7 +370,7 @@ def test_planted_roles(planted, how, planted_server):
 
 @pytest.fixture(scope="module")
 def planted_server():
-    from tests.cluster import Cluster
+    from tests.support.cluster import Cluster
 
     server = Cluster(15, "planted")
     yield server

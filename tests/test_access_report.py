@@ -8,8 +8,8 @@ import psycopg
 import pytest
 
 from tests.access_world import create_key
-from tests.cluster import readable
 from tests.secure import SERVER_USER, Secure
+from tests.support.cluster import readable
 
 REPORT = "SELECT state, found, advice FROM pc_security_report() WHERE area = %s AND item = %s"
 LIBRARIES = "auto_explain, pg_stat_statements"

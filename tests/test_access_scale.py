@@ -6,7 +6,7 @@ import itertools
 import time
 
 from tests.access_world import create_key, world
-from tests.graphs import SOAK
+from tests.support.soak import SOAK
 
 __all__ = ["world"]
 

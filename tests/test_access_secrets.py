@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from tests.access_world import create_key, state
-from tests.cluster import Cluster
+from tests.support.cluster import Cluster
 
 SETTINGS = {
     "log_statement": "all",

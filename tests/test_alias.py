@@ -8,7 +8,7 @@ import subprocess
 import psycopg
 import pytest
 
-from tests.cluster import ROOT, Cluster
+from tests.support.cluster import ROOT, Cluster
 
 VERSION = "0.8.600"
 # Of pgvector, which are taken over.

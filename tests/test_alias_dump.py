@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.peer import close
+from tests.support.comparison import close
 
 pytestmark = pytest.mark.peer
 

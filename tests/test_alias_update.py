@@ -5,7 +5,7 @@ import re
 import psycopg
 import pytest
 
-from tests.cluster import Cluster, ROOT, readable
+from tests.support.cluster import Cluster, ROOT, readable
 
 # What an update of the engine would be: it goes to whoever holds the engine.
 UPDATE = """{share}

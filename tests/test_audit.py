@@ -7,7 +7,7 @@ from importlib.util import module_from_spec, spec_from_loader
 
 import pytest
 
-from tests.cluster import ROOT
+from tests.support.cluster import ROOT
 
 
 def script(name):

@@ -13,7 +13,7 @@ import pytest
 from tests.bench import curve, report, sets, targets
 from tests.bench.measure import KS, RECALLS, Result, Row
 from tests.bench.truth import Truth, distances
-from tests.cluster import ROOT
+from tests.support.cluster import ROOT
 
 
 def small(metric, rows=300, queries=20):

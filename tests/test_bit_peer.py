@@ -3,7 +3,7 @@
 import pytest
 
 from tests import bit_cases as cases
-from tests.peer import copied, differences, receive_differences
+from tests.support.comparison import copied, differences, receive_differences
 
 pytestmark = pytest.mark.peer
 

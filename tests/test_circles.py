@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from tests.cluster import ROOT
+from tests.support.cluster import ROOT
 
 CIRCLES = {
     "by use": {"a": "use crate::b::B;", "b": "use crate::a::A;"},

@@ -8,7 +8,7 @@ import subprocess
 import psycopg
 import pytest
 
-from tests.cluster import ROOT, Cluster
+from tests.support.cluster import ROOT, Cluster
 
 MAJOR = 15
 CONIFER, VECTOR, PGVECTOR = (f"postgresql-{MAJOR}-{name}" for name in ("conifer", "conifer-vector", "pgvector"))

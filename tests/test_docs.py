@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from tests.cluster import ROOT
+from tests.support.cluster import ROOT
 
 DOCUMENTS = ["README.md", "docs/access.md", "docs/coming-from-pgvector.md"]
 

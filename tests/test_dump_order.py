@@ -9,8 +9,8 @@ import threading
 import psycopg
 import pytest
 
-from tests.cluster import Cluster, readable
 from tests.moves import MEMBERS, PASSWORDS, ROLES, expect, fill, sights
+from tests.support.cluster import Cluster, readable
 
 TABLES = ["pc.index_reg", *(f"pc_auth.{name}" for name in ("project", "group_role", "api_key", "key_scope", "member", "organisation"))]
 DEFAULT = "00000000-0000-0000-0000-000000000000"

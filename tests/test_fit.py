@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.cluster import Cluster, ROOT, readable
+from tests.support.cluster import Cluster, ROOT, readable
 
 USES = {"conifer": "SELECT count(*) FROM pc_list_indexes()", "vector": "SELECT '[1,2]'::vector <-> '[1,2]'"}
 BOTH = pytest.mark.parametrize("name", USES)

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.graphs import check, until
-from tests.test_hnsw_interrupts import Running
+from tests.graphs import check
+from tests.support.running import Running
+from tests.support.waiting import until
 
 
 @pytest.mark.parametrize("columns", ["v vector_l2_ops", "k, v vector_l2_ops"])

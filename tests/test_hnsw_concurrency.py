@@ -6,7 +6,10 @@ import threading
 import psycopg
 import pytest
 
-from tests.graphs import SOAK, Load, check, scan, sequential, until, vector, vectors, whole
+from tests.graphs import check, scan, sequential, vector, vectors, whole
+from tests.support.load import Load
+from tests.support.soak import SOAK
+from tests.support.waiting import until
 
 KEYS = 5
 SECONDS = SOAK or 4

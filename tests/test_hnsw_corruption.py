@@ -7,8 +7,9 @@ import re
 import psycopg
 import pytest
 
-from tests.cluster import Cluster
-from tests.graphs import SOAK, WHOLE, check, vector, vectors, whole
+from tests.graphs import WHOLE, check, vector, vectors, whole
+from tests.support.cluster import Cluster
+from tests.support.soak import SOAK
 
 FEW = 6
 PAGE = 8192

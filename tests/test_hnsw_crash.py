@@ -5,8 +5,10 @@ import random
 
 import pytest
 
-from tests.cluster import Cluster
-from tests.graphs import SOAK, Load, check, vector, vectors, whole
+from tests.graphs import check, vector, vectors, whole
+from tests.support.cluster import Cluster
+from tests.support.load import Load
+from tests.support.soak import SOAK
 
 ROUNDS = SOAK or 20
 KEYS = 4

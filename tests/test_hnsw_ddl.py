@@ -8,8 +8,10 @@ import subprocess
 import psycopg
 import pytest
 
-from tests.cluster import Cluster
-from tests.graphs import Load, check, until, vector
+from tests.graphs import check, vector
+from tests.support.cluster import Cluster
+from tests.support.load import Load
+from tests.support.waiting import until
 
 DIM, KEYS = 8, 4
 NEAR = vector(random.Random(1), DIM)

@@ -4,9 +4,9 @@ import gzip
 
 import pytest
 
-from tests.cluster import Cluster
 from tests.graphs import check, whole
 from tests.hnsw_format import FIXTURES, TABLES, add, files, prepare, version, where
+from tests.support.cluster import Cluster
 
 KEPT = sorted(FIXTURES.glob("hnsw-format-*"))
 

@@ -3,20 +3,19 @@
 import os
 import random
 import re
-import threading
 import time
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from tests.cluster import Cluster
-from tests.graphs import WHOLE, check, scan, until, vector, whole
+from tests.graphs import WHOLE, check, scan, vector, whole
+from tests.support.cluster import Cluster
+from tests.support.running import AT_ONCE, Running
+from tests.support.waiting import until
 
 ROWS, DIM = 8_000, 48
-CANCELED, TOO_LARGE = "57014", "53400"
-AT_ONCE = 1.0
-"""Seconds in which a statement must end."""
+TOO_LARGE = "53400"
 NEAR = vector(random.Random(1), DIM)
 RANDOM = f"ARRAY(SELECT random() FROM generate_series(1, {DIM}) WHERE i > 0)::vector"
 MAKE = "CREATE INDEX t_v ON t USING hnsw (v vector_l2_ops)"
@@ -48,37 +47,6 @@ def session(quiet):
         session.execute(f"DROP TABLE IF EXISTS t; CREATE TABLE t (id int, ns int, v vector({DIM}))")
         session.execute("INSERT INTO t SELECT * FROM source; CHECKPOINT")
         yield session
-
-
-class Running:
-    """A statement in a thread. `failure` is its error once it has ended, `end` when that was."""
-
-    def __init__(self, session, statement):
-        self.failure = self.end = None
-        self.session = session
-        self.thread = threading.Thread(target=self._run, args=[statement])
-        self.thread.start()
-
-    def _run(self, statement):
-        try:
-            self.session.execute(statement)
-        except psycopg.Error as failure:
-            self.failure = failure
-        self.end = time.monotonic()
-
-    def is_over(self):
-        return not self.thread.is_alive()
-
-    def cancel(self, other):
-        """Cancel it, and assert that it ends at once and by that. False if it was over before."""
-        begin = time.monotonic()
-        other.execute("SELECT pg_cancel_backend(%s)", [self.session.info.backend_pid])
-        self.thread.join()
-        if self.failure is None:
-            return False
-        assert self.failure.sqlstate == CANCELED, self.failure
-        assert self.end - begin < AT_ONCE
-        return True
 
 
 def phase(other, running):

@@ -6,8 +6,11 @@ import time
 import psycopg
 import pytest
 
-from tests.cluster import Cluster
-from tests.graphs import SOAK, Load, check, scan, sequential, until, vector, vectors, whole
+from tests.graphs import check, scan, sequential, vector, vectors, whole
+from tests.support.cluster import Cluster
+from tests.support.load import Load
+from tests.support.soak import SOAK
+from tests.support.waiting import until
 
 SECONDS = SOAK or 5
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests import hnsw_cases as cases
-from tests.peer import answer, identical
+from tests.support.comparison import answer, identical
 
 pytestmark = pytest.mark.peer
 

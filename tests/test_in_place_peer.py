@@ -9,8 +9,8 @@ import psycopg
 import pytest
 
 from tests import test_alias_dump as dump
-from tests.cluster import ROOT, Cluster, readable
-from tests.peer import close
+from tests.support.cluster import ROOT, Cluster, readable
+from tests.support.comparison import close
 from tests.test_releases import definition, version_of
 
 pytestmark = pytest.mark.peer

@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from tests.peer import answer, identical
+from tests.support.comparison import answer, identical
 
 pytestmark = pytest.mark.peer
 

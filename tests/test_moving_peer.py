@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.cluster import ROOT
+from tests.support.cluster import ROOT
 
 pytestmark = pytest.mark.peer
 

@@ -6,9 +6,9 @@ import subprocess
 
 import pytest
 
-from tests.cluster import ROOT, Cluster
-from tests.graphs import until
 from tests.moves import MEMBERS, PASSWORDS, expect, fill, sights
+from tests.support.cluster import ROOT, Cluster
+from tests.support.waiting import until
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.cluster import Cluster
-from tests.graphs import SOAK, check, vector
+from tests.graphs import check, vector
+from tests.support.cluster import Cluster
+from tests.support.soak import SOAK
 
 OUT_OF_MEMORY, NO_THREAD = "53200", "53000"
 DIM, ROWS = 64, 3_000

@@ -5,7 +5,7 @@ import contextlib
 import psycopg
 import pytest
 
-from tests.cluster import Cluster
+from tests.support.cluster import Cluster
 
 NAMES = [
     "hnsw.ef_search", "hnsw.iterative_scan", "hnsw.max_scan_tuples", "hnsw.scan_mem_multiplier",

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from tests.cluster import ROOT, Cluster, readable
+from tests.support.cluster import ROOT, Cluster, readable
 
 RELEASES = ROOT / "sql/releases"
 

@@ -3,9 +3,9 @@
 import psycopg
 import pytest
 
-from tests.cluster import Cluster
-from tests.graphs import until
 from tests.moves import MEMBERS, PASSWORDS, expect, fill, sights
+from tests.support.cluster import Cluster
+from tests.support.waiting import until
 
 TABLES = "pc.index_reg, pc_auth.project, pc_auth.group_role, pc_auth.api_key, pc_auth.key_scope, pc_auth.member, pc_auth.organisation"
 RECORDS = """SELECT namespace, id, "values"::text, metadata FROM pc_data.i_1 ORDER BY 1, 2"""

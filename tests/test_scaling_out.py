@@ -5,7 +5,7 @@ import re
 import psycopg
 import pytest
 
-from tests.cluster import ROOT, Cluster
+from tests.support.cluster import ROOT, Cluster
 
 NEAR = "SELECT id FROM {} ORDER BY embedding <=> '[1,2,3]' LIMIT 10"
 

@@ -10,7 +10,7 @@ import struct
 import pytest
 
 from tests import sparsevec_cases as cases
-from tests.peer import answer, close, copied_out, differences, receive_differences
+from tests.support.comparison import answer, close, copied_out, differences, receive_differences
 
 pytestmark = pytest.mark.peer
 

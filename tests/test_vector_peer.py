@@ -9,7 +9,7 @@ import struct
 import pytest
 
 from tests import vector_cases as cases
-from tests.peer import close, copied_out, differences, receive_differences
+from tests.support.comparison import close, copied_out, differences, receive_differences
 
 pytestmark = pytest.mark.peer
 

@@ -31,7 +31,7 @@ from pathlib import Path
 from tests.bench import plot, report, sets
 from tests.bench.measure import Measuring
 from tests.bench.side import LABEL, Side
-from tests.cluster import ROOT, Cluster
+from tests.support.cluster import ROOT, Cluster
 
 SETTINGS = {
     "jit": "off",

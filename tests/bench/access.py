@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from tests.cluster import Cluster
+from tests.support.cluster import Cluster
 
 ROWS, DIM, QUERIES = 20_000, 384, 300
 QUERY = "SELECT id, score FROM pc_query('bench', %s::vector, namespace => 'n')"

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from tests.clients.task import TASK
-from tests.cluster import ROOT
+from tests.support.cluster import ROOT
 
 HERE, MADE = ROOT / "tests/clients", ROOT / "target/clients"
 

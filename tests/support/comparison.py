@@ -1,4 +1,4 @@
-"""What the comparisons with pgvector share: ask both servers the same, say where the answers differ."""
+"""Comparisons with pgvector: ask both servers the same, say where the answers differ."""
 
 import math
 import struct
