@@ -17,7 +17,7 @@ LONGEST = [
 QUICK = {
     "test_access_acting", "test_access_leaks", "test_access_matrix", "test_access_planted", "test_access_revocation", "test_audit",
     "test_docs", "test_extension", "support/test_servers", "test_hnsw_check", "test_hnsw_corruption", "test_hnsw_order", "test_hnsw_planner",
-    "test_pinecone_concurrency", "test_pinecone_dump", "test_pinecone_owner", "test_sparsevec_dump", "test_vector_copy", "test_vector_dump",
+    "test_pinecone_concurrency", "test_pinecone_dump", "test_pinecone_owner", "types/test_sparsevec_dump", "types/test_vector_copy", "types/test_vector_dump",
 }
 """Files that `make check` runs, but for comparisons with pgvector: together a minute or two."""
 

@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from tests.vector_cases import halved
+from tests.types.vector_expressions import halved
 
 FILL = """
     CREATE TABLE t (

@@ -3,7 +3,7 @@
 import random
 import struct
 
-from tests.vector_cases import literal, number_texts
+from tests.types.vector_expressions import literal, number_texts
 
 RANDOM = 20_250_702
 

@@ -8,8 +8,8 @@ import struct
 
 import pytest
 
-from tests import vector_cases as cases
 from tests.support.comparison import close, copied_out, differences, receive_differences
+from tests.types import vector_expressions as cases
 
 pytestmark = pytest.mark.peer
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests import bit_cases as cases
 from tests.support.comparison import copied, differences, receive_differences
+from tests.types import bit_expressions as cases
 
 pytestmark = pytest.mark.peer
 

@@ -9,8 +9,8 @@ import struct
 
 import pytest
 
-from tests import sparsevec_cases as cases
 from tests.support.comparison import answer, close, copied_out, differences, receive_differences
+from tests.types import sparsevec_expressions as cases
 
 pytestmark = pytest.mark.peer
 
