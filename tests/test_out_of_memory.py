@@ -14,7 +14,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.graphs import check, vector
+from tests.hnsw.index_checks import check
+from tests.hnsw.random_vectors import vector
 from tests.support.cluster import Cluster
 from tests.support.soak import SOAK
 

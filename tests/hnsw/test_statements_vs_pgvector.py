@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests import hnsw_cases as cases
+from tests.hnsw import statements as cases
 from tests.support.comparison import answer, identical
 
 pytestmark = pytest.mark.peer

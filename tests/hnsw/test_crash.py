@@ -5,7 +5,8 @@ import random
 
 import pytest
 
-from tests.graphs import check, vector, vectors, whole
+from tests.hnsw.index_checks import check, whole
+from tests.hnsw.random_vectors import vector, vectors
 from tests.support.cluster import Cluster
 from tests.support.load import Load
 from tests.support.soak import SOAK

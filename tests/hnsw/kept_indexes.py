@@ -1,4 +1,4 @@
-"""Tables whose indexes are kept as files, in tests/fixtures/hnsw-format-N: the index of each is read by later releases.
+"""Tables whose indexes are kept as files, in tests/hnsw/fixtures/hnsw-format-N: the index of each is read by later releases.
 
 dev/fixture-index runs this file, which writes them. Their rows come to the same places of their tables each time.
 """
@@ -7,7 +7,7 @@ import gzip
 
 from tests.support.cluster import ROOT, Cluster
 
-FIXTURES = ROOT / "tests/fixtures"
+FIXTURES = ROOT / "tests/hnsw/fixtures"
 PAGE = 8192
 FRONT = 24  # of a page, before what is the index's own
 

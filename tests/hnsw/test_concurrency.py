@@ -6,7 +6,8 @@ import threading
 import psycopg
 import pytest
 
-from tests.graphs import check, scan, sequential, vector, vectors, whole
+from tests.hnsw.index_checks import check, scan, sequential, whole
+from tests.hnsw.random_vectors import vector, vectors
 from tests.support.load import Load
 from tests.support.soak import SOAK
 from tests.support.waiting import until

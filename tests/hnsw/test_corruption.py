@@ -7,7 +7,8 @@ import re
 import psycopg
 import pytest
 
-from tests.graphs import WHOLE, check, vector, vectors, whole
+from tests.hnsw.index_checks import WHOLE, check, whole
+from tests.hnsw.random_vectors import vector, vectors
 from tests.support.cluster import Cluster
 from tests.support.soak import SOAK
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.graphs import check
+from tests.hnsw.index_checks import check
 from tests.support.running import Running
 from tests.support.waiting import until
 

@@ -1,6 +1,5 @@
-"""What the tests of the access method `hnsw` share: vectors, and the proof that an index is whole."""
+"""The proof that an index is whole: `hnsw_check` finds nothing, and a scan gives the rows that a sequential one gives."""
 
-import random
 from collections import Counter
 
 WHOLE = {
@@ -12,18 +11,6 @@ WHOLE = {
     "hnsw.scan_mem_multiplier": "1000",
 }
 """Settings under which a scan of an index gives all its rows, if it is iterative."""
-
-
-def vector(source: random.Random, dim: int) -> str:
-    """A vector as text; one of three has one of five values, so that rows with equal vectors meet."""
-    if source.random() < 0.3:
-        source = random.Random(source.randrange(5))
-    return "[" + ",".join(f"{source.uniform(-9, 9):.3f}" for _ in range(dim)) + "]"
-
-
-def vectors(source: random.Random, dim: int, n: int) -> list[str]:
-    """`n` such vectors."""
-    return [vector(source, dim) for _ in range(n)]
 
 
 def check(session, *indexes: str) -> None:

@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from tests.graphs import check, vector, vectors, whole
+from tests.hnsw.index_checks import check, whole
+from tests.hnsw.random_vectors import vector, vectors
 
 DIM = 6
 FEW = 10

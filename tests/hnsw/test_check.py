@@ -1,4 +1,4 @@
-"""hnsw_check: what it reads, and what it tells of where it is. What it finds is in test_hnsw_corruption."""
+"""hnsw_check: what it reads, and what it tells of where it is. What it finds is in test_corruption."""
 
 import pytest
 

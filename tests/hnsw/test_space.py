@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from tests.graphs import check, scan, whole
+from tests.hnsw.index_checks import check, scan, whole
 
 FILL = "INSERT INTO t (ns, v) SELECT n, v::vector FROM unnest(%s::int[], %s::text[]) AS r (n, v)"
 

@@ -8,7 +8,8 @@ import subprocess
 import psycopg
 import pytest
 
-from tests.graphs import check, vector
+from tests.hnsw.index_checks import check
+from tests.hnsw.random_vectors import vector
 from tests.support.cluster import Cluster
 from tests.support.load import Load
 from tests.support.waiting import until

@@ -1,4 +1,4 @@
-"""Indexes of taxicab distances, bits and sparse vectors against pgvector's: no recall is lost, built or inserted."""
+"""Indexes without codes (taxicab distances, bits, sparse vectors) against pgvector's: no recall is lost, built or inserted."""
 
 import random
 

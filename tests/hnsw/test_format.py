@@ -4,8 +4,8 @@ import gzip
 
 import pytest
 
-from tests.graphs import check, whole
-from tests.hnsw_format import FIXTURES, TABLES, add, files, prepare, version, where
+from tests.hnsw.index_checks import check, whole
+from tests.hnsw.kept_indexes import FIXTURES, TABLES, add, files, prepare, version, where
 from tests.support.cluster import Cluster
 
 KEPT = sorted(FIXTURES.glob("hnsw-format-*"))

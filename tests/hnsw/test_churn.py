@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from tests.graphs import check
+from tests.hnsw.index_checks import check
 
 ROWS, DIM, CLUSTERS, QUERIES = 6000, 32, 30, 60
 KINDS = {

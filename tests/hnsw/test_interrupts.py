@@ -9,7 +9,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.graphs import WHOLE, check, scan, vector, whole
+from tests.hnsw.index_checks import WHOLE, check, scan, whole
+from tests.hnsw.random_vectors import vector
 from tests.support.cluster import Cluster
 from tests.support.running import AT_ONCE, Running
 from tests.support.waiting import until
