@@ -9,7 +9,7 @@ import threading
 import psycopg
 import pytest
 
-from tests.moves import MEMBERS, PASSWORDS, ROLES, expect, fill, sights
+from tests.pinecone.access.keys_and_people import MEMBERS, PASSWORDS, ROLES, expect, fill, sights
 from tests.support.cluster import Cluster, readable
 
 TABLES = ["pc.index_reg", *(f"pc_auth.{name}" for name in ("project", "group_role", "api_key", "key_scope", "member", "organisation"))]

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from tests.moves import MEMBERS, PASSWORDS, expect, fill, sights
+from tests.pinecone.access.keys_and_people import MEMBERS, PASSWORDS, expect, fill, sights
 from tests.support.cluster import ROOT, Cluster
 from tests.support.waiting import until
 

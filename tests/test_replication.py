@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from tests.moves import MEMBERS, PASSWORDS, expect, fill, sights
+from tests.pinecone.access.keys_and_people import MEMBERS, PASSWORDS, expect, fill, sights
 from tests.support.cluster import Cluster
 from tests.support.waiting import until
 

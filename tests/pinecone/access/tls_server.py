@@ -63,7 +63,7 @@ class Authority:
             raise RuntimeError(f"openssl {args[0]}: {done.stderr}")
 
 
-class Secure:
+class TlsServer:
     """The server: database `shop` with Conifer; `hba` are lines of pg_hba.conf behind one for the local superuser."""
 
     def __init__(self, directory: Path, settings: dict[str, str] | None = None):

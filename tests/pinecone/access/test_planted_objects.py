@@ -4,7 +4,8 @@ themselves. Mallory has the right to create things in a schema of hers, and Proj
 import psycopg
 import pytest
 
-from tests.access_world import create_key, ids, state, world
+from tests.pinecone.access.world import create_key, ids, state, world
+from tests.support.cluster import Cluster
 
 __all__ = ["world"]
 
@@ -370,8 +371,6 @@ def test_planted_roles(planted, how, planted_server):
 
 @pytest.fixture(scope="module")
 def planted_server():
-    from tests.support.cluster import Cluster
-
     server = Cluster(15, "planted")
     yield server
     server.destroy()

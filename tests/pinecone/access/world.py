@@ -6,7 +6,7 @@ import json
 import psycopg
 import pytest
 
-from tests.access_oracle import COLUMNS, LEVELS
+from tests.pinecone.access.oracle import COLUMNS, LEVELS
 
 _numbers = itertools.count(1)
 LEVEL = {"w": "ReadWrite", "r": "ReadOnly", "n": "None"}

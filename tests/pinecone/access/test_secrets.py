@@ -8,7 +8,7 @@ import threading
 import psycopg
 import pytest
 
-from tests.access_world import create_key, state
+from tests.pinecone.access.world import create_key, state
 from tests.support.cluster import Cluster
 
 SETTINGS = {

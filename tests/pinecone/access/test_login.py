@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from tests.secure import PROGRAMS, Secure, free_port, launch, until_open
+from tests.pinecone.access.tls_server import PROGRAMS, TlsServer, free_port, launch, until_open
 from tests.support.cluster import readable
 
 KEYS = "hostssl shop +conifer_keys 127.0.0.1/32 scram-sha-256"
@@ -14,7 +14,7 @@ REJECT = ["hostssl all all all reject", "hostnossl all all all reject"]
 def secure(tmp_path_factory):
     directory = tmp_path_factory.mktemp("secure")
     readable(directory)
-    server = Secure(directory)
+    server = TlsServer(directory)
     yield server
     server.destroy()
 

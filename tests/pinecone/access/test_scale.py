@@ -5,7 +5,7 @@
 import itertools
 import time
 
-from tests.access_world import create_key, world
+from tests.pinecone.access.world import create_key, world
 from tests.support.soak import SOAK
 
 __all__ = ["world"]

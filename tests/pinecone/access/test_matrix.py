@@ -1,4 +1,4 @@
-"""Everybody tries everything, and what comes of it is compared, cell by cell, with the table in `access_oracle.py`."""
+"""Everybody tries everything, and what comes of it is compared, cell by cell, with the table in `oracle.py`."""
 
 import contextlib
 from collections import Counter
@@ -8,9 +8,9 @@ from typing import Callable
 import psycopg
 import pytest
 
-from tests import access_oracle as oracle
-from tests.access_oracle import Who
-from tests.access_world import World, create_key
+from tests.pinecone.access import oracle
+from tests.pinecone.access.oracle import Who
+from tests.pinecone.access.world import World, create_key
 
 STATES = {"42501": "-", "42P01": "?", "42704": "?", "0A000": "X"}
 

@@ -7,8 +7,8 @@ import time
 import psycopg
 import pytest
 
-from tests.access_world import create_key
-from tests.secure import SERVER_USER, Secure
+from tests.pinecone.access.tls_server import SERVER_USER, TlsServer
+from tests.pinecone.access.world import create_key
 from tests.support.cluster import readable
 
 REPORT = "SELECT state, found, advice FROM pc_security_report() WHERE area = %s AND item = %s"
@@ -19,7 +19,7 @@ LIBRARIES = "auto_explain, pg_stat_statements"
 def secure(tmp_path_factory):
     directory = tmp_path_factory.mktemp("report")
     readable(directory)
-    server = Secure(directory, {"shared_preload_libraries": LIBRARIES, "pg_stat_statements.track_utility": "off",
+    server = TlsServer(directory, {"shared_preload_libraries": LIBRARIES, "pg_stat_statements.track_utility": "off",
                                 "log_parameter_max_length": "0"})
     with server.admin() as admin:
         # the superuser is in a group of a group; nobody else is a superuser

@@ -6,7 +6,7 @@ import time
 import psycopg
 import pytest
 
-from tests.access_world import refusal, state, world
+from tests.pinecone.access.world import refusal, state, world
 
 __all__ = ["world"]
 

@@ -4,7 +4,7 @@ when they are dropped."""
 import psycopg
 import pytest
 
-from tests.moves import MEMBERS, PASSWORDS, ROLES, expect, fill, sights
+from tests.pinecone.access.keys_and_people import MEMBERS, PASSWORDS, ROLES, expect, fill, sights
 from tests.support.cluster import Cluster
 from tests.support.waiting import until
 

@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from tests.access_world import create_key, ids, refusal, state, world
+from tests.pinecone.access.world import create_key, ids, refusal, state, world
 
 __all__ = ["world"]
 

@@ -1,4 +1,4 @@
-"""What everybody may do, as a table: the expectation of `test_access_matrix.py`, written down without a look at the code.
+"""What everybody may do, as a table: the expectation of `test_matrix.py`, written down without a look at the code.
 
 A row has a letter for each pair of levels, control plane first; `COLUMNS` says in which order. `Y` works, `-` is refused
 with 42501, `?` is not found (42P01 for an index), `0` works and reaches no row.

@@ -6,7 +6,7 @@ import json
 import psycopg
 import pytest
 
-from tests.access_world import create_key, refusal, state, world
+from tests.pinecone.access.world import create_key, refusal, state, world
 
 __all__ = ["world"]
 
