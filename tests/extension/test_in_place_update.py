@@ -8,10 +8,11 @@ import time
 import psycopg
 import pytest
 
-from tests import test_alias_dump as dump
+from tests.extension.definition import definition
+from tests.extension.pgvector_database import FILL, content, schema, searches
+from tests.extension.versions import version_of
 from tests.support.cluster import ROOT, Cluster, readable
 from tests.support.comparison import close
-from tests.test_releases import definition, version_of
 
 pytestmark = pytest.mark.peer
 
@@ -636,26 +637,26 @@ def genuine(server, theirs):
 
 def test_there_and_back(server, database, theirs, genuine):
     """All that pgvector has goes there and back, in sessions of their own, and in one that has used pgvector before."""
-    create(server, database, theirs, "0.7.4", dump.FILL)
+    create(server, database, theirs, "0.7.4", FILL)
     with server.connect(database) as session:
-        before, found = dump.content(session), dump.searches(session)
-    schema = dump.schema(server, database)
+        before, found = content(session), searches(session)
+    as_made = schema(server, database)
 
     def same(session):
-        for (query, old), new in zip(before + found, [rows for _, rows in dump.content(session) + dump.searches(session)]):
+        for (query, old), new in zip(before + found, [rows for _, rows in content(session) + searches(session)]):
             assert close(old, new), query
 
     for sessions in ("two", "one"):
         with server.connect(database) as session:
             if sessions == "one":
-                dump.searches(session)
+                searches(session)
             move(session)
             assert session.execute(LIBRARY).fetchall() == MINE
             assert len(whole(session)) > 15
             if sessions == "two":
                 with server.connect(database) as other:
                     same(other)
-                assert dump.schema(server, database) == schema
+                assert schema(server, database) == as_made
             else:
                 move(session, VERSIONS[-1])
                 # Theirs serves all at once.
@@ -668,7 +669,7 @@ def test_there_and_back(server, database, theirs, genuine):
         with server.connect(database) as session:
             assert session.execute(LIBRARY).fetchall() == THEIRS
             same(session)
-        assert dump.schema(server, database) == schema
+        assert schema(server, database) == as_made
     server.drop_database(database)
     server.create_database(database)
     create(server, database, theirs, "0.5.0")

@@ -6,15 +6,11 @@ import subprocess
 
 import pytest
 
+from tests.extension.definition import definition
+from tests.extension.versions import version_of
 from tests.support.cluster import ROOT, Cluster, readable
 
 RELEASES = ROOT / "sql/releases"
-
-
-def version_of(name):
-    """What the tree is of."""
-    file, line = ("Cargo.toml", 'version = "(.*)"') if name == "conifer" else ("sql/vector.control", "default_version = '(.*)'")
-    return re.search(f"^{line}$", (ROOT / file).read_text(), re.MULTILINE)[1]
 
 
 @pytest.fixture(scope="module")
@@ -43,16 +39,6 @@ def current(server, name):
     installed = server.bindir.parent / "share/postgresql" if name == "conifer" else ROOT / "target/pg/vector"
     names = re.compile(rf"{name}(\.control|--.*\.sql)")
     return {file.name: file.read_text() for file in (installed / "extension").iterdir() if names.fullmatch(file.name)}
-
-
-def definition(server, database, least=500):
-    """All that makes an extension's members, which only dumps for an upgrade of the server show."""
-    text = server.run("pg_dump", "--binary-upgrade", "--schema-only", database)
-    # But for numbers of objects and transactions, and columns that are gone, which a new database has none of.
-    text = re.sub(r"^(SELECT pg_catalog\.binary_upgrade_|UPDATE pg_catalog\.pg_(class|attribute)\b).*?;\n", "", text, flags=re.DOTALL | re.MULTILINE)
-    lines = [line for line in text.splitlines() if line and not re.match(r"--|\\(un)?restrict | *\"\.{8}pg\.dropped\.", line)]
-    assert len(lines) > least
-    return lines
 
 
 def made(server, name, *steps):

@@ -4,16 +4,11 @@ import re
 
 import pytest
 
+from tests.extension.versions import version_of
 from tests.support.cluster import Cluster, ROOT, readable
 
 USES = {"conifer": "SELECT count(*) FROM pc_list_indexes()", "vector": "SELECT '[1,2]'::vector <-> '[1,2]'"}
 BOTH = pytest.mark.parametrize("name", USES)
-
-
-def version_of(name):
-    """What the library is of."""
-    file, line = ("Cargo.toml", 'version = "(.*)"') if name == "conifer" else ("sql/vector.control", "default_version = '(.*)'")
-    return re.search(f"^{line}$", (ROOT / file).read_text(), re.MULTILINE)[1]
 
 
 def told(server, database, *statements, **options):
