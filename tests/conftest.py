@@ -16,7 +16,7 @@ LONGEST = [
 
 QUICK = {
     "pinecone/access/test_session_identity", "pinecone/access/test_leaks", "pinecone/access/test_matrix", "pinecone/access/test_planted_objects", "pinecone/access/test_revocation", "test_audit",
-    "test_docs", "extension/test_create_and_drop", "support/test_servers", "hnsw/test_check", "hnsw/test_corruption", "hnsw/test_order", "hnsw/test_planner",
+    "docs/test_examples", "extension/test_create_and_drop", "support/test_servers", "hnsw/test_check", "hnsw/test_corruption", "hnsw/test_order", "hnsw/test_planner",
     "pinecone/test_concurrency", "pinecone/test_dump", "pinecone/test_owner", "types/test_sparsevec_dump", "types/test_vector_copy", "types/test_vector_dump",
 }
 """Files that `make check` runs, but for comparisons with pgvector: together a minute or two."""
