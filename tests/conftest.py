@@ -9,15 +9,23 @@ import pytest
 from tests.support.cluster import ROOT, Cluster
 
 LONGEST = [
-    "hnsw/test_recall_vs_pgvector", "hnsw/test_uncoded_vs_pgvector", "hnsw/test_interrupts", "hnsw/test_churn", "test_bench", "extension/test_out_of_memory",
-    "pinecone/access/test_dump_and_standby", "extension/test_deb", "hnsw/test_ddl", "hnsw/test_space", "clients/test_stores", "extension/test_alias", "pinecone/access/test_audit", "pinecone/test_replication",
+    "hnsw/test_recall_vs_pgvector", "hnsw/test_uncoded_vs_pgvector", "hnsw/test_interrupts", "hnsw/test_churn",
+    "bench/test_bench", "extension/test_out_of_memory", "pinecone/access/test_dump_and_standby", "extension/test_deb",
+    "hnsw/test_ddl", "hnsw/test_space", "clients/test_stores", "extension/test_alias", "pinecone/access/test_audit",
+    "pinecone/test_replication",
 ]
 """Files that take longest, which begin first: where several run side by side, none is left for the end."""
 
 QUICK = {
-    "pinecone/access/test_session_identity", "pinecone/access/test_leaks", "pinecone/access/test_matrix", "pinecone/access/test_planted_objects", "pinecone/access/test_revocation", "test_audit",
-    "docs/test_examples", "extension/test_create_and_drop", "support/test_servers", "hnsw/test_check", "hnsw/test_corruption", "hnsw/test_order", "hnsw/test_planner",
-    "pinecone/test_concurrency", "pinecone/test_dump", "pinecone/test_owner", "types/test_sparsevec_dump", "types/test_vector_copy", "types/test_vector_dump",
+    "dev/test_audit",
+    "docs/test_examples",
+    "extension/test_create_and_drop",
+    "hnsw/test_check", "hnsw/test_corruption", "hnsw/test_order", "hnsw/test_planner",
+    "pinecone/test_concurrency", "pinecone/test_dump", "pinecone/test_owner",
+    "pinecone/access/test_leaks", "pinecone/access/test_matrix", "pinecone/access/test_planted_objects",
+    "pinecone/access/test_revocation", "pinecone/access/test_session_identity",
+    "support/test_servers",
+    "types/test_sparsevec_dump", "types/test_vector_copy", "types/test_vector_dump",
 }
 """Files that `make check` runs, but for comparisons with pgvector: together a minute or two."""
 
