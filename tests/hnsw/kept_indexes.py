@@ -3,6 +3,7 @@
 dev/fixture-index runs this file, which writes them. Their rows come to the same places of their tables each time.
 """
 
+import contextlib
 import gzip
 
 from tests.support.cluster import ROOT, Cluster
@@ -47,9 +48,19 @@ def prepare(session) -> None:
     session.execute("CHECKPOINT")
 
 
-def files(session) -> dict[str, str]:
-    """Where the indexes lie, below the server's data."""
-    return {t: session.execute("SELECT pg_relation_filepath(%s)", [f"{t}_v"]).fetchone()[0] for t in TABLES}
+@contextlib.contextmanager
+def stopped_server():
+    """A server that has the tables, and is down; and the file of each table's index."""
+    server = Cluster(15, "format", {"autovacuum": "off"})
+    try:
+        with server.connect("postgres") as session:
+            session.execute("CREATE EXTENSION conifer")
+            prepare(session)
+            paths = {table: session.execute("SELECT pg_relation_filepath(%s)", [f"{table}_v"]).fetchone()[0] for table in TABLES}
+        server.stop()
+        yield server, {table: server.home / "data" / path for table, path in paths.items()}
+    finally:
+        server.destroy()
 
 
 def version(content: bytes) -> int:
@@ -67,15 +78,9 @@ def without_wal(content: bytes) -> bytes:
 
 def write() -> None:
     """Keep the indexes of today's format, unless they are kept."""
-    server = Cluster(15, "format", {"autovacuum": "off"})
-    try:
-        with server.connect("postgres") as session:
-            session.execute("CREATE EXTENSION conifer")
-            prepare(session)
-            found = files(session)
-        server.stop()
-        for table, file in found.items():
-            content = (server.home / "data" / file).read_bytes()
+    with stopped_server() as (_, files):
+        for table, file in files.items():
+            content = file.read_bytes()
             folder = FIXTURES / f"hnsw-format-{version(content)}"
             folder.mkdir(parents=True, exist_ok=True)
             kept = folder / f"{table}.gz"
@@ -83,8 +88,6 @@ def write() -> None:
                 raise SystemExit(f"{kept} is kept already: a format that is in use stays as it is")
             kept.write_bytes(gzip.compress(without_wal(content), mtime=0))
             print(kept.relative_to(ROOT), len(content), kept.stat().st_size)
-    finally:
-        server.destroy()
 
 
 if __name__ == "__main__":

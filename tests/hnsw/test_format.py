@@ -5,8 +5,7 @@ import gzip
 import pytest
 
 from tests.hnsw.index_checks import check, whole
-from tests.hnsw.kept_indexes import FIXTURES, TABLES, add, files, prepare, version, where
-from tests.support.cluster import Cluster
+from tests.hnsw.kept_indexes import FIXTURES, TABLES, add, stopped_server, version, where
 
 KEPT = sorted(FIXTURES.glob("hnsw-format-*"))
 
@@ -21,15 +20,8 @@ def test_todays_is_kept():
 
 @pytest.mark.parametrize("folder", KEPT, ids=lambda folder: folder.name)
 def test_kept_indexes(folder):
-    server = Cluster(15, "format", {"autovacuum": "off"})
-    try:
-        with server.connect("postgres") as session:
-            session.execute("CREATE EXTENSION conifer")
-            prepare(session)
-            found = files(session)
-        server.stop()
-        for table, file in found.items():
-            index = server.home / "data" / file
+    with stopped_server() as (server, files):
+        for table, index in files.items():
             todays = index.read_bytes()
             assert f"hnsw-format-{version(todays)}" in [kept.name for kept in KEPT], "dev/fixture-index keeps today's format"
             with open(index, "r+b") as out:  # its owner is the server's
@@ -51,5 +43,3 @@ def test_kept_indexes(folder):
                 session.execute(f"DELETE FROM {table} WHERE id % 3 = 0")
                 session.execute(f"VACUUM (INDEX_CLEANUP ON) {table}")
                 sound()
-    finally:
-        server.destroy()
