@@ -46,7 +46,7 @@ unit: ## unit tests alone                                (ARGS=…)
 pgtest: ## tests in Rust inside the server of PG=15..18    (ARGS=part of a name)
 	@dev/pgtest $(PG) $(ARGS)
 
-regress: ## tests in SQL on the server of PG=15..18          (ARGS=names)
+regress: ## tests in SQL on the server of PG=15..18          (ARGS=names or folders: hnsw/key types)
 	@dev/regress $(PG) $(ARGS)
 
 sanitize: ## unit tests under AddressSanitizer             (ARGS=part of a name)
@@ -64,7 +64,7 @@ miri: ## unit tests of unsafe code under Miri, some 10 minutes (ARGS=parts of na
 valgrind: ## some tests in SQL on a server under Valgrind     (ARGS=names)
 	@dev/valgrind $(ARGS)
 
-outside: ## tests that drive servers from outside            (ARGS=for pytest)
+outside: ## tests that drive servers from outside            (ARGS=files, and for pytest)
 	@dev/outside $(ARGS)
 
 soak: ## the long variants of these, in some two hours    (ROUNDS=200, ARGS=for pytest)
