@@ -5,8 +5,8 @@
 //!
 //! - **Collections that grow with data** are reserved by the functions of this module before elements are added.
 //! - **Steps with many small allocations**, bounded but not small together, ask for [`headroom`] first.
-//! - **All other allocations**, which are small, are served by the [allocator](crate::memory::allocator)'s reserve when the
-//!   system has no more. A long loop calls [`check`], which ends the statement once the reserve was touched.
+//! - **All other allocations**, which are small, are served by the allocator's reserve when the system has no more. A long
+//!   loop calls [`check`], which ends the statement once the reserve was touched.
 
 use crate::fault::{Fault, Result, state};
 use crate::memory::allocator;
@@ -19,7 +19,7 @@ pub fn out_of_memory(bytes: usize) -> Fault {
     Fault::new(state::OUT_OF_MEMORY, "out of memory").detail(format!("Failed on request of size {bytes}."))
 }
 
-/// Refuses to go on if memory has run out since the last call, by [`allocator::is_short`].
+/// Refuses to go on if memory has run out since the last call, by the allocator's account.
 ///
 /// # Errors
 /// `53200`.

@@ -30,7 +30,7 @@ impl<'a> NodeMut<'a> {
         self.bytes[at..][..field.len()].copy_from_slice(field);
     }
 
-    /// Makes the bytes the record of a node without neighbours: `stored` are the bytes that [`store`] has made, and
+    /// Makes the bytes the record of a node without neighbours: `stored` are the bytes that `store` has made, and
     /// their norm and scale are in the header.
     ///
     /// # Panics
