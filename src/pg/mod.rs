@@ -1,7 +1,7 @@
 //! PostgreSQL's C API, for types, indexes and Pinecone's functions alike, all of which this module does not know.
 //!
 //! - [`error`]: faults become errors. [`relation`]: names of relations.
-//! - [`fmgr`], [`datum`], [`varlena`], [`array`], [`returned`], [`stringinfo`], [`text_out`]: arguments and results of functions,
+//! - [`fmgr`], [`datum`], [`varlena`], [`mod@array`], [`returned`], [`stringinfo`], [`text_out`]: arguments and results of functions,
 //!   at no more cost than C's.
 //! - [`spi`], [`srf`], [`jsonb`], [`array_values`], [`encoding`]: statements, sets of rows, and values in them.
 
