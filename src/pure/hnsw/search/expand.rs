@@ -1,4 +1,4 @@
-//! What is taken from a block that is read.
+//! What a search takes from a node record that it reads.
 
 use super::graphs::Graphs;
 use super::node_reader::Pages;
@@ -8,13 +8,13 @@ use crate::hnsw::node::{Header, Layout, NONE, NodeRef, State, corrupted};
 use crate::hnsw::rabitq::BATCH;
 use crate::simd::prefetch::prefetch;
 
-/// Neighbours and their estimates, of one block; keeps its memory.
+/// The neighbours of one node record and their estimates; keeps its memory.
 #[derive(Debug)]
 pub(crate) struct Expanded {
     pub(crate) header: Header,
     /// Exact distance to the node.
     pub(crate) distance: f32,
-    /// Whether nobody asks for the estimates.
+    /// Whether the estimates are not needed.
     pub(crate) blind: bool,
     /// How far the neighbours' estimates are usually off.
     pub(crate) off: f32,
@@ -49,7 +49,7 @@ impl Expanded {
         }
     }
 
-    /// Reads a block of a node of those graphs on that level, any level if none is given. False: it is something else.
+    /// Reads the record of a node of `graphs` on `level`, any level if none is given. False: the record is something else.
     /// Without codes there are no estimates, see [`measure`](Self::measure).
     #[inline]
     pub(crate) fn read(
@@ -60,7 +60,7 @@ impl Expanded {
         level: Option<u8>,
         bytes: &[u8],
     ) -> Result<bool> {
-        // What the CPU does not guess in time: the codes lie behind the vector.
+        // The codes lie behind the vector, where the CPU does not guess in time that they are needed.
         prefetch(bytes, layout.node_bytes().div_ceil(64));
         let record = NodeRef::new(layout, bytes)?;
         self.header = *record.header();
@@ -89,9 +89,9 @@ impl Expanded {
         Ok(true)
     }
 
-    /// Looks at the neighbours' blocks for what the lanes do not say: their distances, instead of estimates. Those that
-    /// were looked at before, or are no nodes of the graph on the level any more, leave their lanes. Returns how many
-    /// blocks were read. Nothing is done with codes.
+    /// Without codes, reads the neighbours' records for their distances, which take the place of estimates. Neighbours that
+    /// were looked at before, or are no longer nodes of the graph on the level, leave their slots. Returns how many node
+    /// records were read. With codes, does nothing.
     #[inline]
     pub(crate) fn measure(
         &mut self,
@@ -115,14 +115,14 @@ impl Expanded {
                 continue;
             }
             if !pages.has(*number) {
-                return Err(corrupted(format_args!("lane to {number} of {}", pages.records())));
+                return Err(corrupted(format_args!("edge to {number} of {}", pages.records())));
             }
             let distance = pages.read(*number, |bytes| -> Result<Option<f32>> {
                 let record = NodeRef::new(layout, bytes)?;
                 let header = record.header();
                 let node = matches!(header.state, State::Live | State::Dead);
-                let ours = node && (header.graph, header.level) == (graph, level);
-                Ok(ours.then(|| target.distance(&record.stored())))
+                let is_neighbour = node && (header.graph, header.level) == (graph, level);
+                Ok(is_neighbour.then(|| target.distance(&record.stored())))
             })??;
             reads += 1;
             target.meet(*number, distance.unwrap_or(f32::INFINITY))?;
@@ -134,7 +134,7 @@ impl Expanded {
         Ok(reads)
     }
 
-    /// The numbers in the lanes, [`NONE`](crate::hnsw::node::NONE) among them, and the estimates.
+    /// The numbers in the edge slots, [`NONE`](crate::hnsw::node::NONE) among them, and the estimates.
     #[inline]
     pub(crate) fn slots(&self) -> impl Iterator<Item = (u32, f32)> {
         let numbers = self.numbers[..self.groups].as_flattened().iter().copied();

@@ -3,7 +3,7 @@
 //! # What was measured
 //!
 //! 60,000 rows x 64 in 20 clusters, and as many as 60 keys with 1,000 rows each; recall of the ten nearest and buffers of a
-//! query, the rows' own included, at `ef_search` 40:
+//! query, including those of the rows, at `ef_search` 40:
 //!
 //! | keys | recall | buffers |
 //! |---|---|---|
@@ -56,8 +56,8 @@ impl Search {
 
     /// The first batch of several graphs.
     ///
-    /// Each graph is searched narrowly by itself, so that in each the search has come near the query; then all candidates
-    /// make one frontier, from which it goes on wherever they are nearest.
+    /// Each graph is searched narrowly by itself, so that the search comes near the query in each; then all candidates make
+    /// one frontier, from which the search goes on wherever they are nearest.
     fn several(&mut self, pages: &mut impl Pages, starts: &[Start]) -> Result<()> {
         let (mut found, mut open) = (vec![], vec![]);
         let mut off = 0.0;
@@ -101,7 +101,7 @@ impl Search {
         self.walk(pages, false)
     }
 
-    /// Looks at all nodes that can be reached, in no order.
+    /// Looks at all nodes that can be reached from the tree's root, in no order.
     fn sweep(&mut self, pages: &mut impl Pages, origin: u32) -> Result<()> {
         if !self.meet(pages, origin)? {
             return Ok(());
@@ -117,7 +117,7 @@ impl Search {
                     continue;
                 }
                 if !pages.has(number) {
-                    return Err(corrupted(format_args!("lane to {number} of {}", pages.records())));
+                    return Err(corrupted(format_args!("edge to {number} of {}", pages.records())));
                 }
                 if self.visited.insert(number, ())? {
                     push(&mut open, number)?;

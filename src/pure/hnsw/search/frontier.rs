@@ -7,21 +7,21 @@ use std::collections::BinaryHeap;
 
 /// Candidates, the nearest first, and the distances of the nearest nodes that were read.
 ///
-/// The limit is the distance of the `most`-th nearest of these, and some more: what estimates of candidates there are
-/// usually off. It moves with the nodes, so a search where estimates tell little reads more of them.
+/// The limit is the distance of the `max`-th nearest node plus the usual error of estimates of candidates there. It moves
+/// with the nodes, so a search where estimates tell little reads more candidates.
 #[derive(Debug, Default)]
 pub(crate) struct Frontier {
     open: BinaryHeap<Open>,
     /// Candidates that were beyond the limit when they came.
     beyond: Vec<Candidate>,
-    /// At most `most` distances, ascending.
+    /// At most `max` distances, ascending.
     nearest: Vec<f32>,
     max: usize,
-    /// How far estimates are off, a mean of which the last nodes count most.
+    /// How far estimates are usually off: a mean in which the last nodes count more.
     off: f32,
 }
 
-/// How much of that mean a node makes.
+/// Weight of a node in that mean.
 const PART: f32 = 0.25;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -51,8 +51,8 @@ impl Frontier {
         self.max = max.max(1);
     }
 
-    /// From now on, nodes that were read do not count, and candidates beyond the limit do, but for those that are not
-    /// to be kept.
+    /// Starts the next batch: forgets the distances of the nodes that were read, and takes back the candidates beyond the
+    /// limit. Candidates that `keep` refuses are dropped.
     ///
     /// # Errors
     /// `53200` if there is no memory.
@@ -63,14 +63,14 @@ impl Frontier {
         self.open_all()
     }
 
-    /// Takes all that were beyond the limit in.
+    /// Takes back the candidates beyond the limit.
     fn open_all(&mut self) -> Result<()> {
         self.open.room_for(self.beyond.len())?;
         self.open.extend(self.beyond.drain(..).map(Open));
         Ok(())
     }
 
-    /// Makes room for so many candidates to be offered.
+    /// Makes room for `more` candidates.
     ///
     /// # Errors
     /// `53200` if there is none.
@@ -85,7 +85,7 @@ impl Frontier {
         self.reach() + self.off
     }
 
-    /// How far all nodes are likely read that are not farther: the distance of the `most`-th nearest.
+    /// The distance of the `max`-th nearest node: nodes that are not farther have likely been read.
     #[inline]
     pub(crate) fn reach(&self) -> f32 {
         match self.nearest.last() {
@@ -94,7 +94,7 @@ impl Frontier {
         }
     }
 
-    /// A node was read at that distance, whose neighbours' estimates are so far off.
+    /// Notes a node that was read: its distance, and how far its neighbours' estimates are usually off.
     #[inline]
     pub(crate) fn found(&mut self, distance: f32, off: f32) -> Result<()> {
         let off = if off.is_finite() { off } else { 0.0 };
@@ -111,7 +111,7 @@ impl Frontier {
         Ok(())
     }
 
-    /// Takes a candidate in, for which there is [room](Self::room_for). Its distance is not NaN.
+    /// Adds a candidate, for which there is [room](Self::room_for). Its distance is not NaN.
     #[inline]
     pub(crate) fn offer(&mut self, new: Candidate) {
         if new.distance < self.limit() {
@@ -121,7 +121,7 @@ impl Frontier {
         }
     }
 
-    /// Takes the nearest out, if it is within the limit.
+    /// Takes out the nearest candidate, if it is within the limit.
     #[inline]
     pub(crate) fn take(&mut self) -> Option<u32> {
         if self.open.peek()?.0.distance < self.limit() {
@@ -131,7 +131,7 @@ impl Frontier {
         }
     }
 
-    /// Takes the nearest out.
+    /// Takes out the nearest candidate.
     ///
     /// # Errors
     /// `53200` if there is no memory.
@@ -140,7 +140,7 @@ impl Frontier {
         Ok(self.open.pop().map(|open| open.0.number))
     }
 
-    /// Takes all candidates out, in no order.
+    /// Takes out all candidates, in no order.
     ///
     /// # Errors
     /// `53200` if there is no memory.

@@ -6,19 +6,19 @@ use crate::memory::allocation::Reserve;
 /// Numbers of graphs.
 #[derive(Debug, Default)]
 pub(crate) struct Graphs {
-    /// The only one, or one of them.
+    /// The only graph, or one of several.
     first: u32,
-    /// All, ascending, if there are several.
+    /// All graphs, ascending, if there are several.
     all: Vec<u32>,
 }
 
 impl Graphs {
-    /// One.
+    /// One graph.
     pub(crate) fn of(graph: u32) -> Self {
         Self { first: graph, all: vec![] }
     }
 
-    /// Makes it these. Without any, it is graph 0: nothing is read then.
+    /// Sets the graphs. Without any, graph 0 stands for none: nothing is read then.
     ///
     /// # Errors
     /// `53200` if there is no memory.
@@ -35,13 +35,13 @@ impl Graphs {
         Ok(())
     }
 
-    /// Whether that is one of them.
+    /// Whether `graph` is one of the graphs.
     #[inline]
     pub(crate) fn has(&self, graph: u32) -> bool {
         graph == self.first || !self.all.is_empty() && self.all.binary_search(&graph).is_ok()
     }
 
-    /// Bytes that grow with their number.
+    /// Bytes that grow with the number of graphs.
     pub(crate) fn bytes(&self) -> usize {
         self.all.capacity() * size_of::<u32>()
     }

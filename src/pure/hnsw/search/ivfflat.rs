@@ -1,16 +1,16 @@
-//! How far to look in a graph where somebody asks for some of an index's lists.
+//! How far to look in a graph where a query asks for some of an ivfflat index's lists.
 
-/// What a search does instead of comparing all rows of the lists that are nearest.
+/// What a search does instead of comparing all rows of the nearest lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lists {
-    /// As `hnsw.ef_search`; none if it looks at all rows.
+    /// As `hnsw.ef_search`; none if the search looks at all rows.
     pub ef: Option<usize>,
-    /// Rows that are given, if so many are asked for: twice those that the lists hold on average, as it is in the
-    /// dense parts of a set that they hold more.
+    /// Maximum number of rows returned: twice those that the lists hold on average, as lists hold more in the dense parts
+    /// of a set.
     pub rows: usize,
 }
 
-/// `ef_search` at least, which is also its default.
+/// Minimum of `ef`: the default of `hnsw.ef_search`.
 const MIN: f64 = 40.0;
 
 impl Lists {
@@ -31,11 +31,11 @@ impl Lists {
     /// | 20,000 x 128 in clusters | 100 | 10 | 20 | 20 | 20 | 20 | 20 |
     /// | 20,000 x 64, uniform | 100 | 10 | 10 | 20 | 30 | 60 | 120 |
     /// | 20,000 x 256, uniform | 100 | 10 | 10 | 40 | 120 | 320 | 1000 |
-    /// | this, for 20,000 rows | | 40 | 176 | 471 | 928 | 1936 | 6868 |
+    /// | this formula, for 20,000 rows | | 40 | 176 | 471 | 928 | 1936 | 6868 |
     ///
     /// A graph comes nearer step by step, where lists compare a part of the space; but in noise no step leads nearer, and
-    /// both have to look at many rows. The power is what keeps recall above that of lists there, for as many rows as were
-    /// tried. On embeddings it is more than is needed: who wants to choose has `hnsw`.
+    /// both have to look at many rows. The power keeps recall above that of lists there, for all numbers of rows tried. On
+    /// embeddings `ef` is larger than needed; `hnsw` leaves the choice to its user.
     pub fn new(rows: usize, lists: u32, probes: u32) -> Self {
         let part = (f64::from(probes) / f64::from(lists.max(1))).min(1.0);
         let held = rows as f64 * part;

@@ -7,20 +7,20 @@ pub enum Order {
     Once,
     /// More batches, each in the order of distance.
     Relaxed,
-    /// More batches, without the rows that are nearer than one before. So that few are, a batch ends where the search
-    /// has looked, and what was read farther out waits for the next one.
+    /// More batches, without rows that are nearer than a row before them. To leave out few rows, a batch ends where the
+    /// search has looked, and nodes that were read farther out are deferred to the next one.
     Strict,
 }
 
-/// When a search makes no more batches. The first one is made in any case, but of blocks that lead to no rows no more are
-/// read for it than a search has in all: while a vacuum is at work, all nodes about the query may be dead.
+/// When a search makes no more batches. The first one is made in any case, but of node records that lead to no rows it reads
+/// no more than the limit of the whole search: while a vacuum is at work, all nodes near the query may be dead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
-    /// Once so many blocks of level 0 were read.
+    /// Once so many node records of level 0 were read.
     pub hops: u64,
-    /// Once so many nodes with rows were found, or as many blocks read for nothing.
+    /// Once so many nodes with rows were found, or as many node records read in vain.
     pub nodes: u64,
-    /// Once it takes more [`memory`](super::Search::memory).
+    /// Once the search takes more bytes of [`memory`](super::Search::memory).
     pub bytes: usize,
 }
 
@@ -33,12 +33,12 @@ impl Default for Limit {
 /// What a search has cost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Effort {
-    /// Blocks read above level 0.
+    /// Node records read above level 0.
     pub upper: u64,
-    /// Blocks read on level 0.
+    /// Node records read on level 0.
     pub hops: u64,
-    /// Nodes with rows among them that were found.
+    /// Nodes with rows that were found on level 0.
     pub nodes: u64,
-    /// Blocks with more rows of a node that were read.
+    /// Records of TID lists that were read.
     pub tid_lists: u64,
 }

@@ -1,16 +1,16 @@
-//! Blocks in memory, for tests and measurements: reads are counted.
+//! Node records in memory, for tests and measurements: reads are counted.
 
 use super::node_reader::{Pages, gather};
 use crate::fault::Result;
 use crate::hnsw::node::{Buffer, Layout, ROOM, corrupted};
 
-/// The pages of an index without what Postgres has around them.
+/// The pages of an index without Postgres' page headers.
 #[derive(Debug)]
 pub struct MemoryPages {
     layout: Layout,
     pages: Buffer,
     records: u32,
-    /// A block of several pages, put together.
+    /// A node record of several pages, put together.
     whole: Buffer,
     /// Pages read so far.
     pub reads: u64,
@@ -24,7 +24,7 @@ impl MemoryPages {
         Self { layout, pages, records, whole, reads: 0 }
     }
 
-    /// The layout of the blocks.
+    /// The layout of the node records.
     pub fn layout(&self) -> &Layout {
         &self.layout
     }
@@ -34,15 +34,15 @@ impl MemoryPages {
         self.pages.bytes()
     }
 
-    /// All bytes, to be changed.
+    /// All bytes, for changes.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
         self.pages.bytes_mut()
     }
 
-    /// The bytes of a block, to be changed; those of several pages are in one piece here.
+    /// The bytes of a node record, for changes; here, a record of several pages is in one piece.
     ///
     /// # Errors
-    /// If there is no such block.
+    /// No record with that number.
     pub fn node_mut(&mut self, number: u32) -> Result<&mut [u8]> {
         let place = self.layout.place(number)?;
         let start = place.page as usize * ROOM + place.offset;

@@ -1,35 +1,35 @@
-//! Where blocks come from.
+//! Where node records come from.
 
 use crate::fault::Result;
 use crate::hnsw::node::{Layout, ROOM, corrupted};
 
-/// Blocks by number.
+/// Node records by number.
 pub trait Pages {
-    /// Blocks there are. Numbers from there on cannot have been written.
+    /// The number behind the last node record. Numbers from there on cannot have been written.
     fn records(&self) -> u32;
 
-    /// Whether there is a block of that number. Pages that others have added meanwhile count.
+    /// Whether there is a node record of that number. Pages that others have added meanwhile count.
     fn has(&self, number: u32) -> bool {
         number < self.records()
     }
 
-    /// Shows a block, from its first byte, to `look`. The bytes must be aligned to 4 and nobody may change
-    /// them meanwhile; for a block on several pages, see [`gather`].
+    /// Shows a node record, from its first byte, to `look`. The bytes must be aligned to 4 and must not change
+    /// meanwhile; for a node record on several pages, see [`gather`].
     ///
     /// # Errors
-    /// Whatever comes between.
+    /// Those of reading pages, and cancellation.
     fn read<R>(&mut self, number: u32, look: impl FnOnce(&[u8]) -> R) -> Result<R>;
 }
 
-/// Puts a block that takes several pages together: copies from the [`ROOM`] of each page, in order, to
-/// `block`. `page` shows one of them, counted from the first page of blocks. Whoever writes such a block must
-/// keep readers from seeing half of it, as by holding its first page's lock all the time.
+/// Puts together a node record that takes several pages: copies the [`ROOM`] of each page, in order, to `record`. `page`
+/// shows one of the pages, counted from the first node page. A writer of such a record must keep readers from seeing half
+/// of it, as by holding the lock of its first page all the time.
 ///
 /// # Errors
-/// Those of `page`; a page that is shorter, a number that lies on no page.
+/// Those of `page`; a page that is too short, a number that lies on no page.
 ///
 /// # Panics
-/// If `block` has no room for one.
+/// If `record` has no room for a node record.
 pub fn gather(
     layout: &Layout,
     number: u32,

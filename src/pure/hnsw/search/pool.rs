@@ -1,6 +1,6 @@
 //! Candidates by estimated distance, the nearest first.
 
-/// A block that has not been read, or has; see [`Pool`].
+/// A node record that may be read; see [`Pool`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Candidate {
     /// Estimated distance, not NaN.
@@ -8,17 +8,17 @@ pub(crate) struct Candidate {
     pub(crate) number: u32,
 }
 
-/// At most so many candidates, ascending. Those that were taken keep their places.
+/// At most `max` candidates, ascending. Candidates that were taken keep their places.
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
-    /// `TAKEN` is set in the numbers of those that were.
+    /// `TAKEN` is set in the numbers of candidates that were taken.
     sorted: Vec<Candidate>,
     max: usize,
-    /// All before are taken.
+    /// All candidates before this place are taken.
     next: usize,
 }
 
-/// Numbers of blocks are below it.
+/// Numbers of node records are below this bit.
 const TAKEN: u32 = crate::hnsw::node::MAX_NODES;
 const _: () = assert!(TAKEN == 1 << 31);
 
@@ -29,7 +29,7 @@ impl Pool {
         (self.max, self.next) = (max, 0);
     }
 
-    /// What a candidate must be nearer than to get in.
+    /// The distance that a candidate must be nearer than to get in.
     #[inline]
     pub(crate) fn limit(&self) -> f32 {
         match self.sorted.last() {
@@ -38,8 +38,8 @@ impl Pool {
         }
     }
 
-    /// Takes a candidate in that is nearer than the [`limit`](Self::limit), or as near if there is room.
-    /// Returns one that is lost by that.
+    /// Adds a candidate that is nearer than the [`limit`](Self::limit), or as near if there is room.
+    /// Returns the candidate that is lost by that, if any.
     #[inline]
     pub(crate) fn offer(&mut self, new: Candidate) -> Option<Candidate> {
         let mut lost = None;
@@ -57,7 +57,7 @@ impl Pool {
         lost
     }
 
-    /// Takes the nearest that was not yet.
+    /// Takes the nearest candidate that was not taken yet.
     #[inline]
     pub(crate) fn take(&mut self) -> Option<u32> {
         while let Some(candidate) = self.sorted.get_mut(self.next) {

@@ -9,9 +9,9 @@ use std::collections::BinaryHeap;
 /// What the index knows of the distance of a row that comes next.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Known {
-    /// The row comes before all that follow. With a distance that is right but for the rounding of sums.
+    /// The row comes before all that follow. Its distance is right but for the rounding of sums.
     Distance(f64),
-    /// Neither the distance of the row nor that of any that follows is less.
+    /// Lower bound of the distances of this row and of all that follow.
     Floor(f64),
 }
 
@@ -25,7 +25,7 @@ impl Known {
 
 /// Rows that wait for others that may be nearer.
 ///
-/// Rows come in the order of what the index knows. One of which only a bound is known is compared by its exact distance,
+/// Rows come in the order of the index's distances. A row of which only a bound is known is compared by its exact distance,
 /// and waits until no row that is still to come can be nearer.
 #[derive(Debug, Default)]
 pub struct Reorder {
@@ -84,7 +84,7 @@ impl Reorder {
     }
 
     /// The next row and its distance. `more` gives rows from the index, `exact` the distance of a row as SQL shows it, or
-    /// none for a row that nobody can see.
+    /// none for a row that is not visible.
     ///
     /// # Errors
     /// Those of `more` and `exact`, and `53200`.
@@ -128,7 +128,8 @@ mod tests {
         Tid { block: i as u32, offset: 1 }
     }
 
-    /// All rows that come of `known`, whose exact distances are `exact`; none of those nobody can see.
+    /// All rows that come of `known`, whose exact distances are `exact`, without rows that are not visible; and how many
+    /// exact distances were asked for.
     fn all(known: &[Known], exact: &[Option<f64>]) -> (Vec<usize>, usize) {
         let (mut reorder, mut at, mut asked, mut rows) = (Reorder::default(), 0, 0, vec![]);
         loop {
@@ -160,13 +161,13 @@ mod tests {
         let known = [Distance(1.0), Floor(2.0), Floor(2.0), Floor(2.5), Distance(4.0), Floor(5.0)];
         let exact = [None, Some(2.9), Some(2.1), Some(2.6), None, Some(f64::NAN)];
         assert_eq!(all(&known, &exact), (vec![0, 2, 3, 1, 4, 5], 4));
-        // Nobody can see the third.
+        // The third is not visible.
         let exact = [None, Some(2.9), None, Some(2.6), None, Some(f64::NAN)];
         assert_eq!(all(&known, &exact).0, [0, 3, 1, 4, 5]);
         // At one distance, the order of the index.
         assert_eq!(all(&[Floor(0.0); 3], &[Some(1.0); 3]).0, [0, 1, 2]);
         assert_eq!(all(&[], &[]).0, [0usize; 0]);
-        // Of nothing more is asked than it takes: the second is as near as any that follows can be.
+        // No more distances are asked for than it takes: the second row is as near as any that follows can be.
         let mut reorder = Reorder::default();
         let mut rows = [Floor(1.0), Floor(1.0)].into_iter().enumerate();
         let mut asked = vec![];

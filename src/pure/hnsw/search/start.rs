@@ -5,9 +5,9 @@ use crate::hnsw::node::EntryPoint;
 /// A graph to be searched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Start {
-    /// Where it is entered.
+    /// Where the graph is entered.
     pub root: EntryPoint,
-    /// All of its nodes are looked at.
+    /// All of the graph's nodes are looked at.
     pub all: bool,
 }
 

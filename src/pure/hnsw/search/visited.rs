@@ -1,12 +1,12 @@
-//! Which blocks a search has read, and what is known of them.
+//! Which node records a search has read, and what is known of them.
 
 use crate::fault::Result;
 use crate::memory::allocation::filled;
 
-/// Numbers with something for each.
+/// Numbers with a value for each.
 #[derive(Debug)]
 pub(crate) struct Table<V> {
-    /// Open addressing, a power of two long; `FREE` where nothing is.
+    /// Open addressing, a power of two long; `FREE` where there is no number.
     slots: Vec<(u32, V)>,
     len: usize,
 }
@@ -16,7 +16,7 @@ pub(crate) type Visited = Table<()>;
 
 const FREE: u32 = u32::MAX;
 const FEW: usize = 1 << 10;
-/// More are not kept for the next search: emptying them would take it too long.
+/// More slots are not kept for the next search: clearing them would take too long.
 const MANY: usize = 1 << 14;
 
 impl<V: Copy + Default> Table<V> {
@@ -48,14 +48,14 @@ impl<V: Copy + Default> Table<V> {
         self.slots[self.find(number)].0 == number
     }
 
-    /// What belongs to a number, if it is in.
+    /// The value of a number, if there is one.
     #[inline]
     pub(crate) fn get(&self, number: u32) -> Option<V> {
         let (found, value) = self.slots[self.find(number)];
         (found == number).then_some(value)
     }
 
-    /// Puts a number in. False: it was in. `number` is no [`NONE`](crate::hnsw::node::NONE).
+    /// Adds a number. False: it was there. `number` is not [`NONE`](crate::hnsw::node::NONE).
     ///
     /// # Errors
     /// `53200` if there is no memory; the table stays as it was.

@@ -4,14 +4,14 @@ use super::start::NARROW;
 use crate::distance::metric::Metric;
 use crate::hnsw::node::Layout;
 
-/// Nodes of a graph that a search looks at one and all.
+/// Maximum number of nodes of a graph whose nodes a search looks at without exception.
 pub const SMALL_GRAPH: u32 = 256;
 
-/// How many nodes of all levels a search is likely to read: what the planner asks. `rows` are those of all graphs that are
-/// searched as one; `ef` is none if it looks at all of them.
+/// How many nodes of all levels a search is likely to read, for the planner. `rows` counts the rows of all graphs that are
+/// searched as one; `ef` is none if the search looks at all of them.
 ///
-/// On level 0 of embeddings that is 2.3 times `hnsw.ef_search`. Of several graphs, each is searched by itself first,
-/// narrowly.
+/// On level 0 of embeddings, a search reads 2.3 times `hnsw.ef_search` nodes. Of several graphs, each is searched by itself
+/// first, narrowly.
 pub fn expected_nodes(ef: Option<usize>, rows: f64, graphs: f64) -> f64 {
     let near = |ef: usize| 2.3 * ef as f64;
     match ef {
@@ -30,35 +30,35 @@ fn above(rows: f64) -> f64 {
 
 /// How far a search looks.
 ///
-/// It reads the nearest candidates until what they are estimated at is beyond the `nodes`-th nearest node that was read
-/// by more than estimates are usually off, or `hops` blocks were read; and on until `least` nodes with rows are found.
+/// A search reads the nearest candidates until their estimates are beyond the `nodes`-th nearest node that was read by more
+/// than estimates are usually off, or `hops` node records were read; and on until `min` nodes with rows are found.
 ///
 /// # What was measured
 ///
 /// Recall of the ten nearest and pages at ef 40, beside a pool of 1.6 ef places as in SymphonyQG and a graph by
 /// pgvector's rules:
 ///
-/// | set | this | pool | pgvector's |
+/// | set | this width | pool | pgvector's |
 /// |---|---|---|---|
 /// | 30,000 x 384 embeddings | 0.991, 104 | 0.974, 59 | 0.961, 743 |
 /// | the same, pages at 0.99 | 89 | 125 | 2,200 |
 /// | 2,000 x 128, uniform | 0.981, 249 | 0.73, 90 | 0.913, 941 |
 /// | 1,200 x 768 in clusters, queries far from all | 0.962, 241 | 0.60, 138 | 0.832, 268 |
 ///
-/// Candidates in the order of what they are at least, that is with the error taken off each, need 5 % fewer pages on
-/// embeddings and find a third less where rows are noise. Then the far come first, as more may be wrong with them.
+/// Candidates in the order of their lower bounds, that is with the error taken off each estimate, need 5 % fewer pages on
+/// embeddings and find a third less where rows are noise: far candidates come first then, as their errors are larger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Width {
-    /// Nodes that make the limit.
+    /// Nodes that determine the limit.
     pub nodes: usize,
-    /// Nodes with rows that a batch has at least, if there are so many.
+    /// Minimum number of nodes with rows in a batch, if there are so many.
     pub min: usize,
-    /// Blocks of level 0 that are read for a batch at most, if they give enough.
+    /// Maximum number of node records of level 0 read for a batch, if they give enough nodes.
     pub hops: usize,
 }
 
 impl Width {
-    /// For pgvector's `hnsw.ef_search`, and the rows that are wanted if that is known, for blocks of that layout.
+    /// For pgvector's `hnsw.ef_search`, and the number of rows wanted if it is known, for node records of a layout.
     ///
     /// Recall is at least pgvector's at the same `ef_search`: on embeddings by far, and on noise, where limits would be
     /// reached late, by the number of hops.
@@ -74,7 +74,7 @@ impl Width {
             Some(_) if product => Self { nodes: (ef * 3).div_ceil(2), min: ef, hops: usize::MAX },
             // Estimates are next to exact.
             Some(_) => Self { nodes: ef, min: ef, hops: usize::MAX },
-            // They are distances; some more makes up for graphs that are no better than pgvector's.
+            // Estimates are distances; some more nodes make up for graphs that are no better than pgvector's.
             None => Self { nodes: (ef * 3).div_ceil(2), min: ef, hops: usize::MAX },
         }
     }
@@ -85,7 +85,7 @@ impl Width {
 pub enum Reach {
     /// All nodes of the graph, for small ones.
     All,
-    /// Those near the query.
+    /// The nodes near the query.
     Near(Width),
 }
 
