@@ -2,14 +2,14 @@
 
 use super::found::Found;
 use crate::fault::Result;
-use crate::memory::allocation::Reserve;
+use crate::memory::allocation::{Reserve, push};
 use std::collections::BinaryHeap;
 
 /// Nodes, the nearest first.
 #[derive(Debug)]
 pub(super) struct Deferred {
     heap: BinaryHeap<Nearest>,
-    /// How far below its distance, as SQL shows it, the bound of any of them was.
+    /// Maximum over the nodes of how far the lower bound is below the distance, as SQL shows it.
     slack: f64,
 }
 
@@ -51,31 +51,60 @@ impl Deferred {
         self.heap.is_empty()
     }
 
-    /// A node that SQL shows at `shown`, or nearer: at `low` at least.
+    /// Moves the nodes of a batch that are beyond `limit` here, but for the first `min`, and the nodes here that are within
+    /// `limit` to the batch. The batch ascends before and is in no order afterwards. `shown` gives the distance that SQL
+    /// shows.
+    ///
+    /// Nodes without an upper bound stay in the batch: here, they would make the [floor](Self::floor) of all nodes as low
+    /// as theirs. The batch loses those of them that may be nearer than `told`, and thus come too late.
     ///
     /// # Errors
     /// `53200` if there is no memory.
-    pub(super) fn push(&mut self, found: Found, shown: f64, low: f64) -> Result<()> {
+    pub(super) fn exchange(
+        &mut self,
+        batch: &mut Vec<Found>,
+        limit: f32,
+        min: usize,
+        told: f64,
+        shown: impl Fn(f32) -> f64,
+    ) -> Result<()> {
+        let within = batch.partition_point(|found| found.distance <= limit);
+        let from = within.max(min).min(batch.len());
+        let mut unlimited = vec![];
+        for found in batch.drain(from..) {
+            if found.bounds.is_limited() {
+                self.push(found, shown(found.distance))?;
+            } else if found.bounds.low >= told {
+                push(&mut unlimited, found)?;
+            }
+        }
+        batch.room_for(unlimited.len())?;
+        batch.append(&mut unlimited);
+        self.within(limit).try_for_each(|found| push(batch, found))
+    }
+
+    /// Adds a node whose distance SQL shows as `shown`.
+    fn push(&mut self, found: Found, shown: f64) -> Result<()> {
         self.heap.room_for(1)?;
-        self.slack = self.slack.max(shown - low);
+        self.slack = self.slack.max(shown - found.bounds.low);
         self.heap.push(Nearest(found));
         Ok(())
     }
 
-    /// Takes out those that are no farther.
-    pub(super) fn within(&mut self, limit: f32) -> impl Iterator<Item = Found> {
+    /// Takes out the nodes that are no farther than `limit`.
+    fn within(&mut self, limit: f32) -> impl Iterator<Item = Found> {
         std::iter::from_fn(move || {
             let next = self.heap.peek().is_some_and(|next| next.0.distance <= limit);
             if next { self.heap.pop().map(|next| next.0) } else { None }
         })
     }
 
-    /// Takes out all, in no order.
+    /// Takes out all nodes, in no order.
     pub(super) fn all(&mut self) -> impl Iterator<Item = Found> {
         self.heap.drain().map(|next| next.0)
     }
 
-    /// No node here is shown to be nearer; `shown` gives what SQL shows of a distance.
+    /// A lower bound of the distances that SQL shows of the nodes here; `shown` gives the one SQL shows of a distance.
     pub(super) fn floor(&self, shown: impl Fn(f32) -> f64) -> f64 {
         self.heap.peek().map_or(f64::INFINITY, |next| {
             let floor = shown(next.0.distance) - self.slack;
@@ -83,7 +112,7 @@ impl Deferred {
         })
     }
 
-    /// Nodes that wait.
+    /// Number of nodes.
     pub(super) fn len(&self) -> usize {
         self.heap.len()
     }

@@ -42,9 +42,9 @@ impl Search {
 
     /// Looks at all nodes of a graph.
     fn whole(&mut self, pages: &mut impl Pages, root: EntryPoint) -> Result<()> {
-        self.hop.blind = true;
+        self.expanded.blind = true;
         self.sweep(pages, root.origin)?;
-        self.hop.blind = false;
+        self.expanded.blind = false;
         Ok(())
     }
 
@@ -112,7 +112,7 @@ impl Search {
                 continue;
             }
             self.found(next, true)?;
-            for (number, _) in self.hop.slots() {
+            for (number, _) in self.expanded.slots() {
                 if number == NONE {
                     continue;
                 }

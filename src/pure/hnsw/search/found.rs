@@ -1,5 +1,6 @@
 //! A node that a search has read.
 
+use super::certainty::Bounds;
 use crate::hnsw::node::Tid;
 
 /// A node that was read.
@@ -7,11 +8,13 @@ use crate::hnsw::node::Tid;
 pub(super) struct Found {
     pub(super) distance: f32,
     pub(super) number: u32,
-    /// On level 0, the node's rows; above, only `chain` is used, for the block one level lower.
+    /// On level 0, the node's first row.
     pub(super) tid: Tid,
     pub(super) version: u16,
+    /// On level 0, the first record of the node's TID list; above, the node's record one level lower.
     pub(super) tid_list: u32,
-    pub(super) norm: f32,
+    /// Of the distance that SQL shows, on level 0.
+    pub(super) bounds: Bounds,
     pub(super) certain: bool,
     pub(super) floor: f64,
 }

@@ -1,5 +1,6 @@
-//! The query as blocks are compared with it.
+//! The query as node records are compared with it.
 
+use super::certainty::Bounds;
 use super::visited::Table;
 use crate::distance::metric::Metric;
 use crate::distance::norm;
@@ -13,19 +14,19 @@ use crate::hnsw::uncoded::Uncoded;
 
 /// Half a unit in the last place of an `f16`, and a little for elements that are much smaller than the largest.
 const OFF: f64 = 1.0 / 2048.0 + 1e-6;
-/// How much of that error a product with another vector sees, times the root of the dimensions. Which way an element is
-/// rounded says nothing of the element of a vector that was rotated alike, so the sum of the products is of the order of
-/// their root mean square, which is 0.4 of the bound; and this is 15 times as much.
+/// How much of that error a product with another vector sees, times the root of the dimensions. The direction in which an
+/// element is rounded says nothing of the element of a vector that was rotated alike, so the sum of the products is of the
+/// order of their root mean square, which is 0.4 of the bound; and this factor is 15 times as much.
 const SEEN: f64 = 6.0;
-/// What is known of a cosine distance in any case; it may be NaN, which comes last.
+/// Bounds of any cosine distance; it may be NaN, which comes last.
 pub(crate) const NOTHING: (f64, f64) = (0.0, f64::INFINITY);
-/// What the rotation and sums in `f32` are off, with a wide margin.
+/// Error of the rotation and of sums in `f32`, with a wide margin.
 const SUM: f64 = 2e-6;
-/// What distances are off in any case: squares of smaller numbers are none in `f32`.
+/// Error of any distance: squares of smaller numbers are zero in `f32`.
 const TINY: f64 = 1e-20;
-/// Lengths that what is left out of smaller ones does not exceed: squares of them are none in `f32`, or few bits.
+/// A length that bounds the error of all smaller lengths: their squares are zero in `f32`, or have few bits.
 const SHORT: f64 = 1e-18;
-/// As that, of a query, whose elements lose bits below 1e-38.
+/// The same of a query, whose elements lose bits below 1e-38.
 const FAINT: f64 = 1e-36;
 
 /// A query, rotated, with its tables.
@@ -41,12 +42,12 @@ pub(crate) struct Target {
     part: f32,
 }
 
-/// How a block is compared with the query.
+/// How a node record is compared with the query.
 #[derive(Debug)]
 pub(crate) enum Compare {
     /// By its codes.
     Codes(Query),
-    /// As it is, with the distances of the blocks that were looked at so far.
+    /// By its value, with the distances of the node records that were looked at so far.
     Distances(Uncoded, Table<f32>),
 }
 
@@ -65,7 +66,7 @@ impl Target {
         Self { metric: layout.metric(), scaled: vec![0.0; dim], rotated, length: 0.0, compare, part }
     }
 
-    /// Another query. A zero vector has no direction: under the cosine, all are at the same distance of it.
+    /// Sets another query. A zero vector has no direction: under the cosine, all nodes are at the same distance from it.
     pub(crate) fn set(&mut self, rotation: &Rotation, vector: &[f32]) -> Result<()> {
         if let Compare::Distances(uncoded, _) = &self.compare {
             let words = uncoded.words().unwrap_or(vector.len());
@@ -96,7 +97,7 @@ impl Target {
         Ok(())
     }
 
-    /// A query that is rotated and scaled already: a stored vector, decoded.
+    /// Sets a query that is rotated and scaled already: a stored vector, decoded.
     pub(crate) fn set_stored(&mut self, rotated: &[f32]) {
         self.rotated.clear();
         self.rotated.extend_from_slice(rotated);
@@ -116,13 +117,13 @@ impl Target {
         }
     }
 
-    /// How a block is compared with it.
+    /// How a node record is compared with the query.
     #[inline]
     pub(crate) fn compare(&self) -> &Compare {
         &self.compare
     }
 
-    /// Notes the distance of a block that was looked at. Only without codes is anything noted.
+    /// Notes the distance of a node record that was looked at, if there are no codes.
     ///
     /// # Errors
     /// `53200` if there is no memory.
@@ -142,7 +143,7 @@ impl Target {
         }
     }
 
-    /// Bytes that grow while blocks are looked at.
+    /// Bytes that grow while node records are looked at.
     pub(crate) fn bytes(&self) -> usize {
         match &self.compare {
             Compare::Codes(_) => 0,
@@ -164,12 +165,17 @@ impl Target {
         if distance.is_nan() { f32::INFINITY } else { distance }
     }
 
-    /// Between what numbers the distance that SQL shows lies, of a node at `distance` whose vector has that squared
-    /// norm. The stored vector is off by at most `OFF` of its length, and sums of products by `SUM` of the lengths.
+    /// Bounds of the distance that SQL shows, of a node at `distance` whose vector has that squared norm. The stored vector
+    /// is off by at most `OFF` of its length, and sums of products by `SUM` of the lengths.
     ///
     /// With e the error of the stored vector o, |q−o−e|² = |q−o|² − 2⟨q−o,e⟩ + |e|², whose product is at most
     /// [`SEEN`] of what the lengths allow. Equal vectors show all of e.
-    pub(crate) fn bounds(&self, stored: StoredForm, distance: f32, norm_squared: f32) -> (f64, f64) {
+    pub(super) fn bounds(&self, stored: StoredForm, distance: f32, norm_squared: f32) -> Bounds {
+        let (low, high) = self.interval(stored, distance, norm_squared);
+        Bounds { low, high }
+    }
+
+    fn interval(&self, stored: StoredForm, distance: f32, norm_squared: f32) -> (f64, f64) {
         if let Compare::Distances(uncoded, _) = &self.compare {
             return uncoded.bounds(distance, norm_squared, self.length);
         }
@@ -178,7 +184,7 @@ impl Target {
         if self.metric == Metric::Cosine && (cosine_direction::is_odd(length) || self.length.is_infinite()) {
             return NOTHING;
         }
-        // Of longer ones, the largest number stands for the norm.
+        // The largest number stands for the norm of all longer vectors.
         if !distance.is_finite() || norm_squared >= f32::MAX || !self.length.is_finite() {
             return (f64::NEG_INFINITY, f64::INFINITY);
         }
@@ -199,7 +205,7 @@ impl Target {
         }
     }
 
-    /// A distance as SQL shows it: of L2, the root; of the cosine, half; else itself.
+    /// A distance as SQL shows it: for L2, the root of the index's; for the cosine, half of it; else the index's itself.
     pub(crate) fn shown(&self, distance: f32) -> f64 {
         match (&self.compare, self.metric) {
             (Compare::Distances(uncoded, _), _) => uncoded.shown(distance),
@@ -209,9 +215,9 @@ impl Target {
         }
     }
 
-    /// How far the estimates of a block are usually off (half a standard deviation), for a factor `mul` of 1; without
-    /// codes, not at all. What a code keeps of ⟨y, q − c⟩ goes with the length of q − c; of the inner product, of what
-    /// is left of q beside c.
+    /// How far the estimates of a node record's codes are usually off (half a standard deviation), for a factor `mul` of 1;
+    /// 0 without codes. The error of ⟨y, q − c⟩ goes with the length of q − c; for the inner product, with that of the part of
+    /// q that is orthogonal to c.
     #[inline]
     pub(crate) fn off(&self, distance: f32, norm_squared: f32) -> f32 {
         let squared = match self.metric {
@@ -224,7 +230,7 @@ impl Target {
         self.part * squared.max(0.0).sqrt()
     }
 
-    /// What the estimates of a block at that distance start from.
+    /// What the estimates of a node record's codes start from, for the node's distance and squared norm.
     #[inline]
     pub(crate) fn base(&self, distance: f32, norm_squared: f32) -> Base {
         match self.metric {

@@ -1,4 +1,4 @@
-//! Searches over packed graphs against all distances, and what may befall the blocks.
+//! Searches over packed graphs against all distances, and changes of the node records meanwhile.
 
 mod several;
 
@@ -27,7 +27,7 @@ trait Draw {
 
 impl Draw for Noise {
     fn clusters(&mut self, n: usize, dim: usize) -> Vec<Vec<f32>> {
-        // Real vectors vary in few directions; the rotation hides which these are.
+        // Real vectors vary in few directions; the rotation hides which.
         let spread = |d: usize| if d < 16 { 1.0 } else { 0.1 };
         let mut fixed = Noise(11);
         let mut center = || (0..dim).map(|d| spread(d) * fixed.normal()).collect();
@@ -37,7 +37,7 @@ impl Draw for Noise {
     }
 }
 
-/// Not at the start of a page, so that numbers differ from those of the graph.
+/// Not at the start of a page, so that numbers of node records differ from those of the graph's nodes.
 const FIRST: u32 = 7;
 
 struct Index {
@@ -95,7 +95,7 @@ fn made(metric: Metric, dim: usize, n: usize) -> Index {
 }
 
 impl Index {
-    /// The same pages, to be spoilt.
+    /// The same pages, for a test to corrupt.
     fn copy(&self) -> Self {
         let mut pages = Buffer::new(self.memory.bytes().len()).unwrap();
         pages.bytes_mut().copy_from_slice(self.memory.bytes());
@@ -181,7 +181,7 @@ fn finds_the_nearest() {
     }
 }
 
-/// Other lanes, bits and forms.
+/// Other numbers of edge slots, bits and forms.
 #[test]
 fn options_are_heeded() {
     for (slots, bits, coded) in [(64, None, None), (96, Some(2), Some(64)), (32, Some(8), None)] {
@@ -192,7 +192,7 @@ fn options_are_heeded() {
     }
 }
 
-/// What is said of the order holds for the distances of the vectors as they came in.
+/// What hits promise of the order holds for the distances of the vectors as they came in.
 #[test]
 fn certain_is_certain() {
     let sets = [(Metric::L2, 8), (Metric::L2, 40), (Metric::Cosine, 200), (Metric::InnerProduct, 40)];
@@ -212,7 +212,7 @@ fn certain_is_certain() {
                 }
             };
             for (i, hit) in hits.iter().enumerate() {
-                let (low, high) = search.bounds(hit);
+                let (low, high) = hit.bounds();
                 let (exact, middle) = (shown(hit), search.shown(hit.distance));
                 assert!(low <= exact && exact <= high, "{metric:?} {dim}: {low} {exact} {high}");
                 assert!(low <= middle && middle <= high);
@@ -222,7 +222,7 @@ fn certain_is_certain() {
                             && hits[i + 1..].iter().all(|h| shown(h) > exact)
                     );
                 } else {
-                    // What waits to be put in order goes out before anything that is nearer comes.
+                    // A row that waits to be put in order is returned before any nearer row comes.
                     assert!(hits[i..].iter().all(|h| shown(h) >= hit.floor));
                 }
                 certain += usize::from(hit.certain);
@@ -252,7 +252,7 @@ fn bounds_hold_for_regular_vectors() {
                 [(0, 1.0), (0, 2.0), (1, 1.001), (2, 0.5), (3, -1.0), (40, 3.0), (41, 1.0), (42, 0.99)]
             {
                 let query: Vec<f32> = rows[i].iter().map(|x| x * times).collect();
-                let (hits, search) = index.reach(&query, Reach::All, Order::Once).unwrap();
+                let (hits, _) = index.reach(&query, Reach::All, Order::Once).unwrap();
                 assert!(hits.len() == rows.len());
                 for hit in &hits {
                     let exact = index.exact(&query, row(hit.tid));
@@ -261,7 +261,7 @@ fn bounds_hold_for_regular_vectors() {
                         Metric::Cosine => exact.clamp(0.0, 4.0) / 2.0,
                         _ => exact,
                     };
-                    let (low, high) = search.bounds(hit);
+                    let (low, high) = hit.bounds();
                     assert!(low <= exact && exact <= high, "{metric:?} {dim} {i}: {low} {exact} {high}");
                 }
             }
@@ -269,7 +269,7 @@ fn bounds_hold_for_regular_vectors() {
     }
 }
 
-/// Rows that SQL computes no cosine of: nothing is promised of them, and they are near those of the same direction.
+/// Rows that SQL computes no cosine of: hits promise nothing of them, and they are near rows of the same direction.
 #[test]
 fn odd_lengths() {
     let dim = 40;
@@ -286,16 +286,16 @@ fn odd_lengths() {
             (Reach::Near(index.width(40, None)), Order::Once),
             (Reach::Near(index.width(40, None)), Order::Strict),
         ] {
-            let (hits, search) = index.reach(&query, reach, order).unwrap();
+            let (hits, _) = index.reach(&query, reach, order).unwrap();
             let odd = |hit: &Hit| row(hit.tid) >= 300;
             for (at, hit) in hits.iter().enumerate() {
-                assert_eq!(search.bounds(hit) == (0.0, f64::INFINITY), odd(hit));
+                assert_eq!(hit.bounds() == (0.0, f64::INFINITY), odd(hit));
                 assert!(!(hit.certain && odd(hit)));
                 // It may be nearer than all that come before.
                 let late = order == Order::Once && hits[at..].iter().any(odd);
                 assert!(!late || !hit.certain && hit.floor <= 0.0);
             }
-            // Few bits are left of the smallest.
+            // Few bits are left of the smallest rows.
             assert!(i % 5 == 0 || hits[..5].iter().any(|hit| row(hit.tid) == 300 + i), "{i} {hits:?}");
             let known = hits.iter().filter(|hit| !odd(hit));
             assert!(known.is_sorted_by(|a, b| a.distance <= b.distance));
@@ -303,7 +303,7 @@ fn odd_lengths() {
     }
 }
 
-/// Candidates at no finite distance are candidates, and so are those that only the origin leads to.
+/// Candidates at no finite distance are candidates, and so are nodes that only the tree's root leads to.
 #[test]
 fn infinite_distances() {
     for (metric, dim) in [(Metric::L2, 8), (Metric::InnerProduct, 8), (Metric::InnerProduct, 40)] {
@@ -313,7 +313,7 @@ fn infinite_distances() {
             row.iter_mut().for_each(|x| *x *= size);
         }
         let mut index = index(metric, dim, rows, Options::default());
-        // Nothing but the anchors is left: from where a search starts, the rest is out of reach.
+        // Only tree edges are left: from where a search starts, the rest is out of reach.
         let layout = *index.memory.layout();
         for number in FIRST..index.memory.records() {
             let bytes = index.memory.node_mut(number).unwrap();
@@ -366,18 +366,18 @@ fn tiny_graphs() {
     let mut index = made(Metric::L2, 5, 3);
     let fault = index.search(&[0.5; 4], index.width(10, None), Order::Once).unwrap_err();
     assert_eq!(fault.state, state::DATA_EXCEPTION);
-    // Without a direction, all are as far.
+    // From a query without a direction, all rows are equally far.
     let mut index = made(Metric::Cosine, 5, 3);
     let (hits, _) = index.search(&[0.0; 5], index.width(10, None), Order::Once).unwrap();
     assert!(hits.len() == 3 && hits.iter().all(|hit| (hit.distance - 1.0).abs() < 1e-3));
 }
 
-/// Everything comes once, whatever the width; strictly ascending if that is asked for.
+/// Every row comes once, whatever the width; strictly ascending under a strict order.
 #[test]
 fn resumes() {
     for (metric, dim, ef) in [(Metric::L2, 20, 1), (Metric::Cosine, 100, 40), (Metric::InnerProduct, 20, 7)] {
         let mut rows = Noise(5).clusters(300, dim);
-        // A vector that more rows have than a block of a chain has room for, and some twice.
+        // A vector of more rows than a TID list record has room for, and some vectors twice.
         for i in 0..200 {
             rows.push(rows[if i < 150 { 3 } else { i }].clone());
         }
@@ -389,7 +389,7 @@ fn resumes() {
             assert_eq!(&hits[..once.len()], &once);
             let rows: HashSet<usize> = hits.iter().map(|hit| row(hit.tid)).collect();
             assert_eq!((hits.len(), rows.len()), (500, 500));
-            // No block was read twice but those of the entry point.
+            // No node record was read twice but those of the entry point.
             let records = u64::from(index.memory.records());
             let effort = search.effort;
             assert!(effort.hops + effort.tid_lists <= records && effort.upper < 100, "{effort:?} {records}");
@@ -404,7 +404,7 @@ fn resumes() {
     }
 }
 
-/// Dead nodes are passed through and not returned; free ones are neither.
+/// Searches pass through dead nodes and do not return them; they do neither with free records.
 #[test]
 fn passes_through_the_dead() {
     let (dim, n) = (30, 400);
@@ -441,7 +441,7 @@ fn passes_through_the_dead() {
     assert!(hits.len() <= 1);
 }
 
-/// Where next to all nodes are dead, a search does not read all of them in order to find enough, but as many as it may.
+/// Where next to all nodes are dead, a search does not read all of them to find enough rows, but as many as its limit allows.
 #[test]
 fn looks_for_the_living_among_the_dead_within_its_limit() {
     for (dim, n) in [(30, 3000), (3, 3000)] {
@@ -467,7 +467,7 @@ fn looks_for_the_living_among_the_dead_within_its_limit() {
             assert!((3..=20).contains(&hits) && (500..600).contains(&hops), "{hits} {hops}");
             let (fewer, hops) = found(Limit { nodes: 300, ..Limit::default() }, order);
             assert!(fewer <= hits && (300..400).contains(&hops), "{fewer} {hops}");
-            // A small limit is none on what a batch takes anyway.
+            // A small limit does not keep a batch from its minimum.
             let (_, hops) = found(Limit { hops: 1, ..Limit::default() }, order);
             assert!((160..300).contains(&hops), "{hops}");
         }
@@ -475,7 +475,8 @@ fn looks_for_the_living_among_the_dead_within_its_limit() {
     }
 }
 
-/// Frees blocks of a node's chain while they are read, as a vacuum does whose rows are all gone, always one block ahead.
+/// Frees records of a node's TID list while they are read, as a vacuum does whose rows are all gone, always one record
+/// ahead.
 struct Vacuumed<'a> {
     memory: &'a mut MemoryPages,
     node: u32,
@@ -504,7 +505,7 @@ impl Pages for Vacuumed<'_> {
     }
 }
 
-/// However often the way along a chain breaks off, it is gone again, unless it breaks off at the same place for no reason.
+/// However often a TID list breaks off, it is read again, unless it breaks off at the same place for no reason.
 #[test]
 fn tid_lists_that_are_freed_meanwhile() {
     let (dim, rows) = (8, 600);
@@ -536,7 +537,7 @@ fn tid_lists_that_are_freed_meanwhile() {
     assert_eq!(fault.state, state::INDEX_CORRUPTED);
 }
 
-/// A block that has been given to another node is found as that.
+/// A node record that has been given to another node is found as that node's.
 #[test]
 fn reused_numbers_are_the_new_nodes() {
     let mut index = made(Metric::L2, 8, 200);
@@ -558,7 +559,7 @@ proptest! {
         cases: if cfg!(miri) { 2 } else { 100 }, failure_persistence: None, ..ProptestConfig::default()
     })]
 
-    /// Whatever is written over the pages, a search ends, with an error or without.
+    /// Whatever bytes are written over the pages, a search ends, with an error or without.
     #[test]
     fn survives_corruption(
         dim in prop::sample::select(&[8usize, 4000][..]),
@@ -600,7 +601,7 @@ fn widths() {
     assert_eq!(made(Metric::L2, 3, 30).width(40, None), Width { nodes: 40, min: 40, hops: usize::MAX });
 }
 
-/// A strict search gives nearly all that it reads, in order, however little estimates tell and wherever it is cut off.
+/// A strict search returns nearly all rows that it reads, in order, however little estimates tell and wherever it is cut off.
 #[test]
 fn strict_order_wastes_little() {
     let (dim, n) = (256, if cfg!(miri) { 300 } else { 3000 });

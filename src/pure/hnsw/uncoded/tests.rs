@@ -183,7 +183,7 @@ fn in_order() {
                 let shown: Vec<f64> =
                     hits.iter().map(|hit| uncoded.shown(uncoded.distance(&query, row(hit)))).collect();
                 for (i, hit) in hits.iter().enumerate() {
-                    let (low, high) = search.bounds(hit);
+                    let (low, high) = hit.bounds();
                     assert!(low <= shown[i] && shown[i] <= high, "{uncoded:?} {low} {} {high}", shown[i]);
                     cut += usize::from(low < high);
                     if order != Order::Once {

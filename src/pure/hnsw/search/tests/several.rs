@@ -4,7 +4,7 @@ use super::*;
 use crate::hnsw::node::ROOM;
 use crate::hnsw::search::{NARROW, Start};
 
-/// Graphs with the rows of each, rows being numbered on from one to the next.
+/// Graphs with the rows of each; rows are numbered on from one graph to the next.
 struct Several {
     memory: MemoryPages,
     rotation: Rotation,
@@ -89,7 +89,7 @@ impl Several {
     }
 }
 
-/// Rows are those of the graphs asked for, in order, and what is certain is so among all of them.
+/// Rows are those of the graphs asked for, in order, and certain rows are certain among the rows of all of them.
 #[test]
 fn several_graphs_are_one() {
     let mut all = several(Metric::L2, 24, &[400, 3, 150, 500, 1, 300]);
@@ -100,7 +100,7 @@ fn several_graphs_are_one() {
             .flat_map(|order| [0, 200, 1000].map(|whole| (order, whole)))
         {
             for query in Noise(77).clusters(4, 24) {
-                let (hits, search) = all.hits(&query, which, 40, whole, order);
+                let (hits, _) = all.hits(&query, which, 40, whole, order);
                 let found: HashSet<usize> = hits.iter().map(|hit| row(hit.tid)).collect();
                 assert!(found.len() == hits.len() && found.iter().all(|row| rows.contains(row)));
                 if order == Order::Once {
@@ -114,7 +114,7 @@ fn several_graphs_are_one() {
                 assert!(hits.len() >= rows.len().min(40) - missed.min(1));
                 for (i, hit) in hits.iter().enumerate() {
                     let exact = all.exact(&query, row(hit.tid));
-                    let (low, high) = search.bounds(hit);
+                    let (low, high) = hit.bounds();
                     assert!(low <= exact && exact <= high);
                     if order != Order::Relaxed {
                         let certain = || hits[i + 1..].iter().all(|h| all.exact(&query, row(h.tid)) > exact);
@@ -134,7 +134,7 @@ fn several_graphs_are_one() {
     }
 }
 
-/// One graph costs the same, however it is asked for; of several, each costs a narrow search.
+/// One graph costs the same, however it is asked for; of several graphs, each costs a narrow search.
 #[test]
 fn several_graphs_cost_narrow_searches() {
     let mut all = several(Metric::L2, 24, &[900, 900, 900]);
@@ -149,7 +149,7 @@ fn several_graphs_cost_narrow_searches() {
     let (_, narrow) = all.hits(&query, &[0], NARROW, 0, Order::Once);
     let (_, three) = all.hits(&query, &[0, 1, 2], 100, 0, Order::Once);
     assert!(three.effort.hops < one.effort.hops + 4 * narrow.effort.hops);
-    // None at all.
+    // No graphs at all.
     for order in [Order::Once, Order::Relaxed, Order::Strict] {
         assert!(all.hits(&query, &[], 40, 0, order).0.is_empty());
     }
