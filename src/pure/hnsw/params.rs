@@ -80,6 +80,11 @@ impl Params {
         }
     }
 
+    /// The same graph with lists of at most `slots` edges, as many as a node record has room for.
+    pub(super) fn with_max_slots(self, slots: usize) -> Self {
+        Self { slots: self.slots.min(slots), m: self.m.min(slots), ..self }
+    }
+
     pub(super) fn within_ranges(self) -> Self {
         Self {
             m: self.m.clamp(2, 255),

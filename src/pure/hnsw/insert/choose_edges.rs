@@ -1,4 +1,4 @@
-//! Which of the nodes that were found a node gets edges to.
+//! Which of the nodes found become a node's neighbours.
 
 use super::near::Near;
 use crate::hnsw::edges::Candidate;
@@ -9,10 +9,10 @@ use crate::hnsw::params::{Fill, Lists, Params};
 /// Chooses by the rules of the build; keeps its memory.
 #[derive(Debug, Default)]
 pub(crate) struct Choice {
-    /// Those chosen: first those that the pruning keeps, ascending; then the nearest others, if it keeps fewer than a
-    /// list has at least; then those that fill, the first to give way in front.
+    /// The candidates chosen: first those that pruning keeps, ascending; then the nearest others, if pruning keeps fewer than
+    /// the minimum of a list; then candidates that fill, the first to give way in front.
     pub(crate) edges: Vec<Candidate>,
-    /// How many are not there to fill.
+    /// How many of them do not only fill.
     pub(crate) kept: usize,
     rest: Vec<(Candidate, u8)>,
 }
@@ -32,7 +32,7 @@ impl Choice {
         rest.clear();
         split(near, candidates, width, edges, rest);
         if level > 0 {
-            // Above, all count as kept, as in a graph that was built.
+            // Above level 0, all count as kept, as in a graph that was built.
             if params.fill == Fill::Angle && rest.len() > width - edges.len() {
                 angles(near, rest, width, edges);
             } else {

@@ -1,4 +1,4 @@
-//! A vector as the blocks of its node hold it.
+//! A vector as the records of its node hold it.
 
 use crate::distance::kernels;
 use crate::distance::metric::Metric;
@@ -20,7 +20,8 @@ pub struct Stored {
 }
 
 impl Stored {
-    /// Stores a finite vector, or the words of a plain value, which has no use for the rotation. The bytes are those that a build of the whole index gives an equal vector.
+    /// Stores a finite vector, or the words of an uncoded value, which has no use for the rotation. A build of the whole index
+    /// gives an equal vector the same bytes.
     ///
     /// # Errors
     /// Other dimensions than the layout's; a zero vector under the cosine.
@@ -57,7 +58,7 @@ impl Stored {
         Ok(Self { bytes, decoded, scale, norm })
     }
 
-    /// That of a block.
+    /// Takes over the vector of a node record.
     pub(crate) fn copy(&mut self, layout: &Layout, header: &Header, stored: &StoredVector<'_>) {
         self.decoded.resize(layout.padded(), 0.0);
         stored.decode(&mut self.decoded);
@@ -71,22 +72,22 @@ impl Stored {
         (self.scale, self.norm) = (header.scale, header.norm);
     }
 
-    /// Its bytes in a block.
+    /// The vector's bytes in a node record.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// What the bytes stand for.
+    /// The numbers that the bytes stand for.
     pub fn decoded(&self) -> &[f32] {
         &self.decoded
     }
 
-    /// Its squared length; of a plain value, how much is left out.
+    /// The vector's squared length; of an uncoded value, how much is left out.
     pub fn norm(&self) -> f32 {
         self.norm
     }
 
-    /// Whether a block's vector is this one.
+    /// Whether a node record's vector is this one.
     #[inline]
     pub fn is(&self, header: &Header, stored: &StoredVector<'_>) -> bool {
         if header.norm.to_bits() != self.norm.to_bits() || header.scale != self.scale {
@@ -103,12 +104,12 @@ impl Stored {
         }
     }
 
-    /// Whether another one is this one.
+    /// Whether another vector is this one.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         (&self.bytes, self.scale, self.norm) == (&other.bytes, other.scale, other.norm)
     }
 
-    /// The header of a new block with this vector, without lanes and without a chain.
+    /// The header of a new node record with this vector, without edges and without a TID list.
     pub fn header(&self, graph: u32, level: u8, version: u16, tid: Tid, down: u32) -> Header {
         Header {
             tid,

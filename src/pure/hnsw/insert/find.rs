@@ -1,7 +1,7 @@
-//! The search that keeps what it has found.
+//! The search of an insertion, which keeps the nodes that it has found.
 //!
-//! As [`search`](crate::hnsw::search), but it starts from a stored vector, keeps the vectors of the living nodes, and
-//! can do so on several levels.
+//! As [`search`](crate::hnsw::search), but it starts from a stored vector, and keeps the vectors of living nodes, on several
+//! levels if need be.
 
 use super::decoded::Stored;
 use super::near::{Near, Seen};
@@ -21,9 +21,9 @@ use crate::memory::allocation::{Reserve, push};
 pub(crate) struct Reach {
     /// Places of the pool.
     pub(crate) pool: usize,
-    /// Living nodes to find; if the pool gives fewer, the search goes on.
+    /// Minimum number of living nodes; if the pool gives fewer, the search goes on.
     pub(crate) min: usize,
-    /// Blocks to read at most.
+    /// Maximum number of node records to read.
     pub(crate) max: usize,
 }
 
@@ -32,20 +32,20 @@ pub(crate) struct Reach {
 pub(crate) struct Finder {
     layout: Layout,
     target: Target,
-    hop: Expanded,
+    expanded: Expanded,
     visited: Visited,
     pool: Pool,
     spare: Vec<Guess>,
     graph: u32,
     /// The living nodes of the level.
     pub(crate) near: Near,
-    /// The dead ones.
+    /// The dead nodes of the level.
     pub(crate) dead: Vec<Seen>,
-    /// Where to go on one level lower: the nearest and their blocks there.
+    /// Where to go on one level lower: the records there of the nearest nodes.
     down: Vec<Guess>,
-    /// A living node with the very vector.
+    /// A living node with the same vector.
     pub(crate) same: Option<Seen>,
-    /// Blocks read.
+    /// Node records read.
     pub(crate) reads: u64,
 }
 
@@ -53,7 +53,7 @@ impl Finder {
     pub(crate) fn new(layout: Layout) -> Self {
         Self {
             target: Target::new(&layout),
-            hop: Expanded::new(&layout),
+            expanded: Expanded::new(&layout),
             near: Near::new(&layout),
             layout,
             visited: Visited::new(),
@@ -67,7 +67,7 @@ impl Finder {
         }
     }
 
-    /// Another vector, in a graph.
+    /// Takes another vector and graph.
     pub(crate) fn start(&mut self, vector: &Stored, graph: u32) {
         self.target.set_stored(vector.decoded());
         self.visited.clear();
@@ -99,7 +99,7 @@ impl Finder {
         Ok(())
     }
 
-    /// Looks around on a level, from where the search of the one above has ended.
+    /// Searches a level, from where the search of the level above has ended.
     pub(crate) fn level(
         &mut self,
         pages: &mut impl Pages,
@@ -116,7 +116,7 @@ impl Finder {
         self.walk(pages, vector, level, reach)
     }
 
-    /// Looks around on level 0 from the origin, when nothing was found near the vector.
+    /// Searches level 0 from the tree's root, when no node was found near the vector.
     pub(crate) fn from(
         &mut self,
         pages: &mut impl Pages,
@@ -129,7 +129,7 @@ impl Finder {
         self.walk(pages, vector, 0, reach)
     }
 
-    /// Looks around on a level from the block that holds the vector, given what its lanes hold.
+    /// Searches a level from the node record that holds the vector, given the numbers and distances in its edge slots.
     pub(crate) fn around(
         &mut self,
         pages: &mut impl Pages,
@@ -148,7 +148,7 @@ impl Finder {
         self.walk(pages, vector, level, reach)
     }
 
-    /// Leaves a block out of the search.
+    /// Leaves a node record out of the search.
     ///
     /// # Errors
     /// `53200` if there is no memory.
@@ -157,18 +157,18 @@ impl Finder {
         self.target.meet(number, f32::INFINITY)
     }
 
-    /// The vector as blocks are compared with it.
+    /// The vector as node records are compared with it.
     pub(crate) fn target(&self) -> &Target {
         &self.target
     }
 
-    /// Puts a block into the pool.
+    /// Puts a candidate into the pool.
     pub(crate) fn offer(&mut self, pages: &impl Pages, guess: Guess) -> Result<()> {
         let Self { visited, pool, spare, .. } = self;
         offer(pages, visited, pool, spare, guess)
     }
 
-    /// Reads blocks of a level until the pool has no more.
+    /// Reads node records of a level until the pool has no more.
     pub(crate) fn walk(
         &mut self,
         pages: &mut impl Pages,
@@ -206,14 +206,14 @@ impl Finder {
         max > 0
     }
 
-    /// Reads a block and takes what it says.
+    /// Reads a node record; the node and its neighbours are taken over.
     fn read(&mut self, pages: &mut impl Pages, vector: &Stored, number: u32, level: u8) -> Result<()> {
-        let Self { layout, target, hop, near, dead, graph, same, .. } = self;
+        let Self { layout, target, expanded, near, dead, graph, same, .. } = self;
         let node = pages.read(number, |bytes| -> Result<bool> {
-            if !hop.read(layout, target, &Graphs::of(*graph), Some(level), bytes)? {
+            if !expanded.read(layout, target, &Graphs::of(*graph), Some(level), bytes)? {
                 return Ok(false);
             }
-            let header = hop.header;
+            let header = expanded.header;
             let seen = Seen {
                 number,
                 version: header.version,
@@ -237,14 +237,14 @@ impl Finder {
             return Ok(());
         }
         if level > 0 {
-            let guess = Guess { distance: self.hop.distance, number: self.hop.header.down };
+            let guess = Guess { distance: self.expanded.distance, number: self.expanded.header.down };
             let place = self.down.partition_point(|other| other.distance <= guess.distance);
             self.down.insert(place, guess);
             self.down.truncate(DOWN);
         }
-        let Self { layout, target, hop, visited, pool, spare, .. } = self;
-        hop.measure(layout, target, pages)?;
-        for (number, estimate) in hop.slots() {
+        let Self { layout, target, expanded, visited, pool, spare, .. } = self;
+        expanded.measure(layout, target, pages)?;
+        for (number, estimate) in expanded.slots() {
             // NaN comes from infinities.
             let distance = if estimate.is_nan() { f32::INFINITY } else { estimate };
             offer(pages, visited, pool, spare, Guess { distance, number })?;
@@ -258,7 +258,7 @@ impl Finder {
     }
 }
 
-/// From so many nodes of a level the search goes on one level lower.
+/// Number of nodes of a level from which the search goes on one level lower.
 const DOWN: usize = 3;
 
 fn offer(

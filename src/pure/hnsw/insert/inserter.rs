@@ -19,20 +19,20 @@ use crate::hnsw::search::Pages;
 /// An edge of the new node.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Edge {
-    /// Where it leads to.
+    /// The neighbour.
     pub to: Seen,
-    /// Whether it is to get an edge back: not if it fills a lane, unless lists are [full](Lists::Full).
+    /// Whether the neighbour is to get an edge back: not if the edge only fills a slot, unless lists are [full](Lists::Full).
     pub back: bool,
-    /// How far that is, as the index has distances.
+    /// The neighbour's distance, as the index has distances.
     pub distance: f32,
 }
 
-/// What a search before an insertion has found.
+/// The result of the search before an insertion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found {
     /// A place for a new node.
     Place,
-    /// A living node with the very same stored vector: the row belongs into its chain.
+    /// A living node with the same stored vector: the row belongs into its TID list.
     Same(Seen),
 }
 
@@ -44,7 +44,7 @@ struct Plan {
     edges: Vec<Edge>,
 }
 
-/// What insertions need; keeps its memory from one to the next. For the order of calls see the module's head.
+/// Inserts rows; keeps its memory from one row to the next. For the order of calls see the module's head.
 #[derive(Debug)]
 pub struct Inserter {
     layout: Layout,
@@ -55,29 +55,25 @@ pub struct Inserter {
     candidates: Vec<Candidate>,
     /// By level.
     plans: Vec<Plan>,
-    /// Who was found, as parents: the neighbours first.
+    /// The nodes found, as parents: the neighbours first.
     parents: Vec<Seen>,
-    /// Of those that were found, the nearest by what [`Below`] goes by.
+    /// The nearest of the nodes found, by the distance that [`Below`] goes by.
     below: Option<Seen>,
-    /// Whether the last search has entered level 0 far away.
+    /// Whether the last search has entered level 0 far from the new node.
     far: bool,
 }
 
-/// A new node is far from level 1 if nobody there is near by the side of that many of its neighbours on level 0.
+/// The number of neighbours on level 0 whose distance says whether a new node is far from level 1.
 const COVER: usize = 32;
-/// So many times as far, as squared distances go.
+/// A new node is far if level 1 is more than so many times as far as those neighbours, in squared distances.
 const FAR: f32 = 4.0;
 
 impl Inserter {
-    /// For the blocks of a layout, by the parameters of the build: those of
+    /// For the node records of a layout, by the parameters of the build: those of
     /// [`Params::for_options`](crate::hnsw::params::Params::for_options).
     pub fn new(layout: Layout, params: &Params) -> Self {
         Self {
-            params: Params {
-                slots: params.slots.min(layout.slots()),
-                m: params.m.min(layout.slots()),
-                ..*params
-            },
+            params: params.with_max_slots(layout.slots()),
             vector: Stored::default(),
             finder: Finder::new(layout),
             linker: Linker::new(layout, params.lists),
@@ -90,7 +86,8 @@ impl Inserter {
         }
     }
 
-    /// Takes the vector of a living node on level 0, for more levels of it; false if the block is none of that graph.
+    /// Takes the vector of a living node on level 0, to put the node on more levels; false if the record is no such node of
+    /// `graph`.
     ///
     /// # Errors
     /// Corrupted bytes.
@@ -105,7 +102,7 @@ impl Inserter {
         Ok(there)
     }
 
-    /// Takes another vector. It is that of [`find`](Self::find), and of all that comes after, until the next.
+    /// Takes another vector, for [`find`](Self::find) and all calls after it.
     ///
     /// # Errors
     /// As [`Stored::of`].
@@ -115,7 +112,7 @@ impl Inserter {
         Ok(())
     }
 
-    /// As [`start`](Self::start), with the vector of a node that is there, for more levels of it.
+    /// As [`start`](Self::start), with the vector of a node that is there, to put the node on more levels.
     pub fn start_stored(&mut self, vector: &Stored) {
         self.vector.clone_from(vector);
         self.clear();
@@ -132,23 +129,24 @@ impl Inserter {
         &self.vector
     }
 
-    /// Whether the last search, for level 0 alone, has entered it much farther from the new node than its neighbours are.
-    /// Then the node belongs on level 1, whatever [`level_for`] says: a cluster that came as a whole and has nobody there
-    /// would be found less and less as those that came after it take the lanes that led to it.
+    /// Whether the last search, for level 0 alone, has entered it much farther from the new node than the node's neighbours
+    /// are. Then the node belongs on level 1, whatever [`level_for`] says: a cluster that came as a whole and has no node
+    /// there would be found less and less as nodes that come after it take the edge slots that led to it.
     pub fn is_far(&self) -> bool {
         self.far
     }
 
-    /// Blocks that the last search has read.
+    /// Node records that the last search has read.
     pub fn reads(&self) -> u64 {
         self.finder.reads
     }
 
-    /// Searches the graph with that root, which is none if it has no nodes, and chooses edges on the levels from 0 to
-    /// `level`; above the root's there are none. Can be called again for the same vector, when too much was gone.
+    /// Searches the graph with entry point `root`, none if the graph has no nodes, and chooses edges on the levels from 0 to
+    /// `level`; above the entry point's level there are no edges. Can be called again for the same vector, when too many of
+    /// the nodes found are gone.
     ///
     /// # Errors
-    /// Corrupted blocks, and whatever comes from the pages.
+    /// Corrupted node records, and those of the pages.
     pub fn find(&mut self, pages: &mut impl Pages, root: Option<EntryPoint>, level: u8) -> Result<Found> {
         self.clear();
         let Some(root) = root else { return Ok(Found::Place) };
@@ -209,25 +207,26 @@ impl Inserter {
             let rest = candidates.iter().filter(|c| !kept.contains(c));
             *below = near.nearest(vector.decoded(), candidates).map(|node| near.seen[node as usize]);
             let near = kept.iter().chain(rest).map(|c| near.seen[c.node as usize]);
-            // Of the dead, only the origin stays in any case.
+            // Of the dead nodes, only the tree's root stays in any case.
             let dead = finder.dead.iter().copied().filter(|seen| seen.number == origin);
             parents.extend(near.chain(dead));
         }
     }
 
-    /// The edges of the new node on a level, those to be kept first, in ascending order.
+    /// The edges of the new node on a level: first the edges that pruning keeps, in ascending order.
     pub fn edges(&self, level: u8) -> &[Edge] {
         self.plans.get(usize::from(level)).map_or(&[], |plan| &plan.edges)
     }
 
-    /// Who can become its parent in the graph with that root. For `dead` and `most` see [`Tree::new`].
+    /// The nodes that can become the new node's parent, in the graph with that entry point. If none of the nodes found can,
+    /// a walk along the tree reads at most `max` node records; with `dead`, it gives dead nodes, too, which is only allowed
+    /// when no vacuum is at work that may free them.
     pub fn parents(&self, root: &EntryPoint, dead: bool, max: u64) -> Parents {
         let below = Below::new(&self.layout, &self.vector, self.below);
         Parents::new(self.parents.clone(), below, Tree::new(root, dead, max))
     }
 
-    /// Makes the bytes of a block that of the new node on a level. Of the header that [`Stored::header`] makes, the
-    /// caller knows best.
+    /// Makes the bytes of a record those of the new node on the level of `header`, which [`header`](Self::header) makes.
     ///
     /// # Errors
     /// Too few bytes.
@@ -244,14 +243,14 @@ impl Inserter {
         Ok(())
     }
 
-    /// The header of the new node's block on a level, for [`write`](Self::write): `down` is the block one level
+    /// The header of the new node's record on a level, for [`write`](Self::write): `down` is the node's record one level
     /// lower, or the parent.
     pub fn header(&self, graph: u32, level: u8, version: u16, tid: Tid, down: u32) -> Header {
         self.vector.header(graph, level, version, tid, down)
     }
 
-    /// What a block's bytes must become so that it is the parent of the new node, whose block on level 0 is `number`.
-    /// [`Verdict::Stay`]: it cannot be.
+    /// The change that makes the node of a record the parent of the new node, whose record on level 0 is `number`.
+    /// [`Verdict::Stay`]: the node cannot be the parent.
     ///
     /// # Errors
     /// Corrupted bytes.
@@ -259,8 +258,8 @@ impl Inserter {
         self.decide(bytes, &parent.to, number, Some(parent.tree_edges))
     }
 
-    /// What a neighbour's bytes must become so that it has an edge back to the new node, whose block on the same
-    /// level is `number`. For edges that are to get one [back](Edge::back), but not that to the parent.
+    /// The change that gives a neighbour's record an edge back to the new node, whose record on the same level is `number`.
+    /// For edges that are to get an edge [back](Edge::back), but not the edge to the parent.
     ///
     /// # Errors
     /// Corrupted bytes.
@@ -285,7 +284,7 @@ impl Inserter {
         linker.decide(&record, finder.target(), number, layout.slots(), tree_edges, &|_| false)
     }
 
-    /// Writes a change into the bytes it was made for, which must not have changed since.
+    /// Writes a change into the bytes for which it was decided, which must not have changed since.
     ///
     /// # Errors
     /// Corrupted bytes.
@@ -307,9 +306,9 @@ impl Plan {
     }
 }
 
-/// How far to look for the edges of a node on a level. On level 0 that is about 1.2 blocks read for each candidate
-/// that the build takes. A pool of 1.6 instead of twice as many places loses 0.009 of recall 0.92, one of 2.4
-/// brings nothing. Without codes, a place is a node, and has its distance.
+/// How far to look for the edges of a node on a level. On level 0 about 1.2 node records are read for each candidate
+/// that the build takes. A pool of 1.6 instead of twice as many places loses 0.009 of recall 0.92, a pool of 2.4
+/// brings nothing. Without codes, a place is a node with its distance.
 pub(crate) fn reach(layout: &Layout, params: &Params, level: u8) -> Reach {
     let places = params.ef_construction;
     let wide = if layout.uncoded().is_some() { places } else { 2 * places };
@@ -319,7 +318,7 @@ pub(crate) fn reach(layout: &Layout, params: &Params, level: u8) -> Reach {
     }
 }
 
-/// The highest level of a new node, for a number drawn from (0, 1]: one of `step` nodes is on the next one, too.
+/// The highest level of a new node, for a number drawn from (0, 1]: one of `step` nodes of a level is on the next one, too.
 pub fn level_for(uniform: f64, step: usize) -> u8 {
     (-uniform.max(f64::MIN_POSITIVE).ln() / (step.max(2) as f64).ln()).min(15.0) as u8
 }

@@ -1,19 +1,20 @@
-//! What becomes of a block on level 0 when an edge to another node is to go into it.
+//! How an edge to another node gets into a node record on level 0.
 //!
-//! Lanes before `kept` hold the edges that pruning has kept, those behind fill. A new edge is one that is kept.
-//! It takes an empty lane. If there is none, a lane that fills gives way: the first, as the least useful stands
-//! there. If all lanes are kept, the codes of the block itself estimate how far its neighbours are from it
-//! and from the new node, and no other block has to be read:
+//! Edge slots before `kept` hold the edges that pruning has kept, the slots behind hold edges that fill. A new edge counts
+//! as kept. It takes an empty slot. If there is none, an edge that fills gives way: the first, which is the least useful.
+//! If all edges are kept, the codes of the record itself estimate how far its neighbours are from its node and from the new
+//! node, and no other record has to be read:
 //!
-//! - the farthest neighbour that is not nearer than the new node, and is as near to the new node, gives way;
-//! - else the farthest, if it is farther than the new node;
-//! - else all stays as it is.
+//! - the farthest neighbour that is not nearer than the new node, and is as near to the new node as to the record's node,
+//!   gives way;
+//! - else the farthest neighbour, if it is farther than the new node;
+//! - else the record stays as it is.
 //!
-//! Where lists are [full](Lists::Full), what fills is as useful. There, a new node to which a nearer neighbour that
-//! is kept is as near only takes the place of the farthest that fills, if that is farther.
+//! Where lists are [full](Lists::Full), edges that fill are as useful. There, if a nearer neighbour that is kept is as near to
+//! the new node, the new edge only takes the place of the farthest edge that fills, if that is farther.
 //!
-//! An anchor never gives way. An edge that is to be one takes what it can get: any lane that is no anchor. But a
-//! node that has more than [`FEW`] is asked last.
+//! A tree edge never gives way. A new tree edge takes any slot that holds no tree edge. But a node that has more than
+//! [`FEW`] tree edges is asked last.
 //!
 //! # What was measured
 //!
@@ -22,17 +23,17 @@
 //!
 //! | rule | recall |
 //! |---|---|
-//! | this one | 0.927, 0.968 |
-//! | a neighbour that is nearer and as near to the new node keeps that out when all are kept | 0.924, 0.968 |
-//! | the same, no limit to anchors | 0.922, 0.965 |
-//! | and it does so when lanes only fill, too: the new node fills at best | 0.915, 0.963 |
-//! | and is left out then | 0.903, 0.953 |
-//! | as the third, but the farthest that fills gives way | 0.917, 0.962 |
-//! | neighbours that only fill the new node's lanes get edges back, too (24 blocks changed, not 12) | 0.918, 0.963 |
+//! | these rules | 0.927, 0.968 |
+//! | a neighbour that is nearer and as near to the new node keeps the new edge out when all are kept | 0.924, 0.968 |
+//! | the same, no limit to tree edges | 0.922, 0.965 |
+//! | and it does so when edges only fill, too: the new edge fills at best | 0.915, 0.963 |
+//! | and the new edge is left out then | 0.903, 0.953 |
+//! | as the third, but the farthest edge that fills gives way | 0.917, 0.962 |
+//! | neighbours that only fill the new node's slots get edges back, too (24 node records changed, not 12) | 0.918, 0.963 |
 //!
-//! For the inner product (norms log-normal, σ 0.35), where the graph that was built has 0.926 and 0.973: this
-//! 0.930 and 0.970; all lanes of full lists as good as kept, 0.910 and 0.956; no limit to anchors then, 0.886 and
-//! 0.950, as all nodes cling to the longest vectors.
+//! For the inner product (norms log-normal, σ 0.35), where the graph that was built has 0.926 and 0.973: these rules
+//! 0.930 and 0.970; all edges of full lists as good as kept, 0.910 and 0.956; no limit to tree edges then, 0.886 and
+//! 0.950, as all nodes become children of the longest vectors.
 
 use super::decoded::Stored;
 use super::near::Seen;
@@ -42,47 +43,47 @@ use crate::hnsw::params::Lists;
 use crate::hnsw::rabitq::BATCH;
 use crate::hnsw::search::query::{Compare, Target};
 
-/// What is to be written into a block.
+/// What is to be written into a node record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Change {
-    /// The lane that gets the edge.
+    /// The slot that gets the edge.
     pub slot: usize,
-    /// The edge, with [`ANCHOR`] if it is one.
+    /// The neighbour's number, with [`TREE_EDGE`] for a tree edge.
     pub number: u32,
-    /// The lane has that edge already and only becomes an anchor.
+    /// The slot holds that edge already, which only becomes a tree edge.
     pub mark: bool,
-    /// What was in the lane goes to that one.
+    /// The slot to which the edge that was in `slot` goes.
     pub moved: Option<usize>,
-    /// Counts of lanes afterwards.
+    /// Number of slots with kept edges afterwards.
     pub kept: usize,
-    /// As `kept`.
+    /// Number of slots that may hold an edge afterwards.
     pub used: usize,
 }
 
-/// What there is to do with a block.
+/// What is to be done with a node record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// To write that.
+    /// To write a change.
     Change(Change),
-    /// Nothing: it has that edge, or better ones.
+    /// Nothing: the record has that edge, or better ones.
     Stay,
-    /// Nothing: it is no longer the node that was seen, or dead now.
+    /// Nothing: the record is no longer that of the node that was seen, or the node is dead now.
     Gone,
 }
 
-/// Who can become a parent.
+/// A node that can become a parent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Parent {
     /// The node.
     pub to: Seen,
-    /// With how many anchors already it may still take one more.
+    /// Maximum number of tree edges with which the node may still take one more.
     pub tree_edges: usize,
-    /// A doomed node whose anchor it may use for that, as there is nobody else.
+    /// A doomed child whose tree edge may give way, as no other node can be the parent.
     pub instead: Option<u32>,
 }
 
-/// A node with more anchors than this gets another one only if nobody else can take it: the more of them, the fewer
-/// lanes are left for better edges.
+/// A node with more tree edges than this gets another one only if no other node can take it: the more tree edges, the fewer
+/// slots are left for better edges.
 pub(crate) const FEW: usize = 4;
 
 /// Decides and writes; keeps its memory.
@@ -91,15 +92,15 @@ pub(crate) struct Linker {
     layout: Layout,
     lists: Lists,
     pub(crate) coder: Coder,
-    /// The block's own vector, and that as what its codes are compared with.
+    /// The record's stored vector, decoded, and the same as a query for the record's codes.
     node: Vec<f32>,
     here: Target,
-    /// Distances of the neighbours from the node, and from the new one.
+    /// Distances of the neighbours from the record's node, and from the new node.
     pub(super) near: Vec<f32>,
     pub(super) new: Vec<f32>,
 }
 
-/// What was seen, if the block is still that.
+/// The record, if it is still that of the node that was seen.
 pub(crate) fn same<'a>(layout: &'a Layout, bytes: &'a [u8], seen: &Seen) -> Result<Option<NodeRef<'a>>> {
     let record = NodeRef::new(layout, bytes)?;
     let header = record.header();
@@ -121,8 +122,8 @@ impl Linker {
         }
     }
 
-    /// Decides for an edge to `number`, whose vector is `target`, in a list of `width` lanes. Those to doomed
-    /// nodes are as good as empty. With `anchors`, it is for an anchor, if there are at most so many.
+    /// Decides on an edge to `number`, whose vector is `target`, in a list of `width` slots. Slots with edges to doomed
+    /// nodes count as empty. With `tree_edges`, on a tree edge, if the record has at most so many.
     pub(crate) fn decide(
         &mut self,
         record: &NodeRef<'_>,
@@ -189,7 +190,7 @@ impl Linker {
         distances(record, target, new)
     }
 
-    /// Writes what was decided; `vector` is that of the new neighbour.
+    /// Writes a change; `vector` is that of the new neighbour.
     pub(crate) fn apply(&mut self, change: &Change, vector: &Stored, bytes: &mut [u8]) -> Result<()> {
         let Self { layout, coder, node, .. } = self;
         if !change.mark {
@@ -209,8 +210,8 @@ impl Linker {
     }
 }
 
-/// Distances from a block's own vector, which is the target, to its neighbours, as far as its lanes tell; those of empty
-/// lanes mean nothing.
+/// Distances from a record's stored vector, which is the target, to its neighbours, as far as its edges tell; the distances
+/// of empty slots mean nothing.
 pub(crate) fn inner_distances(record: &NodeRef<'_>, target: &Target, out: &mut Vec<f32>) -> Result<()> {
     if record.layout().uncoded().is_none() {
         return distances(record, target, out);
@@ -222,9 +223,9 @@ pub(crate) fn inner_distances(record: &NodeRef<'_>, target: &Target, out: &mut V
     Ok(())
 }
 
-/// Estimates of the distances from a target to all neighbours of a block; those of empty lanes mean nothing. Without
-/// codes, they are those that were looked up when the target was searched for, which are those that matter: whoever is
-/// near the target was.
+/// Estimates of the distances from a target to all neighbours of a record; the estimates of empty slots mean nothing.
+/// Without codes, the distances are those looked up in the search for the target, infinite for other neighbours: the search
+/// has looked up all nodes that are near the target.
 pub(crate) fn distances(record: &NodeRef<'_>, target: &Target, out: &mut Vec<f32>) -> Result<()> {
     out.clear();
     let query = match target.compare() {

@@ -1,18 +1,18 @@
-//! What becomes of a block above level 0 when an edge to another node is to go into it.
+//! How an edge to another node gets into a node record above level 0.
 //!
-//! There are no anchors above, and few nodes: clusters that lie apart are entered by one or two. Where the farthest
-//! neighbour gave way, as on level 0, the last way to such a cluster would. So only an edge does whose node another
-//! neighbour is nearer to than the block is, by [`MARGIN`]; or the farthest if there is none. The vectors are those that
-//! the search for the new node has found.
+//! There are no tree edges above level 0, and few nodes: clusters that lie apart are entered by one or two of them. If the
+//! farthest neighbour gave way, as on level 0, the last edge to such a cluster could go. So only an edge gives way whose
+//! neighbour is nearer to another neighbour than to the record's node, by the factor [`ALPHA`]; or the farthest if there is
+//! none. The vectors compared are those that the search for the new node has found.
 //!
-//! The margin is that of Vamana (Subramanya and others, DiskANN, 2019): from many clusters, all others are about equally
-//! far, and without it a greedy search ends in one that is next to its goal by a hair.
+//! The factor is Vamana's α (Subramanya and others, DiskANN, 2019): from many clusters, all others are about equally
+//! far, and without it a greedy search ends in a cluster that is nearest but for a hair.
 //!
 //! # What was measured
 //!
-//! `benches/insert.rs`, 6,000 x 32 in 30 clusters that lie apart, of which each third has died, was mended and inserted
-//! again: the least recall at ef 40 of 18 such rounds, L2 and cosine. The farthest gives way: 0.92; the farthest of those
-//! that pruning would leave out: 0.95; with the margin, and free places filled by angle: 0.997.
+//! `benches/insert.rs`, 6,000 x 32 in 30 clusters that lie apart, of which each third has died, was repaired and inserted
+//! again: the minimum recall at ef 40 of 18 such rounds, L2 and cosine. The farthest gives way: 0.92; the farthest of the
+//! neighbours that pruning would leave out: 0.95; with the factor, and free slots filled by angle: 0.997.
 
 use super::link::{Change, Linker, Verdict};
 use super::near::Near;
@@ -22,22 +22,22 @@ use crate::hnsw::edges::Space;
 use crate::hnsw::node::{Layout, NodeRef};
 use crate::hnsw::search::query::Target;
 
-/// How much nearer another neighbour has to be, as part of a distance.
-const MARGIN: f32 = 1.2;
+/// How much nearer another neighbour has to be, as a ratio of distances.
+const ALPHA: f32 = 1.2;
 
-/// That for distances as an index has them.
-fn margin(layout: &Layout) -> f32 {
+/// The same ratio for distances as the index has them.
+fn alpha(layout: &Layout) -> f32 {
     match layout.metric() {
-        Metric::L2 | Metric::Cosine => MARGIN * MARGIN,
-        // It is less the nearer, and may be negative.
+        Metric::L2 | Metric::Cosine => ALPHA * ALPHA,
+        // The negative inner product may be negative: there are no ratios.
         Metric::InnerProduct => 1.0,
-        _ => MARGIN,
+        _ => ALPHA,
     }
 }
 
 impl Linker {
-    /// Decides for an edge to `number`, whose vector is `target`, in a list of `width` lanes. Those to doomed nodes are
-    /// as good as empty.
+    /// Decides on an edge to `number`, whose vector is `target`, in a list of `width` slots. Slots with edges to doomed nodes
+    /// count as empty. `near`: the nodes that the search for the new node has found.
     pub(crate) fn decide_above(
         &mut self,
         record: &NodeRef<'_>,
@@ -71,14 +71,14 @@ impl Linker {
             (Some(a), Some(b)) => near.between(a, b),
             _ => f32::INFINITY,
         };
-        let margin = margin(record.layout());
+        let alpha = alpha(record.layout());
         let covered = |slot: &usize| {
-            let by = |other: usize| far[other] < far[*slot] && margin * between(other, *slot) <= far[*slot];
-            distance < far[*slot] && margin * new[*slot] <= far[*slot] || (0..used).any(by)
+            let by = |other: usize| far[other] < far[*slot] && alpha * between(other, *slot) <= far[*slot];
+            distance < far[*slot] && alpha * new[*slot] <= far[*slot] || (0..used).any(by)
         };
         let farthest = |a: &usize, b: &usize| far[*a].total_cmp(&far[*b]);
         let farther = |slot: &usize| far[*slot] > distance;
-        let is_covered = (0..used).any(|slot| far[slot] < distance && margin * new[slot] <= distance);
+        let is_covered = (0..used).any(|slot| far[slot] < distance && alpha * new[slot] <= distance);
         let victim = (0..used).filter(covered).max_by(farthest);
         let victim = match victim {
             Some(slot) => Some(slot).filter(|slot| !is_covered || farther(slot)),

@@ -1,26 +1,27 @@
-//! One more node in a graph that lies in blocks.
+//! One more node in a graph of node records.
 //!
-//! - `decoded`: a vector as a block holds it ([`Stored`]). `find`: the search. `near`: what it has found, with
-//!   vectors. `choose`: which of that become edges.
-//! - `link`: how an edge gets into a block that is there ([`Change`]); `link_upper`, into one above level 0. `parent_deeper`: parents where those have many children
-//!   (`Below`). `parent_walk`: parents where nobody near has room (`Tree`). `parents`: the order of all ([`Parents`]).
+//! - `decoded`: a vector as a node record holds it ([`Stored`]). `find`: the search. `near`: the nodes that the search has
+//!   found, with vectors. `choose_edges`: which of them become neighbours.
+//! - `link`: how an edge gets into a node record that is there ([`Change`]); `link_upper`, into a record above level 0.
+//! - `parent_deeper`: parents where the found nodes have many children (`Below`). `parent_walk`: parents where no found node
+//!   has room (`Tree`). `parents`: the order of all ([`Parents`]).
 //! - `inserter`: the order of events ([`Inserter`]).
 //!
-//! Nothing here writes pages. Whoever has them calls, for a new row:
+//! Nothing here writes pages. The caller, who does, calls for a new row:
 //!
-//! 1. [`Inserter::start`] with its vector, [`level_for`] with a random number, [`Inserter::find`]. If that finds
-//!    the [same](Found::Same) vector, the row goes into the chain of that node, and that is all.
-//!    If it is to be on level 0 alone but is [far](Inserter::is_far), the search is made again for level 1.
-//! 2. For each of [`Inserter::parents`], until one takes it: with its block and a new one locked,
-//!    [`Inserter::adopt`]. A [`Change`] is carried out by [`Inserter::apply`], and the new block on level 0 is
-//!    [written](Inserter::write) with the parent in `down`, both at once. Only the first node of a graph has none.
-//! 3. For each level from 1 to its own, a new block is written, with the block below in `down`.
-//! 4. For each level and each edge that is to get one [back](Edge::back), but that to the parent: with the neighbour's block locked,
-//!    [`Inserter::link`], and [`Inserter::apply`] if there is a change.
-//! 5. If its level is higher than the root's, the root gets a new entry.
+//! 1. [`Inserter::start`] with the row's vector, [`level_for`] with a random number, [`Inserter::find`]. If the search finds
+//!    the [same](Found::Same) vector, the row goes into the TID list of that node, and no step follows.
+//!    If the new node is to be on level 0 alone but is [far](Inserter::is_far), the search is made again for level 1.
+//! 2. For each of [`Inserter::parents`], until one takes the new node as a child: with the parent's record and a new record
+//!    locked, [`Inserter::adopt`]. [`Inserter::apply`] carries out a [`Change`], and the new record on level 0 is
+//!    [written](Inserter::write) with the parent in `down`, both at once. Only the first node of a graph has no parent.
+//! 3. For each level from 1 to the node's highest, a new record is written, with the record below in `down`.
+//! 4. For each level and each edge that is to get an edge [back](Edge::back), but the edge to the parent: with the
+//!    neighbour's record locked, [`Inserter::link`], and [`Inserter::apply`] if there is a change.
+//! 5. If the node's level is higher than the entry point's, the node becomes the graph's entry point.
 //!
-//! Nothing is locked between these steps. A neighbour that has died meanwhile stays in the new node's lanes, until the
-//! graph is [mended](crate::hnsw::vacuum).
+//! Nothing is locked between these steps. A neighbour that has died meanwhile stays in the new node's edge slots, until a
+//! [vacuum](crate::hnsw::vacuum) repairs the graph.
 //!
 //! # What was measured
 //!
@@ -33,8 +34,8 @@
 //! | half built, half inserted | 0.936, 37 | 0.974, 58 | 0.990, 104 |
 //! | inserted | 0.927, 37 | 0.968, 58 | 0.986, 102 |
 //!
-//! An insertion reads 165 blocks, changes 13 others, and takes about 0.3 ms of a busy CPU. What a graph that has only
-//! grown loses is what lanes of old nodes are filled with: it was near when they came.
+//! An insertion reads 165 node records, changes 13 others, and takes about 0.3 ms of a busy CPU. A graph that has only
+//! grown loses by the edges that fill slots of old nodes: their neighbours were near when the nodes came.
 
 mod choose_edges;
 mod decoded;

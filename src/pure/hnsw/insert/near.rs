@@ -9,22 +9,22 @@ use crate::hnsw::stored_vector::StoredVector;
 use crate::hnsw::uncoded::Uncoded;
 use crate::memory::allocation::Reserve;
 
-/// A block as it was when it was read.
+/// A node record as it was when it was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seen {
-    /// Its number.
+    /// The record's number.
     pub number: u32,
-    /// What must not have changed for it to be the same node.
+    /// The record's version: if it has changed, the record is another node's.
     pub version: u16,
-    /// Its level.
+    /// The node's level.
     pub level: u8,
-    /// Its graph.
+    /// The node's graph.
     pub graph: u32,
     /// Whether the node was dead.
     pub dead: bool,
 }
 
-/// Vectors, decoded, with where they are from; the points of a [`Space`].
+/// Nodes with their vectors, decoded; the points of a [`Space`].
 #[derive(Debug)]
 pub(crate) struct Near {
     metric: Metric,
@@ -36,7 +36,7 @@ pub(crate) struct Near {
 }
 
 impl Near {
-    /// For the vectors in the blocks of a layout.
+    /// For the vectors in node records of a layout.
     pub(crate) fn new(layout: &Layout) -> Self {
         Self {
             metric: layout.metric(),
@@ -52,7 +52,7 @@ impl Near {
         self.seen.clear();
     }
 
-    /// Keeps a node; its number here.
+    /// Adds a node. Returns its place here.
     ///
     /// # Errors
     /// `53200` if there is no memory.
@@ -89,7 +89,7 @@ impl Near {
         if distance.is_nan() { f32::INFINITY } else { distance }
     }
 
-    /// All of them as candidates for the edges of a vector, ascending.
+    /// All nodes as candidates for the edges of a vector, ascending.
     pub(crate) fn candidates(&self, vector: &[f32], out: &mut Vec<Candidate>) {
         out.clear();
         let nodes = 0..self.seen.len() as u32;
@@ -97,8 +97,8 @@ impl Near {
         out.sort_unstable_by(Candidate::order);
     }
 
-    /// Squared Euclidean distance from a vector to so many of them; none if there are fewer, and for plain values, whose
-    /// distances are all kinds.
+    /// Squared Euclidean distance from a vector to the `nodes`-th nearest node; none if there are fewer, and for uncoded
+    /// values, whose distances are of other kinds.
     pub(crate) fn reach(&self, vector: &[f32], nodes: usize) -> Option<f32> {
         if self.uncoded.is_some() || self.seen.len() < nodes {
             return None;
@@ -108,14 +108,14 @@ impl Near {
         Some(*all.select_nth_unstable_by(nodes.checked_sub(1)?, f32::total_cmp).1)
     }
 
-    /// Squared Euclidean distance from a vector to one of them; none if it is not among them, and for plain values.
+    /// Squared Euclidean distance from a vector to the node `number`; none if it is not here, and for uncoded values.
     pub(crate) fn far(&self, vector: &[f32], number: u32) -> Option<f32> {
         let node = self.seen.iter().position(|seen| seen.number == number)?;
         self.uncoded.is_none().then(|| self.kernels.l2_squared(vector, self.vector(node as u32)))
     }
 
-    /// The candidate that is nearest to a vector by the Euclidean distance where they are in the order of the inner
-    /// product; else the first.
+    /// The candidate nearest to a vector: by the Euclidean distance where candidates are in the order of the inner product;
+    /// else the first.
     pub(crate) fn nearest(&self, vector: &[f32], candidates: &[Candidate]) -> Option<u32> {
         if self.metric != Metric::InnerProduct || self.uncoded.is_some() {
             return candidates.first().map(|c| c.node);

@@ -1,7 +1,7 @@
-//! Parents for a new node when all that are near have many anchors: down the tree from the nearest of them.
+//! Parents for a new node when all near nodes have many tree edges: down the tree from the nearest of them.
 //!
-//! Under the inner product, near to most nodes of data that lies far from the origin are the same few, which must keep
-//! lanes for each other: see `graph/repair`, which does the same.
+//! Under the inner product, the same few nodes are near to most nodes of data that lies far from zero, and must keep edge
+//! slots for each other: see `build/reachability`, which does the same.
 
 use super::decoded::Stored;
 use super::link::{FEW, Parent};
@@ -12,11 +12,11 @@ use crate::hnsw::node::{Layout, NodeRef, State, corrupted};
 use crate::hnsw::search::Pages;
 use crate::hnsw::uncoded::Uncoded;
 
-/// So far down at most.
+/// Maximum number of steps down.
 const DEPTH: usize = 32;
 
-/// A walk down the anchors, at each node to the child that is nearest to the new node, by the Euclidean distance where
-/// the inner product would lead to the same ones again.
+/// A walk down the tree edges, from each node to the child nearest to the new node, by the Euclidean distance where the
+/// inner product would lead to the same nodes again.
 #[derive(Debug)]
 pub struct Below {
     vector: Vec<f32>,
@@ -29,7 +29,7 @@ pub struct Below {
 }
 
 impl Below {
-    /// For a vector, from a node down, if there is one.
+    /// A walk for a vector, down from a node if there is one.
     pub(crate) fn new(layout: &Layout, vector: &Stored, from: Option<Seen>) -> Self {
         Self {
             vector: vector.decoded().to_vec(),
@@ -42,10 +42,10 @@ impl Below {
         }
     }
 
-    /// The next node that has few anchors; none if there are no more, or it is too far down.
+    /// The next node that has few tree edges; none if there are no more, or the walk went too far down.
     ///
     /// # Errors
-    /// Corrupted blocks, and whatever comes from the pages.
+    /// Corrupted node records, and those of the pages.
     pub fn next(&mut self, pages: &mut impl Pages, layout: &Layout) -> Result<Option<Parent>> {
         while let Some(from) = self.at.take().filter(|_| self.left > 0) {
             self.left -= 1;
@@ -77,7 +77,7 @@ impl Below {
         })?
     }
 
-    /// How far a child is, and whether it has few anchors; none if it is no child.
+    /// The distance of a child, and whether it has few tree edges; none if the node is no child of `from`.
     fn measure(
         &mut self,
         pages: &mut impl Pages,

@@ -1,4 +1,4 @@
-//! Parents for a new node when nobody near has room for it: along the tree of anchors, from the origin down.
+//! Parents for a new node when no near node has room for a child: along the tree edges, from the tree's root down.
 
 use super::link::Parent;
 use super::near::Seen;
@@ -9,23 +9,23 @@ use crate::hnsw::search::visited::Visited;
 use crate::memory::allocation::Reserve;
 use std::collections::VecDeque;
 
-/// A walk along the tree, level by level. A node without children has room, so it never ends without a parent unless
-/// it is limited to some of them.
+/// A walk along the tree, depth by depth. A node without children has room, so the walk never ends without a parent unless
+/// it is limited.
 #[derive(Debug)]
 pub struct Tree {
     graph: u32,
-    /// Nodes that were not looked at, with their parents.
+    /// Nodes that were not looked at yet, with their parents.
     open: VecDeque<(u32, u32)>,
     met: Visited,
-    /// Whether dead nodes can be parents, beside the origin.
+    /// Whether dead nodes can be parents, beside the tree's root.
     dead: bool,
-    /// Blocks that may still be read.
+    /// Node records that may still be read.
     left: u64,
 }
 
 impl Tree {
-    /// Of a graph, to read so many blocks at most. `dead`: nodes that are dead can be parents, too. That is for when no
-    /// vacuum is at work that may take them away.
+    /// A walk in a graph that reads at most `max` node records. `dead`: dead nodes can be parents, too. Only to be set when
+    /// no vacuum is at work, which may free them.
     pub fn new(root: &EntryPoint, dead: bool, max: u64) -> Self {
         Self {
             graph: root.graph,
@@ -39,7 +39,7 @@ impl Tree {
     /// The next node with room for a child; none if there are no more.
     ///
     /// # Errors
-    /// Corrupted blocks, and whatever comes from the pages.
+    /// Corrupted node records, and those of the pages.
     pub fn next(&mut self, pages: &mut impl Pages, layout: &Layout) -> Result<Option<Parent>> {
         while let Some((number, parent)) = self.open.pop_front().filter(|_| self.left > 0) {
             if !pages.has(number) {
@@ -54,7 +54,7 @@ impl Tree {
                 let record = NodeRef::new(layout, bytes)?;
                 let header = record.header();
                 let node = matches!(header.state, State::Live | State::Dead);
-                // Whoever has another parent by now is found below that.
+                // A node that has another parent by now is found below that parent.
                 if !node || (header.graph, header.level, header.down) != (*graph, 0, parent) {
                     return Ok(None);
                 }

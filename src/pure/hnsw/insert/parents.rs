@@ -1,4 +1,4 @@
-//! Who can become the parent of a new node, the best first.
+//! The nodes that can become the parent of a new node, the best first.
 
 use super::link::{FEW, Parent, same};
 use super::near::Seen;
@@ -8,8 +8,8 @@ use crate::fault::Result;
 use crate::hnsw::node::Layout;
 use crate::hnsw::search::Pages;
 
-/// Nodes that a search has found, if they have few anchors; then those of few anchors below them; then the found ones in
-/// any case; and then whoever has room.
+/// Nodes that the search has found, if they have few tree edges; then nodes with few tree edges deeper in the tree; then the
+/// nodes found in any case; and then any node with room.
 #[derive(Debug)]
 pub struct Parents {
     found: Vec<Seen>,
@@ -19,7 +19,7 @@ pub struct Parents {
     tree: Tree,
 }
 
-/// Whether a node is what it was and has few anchors.
+/// Whether a node is still the one seen and has few tree edges.
 fn takes(layout: &Layout, bytes: &[u8], to: &Seen) -> Result<bool> {
     Ok(same(layout, bytes, to)?.is_some_and(|record| record.children().count() <= FEW))
 }
@@ -29,14 +29,14 @@ impl Parents {
         Self { found, few: 0, below, any: 0, tree }
     }
 
-    /// The next one, as if the last had refused; none if there are no more.
+    /// The next node, for the case that the last one has refused; none if there are no more.
     ///
     /// # Errors
-    /// Corrupted blocks, and whatever comes from the pages.
+    /// Corrupted node records, and those of the pages.
     pub fn next(&mut self, pages: &mut impl Pages, layout: &Layout) -> Result<Option<Parent>> {
         while let Some(to) = self.found.get(self.few).copied() {
             self.few += 1;
-            // Most often the first takes it. After that, none is locked in vain.
+            // Most often the first takes the child. After that, no record is locked in vain.
             if self.few == 1 || pages.read(to.number, |bytes| takes(layout, bytes, &to))?? {
                 return Ok(Some(Parent { to, tree_edges: FEW, instead: None }));
             }

@@ -1,4 +1,4 @@
-//! Rows added to graphs that were built, to others that were added, and to none.
+//! Rows added to graphs that were built, to graphs that have grown, and to empty ones.
 
 use super::link::{FEW, Linker};
 use super::near::Near;
@@ -17,7 +17,7 @@ use crate::hnsw::test_index::samples::{METRICS, Sample, params, points, tid};
 use proptest::prelude::*;
 use std::sync::OnceLock;
 
-/// Graphs that have grown are as good as those that were built, and nothing is wrong with them.
+/// Graphs that have grown are as good as graphs that were built, and nothing is wrong with them.
 #[test]
 fn grows() {
     for (dim, n) in [(3, 300), (8, 300), (50, 300), (384, 200), (4000, 40)] {
@@ -31,7 +31,7 @@ fn grows() {
                 let recall = sample.recall(60);
                 // Of 400 answers; and graphs so small lose more than those that `benches/insert.rs` measures.
                 assert!(recall >= built - 0.1, "{metric:?} {dim} from {first}: {recall}, built {built}");
-                // Not all of the graph.
+                // An insertion does not read all of the graph.
                 let (reads, nodes) = (sample.index.effort.reads, sample.index.effort.nodes);
                 assert_eq!(nodes as usize, n - first);
                 assert!(reads / nodes < 90, "{reads} for {nodes}");
@@ -40,8 +40,8 @@ fn grows() {
     }
 }
 
-/// Clusters that lie apart and come one after the other are found: each has somebody on level 1, and few more are there
-/// than by chance.
+/// Clusters that lie apart and come one after the other are found: each has a node on level 1, where there are few more
+/// nodes than by chance.
 #[test]
 fn clusters_come_in_a_row() {
     let (clusters, each, dim) = (30, 60, 16);
@@ -50,7 +50,7 @@ fn clusters_come_in_a_row() {
     let row = |i: usize| centers[10 * (i / each)].iter().zip(&around[i]).map(|(c, x)| 3.0 * c + 0.02 * x);
     let mut rows: Vec<Vec<f32>> = (0..n).map(|i| row(i).collect()).collect();
     for row in &mut rows {
-        // The longest would be nearest to everyone under the inner product.
+        // The longest vectors would be nearest to all others under the inner product.
         let length = row.iter().map(|x| x * x).sum::<f32>().sqrt();
         row.iter_mut().for_each(|x| *x /= length);
     }
@@ -83,7 +83,7 @@ fn clusters_come_in_a_row() {
     }
 }
 
-/// A vector that is added is stored as one that was built, and rows with equal ones share a node.
+/// A vector that is added is stored as a build stores it, and rows with equal vectors share a node.
 #[test]
 fn equal_vectors_are_one_node() {
     for metric in METRICS {
@@ -114,7 +114,7 @@ fn the_dead_are_not_joined() {
     sample.check();
 }
 
-/// If all are dead, a new node clings to one of them; if only few live, it finds them.
+/// If all nodes are dead, a new node becomes a child of one of them; if only few live, it finds them.
 #[test]
 fn among_the_dead() {
     for alive in [0, 3] {
@@ -153,10 +153,10 @@ fn levels() {
     assert!((999..=1000).contains(&drawn));
 }
 
-/// Numbers in the lanes that have changed, and counts of lanes.
+/// Numbers in the edge slots that have changed, and counts of slots.
 type Changed = (Vec<(usize, u32)>, usize, usize);
 
-/// A block with lanes to neighbours whose vectors are known, and a node that is to get into it.
+/// A node record with edges to neighbours whose vectors are known, and a node that is to become a neighbour.
 struct Case {
     layout: Layout,
     buffer: Buffer,
@@ -191,7 +191,7 @@ impl Case {
         Self { layout, buffer, linker, vectors }
     }
 
-    /// What becomes of it when a node comes that lies in a direction at a distance; numbers in the lanes that have
+    /// What becomes of the record when a node comes that lies in a direction at a distance: numbers in the slots that have
     /// changed, and the counts.
     fn link(&mut self, axis: usize, length: f32, tree_edges: Option<usize>) -> Option<Changed> {
         let rotation = Rotation::new(64, 1);
@@ -221,7 +221,7 @@ impl Case {
 #[test]
 fn free_slots_come_first() {
     let (short, full) = (Lists::Short, Lists::Full);
-    // At the end, behind those that fill, and in a gap.
+    // At the end, behind edges that fill, and in a gap.
     assert_eq!(Case::new(short, 5, 5, &[]).link(40, 50.0, None), Some((vec![(5, 999)], 6, 6)));
     assert_eq!(Case::new(short, 5, 9, &[]).link(40, 50.0, None), Some((vec![(5, 999), (9, 105)], 6, 10)));
     let mut gap = Case::new(short, 5, 32, &[]);
@@ -229,7 +229,7 @@ fn free_slots_come_first() {
     assert_eq!(gap.link(40, 50.0, None), Some((vec![(3, 999)], 5, 32)));
     NodeMut::new(&gap.layout, gap.buffer.bytes_mut()).unwrap().clear_edge(8);
     assert_eq!(Case::new(full, 0, 0, &[]).link(40, 50.0, Some(0)), Some((vec![(0, 999)], 1, 1)));
-    // Whoever is there already stays.
+    // A neighbour that is there already stays.
     assert_eq!(gap.link(40, 50.0, None), None);
 }
 
@@ -237,10 +237,10 @@ fn free_slots_come_first() {
 fn edges_that_fill_give_way() {
     let (short, full) = (Lists::Short, Lists::Full);
     assert_eq!(Case::new(short, 20, 32, &[]).link(40, 50.0, None), Some((vec![(20, 999)], 21, 32)));
-    // Not the anchors; they make room.
+    // Tree edges do not; they move.
     let mut tree_edges = Case::new(short, 20, 32, &[20, 21]);
     assert_eq!(tree_edges.link(40, 50.0, None), Some((vec![(20, 999), (22, 120)], 21, 32)));
-    // Where lists are full, the farthest.
+    // Where lists are full, the farthest gives way.
     let farthest = Some((vec![(20, 999), (31, 120)], 21, 32));
     assert_eq!(Case::new(full, 20, 32, &[]).link(40, 50.0, None), farthest);
     // 103 lies nearer in the same direction: the node can only fill, instead of a farther one.
@@ -256,7 +256,7 @@ fn one_is_given_up_for_another() {
         // None is, so the farthest goes.
         assert_eq!(Case::new(lists, 32, 32, &[]).link(40, 20.0, None), Some((vec![(31, 999)], 32, 32)));
         assert_eq!(Case::new(lists, 32, 32, &[31, 30]).link(40, 20.0, None), Some((vec![(29, 999)], 32, 32)));
-        // Too far; but a parent must take it.
+        // Too far; but a parent must take the edge.
         assert_eq!(Case::new(lists, 32, 32, &[]).link(40, 60.0, None), None);
         assert_eq!(Case::new(lists, 32, 32, &[]).link(40, 60.0, Some(0)), Some((vec![(31, 999)], 32, 32)));
     }
@@ -268,7 +268,7 @@ fn one_is_given_up_for_another() {
     assert!(Case::new(Lists::Short, 32, 32, &few[1..]).link(40, 9.0, Some(FEW)).is_some());
 }
 
-/// Above level 0, that goes which another is near to, not the farthest.
+/// Above level 0, a neighbour that another neighbour is near to goes, not the farthest.
 #[test]
 fn ways_to_far_nodes_stay() {
     let rotation = Rotation::new(64, 1);
@@ -302,7 +302,7 @@ fn ways_to_far_nodes_stay() {
     };
     assert_eq!(above(40, 20.0, true), Some(20));
     assert_eq!(above(40, 50.0, true), Some(20));
-    // Of which nothing is known, nothing is said to be near; then the farthest goes.
+    // A neighbour whose vector is not known is near to none; then the farthest goes.
     assert_eq!(above(40, 20.0, false), Some(31));
     assert_eq!(above(40, 50.0, false), None);
     // 110 lies behind the new node, but 120 is farther.
@@ -313,7 +313,7 @@ fn ways_to_far_nodes_stay() {
     assert_eq!(above(24, 27.5, true), Some(20));
 }
 
-/// Where all cling to the same few, those keep most of their lanes for each other.
+/// Where the same few nodes are nearest to all, they keep most of their edge slots for each other.
 #[test]
 fn few_tree_edges_each() {
     let mut seed = points(600, 64, 9);
@@ -330,10 +330,10 @@ fn few_tree_edges_each() {
         }
     }
     let max = tree_edges.values().max().unwrap();
-    assert!(*max <= FEW + 1, "{max} anchors");
+    assert!(*max <= FEW + 1, "{max} tree edges");
 }
 
-/// A neighbour that becomes a child keeps its lane.
+/// A neighbour that becomes a child keeps its slot.
 #[test]
 fn marks() {
     let mut case = Case::new(Lists::Short, 20, 32, &[]);
@@ -350,7 +350,7 @@ fn marks() {
     assert!(record.is_tree_edge(25) && record.neighbour(25) == Some(125));
 }
 
-/// Who is not what was seen gets no edge.
+/// A record that is no longer that of the node seen gets no edge.
 #[test]
 fn strangers_are_left_alone() {
     let mut sample = Sample::built(Metric::L2, points(200, 20, 1), 150);
@@ -375,7 +375,7 @@ fn strangers_are_left_alone() {
     assert!(matches!(inserter.adopt(bytes, &parent, 5000).unwrap(), Verdict::Change(_)));
 }
 
-/// With a root of a graph that is not there, or of another one, nothing is found.
+/// With the entry point of a graph that is not there, or of another one, nothing is found.
 #[test]
 fn stale_roots() {
     let mut sample = Sample::built(Metric::L2, points(200, 20, 1), 150);
@@ -386,7 +386,7 @@ fn stale_roots() {
     let mut parents = inserter.parents(&root, false, 0);
     assert!(parents.next(&mut sample.index.memory, &sample.layout).unwrap().is_none());
     assert!(inserter.edges(0).is_empty());
-    // The entry has become another node's block: the origin is there still.
+    // The entry point's record was freed: the tree's root is still there.
     let entry = sample.index.memory.node_mut(root.entry).unwrap();
     entry[6] = State::Free as u8;
     inserter.find(&mut sample.index.memory, Some(root), 0).unwrap();
@@ -402,7 +402,7 @@ proptest! {
         cases: if cfg!(miri) { 2 } else { 24 }, failure_persistence: None, ..ProptestConfig::default()
     })]
 
-    /// Whatever is written over the pages, rows are added, or there is an error.
+    /// Whatever bytes are written over the pages, rows are added, or there is an error.
     #[test]
     fn survives_corruption(
         dim in prop::sample::select(&[8usize, 4000][..]),
@@ -434,7 +434,7 @@ proptest! {
     }
 }
 
-/// The parameters of the build bound what is written, whatever the layout has room for.
+/// The layout bounds the number of edges, whatever the parameters of the build say.
 #[test]
 fn slots_of_the_layout() {
     let layout = Layout::choose(20, Metric::L2, Options::default()).unwrap();

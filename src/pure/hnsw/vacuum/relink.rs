@@ -1,6 +1,6 @@
-//! Other edges for those that lead to nodes that go.
+//! Other edges in place of edges to doomed nodes.
 //!
-//! The search for them starts from the block's own lanes, those to doomed nodes among them, whose lanes lead on.
+//! The search for neighbours starts from the record's own edges, also from doomed neighbours, whose edges lead on.
 
 use crate::fault::Result;
 use crate::hnsw::edges::Candidate;
@@ -13,7 +13,7 @@ use crate::hnsw::params::Params;
 use crate::hnsw::search::Pages;
 use crate::hnsw::search::pool::Candidate as Guess;
 
-/// Mends blocks, one after the other; keeps its memory.
+/// Repairs node records, one after the other; keeps its memory.
 #[derive(Debug)]
 pub struct Relinker {
     layout: Layout,
@@ -27,20 +27,16 @@ pub struct Relinker {
     estimates: Vec<f32>,
     guesses: Vec<Guess>,
     seen: Option<Seen>,
-    /// Edges that the last rewriting has put in and that are to get one back.
+    /// Edges that the last rewriting has put in and that are to get an edge back.
     edges: Vec<Edge>,
 }
 
 impl Relinker {
-    /// For the blocks of a layout, by the parameters of the build, as for an
+    /// For the node records of a layout, by the parameters of the build, as for an
     /// [`Inserter`](crate::hnsw::insert::Inserter).
     pub fn new(layout: Layout, params: &Params) -> Self {
         Self {
-            params: Params {
-                slots: params.slots.min(layout.slots()),
-                m: params.m.min(layout.slots()),
-                ..*params
-            },
+            params: params.with_max_slots(layout.slots()),
             vector: Stored::default(),
             finder: Finder::new(layout),
             linker: Linker::new(layout, params.lists),
@@ -55,16 +51,16 @@ impl Relinker {
         }
     }
 
-    /// Blocks that the last search has read.
+    /// Node records that the last search has read.
     pub fn reads(&self) -> u64 {
         self.finder.reads
     }
 
-    /// Looks at a block, which is not doomed, and for edges instead of those to doomed nodes. False if it is no node
-    /// or has none. `root` is that of its graph.
+    /// Looks at a record, which is not doomed, and searches for edges in place of its edges to doomed nodes. False if the
+    /// record is no node's or has no such edges. `root` is the entry point of its graph.
     ///
     /// # Errors
-    /// Corrupted blocks, and whatever comes from the pages.
+    /// Corrupted node records, and those of the pages.
     pub fn find(
         &mut self,
         pages: &mut impl Pages,
@@ -108,8 +104,8 @@ impl Relinker {
         Ok(true)
     }
 
-    /// Rewrites the lanes of the block that lead to doomed nodes, and leaves those to others alone. False if it is
-    /// no longer the node that was looked at, and nothing was changed.
+    /// Rewrites the record's edges to doomed nodes, and leaves the other edges alone. False, with nothing changed, if the
+    /// record is no longer that of the node looked at.
     ///
     /// # Errors
     /// Corrupted bytes.
@@ -120,7 +116,7 @@ impl Relinker {
         let Some(record) = same(layout, bytes, &seen)? else { return Ok(false) };
         let width = if seen.level > 0 { params.m } else { params.slots };
         let (mut kept, used) = (usize::from(record.header().kept), record.used());
-        // What each lane holds, to begin with, if that stays.
+        // The neighbour in each slot, if it stays.
         let mut slots: Vec<Option<u32>> = (0..used.max(width))
             .map(|slot| record.neighbour(slot).filter(|other| slot < used && !doomed(*other)))
             .collect();
@@ -148,7 +144,7 @@ impl Relinker {
                 put(&mut record, &mut slots, hole, node);
             }
         }
-        // Where fewer are kept than there were, the last of them close the gaps.
+        // Where fewer edges are kept than there were, the last kept edges close the gaps.
         while let Some(hole) = slots[..kept].iter().position(Option::is_none) {
             kept -= 1;
             if hole < kept && slots[kept].is_some() {
@@ -168,12 +164,12 @@ impl Relinker {
         Ok(true)
     }
 
-    /// The new edges that are to get one back.
+    /// The new edges that are to get an edge back.
     pub fn edges(&self) -> &[Edge] {
         &self.edges
     }
 
-    /// What a neighbour's bytes must become so that it has an edge back.
+    /// The change that gives a neighbour's record an edge back.
     ///
     /// # Errors
     /// Corrupted bytes.
@@ -188,7 +184,7 @@ impl Relinker {
         linker.decide(&record, finder.target(), seen.number, layout.slots(), None, doomed)
     }
 
-    /// Writes a change into the bytes it was made for, which must not have changed since.
+    /// Writes a change into the bytes for which it was decided, which must not have changed since.
     ///
     /// # Errors
     /// Corrupted bytes.
@@ -197,8 +193,8 @@ impl Relinker {
     }
 }
 
-/// How far to look around a block on a level that loses so many edges. Near the dead, the number of the living that
-/// are found is what counts.
+/// How far to look around a node record on a level, which loses `gone` edges. Near dead nodes, the number of living nodes
+/// found counts.
 fn reach(layout: &Layout, params: &Params, level: u8, gone: usize) -> Reach {
     let places = params.ef_construction;
     let few = 32.min(places * 3 / 4);
