@@ -1,5 +1,5 @@
-//! An index in memory with a single user, for tests and measurements: what the Postgres side does, without locks,
-//! logs and tables.
+//! An index in memory with a single user, for tests and measurements: the calls that the Postgres side makes, without locks,
+//! WAL and tables.
 
 #[cfg(test)]
 pub(crate) mod samples;
@@ -19,56 +19,56 @@ use std::collections::HashSet;
 /// An index.
 #[derive(Debug)]
 pub struct TestIndex {
-    /// Its blocks, room for more included.
+    /// The node records, and room for more.
     pub memory: MemoryPages,
-    /// Where its graph is entered.
+    /// The graph's entry point.
     pub root: Option<EntryPoint>,
     layout: Layout,
     rotation: Rotation,
     params: Params,
     inserter: Inserter,
     graph: u32,
-    /// Blocks that were freed.
+    /// Node records that were freed.
     free: Vec<u32>,
-    /// Behind the last block that was ever used.
+    /// The number behind the last node record that was ever used.
     end: u32,
     random: u64,
-    /// What insertions and mendings have cost so far.
+    /// The cost of all insertions and repairs so far.
     pub effort: Effort,
 }
 
-/// Sums over all insertions, or over all mendings.
+/// Sums over all insertions, or over all repairs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Effort {
     /// New nodes.
     pub nodes: u64,
-    /// Blocks that the searches for them have read.
+    /// Node records that the searches for them have read.
     pub reads: u64,
-    /// Blocks that have got an edge back, parents among them.
+    /// Node records that have got an edge to a new node, parents among them.
     pub links: u64,
-    /// Nodes that have got another parent.
+    /// Nodes that have got another parent because theirs was doomed.
     pub adopted: u64,
-    /// Parents that were tried for that.
+    /// Parents that were tried for them.
     pub tried: u64,
-    /// Nodes that got another parent because no search came to them.
-    pub hung: u64,
-    /// Nodes that got a block on level 1 for that.
+    /// Nodes that have got another parent because no search came to them.
+    pub unreachable: u64,
+    /// Nodes that have got a record on level 1 because no search came to them.
     pub raised: u64,
-    /// Blocks whose lanes were mended, and those that were read for it.
+    /// Node records whose edges were repaired.
     pub repaired: u64,
-    /// As `mended`.
+    /// Node records that were read for the repair.
     pub repair: u64,
-    /// Blocks that have got an edge back from those.
+    /// Node records that have got an edge back to a repaired one.
     pub backs: u64,
 }
 
 impl TestIndex {
-    /// An empty index with room for so many blocks.
+    /// An empty index with room for `room` node records.
     pub fn new(layout: Layout, rotation: Rotation, params: &Params, room: u32) -> Self {
         Self::with(layout, rotation, params, (&[], 0), None, room)
     }
 
-    /// One that starts with a packed graph, given its pages, the number behind its last block, and its root.
+    /// An index that starts with a packed graph, given its pages, the number behind its last node record, and its entry point.
     pub fn with(
         layout: Layout,
         rotation: Rotation,
@@ -103,7 +103,7 @@ impl TestIndex {
         ((self.random >> 11) + 1) as f64 / (1u64 << 53) as f64
     }
 
-    /// A block to be written, and its version then.
+    /// A node record to be written, and its new version.
     fn allocate(&mut self) -> Result<(u32, u16)> {
         let number = match self.free.pop() {
             Some(number) => number,
@@ -116,17 +116,17 @@ impl TestIndex {
         Ok((number, u16::from_le_bytes([bytes[8], bytes[9]]).wrapping_add(1)))
     }
 
-    /// All numbers that blocks may have.
+    /// All numbers that node records may have.
     pub fn numbers(&self) -> impl Iterator<Item = u32> + use<> {
         (0..self.end).step_by(self.layout.step() as usize)
     }
 
-    /// The header of a block.
+    /// The header of a node record.
     pub fn header(&mut self, number: u32) -> Result<Header> {
         Ok(*NodeRef::new(&self.layout, self.memory.node_mut(number)?)?.header())
     }
 
-    /// Adds a row; returns its node's block.
+    /// Adds a row; returns the number of its node's record.
     pub fn insert(&mut self, vector: &[f32], tid: Tid) -> Result<u32> {
         let mut level = level_for(self.uniform(), self.params.step);
         self.inserter.start(&self.rotation, vector)?;
@@ -166,7 +166,7 @@ impl TestIndex {
         Ok(number)
     }
 
-    /// Puts the origin onto level 1 when that comes to be, if it was what the graph was entered by.
+    /// Puts the tree's root onto level 1 when the first node comes there, if the root was the entry point.
     fn lift(&mut self, former: EntryPoint) -> Result<()> {
         let EntryPoint { entry, origin, .. } = former;
         if former.level == 0
@@ -179,7 +179,7 @@ impl TestIndex {
         Ok(())
     }
 
-    /// Gives the inserter's node a block on a level, above the block `down`.
+    /// Gives the inserter's node a record on a level, above the record `down`.
     fn raise(&mut self, level: u8, down: u32) -> Result<u32> {
         let (number, version) = self.allocate()?;
         let header = self.inserter.header(self.graph, level, version, Tid::default(), down);
@@ -188,7 +188,7 @@ impl TestIndex {
         Ok(number)
     }
 
-    /// Finds a parent for a new node and gives it the anchor.
+    /// Finds a parent for a new node and gives the parent the tree edge.
     fn adopt(&mut self, number: u32) -> Result<u32> {
         let Some(root) = self.root else { return Ok(NONE) };
         let mut parents = self.inserter.parents(&root, true, u64::MAX);
@@ -217,7 +217,7 @@ impl TestIndex {
         Ok(())
     }
 
-    /// Lets the nodes die whose first row is chosen; how many there were.
+    /// Lets the nodes die whose first row is chosen; returns how many there were.
     pub fn kill(&mut self, mut chosen: impl FnMut(Tid) -> bool) -> Result<usize> {
         let mut dead = HashSet::new();
         let mut headers = vec![];
@@ -240,7 +240,7 @@ impl TestIndex {
         Ok(killed)
     }
 
-    /// The blocks to be freed: dead ones, but not the origin and the entry node.
+    /// The node records to be freed: of dead nodes, but not of the tree's root and the entry point.
     pub fn doomed(&mut self) -> Result<HashSet<u32>> {
         let mut doomed = HashSet::new();
         for number in self.numbers() {
@@ -259,14 +259,14 @@ impl TestIndex {
         Ok(doomed)
     }
 
-    /// Mends the graph and frees the blocks of dead nodes.
+    /// Repairs the graph and frees the records of dead nodes.
     pub fn repair(&mut self) -> Result<()> {
         let Some(root) = self.root else { return Ok(()) };
         let doomed = self.doomed()?;
         let gone = |number| doomed.contains(&number);
-        let mut adoption = Reparenting::new(self.layout);
+        let mut reparenting = Reparenting::new(self.layout);
         for number in self.numbers().filter(|number| !gone(*number)) {
-            self.foster(&mut adoption, number, &gone)?;
+            self.reparent(&mut reparenting, number, &gone)?;
         }
         let mut relinker = Relinker::new(self.layout, &self.params);
         for number in self.numbers().filter(|number| !gone(*number)) {
@@ -303,7 +303,7 @@ impl TestIndex {
                 is_unreachable = unreachable.is(&mut self.memory, root, number)?;
             }
             if is_unreachable {
-                self.hang(&mut adoption, number, unreachable.ends(), &gone)?;
+                self.reparent_unreachable(&mut reparenting, number, unreachable.ends(), &gone)?;
             }
         }
         for number in doomed {
@@ -313,47 +313,52 @@ impl TestIndex {
         Ok(())
     }
 
-    /// Gives a node another parent if its own goes.
-    fn foster(&mut self, adoption: &mut Reparenting, number: u32, gone: &impl Fn(u32) -> bool) -> Result<()> {
-        if !adoption.start(number, self.memory.node_mut(number)?, gone)? {
+    /// Gives a node another parent if its parent is doomed.
+    fn reparent(
+        &mut self,
+        reparenting: &mut Reparenting,
+        number: u32,
+        gone: &impl Fn(u32) -> bool,
+    ) -> Result<()> {
+        if !reparenting.start(number, self.memory.node_mut(number)?, gone)? {
             return Ok(());
         }
         self.effort.adopted += 1;
-        while let Some(parent) = adoption.next(&mut self.memory, gone)? {
+        while let Some(parent) = reparenting.next(&mut self.memory, gone)? {
             self.effort.tried += 1;
             let bytes = self.memory.node_mut(parent.to.number)?;
-            if let Verdict::Change(change) = adoption.adopt(bytes, &parent)? {
-                adoption.apply(&change, bytes)?;
-                return adoption.settle(&parent, self.memory.node_mut(number)?);
+            if let Verdict::Change(change) = reparenting.adopt(bytes, &parent)? {
+                reparenting.apply(&change, bytes)?;
+                return reparenting.settle(&parent, self.memory.node_mut(number)?);
             }
         }
         Err(corrupted(format_args!("no parent for {number}")))
     }
 
-    /// Gives a node another parent, if one of those can be it.
-    fn hang(
+    /// Gives an unreachable node another parent, if one of `ends` can be it.
+    fn reparent_unreachable(
         &mut self,
-        adoption: &mut Reparenting,
+        reparenting: &mut Reparenting,
         number: u32,
         ends: &[(f32, u32)],
         gone: &impl Fn(u32) -> bool,
     ) -> Result<()> {
-        let Some(old) = adoption.start_again(number, self.memory.node_mut(number)?, ends)? else {
+        let Some(old) = reparenting.start_again(number, self.memory.node_mut(number)?, ends)? else {
             return Ok(());
         };
-        while let Some(parent) = adoption.next(&mut self.memory, gone)? {
+        while let Some(parent) = reparenting.next(&mut self.memory, gone)? {
             let bytes = self.memory.node_mut(parent.to.number)?;
-            if let Verdict::Change(change) = adoption.adopt(bytes, &parent)? {
-                adoption.apply(&change, bytes)?;
-                adoption.settle(&parent, self.memory.node_mut(number)?)?;
-                self.effort.hung += 1;
-                return adoption.let_go(self.memory.node_mut(old)?);
+            if let Verdict::Change(change) = reparenting.adopt(bytes, &parent)? {
+                reparenting.apply(&change, bytes)?;
+                reparenting.settle(&parent, self.memory.node_mut(number)?)?;
+                self.effort.unreachable += 1;
+                return reparenting.let_go(self.memory.node_mut(old)?);
             }
         }
         Ok(())
     }
 
-    /// What is not as it should be, the first thousand findings.
+    /// The first thousand findings of a check.
     pub fn check(&mut self) -> Result<Vec<Finding>> {
         let mut checker = Checker::new(self.layout, self.root.as_slice(), 1000)?;
         for number in self.numbers() {

@@ -39,18 +39,18 @@ pub(crate) fn params(metric: Metric) -> Params {
 }
 
 impl Sample {
-    /// An index that is built of the first rows; all can be added.
+    /// An index built of the first rows; the others can be added.
     pub(crate) fn built(metric: Metric, rows: Vec<Vec<f32>>, first: usize) -> Self {
         Self::of(metric, rows, (0..first).collect())
     }
 
-    /// One that is built of some rows.
+    /// An index built of some rows.
     pub(crate) fn of(metric: Metric, rows: Vec<Vec<f32>>, there: Vec<usize>) -> Self {
         let layout = Layout::choose(rows[0].len(), metric, Options::default()).unwrap();
         Self::on(layout, rows, there)
     }
 
-    /// One with such blocks.
+    /// An index of node records of a layout.
     pub(crate) fn on(layout: Layout, rows: Vec<Vec<f32>>, there: Vec<usize>) -> Self {
         let metric = layout.metric();
         let (rotation, params) = match layout.uncoded() {
@@ -97,7 +97,7 @@ impl Sample {
         self.there.retain(|row| !dies(*row));
     }
 
-    /// All is as it should be, and every row is found once.
+    /// Checks that there are no findings, and that every row is found once.
     pub(crate) fn check(&mut self) {
         assert_eq!(self.index.check().unwrap(), []);
         let mut found = self.search(&self.rows[0].clone(), Reach::All);
@@ -138,7 +138,7 @@ impl Sample {
         self.recall_of(&queries, ef)
     }
 
-    /// As [`recall`](Self::recall), for these queries.
+    /// As [`recall`](Self::recall), for the given queries.
     pub(crate) fn recall_of(&mut self, queries: &[Vec<f32>], ef: usize) -> f64 {
         let mut right = 0;
         for query in queries {
@@ -150,7 +150,7 @@ impl Sample {
         right as f64 / (K * queries.len()) as f64
     }
 
-    /// The same pages and root, to be spoilt.
+    /// The same pages and entry point, for a test to corrupt.
     pub(crate) fn copy(&mut self) -> Self {
         let (pages, end) = (self.index.memory.bytes(), self.index.end);
         let (layout, rotation) = (self.layout, self.rotation.clone());

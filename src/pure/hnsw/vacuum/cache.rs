@@ -1,12 +1,11 @@
-//! Blocks that were read lately.
+//! Node records that were read lately.
 //!
-//! The nodes that a vacuum mends lie in few neighbourhoods, and each is mended by a search of its own: the same blocks
+//! The nodes that a vacuum repairs lie in few neighbourhoods, and each repair makes a search of its own: the same records
 //! would be asked for again and again.
 //!
-//! What is kept here may have changed since. To a vacuum that does not matter: nobody else makes a node another one, so a
-//! block that was a node still is, and whoever writes it compares it under its lock. Of its lanes, an old one is as good a
-//! hint as a new one. What the vacuum itself writes it has to
-//! [renew](Cache::renew) or [forget](Cache::forget).
+//! A record may have changed since it was kept here. To a vacuum that does not matter: only a vacuum gives a record to another
+//! node, so the node is still there, and a writer compares the record under its lock. An old edge is as good a hint as a new
+//! one. The vacuum has to [renew](Cache::renew) or [forget](Cache::forget) the records that it writes itself.
 
 use crate::fault::Result;
 use crate::hnsw::node::{Buffer, Layout, NONE};
@@ -14,25 +13,25 @@ use crate::hnsw::search::Pages;
 use crate::memory::allocation;
 use crate::memory::allocation::Reserve;
 
-/// Places where a block can be kept.
+/// Places where a node record can be kept.
 const WAYS: usize = 8;
 
-/// Blocks of pages, some of them kept in memory.
+/// Node records of pages, some of them kept in memory.
 #[derive(Debug)]
 pub struct Cache<P> {
     pages: P,
     record: usize,
     memory: Buffer,
-    /// For each place, the number of the block there, and when it was last asked for.
+    /// For each place, the number of the node record there, and when it was last asked for.
     places: Vec<(u32, u32)>,
     now: u32,
 }
 
 impl<P: Pages> Cache<P> {
-    /// Of pages, with as much memory as there is, at most so many bytes.
+    /// A cache of pages, with as much memory as there is, at most so many bytes.
     ///
     /// # Errors
-    /// `53200` if there is none at all.
+    /// `53200` if there is no memory at all.
     pub fn new(pages: P, layout: &Layout, bytes: usize) -> Result<Self> {
         let record = layout.node_bytes().next_multiple_of(8);
         let all = pages.records() as usize;
@@ -50,18 +49,18 @@ impl<P: Pages> Cache<P> {
         }
     }
 
-    /// The pages themselves, for whoever must see what there is now.
+    /// The pages themselves, for callers that must see the present bytes.
     pub fn pages(&mut self) -> &mut P {
         &mut self.pages
     }
 
-    /// Forgets a block, which was written.
+    /// Forgets a node record, which was written.
     pub fn forget(&mut self, number: u32) {
         let set = self.set(number);
         self.places[set].iter_mut().filter(|place| place.0 == number).for_each(|place| *place = (NONE, 0));
     }
 
-    /// Keeps what a block will be once it is written, if it is kept at all.
+    /// Replaces a kept record by the bytes it will have once it is written.
     pub fn renew(&mut self, number: u32, bytes: &[u8]) {
         let (set, record) = (self.set(number), self.record);
         if let Some(at) = set.clone().find(|at| self.places[*at].0 == number) {
@@ -71,18 +70,18 @@ impl<P: Pages> Cache<P> {
         }
     }
 
-    /// Forgets all.
+    /// Forgets all node records.
     pub fn clear(&mut self) {
         self.places.fill((NONE, 0));
     }
 
-    /// Where a block can be.
+    /// The places where a node record can be.
     fn set(&self, number: u32) -> std::ops::Range<usize> {
         let sets = self.places.len() / WAYS;
         if sets == 0 {
             return 0..0;
         }
-        // Blocks of a page come one after the other; sets of them would be full at once.
+        // Records of a page come one after the other; in sets by number, they would fill the same sets.
         let set = (number.wrapping_mul(0x9e37_79b1) >> 4) as usize % sets;
         set * WAYS..(set + 1) * WAYS
     }
@@ -140,7 +139,7 @@ mod tests {
         (layout, MemoryPages::new(layout, buffer, layout.bound(count as u32)))
     }
 
-    /// What it shows is what is there, each block is read once while there is room, and again when it was forgotten.
+    /// The cache shows the pages' bytes, reads each record once while there is room, and again after it was forgotten.
     #[test]
     fn shows_what_is_there() {
         for dim in [8, 384, 4000] {

@@ -1,11 +1,12 @@
-//! A parent for a node whose parent goes.
+//! Another parent for a node whose parent is doomed.
 //!
-//! The nearest of its neighbours that can take it: an anchor is an edge, so it should be a useful one. It must not be a
-//! descendant of the node, which its own way up to the origin shows. If no neighbour can, the nearest ancestor that
-//! stays, or another node below that. If none of those has a lane that is no anchor, that ancestor takes it instead of
-//! the doomed node between the two.
+//! The new parent is the nearest neighbour that can take the node: a tree edge is an edge, so it should be a useful one. The
+//! parent must not be a descendant of the node, which its way up to the tree's root (`origin`) shows. If no neighbour can
+//! take the node, the nearest ancestor that is not doomed does, or another node below that ancestor. If all edges of all of
+//! them are tree edges, the ancestor takes the node in place of the doomed node between the two.
 //!
-//! Or another parent for a node that is [astray](super::Unreachable), among those that are given. The old one keeps the edge.
+//! Also another parent for an [unreachable](super::Unreachable) node, among nodes that the caller gives. The former parent
+//! keeps the edge.
 
 use crate::fault::Result;
 use crate::hnsw::insert::link::{FEW, Linker, inner_distances, same};
@@ -29,23 +30,23 @@ pub struct Reparenting {
     seen: Option<Seen>,
     /// Neighbours that were not tried, the nearest last.
     neighbours: Vec<(f32, u32)>,
-    /// Those that were, and are no descendants, with their depths.
+    /// Neighbours that were tried and are no descendants, with their depths.
     again: Vec<(u32, Seen)>,
-    /// The depths of nodes on the ways from these, none for those that cannot be the parent; and the last way.
+    /// Tree depth of each node on the ways up so far, none for nodes that cannot be the parent; and the last way.
     depths: HashMap<u32, Option<u32>>,
     way: Vec<u32>,
-    /// Where the way up goes on, and where it came from.
+    /// Where the child's way up goes on, and where it came from.
     up: u32,
     below: u32,
-    /// Ancestors and their other descendants that were not tried, with their parents if they are such.
+    /// The ancestor (without a parent here) and its other descendants that were not tried, with their parents.
     wide: VecDeque<(u32, Option<u32>)>,
-    /// How many of them were.
+    /// How many of them were tried.
     steps: u32,
-    /// Who must take it in the end.
+    /// The parent if no other node can take the child.
     last: Option<Parent>,
 }
 
-/// What the header of a block says, if it is a node of a graph on level 0.
+/// The header of a node on level 0.
 #[derive(Debug, Clone, Copy)]
 struct Look {
     seen: Seen,
@@ -78,7 +79,7 @@ fn bounded(pages: &impl Pages, number: u32) -> Result<()> {
 }
 
 impl Reparenting {
-    /// For the blocks of a layout.
+    /// For the node records of a layout.
     pub fn new(layout: Layout) -> Self {
         Self {
             vector: Stored::default(),
@@ -100,7 +101,7 @@ impl Reparenting {
         }
     }
 
-    /// Looks at a block, which is not doomed. False if it is no node on level 0 with a doomed parent.
+    /// Looks at a record, which is not doomed. False if it is no node's on level 0 with a doomed parent.
     ///
     /// # Errors
     /// Corrupted bytes.
@@ -130,8 +131,8 @@ impl Reparenting {
         Ok(true)
     }
 
-    /// Looks at a block that is to hang elsewhere, below one of `ends`, the best last. None if it is no living node on level
-    /// 0, or is the origin; else its parent.
+    /// Looks at a node that is to become a child of one of `ends`, the best last. None if the node does not live on level 0, or
+    /// is the origin; else its parent.
     ///
     /// # Errors
     /// Corrupted bytes.
@@ -155,11 +156,11 @@ impl Reparenting {
         Ok(Some(parent))
     }
 
-    /// The next that may become the parent, the best first. None, for a node with a doomed parent, only if the graph's origin
-    /// is doomed.
+    /// The next node that may become the parent, the best first. For a node with a doomed parent, none only if the origin is
+    /// doomed.
     ///
     /// # Errors
-    /// Corrupted blocks, and whatever comes from the pages.
+    /// Corrupted node records, and those of the pages.
     pub fn next(&mut self, pages: &mut impl Pages, doomed: &impl Fn(u32) -> bool) -> Result<Option<Parent>> {
         let Some(child) = self.seen else { return Ok(None) };
         while let Some((_, number)) = self.neighbours.pop() {
@@ -193,7 +194,7 @@ impl Reparenting {
             self.up = NONE;
         }
         while let Some((number, parent)) = self.wide.pop_front() {
-            // The doomed keep anchors to nodes that have another parent by now, which may be below the child.
+            // Doomed nodes keep tree edges to nodes that have another parent by now, which may be below the child.
             let found = look(&self.layout, pages, number, child.graph)?;
             let Some(found) = found.filter(|found| parent.is_none_or(|parent| found.down == parent)) else {
                 continue;
@@ -214,13 +215,13 @@ impl Reparenting {
                 return Ok(Some(Parent { to: found.seen, tree_edges: usize::MAX, instead: None }));
             }
         }
-        // Nobody below that ancestor but what is below the child has room for it, so what hangs by this anchor is
-        // dead or will be adopted, too.
+        // No node below that ancestor but the child's descendants has room for the child, so all nodes below the tree edge
+        // that gives way are dead or will get another parent, too.
         Ok(self.last.take())
     }
 
-    /// How many nodes are above one; none if the child is among them, or if they are so many that nobody should go that way
-    /// for each neighbour of each child: rows that come in order can make a tree that is a list.
+    /// Number of nodes above a node; none if the child is among them, or if they are too many to go that way for each
+    /// neighbour of each child: rows that come in order can make a tree that is a list.
     fn depth(&mut self, pages: &mut impl Pages, from: Look, child: Seen) -> Result<Option<u32>> {
         self.way.clear();
         let mut at = from;
@@ -241,7 +242,7 @@ impl Reparenting {
             }
             match look(&self.layout, pages, at.down, child.graph)? {
                 Some(next) => at = next,
-                // Not a way to the origin: nobody knows.
+                // No way to the origin: the depth is not known.
                 None => break None,
             }
         };
@@ -254,7 +255,7 @@ impl Reparenting {
         Ok(depths.get(&from.seen.number).copied().flatten())
     }
 
-    /// What a block's bytes must become so that it is the parent. [`Verdict::Stay`]: it cannot be.
+    /// The change that makes a record's node the parent. [`Verdict::Stay`]: the node cannot be the parent.
     ///
     /// # Errors
     /// Corrupted bytes.
@@ -278,7 +279,7 @@ impl Reparenting {
         self.linker.apply(change, &self.vector, bytes)
     }
 
-    /// Takes the anchor from the lane of a former parent.
+    /// Makes the tree edge in a former parent's record an ordinary edge.
     ///
     /// # Errors
     /// Corrupted bytes.
@@ -292,7 +293,7 @@ impl Reparenting {
         Ok(())
     }
 
-    /// Whether the child's block is still that of the node; to be asked with the lock held.
+    /// Whether the child's record is still that of the node; to be asked with the lock held.
     ///
     /// # Errors
     /// Corrupted bytes.
@@ -311,14 +312,15 @@ impl Reparenting {
     }
 }
 
-/// Below this, a parent is only taken if none above it can be: the way up is walked often. Vacuums in a row would
-/// otherwise make it longer and longer.
+/// A node deeper than this becomes a parent only if no node up to this depth can: the way up is walked often, and vacuums
+/// in a row would otherwise make it longer and longer.
 const DEEP: u32 = 24;
 
-/// Steps up to which nobody asks how many blocks there are, and most of a way up from a neighbour.
+/// Maximum length of the way up from a neighbour; up to as many steps of other walks, the number of node records is not asked
+/// for.
 const LONGEST: u32 = 1000;
 
-/// An error after more steps than there are blocks.
+/// An error after more steps than there are node records.
 fn circle(pages: &impl Pages, steps: u32, number: u32) -> Result<()> {
     if steps > LONGEST && steps > pages.records() {
         return Err(corrupted(format_args!("the way from {number} to the origin is a circle")));

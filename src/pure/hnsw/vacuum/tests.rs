@@ -1,4 +1,4 @@
-//! Nodes die, and the graph lives on.
+//! Nodes die, and the graph stays as good.
 
 use super::*;
 use crate::distance::metric::Metric;
@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use std::collections::HashSet;
 use std::sync::{Mutex, OnceLock};
 
-/// Nothing is left that leads to blocks that were freed.
+/// No edge, parent or TID list leads to node records that were freed.
 fn clean(sample: &mut Sample) {
     sample.check();
     for number in sample.index.numbers().collect::<Vec<_>>() {
@@ -35,7 +35,7 @@ fn on_entry(sample: &mut Sample, number: u32) -> bool {
     false
 }
 
-/// What is left is as good as a graph that was built of it.
+/// A graph of which nodes have died is as good as a graph built of the rest.
 #[test]
 fn repairs() {
     for (dim, n) in [(3, 400), (8, 400), (50, 400), (384, 300), (4000, 60)] {
@@ -54,7 +54,7 @@ fn repairs() {
     }
 }
 
-/// A fifth dies and comes back, again and again; clusters die as a whole.
+/// A fifth of the nodes dies and comes back, again and again; clusters die as a whole.
 #[test]
 fn lives_on() {
     for (dim, n) in [(8, 200), (100, 120), (4000, 30)] {
@@ -83,8 +83,8 @@ fn lives_on() {
     }
 }
 
-/// Under the inner product, all others may be nearer to a node than it is itself: that no search for its vector comes to it is
-/// no loss, and no reason to give the lanes of those that it comes to away for anchors.
+/// Under the inner product, all other nodes may be nearer to a node than it is to itself: that no search for its vector comes
+/// to the node is no loss, and no reason to give away edge slots of the nodes found for tree edges.
 #[test]
 fn the_long_are_no_place_for_the_short() {
     let mut rows = points(800, 16, 3);
@@ -100,7 +100,12 @@ fn the_long_are_no_place_for_the_short() {
         sample.insert(360 + end..400 + end);
     }
     let effort = sample.index.effort;
-    assert!(effort.raised + effort.hung < 40, "{} raised, {} hung", effort.raised, effort.hung);
+    assert!(
+        effort.raised + effort.unreachable < 40,
+        "{} raised, {} unreachable",
+        effort.raised,
+        effort.unreachable
+    );
     for row in (400..800).step_by(25) {
         let query = sample.rows[row].clone();
         let found = sample.search(&query, Reach::Near(Width::of(&sample.layout, 10, None)));
@@ -112,7 +117,7 @@ fn the_long_are_no_place_for_the_short() {
     }
 }
 
-/// The origin stays when all others die, and whoever comes then has it for a parent.
+/// The tree's root stays when all other nodes die, and becomes the parent of the next node.
 #[test]
 fn only_the_dead() {
     for first in [0, 200] {
@@ -125,12 +130,12 @@ fn only_the_dead() {
         sample.insert(200..300);
         clean(&mut sample);
         assert!(sample.recall(40) > 0.97);
-        // The blocks were used again.
+        // The node records were used again.
         assert!(sample.index.numbers().count() <= live);
     }
 }
 
-/// Some have joined while all were dead but not yet freed: first below the origin, where no vacuum takes them along,
+/// Nodes have joined while all were dead but not yet freed: first below the tree's root, where no vacuum frees their parent,
 /// and in the end wherever there is room.
 #[test]
 fn joined_while_all_were_dead() {
@@ -166,7 +171,7 @@ fn clean_after_repair(sample: &mut Sample) {
     clean(sample);
 }
 
-/// What was put into a block between the search and the rewriting stays.
+/// An edge put into a node record between the search and the rewriting stays.
 #[test]
 fn keeps_what_was_added_meanwhile() {
     let (metric, layout) = (Metric::L2, |sample: &Sample| sample.layout);
@@ -200,23 +205,23 @@ fn keeps_what_was_added_meanwhile() {
     assert!(record.neighbours().all(|(_, other)| !gone(other)));
     assert_eq!(record.neighbours().count(), usize::from(header.used));
     assert!(header.kept > 3 && header.kept < header.used);
-    // It is another node now.
+    // The record is another node's now.
     bytes[8] ^= 1;
     let copy = bytes.to_vec();
     assert!(!relinker.rewrite(bytes, &gone).unwrap() && bytes == copy);
 }
 
-/// Whose parent and lanes stay is left alone.
+/// A node whose parent and neighbours stay is left alone.
 #[test]
 fn nothing_to_do() {
     let mut sample = Sample::built(Metric::L2, points(100, 20, 1), 100);
     let (layout, root) = (sample.layout, sample.index.root.unwrap());
     let mut relinker = Relinker::new(layout, &params(Metric::L2));
-    let mut adoption = Reparenting::new(layout);
+    let mut reparenting = Reparenting::new(layout);
     for number in sample.index.numbers().collect::<Vec<_>>() {
         assert!(!relinker.find(&mut sample.index.memory, root, number, &|_| false).unwrap());
         let bytes = sample.index.memory.node_mut(number).unwrap();
-        assert!(!adoption.start(number, bytes, &|_| false).unwrap());
+        assert!(!reparenting.start(number, bytes, &|_| false).unwrap());
     }
     let before = sample.index.memory.bytes().to_vec();
     sample.index.repair().unwrap();
@@ -228,7 +233,7 @@ proptest! {
         cases: if cfg!(miri) { 2 } else { 24 }, failure_persistence: None, ..ProptestConfig::default()
     })]
 
-    /// Whatever is written over the pages, it is mended, or there is an error.
+    /// Whatever bytes are written over the pages, the graph is repaired, or there is an error.
     #[test]
     fn survives_corruption(
         dim in prop::sample::select(&[8usize, 4000][..]),
@@ -259,7 +264,7 @@ proptest! {
     }
 }
 
-/// MemoryPages that counts.
+/// Pages in memory that count reads.
 struct Counted<'a>(&'a mut MemoryPages, u64);
 
 impl Pages for Counted<'_> {
@@ -273,7 +278,7 @@ impl Pages for Counted<'_> {
     }
 }
 
-/// A node that many rows have is one node to whoever looks for nodes: its rows are not read.
+/// A node of many rows is one node to a search for nodes: its TID list is not read.
 #[test]
 fn rows_are_not_read_for_nodes() {
     let mut rows = points(300, 16, 3);
@@ -291,7 +296,8 @@ fn rows_are_not_read_for_nodes() {
     assert!(nodes.len() > 9 && search.effort.tid_lists == 0, "{} {:?}", nodes.len(), search.effort);
 }
 
-/// Rows in the order of their only coordinate make a tree that is a list. Nobody goes up all of it for each neighbour.
+/// Rows in the order of their only coordinate make a tree that is a list. Reparenting does not go up all of it for each
+/// neighbour.
 #[test]
 fn lists_of_parents_are_not_gone_up() {
     let n = 6000;
@@ -300,27 +306,27 @@ fn lists_of_parents_are_not_gone_up() {
     sample.kill(|row| row % 500 == 499);
     let (layout, doomed) = (sample.layout, sample.index.doomed().unwrap());
     let gone = |number| doomed.contains(&number);
-    let mut adoption = Reparenting::new(layout);
-    let (mut adopted, mut deepest) = (0, 0);
+    let mut reparenting = Reparenting::new(layout);
+    let (mut orphans, mut deepest) = (0, 0);
     for number in sample.index.numbers().filter(|number| !gone(*number)).collect::<Vec<_>>().into_iter().rev()
     {
         let bytes = sample.index.memory.node_mut(number).unwrap();
-        if !adoption.start(number, bytes, &gone).unwrap() {
+        if !reparenting.start(number, bytes, &gone).unwrap() {
             continue;
         }
         let mut pages = Counted(&mut sample.index.memory, 0);
         let mut parents = HashSet::new();
-        while let Some(parent) = adoption.next(&mut pages, &gone).unwrap() {
+        while let Some(parent) = reparenting.next(&mut pages, &gone).unwrap() {
             if parent.instead.is_some() || parents.len() > 20 {
                 break;
             }
             parents.insert(parent.to.number);
         }
         assert!(!parents.is_empty());
-        adopted += 1;
+        orphans += 1;
         deepest = deepest.max(pages.1);
     }
-    assert!(adopted > 8 && deepest < 3000, "{adopted}: {deepest}");
+    assert!(orphans > 8 && deepest < 3000, "{orphans}: {deepest}");
     sample.index.repair().unwrap();
     clean(&mut sample);
 }
@@ -337,12 +343,12 @@ fn circles_end() {
         crate::hnsw::node::NodeMut::new(&layout, bytes).unwrap().set_down(b);
     }
     let gone = |number| number == one || number == two;
-    let mut adoption = Reparenting::new(layout);
+    let mut reparenting = Reparenting::new(layout);
     let bytes = sample.index.memory.node_mut(one).unwrap();
-    assert!(adoption.start(one, bytes, &gone).unwrap());
+    assert!(reparenting.start(one, bytes, &gone).unwrap());
     let mut tried = 0;
     let fault = loop {
-        match adoption.next(&mut sample.index.memory, &gone) {
+        match reparenting.next(&mut sample.index.memory, &gone) {
             Ok(Some(_)) => tried += 1,
             Ok(None) => panic!("no error"),
             Err(fault) => break fault,

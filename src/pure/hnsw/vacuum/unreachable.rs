@@ -1,11 +1,11 @@
 //! Nodes that a search no longer comes to.
 //!
-//! Edges between clusters that lie apart are few, and most are those of nodes that came early. When these die, the mending
-//! finds edges near the nodes that are left, which are of their own clusters: the anchors still lead to each of them, but by
-//! ways that no search takes. Whoever is not found goes onto level 1, so that its cluster is entered there. If that does not
-//! help, it gets an anchor from where the search for it ends.
+//! Edges between clusters that lie apart are few, and most belong to nodes that came early. When these nodes die, the repair
+//! finds edges near the nodes that are left, within their own clusters: tree edges still lead to each of them, but by
+//! ways that no search takes. An unreachable node goes onto level 1, so that searches enter its cluster there. If that does
+//! not help, the node gets a tree edge from where the search for it ends.
 //!
-//! The search is as narrow as those of `hnsw.ef_search` 10. What a wider one comes to, users of the default may still miss.
+//! The search is as narrow as with `hnsw.ef_search` 10. Users of the default may miss nodes that only a wider one comes to.
 
 use crate::fault::Result;
 use crate::hnsw::insert::Stored;
@@ -21,21 +21,21 @@ pub struct Unreachable {
     vector: Stored,
     target: Target,
     estimates: Vec<f32>,
-    /// The node's nearest neighbours, by what its lanes say.
+    /// The node's nearest neighbours, by the distances that its edges tell.
     near: Vec<(f32, u32)>,
     search: Search,
-    /// What the last search has found instead, by distance, the nearest last.
+    /// The nodes that the last search has found instead, by distance, the nearest last.
     ends: Vec<(f32, u32)>,
 }
 
 /// The `hnsw.ef_search` of a search that has to come to a node.
 const EF: usize = 10;
-/// So many of its neighbours are as good: then the search has come to the right place, and where vectors tell each other
-/// badly apart nobody can ask for more.
+/// Number of neighbours that are as good to find as the node: then the search has come to the right place, and where vectors
+/// hardly differ no search does better.
 const NEAR: usize = 8;
 
 impl Unreachable {
-    /// For the blocks of a layout.
+    /// For the node records of a layout.
     pub fn new(layout: Layout) -> Self {
         Self {
             vector: Stored::default(),
@@ -49,10 +49,10 @@ impl Unreachable {
     }
 
     /// Whether a search for the vector of a node on level 0 comes neither to it nor to any of its nearest neighbours.
-    /// False if the block is no living one.
+    /// False if the record is no living node's.
     ///
     /// # Errors
-    /// Corrupted blocks, and whatever comes from the pages.
+    /// Corrupted node records, and those of the pages.
     pub fn is(&mut self, pages: &mut impl Pages, root: EntryPoint, number: u32) -> Result<bool> {
         let Self { layout, vector, target, estimates, near, search, ends } = self;
         ends.clear();
@@ -69,7 +69,7 @@ impl Unreachable {
             near.extend(record.neighbours().map(|(slot, other)| (estimates[slot], other)));
             Ok(Some(target.distance(&record.stored())))
         })??;
-        let Some(own) = there else { return Ok(false) };
+        let Some(to_itself) = there else { return Ok(false) };
         near.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
         near.truncate(NEAR);
         let width = Width::of(layout, EF, None);
@@ -81,9 +81,9 @@ impl Unreachable {
             ends.push((hit.distance, hit.number));
         }
         ends.reverse();
-        // Under the inner product others may be nearer to it than it is itself, and than whoever it knows: then the search
-        // is right, and there is nothing to learn from it.
-        let nearest = near.first().map_or(own, |near| near.0.min(own));
+        // Under the inner product, other nodes may be nearer to the node than it is to itself and than its neighbours: then
+        // the search is right, and tells nothing about the graph.
+        let nearest = near.first().map_or(to_itself, |near| near.0.min(to_itself));
         Ok(ends.last().is_none_or(|end| nearest < end.0))
     }
 
@@ -92,7 +92,7 @@ impl Unreachable {
         &self.vector
     }
 
-    /// Where the last search has ended: distances and nodes, the nearest last.
+    /// The nodes where the last search has ended, with distances, the nearest last.
     pub fn ends(&self) -> &[(f32, u32)] {
         &self.ends
     }
