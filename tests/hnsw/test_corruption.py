@@ -254,8 +254,8 @@ def a_vector(content, size):
 SPOILT = {
     a_row_that_is_none: r"row \(99,\d+\) is not in the table",
     a_row_of_another: r"row \(\d+,\d+\) is also in node \d+",
-    a_lane_elsewhere: r"edge slot 0 leads to \d+ of \d+",
-    a_lane_to_itself: r"a lane to \d+ too many",
+    a_lane_elsewhere: r"lane 0 leads to \d+ of \d+",
+    a_lane_to_itself: r"an edge to \d+ too many",
     a_code: r"the code of \d+ is not that of its vector",
     a_kind: r"a page of a directory, and there is none",
     a_state: r": free$",

@@ -1,4 +1,4 @@
-//! Copies of blocks, so that threads can look at many at once and whoever owns the pages need not hold them.
+//! Copies of node records, so that threads can look at many at once while their pages are not held.
 
 use crate::fault::Result;
 use crate::hnsw::node::{Buffer, HEADER, Header, Layout, NONE, NodeRef, State};
@@ -6,10 +6,10 @@ use crate::hnsw::stored_vector::StoredVector;
 use crate::memory::allocation::{Reserve, filled};
 use rayon::prelude::*;
 
-/// Bytes at which a vector may begin: any number in it is aligned.
+/// Vectors begin at multiples of this number of bytes, so that all numbers in them are aligned.
 const ALIGN: usize = 8;
 
-/// Whole blocks, with their numbers.
+/// Whole node records, with their numbers.
 #[derive(Debug)]
 pub struct Batch {
     stride: usize,
@@ -19,7 +19,7 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// With room for as many blocks as fit so many bytes, at least for those of a page.
+    /// With room for as many node records as fit `bytes`, at least for those of a page.
     ///
     /// # Errors
     /// `53200`.
@@ -31,22 +31,22 @@ impl Batch {
         Ok(Self { stride, numbers, bytes: Buffer::new(max * stride)?, max })
     }
 
-    /// Blocks that there is room for.
+    /// Number of node records that there is room for.
     pub fn room(&self) -> usize {
         self.max - self.numbers.len()
     }
 
-    /// Blocks that are there.
+    /// Number of node records.
     pub fn len(&self) -> usize {
         self.numbers.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no node records.
     pub fn is_empty(&self) -> bool {
         self.numbers.is_empty()
     }
 
-    /// Adds a copy of a block.
+    /// Adds a copy of a node record.
     ///
     /// # Panics
     /// If there is no room.
@@ -58,26 +58,26 @@ impl Batch {
         self.numbers.push(number);
     }
 
-    /// Takes all out.
+    /// Takes out all node records.
     pub fn clear(&mut self) {
         self.numbers.clear();
     }
 
-    /// The blocks, one after the other.
+    /// The node records, one after the other.
     pub(super) fn records(&self) -> impl Iterator<Item = (u32, &[u8])> {
         self.numbers.iter().copied().zip(self.bytes.bytes().chunks_exact(self.stride))
     }
 
-    /// The blocks, for threads.
+    /// The node records, for threads.
     pub(super) fn shared(&self) -> impl IndexedParallelIterator<Item = (u32, &[u8])> {
         self.numbers.par_iter().copied().zip(self.bytes.bytes().par_chunks_exact(self.stride))
     }
 }
 
-/// Vectors of some nodes' blocks, by the blocks' numbers.
+/// Vectors of some node records, by the records' numbers.
 #[derive(Debug)]
 pub(super) struct Vectors {
-    /// For each number, where its vector is, or none.
+    /// For each number, the place of its vector, or none.
     at: Vec<u32>,
     rows: Buffer,
     stride: usize,
@@ -85,7 +85,7 @@ pub(super) struct Vectors {
 }
 
 impl Vectors {
-    /// For numbers below `blocks`, with room for so many bytes, at least for one vector.
+    /// For numbers below `records`, with room for `bytes`, at least for one vector.
     pub(super) fn new(layout: &Layout, records: u32, bytes: usize) -> Result<Self> {
         let stride = (HEADER + layout.stored_bytes()).next_multiple_of(ALIGN);
         let max = (bytes / stride).clamp(1, (records as usize).max(1));
@@ -93,18 +93,18 @@ impl Vectors {
         Ok(Self { at, rows: Buffer::new(max * stride)?, stride, len: 0 })
     }
 
-    /// Vectors that there is room for.
+    /// Number of vectors that there is room for.
     pub(super) fn max(&self) -> usize {
         self.rows.bytes().len() / self.stride
     }
 
-    /// Takes all out.
+    /// Takes out all vectors.
     pub(super) fn clear(&mut self) {
         self.at.fill(NONE);
         self.len = 0;
     }
 
-    /// Keeps a block's vector if it has one; `false` if there is no room for it.
+    /// Keeps a record's vector if it has one; `false` if there is no room for it.
     pub(super) fn keep(&mut self, layout: &Layout, number: u32, record: &[u8]) -> bool {
         let head = record.first_chunk().and_then(|head| Header::read(head, layout.slots()).ok());
         if !head.is_some_and(|head| matches!(head.state, State::Live | State::Dead)) {
@@ -123,7 +123,7 @@ impl Vectors {
         true
     }
 
-    /// The header and the vector of a block, if they were kept.
+    /// The header and the vector of a node record, if they were kept.
     pub(super) fn get<'a>(
         &'a self,
         layout: &'a Layout,

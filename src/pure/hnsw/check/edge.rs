@@ -1,13 +1,13 @@
-//! Whether a lane's code is that of the neighbour's vector.
+//! Whether an edge's code is that of the neighbour's vector.
 
 use crate::distance::inner_product;
 use crate::hnsw::node::{Coder, Content};
 use crate::hnsw::rabitq::{Factors, Shape};
 
-/// How far numbers may be off: other CPUs add up in another order.
+/// How far numbers may be off: other CPUs add in another order.
 const OFF: f32 = 1e-4;
 
-/// Compares with a code made anew, of stored vectors, decoded.
+/// Compares with a code encoded anew from the stored vectors, which are decoded.
 pub(super) fn right(
     content: &Content,
     coder: &mut Coder,
@@ -34,8 +34,8 @@ pub(super) fn right(
     if shape.bits() == 1 || code.len() != anew.len() {
         return false;
     }
-    // Of several bits, another step between levels may have been the best one by a hair. Then the angle to the
-    // residual is the same; by it and by their lengths, the factor too.
+    // With several bits, another step between levels may have been the best one by a hair. Then the angle to the
+    // residual is the same, and by the angle and the lengths, so is the factor.
     let residual: Vec<f32> = neighbour.iter().zip(node).map(|(o, c)| o - c).take(shape.dims()).collect();
     let look = |code: &[u8]| {
         let y = centred(shape, code);
@@ -47,7 +47,7 @@ pub(super) fn right(
     near(cosine, best) && near(factors.mul * yr, made.mul * made_yr)
 }
 
-/// What a code stands for: its levels less their middle.
+/// The vector that a code stands for: its levels less their middle.
 fn centred(shape: Shape, code: &[u8]) -> Vec<f32> {
     let middle = ((1u32 << shape.bits()) - 1) as f32 / 2.0;
     let bit = |plane: usize, i: usize| u32::from(code[plane * shape.plane_bytes() + i / 8] >> (i % 8) & 1);
@@ -77,11 +77,11 @@ mod tests {
                 let more = Factors { mul: factors.mul * 1.1, ..factors };
                 assert!(!right(&content, &mut coder, &pair[0], &pair[1], &code, more));
                 assert!(!right(&content, &mut coder, &pair[0], &pair[2], &code, factors));
-                // Of several bits, the highest; the lowest are as good either way.
+                // Of several bits, the highest; codes with other lowest bits may be as good.
                 code[(bits - 1) * dims / 8] ^= 0x18;
                 assert!(!right(&content, &mut coder, &pair[0], &pair[1], &code, factors));
             }
-            // What a row of bits stands for is what the encoder meant.
+            // The vector that a code stands for is the encoder's.
             let factors = coder.encode(&vec![0.0; dims], &points[0], &mut code);
             let yr = inner_product(&centred(shape, &code), &points[0]);
             let rr = inner_product(&points[0], &points[0]);

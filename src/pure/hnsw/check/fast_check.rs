@@ -1,13 +1,13 @@
-//! Blocks that are certainly as they should be, found fast: all others are left to the [`Checker`](super::Checker), which
-//! alone says what is wrong.
+//! Finds fast which node records are certainly as they should be: all others are left to the [`Checker`](super::Checker),
+//! which alone makes findings.
 //!
-//! Whoever owns the pages goes over all blocks twice, in their order, and hands them over in [batches](Batch), which
-//! threads look at. First each is looked at by itself, and what others need to know of it is kept, 16 bytes a block
-//! ([`add`](Sieve::add)); then what its lanes lead to ([`compare`](Sieve::compare)). For the codes, vectors are kept
-//! ([`keep`](Sieve::keep)): if there is no room for all, it takes a second look for each part of them.
-//! [`suspects`](Sieve::suspects) follows what needs no more than is kept: the ways to the origin, and the chains.
+//! The caller, who has the pages, goes over all node records twice, in their order, and hands them over in [batches](Batch),
+//! which threads look at. First, each record is looked at by itself, and the facts that other records depend on are kept, 16
+//! bytes a record ([`add`](FastCheck::add)); then the records that its edges lead to ([`compare`](FastCheck::compare)). For
+//! the codes, vectors are kept ([`keep`](FastCheck::keep)): if there is no room for all, each part of them takes another sweep.
+//! [`suspects`](FastCheck::suspects) checks the ways to the origin and the TID lists, by the facts kept alone.
 //!
-//! Others may change blocks meanwhile. Then a block is suspected, which costs time, not truth.
+//! Others may change node records meanwhile. Then a record becomes a suspect, which costs time, not truth.
 
 use super::batch::{Batch, Vectors};
 use super::edge;
@@ -20,19 +20,19 @@ use rayon::prelude::*;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
 
-/// Blocks that a thread looks at before it asks for others.
+/// Node records that a thread looks at before it asks for others.
 const PIECE: usize = 8;
 
-/// Vectors that a thread has at most: of two nodes, and what it takes to code one.
+/// Maximum number of vectors of a thread: of two nodes, and for the encoding of one.
 const VECTORS: usize = 12;
-/// Bytes that it has beside them.
+/// Bytes of a thread beside the vectors.
 const BESIDE: usize = 64 << 10;
 
-/// What a block is, as far as others depend on it.
+/// The kind of a node record, as far as others depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(u8)]
 enum Kind {
-    /// No block, or a spoilt one.
+    /// No node record, or a corrupted one.
     #[default]
     Unknown,
     Free,
@@ -41,7 +41,7 @@ enum Kind {
     TidList,
 }
 
-/// What was found on the ways and chains.
+/// The state of the ways up and the TID lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(u8)]
 enum Mark {
@@ -49,19 +49,19 @@ enum Mark {
     None,
     /// Being followed.
     Open,
-    /// The way from here ends at the origin; the chain's block belongs to a node.
+    /// The way from here ends at the origin; the TID list record belongs to a node.
     Sure,
-    /// It does not.
+    /// The way from here does not end at the origin.
     Wrong,
 }
 
-/// What is kept of a block.
+/// The facts kept of a node record.
 #[derive(Debug, Clone, Copy, Default)]
 struct Known {
     graph: u32,
-    /// Of a chain's block, its owner.
+    /// The record's `down`; of a TID list record, its owner.
     down: u32,
-    /// The next block of the chain.
+    /// The first, or the next, record of the TID list.
     tid_list: u32,
     level: u8,
     kind: Kind,
@@ -79,26 +79,26 @@ impl Known {
     }
 }
 
-/// Takes in all blocks, and keeps back those that may be wrong.
+/// Takes in all node records, and tells which may be wrong.
 #[derive(Debug)]
 pub struct FastCheck {
     layout: Layout,
     roots: HashMap<u32, EntryPoint>,
     known: Vec<Known>,
-    /// Anchors to each block from the one that it says is its parent.
+    /// Number of tree edges to each node from its parent.
     tree_edges: Vec<AtomicU8>,
     suspects: Vec<AtomicBool>,
     vectors: Vectors,
-    /// The second look is a further one, for other vectors.
+    /// The sweep of comparisons is a further one, for other vectors.
     again: bool,
-    /// What a batch turned out to be.
+    /// The facts of a batch's records, none for wrong ones.
     batch: Vec<Option<Known>>,
     nodes: usize,
-    /// The rows that blocks lead to.
+    /// The rows that node records lead to.
     pub rows: Vec<(Tid, u32)>,
 }
 
-/// What a thread needs.
+/// Memory of a thread.
 struct Scratch {
     coder: Coder,
     stored: Vec<f32>,
@@ -107,7 +107,7 @@ struct Scratch {
 }
 
 impl FastCheck {
-    /// For an index with these graphs and numbers below `blocks`; keeps vectors in so many bytes.
+    /// For an index with these graphs and numbers below `records`; keeps vectors in at most `bytes`.
     ///
     /// # Errors
     /// `53200`.
@@ -135,32 +135,33 @@ impl FastCheck {
         })
     }
 
-    /// Keeps a block back.
+    /// Makes a node record a suspect.
     pub fn suspect(&self, number: u32) {
         if let Some(suspect) = self.suspects.get(number as usize) {
             suspect.store(true, Relaxed);
         }
     }
 
-    /// Keeps the vectors of a batch for comparisons, as far as there is room: the number of the first that has none.
+    /// Keeps the vectors of a batch for comparisons, as far as there is room. Returns the number of the first record that finds
+    /// none.
     pub fn keep(&mut self, batch: &Batch, from: u32) -> Option<u32> {
         let Self { layout, vectors, .. } = self;
         let mut records = batch.records().filter(|(number, _)| *number >= from);
         records.find(|(number, bytes)| !vectors.keep(layout, *number, bytes)).map(|(number, _)| number)
     }
 
-    /// Times that all blocks must be compared.
+    /// Number of sweeps in which all node records must be compared.
     pub fn rounds(&self) -> usize {
         self.nodes.div_ceil(self.vectors.max()).max(1)
     }
 
-    /// All blocks were compared with the vectors that are kept: there is room for others.
+    /// Forgets the vectors, after all node records were compared with them.
     pub fn next_round(&mut self) {
         self.again = true;
         self.vectors.clear();
     }
 
-    /// Looks at blocks, each by itself. To be called in a pool of threads.
+    /// Looks at node records, each by itself. To be called in a pool of threads.
     ///
     /// # Errors
     /// `53200`.
@@ -186,7 +187,7 @@ impl FastCheck {
         Ok(())
     }
 
-    /// Looks at what blocks are linked to, after all were added. To be called in a pool of threads.
+    /// Looks at the nodes to which node records are linked, after all were added. To be called in a pool of threads.
     ///
     /// # Errors
     /// `53200`.
@@ -202,7 +203,7 @@ impl FastCheck {
         Ok(())
     }
 
-    /// Looks whether there is memory for what threads need, which is a few vectors each.
+    /// Looks whether there is memory for the threads, a few vectors each.
     fn headroom(&self) -> Result<()> {
         headroom(rayon::current_num_threads() * (VECTORS * self.layout.padded() * size_of::<f32>() + BESIDE))
     }
@@ -229,11 +230,11 @@ impl FastCheck {
         self.known.get(number as usize).copied().unwrap_or_default()
     }
 
-    /// Counts an anchor, if it leads to a child.
+    /// Counts a tree edge, if it leads to a child.
     fn tree_edge(&self, child: u32, parent: u32) -> bool {
         let right = self.known(child).is_node() && self.known(child).down == parent;
         if right {
-            // A block has fewer lanes.
+            // No overflow: a record has fewer edge slots.
             self.tree_edges[child as usize].fetch_add(1, Relaxed);
         }
         right
@@ -253,7 +254,7 @@ impl FastCheck {
         for (slot, other) in record.neighbours() {
             met.push(other);
             right &= self.known(other).is_of(graph, level);
-            // All of them count, for others are looked at by it.
+            // All tree edges count, as the ways up of other nodes depend on the counts.
             if record.is_tree_edge(slot) {
                 right &= level == 0 && self.tree_edge(other, number);
             }
@@ -262,7 +263,7 @@ impl FastCheck {
         right && met.windows(2).all(|pair| pair[0] != pair[1])
     }
 
-    /// Whether what is said of the vectors that are kept is so.
+    /// Whether the record agrees with the vectors that are kept.
     fn are_vectors_right(&self, record: &NodeRef<'_>, scratch: &mut Scratch) -> Result<bool> {
         let (layout, header, stored) = (&self.layout, record.header(), record.stored());
         if header.level > 0
@@ -287,8 +288,8 @@ impl FastCheck {
         Ok(true)
     }
 
-    /// Follows chains and ways, after all blocks were compared: the numbers of what may be wrong, in order. `tick` is called
-    /// now and then.
+    /// Follows TID lists and ways up, after all node records were compared. Returns the numbers of records that may be wrong,
+    /// ascending. `tick` is called now and then.
     ///
     /// # Errors
     /// `53200`.
@@ -363,7 +364,7 @@ impl FastCheck {
     }
 }
 
-/// What is kept of a block that is as it should be by itself.
+/// The facts of a node record that is right by itself; else an error.
 fn known(layout: &Layout, bytes: &[u8], bound: u32) -> Result<Known> {
     let record = NodeRef::new(layout, bytes)?;
     let Header { graph, down, tid_list, level, state, .. } = *record.header();
@@ -383,7 +384,7 @@ fn known(layout: &Layout, bytes: &[u8], bound: u32) -> Result<Known> {
     Ok(Known { graph, down, tid_list, level, kind, mark: Mark::None })
 }
 
-/// Whether two blocks have the same vector, to the bit.
+/// Whether two node records have the same vector, to the bit.
 fn is_same((one, stored): (&Header, &StoredVector<'_>), (other, its): &(Header, StoredVector<'_>)) -> bool {
     let same = match (stored, its) {
         (StoredVector::F32(a), StoredVector::F32(b)) => {

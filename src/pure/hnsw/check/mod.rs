@@ -1,24 +1,24 @@
-//! Whether a graph in blocks is what it should be.
+//! Checks whether a graph's node records are as they should be.
 //!
-//! What a search or an insertion rely on, and what codes and links say of each other:
+//! Checked are the facts that searches and insertions rely on, and that codes and links agree:
 //!
-//! - Every node of level 0 but the origin has a parent, with exactly one anchor to it; the way up ends at the origin,
-//!   and each node on it, dead ones included, has an anchor to the one below.
-//! - An anchor leads to a node whose parent the block is.
-//! - Lanes lead to nodes of the same graph on the same level, each once, and hold the code of their vectors.
-//! - A block above level 0 leads down to one with the same vector.
-//! - Vectors are finite and have the norm that the header says; counts are in order; empty lanes are empty.
-//! - Chains lead back to their owner.
+//! - Every node of level 0 but the root of the graph's tree (`origin`) has a parent, which has exactly one tree edge to it;
+//!   the way up ends at the origin, and each node on it, dead ones included, has a tree edge to the node below.
+//! - A tree edge leads to a child of the record's node.
+//! - Edges lead to nodes of the same graph on the same level, each once, and hold the codes of their vectors.
+//! - A node record above level 0 leads down to a record with the same vector.
+//! - Vectors are finite and have the norm in the header; counts are in order; empty edge slots are empty.
+//! - TID lists lead back to their node.
 //!
-//! Others may change blocks between two looks. Then a block seems to be wrong, and [`Checker::look_again`] tells.
-//! Blocks above the level of the entry node are as they should be, too: an insertion was cut off, or goes on.
+//! Others may change node records between two looks. Then a record seems to be wrong, and [`Checker::look_again`] tells.
+//! Records above the level of the entry point are right, too: an insertion was cut off, or goes on.
 //!
-//! Between the death of a node and its mending, lanes lead to dead nodes; that is as it should be. A dead node keeps
-//! its lanes while others find new ones and go, so what a vacuum that was cut off leaves of it may lead anywhere.
-
+//! Between the death of a node and the repair, edges lead to dead nodes, which is right. A dead node keeps its edges while
+//! other nodes get new ones and are freed, so the edges that a vacuum leaves when it is cut off may lead anywhere.
 //!
-//! - [`Checker`]: one block after the other, with all that it is linked to, and what is wrong with it. `edge`: a code.
-//! - [`Sieve`]: which blocks the checker need not look at, found by threads in two sweeps. `batch`: what they work on.
+//! - [`Checker`]: one node record after the other, with all records that it is linked to. `edge`: a code.
+//! - [`FastCheck`]: which node records the checker need not look at, found by threads in two sweeps. `batch`: the records
+//!   that threads work on.
 
 mod batch;
 mod edge;
@@ -37,37 +37,37 @@ use crate::hnsw::search::Pages;
 use crate::memory::allocation::{Reserve, collected, push};
 use std::collections::{HashMap, HashSet};
 
-/// What is said of a chain's block that was not met on the way from a node.
-const LOST: &str = "a tid list that no node leads to";
+/// The finding of a TID list record that was not met on the way from a node.
+const UNOWNED: &str = "a tid list that no node leads to";
 
-/// Something that is not as it should be.
+/// A fault of a node record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// The block.
+    /// The node record.
     pub number: u32,
-    /// What is wrong with it, in lower case, without a full stop.
+    /// The fault, in lower case, without a full stop.
     pub text: String,
 }
 
-/// Looks at blocks and keeps what it finds.
+/// Looks at node records and collects findings.
 #[derive(Debug)]
 pub struct Checker {
     layout: Layout,
     roots: HashMap<u32, EntryPoint>,
-    /// Graphs without a root are no finding.
+    /// Graphs without an entry point are no finding.
     partial: bool,
-    /// What was found so far.
+    /// The findings so far.
     pub findings: Vec<Finding>,
     max: usize,
     coder: Coder,
-    /// Blocks from which the way up ends at the origin.
+    /// Nodes whose way up ends at the origin.
     sure: HashSet<u32>,
-    /// Blocks of chains, and those of them that belong to a node.
+    /// Records of TID lists, and the records of them that belong to a node.
     tid_lists: HashSet<u32>,
     in_tid_list: HashSet<u32>,
 }
 
-/// The rows that a block leads to.
+/// The rows that a node record leads to.
 ///
 /// # Errors
 /// Bytes that cannot have been written.
@@ -78,7 +78,7 @@ pub fn rows<'a>(layout: &Layout, bytes: &'a [u8]) -> Result<impl Iterator<Item =
     Ok(tid_list.into_iter().flat_map(|tid_list| tid_list.tids()).chain(stored).filter(|tid| tid.is_some()))
 }
 
-/// A node's block, copied.
+/// A node's record, copied.
 #[derive(Debug)]
 struct Node {
     header: Header,
@@ -94,18 +94,18 @@ struct EdgeSlot {
     code: Vec<u8>,
 }
 
-/// What a block turns out to be.
+/// What a record turns out to hold.
 #[derive(Debug)]
 enum Record {
     Free,
     Node(Node),
-    /// With its owner's graph and number, and the next.
+    /// A part of a TID list: the owner's graph and number, and the next record.
     TidList(u32, u32, u32),
     Bad(String),
 }
 
 impl Checker {
-    /// For an index with these graphs; of findings beyond `most` nothing is kept.
+    /// For an index with these graphs; keeps at most `max` findings.
     ///
     /// # Errors
     /// `53200`.
@@ -126,7 +126,7 @@ impl Checker {
         })
     }
 
-    /// The roots are not all: of a graph that has none, what can be looked at without.
+    /// Whether entry points may be missing: of a graph without one, only facts that do not depend on it are checked.
     pub fn partial(self, partial: bool) -> Self {
         Self { partial, ..self }
     }
@@ -137,10 +137,10 @@ impl Checker {
         }
     }
 
-    /// Looks at one block and all that it is linked to.
+    /// Looks at one node record and all records that it is linked to.
     ///
     /// # Errors
-    /// Whatever comes from the pages, but corrupted bytes: those are findings.
+    /// Those of the pages, but corrupted bytes, which are findings.
     pub fn look(&mut self, pages: &mut impl Pages, number: u32) -> Result<()> {
         match self.read(pages, number)? {
             Record::Free => {}
@@ -154,21 +154,21 @@ impl Checker {
         Ok(())
     }
 
-    /// Looks at what only shows when all blocks were looked at.
+    /// Adds the findings that only show when all node records were looked at.
     ///
     /// # Errors
     /// `53200`.
     pub fn finish(&mut self) -> Result<()> {
-        let mut lost: Vec<u32> = vec![];
-        self.tid_lists.difference(&self.in_tid_list).try_for_each(|number| push(&mut lost, *number))?;
-        lost.sort_unstable();
-        for number in lost {
-            self.say(number, LOST);
+        let mut unowned: Vec<u32> = vec![];
+        self.tid_lists.difference(&self.in_tid_list).try_for_each(|number| push(&mut unowned, *number))?;
+        unowned.sort_unstable();
+        for number in unowned {
+            self.say(number, UNOWNED);
         }
         Ok(())
     }
 
-    /// Looks at one block as if it were the only one, for what [`finish`](Self::finish) would say of it as well.
+    /// Looks at one node record alone, also for the findings that [`finish`](Self::finish) would add.
     ///
     /// # Errors
     /// As [`look`](Self::look).
@@ -191,14 +191,14 @@ impl Checker {
                 _ => NONE,
             };
             if next == NONE {
-                self.say(number, LOST);
+                self.say(number, UNOWNED);
                 break;
             }
         }
         Ok(())
     }
 
-    /// Looks at the roots.
+    /// Looks at the entry points and tree roots.
     ///
     /// # Errors
     /// As [`look`](Self::look).
@@ -256,7 +256,7 @@ impl Checker {
         pages.read(number, look).and_then(|record| record).or_else(bad)
     }
 
-    /// A node that a block is linked to, on a level of the same graph; else says so.
+    /// A node that a record is linked to, on a level of the same graph; else none, with a finding.
     fn linked(
         &mut self,
         pages: &mut impl Pages,
@@ -300,7 +300,7 @@ impl Checker {
                 self.say(number, "rows above level 0");
             }
         } else if root.is_none() && down == NONE {
-            // It may be the origin.
+            // The node may be the origin.
         } else if root.is_some_and(|root| number == root.origin) {
             if down != NONE {
                 self.say(number, format_args!("the origin has the parent {down}"));
@@ -309,7 +309,7 @@ impl Checker {
             let tree_edges =
                 parent.slots.iter().filter(|slot| slot.number == number && slot.tree_edge).count();
             if tree_edges != 1 {
-                self.say(number, format_args!("the parent {down} has {tree_edges} anchors to it"));
+                self.say(number, format_args!("the parent {down} has {tree_edges} tree edges to it"));
             }
             if let Some(root) = root {
                 self.climb(pages, number, root)?;
@@ -323,7 +323,7 @@ impl Checker {
         let mut met = HashSet::new();
         for slot in &node.slots {
             if slot.number == number || !met.insert(slot.number) {
-                self.say(number, format_args!("a lane to {} too many", slot.number));
+                self.say(number, format_args!("an edge to {} too many", slot.number));
             }
             let from = (number, &node.header);
             let Some(other) = self.linked(pages, from, "neighbour", slot.number, node.header.level)? else {
@@ -334,13 +334,13 @@ impl Checker {
                 self.say(number, format_args!("the code of {} is not that of its vector", slot.number));
             }
             if slot.tree_edge && (node.header.level > 0 || other.header.down != number) {
-                self.say(number, format_args!("an anchor to {}, whose parent it is not", slot.number));
+                self.say(number, format_args!("a tree edge to {}, whose parent it is not", slot.number));
             }
         }
         Ok(())
     }
 
-    /// The way up to the origin.
+    /// Checks the way up to the origin.
     fn climb(&mut self, pages: &mut impl Pages, number: u32, root: EntryPoint) -> Result<()> {
         let (mut at, mut way) = (number, HashSet::new());
         while at != root.origin && !self.sure.contains(&at) {
@@ -361,7 +361,7 @@ impl Checker {
                 return Ok(());
             }
             if !parent.slots.iter().any(|slot| slot.number == at && slot.tree_edge) {
-                self.say(number, format_args!("on the way up, {up} has no anchor to {at}"));
+                self.say(number, format_args!("on the way up, {up} has no tree edge to {at}"));
                 return Ok(());
             }
             at = up;

@@ -1,4 +1,4 @@
-//! Whatever is spoilt is found.
+//! Corrupted bytes are found.
 
 use super::*;
 use crate::distance::metric::Metric;
@@ -14,13 +14,13 @@ fn made(dim: usize) -> Sample {
     sample
 }
 
-/// The blocks that satisfy something.
+/// The node records whose headers are `right`.
 fn records(sample: &mut Sample, right: impl Fn(&Header) -> bool) -> Vec<u32> {
     let numbers: Vec<u32> = sample.index.numbers().collect();
     numbers.into_iter().filter(|number| right(&sample.index.header(*number).unwrap())).collect()
 }
 
-/// What a sieve keeps back, with room for the vectors of a few nodes only, or of all.
+/// The suspects of the fast check, with room for `bytes` of vectors.
 fn suspects(sample: &mut Sample, bytes: usize) -> Vec<u32> {
     let (layout, roots) = (sample.layout, sample.index.root);
     let numbers: Vec<u32> = sample.index.numbers().collect();
@@ -61,26 +61,26 @@ fn suspects(sample: &mut Sample, bytes: usize) -> Vec<u32> {
     fast_check.suspects(|| ()).unwrap()
 }
 
-/// What is said after a change to the bytes of a block.
+/// The findings after a change to the bytes of a node record.
 fn said(sample: &mut Sample, number: u32, spoil: impl Fn(&Layout, &mut [u8])) -> Vec<Finding> {
     let layout = sample.layout;
     let mut sample = sample.copy();
     spoil(&layout, sample.index.memory.node_mut(number).unwrap());
     let found = sample.index.check().unwrap();
-    // Nothing has changed since: the second look at a block finds the same.
+    // Nothing has changed since: the second look at a record finds the same.
     let mut checker = Checker::new(layout, sample.index.root.as_slice(), 1000).unwrap();
     checker.look_again(&mut sample.index.memory, number).unwrap();
     checker.roots(&mut sample.index.memory).unwrap();
     let of = |all: &[Finding]| all.iter().filter(|f| f.number == number).cloned().collect::<Vec<_>>();
     assert_eq!(of(&found), of(&checker.findings));
     for bytes in [20_000, 1 << 30] {
-        assert_eq!(sifted(&mut sample, bytes), found);
+        assert_eq!(of_suspects(&mut sample, bytes), found);
     }
     found
 }
 
-/// What is said of the blocks that a sieve keeps back.
-fn sifted(sample: &mut Sample, bytes: usize) -> Vec<Finding> {
+/// The findings of the suspects of the fast check.
+fn of_suspects(sample: &mut Sample, bytes: usize) -> Vec<Finding> {
     let mut checker = Checker::new(sample.layout, sample.index.root.as_slice(), 1000).unwrap();
     for number in suspects(sample, bytes) {
         checker.look(&mut sample.index.memory, number).unwrap();
@@ -90,9 +90,9 @@ fn sifted(sample: &mut Sample, bytes: usize) -> Vec<Finding> {
     checker.findings
 }
 
-/// Whatever bytes are spoilt, of the blocks that a sieve keeps back the same is said as of all.
+/// Whatever bytes are corrupted, the suspects of the fast check give the same findings as all node records.
 #[test]
-fn sieve_keeps_all_findings() {
+fn suspects_give_all_findings() {
     let mut seed = 77u64;
     let mut random = move |below: usize| {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -126,7 +126,7 @@ fn sieve_keeps_all_findings() {
             let found = sample.index.check().unwrap();
             found_some += usize::from(!found.is_empty());
             let bytes = if round % 2 == 0 { 20_000 } else { 1 << 30 };
-            assert_eq!(sifted(&mut sample, bytes), found, "{dim}, {round}");
+            assert_eq!(of_suspects(&mut sample, bytes), found, "{dim}, {round}");
         }
     }
     assert!(found_some > 40, "{found_some}");
@@ -144,7 +144,7 @@ fn finds() {
         let owner = records(&mut sample, |h| h.state == State::Live && h.tid_list != NONE)[0];
         let header = sample.index.header(node).unwrap();
         let tid_list = sample.index.header(owner).unwrap().tid_list;
-        // The first lane.
+        // The first edge slot.
         let at = 32 + sample.layout.stored_bytes();
         let down = |to: u32| {
             move |layout: &Layout, bytes: &mut [u8]| {
@@ -156,7 +156,7 @@ fn finds() {
             assert!(found.iter().any(|f| f.number == number && f.text.contains(text)), "{text}: {found:?}");
         };
         expect(node, "not on level 0 of graph", &down(upper));
-        expect(node, "has 0 anchors", &down(if header.down == root.origin { node } else { root.origin }));
+        expect(node, "has 0 tree edges", &down(if header.down == root.origin { node } else { root.origin }));
         expect(node, "circle", &down(node));
         expect(root.origin, "the origin has the parent", &down(node));
         expect(upper, "has another vector", &down(node));
@@ -166,13 +166,13 @@ fn finds() {
         expect(node, "norm", &|_, bytes| bytes[12] ^= 1);
         expect(node, "the code of", &|_, bytes| bytes[at + 12] ^= 0xff);
         expect(node, "the code of", &|_, bytes| bytes[at + 10] ^= 0x40);
-        expect(node, "lane 0 leads to", &|_, bytes| bytes[at + 2] = 0x55);
-        expect(node, "an anchor to", &|layout, bytes| {
+        expect(node, " 0 leads to", &|_, bytes| bytes[at + 2] = 0x55);
+        expect(node, "a tree edge to", &|layout, bytes| {
             for slot in 0..32 {
                 bytes[at + slot * layout.stride() + 3] |= 0x80;
             }
         });
-        expect(node, "a lane to", &|layout, bytes| {
+        expect(node, "an edge to", &|layout, bytes| {
             NodeMut::new(layout, bytes).unwrap().copy_edge(0, 1);
         });
         expect(owner, "of its tid list is something else", &|layout, bytes| {
@@ -184,7 +184,7 @@ fn finds() {
     }
 }
 
-/// A living node that hangs on a dead one to which nothing leads any more.
+/// A living child of a dead node to which no tree edge leads any more.
 #[test]
 fn finds_what_is_cut_off() {
     let mut sample = made(8);
@@ -204,11 +204,11 @@ fn finds_what_is_cut_off() {
         let (slot, _) = record.neighbours().find(|(_, other)| *other == parent).unwrap();
         NodeMut::new(layout, bytes).unwrap().clear_edge(slot);
     });
-    let text = format!("on the way up, {above} has no anchor to {parent}");
+    let text = format!("on the way up, {above} has no tree edge to {parent}");
     assert!(found.iter().any(|f| f.number == node && f.text == text), "{found:?}");
 }
 
-/// Without the roots, what does not depend on them.
+/// Without the entry points, facts that do not depend on them are checked.
 #[test]
 fn partial() {
     let mut sample = made(8);
@@ -229,7 +229,7 @@ fn partial() {
     assert!(found.len() == 1 && found[0].text.contains("is not that of its vector"), "{found:?}");
 }
 
-/// No more than was asked for, and an error that is not about the bytes is one.
+/// There are no more findings than asked for, and an error that is not about the bytes is an error.
 #[test]
 fn bounded() {
     let mut sample = made(8);
