@@ -1,17 +1,17 @@
-//! What a user did wrong, in the words they will read.
+//! Errors, in the words that users read.
 
 use std::fmt;
 
-/// A refusal of user input: SQLSTATE, message and what to do about it.
+/// An error: SQLSTATE, message, and what to do about it.
 ///
-/// The pure parts return it; the Postgres parts turn it into an `ereport(ERROR)`.
+/// The pure parts return faults; the Postgres parts turn them into an `ereport(ERROR)`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// Five-character SQLSTATE; one of [`state`].
     pub state: &'static str,
-    /// Primary message in Postgres style: lower case, no full stop, names the thing.
+    /// Primary message in Postgres style: lower case, no full stop, names the offending thing.
     pub message: String,
-    /// More about the circumstances, if there is more.
+    /// More about the circumstances, if any.
     pub detail: Option<String>,
     /// What the user can do, if anything.
     pub hint: Option<String>,
@@ -39,7 +39,7 @@ pub mod state {
     pub const UNDEFINED_TABLE: &str = "42P01";
     /// `duplicate_table`: an index that exists already
     pub const DUPLICATE_TABLE: &str = "42P07";
-    /// `object_in_use`'s class, `object_not_in_prerequisite_state`'s neighbour: deletion protection
+    /// `object_in_use`: deletion protection
     pub const OBJECT_IN_USE: &str = "55006";
     /// `invalid_binary_representation`
     pub const INVALID_BINARY_REPRESENTATION: &str = "22P03";
@@ -59,9 +59,9 @@ pub mod state {
     pub const WRONG_OBJECT_TYPE: &str = "42809";
     /// `insufficient_privilege`
     pub const INSUFFICIENT_PRIVILEGE: &str = "42501";
-    /// `invalid_authorization_specification`: no key in effect, or one that is no longer valid
+    /// `invalid_authorization_specification`: no key in effect, or a key that is no longer valid
     pub const INVALID_AUTHORIZATION: &str = "28000";
-    /// `invalid_password`: a key that is none
+    /// `invalid_password`: a text that is no key
     pub const INVALID_PASSWORD: &str = "28P01";
     /// `serialization_failure`
     pub const SERIALIZATION_FAILURE: &str = "40001";
@@ -73,7 +73,7 @@ pub mod state {
     pub const DUPLICATE_OBJECT: &str = "42710";
     /// `dependent_objects_still_exist`: a project that holds something
     pub const DEPENDENT_OBJECTS: &str = "2BP01";
-    /// `internal_error`: a bug of ours
+    /// `internal_error`: a bug of Conifer
     pub const INTERNAL_ERROR: &str = "XX000";
     /// `data_corrupted`: a stored value that cannot have been written
     pub const DATA_CORRUPTED: &str = "XX001";
@@ -108,7 +108,7 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
-/// `text` in double quotes, cut off where it gets too long for a message.
+/// `text` in double quotes, cut off after 64 characters.
 pub fn quoted(text: &str) -> String {
     const SHOWN: usize = 64;
     match text.char_indices().nth(SHOWN) {
@@ -117,5 +117,5 @@ pub fn quoted(text: &str) -> String {
     }
 }
 
-/// Result of a pure function that may refuse its input.
+/// Result of a pure function that may fail.
 pub type Result<T> = std::result::Result<T, Fault>;

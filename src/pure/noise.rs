@@ -1,4 +1,4 @@
-//! Numbers that look random, which the test sets of tests and benchmarks are drawn from: always the same ones of a seed.
+//! Numbers that look random, from which tests and benchmarks draw their data: the same numbers from the same seed.
 
 /// A linear congruential generator with Knuth's multiplier.
 pub struct Noise(pub u64);
@@ -15,7 +15,7 @@ impl Noise {
         (0..6).map(|_| self.uniform()).sum::<f32>() * 1.414 - 4.243
     }
 
-    /// `n` of these.
+    /// `n` numbers of nearly normal distribution.
     pub fn normals(&mut self, n: usize) -> Vec<f32> {
         (0..n).map(|_| self.normal()).collect()
     }

@@ -2,8 +2,8 @@
 
 use std::cmp::Ordering;
 
-/// Compares `script`, the version that a database's objects were made by, with that of the `library`: number by number, and
-/// by its text what is none. The server itself gives versions no order.
+/// Compares `script`, the version that a database's objects were made by, with that of the `library`: part by part, as numbers
+/// or else as text. The server itself gives versions no order.
 #[must_use]
 pub fn compare(script: &str, library: &str) -> Ordering {
     let mut parts = (script.split('.'), library.split('.'));
@@ -14,7 +14,7 @@ pub fn compare(script: &str, library: &str) -> Ordering {
             (Some(_), None) => Ordering::Greater,
             (Some(one), Some(other)) => match (one.parse::<u64>(), other.parse::<u64>()) {
                 (Ok(one), Ok(other)) => one.cmp(&other),
-                // Not a release: before all of them.
+                // A part that is no number comes before all numbers.
                 (Err(_), Ok(_)) => Ordering::Less,
                 (Ok(_), Err(_)) => Ordering::Greater,
                 (Err(_), Err(_)) => one.cmp(other),

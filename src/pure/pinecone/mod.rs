@@ -1,4 +1,4 @@
-//! Pinecone's rules: who may do what, and what an index, a namespace and a record may be called and hold.
+//! Pinecone's rules: access, and the names and contents of indexes, namespaces and records.
 
 pub mod access;
 pub mod index;

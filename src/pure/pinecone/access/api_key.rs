@@ -1,19 +1,19 @@
-//! What an API key looks like: `cfk_<id>_<secret>`, 73 characters.
+//! The form of an API key: `cfk_<id>_<secret>`, 73 characters.
 //!
 //! The id is 80 random bits and also the name of the key's login role, `cfk_<id>`; the secret is 256. Both are in the
 //! lower case of Crockford's base 32 (no i, l, o, u): a role name that needs no quotes, and a text that survives
-//! shells, URLs and a double click. The prefix is ours, so that scanners for leaked secrets tell it from others'.
+//! shells, URLs and a double click. The prefix is Conifer's, so that scanners for leaked secrets tell its keys from others.
 
 use std::hint::black_box;
 use std::ops::Range;
 
-/// Before the id.
+/// The prefix of a key's role, before the id.
 pub const PREFIX: &str = "cfk_";
 /// Random bytes of an id.
 pub const ID_BYTES: usize = 10;
 /// Random bytes of a secret.
 pub const SECRET_BYTES: usize = 32;
-/// Characters of the name that a key's role has.
+/// Characters of the name of a key's role.
 pub const ROLE_LEN: usize = PREFIX.len() + ID_LEN;
 /// Characters of a whole key.
 pub const LEN: usize = ROLE_LEN + 1 + SECRET_LEN;
@@ -32,23 +32,23 @@ pub fn group(id: &[u8; ID_BYTES], of_index: bool) -> String {
     format!("{}{}", if of_index { "cfi_" } else { "cfp_" }, base32(id))
 }
 
-/// The whole key, which nothing but its owner is to see.
+/// The whole key, which only its owner is to see.
 pub fn whole(role: &str, secret: &[u8; SECRET_BYTES]) -> String {
     format!("{role}_{}", base32(secret))
 }
 
-/// The role that a text names if it is a whole key by its form.
+/// The role of a whole key; none if the text has not the form of a key.
 pub fn role_of(text: &str) -> Option<&str> {
     let bytes = text.as_bytes();
     (text.len() == LEN && form(bytes) == Some(LEN)).then(|| &text[..ROLE_LEN])
 }
 
-/// Whether a text is the name of a key's role by its form.
+/// Whether a text has the form of the name of a key's role.
 pub fn is_role(text: &str) -> bool {
     text.len() == ROLE_LEN && text.starts_with(PREFIX) && text[PREFIX.len()..].bytes().all(is_digit)
 }
 
-/// What is hashed and kept of a key. It names the role, so a hash is of no use in another key's row.
+/// The bytes of a key that are hashed. They name the role, so a hash is of no use in another key's row.
 pub fn hashed(role: &str, whole: &str) -> Vec<u8> {
     [b"conifer-key-v1", role.as_bytes(), b"\0", whole.as_bytes()].concat()
 }
@@ -58,16 +58,16 @@ pub fn same(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && a.iter().zip(b).fold(0, |all, (x, y)| black_box(all | (x ^ y))) == 0
 }
 
-/// Whether there is anything in a text that `mask` would strike out.
+/// Whether a text holds a secret that `mask` would strike out.
 pub fn has_secret(text: &[u8]) -> bool {
     (0..text.len()).any(|at| secret(text, at).is_some())
 }
 
-/// Strikes out the secrets of all keys in a text, and what the server checks passwords against, in their place: what
-/// counts the text's characters still finds what it looks for. True if there are any. Takes no memory.
+/// Strikes out the secrets of all keys in a text, and of all verifiers that the server checks passwords against, by as many
+/// characters: positions in the text stay right. True if there are any. Takes no memory.
 pub fn mask(text: &mut [u8]) -> bool {
     let mut any = false;
-    // One may begin within another: that is cut off where the other's is struck out, and known all the same.
+    // A key may begin within another: the other is cut off where the first one's secret was struck out, and still found.
     for at in (0..text.len()).rev() {
         if let Some(secret) = secret(text, at) {
             text[secret].fill(b'*');
@@ -77,7 +77,7 @@ pub fn mask(text: &mut [u8]) -> bool {
     any
 }
 
-/// Where the secret lies that belongs to what begins there. One that is cut off goes as far as it goes.
+/// Where the secret lies of a key or verifier that begins at `at`; of one that is cut off, as far as it goes.
 fn secret(text: &[u8], at: usize) -> Option<Range<usize>> {
     let from = &text[at..];
     if from[0] != PREFIX.as_bytes()[0] && from[0] != VERIFIER[0] {
@@ -94,14 +94,14 @@ fn secret(text: &[u8], at: usize) -> Option<Range<usize>> {
     (!secret.is_empty()).then_some(at + secret.start..at + secret.end)
 }
 
-/// What a verifier begins with.
+/// The beginning of a verifier.
 const VERIFIER: &[u8] = b"SCRAM-SHA-256$";
 
 fn is_verifying(c: u8) -> bool {
     c.is_ascii_alphanumeric() || b"+/=:$".contains(&c)
 }
 
-/// How long the key is that a text begins with: whole, or cut off by the end of its secret's characters.
+/// Length of the key that a text begins with: whole, or cut off by the end of its secret's characters.
 fn form(text: &[u8]) -> Option<usize> {
     let role = text.get(..ROLE_LEN)?;
     let id = role.strip_prefix(PREFIX.as_bytes())?;
@@ -169,7 +169,7 @@ mod tests {
         assert_ne!(hashed("cfk_a", "x"), hashed("cfk_b", "x"));
     }
 
-    /// What becomes of a text, if anything does.
+    /// A text with its secrets struck out, if there are any.
     fn masked(text: &str) -> Option<String> {
         let mut bytes = text.as_bytes().to_vec();
         let found = mask(&mut bytes);
@@ -193,7 +193,7 @@ mod tests {
         assert_eq!(masked(&text), Some(format!("x SCRAM-SHA-256${}' y", stars(verifier.len()))));
         assert_eq!(masked("SCRAM-SHA-256 is not SCRAM-SHA-256$"), None);
         assert_eq!(masked(&format!("cfk_{whole}")), Some(format!("cfk_{hidden}")));
-        // One that begins where another seems to.
+        // A key that begins where another seems to.
         let secret = stars(SECRET_LEN);
         for before in [&role[..], "cfk_0123456789abcdef_123"] {
             let masked = masked(&format!("{before}_{whole}")).expect("a secret");

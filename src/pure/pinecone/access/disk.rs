@@ -3,25 +3,25 @@
 use std::fs;
 use std::path::Path;
 
-/// What can be said of a disk.
+/// Whether a disk is encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encryption {
-    /// By dm-crypt, which LUKS is a form of, on this machine.
+    /// Encrypted by dm-crypt, of which LUKS is a form, on this machine.
     Encrypted,
-    /// Not on this machine; a hypervisor's or a cloud's disk may be without its knowledge.
+    /// Not encrypted by this machine; a hypervisor or a cloud may encrypt the disk without its knowledge.
     NotHere,
     /// There is no block device to look at: a network or a layered file system.
     Unseen,
 }
 
-/// What is known of the disk below a directory, and the mount's device and kind, for people. `root` is where `/proc` and
-/// `/sys` are.
+/// Whether the disk below a directory is encrypted, and the mount's device and kind, for people. `root` is the directory of
+/// `/proc` and `/sys`.
 pub fn of(root: &Path, directory: &Path) -> (Encryption, String) {
     let Ok(mounts) = fs::read_to_string(root.join("proc/self/mountinfo")) else {
         return (Encryption::Unseen, "an unknown device".into());
     };
     let mount = mounts.lines().filter_map(Mount::read).filter(|mount| directory.starts_with(&mount.point));
-    // Of mounts at the same place the last one is seen.
+    // Of mounts at the same place, the last one is visible.
     let Some(mount) = mount.max_by_key(|mount| mount.point.as_os_str().len()) else {
         return (Encryption::Unseen, "an unknown device".into());
     };
@@ -57,14 +57,14 @@ impl Mount {
     }
 }
 
-/// Spaces, tabs, line ends and backslashes are octal there.
+/// Replaces the octal escapes of spaces, tabs, line ends and backslashes.
 fn unescape(text: &str) -> String {
     let escapes = [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")];
     escapes.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
 }
 
-/// Whether a block device, or all that it is made of, is dm-crypt. A partition's own directory names no mapper, and lies in
-/// that of its disk.
+/// Whether a block device, or all devices that it is made of, are dm-crypt. The directory of a partition names no mapper, and
+/// lies in the directory of its disk.
 fn encrypted(device: &Path, depth: usize) -> bool {
     const DEEPEST: usize = 8;
     let uuid = fs::read_to_string(device.join("dm/uuid")).unwrap_or_default();
@@ -81,7 +81,8 @@ mod tests {
     use super::*;
     use std::path::PathBuf;
 
-    /// A machine with a plain disk, one with LUKS on a partition, a volume on LUKS, a volume half on LUKS and an overlay.
+    /// A machine with an unencrypted disk, a disk with LUKS on a partition, a volume on LUKS, a volume half on LUKS and an
+    /// overlay.
     struct Machine(PathBuf);
 
     impl Machine {

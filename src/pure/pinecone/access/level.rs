@@ -3,7 +3,7 @@
 use crate::fault::state::INVALID_PARAMETER_VALUE;
 use crate::fault::{Fault, Result, quoted};
 
-/// What may be done on a plane. The order is that of power.
+/// Level of access on a plane. The order is by power.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Level {
     /// Nothing, not even reads.
@@ -66,7 +66,7 @@ impl Level {
         }
     }
 
-    /// What a letter stands for; nothing is None.
+    /// The level that a letter stands for; none stands for None.
     pub fn from_letter(letter: &str) -> Self {
         match letter {
             "w" => Self::ReadWrite,
@@ -77,7 +77,7 @@ impl Level {
 }
 
 impl Plane {
-    /// As messages call it.
+    /// The plane as messages name it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Control => "control plane",

@@ -1,12 +1,12 @@
-//! Who may do what: levels of access, the roles that stand for them, the scope and form of an API key.
+//! Access: its levels, the roles that stand for them, the scope and form of an API key.
 //!
 //! - [`level`]: None, ReadOnly and ReadWrite on the control and the data plane.
-//! - [`role`]: Pinecone's names for them, for keys and for people.
+//! - [`role`]: Pinecone's names of roles, for keys and for people.
 //! - [`scope`]: the indexes and namespaces that a key is limited to.
-//! - [`person`]: what the roles of a person add up to.
-//! - [`key`]: what an API key looks like.
+//! - [`person`]: the access that the roles of a person add up to.
+//! - [`api_key`]: the form of an API key.
 //! - [`disk`]: whether a directory lies on an encrypted disk.
-//! - [`principal`]: all of it in one, and the answers that everything else asks for.
+//! - [`principal`]: all of them in one, and the answers that the other modules ask for.
 
 pub mod api_key;
 pub mod disk;

@@ -1,25 +1,25 @@
-//! What the roles that people were given add up to, in the project that they act in.
+//! The access that the roles of a person add up to, in the project that they act in.
 
 use super::level::Levels;
 use super::principal::{Admin, Kind, Principal, ProjectId};
 use super::role::{OrgRole, ProjectRole, Role};
 use super::scope::Scope;
 
-/// The project that somebody names.
+/// The project that a session names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Named {
-    /// None is named.
+    /// No project is named.
     Nothing,
-    /// One that is there.
+    /// A project that exists.
     Project(ProjectId),
-    /// One that is not there.
+    /// A project that does not exist.
     Missing,
 }
 
-/// Why somebody does not act.
+/// Why a person cannot act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoAccess {
-    /// They were given nothing there. Whether the project exists is not for them to know.
+    /// The person was given no role there. Whether the project exists must not show.
     Nothing,
     /// There is no such project.
     NoProject,
@@ -33,10 +33,10 @@ impl Principal {
     }
 
     /// A person with the roles that they were `given`: on the organisation, or on a project, which is the `default` one where
-    /// none is said.
+    /// no project is named.
     ///
     /// # Errors
-    /// Nobody acts if the person was given nothing in the project.
+    /// The person was given no role in the project, or there is no such project.
     pub fn person(
         name: &str,
         given: &[(Role, Option<ProjectId>)],
@@ -57,7 +57,7 @@ impl Principal {
             Named::Project(project) => project,
             Named::Missing if owner => return Err(NoAccess::NoProject),
             Named::Missing => return Err(NoAccess::Nothing),
-            // Who belongs to one project alone need not name it.
+            // A person who belongs to one project alone need not name it.
             Named::Nothing => match on.split_first() {
                 Some((first, others)) if !owner && others.iter().all(|other| other.1 == first.1) => first.1,
                 _ => default,
@@ -85,7 +85,7 @@ impl Principal {
         Ok(Self::of(Kind::Person, name.to_owned(), project, levels, admin))
     }
 
-    /// Somebody who is limited to no indexes, and acts until something changes.
+    /// A principal that is limited to no indexes and does not expire.
     fn of(kind: Kind, name: String, project: ProjectId, levels: Levels, admin: Admin) -> Self {
         Self { kind, name, project, levels, scope: Scope::Project, admin, expires: None }
     }

@@ -1,4 +1,4 @@
-//! Who acts, and what they may do. Every question of access is answered here and in the policies that ask the same.
+//! The principal: who acts, and what they may do. Every question of access is answered here and in the row policies, alike.
 
 use super::level::{Level, Levels, Plane};
 use super::scope::{Names, Scope};
@@ -8,10 +8,10 @@ use crate::fault::{Fault, Result, quoted};
 /// The number of a project.
 pub type ProjectId = [u8; 16];
 
-/// What somebody is.
+/// The kind of a principal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// A superuser, whom nothing is refused.
+    /// A superuser, who is refused nothing.
     Superuser,
     /// An ordinary role with Pinecone's roles.
     Person,
@@ -19,7 +19,7 @@ pub enum Kind {
     Key,
 }
 
-/// What somebody may administer.
+/// What a principal may administer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Admin {
     /// Sees the project's keys.
@@ -34,31 +34,31 @@ pub struct Admin {
     pub organisation: bool,
 }
 
-/// Who acts, within one project.
+/// The role or key that acts, within one project.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
-    /// What they are.
+    /// Superuser, person or key.
     pub kind: Kind,
-    /// The name of their role.
+    /// The name of the principal's role.
     pub name: String,
-    /// The project that they act in.
+    /// The project that the principal acts in.
     pub project: ProjectId,
-    /// What they may do there.
+    /// Levels of access there.
     pub levels: Levels,
-    /// What they can reach there.
+    /// Indexes and namespaces that can be reached there.
     pub scope: Scope,
-    /// What they may administer.
+    /// What the principal may administer.
     pub admin: Admin,
-    /// When it ends, in the server's microseconds.
+    /// When the key expires, in the server's microseconds.
     pub expires: Option<i64>,
 }
 
 impl Principal {
-    /// Refuses what needs more than the level held on a plane. This comes before any look-up by name, so that
-    /// nobody learns by it what there is.
+    /// Refuses an operation that needs more than the level held on a plane. This check comes before any look-up by name, so
+    /// that a refusal does not tell which names exist.
     ///
     /// # Errors
-    /// 42501, with the level held and the one needed.
+    /// 42501, with the level held and the level needed.
     pub fn require(&self, plane: Plane, need: Level) -> Result<()> {
         let held = self.levels.on(plane);
         if held >= need {
@@ -70,8 +70,7 @@ impl Principal {
         )))
     }
 
-    /// The namespaces of an index that can be reached; none if the index cannot, which must look as if there were
-    /// none.
+    /// The namespaces of an index that can be reached; none if the index cannot, which then must look as if it did not exist.
     pub fn reach(&self, project: &ProjectId, index: i32) -> Option<&Names> {
         (*project == self.project).then(|| self.scope.of(index)).flatten()
     }
@@ -88,7 +87,7 @@ impl Principal {
         Err(denied(format!("permission denied: {who} has no access to namespace {namespace}")))
     }
 
-    /// Refuses to change an index as a whole to those who can reach only some of its namespaces.
+    /// Refuses to change an index as a whole to a principal that can reach only some of its namespaces.
     ///
     /// # Errors
     /// 42501.
@@ -99,7 +98,7 @@ impl Principal {
         Err(denied(format!("permission denied: {} is limited to some namespaces of the index", self.who())))
     }
 
-    /// Refuses to make indexes to those who are limited to some.
+    /// Refuses to make indexes to a principal that is limited to some.
     ///
     /// # Errors
     /// 42501.
@@ -115,12 +114,12 @@ impl Principal {
         self.levels.control >= Level::ReadOnly && self.reach(project, index).is_some()
     }
 
-    /// The namespaces of an index whose records may be read or written; none if nothing may.
+    /// The namespaces of an index whose records may be read or written at level `need`; none if no records may.
     pub fn records(&self, project: &ProjectId, index: i32, need: Level) -> Option<&Names> {
         (self.levels.data >= need).then(|| self.reach(project, index)).flatten()
     }
 
-    /// As messages call them.
+    /// The principal as messages name it.
     pub fn who(&self) -> String {
         match self.kind {
             Kind::Key => format!("API key \"{}\"", self.name),

@@ -24,9 +24,9 @@ pub enum OrgRole {
     Owner,
     /// Projects and their members, but no records.
     Manager,
-    /// Belongs to it.
+    /// Belongs to the organisation.
     Member,
-    /// Belongs to it; there are no bills here.
+    /// Belongs to the organisation; there are no bills here.
     BillingAdmin,
 }
 
@@ -65,7 +65,7 @@ const PEOPLE: [(&str, Role); 7] = [
 ];
 
 impl ProjectRole {
-    /// What it may do with indexes and records.
+    /// The role's levels of access to indexes and records.
     pub fn levels(self) -> Levels {
         match self {
             Self::Owner | Self::Manager => Levels::ALL,
@@ -76,10 +76,10 @@ impl ProjectRole {
 }
 
 impl Role {
-    /// The role of a name, which is spelt as Pinecone does.
+    /// The role of a name, spelt as Pinecone spells it.
     ///
     /// # Errors
-    /// 22023 if there is none.
+    /// 22023 if there is no such role.
     pub fn from_name(name: &str) -> Result<Self> {
         let plain = PLAIN.iter().map(|(other, levels)| (*other, Self::Project(ProjectRole::Plain(*levels))));
         plain.chain(PEOPLE).find(|(other, _)| *other == name).map(|(_, role)| role).ok_or_else(|| {
@@ -91,10 +91,10 @@ impl Role {
     }
 }
 
-/// What the roles of a key allow together; none allow nothing.
+/// The levels that the roles of a key allow together; without roles, none.
 ///
 /// # Errors
-/// 22023 for a name that is no role, or one for people only.
+/// 22023 for a name that is no role, or is a role for people only.
 pub fn key_levels<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Levels> {
     names.into_iter().try_fold(Levels::default(), |levels, name| match Role::from_name(name)? {
         Role::Project(ProjectRole::Plain(more)) => Ok(levels.union(more)),
@@ -106,7 +106,7 @@ pub fn key_levels<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Levels
     })
 }
 
-/// What the caller of `pc_create_api_key` or `pc_update_api_key` said of permissions.
+/// The permissions that a caller of `pc_create_api_key` or `pc_update_api_key` asks for.
 #[derive(Debug, Clone, Default)]
 pub struct Wish<'a> {
     /// The console's `All`.
@@ -120,11 +120,11 @@ pub struct Wish<'a> {
 }
 
 impl Wish<'_> {
-    /// The levels that are meant; none if nothing was said. A plane that is not named beside one that is gets
-    /// nothing.
+    /// The levels asked for; none if no argument was given. If one plane is named and the other is not, the other gets the
+    /// level None.
     ///
     /// # Errors
-    /// 22023 for words that are none, or that say two things at once.
+    /// 22023 for unknown words, or for more than one way of naming permissions.
     pub fn levels(&self) -> Result<Option<Levels>> {
         let planes = self.control_plane.is_some() || self.data_plane.is_some();
         let ways = [self.general.is_some(), planes, self.roles.is_some()];

@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What a key can reach within its project.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Scope {
-    /// All indexes, those of the future among them.
+    /// All indexes, future ones included.
     #[default]
     Project,
-    /// Only these indexes, by number: one that is dropped and made again under the same name is another one.
+    /// Only some indexes, by number: an index that is dropped and made again under the same name is another one.
     Indexes(BTreeMap<i32, Names>),
 }
 
@@ -21,7 +21,7 @@ pub enum Scope {
 pub enum Names {
     /// All.
     All,
-    /// Only these, in their stored form.
+    /// Only the named ones, in their stored form.
     These(BTreeSet<String>),
 }
 
@@ -34,14 +34,14 @@ impl Scope {
         }
     }
 
-    /// Whether it is the whole project.
+    /// Whether the scope is the whole project.
     pub fn is_project(&self) -> bool {
         *self == Self::Project
     }
 }
 
 impl Names {
-    /// Whether a namespace, in its stored form, is one of them.
+    /// Whether a namespace, in its stored form, is one of the namespaces.
     pub fn has(&self, namespace: &str) -> bool {
         match self {
             Self::All => true,
@@ -50,7 +50,7 @@ impl Names {
     }
 }
 
-/// Most namespaces that a key can be limited to: a policy compares each row's with all of them.
+/// Maximum number of namespaces that a key can be limited to: a policy compares each row's with all of them.
 pub const MAX_NAMESPACES: usize = 1000;
 
 /// Reads `{"index": ["namespace", …], …}`; namespaces come out in their stored form.

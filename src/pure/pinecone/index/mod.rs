@@ -1,4 +1,4 @@
-//! What an index of Pinecone's may be called, how it compares, and its tags.
+//! Pinecone's rules for an index: its name and definition, its metric, and its tags.
 
 pub mod metric;
 pub mod spec;

@@ -1,4 +1,4 @@
-//! What an index may be called and made of.
+//! The name and the definition of an index.
 
 use crate::fault::state::{FEATURE_NOT_SUPPORTED, INVALID_PARAMETER_VALUE};
 use crate::fault::{Fault, Result, quoted};
@@ -18,7 +18,7 @@ pub const M: RangeInclusive<i32> = 2..=100;
 /// Range of `ef_construction`, the candidates weighed for a node's links; pgvector's.
 pub const EF_CONSTRUCTION: RangeInclusive<i32> = 4..=1000;
 
-/// A checked description of an index to be made.
+/// The checked definition of an index to be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Definition {
     /// Elements of each vector.
@@ -31,7 +31,7 @@ pub struct Definition {
     pub ef_construction: i32,
 }
 
-/// What the caller of `pc_create_index` asked for, unchecked.
+/// The arguments of `pc_create_index`, unchecked.
 #[derive(Debug, Clone, Copy)]
 pub struct Wish<'a> {
     /// `dimension`
@@ -104,7 +104,7 @@ impl Definition {
 /// Checks an index name: 1 to 45 of `[a-z0-9-]`, the first and the last alphanumeric.
 ///
 /// # Errors
-/// 22023 naming the rule that is broken.
+/// 22023, naming the rule that is broken.
 pub fn check_name(name: &str) -> Result<()> {
     const HINT: &str = "Use 1 to 45 lower-case letters, digits or hyphens; first and last alphanumeric.";
     let invalid = |what: &str| Err(Fault::new(INVALID_PARAMETER_VALUE, what).hint(HINT));
@@ -129,7 +129,7 @@ pub fn check_name(name: &str) -> Result<()> {
 /// Reads `deletion_protection`.
 ///
 /// # Errors
-/// 22023 unless it is `enabled` or `disabled`.
+/// 22023 unless the value is `enabled` or `disabled`.
 pub fn check_deletion_protection(value: &str) -> Result<()> {
     match value {
         "enabled" | "disabled" => Ok(()),
@@ -141,13 +141,13 @@ pub fn check_deletion_protection(value: &str) -> Result<()> {
     }
 }
 
-/// Most bytes of a `spec`, or of tags, as JSON text.
+/// Maximum number of bytes of a `spec`, or of tags, as JSON text.
 pub const MAX_JSON_BYTES: usize = 65_536;
 
 /// Checks a `spec`, given as JSON: an object in any of Pinecone's forms.
 ///
 /// # Errors
-/// 22023 if it is no object or too large, 0A000 if it names a `source_collection`, which would have to
+/// 22023 if the spec is no object or too large, 0A000 if it names a `source_collection`, which would have to
 /// be copied.
 pub fn check_spec(json: &str) -> Result<()> {
     type Object<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
@@ -162,7 +162,7 @@ pub fn check_spec(json: &str) -> Result<()> {
     Ok(())
 }
 
-/// Refuses JSON that is too large to be what it should be, before it is read.
+/// Refuses JSON that is too large for a `spec` or tags, before it is read.
 ///
 /// # Errors
 /// 22023
@@ -236,7 +236,7 @@ mod tests {
             assert_eq!(fault.state, INVALID_PARAMETER_VALUE);
             assert!(fault.hint.is_some());
         }
-        // a name is at fault by its characters, however long they are in bytes
+        // a name is refused for its number of characters, however long they are in bytes
         assert!(check_name(&"ü".repeat(46)).unwrap_err().message.contains("longer"));
     }
 

@@ -4,7 +4,7 @@ use crate::fault::{Fault, Result, quoted, state::INVALID_PARAMETER_VALUE};
 use crate::pinecone::index::spec::check_json_size;
 use std::collections::BTreeMap;
 
-/// Most tags an index may have.
+/// Maximum number of tags of an index.
 pub const MAX_TAGS: usize = 20;
 const MAX_KEY_LEN: usize = 80;
 const MAX_VALUE_LEN: usize = 120;

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 
-/// Most records of one call.
+/// Maximum number of records of one call.
 pub const MAX_RECORDS: usize = 1000;
 
 /// One record to be written.
@@ -22,7 +22,7 @@ pub struct Record<'a> {
     pub id: Cow<'a, str>,
     /// As many elements as the index has dimensions.
     pub values: Vec<f32>,
-    /// JSON text, not looked at; `None` if absent or null.
+    /// JSON text, unchecked; `None` if absent or null.
     pub metadata: Option<&'a str>,
 }
 
@@ -39,7 +39,7 @@ struct Raw<'a> {
     metadata: Option<&'a RawValue>,
 }
 
-/// What the index expects of a record.
+/// The form that the index expects of a record.
 #[derive(Debug, Clone, Copy)]
 pub struct Shape {
     /// Elements of a vector.
@@ -64,11 +64,11 @@ impl Shape {
 /// Reads a JSON array of 1 to [`MAX_RECORDS`] records for a dense index. The records are read one by
 /// one as the iterator is driven, so that a caller can do something else in between.
 ///
-/// Metadata and the direction of a vector are not looked at: the table's own checks do that, for every
-/// way into it.
+/// Metadata and the direction of a vector are not checked here: the table's constraints check them, for every
+/// way into the table.
 ///
 /// # Errors
-/// 22023 for anything that is no array of records, or too many; 22000 in pgvector's words for a wrong
+/// 22023 for anything but an array of records, or too many records; 22000 in pgvector's words for a wrong
 /// number of elements; 0A000 for sparse values. DETAIL names the record.
 pub fn parse(json: &str, shape: Shape) -> Result<impl Iterator<Item = Result<Record<'_>>>> {
     // Beside the records, the parser keeps a byte for each bracket that is open.
@@ -81,7 +81,7 @@ pub fn parse(json: &str, shape: Shape) -> Result<impl Iterator<Item = Result<Rec
     Ok(items.into_iter().enumerate().map(move |(i, item)| record(item.get(), i + 1, shape)))
 }
 
-/// The elements of an array, unread; of one that is too long, one more than allowed.
+/// The elements of an array, unread; of an array that is too long, one more than allowed.
 struct Items<'a>(Vec<&'a RawValue>);
 
 impl<'de> Deserialize<'de> for Items<'de> {
@@ -107,10 +107,10 @@ impl<'de> Deserialize<'de> for Items<'de> {
     }
 }
 
-/// Checks how many things (`noun`, singular) one call is about.
+/// Checks the number of things (`noun`, singular) in one call.
 ///
 /// # Errors
-/// 22023 unless it is between 1 and [`MAX_RECORDS`].
+/// 22023 unless `n` is between 1 and [`MAX_RECORDS`].
 pub fn check_count(n: usize, noun: &str) -> Result<()> {
     match n {
         0 => Err(Fault::new(state::INVALID_PARAMETER_VALUE, format!("at least one {noun} is required"))),

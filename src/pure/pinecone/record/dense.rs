@@ -1,4 +1,4 @@
-//! The values of a dense record: not all zero, and under cosine with a direction that floats can tell.
+//! The values of a dense record: not all zero, and under cosine with a direction that `f32` can hold.
 
 use crate::distance::norm;
 use crate::fault::{Fault, Result, state::INVALID_PARAMETER_VALUE};
@@ -21,7 +21,7 @@ pub fn not_zero(values: &[f32]) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a vector whose cosine with another could not be computed: zero, or of a norm beyond all use.
+/// Refuses a vector whose cosine with another could not be computed: zero, or of a norm that is out of range.
 ///
 /// # Errors
 /// 22023

@@ -8,7 +8,7 @@ pub const MAX_LEN: usize = 512;
 /// Checks a record id.
 ///
 /// # Errors
-/// 22023 if it is empty, longer than [`MAX_LEN`] or not ASCII.
+/// 22023 if the id is empty, longer than [`MAX_LEN`] or not ASCII.
 pub fn check(id: &str) -> Result<()> {
     if id.is_empty() {
         return Err(Fault::new(INVALID_PARAMETER_VALUE, "record id must not be empty"));
@@ -28,7 +28,7 @@ pub fn check(id: &str) -> Result<()> {
     Ok(())
 }
 
-/// The least string above every id that starts with `prefix` in byte order, or `None` for the empty
+/// The smallest string above every id that starts with `prefix` in byte order, or `None` for the empty
 /// prefix, which has no upper bound.
 pub fn prefix_end(prefix: &str) -> Option<String> {
     // Nothing lies above the last code point; the gap of the surrogates is skipped.

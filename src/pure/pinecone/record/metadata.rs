@@ -6,13 +6,13 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 
-/// Most bytes of a record's metadata, written as JSON without white space.
+/// Maximum number of bytes of a record's metadata, written as JSON without white space.
 pub const MAX_BYTES: usize = 40_960;
 
 /// Checks metadata, given as JSON text.
 ///
 /// # Errors
-/// 22023 naming the field that is at fault, or the size.
+/// 22023, naming the wrong field, or the size.
 pub fn check(json: &str) -> Result<()> {
     if json.len() > MAX_BYTES {
         let bytes = compact_len(json);
@@ -53,7 +53,7 @@ fn compact_len(json: &str) -> usize {
     bytes
 }
 
-/// Nothing but the knowledge that an object was flat.
+/// Stands for an object that was read and is flat.
 struct Flat;
 
 impl<'de> Deserialize<'de> for Flat {
@@ -103,7 +103,7 @@ impl<'de> Visitor<'de> for FlatVisitor {
 #[derive(serde::Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// Nothing but the knowledge that an array held strings only.
+/// Stands for an array that was read and holds only strings.
 struct Strings;
 
 impl<'de> Deserialize<'de> for Strings {

@@ -1,4 +1,4 @@
-//! Pinecone's rules for what a record, a namespace and an index may be called and hold.
+//! Pinecone's rules for the names and contents of records and namespaces.
 
 pub mod batch;
 pub mod dense;

@@ -5,13 +5,13 @@ use crate::fault::{Fault, Result, quoted, state::INVALID_PARAMETER_VALUE};
 /// Longest namespace name, in characters (ASCII, so also in bytes).
 pub const MAX_LEN: usize = 512;
 
-/// How Pinecone's newer API spells the default namespace; stored as the empty string.
+/// The default namespace as Pinecone's newer API spells it; stored as the empty string.
 pub const DEFAULT_ALIAS: &str = "__default__";
 
 /// The stored form of a namespace that a caller named: [`DEFAULT_ALIAS`] becomes the empty string.
 ///
 /// # Errors
-/// 22023 if it is longer than [`MAX_LEN`] or not ASCII.
+/// 22023 if the name is longer than [`MAX_LEN`] or not ASCII.
 pub fn canonical(name: &str) -> Result<&str> {
     if name == DEFAULT_ALIAS {
         return Ok("");
