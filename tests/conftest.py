@@ -44,7 +44,7 @@ def pytest_collection_modifyitems(items):
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(file_of(item), len(places)))
     for item in items:
-        if file_of(item) in QUICK and not item.get_closest_marker("support/comparison"):
+        if file_of(item) in QUICK and not item.get_closest_marker("peer"):
             item.add_marker(pytest.mark.quick)
 
 

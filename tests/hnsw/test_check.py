@@ -19,7 +19,7 @@ def pages(db, name):
 
 
 def test_pages_are_read_in_their_order(index):
-    """Each a few times, however many lanes lead to what is on it, and each of the table once."""
+    """Each a few times, however many edges lead to what is on it, and each of the table once."""
     index.execute("SELECT count(*) FROM hnsw_check('t_v')")  # catalogs are read
     plan = index.execute("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT * FROM hnsw_check('t_v')").fetchone()[0][0]["Plan"]
     read = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]

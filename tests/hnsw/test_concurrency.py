@@ -103,7 +103,7 @@ def test_all_at_once(db, connect, tables):
 
 
 def test_checked_while_all_changes(db, connect):
-    """Nothing is told of an index that is as it should be, though others change blocks between two looks."""
+    """Nothing is told of an index that is as it should be, though others change node records between two looks."""
     db.execute("CREATE TABLE t (id serial PRIMARY KEY, ns int, v vector(8)) WITH (autovacuum_enabled = off)")
     db.execute("CREATE INDEX t_v ON t USING hnsw (ns, v vector_l2_ops) WITH (m = 2)")
     with Load(lambda: connect(options=LIMITS)) as load:
@@ -167,7 +167,7 @@ def test_made_while_the_table_is_written(db, connect, tables, column):
 
 @pytest.mark.parametrize("columns, op", [("v vector_l2_ops", "<->"), ("ns, v vector_l2_ops", "<->"), ("v vector_l1_ops", "<+>")])
 def test_written_while_all_its_rows_leave(db, connect, columns, op):
-    """Rows come while a vacuum takes out all that graphs had: none is lost. Of the last, blocks have four lanes."""
+    """Rows come while a vacuum takes out all that graphs had: none is lost. Of the last, node records have four edge slots."""
     db.execute("CREATE TABLE t (id serial PRIMARY KEY, ns int, v vector(8)) WITH (autovacuum_enabled = off)")
     db.execute(f"CREATE INDEX t_v ON t USING hnsw ({columns}) WITH (m = 2)")
     near, source = vector(random.Random(1), 8), random.Random(2)
@@ -199,7 +199,7 @@ def table_of(db, rows):
 
 
 def test_chain_is_shortened_under_a_scan(db, connect):
-    """A node with many rows was read; then a vacuum frees the first blocks of them. The others are found."""
+    """A node with many rows was read; then a vacuum frees the first records of its TID list. The others are found."""
     near, far = "[1,1,1,1,1,1,1,1]", "[9,9,9,9,9,9,9,9]"
     table_of(db, [near] + [far] * 1000)
     db.execute("DELETE FROM t WHERE id > 300")
@@ -230,7 +230,7 @@ def test_last_row_of_a_chain_moves_under_a_scan(db, connect):
 
 
 def test_block_becomes_a_chain_under_a_scan(db, connect):
-    """The block of a node that a scan has read holds rows of another when the scan comes to that."""
+    """The record of a node that a scan has read holds rows of another when the scan comes to that."""
     source = random.Random(5)
     near = "[0,0,0,0,0,0,0,0]"
     table_of(db, ["[" + ",".join(f"{source.uniform(1, 9):.4f}" for _ in range(8)) + "]" for _ in range(600)])

@@ -122,7 +122,7 @@ def work(server, table: str, source: random.Random) -> list[str]:
     return wrong
 
 
-# The second led hnsw_check to a block beyond the end.
+# The second led hnsw_check to a node record beyond the end.
 @pytest.mark.parametrize("seed, rounds", [(None, SOAK or FEW), (381759569, FEW)])
 def test_corrupted_pages(spoilt, seed, rounds):
     seed = seed or int(os.environ.get("SEED", random.randrange(1 << 30)))
@@ -156,7 +156,7 @@ def test_corrupted_pages(spoilt, seed, rounds):
     assert not wrong, "\n".join(wrong)
 
 
-FRONT = 24  # of a page, before the first block
+FRONT = 24  # of a page, before the first node record
 
 
 def spoilt_check(server, changes: dict) -> dict:
@@ -188,7 +188,7 @@ def spoilt_check(server, changes: dict) -> dict:
 
 
 def node(content: bytearray, size: int, nth: int = 0, first: int = 1) -> int:
-    """Where the block of the nth living node of level 0 with a neighbour begins."""
+    """Where the record of the nth living node of level 0 with a neighbour begins."""
     for page in range(first, len(content) // PAGE):
         if content[(page + 1) * PAGE - 4 : (page + 1) * PAGE] != b"\x02\x00\x41\xc0":
             continue
@@ -200,8 +200,8 @@ def node(content: bytearray, size: int, nth: int = 0, first: int = 1) -> int:
     raise AssertionError("no such node")
 
 
-def lanes(content: bytearray, at: int, size: int) -> int:
-    """Where the first lane of a block begins: they are what is at its end, but for less than eight bytes."""
+def edge_slots(content: bytearray, at: int, size: int) -> int:
+    """Where the first edge slot of a node record begins: the slots are at its end, but for less than eight bytes."""
     bits, coded, count = content[FRONT + 15], number(content, FRONT + 16), number(content, FRONT + 20, 2)
     return at + (size - count * (12 + coded * bits // 8)) // 8 * 8
 
@@ -223,19 +223,19 @@ def a_row_of_another(content, size):
     content[one : one + 6] = content[other : other + 6]
 
 
-def a_lane_elsewhere(content, size):
-    put(content, lanes(content, node(content, size, 5), size), 2**31 - 7)
+def an_edge_elsewhere(content, size):
+    put(content, edge_slots(content, node(content, size, 5), size), 2**31 - 7)
 
 
-def a_lane_to_itself(content, size):
+def an_edge_to_itself(content, size):
     at = node(content, size, 5)
     page = at // PAGE
     per_page = (PAGE - FRONT - 8) // size
-    put(content, lanes(content, at, size), page * per_page + (at - page * PAGE - FRONT) // size)
+    put(content, edge_slots(content, at, size), page * per_page + (at - page * PAGE - FRONT) // size)
 
 
 def a_code(content, size):
-    content[lanes(content, node(content, size, 2), size) + 12] ^= 0xFF
+    content[edge_slots(content, node(content, size, 2), size) + 12] ^= 0xFF
 
 
 def a_kind(content, size):
@@ -254,8 +254,8 @@ def a_vector(content, size):
 SPOILT = {
     a_row_that_is_none: r"row \(99,\d+\) is not in the table",
     a_row_of_another: r"row \(\d+,\d+\) is also in node \d+",
-    a_lane_elsewhere: r"lane 0 leads to \d+ of \d+",
-    a_lane_to_itself: r"an edge to \d+ too many",
+    an_edge_elsewhere: r"edge slot 0 leads to \d+ of \d+",
+    an_edge_to_itself: r"an edge to \d+ too many",
     a_code: r"the code of \d+ is not that of its vector",
     a_kind: r"a page of a directory, and there is none",
     a_state: r": free$",
@@ -279,7 +279,7 @@ def test_check_of_pages_that_cannot_be_read(spoilt):
             content[page * PAGE + 14 : page * PAGE + 16] = b"\xff\xff"  # pd_upper beyond the page
             if page > 0:
                 at = node(content, size, 0, page + 1)
-                content[lanes(content, at, size) + 12] ^= 0xFF
+                content[edge_slots(content, at, size) + 12] ^= 0xFF
         return change
 
     def noise(content, size):
@@ -303,8 +303,8 @@ def test_check_of_pages_that_cannot_be_read(spoilt):
         (version, "index has format 99"),
     ]:
         found = spoilt_check(spoilt, {"plain": change})["plain"]
-        page, block, text = found[0]
-        assert text.startswith(expected) and block is None and page == (2 if "block 2" in expected else 0), found[:3]
+        page, node, text = found[0]
+        assert text.startswith(expected) and node is None and page == (2 if "block 2" in expected else 0), found[:3]
         if page == 2:
             assert any("page 2 cannot be read" in text for _, _, text in found)
             assert any("is not that of its vector" in text for _, _, text in found)
@@ -394,7 +394,7 @@ def test_errors_name_the_index(spoilt):
 
 @pytest.mark.parametrize("damage", ["root", "leaf", "unreadable"])
 def test_check_without_a_directory(spoilt, damage):
-    """Of graphs that nothing leads to, blocks are looked at all the same."""
+    """Node records of graphs that nothing leads to are looked at all the same."""
 
     def change(content, size):
         if damage == "root":
@@ -404,10 +404,10 @@ def test_check_without_a_directory(spoilt, damage):
         else:
             leaf = max(page for page in range(len(content) // PAGE) if content[(page + 1) * PAGE - 4] == 4)
             put(content, leaf * PAGE + FRONT + 4, 2**31)
-        content[lanes(content, node(content, size, 2), size) + 12] ^= 0xFF
+        content[edge_slots(content, node(content, size, 2), size) + 12] ^= 0xFF
 
     found = spoilt_check(spoilt, {"keyed": change})["keyed"]
     expected = {"root": "the directory leads to page", "leaf": "leaf ends at", "unreadable": "invalid page in block 1"}[damage]
     assert any(expected in text for _, _, text in found), found[:5]
-    assert [text for _, block, text in found if block is not None and "not that of its vector" not in text] == []
+    assert [text for _, node, text in found if node is not None and "not that of its vector" not in text] == []
     assert any("is not that of its vector" in text for _, _, text in found), found[:5]

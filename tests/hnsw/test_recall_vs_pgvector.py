@@ -129,7 +129,7 @@ CLASSES += [("bit", "hamming"), ("bit", "jaccard")]
 
 
 def compare(peers, kind, metric, data, dim, rows, slack):
-    """Recall at each stage and `ef_search`; and pages, no more than pgvector reads, where blocks have codes and lists are
+    """Recall at each stage and `ef_search`; and pages, no more than pgvector reads, where node records have codes and lists are
     chosen by angles. Elsewhere the graph is as pgvector's, and a search looks farther to find more."""
     fewer = metric in ("l2", "cosine") and kind in ("vector", "halfvec")
     rng = np.random.default_rng(12)

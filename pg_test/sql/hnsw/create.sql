@@ -106,7 +106,7 @@ CREATE INDEX extreme_l ON extreme USING hnsw (v vector_l2_ops);
 CREATE INDEX extreme_i ON extreme USING hnsw (v vector_ip_ops);
 SELECT c.relname, s.nodes, s.tuples, (SELECT count(*) FROM hnsw_check(c.oid)) FROM pg_class c, LATERAL hnsw_stats(c.oid) s WHERE relname LIKE 'extreme\__' ORDER BY 1;
 
--- dimensions from one to the most, with blocks of several pages
+-- dimensions from one to the maximum, with node records of several pages
 CREATE TABLE dims (dim int PRIMARY KEY, rows bigint, found int[], findings bigint);
 DO $$
 DECLARE d int; kind text;

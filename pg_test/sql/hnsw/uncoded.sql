@@ -53,7 +53,7 @@ SELECT count(*) FROM (SELECT i FROM sparse ORDER BY s <=> '{}/100000') AS rows;
 DROP INDEX sparse_cosine;
 CREATE INDEX sparse_l1 ON sparse USING hnsw (s sparsevec_l1_ops);
 SELECT * FROM (SELECT i, s <+> '{1:1,3:2,99999:3}/100000' AS distance FROM sparse ORDER BY s <+> '{1:1,3:2,99999:3}/100000' LIMIT 10) AS nearest ORDER BY distance, i;
--- Values that are longer than their blocks are in order, too.
+-- Values that are longer than their node records are in order, too.
 INSERT INTO sparse
     SELECT 10 + k, (SELECT ('{' || string_agg((7 * e) || ':' || 1 + (e * k) % 13, ',' ORDER BY e) || '}/100000')::sparsevec FROM generate_series(1, 50 * k) AS e)
     FROM generate_series(1, 20) AS k;

@@ -126,15 +126,15 @@ impl Insertion<'_> {
     fn run(&mut self, vector: &[f32]) -> Result<()> {
         self.inserter.start(&self.known.rotation, vector)?;
         let mut level = level_for(uniform(), self.known.meta.params().step);
-        let mut gate = InsertBarrier::enter(self.index);
+        let mut barrier = InsertBarrier::enter(self.index);
         let mut rest = None;
         for attempt in 0..ATTEMPTS + ALONE {
             pgrx::check_for_interrupts!();
             if attempt == ATTEMPTS {
                 // The locks have an order.
-                drop((gate, rest.take()));
+                drop((barrier, rest.take()));
                 rest = Some(RepairLock::rest(self.index));
-                gate = InsertBarrier::close(self.index);
+                barrier = InsertBarrier::close(self.index);
             }
             let entry = key_directory::find(self.index, self.known, &self.key);
             let Some(entry) = entry else {
@@ -156,14 +156,14 @@ impl Insertion<'_> {
                     Placed::Nowhere if rest.is_some() => {}
                     // The locks have an order.
                     Placed::Nowhere => {
-                        drop(gate);
+                        drop(barrier);
                         rest = Some(RepairLock::rest(self.index));
-                        gate = InsertBarrier::enter(self.index);
+                        barrier = InsertBarrier::enter(self.index);
                     }
                 },
             }
         }
-        drop(gate);
+        drop(barrier);
         let message = format!("could not insert into index \"{}\"", self.index.name());
         Err(Fault::new(state::INDEX_CORRUPTED, message).hint(REINDEX))
     }
@@ -215,14 +215,14 @@ impl Insertion<'_> {
                 return Ok(Placed::Nowhere);
             };
             tried = true;
-            if let Some(placed) = self.cling(entry, &parent, &mut number)? {
+            if let Some(placed) = self.attach_to(entry, &parent, &mut number)? {
                 return Ok(placed);
             }
         }
     }
 
     /// Writes the node record on level 0 if `parent` takes it; none if it does not. `number` is that of a free record.
-    fn cling(&mut self, entry: &Entry, parent: &Parent, number: &mut u32) -> Result<Option<Placed>> {
+    fn attach_to(&mut self, entry: &Entry, parent: &Parent, number: &mut u32) -> Result<Option<Placed>> {
         let known = self.known;
         let layout = &known.meta.layout;
         loop {
@@ -242,7 +242,7 @@ impl Insertion<'_> {
                 *number = freespace::propose(self.index, layout, &[]);
                 continue;
             }
-            let verdict = self.inserter.adopt(held.node(parent.to.number)?, parent, *number)?;
+            let verdict = self.inserter.attach(held.node(parent.to.number)?, parent, *number)?;
             let Verdict::Change(edge) = verdict else { return Ok(None) };
             let version = version(layout, held.node(*number)?)?;
             let header = self.inserter.header(parent.to.graph, 0, version, self.tid, parent.to.number);

@@ -27,7 +27,7 @@ const ZEROS: usize = 1 << 18;
 const FOR_ROW: usize = 200;
 
 /// Memory up to a limit, and a file.
-pub struct Spill {
+pub struct MappedMemory {
     /// Bytes of the heap.
     limit: usize,
     budget: Budget,
@@ -37,7 +37,7 @@ pub struct Spill {
     free: Parts,
 }
 
-impl Spill {
+impl MappedMemory {
     /// Starts with `maintenance_work_mem` of the heap.
     pub fn new() -> Self {
         // SAFETY: a variable of this process.
@@ -117,7 +117,7 @@ impl Spill {
     }
 }
 
-impl Drop for Spill {
+impl Drop for MappedMemory {
     fn drop(&mut self) {
         // When an error goes through here, the server closes the file. Mapped parts stay.
         if let Some(file) = self.file.filter(|_| !std::thread::panicking()) {
@@ -127,7 +127,7 @@ impl Drop for Spill {
     }
 }
 
-impl Memory for Spill {
+impl Memory for MappedMemory {
     fn room(&mut self, bytes: usize) -> Result<Room> {
         if let Some(loan) = self.budget.within(bytes) {
             return Ok(Room::Heap(Buffer::new(bytes)?, Some(loan)));

@@ -198,7 +198,7 @@ pub unsafe extern "C-unwind" fn ambuild(
 fn write(index: Index, meta: &Meta, rows: Rows) {
     let layout = &meta.layout;
     let expected = rows.nodes().div_ceil(layout.per_page()) * layout.unit_pages();
-    let mut fresh = BulkWriter::new(index, pg_sys::ForkNumber::MAIN_FORKNUM, meta, expected as u32);
+    let mut writer = BulkWriter::new(index, pg_sys::ForkNumber::MAIN_FORKNUM, meta, expected as u32);
     if rows.len() > 0 {
         let pool = threads::pool(threads::count());
         let control = Control::default();
@@ -213,13 +213,13 @@ fn write(index: Index, meta: &Meta, rows: Rows) {
             progress::enter(Step::Write);
             progress::rows(written);
             written += graph.tids.len() as i64;
-            fresh.graph(graph, memory, &rotation, &pool, &control);
+            writer.graph(graph, memory, &rotation, &pool, &control);
             progress::rows(written);
         });
         memory.tell(Method::of(index));
     }
     progress::enter(Step::Write);
-    fresh.finish();
+    writer.finish();
 }
 
 /// Makes the init fork: the index that an unlogged one becomes after a crash.

@@ -1,6 +1,6 @@
 //! The points of an index under construction, by key.
 
-use super::mapped_memory::Spill;
+use super::mapped_memory::MappedMemory;
 use crate::engine::hnsw::threads;
 use crate::pg::error::OrRaise;
 use conifer_pure::Result;
@@ -31,7 +31,7 @@ pub struct Rows {
     tids: Vec<Tid>,
     kept: Kept,
     sizes: Sizes,
-    memory: Spill,
+    memory: MappedMemory,
 }
 
 enum Kept {
@@ -73,7 +73,7 @@ impl Rows {
         } else {
             Kept::One(Folding::new(arena))
         };
-        Self { tids: vec![], kept, sizes: Sizes::default(), memory: Spill::new() }
+        Self { tids: vec![], kept, sizes: Sizes::default(), memory: MappedMemory::new() }
     }
 
     /// Points so far.
@@ -135,7 +135,7 @@ impl Rows {
         control: &Control,
         mut report: impl FnMut(Phase, u64),
         mut take: impl FnMut(Built, &mut dyn Memory),
-    ) -> Spill {
+    ) -> MappedMemory {
         let Self { tids, kept, sizes, mut memory } = self;
         let built = |key: Key, (arena, members): (Arena, Members), tids: Vec<Tid>, rooms: Rooms| {
             let graph = build_arena_in(&arena, params, pool, control, Some(rooms))?;

@@ -208,8 +208,8 @@ impl WalBatch<'_> {
             for ((number, whole), (_, before)) in self.held.whole.iter().zip(&self.before) {
                 let first = layout.place(*number)?.page;
                 for (page, (new, old)) in (first..).zip(whole.chunks(ROOM).zip(before.chunks(ROOM))) {
-                    let fresh = page::kind(self.held.pages[self.held.at(page)?].bytes())? == Kind::New;
-                    pages += usize::from(new != old || fresh);
+                    let is_new = page::kind(self.held.pages[self.held.at(page)?].bytes())? == Kind::New;
+                    pages += usize::from(new != old || is_new);
                 }
             }
         }
@@ -247,8 +247,8 @@ impl WalBatch<'_> {
             let mut rest = vec![];
             for (i, (new, old)) in whole.chunks(ROOM).zip(before.chunks(ROOM)).enumerate() {
                 let at = self.held.at(page + i as u32)?;
-                let fresh = page::kind(self.held.pages[at].bytes())? == Kind::New;
-                if new != old || fresh {
+                let is_new = page::kind(self.held.pages[at].bytes())? == Kind::New;
+                if new != old || is_new {
                     (if i == 0 { &mut first } else { &mut rest }).push((at, i == 0, new.to_vec()));
                 }
             }

@@ -34,7 +34,7 @@ impl Vacuum {
             }
             pause();
             let key = Key::from(key.clone());
-            let _gate = InsertBarrier::close(self.index);
+            let _barrier = InsertBarrier::close(self.index);
             let Some((page, _, now)) = key_directory::locked(self.index, &known, &key)? else { continue };
             drop(page);
             // An insertion has come since if the entry point is another one, or dead nodes have other children than

@@ -113,7 +113,7 @@ impl Vacuum {
     }
 
     /// Marks the node records of dead nodes above level 0 as dead.
-    pub(super) fn kill_uppers(&self) -> Result<()> {
+    pub(super) fn kill_upper_records(&self) -> Result<()> {
         let layout = self.layout();
         let mut dead: Vec<u32> = collected(self.dead.iter().map(|(number, _)| *number))?;
         dead.sort_unstable();

@@ -95,7 +95,7 @@ impl Vacuum {
     fn run(&mut self, gone: &mut impl FnMut(Tid) -> bool) -> Result<()> {
         self.mark(gone)?;
         if !self.dead.is_empty() {
-            self.kill_uppers()?;
+            self.kill_upper_records()?;
             let repair = RepairLock::start(self.index);
             drop(InsertBarrier::close(self.index));
             let roots = key_directory::all(self.index, &self.known)?;

@@ -28,7 +28,7 @@ pub struct Repair<'a> {
     /// Nodes that had a record on level 1 when this vacuum began.
     raised: &'a NodeSet,
     doomed: &'a NodeSet,
-    adoption: Reparenting,
+    reparenting: Reparenting,
     records: Cache<NodeReader>,
     holes: Holes,
     /// Nodes of level 0 that have lost their parent, an edge or an edge to them: a search for each follows.
@@ -91,7 +91,7 @@ impl<'a> Repair<'a> {
             roots,
             raised,
             doomed,
-            adoption: Reparenting::new(layout),
+            reparenting: Reparenting::new(layout),
             records: Cache::new(records, &layout, memory / 2)?,
             holes: Holes { all: NodeSet::below(bound)?, near: vec![], max },
             lost: NodeSet::below(bound)?,
@@ -203,28 +203,28 @@ impl<'a> Repair<'a> {
                 is_unreachable = unreachable.is(&mut self.records, root, number)?;
             }
             if is_unreachable {
-                self.hang(number, unreachable.ends())?;
+                self.reparent_near(number, unreachable.ends())?;
             }
         }
         Ok(())
     }
 
     /// Reparents a node to one of `ends`, if one of them can be its parent.
-    fn hang(&mut self, number: u32, ends: &[(f32, u32)]) -> Result<()> {
+    fn reparent_near(&mut self, number: u32, ends: &[(f32, u32)]) -> Result<()> {
         let doomed = self.doomed;
-        let Self { adoption, layout, records, .. } = self;
-        let old = records.pages().read(number, |bytes| adoption.start_again(number, bytes, ends))??;
+        let Self { reparenting, layout, records, .. } = self;
+        let old = records.pages().read(number, |bytes| reparenting.start_again(number, bytes, ends))??;
         let Some(old) = old else { return Ok(()) };
-        while let Some(parent) = adoption.next(records.pages(), &|number| doomed.has(number))? {
+        while let Some(parent) = reparenting.next(records.pages(), &|number| doomed.has(number))? {
             let held = LockedNodes::lock_by(self.index, layout, self.ring, &[number, parent.to.number, old])?;
-            if !adoption.is_there(held.node(number)?)? {
+            if !reparenting.is_there(held.node(number)?)? {
                 return Ok(());
             }
-            if let Verdict::Change(edge) = adoption.adopt(held.node(parent.to.number)?, &parent)? {
+            if let Verdict::Change(edge) = reparenting.attach(held.node(parent.to.number)?, &parent)? {
                 let mut change = held.change();
-                adoption.apply(&edge, change.node(parent.to.number)?)?;
-                adoption.settle(&parent, change.node(number)?)?;
-                adoption.let_go(change.node(old)?)?;
+                reparenting.apply(&edge, change.node(parent.to.number)?)?;
+                reparenting.settle(&parent, change.node(number)?)?;
+                reparenting.detach(change.node(old)?)?;
                 // Of node records on several pages, more pages may have changed: a code may lie on two.
                 if !change.is_one_record()? {
                     continue;
@@ -258,35 +258,35 @@ impl<'a> Repair<'a> {
     /// for again, at last while no insertion runs: then there is one.
     fn parent(&mut self, number: u32) -> Result<()> {
         for _ in 0..ROUNDS {
-            if self.adopt(number)? {
+            if self.reparent(number)? {
                 return Ok(());
             }
         }
-        let _gate = InsertBarrier::close(self.index);
-        if self.adopt(number)? {
+        let _barrier = InsertBarrier::close(self.index);
+        if self.reparent(number)? {
             return Ok(());
         }
         Err(corrupted(format_args!("node {number} has no way to the origin")))
     }
 
     /// Reparents a node whose parent is doomed. False if each candidate has lost its last edge slot since it was found.
-    fn adopt(&mut self, number: u32) -> Result<bool> {
+    fn reparent(&mut self, number: u32) -> Result<bool> {
         let doomed = self.doomed;
         let doomed = |number: u32| doomed.has(number);
-        let Self { adoption, layout, records, .. } = self;
+        let Self { reparenting, layout, records, .. } = self;
         let records = records.pages();
-        if !records.read(number, |bytes| adoption.start(number, bytes, &doomed))?? {
+        if !records.read(number, |bytes| reparenting.start(number, bytes, &doomed))?? {
             return Ok(true);
         }
-        while let Some(parent) = adoption.next(records, &doomed)? {
+        while let Some(parent) = reparenting.next(records, &doomed)? {
             let held = LockedNodes::lock_by(self.index, layout, self.ring, &[number, parent.to.number])?;
-            if !adoption.is_there(held.node(number)?)? {
+            if !reparenting.is_there(held.node(number)?)? {
                 return Ok(true);
             }
-            if let Verdict::Change(edge) = adoption.adopt(held.node(parent.to.number)?, &parent)? {
+            if let Verdict::Change(edge) = reparenting.attach(held.node(parent.to.number)?, &parent)? {
                 let mut change = held.change();
-                adoption.apply(&edge, change.node(parent.to.number)?)?;
-                adoption.settle(&parent, change.node(number)?)?;
+                reparenting.apply(&edge, change.node(parent.to.number)?)?;
+                reparenting.settle(&parent, change.node(number)?)?;
                 change.finish()?;
                 return Ok(true);
             }

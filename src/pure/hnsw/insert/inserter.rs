@@ -254,7 +254,7 @@ impl Inserter {
     ///
     /// # Errors
     /// Corrupted bytes.
-    pub fn adopt(&mut self, bytes: &[u8], parent: &Parent, number: u32) -> Result<Verdict> {
+    pub fn attach(&mut self, bytes: &[u8], parent: &Parent, number: u32) -> Result<Verdict> {
         self.decide(bytes, &parent.to, number, Some(parent.tree_edges))
     }
 

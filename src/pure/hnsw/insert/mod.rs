@@ -13,7 +13,7 @@
 //!    the [same](Found::Same) vector, the row goes into the TID list of that node, and no step follows.
 //!    If the new node is to be on level 0 alone but is [far](Inserter::is_far), the search is made again for level 1.
 //! 2. For each of [`Inserter::parents`], until one takes the new node as a child: with the parent's record and a new record
-//!    locked, [`Inserter::adopt`]. [`Inserter::apply`] carries out a [`Change`], and the new record on level 0 is
+//!    locked, [`Inserter::attach`]. [`Inserter::apply`] carries out a [`Change`], and the new record on level 0 is
 //!    [written](Inserter::write) with the parent in `down`, both at once. Only the first node of a graph has no parent.
 //! 3. For each level from 1 to the node's highest, a new record is written, with the record below in `down`.
 //! 4. For each level and each edge that is to get an edge [back](Edge::back), but the edge to the parent: with the

@@ -369,10 +369,10 @@ fn strangers_are_left_alone() {
         let before = bytes[at];
         bytes[at] = if at == 6 { State::Dead as u8 } else { before ^ 1 };
         assert_eq!(inserter.link(bytes, &edge, 5000).unwrap(), Verdict::Gone, "{at}");
-        assert_eq!(inserter.adopt(bytes, &parent, 5000).unwrap(), Verdict::Gone, "{at}");
+        assert_eq!(inserter.attach(bytes, &parent, 5000).unwrap(), Verdict::Gone, "{at}");
         bytes[at] = before;
     }
-    assert!(matches!(inserter.adopt(bytes, &parent, 5000).unwrap(), Verdict::Change(_)));
+    assert!(matches!(inserter.attach(bytes, &parent, 5000).unwrap(), Verdict::Change(_)));
 }
 
 /// With the entry point of a graph that is not there, or of another one, nothing is found.

@@ -47,7 +47,7 @@ pub struct Effort {
     /// Node records that have got an edge to a new node, parents among them.
     pub links: u64,
     /// Nodes that have got another parent because theirs was doomed.
-    pub adopted: u64,
+    pub reparented: u64,
     /// Parents that were tried for them.
     pub tried: u64,
     /// Nodes that have got another parent because no search came to them.
@@ -147,7 +147,7 @@ impl TestIndex {
         self.effort.nodes += 1;
         self.effort.reads += self.inserter.reads();
         let (number, version) = self.allocate()?;
-        let parent = self.adopt(number)?;
+        let parent = self.attach(number)?;
         let header = self.inserter.header(self.graph, 0, version, tid, parent);
         self.inserter.write(&header, self.memory.node_mut(number)?)?;
         self.link(0, number, parent)?;
@@ -189,14 +189,14 @@ impl TestIndex {
     }
 
     /// Finds a parent for a new node and gives the parent the tree edge.
-    fn adopt(&mut self, number: u32) -> Result<u32> {
+    fn attach(&mut self, number: u32) -> Result<u32> {
         let Some(root) = self.root else { return Ok(NONE) };
         let mut parents = self.inserter.parents(&root, true, u64::MAX);
         loop {
             let next = parents.next(&mut self.memory, &self.layout)?;
             let parent = next.ok_or_else(|| corrupted("no parent for a new node"))?;
             let bytes = self.memory.node_mut(parent.to.number)?;
-            if let Verdict::Change(change) = self.inserter.adopt(bytes, &parent, number)? {
+            if let Verdict::Change(change) = self.inserter.attach(bytes, &parent, number)? {
                 self.inserter.apply(&change, bytes)?;
                 self.effort.links += 1;
                 return Ok(parent.to.number);
@@ -323,11 +323,11 @@ impl TestIndex {
         if !reparenting.start(number, self.memory.node_mut(number)?, gone)? {
             return Ok(());
         }
-        self.effort.adopted += 1;
+        self.effort.reparented += 1;
         while let Some(parent) = reparenting.next(&mut self.memory, gone)? {
             self.effort.tried += 1;
             let bytes = self.memory.node_mut(parent.to.number)?;
-            if let Verdict::Change(change) = reparenting.adopt(bytes, &parent)? {
+            if let Verdict::Change(change) = reparenting.attach(bytes, &parent)? {
                 reparenting.apply(&change, bytes)?;
                 return reparenting.settle(&parent, self.memory.node_mut(number)?);
             }
@@ -348,11 +348,11 @@ impl TestIndex {
         };
         while let Some(parent) = reparenting.next(&mut self.memory, gone)? {
             let bytes = self.memory.node_mut(parent.to.number)?;
-            if let Verdict::Change(change) = reparenting.adopt(bytes, &parent)? {
+            if let Verdict::Change(change) = reparenting.attach(bytes, &parent)? {
                 reparenting.apply(&change, bytes)?;
                 reparenting.settle(&parent, self.memory.node_mut(number)?)?;
                 self.effort.unreachable += 1;
-                return reparenting.let_go(self.memory.node_mut(old)?);
+                return reparenting.detach(self.memory.node_mut(old)?);
             }
         }
         Ok(())

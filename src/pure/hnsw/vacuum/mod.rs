@@ -10,14 +10,14 @@
 //! the graph's tree (`origin`) nor its entry point as long as the graph has other nodes. Then
 //!
 //! 1. For each record of level 0 that is not doomed and whose parent is ([`Reparenting::start`]): for each node that
-//!    [`Reparenting::next`] gives, until one takes the child: with both locked, [`Reparenting::adopt`],
+//!    [`Reparenting::next`] gives, until one takes the child: with both locked, [`Reparenting::attach`],
 //!    [`Reparenting::apply`] on the parent and [`Reparenting::settle`] on the child. Tree edges lead from the origin to every
 //!    living node at any time, unless only an ancestor can take a child.
 //! 2. When all nodes have parents, for each record of any level that is not doomed and has edges to doomed nodes
 //!    ([`Relinker::find`]): with the record locked, [`Relinker::rewrite`].
 //! 3. For each node that has lost its parent, an edge, or an edge that led to it, and is [`Unreachable`]:
 //!    [`Reparenting::start_again`] from where the search for the node has ended, then as in step 1, and
-//!    [`Reparenting::let_go`] on its former parent.
+//!    [`Reparenting::detach`] on its former parent.
 //! 4. The doomed nodes are freed.
 //!
 //! From before step 1 to after step 2, no new node may become the child of a doomed node: the way from the new node to the

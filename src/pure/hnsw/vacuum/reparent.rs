@@ -259,7 +259,7 @@ impl Reparenting {
     ///
     /// # Errors
     /// Corrupted bytes.
-    pub fn adopt(&mut self, bytes: &[u8], parent: &Parent) -> Result<Verdict> {
+    pub fn attach(&mut self, bytes: &[u8], parent: &Parent) -> Result<Verdict> {
         let Some(record) = same(&self.layout, bytes, &parent.to)? else { return Ok(Verdict::Gone) };
         self.linker.decide(
             &record,
@@ -283,7 +283,7 @@ impl Reparenting {
     ///
     /// # Errors
     /// Corrupted bytes.
-    pub fn let_go(&self, bytes: &mut [u8]) -> Result<()> {
+    pub fn detach(&self, bytes: &mut [u8]) -> Result<()> {
         let record = NodeRef::new(&self.layout, bytes)?;
         let tree_edge =
             |slot: &usize| record.is_tree_edge(*slot) && record.neighbour(*slot) == Some(self.child);
