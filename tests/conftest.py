@@ -9,7 +9,7 @@ import pytest
 from tests.support.cluster import ROOT, Cluster
 
 LONGEST = [
-    "hnsw/test_recall_vs_pgvector", "hnsw/test_uncoded_vs_pgvector", "hnsw/test_interrupts", "hnsw/test_churn",
+    "hnsw/test_recall_vs_pgvector", "hnsw/test_uncoded_vs_pgvector", "hnsw/test_interrupts", "hnsw/test_recall_after_deletes",
     "bench/test_bench", "extension/test_out_of_memory", "pinecone/access/test_dump_and_standby", "extension/test_deb",
     "hnsw/test_ddl", "hnsw/test_space", "clients/test_stores", "extension/test_alias", "pinecone/access/test_audit",
     "pinecone/test_replication",

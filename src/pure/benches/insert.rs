@@ -89,13 +89,13 @@ impl Bench {
         index.repair().unwrap();
         let after = index.effort;
         let n = (after.repaired - before.repaired).max(1) as f64;
-        let adopted = after.adopted - before.adopted;
+        let reparented = after.reparented - before.reparented;
         println!(
-            "  {n} repaired: {:.0} us, {:.0} records read, {:.1} others changed each; {adopted} reparented, {:.1} tried each",
+            "  {n} repaired: {:.0} us, {:.0} records read, {:.1} others changed each; {reparented} reparented, {:.1} tried each",
             (user_time() - start) * 1e6 / n,
             (after.repair - before.repair) as f64 / n,
             (after.backs - before.backs) as f64 / n,
-            (after.tried - before.tried) as f64 / adopted.max(1) as f64,
+            (after.tried - before.tried) as f64 / reparented.max(1) as f64,
         );
     }
 

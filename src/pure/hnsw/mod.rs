@@ -11,6 +11,7 @@ pub mod edges;
 #[cfg(test)]
 mod golden;
 pub mod insert;
+pub mod level;
 pub mod node;
 pub mod pages;
 pub mod params;

@@ -209,6 +209,8 @@ fn start(scan: &mut pg_sys::IndexScanDescData, state: &mut Scan) {
         let message = format!("cannot scan {} index without order", Method::of(index).name());
         raise(Fault::new(state::FEATURE_NOT_SUPPORTED, message));
     }
+    // A vacuum may give the record of a node that the search has read to another node, whose rows no MVCC snapshot that was
+    // taken before can see; on a standby, the records of that vacuum conflict with the snapshot. Others would see them.
     // SAFETY: the server has set a snapshot. This is IsMVCCSnapshot().
     let kind = unsafe { (*scan.xs_snapshot).snapshot_type };
     if !matches!(kind, pg_sys::SnapshotType::SNAPSHOT_MVCC | pg_sys::SnapshotType::SNAPSHOT_HISTORIC_MVCC) {

@@ -13,6 +13,7 @@ use crate::hnsw::edges::Candidate;
 use crate::hnsw::edges::Space;
 use crate::hnsw::edges::fill::angles;
 use crate::hnsw::edges::prune::{select, split};
+use crate::hnsw::level::level_for;
 use crate::hnsw::params::{Fill, Lists, Params};
 use crate::memory::allocation;
 use crate::memory::allocation::{collected, headroom};
@@ -26,8 +27,6 @@ use std::sync::{Mutex, PoisonError};
 const BATCH: usize = 1024;
 /// A batch is at most this part of the nodes before it.
 const PART: usize = 16;
-/// Highest level.
-const MAX_LEVEL: f64 = 15.0;
 
 /// Builds the graph of a space on the threads of a pool, whose owner decides their number, their signals and
 /// their stacks. The calling thread only waits; a caller with other work meanwhile calls `build` from
@@ -200,11 +199,10 @@ fn mix(seed: u64, node: u32) -> u64 {
 
 /// The highest level of each node.
 fn levels(nodes: u32, params: &Params) -> fault::Result<Vec<u8>> {
-    let scale = 1.0 / (params.step as f64).ln();
     let level = |node| {
         // In (0, 1].
         let uniform = ((mix(params.seed, node) >> 11) + 1) as f64 / (1u64 << 53) as f64;
-        (-uniform.ln() * scale).min(MAX_LEVEL) as u8
+        level_for(uniform, params.step)
     };
     collected((0..nodes).map(level))
 }

@@ -1,6 +1,6 @@
 //! The memory for vectors and edges of a construction: the heap, or a memory of the caller's with more room.
 
-use super::budget::Loan;
+use super::memory_budget::Loan;
 use crate::fault::Result;
 use crate::hnsw::node::Buffer;
 use crate::hnsw::stored_vector::{cells, u32s, u32s_mut};

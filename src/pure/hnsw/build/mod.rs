@@ -25,7 +25,6 @@
 
 mod adjacency;
 mod beam;
-mod budget;
 pub(crate) mod builder;
 mod byte_distance;
 mod byte_vectors;
@@ -36,6 +35,7 @@ mod graph;
 mod groups;
 mod growing_pieces;
 mod memory;
+mod memory_budget;
 pub mod pack;
 mod page_order;
 mod points;
@@ -46,7 +46,6 @@ mod tests;
 
 pub use adjacency::NONE;
 pub use beam::{Beam, Effort};
-pub use budget::{Budget, Loan};
 pub(crate) use builder::guarded;
 pub use builder::{Rooms, build, build_arena, build_arena_in};
 pub use byte_distance::{ByteDistance, Sums};
@@ -57,4 +56,5 @@ pub use freed_parts::Parts;
 pub use graph::Graph;
 pub use groups::Groups;
 pub use memory::{Heap, Memory, Region, Room, Words};
+pub use memory_budget::{Budget, Loan};
 pub use points::Arena;

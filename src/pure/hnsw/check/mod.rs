@@ -10,6 +10,8 @@
 //! - Vectors are finite and have the norm in the header; counts are in order; empty edge slots are empty.
 //! - TID lists lead back to their node.
 //!
+//! Rows of the table that no node has are not looked for: the index knows nothing of them.
+//!
 //! Others may change node records between two looks. Then a record seems to be wrong, and [`Checker::look_again`] tells.
 //! Records above the level of the entry point are right, too: an insertion was cut off, or goes on.
 //!

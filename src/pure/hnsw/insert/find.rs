@@ -11,7 +11,8 @@ use crate::hnsw::node::{EntryPoint, Layout, NONE, NodeRef, State, corrupted};
 use crate::hnsw::search::Pages;
 use crate::hnsw::search::expand::Expanded;
 use crate::hnsw::search::graphs::Graphs;
-use crate::hnsw::search::pool::{Candidate as Guess, Pool};
+use crate::hnsw::search::pool;
+use crate::hnsw::search::pool::Pool;
 use crate::hnsw::search::query::Target;
 use crate::hnsw::search::visited::Visited;
 use crate::memory::allocation::{Reserve, push};
@@ -35,14 +36,14 @@ pub(crate) struct Finder {
     expanded: Expanded,
     visited: Visited,
     pool: Pool,
-    spare: Vec<Guess>,
+    spare: Vec<pool::Candidate>,
     graph: u32,
     /// The living nodes of the level.
     pub(crate) near: Near,
     /// The dead nodes of the level.
     pub(crate) dead: Vec<Seen>,
     /// Where to go on one level lower: the records there of the nearest nodes.
-    down: Vec<Guess>,
+    down: Vec<pool::Candidate>,
     /// A living node with the same vector.
     pub(crate) same: Option<Seen>,
     /// Node records read.
@@ -91,7 +92,7 @@ impl Finder {
         level: u8,
     ) -> Result<()> {
         self.down.clear();
-        self.down.push(Guess { distance: f32::INFINITY, number: root.entry });
+        self.down.push(pool::Candidate { distance: f32::INFINITY, number: root.entry });
         for level in (level + 1..=root.level).rev() {
             let pool = if self.layout.uncoded().is_some() { 1 } else { 4 };
             self.level(pages, vector, level, Reach { pool, min: 0, max: usize::MAX })?;
@@ -109,9 +110,9 @@ impl Finder {
     ) -> Result<()> {
         self.clear();
         self.pool.start(reach.pool.max(1));
-        for guess in std::mem::take(&mut self.down) {
-            self.target.meet(guess.number, guess.distance)?;
-            self.offer(pages, guess)?;
+        for candidate in std::mem::take(&mut self.down) {
+            self.target.meet(candidate.number, candidate.distance)?;
+            self.offer(pages, candidate)?;
         }
         self.walk(pages, vector, level, reach)
     }
@@ -125,7 +126,7 @@ impl Finder {
         reach: Reach,
     ) -> Result<()> {
         self.pool.start(reach.pool.max(1));
-        self.offer(pages, Guess { distance: f32::INFINITY, number: origin })?;
+        self.offer(pages, pool::Candidate { distance: f32::INFINITY, number: origin })?;
         self.walk(pages, vector, 0, reach)
     }
 
@@ -135,7 +136,7 @@ impl Finder {
         pages: &mut impl Pages,
         vector: &Stored,
         number: u32,
-        slots: &[Guess],
+        slots: &[pool::Candidate],
         level: u8,
         reach: Reach,
     ) -> Result<()> {
@@ -163,9 +164,9 @@ impl Finder {
     }
 
     /// Puts a candidate into the pool.
-    pub(crate) fn offer(&mut self, pages: &impl Pages, guess: Guess) -> Result<()> {
+    pub(crate) fn offer(&mut self, pages: &impl Pages, candidate: pool::Candidate) -> Result<()> {
         let Self { visited, pool, spare, .. } = self;
-        offer(pages, visited, pool, spare, guess)
+        offer(pages, visited, pool, spare, candidate)
     }
 
     /// Reads node records of a level until the pool has no more.
@@ -200,8 +201,8 @@ impl Finder {
         }
         pool.start(max);
         let max = max.min(spare.len());
-        for guess in spare.drain(..max) {
-            pool.offer(guess);
+        for candidate in spare.drain(..max) {
+            pool.offer(candidate);
         }
         max > 0
     }
@@ -237,9 +238,10 @@ impl Finder {
             return Ok(());
         }
         if level > 0 {
-            let guess = Guess { distance: self.expanded.distance, number: self.expanded.header.down };
-            let place = self.down.partition_point(|other| other.distance <= guess.distance);
-            self.down.insert(place, guess);
+            let candidate =
+                pool::Candidate { distance: self.expanded.distance, number: self.expanded.header.down };
+            let place = self.down.partition_point(|other| other.distance <= candidate.distance);
+            self.down.insert(place, candidate);
             self.down.truncate(DOWN);
         }
         let Self { layout, target, expanded, visited, pool, spare, .. } = self;
@@ -247,7 +249,7 @@ impl Finder {
         for (number, estimate) in expanded.slots() {
             // NaN comes from infinities.
             let distance = if estimate.is_nan() { f32::INFINITY } else { estimate };
-            offer(pages, visited, pool, spare, Guess { distance, number })?;
+            offer(pages, visited, pool, spare, pool::Candidate { distance, number })?;
         }
         Ok(())
     }
@@ -265,18 +267,18 @@ fn offer(
     pages: &impl Pages,
     visited: &Visited,
     pool: &mut Pool,
-    spare: &mut Vec<Guess>,
-    guess: Guess,
+    spare: &mut Vec<pool::Candidate>,
+    candidate: pool::Candidate,
 ) -> Result<()> {
-    if guess.number == NONE {
+    if candidate.number == NONE {
         return Ok(());
     }
-    if !pages.has(guess.number) {
-        return Err(corrupted(format_args!("link to {} of {}", guess.number, pages.records())));
+    if !pages.has(candidate.number) {
+        return Err(corrupted(format_args!("link to {} of {}", candidate.number, pages.records())));
     }
-    if !visited.contains(guess.number) {
+    if !visited.contains(candidate.number) {
         spare.room_for(1)?;
-        spare.extend(pool.offer(guess));
+        spare.extend(pool.offer(candidate));
     }
     Ok(())
 }

@@ -130,7 +130,7 @@ impl Inserter {
     }
 
     /// Whether the last search, for level 0 alone, has entered it much farther from the new node than the node's neighbours
-    /// are. Then the node belongs on level 1, whatever [`level_for`] says: a cluster that came as a whole and has no node
+    /// are. Then the node belongs on level 1, whatever [`level_for`](crate::hnsw::level::level_for) says: a cluster that came as a whole and has no node
     /// there would be found less and less as nodes that come after it take the edge slots that led to it.
     pub fn is_far(&self) -> bool {
         self.far
@@ -316,9 +316,4 @@ pub(crate) fn reach(layout: &Layout, params: &Params, level: u8) -> Reach {
         0 => Reach { pool: wide, min: places * 3 / 4, max: 16 * places },
         _ => Reach { pool: places, min: 1, max: 16 * places },
     }
-}
-
-/// The highest level of a new node, for a number drawn from (0, 1]: one of `step` nodes of a level is on the next one, too.
-pub fn level_for(uniform: f64, step: usize) -> u8 {
-    (-uniform.max(f64::MIN_POSITIVE).ln() / (step.max(2) as f64).ln()).min(15.0) as u8
 }

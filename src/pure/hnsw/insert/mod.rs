@@ -9,7 +9,7 @@
 //!
 //! Nothing here writes pages. The caller, who does, calls for a new row:
 //!
-//! 1. [`Inserter::start`] with the row's vector, [`level_for`] with a random number, [`Inserter::find`]. If the search finds
+//! 1. [`Inserter::start`] with the row's vector, [`level_for`](crate::hnsw::level::level_for) with a random number, [`Inserter::find`]. If the search finds
 //!    the [same](Found::Same) vector, the row goes into the TID list of that node, and no step follows.
 //!    If the new node is to be on level 0 alone but is [far](Inserter::is_far), the search is made again for level 1.
 //! 2. For each of [`Inserter::parents`], until one takes the new node as a child: with the parent's record and a new record
@@ -54,7 +54,7 @@ pub(crate) use choose_edges::Choice;
 pub use decoded::Stored;
 pub(crate) use find::Finder;
 pub(crate) use inserter::reach;
-pub use inserter::{Edge, Found, Inserter, level_for};
+pub use inserter::{Edge, Found, Inserter};
 pub use link::{Change, Parent, Verdict};
 pub use near::Seen;
 #[cfg(test)]

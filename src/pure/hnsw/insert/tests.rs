@@ -145,14 +145,6 @@ fn refuses() {
     assert!(inserter.edges(0).is_empty() && inserter.edges(9).is_empty());
 }
 
-#[test]
-fn levels() {
-    assert_eq!((level_for(1.0, 16), level_for(0.07, 16), level_for(0.06, 16)), (0, 0, 1));
-    assert_eq!((level_for(0.0, 16), level_for(f64::MIN_POSITIVE, 2)), (15, 15));
-    let drawn = (1..=16_000).filter(|i| level_for(f64::from(*i) / 16_000.0, 16) > 0).count();
-    assert!((999..=1000).contains(&drawn));
-}
-
 /// Numbers in the edge slots that have changed, and counts of slots.
 type Changed = (Vec<(usize, u32)>, usize, usize);
 

@@ -130,11 +130,7 @@ impl Layout {
         if stored == StoredForm::Uncoded {
             return Err(refused("an uncoded layout has no codes"));
         }
-        let bits = options.bits.unwrap_or(match dim {
-            ..64 => 4,
-            64..128 => 2,
-            _ => 1,
-        });
+        let bits = options.bits.unwrap_or_else(|| Shape::default_bits(dim));
         let min = options.coded.unwrap_or(padded.min(CODED));
         let shape = |dims| {
             Shape::new(bits, dims)

@@ -51,10 +51,10 @@
 //! squares, ⟨y,r⟩/|y|², 0.684: these estimates are nearer in the mean, but too near to D. With factors rounded
 //! to `f16`, 0.709: `f16` would save 4 bytes an edge, but needs another scale where distances are large.
 
+mod batch_layout;
 mod dispatch;
 mod encode;
 mod fastscan;
-mod form;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod query;
@@ -65,9 +65,9 @@ mod tests;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+pub use batch_layout::Form;
 pub use dispatch::{Kernels, kernels, variants};
 pub use encode::{Encoder, Target};
-pub use form::Form;
 pub use query::{Base, Query, scale};
 pub use shape::{BATCH, Shape};
 

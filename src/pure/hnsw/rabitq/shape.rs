@@ -17,6 +17,16 @@ impl Shape {
         right.then_some(Self { bits, dims })
     }
 
+    /// Bits a coordinate has in a new index of vectors of `dim` dimensions: few coordinates need more bits each for estimates
+    /// that tell.
+    pub fn default_bits(dim: usize) -> usize {
+        match dim {
+            ..64 => 4,
+            64..128 => 2,
+            _ => 1,
+        }
+    }
+
     /// Bits a coordinate.
     pub fn bits(self) -> usize {
         self.bits

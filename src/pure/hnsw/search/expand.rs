@@ -17,7 +17,7 @@ pub(crate) struct Expanded {
     /// Whether the estimates are not needed.
     pub(crate) blind: bool,
     /// How far the neighbours' estimates are usually off.
-    pub(crate) off: f32,
+    pub(crate) estimate_error: f32,
     pub(crate) groups: usize,
     numbers: Box<[[u32; BATCH]]>,
     estimates: Box<[[f32; BATCH]]>,
@@ -42,7 +42,7 @@ impl Expanded {
             },
             distance: f32::INFINITY,
             blind: false,
-            off: 0.0,
+            estimate_error: 0.0,
             groups: 0,
             numbers: vec![[0; BATCH]; groups].into(),
             estimates: vec![[0.0; BATCH]; groups].into(),
@@ -70,7 +70,7 @@ impl Expanded {
         }
         self.distance = target.distance(&record.stored());
         let base = target.base(self.distance, self.header.norm);
-        self.off = 0.0;
+        self.estimate_error = 0.0;
         self.groups = record.used().div_ceil(BATCH);
         let (mut add, mut mul) = ([0.0; BATCH], [0.0; BATCH]);
         for group in 0..self.groups {
@@ -81,7 +81,7 @@ impl Expanded {
                 if group == 0 {
                     let used = record.used().min(BATCH);
                     let mean = mul[..used].iter().sum::<f32>() / used as f32;
-                    self.off = -mean * target.off(self.distance, self.header.norm);
+                    self.estimate_error = -mean * target.estimate_error(self.distance, self.header.norm);
                 }
                 query.estimate(layout.form(), codes, base, &add, &mul, &mut self.estimates[group]);
             }

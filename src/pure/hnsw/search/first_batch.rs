@@ -60,7 +60,7 @@ impl Search {
     /// one frontier, from which the search goes on wherever they are nearest.
     fn several(&mut self, pages: &mut impl Pages, starts: &[Start]) -> Result<()> {
         let (mut found, mut open) = (vec![], vec![]);
-        let mut off = 0.0;
+        let mut error = 0.0;
         let wide = self.width;
         for Start { root, all } in starts {
             check()?;
@@ -78,7 +78,7 @@ impl Search {
                 self.enter(pages, *root)?;
                 self.walk(pages, false)?;
                 self.frontier.drain_to(&mut open)?;
-                off = self.frontier.off();
+                error = self.frontier.estimate_error();
             }
             found.room_for(self.batch.len())?;
             found.append(&mut self.batch);
@@ -90,7 +90,7 @@ impl Search {
             return Ok(());
         }
         for found in &self.batch {
-            self.frontier.found(found.distance, off)?;
+            self.frontier.found(found.distance, error)?;
         }
         self.frontier.room_for(open.len())?;
         for candidate in open {

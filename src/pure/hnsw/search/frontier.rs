@@ -1,5 +1,6 @@
 //! Candidates of level 0, and how far they are worth reading.
 
+use super::estimate_error::EstimateError;
 use super::pool::Candidate;
 use crate::fault::Result;
 use crate::memory::allocation::Reserve;
@@ -17,12 +18,9 @@ pub(crate) struct Frontier {
     /// At most `max` distances, ascending.
     nearest: Vec<f32>,
     max: usize,
-    /// How far estimates are usually off: a mean in which the last nodes count more.
-    off: f32,
+    /// How far estimates are usually off.
+    error: EstimateError,
 }
-
-/// Weight of a node in that mean.
-const PART: f32 = 0.25;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Open(Candidate);
@@ -82,7 +80,7 @@ impl Frontier {
 
     #[inline]
     fn limit(&self) -> f32 {
-        self.reach() + self.off
+        self.reach() + self.error.mean()
     }
 
     /// The distance of the `max`-th nearest node: nodes that are not farther have likely been read.
@@ -96,9 +94,8 @@ impl Frontier {
 
     /// Notes a node that was read: its distance, and how far its neighbours' estimates are usually off.
     #[inline]
-    pub(crate) fn found(&mut self, distance: f32, off: f32) -> Result<()> {
-        let off = if off.is_finite() { off } else { 0.0 };
-        self.off = if self.nearest.is_empty() { off } else { self.off + PART * (off - self.off) };
+    pub(crate) fn found(&mut self, distance: f32, error: f32) -> Result<()> {
+        self.error.count(error, self.nearest.is_empty());
         if self.nearest.len() >= self.max {
             if self.nearest.last().is_some_and(|last| distance >= *last) {
                 return Ok(());
@@ -152,8 +149,8 @@ impl Frontier {
     }
 
     /// How far estimates are usually off.
-    pub(crate) fn off(&self) -> f32 {
-        self.off
+    pub(crate) fn estimate_error(&self) -> f32 {
+        self.error.mean()
     }
 
     pub(crate) fn bytes(&self) -> usize {

@@ -42,6 +42,7 @@
 
 mod certainty;
 mod deferred;
+mod estimate_error;
 pub(crate) mod expand;
 mod first_batch;
 mod found;

@@ -38,7 +38,7 @@ pub(crate) struct Target {
     /// Length of the query, scaled; infinite if nothing is known of the distances that SQL shows.
     length: f64,
     compare: Compare,
-    /// See [`off`](Self::off).
+    /// See [`estimate_error`](Self::estimate_error).
     part: f32,
 }
 
@@ -219,7 +219,7 @@ impl Target {
     /// 0 without codes. The error of ⟨y, q − c⟩ goes with the length of q − c; for the inner product, with that of the part of
     /// q that is orthogonal to c.
     #[inline]
-    pub(crate) fn off(&self, distance: f32, norm_squared: f32) -> f32 {
+    pub(crate) fn estimate_error(&self, distance: f32, norm_squared: f32) -> f32 {
         let squared = match self.metric {
             Metric::InnerProduct => {
                 let length = self.length as f32;

@@ -414,7 +414,7 @@ impl Search {
         // On the levels above, dead nodes are as good.
         if !lowest || header.state == State::Live {
             if lowest {
-                self.frontier.found(self.expanded.distance, self.expanded.off)?;
+                self.frontier.found(self.expanded.distance, self.expanded.estimate_error)?;
                 self.effort.nodes += 1;
             }
             let bounds = match lowest {

@@ -6,7 +6,8 @@ pub(crate) mod samples;
 
 use crate::fault::Result;
 use crate::hnsw::check::{Checker, Finding};
-use crate::hnsw::insert::{Found, Inserter, Verdict, level_for};
+use crate::hnsw::insert::{Found, Inserter, Verdict};
+use crate::hnsw::level::level_for;
 use crate::hnsw::node::{
     Buffer, EntryPoint, Header, Layout, NONE, NodeMut, NodeRef, ROOM, State, Tid, TidListMut, corrupted,
 };

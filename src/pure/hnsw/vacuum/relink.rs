@@ -11,7 +11,7 @@ use crate::hnsw::insert::{Change, Choice, Edge, Finder, Seen, Stored, Verdict};
 use crate::hnsw::node::{EntryPoint, Layout, NodeMut, NodeRef, State};
 use crate::hnsw::params::Params;
 use crate::hnsw::search::Pages;
-use crate::hnsw::search::pool::Candidate as Guess;
+use crate::hnsw::search::pool;
 
 /// Repairs node records, one after the other; keeps its memory.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub struct Relinker {
     choice: Choice,
     candidates: Vec<Candidate>,
     estimates: Vec<f32>,
-    guesses: Vec<Guess>,
+    guesses: Vec<pool::Candidate>,
     seen: Option<Seen>,
     /// Edges that the last rewriting has put in and that are to get an edge back.
     edges: Vec<Edge>,
@@ -83,7 +83,9 @@ impl Relinker {
             finder.start(vector, header.graph);
             inner_distances(&record, finder.target(), estimates)?;
             let neighbours = record.neighbours();
-            guesses.extend(neighbours.map(|(slot, number)| Guess { distance: estimates[slot], number }));
+            guesses.extend(
+                neighbours.map(|(slot, number)| pool::Candidate { distance: estimates[slot], number }),
+            );
             let (version, level, graph) = (header.version, header.level, header.graph);
             Ok(Some((Seen { number, version, level, graph, dead: header.state == State::Dead }, gone)))
         })??;

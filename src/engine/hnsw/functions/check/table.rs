@@ -32,13 +32,13 @@ impl Table {
     }
 
     /// TIDs of a node record that the table does not have.
-    pub fn lost(&self, blocks: &mut impl Pages, layout: &Layout, number: u32) -> Result<Vec<Tid>> {
+    pub fn lost(&self, records: &mut impl Pages, layout: &Layout, number: u32) -> Result<Vec<Tid>> {
         let Some(table) = self.0.map(Index) else { return Ok(vec![]) };
-        let mut lost = rows_of_node(blocks, layout, number)?;
+        let mut lost = rows_of_node(records, layout, number)?;
         lost.retain(|tid| !is_there(table, *tid));
         if !lost.is_empty() {
             // A vacuum may have taken the rows out of both since.
-            let now = rows_of_node(blocks, layout, number)?;
+            let now = rows_of_node(records, layout, number)?;
             lost.retain(|tid| now.contains(tid) && !is_there(table, *tid));
         }
         Ok(lost)

@@ -1,4 +1,5 @@
-//! The memory of a construction: its limit, the bytes in use, and their peak.
+//! The memory of a construction: its limit, the bytes in use, and their peak. What is beyond the limit lies in the caller's
+//! [`Memory`](super::Memory): in the server, a temporary file that is mapped (`mapped_memory.rs`).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
