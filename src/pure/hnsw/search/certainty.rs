@@ -227,12 +227,11 @@ mod tests {
                 batch.sort_unstable_by(Found::order);
                 let low = deferred.floor(f64::from);
                 returned.mark(&mut batch, low);
-                for i in 0..batch.len() {
-                    let row = batch[i];
+                for (i, row) in batch.iter().enumerate() {
                     prop_assert!(row.floor <= low && batch[i..].iter().all(|other| row.floor <= other.bounds.low));
                     prop_assert!(!row.certain || apart(row.bounds.high, low, row.bounds));
-                    if returned.admit(&row) {
-                        out.push(row);
+                    if returned.admit(row) {
+                        out.push(*row);
                     } else {
                         let last = out.iter().rfind(|row| row.bounds.is_limited());
                         let nearer = last.is_some_and(|last| row.distance < last.distance);
