@@ -204,7 +204,7 @@ mod tests {
                 (prop::collection::vec(drawn(), 0..12), prop::option::weighted(0.8, 0..40u8), 0..3usize), 1..6),
         ) {
             let (mut returned, mut deferred) = (Returned::NONE, Deferred::new());
-            let (mut all, mut out, mut late) = (0, Vec::<Found>::new(), 0);
+            let (mut all, mut out, mut late, mut waiting) = (0, Vec::<Found>::new(), 0, Vec::<Found>::new());
             for (drawn, limit, min) in batches {
                 let mut batch: Vec<Found> =
                     drawn.into_iter().enumerate().map(|(i, drawn)| row(all + i, drawn)).collect();
@@ -212,6 +212,7 @@ mod tests {
                 batch.sort_unstable_by(Found::order);
                 let first: Vec<u32> = batch.iter().take(min).map(|row| row.number).collect();
                 let (held, sent) = (deferred.len(), batch.len());
+                waiting.extend(&batch);
                 match limit.map(f32::from) {
                     Some(limit) => {
                         deferred.exchange(&mut batch, limit, min, returned.told(), f64::from).unwrap();
@@ -226,6 +227,10 @@ mod tests {
                 late += held + sent - batch.len() - deferred.len();
                 batch.sort_unstable_by(Found::order);
                 let low = deferred.floor(f64::from);
+                waiting.retain(|row| row.bounds.is_limited() && batch.iter().all(|other| other.number != row.number));
+                prop_assert_eq!(waiting.len(), deferred.len());
+                prop_assert!(waiting.iter().all(|row| low <= row.bounds.low));
+                prop_assert!(waiting.iter().all(|row| limit.is_some_and(|limit| row.distance > f32::from(limit))));
                 returned.mark(&mut batch, low);
                 for (i, row) in batch.iter().enumerate() {
                     prop_assert!(row.floor <= low && batch[i..].iter().all(|other| row.floor <= other.bounds.low));
