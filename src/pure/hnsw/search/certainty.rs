@@ -11,37 +11,9 @@
 //! A strict search makes more batches, whose rows count as well ([`Returned`]). A node with a TID list is certain only if its
 //! interval is a point: its rows may have vectors that differ and that rounding made equal.
 
+use super::bounds::Bounds;
 use super::found::Found;
 use crate::hnsw::node::NONE;
-
-/// An interval that holds the distance that SQL shows of a node's rows.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Bounds {
-    pub(super) low: f64,
-    pub(super) high: f64,
-}
-
-impl Bounds {
-    /// All numbers.
-    pub(super) const ALL: Self = Self { low: f64::NEG_INFINITY, high: f64::INFINITY };
-
-    /// Whether the distance has an upper bound. Without one, where the search met the node says nothing of its distance.
-    pub(super) fn is_limited(self) -> bool {
-        self.high < f64::INFINITY
-    }
-
-    fn is_point(self) -> bool {
-        self.low == self.high
-    }
-
-    fn is_above(self, max: f64) -> bool {
-        self.low > max || self.low == max && self.is_point()
-    }
-
-    fn is_below(self, min: f64) -> bool {
-        self.high < min || self.high == min && self.is_point()
-    }
-}
 
 /// Sets `certain` and `floor` of rows, which ascend by distance. The upper bounds of the rows before them are at most
 /// `before`, the lower bounds of the rows after them at least `after`. Returns the maximum of `before` and their upper bounds.

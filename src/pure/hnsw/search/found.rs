@@ -1,6 +1,6 @@
 //! A node that a search has read.
 
-use super::certainty::Bounds;
+use super::bounds::Bounds;
 use crate::hnsw::node::Tid;
 
 /// A node that was read.

@@ -1,6 +1,6 @@
 //! A row that a search gives.
 
-use super::certainty::Bounds;
+use super::bounds::Bounds;
 use crate::hnsw::node::Tid;
 
 /// A row.

@@ -40,6 +40,7 @@
 //! younger than the search. A TID list that breaks off is read again from its node. [`Hit::version`] tells a caller that
 //! comes back to a node record later whether the node is the same.
 
+mod bounds;
 mod certainty;
 mod deferred;
 mod estimate_error;

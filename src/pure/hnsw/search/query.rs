@@ -1,6 +1,6 @@
 //! The query as node records are compared with it.
 
-use super::certainty::Bounds;
+use super::bounds::Bounds;
 use super::visited::Table;
 use crate::distance::metric::Metric;
 use crate::distance::norm;

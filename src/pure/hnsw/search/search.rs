@@ -1,6 +1,7 @@
 //! A search from its start to its last row.
 
-use super::certainty::{Bounds, Returned, mark};
+use super::bounds::Bounds;
+use super::certainty::{Returned, mark};
 use super::deferred::Deferred;
 use super::expand::Expanded;
 use super::found::Found;
