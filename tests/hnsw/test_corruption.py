@@ -303,8 +303,8 @@ def test_check_of_pages_that_cannot_be_read(spoilt):
         (version, "index has format 99"),
     ]:
         found = spoilt_check(spoilt, {"plain": change})["plain"]
-        page, node, text = found[0]
-        assert text.startswith(expected) and node is None and page == (2 if "block 2" in expected else 0), found[:3]
+        page, number, text = found[0]
+        assert text.startswith(expected) and number is None and page == (2 if "block 2" in expected else 0), found[:3]
         if page == 2:
             assert any("page 2 cannot be read" in text for _, _, text in found)
             assert any("is not that of its vector" in text for _, _, text in found)
@@ -409,5 +409,5 @@ def test_check_without_a_directory(spoilt, damage):
     found = spoilt_check(spoilt, {"keyed": change})["keyed"]
     expected = {"root": "the directory leads to page", "leaf": "leaf ends at", "unreadable": "invalid page in block 1"}[damage]
     assert any(expected in text for _, _, text in found), found[:5]
-    assert [text for _, node, text in found if node is not None and "not that of its vector" not in text] == []
+    assert [text for _, number, text in found if number is not None and "not that of its vector" not in text] == []
     assert any("is not that of its vector" in text for _, _, text in found), found[:5]
