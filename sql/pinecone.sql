@@ -77,6 +77,71 @@ CREATE FUNCTION pc.check_metadata(id text, metadata jsonb) RETURNS boolean
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'check_metadata_wrapper';
 
 -- ---------------------------------------------------------------------------------------------
+-- Metadata filters: src/pinecone/filter/. The operator is leakproof, so that row-level security does
+-- not keep it from indexes: an invalid filter is refused when a statement is planned, or is NULL.
+
+CREATE FUNCTION pc.filter_support(internal) RETURNS internal
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'filter_support_wrapper';
+CREATE FUNCTION pc.filter_matches(metadata jsonb, filter jsonb) RETURNS boolean
+    LANGUAGE c IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE SUPPORT pc.filter_support
+    AS 'MODULE_PATHNAME', 'filter_matches_wrapper';
+
+CREATE OPERATOR @@@ (
+    FUNCTION = pc.filter_matches, LEFTARG = jsonb, RIGHTARG = jsonb,
+    RESTRICT = matchingsel, JOIN = matchingjoinsel
+);
+
+-- The planner puts the operator in its place, so it finds indexes, too.
+CREATE FUNCTION pc_filter_matches(metadata jsonb, filter jsonb) RETURNS boolean
+    LANGUAGE sql IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE
+    RETURN metadata @@@ filter;
+
+CREATE FUNCTION pc.gin_filter_extract_value(jsonb, internal, internal) RETURNS internal
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'gin_filter_extract_value_wrapper';
+CREATE FUNCTION pc.gin_filter_extract_query(jsonb, internal, smallint, internal, internal, internal, internal)
+    RETURNS internal
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'gin_filter_extract_query_wrapper';
+CREATE FUNCTION pc.gin_filter_consistent(internal, smallint, jsonb, integer, internal, internal, internal, internal)
+    RETURNS boolean
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'gin_filter_consistent_wrapper';
+CREATE FUNCTION pc.gin_filter_triconsistent(internal, smallint, jsonb, integer, internal, internal, internal)
+    RETURNS "char"
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'gin_filter_triconsistent_wrapper';
+CREATE FUNCTION pc.gin_filter_compare_partial(bytea, bytea, smallint, internal) RETURNS integer
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'gin_filter_compare_partial_wrapper';
+
+CREATE OPERATOR CLASS pc_filter_ops FOR TYPE jsonb USING gin AS
+    OPERATOR 1 @@@ (jsonb, jsonb),
+    FUNCTION 1 pg_catalog.byteacmp(bytea, bytea),
+    FUNCTION 2 pc.gin_filter_extract_value(jsonb, internal, internal),
+    FUNCTION 3 pc.gin_filter_extract_query(jsonb, internal, smallint, internal, internal, internal, internal),
+    FUNCTION 4 pc.gin_filter_consistent(internal, smallint, jsonb, integer, internal, internal, internal, internal),
+    FUNCTION 5 pc.gin_filter_compare_partial(bytea, bytea, smallint, internal),
+    FUNCTION 6 pc.gin_filter_triconsistent(internal, smallint, jsonb, integer, internal, internal, internal),
+    STORAGE bytea;
+
+-- For a namespace as the first column of such an index, so that a search reads the rows of its own.
+CREATE FUNCTION pc.gin_text_extract_value(text, internal, internal) RETURNS internal
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'gin_text_extract_value_wrapper';
+CREATE FUNCTION pc.gin_text_extract_query(text, internal, smallint, internal, internal, internal, internal)
+    RETURNS internal
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'gin_text_extract_query_wrapper';
+CREATE FUNCTION pc.gin_text_consistent(internal, smallint, text, integer, internal, internal, internal, internal)
+    RETURNS boolean
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'gin_text_consistent_wrapper';
+CREATE FUNCTION pc.gin_text_triconsistent(internal, smallint, text, integer, internal, internal, internal)
+    RETURNS "char"
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'gin_text_triconsistent_wrapper';
+
+CREATE OPERATOR CLASS pc_text_ops FOR TYPE text USING gin AS
+    OPERATOR 1 pg_catalog.= (text, text),
+    FUNCTION 1 pg_catalog.bttextcmp(text, text),
+    FUNCTION 2 pc.gin_text_extract_value(text, internal, internal),
+    FUNCTION 3 pc.gin_text_extract_query(text, internal, smallint, internal, internal, internal, internal),
+    FUNCTION 4 pc.gin_text_consistent(internal, smallint, text, integer, internal, internal, internal, internal),
+    FUNCTION 6 pc.gin_text_triconsistent(internal, smallint, text, integer, internal, internal, internal);
+
+-- ---------------------------------------------------------------------------------------------
 -- Control plane: src/pinecone/control/
 
 CREATE FUNCTION pc_create_index(

@@ -20,8 +20,12 @@ pub fn check() {
 /// Raises 0A000 for a database in another encoding than UTF-8.
 #[cold]
 pub fn refuse() -> ! {
-    raise(
-        Fault::new(FEATURE_NOT_SUPPORTED, "the encoding of the database is not UTF8")
-            .hint("Create the index in a database made with ENCODING 'UTF8'."),
-    )
+    raise(refusal())
+}
+
+/// The fault of a database in another encoding than UTF-8.
+#[cold]
+pub fn refusal() -> Fault {
+    Fault::new(FEATURE_NOT_SUPPORTED, "the encoding of the database is not UTF8")
+        .hint("Create the index in a database made with ENCODING 'UTF8'.")
 }

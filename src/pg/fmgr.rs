@@ -107,6 +107,17 @@ pub trait Argument: Sized {
     fn view(&self) -> Self::View<'_>;
 }
 
+/// Argument number `i` of a call, as it is.
+///
+/// # Safety
+/// The function has that many arguments.
+#[inline(always)]
+#[must_use]
+pub unsafe fn argument(fcinfo: pg_sys::FunctionCallInfo, i: usize) -> pg_sys::Datum {
+    // SAFETY: the caller vouches for the number.
+    unsafe { (*(*fcinfo).args.as_ptr().add(i)).value }
+}
+
 /// Argument number `i` of a call, detoasted, with the same duties as [`Argument::argument`].
 ///
 /// # Safety
@@ -115,7 +126,7 @@ pub trait Argument: Sized {
 #[must_use]
 pub unsafe fn varlena_argument(fcinfo: pg_sys::FunctionCallInfo, i: usize, room: *mut Room) -> Varlena {
     // SAFETY: the caller vouches for all of it.
-    unsafe { detoast_in((*(*fcinfo).args.as_ptr().add(i)).value, room) }
+    unsafe { detoast_in(argument(fcinfo, i), room) }
 }
 
 /// A type that an exported function can return.

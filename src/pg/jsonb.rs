@@ -20,13 +20,21 @@ impl Json {
     /// # Errors
     /// Raises 0A000 in a database whose encoding is not UTF-8.
     pub fn text(&self) -> &str {
+        self.checked_text().unwrap_or_else(|_| encoding::refuse())
+    }
+
+    /// The JSON text, as the server writes it.
+    ///
+    /// # Errors
+    /// 0A000 for a text that is not in UTF-8.
+    pub fn checked_text(&self) -> conifer_pure::Result<&str> {
         // SAFETY: jsonb_out takes one jsonb and returns a C string in the current memory context, which
         // outlives the function call that this value is an argument of.
         let text = unsafe {
             let out = direct_function_call_as_datum(pg_sys::jsonb_out, &[Some(self.0)]);
             CStr::from_ptr(out.expect("jsonb_out does not return null").cast_mut_ptr())
         };
-        text.to_str().unwrap_or_else(|_| encoding::refuse())
+        text.to_str().map_err(|_| encoding::refusal())
     }
 
     /// Reads JSON text.

@@ -162,3 +162,50 @@ unsafe fn fetch(given: *mut pg_sys::varlena) -> Varlena {
         Varlena { ptr: NonNull::new_unchecked(plain.cast()), owned: plain != given }
     }
 }
+
+/// The bytes behind a value's header, wherever they start: a short value is read where it lies.
+pub struct Packed {
+    start: NonNull<u8>,
+    length: usize,
+    /// The detoasted copy, ours to free.
+    copy: Option<NonNull<u8>>,
+}
+
+impl Packed {
+    /// The bytes.
+    #[inline]
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        // SAFETY: so many bytes stand behind the header of a value that outlives this one.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.length) }
+    }
+}
+
+impl Drop for Packed {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(copy) = self.copy {
+            free(copy);
+        }
+    }
+}
+
+/// As [`detoast`], for what is read byte by byte.
+///
+/// # Safety
+/// `datum` points to a varlena that outlives the result.
+#[inline]
+#[must_use]
+pub unsafe fn detoast_packed(datum: pg_sys::Datum) -> Packed {
+    let given = datum.cast_mut_ptr::<pg_sys::varlena>();
+    // SAFETY: the caller vouches for the pointer; the first byte tells the form. The server returns a plain value or raises.
+    unsafe {
+        let here = pgrx::varatt_is_4b_u(given) || (pgrx::varatt_is_1b(given) && !pgrx::varatt_is_1b_e(given));
+        let plain = if here { given } else { pg_sys::pg_detoast_datum_packed(given) };
+        Packed {
+            start: NonNull::new_unchecked(pgrx::vardata_any(plain).cast_mut().cast()),
+            length: pgrx::varsize_any_exhdr(plain),
+            copy: (plain != given).then(|| NonNull::new_unchecked(plain.cast())),
+        }
+    }
+}

@@ -9,6 +9,7 @@ mod constraints;
 mod control;
 mod data;
 pub mod engine_types;
+mod filter;
 mod registry;
 
 use crate::pg::spi;
