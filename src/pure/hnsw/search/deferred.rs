@@ -91,6 +91,26 @@ impl Deferred {
         Ok(())
     }
 
+    /// Adds a node, where no [floor](Self::floor) is asked for.
+    ///
+    /// # Errors
+    /// `53200` if there is no memory.
+    pub(super) fn keep(&mut self, found: Found) -> Result<()> {
+        self.heap.room_for(1)?;
+        self.heap.push(Nearest(found));
+        Ok(())
+    }
+
+    /// The distance of the nearest node.
+    pub(super) fn distance(&self) -> Option<f32> {
+        self.heap.peek().map(|nearest| nearest.0.distance)
+    }
+
+    /// Takes out the nearest node.
+    pub(super) fn pop(&mut self) -> Option<Found> {
+        self.heap.pop().map(|nearest| nearest.0)
+    }
+
     /// Takes out the nodes that are no farther than `limit`.
     fn within(&mut self, limit: f32) -> impl Iterator<Item = Found> {
         std::iter::from_fn(move || {

@@ -24,20 +24,22 @@ use crate::memory::allocation::{Reserve, check, push};
 impl Search {
     /// Makes the first batch.
     pub(super) fn first(&mut self, pages: &mut impl Pages) -> Result<()> {
+        if self.approach(pages)? { self.walk(pages, false) } else { Ok(()) }
+    }
+
+    /// Comes near the query in each graph. False: all nodes were read on the way, and are the batch.
+    pub(super) fn approach(&mut self, pages: &mut impl Pages) -> Result<bool> {
         let starts = std::mem::take(&mut self.starts);
         let max = self.limit.hops.min(self.limit.nodes) / starts.len().max(1) as u64;
         self.patience = max.max(4 * self.width.min as u64);
         match starts[..] {
             [Start { root, all: true }] => self.whole(pages, root)?,
-            [Start { root, all: false }] => {
-                self.enter(pages, root)?;
-                self.walk(pages, false)?;
-            }
+            [Start { root, all: false }] => self.enter(pages, root)?,
             _ => self.several(pages, &starts)?,
         }
         self.starts = starts;
         self.starts.clear();
-        Ok(())
+        Ok(!self.all)
     }
 
     /// Looks at all nodes of a graph.
@@ -54,7 +56,7 @@ impl Search {
         self.descend(pages, root)
     }
 
-    /// The first batch of several graphs.
+    /// Comes near the query in several graphs.
     ///
     /// Each graph is searched narrowly by itself, so that the search comes near the query in each; then all candidates make
     /// one frontier, from which the search goes on wherever they are nearest.
@@ -98,7 +100,7 @@ impl Search {
                 self.frontier.offer(candidate);
             }
         }
-        self.walk(pages, false)
+        Ok(())
     }
 
     /// Looks at all nodes that can be reached from the tree's root, in no order.

@@ -18,6 +18,8 @@ pub(crate) struct Frontier {
     /// At most `max` distances, ascending.
     nearest: Vec<f32>,
     max: usize,
+    /// How many of these make the limit: `max`, or fewer where a filter says so.
+    places: usize,
     /// How far estimates are usually off.
     error: EstimateError,
 }
@@ -47,6 +49,24 @@ impl Frontier {
         self.beyond.clear();
         self.nearest.clear();
         self.max = max.max(1);
+        self.places = self.max;
+    }
+
+    /// Starts a batch of a filtered search: nothing counts any more, and matches do from now on, of which `max` make the
+    /// limit at most. Candidates that `keep` refuses are dropped.
+    ///
+    /// # Errors
+    /// `53200` if there is no memory.
+    pub(crate) fn filter(&mut self, max: usize, keep: impl FnMut(u32) -> bool) -> Result<()> {
+        self.next(keep)?;
+        self.max = max.max(1);
+        self.places = self.max;
+        Ok(())
+    }
+
+    /// From now on, so many matches make the limit.
+    pub(crate) fn set_places(&mut self, places: usize) {
+        self.places = places.clamp(1, self.max);
     }
 
     /// Starts the next batch: forgets the distances of the nodes that were read, and takes back the candidates beyond the
@@ -83,19 +103,39 @@ impl Frontier {
         self.reach() + self.error.mean()
     }
 
+    /// What the limit may become again.
+    #[inline]
+    fn max_limit(&self) -> f32 {
+        self.place(self.max) + self.error.mean()
+    }
+
+    #[inline]
+    fn place(&self, place: usize) -> f32 {
+        self.nearest.get(place - 1).copied().unwrap_or(f32::INFINITY)
+    }
+
     /// The distance of the `max`-th nearest node: nodes that are not farther have likely been read.
     #[inline]
     pub(crate) fn reach(&self) -> f32 {
-        match self.nearest.last() {
-            Some(last) if self.nearest.len() >= self.max => *last,
-            _ => f32::INFINITY,
-        }
+        self.place(self.places)
     }
 
     /// Notes a node that was read: its distance, and how far its neighbours' estimates are usually off.
     #[inline]
     pub(crate) fn found(&mut self, distance: f32, error: f32) -> Result<()> {
-        self.error.count(error, self.nearest.is_empty());
+        self.passed(error, self.nearest.is_empty());
+        self.matched(distance)
+    }
+
+    /// Notes how far the estimates of a node's neighbours are usually off; the first node forgets those before.
+    #[inline]
+    pub(crate) fn passed(&mut self, error: f32, is_first: bool) {
+        self.error.count(error, is_first);
+    }
+
+    /// Notes the distance of a node that counts.
+    #[inline]
+    pub(crate) fn matched(&mut self, distance: f32) -> Result<()> {
         if self.nearest.len() >= self.max {
             if self.nearest.last().is_some_and(|last| distance >= *last) {
                 return Ok(());
@@ -111,7 +151,7 @@ impl Frontier {
     /// Adds a candidate, for which there is [room](Self::room_for). Its distance is not NaN.
     #[inline]
     pub(crate) fn offer(&mut self, new: Candidate) {
-        if new.distance < self.limit() {
+        if new.distance < self.max_limit() {
             self.open.push(Open(new));
         } else {
             self.beyond.push(new);
@@ -135,6 +175,33 @@ impl Frontier {
     pub(crate) fn take_any(&mut self) -> Result<Option<u32>> {
         self.open_all()?;
         Ok(self.open.pop().map(|open| open.0.number))
+    }
+
+    /// The distance of the nearest candidate, if it is within the limit.
+    #[inline]
+    pub(crate) fn distance(&self) -> Option<f32> {
+        self.open.peek().map(|open| open.0.distance).filter(|distance| *distance < self.limit())
+    }
+
+    /// Number of candidates, one and the same counted as often as it was offered.
+    pub(crate) fn len(&self) -> usize {
+        self.open.len() + self.beyond.len()
+    }
+
+    /// Keeps each candidate once, by its smallest distance, and none that `keep` refuses.
+    ///
+    /// # Errors
+    /// `53200` if there is no memory.
+    pub(crate) fn compact(&mut self, mut keep: impl FnMut(u32) -> bool) -> Result<()> {
+        let mut all = vec![];
+        self.drain_to(&mut all)?;
+        all.retain(|candidate| keep(candidate.number));
+        all.sort_unstable_by(|a, b| a.number.cmp(&b.number).then(a.distance.total_cmp(&b.distance)));
+        all.dedup_by_key(|candidate| candidate.number);
+        all.shrink_to_fit();
+        self.beyond = Vec::new();
+        self.open = all.into_iter().map(Open).collect::<Vec<_>>().into();
+        Ok(())
     }
 
     /// Takes out all candidates, in no order.

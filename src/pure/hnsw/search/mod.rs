@@ -8,6 +8,7 @@
 //!   `graphs` as one. `width`: how far a search looks; `ivfflat`: the same for that method. `limit`: what ends a search.
 //! - `found`: a node that was read. `hit`: a row. `tids`: the rows of a node. `certainty`: which rows are certainly in order.
 //!   `deferred`: nodes kept for later batches. `reorder`: puts the other rows into exact order.
+//! - `filtered`: searches for rows that match a filter.
 //!
 //! As in SymphonyQG (Gou, Gao, Xu and Long, SIGMOD 2025), candidates are in the order of the distance that the codes of
 //! their neighbours estimate. The search reads the first candidate that was not read: that gives the node's exact distance,
@@ -45,6 +46,7 @@ mod certainty;
 mod deferred;
 mod estimate_error;
 pub(crate) mod expand;
+mod filtered;
 mod first_batch;
 mod found;
 mod frontier;
@@ -66,6 +68,7 @@ mod tids;
 pub(crate) mod visited;
 mod width;
 
+pub use filtered::{Costs, FilteredSearch, Progress, RowFilter, Wish};
 pub use hit::Hit;
 pub use ivfflat::Lists;
 pub use limit::{Effort, Limit, Order};

@@ -24,9 +24,9 @@ use crate::memory::allocation::{Reserve, push};
 #[derive(Debug)]
 pub struct Search {
     pub(super) layout: Layout,
-    target: Target,
+    pub(super) target: Target,
     pub(super) width: Width,
-    order: Order,
+    pub(super) order: Order,
     /// Where to start, until it has.
     pub(super) starts: Vec<Start>,
     pub(super) graphs: Graphs,
@@ -41,13 +41,13 @@ pub struct Search {
     /// Nodes of the batch, ascending once it is complete.
     pub(super) batch: Vec<Found>,
     /// Nodes of the batch that were returned, or left out.
-    given: usize,
+    pub(super) given: usize,
     /// Nodes that were read and wait for the next batch.
-    deferred: Deferred,
+    pub(super) deferred: Deferred,
     /// TIDs of `batch[given - 1]` that are still to be returned, the last first.
     pub(super) tids: Vec<Tid>,
     /// The rows returned so far, if the order is strict.
-    returned: Returned,
+    pub(super) returned: Returned,
     pub(super) limit: Limit,
     /// Node records of level 0 that may be read in vain until the first batch is complete.
     pub(super) patience: u64,
@@ -180,7 +180,7 @@ impl Search {
 
     /// Puts the batch in order and marks the rows that are certain to be in it. With a limit, nodes beyond it are deferred,
     /// but for the first `min`, and deferred nodes within it join the batch; with none, all deferred nodes do.
-    fn sort(&mut self, within: Option<f32>, min: usize) -> Result<()> {
+    pub(super) fn sort(&mut self, within: Option<f32>, min: usize) -> Result<()> {
         let Self { batch, deferred, returned, target, order, .. } = self;
         match within {
             Some(limit) => {
@@ -380,6 +380,12 @@ impl Search {
     fn take(&mut self, pages: &mut impl Pages, number: u32, level: u8) -> Result<()> {
         let lowest = level == 0;
         self.found(number, lowest)?;
+        self.spread(pages, lowest)
+    }
+
+    /// Takes the neighbours of the node that was just read into the frontier or the pool.
+    #[inline]
+    pub(super) fn spread(&mut self, pages: &mut impl Pages, lowest: bool) -> Result<()> {
         let Self { layout, target, expanded, effort, .. } = self;
         *(if lowest { &mut effort.hops } else { &mut effort.upper }) +=
             expanded.measure(layout, target, pages)?;
@@ -418,28 +424,35 @@ impl Search {
                 self.frontier.found(self.expanded.distance, self.expanded.estimate_error)?;
                 self.effort.nodes += 1;
             }
-            let bounds = match lowest {
-                true => self.target.bounds(self.layout.stored(), self.expanded.distance, header.norm),
-                false => Bounds::ALL,
-            };
             self.batch.room_for(1)?;
-            self.batch.push(Found {
-                distance: self.expanded.distance,
-                number,
-                tid: header.tid,
-                version: header.version,
-                tid_list: if lowest { header.tid_list } else { header.down },
-                bounds,
-                certain: true,
-                floor: f64::NEG_INFINITY,
-            });
+            self.batch.push(self.node(number, lowest));
         }
         Ok(())
     }
 
+    /// The node that was just read.
+    #[inline]
+    pub(super) fn node(&self, number: u32, lowest: bool) -> Found {
+        let header = &self.expanded.header;
+        let bounds = match lowest {
+            true => self.target.bounds(self.layout.stored(), self.expanded.distance, header.norm),
+            false => Bounds::ALL,
+        };
+        Found {
+            distance: self.expanded.distance,
+            number,
+            tid: header.tid,
+            version: header.version,
+            tid_list: if lowest { header.tid_list } else { header.down },
+            bounds,
+            certain: true,
+            floor: f64::NEG_INFINITY,
+        }
+    }
+
     /// The root of a graph's tree that was not read: some nodes may be out of reach from near the query, where the walk has
     /// started.
-    fn origin(&mut self, pages: &impl Pages) -> Result<Option<u32>> {
+    pub(super) fn origin(&mut self, pages: &impl Pages) -> Result<Option<u32>> {
         while let Some(number) = self.origins.pop() {
             if !pages.has(number) {
                 return Err(corrupted(format_args!("link to {number} of {}", pages.records())));

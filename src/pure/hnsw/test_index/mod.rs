@@ -2,6 +2,8 @@
 //! WAL and tables.
 
 #[cfg(test)]
+pub(crate) mod filtered;
+#[cfg(test)]
 pub(crate) mod samples;
 
 use crate::fault::Result;

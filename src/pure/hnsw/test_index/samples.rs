@@ -117,7 +117,7 @@ impl Sample {
         found
     }
 
-    fn distance(&self, query: &[f32], row: usize) -> f64 {
+    pub(crate) fn distance(&self, query: &[f32], row: usize) -> f64 {
         let product = |a: &[f32], b: &[f32]| -> f64 {
             a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
         };

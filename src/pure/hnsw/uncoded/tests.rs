@@ -7,10 +7,12 @@ use super::*;
 use crate::fault::state;
 use crate::hnsw::node::{Layout, ROOM, StoredForm};
 use crate::hnsw::search::{Order, Reach, Search, Width};
+use crate::hnsw::test_index::filtered::{How, Matches};
 use crate::hnsw::test_index::samples::{Sample, points};
 use crate::types::element::{Element, f16};
 use crate::types::sparsevec::Sparse;
 use proptest::prelude::*;
+use std::collections::HashSet;
 use std::sync::OnceLock;
 
 const ALL: [(Form, Metric); 8] = [
@@ -144,6 +146,37 @@ fn finds_grows_and_repairs() {
         built.check();
         let recall = built.recall_of(&queries, 40);
         assert!(recall >= min - 0.01, "{form:?} {metric:?}: refilled {recall}");
+    }
+}
+
+/// Of the rows that match, filtered searches find the nearest, however many match.
+#[test]
+fn filtered() {
+    for (form, metric) in ALL {
+        let n = if cfg!(miri) { 100 } else { 800 };
+        let (rows, queries) = (values(form, metric, n, 3), values(form, metric, 20, 99));
+        let mut sample = Sample::on(layout(form, metric), rows, (0..n).collect());
+        let (mut found, mut expected) = (0, 0);
+        for (every, indexed) in [1, 2, 10, 100].into_iter().flat_map(|every| [(every, false), (every, true)])
+        {
+            for (i, query) in queries.iter().enumerate() {
+                let distances = sample.distances(query);
+                let lot = |row: usize| (row * 20 + i).wrapping_mul(0x9e37_79b9) >> 9;
+                let matches: HashSet<usize> = (0..n).filter(|row| lot(*row) % every == 0).collect();
+                let mut nearest: Vec<f64> = matches.iter().map(|row| distances[*row]).collect();
+                nearest.sort_by(f64::total_cmp);
+                let filter = Matches::new(&matches, distances.clone(), indexed);
+                let outcome = sample.filtered(query, filter, How::default());
+                let all = matches.len().min(10);
+                assert!(outcome.rows.len() == all && outcome.rows.iter().all(|row| matches.contains(row)));
+                let limit = nearest[..all].last().copied().unwrap_or_default();
+                found += outcome.rows.iter().filter(|row| distances[**row] <= limit).count();
+                expected += all;
+            }
+        }
+        let recall = found as f64 / expected as f64;
+        let min = if metric == Metric::InnerProduct { 0.97 } else { 0.99 };
+        assert!(recall >= min, "{form:?} {metric:?}: {recall}");
     }
 }
 

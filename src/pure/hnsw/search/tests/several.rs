@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::hnsw::node::ROOM;
-use crate::hnsw::search::{NARROW, Start};
+use crate::hnsw::search::{Costs, FilteredSearch, NARROW, Start, Wish};
+use crate::hnsw::test_index::filtered::Matches;
 
 /// Graphs with the rows of each; rows are numbered on from one graph to the next.
 struct Several {
@@ -61,11 +62,7 @@ impl Several {
         whole: usize,
         order: Order,
     ) -> (Vec<Hit>, Search) {
-        let size = |graph: usize| self.from.get(graph + 1).unwrap_or(&self.rows.len()) - self.from[graph];
-        let starts: Vec<Start> = which
-            .iter()
-            .map(|graph| Start { root: self.roots[*graph], all: size(*graph) <= whole })
-            .collect();
+        let starts = self.starts(which, whole);
         let reach = match starts.iter().all(|start| start.all) {
             true => Reach::All,
             false => Reach::Near(Width::of(self.memory.layout(), ef, None)),
@@ -77,6 +74,36 @@ impl Several {
             hits.push(hit);
         }
         (hits, search)
+    }
+
+    /// Where some graphs are entered; those with up to `whole` rows are looked at whole.
+    fn starts(&self, which: &[usize], whole: usize) -> Vec<Start> {
+        let start =
+            |graph: &usize| Start { root: self.roots[*graph], all: self.of(&[*graph]).len() <= whole };
+        which.iter().map(start).collect()
+    }
+
+    /// The ten nearest rows of some graphs that match.
+    fn filtered(
+        &mut self,
+        query: &[f32],
+        which: &[usize],
+        whole: usize,
+        mut filter: Matches<'_>,
+    ) -> Vec<usize> {
+        let starts = self.starts(which, whole);
+        let nodes = self.of(which).len() as f64;
+        let wish = Wish { rows: None, ef: 40, nodes, complete: true, costs: Costs::INLINE };
+        let reach = Reach::Near(Width::of(self.memory.layout(), 40, None));
+        let (mut search, mut filtered) = (Search::new(*self.memory.layout()), FilteredSearch::new(wish));
+        search.start_several(&self.rotation, query, &starts, reach, Order::Strict).unwrap();
+        let mut rows = vec![];
+        while rows.len() < 10
+            && let Some((tid, _)) = filtered.next(&mut search, &mut self.memory, &mut filter).unwrap()
+        {
+            rows.push(row(tid));
+        }
+        rows
     }
 
     fn of(&self, which: &[usize]) -> Vec<usize> {
@@ -153,4 +180,44 @@ fn several_graphs_cost_narrow_searches() {
     for order in [Order::Once, Order::Relaxed, Order::Strict] {
         assert!(all.hits(&query, &[], 40, 0, order).0.is_empty());
     }
+}
+
+/// Filtered, several graphs are one, too: of all their rows, those come that match.
+#[test]
+fn several_graphs_are_filtered_as_one() {
+    let mut all = several(Metric::L2, 24, &[400, 3, 150, 500, 1, 300]);
+    let mut found = [0, 0];
+    for which in [&[0][..], &[1], &[0, 3], &[1, 2, 4], &[0, 1, 2, 3, 4, 5]] {
+        for (every, whole, indexed) in [
+            (2, 0, false),
+            (2, 200, true),
+            (20, 0, true),
+            (20, 1000, false),
+            (300, 200, true),
+            (300, 0, false),
+        ] {
+            for query in Noise(77).clusters(4, 24) {
+                let matches: HashSet<usize> = all
+                    .of(which)
+                    .into_iter()
+                    .filter(|row| row.wrapping_mul(0x9e37_79b9) >> 7 & 1023 < 1024 / every)
+                    .collect();
+                let distances: Vec<f64> = (0..all.rows.len()).map(|row| all.exact(&query, row)).collect();
+                let filter =
+                    Matches { places: (row, tid), ..Matches::new(&matches, distances.clone(), indexed) };
+                let rows = all.filtered(&query, which, whole, filter);
+                let mut nearest: Vec<f64> = matches.iter().map(|row| distances[*row]).collect();
+                nearest.sort_by(f64::total_cmp);
+                let expected = matches.len().min(10);
+                assert!(
+                    rows.len() == expected && rows.iter().all(|row| matches.contains(row)),
+                    "{which:?} {every}"
+                );
+                let limit = nearest[..expected].last().copied().unwrap_or_default();
+                found[0] += rows.iter().filter(|row| distances[**row] <= limit).count();
+                found[1] += expected;
+            }
+        }
+    }
+    assert!(found[0] * 100 >= found[1] * 99, "{found:?}");
 }

@@ -1,0 +1,37 @@
+//! Filtered searches: the nearest rows that match a filter.
+//!
+//! - `row_filter`: what a search asks about rows ([`RowFilter`]). `costs`: when it asks an index for all matches, and when it
+//!   reads them instead of walking on ([`Costs`]). `search`: the order of events ([`FilteredSearch`]). `rest`: matches that were
+//!   read, the nearest first.
+//!
+//! # The rule
+//!
+//! The walk is that of an unfiltered search: a node that does not match leads on to its neighbours all the same. But only
+//! matches make the limit, and a row is tested only once its distance is the smallest of all that are open: farther rows may
+//! not be needed. Let `n` be the places of an unfiltered search that is wide enough, `k` the number of rows wanted, and `p`
+//! the share of matches among the tested nodes. The limit is the distance of the match at place
+//!
+//! ```text
+//! k + 2 + p (n − k − 2)
+//! ```
+//!
+//! where all match as far out as an unfiltered search of `n` places, where few match no farther than it takes.
+//!
+//! Where matches are few, or far from the query, no walk is good. So a search projects what the rest of its walk will cost,
+//! and compares that with the cost of asking an inverted index for a bitmap of all matches; once it has that, with the cost of
+//! reading the matches. [`Costs`] has both comparisons.
+//!
+//! # What was measured
+//!
+//! See `README.md` of the access method.
+
+mod costs;
+mod rest;
+mod row_filter;
+mod search;
+#[cfg(test)]
+mod tests;
+
+pub use costs::{Costs, Progress};
+pub use row_filter::RowFilter;
+pub use search::{FilteredSearch, Wish};

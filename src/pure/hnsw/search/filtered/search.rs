@@ -1,0 +1,379 @@
+//! A filtered search from its start to its last row.
+
+use super::super::deferred::Deferred;
+use super::super::found::Found;
+use super::super::limit::Order;
+use super::super::node_reader::Pages;
+use super::super::reorder::Known;
+use super::super::search::Search;
+use super::super::width::Width;
+use super::costs::{Costs, Progress, SPARE, WANTED};
+use super::rest::Rest;
+use super::row_filter::RowFilter;
+use crate::fault::Result;
+use crate::hnsw::node::{NONE, State, Tid};
+use crate::memory::allocation::{Reserve, push};
+
+/// Candidates before they are compacted.
+const MANY: usize = 1 << 16;
+
+/// What a filtered search is to give.
+#[derive(Debug, Clone, Copy)]
+pub struct Wish {
+    /// Rows that are wanted, if that is known.
+    pub rows: Option<usize>,
+    /// `hnsw.ef_search`.
+    pub ef: usize,
+    /// Nodes of the graphs, roughly.
+    pub nodes: f64,
+    /// Whether matches that come too late for their place in a strict order come last, out of order; else they do not come.
+    pub complete: bool,
+    /// What steps cost.
+    pub costs: Costs,
+}
+
+/// How a walk has ended.
+enum Ended {
+    /// There are enough matches for a batch.
+    Enough,
+    /// All nodes were read.
+    Nothing,
+    /// It is cheaper to read the matches.
+    Rest,
+}
+
+/// The bitmap of all matches.
+#[derive(Debug, Clone, Copy)]
+enum Bitmap {
+    /// Not asked for.
+    Unasked,
+    /// No index gives one.
+    Unknown,
+    /// There is one, of so many TIDs, since so many node records were read.
+    Made { size: u64, asked: u64 },
+}
+
+/// The part of a filtered search that goes beyond a [`Search`].
+#[derive(Debug)]
+pub struct FilteredSearch {
+    wish: Wish,
+    /// Rows that this batch is to have.
+    wanted: usize,
+    /// Places where all rows match.
+    all: usize,
+    /// Node records of level 0 that are read for a batch at most where all rows match, if there are enough matches.
+    hops: usize,
+    progress: Progress,
+    /// Matches of this batch.
+    matched: usize,
+    bitmap: Bitmap,
+    /// Nodes that were read, alive, and whose rows were not tested.
+    untested: Deferred,
+    /// Matches that come too late.
+    late: Vec<Found>,
+    /// The batch is of those.
+    is_late: bool,
+    /// All nodes were read.
+    is_over: bool,
+    /// Rows that were returned, as long as a bitmap may give them again.
+    returned: Vec<Tid>,
+    /// The rest of the matches, and of those the ones that come too late, once they were read.
+    rest: Option<(Rest, Rest)>,
+    /// Candidates after they were compacted last.
+    compacted: usize,
+}
+
+impl FilteredSearch {
+    /// Filters a search that was just started, whose order is the wanted one; [`Order::Once`] is for unfiltered ones.
+    pub fn new(wish: Wish) -> Self {
+        let wanted = wish.rows.unwrap_or(WANTED).max(1);
+        Self {
+            wish,
+            wanted,
+            all: 0,
+            hops: 0,
+            progress: Progress::default(),
+            matched: 0,
+            bitmap: Bitmap::Unasked,
+            untested: Deferred::new(),
+            late: vec![],
+            is_late: false,
+            is_over: false,
+            returned: vec![],
+            rest: None,
+            compacted: 0,
+        }
+    }
+
+    /// Bytes that grow while the search goes on, beside those of the [`Search`].
+    pub fn memory(&self) -> usize {
+        let rest = self.rest.as_ref().map_or(0, |(rest, late)| rest.bytes() + late.bytes());
+        rest + self.untested.bytes()
+            + self.late.capacity() * size_of::<Found>()
+            + self.returned.capacity() * size_of::<Tid>()
+    }
+
+    /// What was tested so far.
+    pub fn progress(&self) -> Progress {
+        self.progress
+    }
+
+    /// Whether matches are read instead of walked to.
+    pub fn reads_rest(&self) -> bool {
+        self.rest.is_some()
+    }
+
+    /// The next row that matches, and what the index knows of its distance; none if there are no more.
+    ///
+    /// # Errors
+    /// Those of [`Search::next`] and of the filter. The search is over then.
+    pub fn next(
+        &mut self,
+        search: &mut Search,
+        pages: &mut impl Pages,
+        filter: &mut impl RowFilter,
+    ) -> Result<Option<(Tid, Known)>> {
+        loop {
+            if let Some((rest, late)) = &mut self.rest {
+                return Ok(rest
+                    .pop()
+                    .or_else(|| late.pop())
+                    .map(|(tid, distance)| (tid, Known::Distance(distance))));
+            }
+            if let Some(tid) = search.tids.pop() {
+                let found = search.batch[search.given - 1];
+                // A node of one row was tested.
+                if found.tid_list != NONE {
+                    self.progress.tests += 1;
+                    if !filter.matches(tid)? {
+                        continue;
+                    }
+                }
+                if !matches!(self.bitmap, Bitmap::Unknown) {
+                    push(&mut self.returned, tid)?;
+                }
+                let known = match found.certain || self.is_late {
+                    true => Known::Distance(search.shown(found.distance)),
+                    false => Known::Floor(found.floor),
+                };
+                return Ok(Some((tid, known)));
+            }
+            if let Some(found) = search.batch.get(search.given).copied() {
+                search.given += 1;
+                if search.order == Order::Strict && !self.is_late && !search.returned.admit(&found) {
+                    if self.wish.complete {
+                        push(&mut self.late, found)?;
+                    }
+                    continue;
+                }
+                search.read_tids(pages, found)?;
+                continue;
+            }
+            search.batch.clear();
+            search.given = 0;
+            if self.is_over {
+                if self.late.is_empty() {
+                    return Ok(None);
+                }
+                search.batch.room_for(self.late.len())?;
+                search.batch.append(&mut self.late);
+                search.batch.sort_unstable_by(Found::order);
+                self.is_late = true;
+                continue;
+            }
+            self.batch(search, pages, filter)?;
+        }
+    }
+
+    /// Makes the next batch, or reads the rest of the matches.
+    fn batch(
+        &mut self,
+        search: &mut Search,
+        pages: &mut impl Pages,
+        filter: &mut impl RowFilter,
+    ) -> Result<()> {
+        let is_first = !search.starts.is_empty();
+        if is_first {
+            search.approach(pages)?;
+            search.batch.drain(..).try_for_each(|found| self.untested.keep(found))?;
+        } else {
+            self.wanted = self.wanted.saturating_mul(2);
+        }
+        let width = Width::of(&search.layout, self.wish.ef, Some(self.wanted));
+        (self.all, self.hops) = (width.filtered(&search.layout), width.hops);
+        let max = self.all.max(self.wanted.saturating_add(SPARE));
+        let Search { frontier, visited, deferred, batch, .. } = search;
+        frontier.filter(max, |number| !visited.contains(number))?;
+        // Matches of batches before that are farther out than those went.
+        for found in deferred.all() {
+            frontier.matched(found.distance)?;
+            push(batch, found)?;
+        }
+        self.matched = search.batch.len();
+        match self.walk(search, pages, filter)? {
+            Ended::Rest => return self.read_rest(search, filter),
+            Ended::Nothing => self.is_over = true,
+            Ended::Enough => {}
+        }
+        let more = search.order == Order::Strict && !self.is_over;
+        search.sort(more.then(|| search.frontier.reach()), self.wanted)
+    }
+
+    /// Reads nodes and tests their rows, always what is nearest, as far as matches make the limit.
+    fn walk(
+        &mut self,
+        search: &mut Search,
+        pages: &mut impl Pages,
+        filter: &mut impl RowFilter,
+    ) -> Result<Ended> {
+        let start = search.effort.hops;
+        loop {
+            let places = self.progress.places(self.wanted.saturating_add(SPARE), self.all);
+            search.frontier.set_places(places);
+            if self.is_dear(search, filter, places.saturating_sub(self.matched))? {
+                return Ok(Ended::Rest);
+            }
+            let enough = self.matched >= self.wanted;
+            // Where distances tell nothing, an unfiltered search ends after so many records; this one reads as many of matches.
+            let hops = (search.effort.hops - start) as f64 * self.progress.share();
+            let stop = enough && hops >= self.hops as f64;
+            let reach = search.frontier.reach();
+            let untested = self.untested.distance().filter(|distance| *distance < reach);
+            let candidate = if stop { None } else { search.frontier.distance() };
+            let (test, number) = match (untested, candidate) {
+                (Some(untested), candidate) if candidate.is_none_or(|candidate| untested <= candidate) => {
+                    (self.untested.pop(), None)
+                }
+                (_, Some(_)) => (None, search.frontier.take()),
+                _ if enough => return Ok(Ended::Enough),
+                // Nodes at no finite distance, then those that nothing near the query leads to.
+                _ => match (self.untested.pop(), search.frontier.take_any()?) {
+                    (None, None) => (None, search.origin(pages)?),
+                    next => next,
+                },
+            };
+            if test.is_none() && number.is_none() {
+                return Ok(Ended::Nothing);
+            }
+            if let Some(found) = test {
+                self.test(search, pages, filter, found)?;
+            }
+            if let Some(number) = number {
+                self.read(search, pages, number)?;
+            }
+        }
+    }
+
+    /// Reads a node's record, unless that was read before.
+    fn read(&mut self, search: &mut Search, pages: &mut impl Pages, number: u32) -> Result<()> {
+        if !search.meet(pages, number)? || !search.read(pages, number, Some(0))? {
+            return Ok(());
+        }
+        if search.expanded.header.state == State::Live {
+            search.frontier.passed(search.expanded.estimate_error, self.progress.reads == 0);
+            search.effort.nodes += 1;
+            self.untested.keep(search.node(number, true))?;
+        }
+        search.spread(pages, true)?;
+        if search.frontier.len() > MANY.max(2 * self.compacted) {
+            let Search { frontier, visited, .. } = search;
+            frontier.compact(|number| !visited.contains(number))?;
+            self.compacted = frontier.len();
+        }
+        Ok(())
+    }
+
+    /// Tests the rows of a node, until one matches.
+    fn test(
+        &mut self,
+        search: &mut Search,
+        pages: &mut impl Pages,
+        filter: &mut impl RowFilter,
+        found: Found,
+    ) -> Result<()> {
+        self.progress.tested += 1;
+        let mut matches = false;
+        if found.tid.is_some() {
+            self.progress.tests += 1;
+            matches = filter.matches(found.tid)?;
+        }
+        if !matches && found.tid_list != NONE {
+            search.read_tids(pages, found)?;
+            while !matches && let Some(tid) = search.tids.pop() {
+                if tid != found.tid {
+                    self.progress.tests += 1;
+                    matches = filter.matches(tid)?;
+                }
+            }
+            search.tids.clear();
+        }
+        if matches {
+            self.progress.matched += 1;
+            self.matched += 1;
+            search.frontier.matched(found.distance)?;
+            push(&mut search.batch, found)?;
+        }
+        Ok(())
+    }
+
+    /// Whether it is cheaper to read all matches than to walk to `more`; for that, the bitmap of all matches may be asked for.
+    /// Where a walk takes more memory than it may, reading is taken for cheaper.
+    fn is_dear(&mut self, search: &Search, filter: &mut impl RowFilter, more: usize) -> Result<bool> {
+        self.progress.reads = search.effort.hops;
+        let Self { progress, wish: Wish { costs, nodes, .. }, .. } = self;
+        let share = progress.share().min(1.0);
+        let full = search.memory() + self.untested.bytes() > search.limit.bytes;
+        let (size, asked) = match self.bitmap {
+            Bitmap::Unknown => return Ok(false),
+            Bitmap::Made { size, asked } => (size, asked),
+            Bitmap::Unasked => {
+                if !full && !costs.asks(progress, more, *nodes * share) {
+                    return Ok(false);
+                }
+                let Some(expected) = filter.expected(share)? else {
+                    self.bitmap = Bitmap::Unknown;
+                    self.returned = vec![];
+                    return Ok(false);
+                };
+                if !full && !costs.asks(progress, more, expected) {
+                    return Ok(false);
+                }
+                let (size, asked) = (filter.ask()?, progress.reads);
+                self.bitmap = Bitmap::Made { size, asked };
+                (size, asked)
+            }
+        };
+        Ok(full || costs.reads(progress, more, size, asked))
+    }
+
+    /// Reads all matches that were not returned.
+    fn read_rest(&mut self, search: &mut Search, filter: &mut impl RowFilter) -> Result<()> {
+        search.batch.clear();
+        search.deferred.clear();
+        search.tids.clear();
+        search.frontier.start(1);
+        self.untested.clear();
+        self.late = vec![];
+        let mut returned = std::mem::take(&mut self.returned);
+        returned.sort_unstable_by_key(|tid| (tid.block, tid.offset));
+        let told = match search.order {
+            Order::Strict => search.returned.told(),
+            Order::Once | Order::Relaxed => f64::NEG_INFINITY,
+        };
+        let complete = self.wish.complete;
+        let (mut rest, mut late) = (Rest::default(), Rest::default());
+        filter.read(&mut |tid, distance| {
+            let place = |tid: &Tid| (tid.block, tid.offset);
+            if returned.binary_search_by_key(&place(&tid), place).is_ok() {
+                return Ok(());
+            }
+            match distance < told {
+                false => rest.push(tid, distance),
+                true if complete => late.push(tid, distance),
+                true => Ok(()),
+            }
+        })?;
+        self.rest = Some((rest, late));
+        Ok(())
+    }
+}

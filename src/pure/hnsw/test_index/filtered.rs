@@ -1,0 +1,142 @@
+//! Filtered searches of a sample.
+
+use super::samples::{Sample, tid};
+use crate::distance::metric::Metric;
+use crate::fault::Result;
+use crate::hnsw::node::Tid;
+use crate::hnsw::search::{
+    Costs, FilteredSearch, Known, Order, Reach, RowFilter, Search, Start, Width, Wish,
+};
+use std::collections::HashSet;
+
+/// Rows that match, by a set of them.
+pub(crate) struct Matches<'a> {
+    pub(crate) rows: &'a HashSet<usize>,
+    /// Distances of all rows, as SQL shows them.
+    pub(crate) distances: Vec<f64>,
+    /// Whether there is an index that gives a bitmap.
+    pub(crate) indexed: bool,
+    /// What statistics say, if they say more than the share near the query.
+    pub(crate) statistics: f64,
+    /// Rows that were tested, in order.
+    pub(crate) tested: Vec<usize>,
+    pub(crate) asked: u64,
+    pub(crate) read: u64,
+    /// Which row a TID is of, and the reverse.
+    pub(crate) places: (fn(Tid) -> usize, fn(usize) -> Tid),
+}
+
+impl<'a> Matches<'a> {
+    pub(crate) fn new(rows: &'a HashSet<usize>, distances: Vec<f64>, indexed: bool) -> Self {
+        let places: (fn(Tid) -> usize, fn(usize) -> Tid) = (|tid| tid.block as usize, tid);
+        Self { rows, distances, indexed, statistics: 0.0, tested: vec![], asked: 0, read: 0, places }
+    }
+}
+
+impl RowFilter for Matches<'_> {
+    fn matches(&mut self, tid: Tid) -> Result<bool> {
+        let row = self.places.0(tid);
+        if self.asked == 0 {
+            self.tested.push(row);
+        }
+        Ok(self.rows.contains(&row))
+    }
+
+    fn expected(&mut self, share: f64) -> Result<Option<f64>> {
+        Ok(self.indexed.then(|| self.distances.len() as f64 * share.max(self.statistics)))
+    }
+
+    fn ask(&mut self) -> Result<u64> {
+        self.asked += 1;
+        Ok(self.rows.len() as u64)
+    }
+
+    fn read(&mut self, take: &mut dyn FnMut(Tid, f64) -> Result<()>) -> Result<()> {
+        self.read += 1;
+        self.rows.iter().try_for_each(|row| take(self.places.1(*row), self.distances[*row]))
+    }
+}
+
+/// What a filtered search has come to.
+pub(crate) struct Outcome {
+    pub(crate) rows: Vec<usize>,
+    pub(crate) known: Vec<Known>,
+    /// Node records of level 0 and of TID lists that were read.
+    pub(crate) reads: u64,
+    /// Rows that were tested without a bitmap.
+    pub(crate) tested: Vec<usize>,
+    pub(crate) asked: u64,
+    pub(crate) read: u64,
+}
+
+/// How to search.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct How {
+    pub(crate) order: Order,
+    pub(crate) complete: bool,
+    /// Rows that are asked for beforehand.
+    pub(crate) wanted: Option<usize>,
+    /// Rows that are taken.
+    pub(crate) taken: usize,
+    pub(crate) whole: bool,
+    pub(crate) ef: usize,
+}
+
+impl Default for How {
+    fn default() -> Self {
+        Self { order: Order::Strict, complete: true, wanted: None, taken: 10, whole: false, ef: 40 }
+    }
+}
+
+impl Sample {
+    /// The distances of all rows, as SQL shows them.
+    pub(crate) fn distances(&self, query: &[f32]) -> Vec<f64> {
+        let square: f64 = query.iter().map(|x| f64::from(*x).powi(2)).sum();
+        let shown = |distance: f64| match (self.layout.uncoded(), self.layout.metric()) {
+            (Some(uncoded), _) => uncoded.shown(distance as f32),
+            (_, Metric::L2) => (distance + square).max(0.0).sqrt(),
+            (_, Metric::Cosine) => 1.0 + distance / square.sqrt(),
+            _ => distance,
+        };
+        (0..self.rows.len()).map(|row| shown(self.distance(query, row))).collect()
+    }
+
+    /// Rows that match, by a filtered search.
+    pub(crate) fn filtered(&mut self, query: &[f32], filter: Matches<'_>, how: How) -> Outcome {
+        self.try_filtered(query, filter, how).unwrap()
+    }
+
+    /// As [`filtered`](Self::filtered), of pages that may be corrupted.
+    pub(crate) fn try_filtered(
+        &mut self,
+        query: &[f32],
+        mut filter: Matches<'_>,
+        how: How,
+    ) -> Result<Outcome> {
+        let width = Width::of(&self.layout, how.ef, how.wanted);
+        let mut search = Search::new(self.layout);
+        let starts: Vec<Start> =
+            self.index.root.iter().map(|root| Start { root: *root, all: how.whole }).collect();
+        search.start_several(&self.rotation, query, &starts, Reach::Near(width), how.order).unwrap();
+        let wish = Wish {
+            rows: how.wanted,
+            ef: how.ef,
+            nodes: self.there.len() as f64,
+            complete: how.complete,
+            costs: Costs::INLINE,
+        };
+        let mut filtered = FilteredSearch::new(wish);
+        let (mut rows, mut known) = (vec![], vec![]);
+        while rows.len() < how.taken
+            && let Some((tid, of)) = filtered.next(&mut search, &mut self.index.memory, &mut filter)?
+        {
+            rows.push(tid.block as usize);
+            known.push(of);
+        }
+        assert_eq!(filtered.reads_rest(), filter.read > 0);
+        assert!(filter.asked <= 1 && filter.read <= filter.asked);
+        let Matches { tested, asked, read, .. } = filter;
+        let reads = search.effort.hops + search.effort.tid_lists;
+        Ok(Outcome { rows, known, reads, tested, asked, read })
+    }
+}
