@@ -120,6 +120,10 @@ CREATE OPERATOR CLASS pc_filter_ops FOR TYPE jsonb USING gin AS
     FUNCTION 6 pc.gin_filter_triconsistent(internal, smallint, jsonb, integer, internal, internal, internal),
     STORAGE bytea;
 
+-- For columns behind the vector of an hnsw index, which ask the operator of rows near the query: src/engine/hnsw/scan/filter.rs.
+CREATE OPERATOR CLASS pc_filter_ops FOR TYPE jsonb USING hnsw AS
+    OPERATOR 1 @@@ (jsonb, jsonb);
+
 -- For a namespace as the first column of such an index, so that a search reads the rows of its own.
 CREATE FUNCTION pc.gin_text_extract_value(text, internal, internal) RETURNS internal
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'gin_text_extract_value_wrapper';

@@ -27,7 +27,10 @@ unsafe extern "C-unwind" {
 /// Support function 1: a distance with the order of the operator's.
 const DISTANCE: u16 = 1;
 /// Support function 2: the norm, for the cosine.
-const NORM: u16 = 2;
+pub const NORM: u16 = 2;
+
+/// The strategy of a filter's operator.
+const FILTER: i16 = 1;
 
 /// The indexed type and its comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,18 +46,22 @@ pub struct Class {
 pub struct Columns {
     /// The leading columns.
     pub key: Vec<KeyType>,
-    /// The class of the last column.
+    /// The class of the vector's column.
     pub class: Class,
+    /// Columns behind the vector, which filter and of which the index keeps nothing.
+    pub filters: usize,
 }
 
 impl Columns {
     /// The columns of an index.
     ///
-    /// Raises `0A000` for columns that are no key, a vector that is not the last column, or an operator class that is
-    /// not ours.
+    /// Raises `0A000` for columns that are no key, a vector that is not the last column but for filters, or an operator class
+    /// that is not ours.
     pub fn of(index: Index) -> Self {
         // SAFETY: the relation is open.
-        let last = unsafe { (*(*index.0).rd_index).indnkeyatts } as usize - 1;
+        let columns = unsafe { (*(*index.0).rd_index).indnkeyatts } as usize;
+        let filters = (1..columns).rev().take_while(|column| is_filter(index, *column)).count();
+        let last = columns - filters - 1;
         let mut key = vec![];
         for i in 0..last {
             if class(index, i + 1).is_some() {
@@ -71,7 +78,24 @@ impl Columns {
             };
             raise(Fault::new(state::FEATURE_NOT_SUPPORTED, text))
         });
-        Self { key, class }
+        Self { key, class, filters }
+    }
+}
+
+/// Whether a column, counted from 0, has an operator class for filters: one without support functions and without an equality.
+fn is_filter(index: Index, column: usize) -> bool {
+    // SAFETY: the relation is open and has that column; the rest are lookups.
+    unsafe {
+        let attribute = column as i16 + 1;
+        let functions = (*(*index.0).rd_indam).amsupport;
+        let (family, kind) = (*(*index.0).rd_opfamily.add(column), *(*index.0).rd_opcintype.add(column));
+        let operator = pg_sys::get_opfamily_member(family, kind, kind, FILTER);
+        (1..=functions)
+            .all(|function| pg_sys::index_getprocid(index.0, attribute, function) == pg_sys::InvalidOid)
+            && operator != pg_sys::InvalidOid
+            && pg_sys::get_op_opfamily_sortfamily(operator, family) == pg_sys::InvalidOid
+            && !pg_sys::op_hashjoinable(operator, kind)
+            && !pg_sys::op_mergejoinable(operator, kind)
     }
 }
 

@@ -11,6 +11,7 @@ use super::check::Table;
 use super::stats::Open;
 use crate::engine::hnsw::allowed_index;
 use crate::engine::hnsw::allowed_index::Allowed;
+use crate::engine::hnsw::config::opclass::Columns;
 use crate::engine::hnsw::storage::buffer::Index;
 use crate::pg::error::{OrRaise, raise};
 use conifer_pure::fault::{Fault, state};
@@ -105,11 +106,11 @@ impl Drop for Owner {
     }
 }
 
-/// The type of the one column.
+/// The type of the vector.
 fn column(index: Index) -> pg_sys::Oid {
-    // SAFETY: the relation is open, and has at least one column.
-    let (columns, kind) = unsafe { ((*(*index.0).rd_index).indnkeyatts, *(*index.0).rd_opcintype) };
-    if columns != 1 {
+    // SAFETY: the relation is open, and has at least one column: the vector, if there is no key.
+    let kind = unsafe { *(*index.0).rd_opcintype };
+    if !Columns::of(index).key.is_empty() {
         let message = format!("recall of index \"{}\" cannot be measured: it has a key", index.name());
         raise(
             Fault::new(state::FEATURE_NOT_SUPPORTED, message)

@@ -10,7 +10,8 @@ use crate::engine::hnsw::allowed_index;
 use crate::engine::hnsw::config::gucs::Settings;
 use crate::engine::hnsw::config::reloptions;
 use crate::engine::hnsw::storage::buffer::Index;
-use conifer_pure::hnsw::search::expected_nodes;
+use conifer_pure::hnsw::search::{Costs, expected_nodes};
+use pgrx::PgList;
 use pgrx::prelude::*;
 
 /// Cost of a node record's neighbours, in operators: one distance, 32 estimates.
@@ -38,9 +39,11 @@ pub unsafe extern "C-unwind" fn amcostestimate(
         *correlation = 0.0;
         *selectivity = 1.0;
         *pages = f64::from(info.pages);
-        let orders = pgrx::PgList::<pg_sys::Node>::from_pg((*path).indexorderbys).len();
-        let keys = keys(root, path);
-        let Some(keys) = keys.filter(|_| orders == 1 && !allowed_index::is_out(info.indexoid)) else {
+        // The vector is what the scan is ordered by.
+        let ordered: Vec<i32> = PgList::<i32>::from_pg((*path).indexorderbycols).iter_int().collect();
+        let vector = (ordered.len() == 1).then(|| ordered[0]);
+        let keys = vector.and_then(|vector| keys(root, path, vector));
+        let (Some(keys), Some(vector), false) = (keys, vector, allowed_index::is_out(info.indexoid)) else {
             // A scan needs one order by distance, and values for all columns of the key.
             (*startup, *total) = (f64::INFINITY, f64::INFINITY);
             #[cfg(feature = "pg18")]
@@ -50,20 +53,29 @@ pub unsafe extern "C-unwind" fn amcostestimate(
             }
             return;
         };
-        let conditions = pg_sys::get_quals_from_indexclauses((*path).indexclauses);
-        let conditions = pg_sys::add_predicate_to_index_quals((*path).indexinfo, conditions);
-        let part = pg_sys::clauselist_selectivity(
-            root,
-            conditions,
-            (*info.rel).relid as i32,
-            pg_sys::JoinType::JOIN_INNER,
-            std::ptr::null_mut(),
-        );
+        let part_of = |conditions| {
+            let relation = (*info.rel).relid as i32;
+            let join = pg_sys::JoinType::JOIN_INNER;
+            pg_sys::clauselist_selectivity(root, conditions, relation, join, std::ptr::null_mut())
+        };
+        let (leading, filters) = conditions(path, vector);
+        let filtered = !filters.is_empty();
+        let indexed = filtered && has_inverted(info, path, vector);
+        let share = if filtered { part_of(filters.into_pg()) } else { 1.0 };
+        let graphs = part_of(pg_sys::add_predicate_to_index_quals((*path).indexinfo, leading.into_pg()));
+        let part = graphs * share;
         *selectivity = part;
         let (mut random, mut sequential) = (0.0, 0.0);
         pg_sys::get_tablespace_page_costs(info.reltablespace, &mut random, &mut sequential);
         let rows = (info.tuples * part).max(1.0);
-        let search = expected_nodes(settings(info).ef_search, rows, keys);
+        let nodes = (info.tuples * graphs).max(1.0);
+        let settings = settings(info);
+        let mut search = expected_nodes(settings.ef_search, nodes, keys);
+        if let Some(ef) = settings.ef_search.filter(|_| filtered) {
+            let near = expected_nodes(Some(ef), nodes, 1.0) - expected_nodes(Some(0), nodes, 1.0);
+            let costs = Costs::INLINE;
+            search += costs.expected(ef, settings.rows, nodes, share, indexed) - near;
+        }
         // A branch and a leaf of the directory lead to each graph. The first graph's are counted already.
         let search = search + 2.0 * (keys - 1.0);
         let missed = 1.0 - (f64::from(pg_sys::effective_cache_size) / f64::from(info.pages.max(1))).min(1.0);
@@ -88,19 +100,68 @@ fn settings(info: &pg_sys::IndexOptInfo) -> Settings {
     Settings::of(lists.flatten(), info.tuples as usize)
 }
 
+/// The conditions on columns up to the vector, and those behind it.
+///
+/// # Safety
+/// `path` is one that the planner has made.
+unsafe fn conditions(
+    path: *const pg_sys::IndexPath,
+    vector: i32,
+) -> (PgList<pg_sys::Node>, PgList<pg_sys::Node>) {
+    let (mut leading, mut filters) = (PgList::new(), PgList::new());
+    // SAFETY: the caller vouches for the path; its clauses are a list of IndexClause, with lists of RestrictInfo.
+    unsafe {
+        for clause in PgList::<pg_sys::IndexClause>::from_pg((*path).indexclauses).iter_ptr() {
+            let list = if i32::from((*clause).indexcol) > vector { &mut filters } else { &mut leading };
+            for condition in PgList::<pg_sys::Node>::from_pg((*clause).indexquals).iter_ptr() {
+                list.push(condition);
+            }
+        }
+    }
+    (leading, filters)
+}
+
+/// Whether another index of the table gives bitmaps of rows by a column that a condition behind the vector is on.
+///
+/// # Safety
+/// `path` is one that the planner has made for this index.
+unsafe fn has_inverted(info: &pg_sys::IndexOptInfo, path: *const pg_sys::IndexPath, vector: i32) -> bool {
+    // SAFETY: the caller vouches for the path; its clauses are a list of IndexClause, and the relation has a list of indexes, each
+    // with as many columns' attributes as it says.
+    unsafe {
+        let clauses = PgList::<pg_sys::IndexClause>::from_pg((*path).indexclauses);
+        let asked = |attribute: i32| {
+            attribute != 0
+                && clauses.iter_ptr().any(|clause| {
+                    let column = (*clause).indexcol;
+                    i32::from(column) > vector && *info.indexkeys.add(column as usize) == attribute
+                })
+        };
+        PgList::<pg_sys::IndexOptInfo>::from_pg((*info.rel).indexlist).iter_ptr().any(|other| {
+            let columns = (*other).nkeycolumns as usize;
+            (*other).relam == pg_sys::GIN_AM_OID
+                && (*other).indpred.is_null()
+                && (0..columns).any(|column| asked(*(*other).indexkeys.add(column)))
+        })
+    }
+}
+
 /// How many keys the conditions ask for; none if they leave a column open, or ask for null vectors, which are in no graph.
 ///
 /// # Safety
 /// The planner has made `path` for `root`.
-unsafe fn keys(root: *mut pg_sys::PlannerInfo, path: *const pg_sys::IndexPath) -> Option<f64> {
+unsafe fn keys(root: *mut pg_sys::PlannerInfo, path: *const pg_sys::IndexPath, vector: i32) -> Option<f64> {
     // SAFETY: the caller vouches for the path; its clauses are a list of IndexClause, with lists of RestrictInfo.
     unsafe {
-        let last = (*(*path).indexinfo).nkeycolumns - 1;
-        let mut min = vec![None; last as usize];
-        let clauses = pgrx::PgList::<pg_sys::IndexClause>::from_pg((*path).indexclauses);
+        let mut min = vec![None; vector as usize];
+        let clauses = PgList::<pg_sys::IndexClause>::from_pg((*path).indexclauses);
         for clause in clauses.iter_ptr() {
             let column = i32::from((*clause).indexcol);
-            for condition in pgrx::PgList::<pg_sys::RestrictInfo>::from_pg((*clause).indexquals).iter_ptr() {
+            // Filters say nothing of graphs.
+            if column > vector {
+                continue;
+            }
+            for condition in PgList::<pg_sys::RestrictInfo>::from_pg((*clause).indexquals).iter_ptr() {
                 let Some(values) = values(root, (*condition).clause.cast()) else { continue };
                 let min = min.get_mut(column as usize)?;
                 *min = Some(min.map_or(values, |min: f64| min.min(values)));
@@ -124,7 +185,7 @@ unsafe fn values(root: *mut pg_sys::PlannerInfo, condition: *mut pg_sys::Node) -
             }
             pg_sys::NodeTag::T_ScalarArrayOpExpr => {
                 let arguments = (*condition.cast::<pg_sys::ScalarArrayOpExpr>()).args;
-                let array = pgrx::PgList::<pg_sys::Node>::from_pg(arguments).get_ptr(1)?;
+                let array = PgList::<pg_sys::Node>::from_pg(arguments).get_ptr(1)?;
                 #[cfg(any(feature = "pg15", feature = "pg16"))]
                 let values = {
                     let _ = root;

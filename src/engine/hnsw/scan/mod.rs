@@ -4,6 +4,10 @@
 //! the table's vectors before they are returned (`table_distance.rs`, and [`Reorder`]).
 #![allow(unsafe_code)]
 
+mod conditions;
+mod filter;
+mod inverted;
+mod statistics;
 mod table_distance;
 
 use super::allowed_index;
@@ -20,13 +24,15 @@ use super::storage::value;
 use crate::pg::error::{OrRaise, raise};
 use conifer_pure::Result;
 use conifer_pure::fault::{Fault, state};
-use conifer_pure::hnsw::node::{Layout, corrupted};
+use conifer_pure::hnsw::node::{EntryPoint, Layout, Tid};
 use conifer_pure::hnsw::pages::{Entry, MANY};
 use conifer_pure::hnsw::search::{
-    Known as Bound, Limit, Order, Pages, Reach, Reorder, SMALL_GRAPH, Search, Start, Width,
+    FilteredSearch, Known as Bound, Limit, Order, Pages, Reach, Reorder, SMALL_GRAPH, Search, Start, Width,
+    Wish,
 };
 use conifer_pure::memory::allocation;
 use conifer_pure::memory::allocation::{check, push, with_room};
+use filter::{Filter, Rows, check_place};
 use pgrx::prelude::*;
 use pgrx::{PgMemoryContexts, pg_sys};
 use std::cell::RefCell;
@@ -46,6 +52,10 @@ struct Scan {
     table: u32,
     /// The query has a distance to rows: it is not null and, under the cosine, not zero.
     ordered: bool,
+    /// The filter of a scan with conditions on columns behind the vector.
+    filtered: Option<(FilteredSearch, Filter)>,
+    /// Memory of filters; null until there is one.
+    filters: pg_sys::MemoryContext,
 }
 
 /// Searches that are kept for later scans, with their memory.
@@ -97,11 +107,13 @@ pub unsafe extern "C-unwind" fn ambeginscan(
         search: Some(search_for(known.meta.layout)),
         reorder: Reorder::default(),
         // SAFETY: a variable of this process.
-        exact: Exact::new(unsafe { pg_sys::CurrentMemoryContext }),
+        exact: Exact::new(unsafe { pg_sys::CurrentMemoryContext }, known.columns.key.len()),
         known,
         started: false,
         table: 0,
         ordered: true,
+        filtered: None,
+        filters: std::ptr::null_mut(),
     };
     // SAFETY: the server's context outlives the scan; the state is dropped with it, also after an error.
     unsafe {
@@ -162,20 +174,22 @@ pub unsafe extern "C-unwind" fn amgettuple(
         state.started = true;
         start(scan, state);
     }
-    let Scan { search: Some(search), reorder, exact, records, table, ordered, .. } = state else {
+    let Scan { search: Some(search), reorder, exact, records, table, ordered, filtered, .. } = state else {
         return false;
     };
     let heap = Index(scan.heapRelation);
-    search.keeps_beside(reorder.bytes());
+    search.keeps_beside(reorder.bytes() + filtered.as_ref().map_or(0, |(filtered, _)| filtered.memory()));
+    // Rows are looked at for the filter and for their distance, one after the other.
+    let exact = RefCell::new(exact);
     let more = || {
-        let Some(hit) = search.next(records)? else { return Ok(None) };
-        if hit.tid.block >= *table {
-            *table = heap.pages();
-            if hit.tid.block >= *table {
-                // The server's error would be about the table's files, or it would add a page.
-                return Err(corrupted(format_args!("{} is of a row on page {}", hit.number, hit.tid.block)));
-            }
+        if let Some((filtered, filter)) = filtered {
+            let exact = &mut **exact.borrow_mut();
+            let mut rows = Rows { scan, exact, filter, table, ordered: *ordered };
+            let next = filtered.next(search, records, &mut rows)?;
+            return Ok(next.map(|(tid, known)| (tid, if *ordered { known } else { Bound::Distance(0.0) })));
         }
+        let Some(hit) = search.next(records)? else { return Ok(None) };
+        check_place(heap, table, hit.tid)?;
         let known = match (*ordered, hit.certain) {
             (false, _) => Bound::Distance(0.0),
             (true, true) => Bound::Distance(search.shown(hit.distance)),
@@ -184,9 +198,9 @@ pub unsafe extern "C-unwind" fn amgettuple(
         Ok(Some((hit.tid, known)))
     };
     // SAFETY: the scan was started; only a query that is not null leaves bounds.
-    let look = |tid| Ok(unsafe { exact.distance(scan, tid) });
+    let look = |tid: Tid| Ok(unsafe { exact.borrow_mut().distance(scan, tid) });
     let next = reorder.next(more, look).or_raise();
-    exact.release();
+    exact.into_inner().release();
     let Some((tid, distance)) = next else { return false };
     // SAFETY: room for one distance was made in ambeginscan.
     unsafe {
@@ -234,7 +248,10 @@ fn start(scan: &mut pg_sys::IndexScanDescData, state: &mut Scan) {
             Method::Ivfflat => raise(value::other_dimensions(class.element, layout.dim(), query.dim)),
         }
     }
-    if graphs.is_empty() {
+    // SAFETY: the server has set the conditions; the context is this scan's.
+    let filter = unsafe { Filter::of(scan, &state.known.columns, &mut state.filters).or_raise() };
+    state.filtered = None;
+    if graphs.is_empty() || filter.as_ref().is_some_and(Filter::is_never) {
         state.search = None;
         return;
     }
@@ -244,6 +261,8 @@ fn start(scan: &mut pg_sys::IndexScanDescData, state: &mut Scan) {
     let rows = state.records.records() / layout.step();
     let settings = Settings::of(reloptions::lists(index), rows as usize);
     let order = match settings.iterative_scan {
+        // A filtered scan goes on until it has its rows.
+        IterativeScan::Off if filter.is_some() => Order::Strict,
         IterativeScan::Off => Order::Once,
         IterativeScan::Relaxed => Order::Relaxed,
         IterativeScan::Strict => Order::Strict,
@@ -266,7 +285,42 @@ fn start(scan: &mut pg_sys::IndexScanDescData, state: &mut Scan) {
     );
     let search = state.search.get_or_insert_with(|| search_for(*layout));
     search.start_several(&state.known.rotation, &query, &starts, reach, order).or_raise();
-    search.limit(Limit { hops: settings.max_scan_tuples, nodes: settings.max_nodes, bytes: settings.memory });
+    let Some(mut filter) = filter else {
+        search.limit(Limit {
+            hops: settings.max_scan_tuples,
+            nodes: settings.max_nodes,
+            bytes: settings.memory,
+        });
+        return;
+    };
+    search.limit(Limit { bytes: settings.memory, ..Limit::default() });
+    let nodes = graphs.iter().map(|graph| nodes(graph, &state.known, rows)).sum::<f64>().min(rows.into());
+    filter.of_nodes(nodes, rows.into());
+    let wish = Wish {
+        rows: settings.rows,
+        ef: settings.ef_search.unwrap_or(EF),
+        nodes,
+        // A strict order leaves out what comes too late, but not where a number of rows is asked for.
+        complete: settings.iterative_scan != IterativeScan::Strict || settings.rows.is_some(),
+        costs: filter.costs(layout.dim()),
+    };
+    state.filtered = Some((FilteredSearch::new(wish), filter));
+}
+
+/// `hnsw.ef_search` where there is none.
+const EF: usize = 40;
+
+/// How many nodes a graph has, roughly. Large ones are not counted: there are about as many as make the level of the entry
+/// point likely, and no more than the index has.
+fn nodes(graph: &Entry, known: &MetaCache, all: u32) -> f64 {
+    match graph.root {
+        Some(EntryPoint { level, .. }) if graph.nodes == MANY && !known.columns.key.is_empty() => {
+            let step = known.meta.params().step as f64;
+            (step.sqrt() * step.powi(level.into())).max(SMALL_GRAPH.into()).min(all.into())
+        }
+        _ if graph.nodes == MANY => all.into(),
+        _ => graph.nodes.into(),
+    }
 }
 
 /// The graphs that the conditions lead to.

@@ -31,8 +31,10 @@ struct Open {
     fetch: *mut pg_sys::IndexFetchTableData,
     slot: *mut pg_sys::TupleTableSlot,
     info: *mut pg_sys::IndexInfo,
-    /// The executor's state for indexed expressions; null if there are none.
+    /// The executor's state for indexed expressions and a partial index's predicate; null if there are none.
     estate: *mut pg_sys::EState,
+    /// A partial index's predicate; else null.
+    predicate: *mut pg_sys::ExprState,
     /// Memory for one row's values, as a detoasted vector.
     row: pg_sys::MemoryContext,
 }
@@ -44,13 +46,72 @@ struct Open {
 pub struct Exact {
     /// The scan's context.
     context: pg_sys::MemoryContext,
+    /// The vector's column, counted from 0.
+    vector: usize,
     open: Option<Open>,
 }
 
+/// A row of the table, as the index takes it.
+pub struct Row<'a> {
+    open: &'a Open,
+    vector: usize,
+    values: [pg_sys::Datum; MAX_COLUMNS],
+    nulls: [bool; MAX_COLUMNS],
+}
+
+const MAX_COLUMNS: usize = pg_sys::INDEX_MAX_KEYS as usize;
+
+impl Row<'_> {
+    /// The value of a column of the index, counted from 0; none if it is null.
+    pub fn value(&self, column: usize) -> Option<pg_sys::Datum> {
+        (!self.nulls[column]).then(|| self.values[column])
+    }
+
+    /// The value of the vector's column.
+    pub fn vector(&self) -> Option<pg_sys::Datum> {
+        self.value(self.vector)
+    }
+
+    /// Whether a partial index is of the row.
+    ///
+    /// # Safety
+    /// Called where the row is shown.
+    pub unsafe fn is_within_predicate(&self) -> bool {
+        let Open { predicate, estate, .. } = *self.open;
+        if predicate.is_null() {
+            return true;
+        }
+        // SAFETY: both were made in `Open::new`, and the row is in the slot that they read. This is ExecQual().
+        unsafe {
+            let context = (*estate).es_per_tuple_exprcontext;
+            let before = pg_sys::MemoryContextSwitchTo((*context).ecxt_per_tuple_memory);
+            let mut null = false;
+            let holds = (*predicate).evalfunc.map(|evaluate| evaluate(predicate, context, &mut null));
+            pg_sys::MemoryContextSwitchTo(before);
+            !null && holds.is_some_and(|holds| holds.value() != 0)
+        }
+    }
+
+    /// The distance by the scan's order.
+    ///
+    /// # Safety
+    /// As [`Exact::distance`]; called where the row is shown.
+    pub unsafe fn distance(&self, scan: &pg_sys::IndexScanDescData) -> Option<f64> {
+        let vector = self.vector()?;
+        // SAFETY: the caller vouches for the scan, whose order takes the vector's type.
+        let datum = unsafe {
+            let order = scan.orderByData;
+            let (function, collation) = (&raw mut (*order).sk_func, (*order).sk_collation);
+            bare::FunctionCall2Coll(function, collation, vector, (*order).sk_argument)
+        };
+        Some(f64::from_bits(datum.value() as u64))
+    }
+}
+
 impl Exact {
-    /// Distances for a scan whose memory is in `context`.
-    pub fn new(context: pg_sys::MemoryContext) -> Self {
-        Self { context, open: None }
+    /// Distances for a scan whose memory is in `context`; `vector` is the vector's column, counted from 0.
+    pub fn new(context: pg_sys::MemoryContext, vector: usize) -> Self {
+        Self { context, vector, open: None }
     }
 
     /// The distance of a row; none if the snapshot sees no version of it.
@@ -59,9 +120,26 @@ impl Exact {
     /// The scan has its relations, a snapshot and one order by an operator of ours, whose argument is not null.
     pub unsafe fn distance(&mut self, scan: &pg_sys::IndexScanDescData, tid: Tid) -> Option<f64> {
         // SAFETY: the caller vouches for the scan.
+        unsafe { self.show(scan, tid, |row| row.distance(scan)).flatten() }
+    }
+
+    /// Shows a row to `look`; none if the snapshot does not see it, or no version of it. Memory that `look` takes from the
+    /// server is given back. The server's functions are called without a guard of their own there.
+    ///
+    /// # Safety
+    /// The scan has its relations and a snapshot. Neither `look` nor its result owns what would have to be dropped if the
+    /// server raises an error.
+    pub unsafe fn show<T>(
+        &mut self,
+        scan: &pg_sys::IndexScanDescData,
+        tid: Tid,
+        look: impl FnOnce(&Row<'_>) -> T,
+    ) -> Option<T> {
+        let vector = self.vector;
+        // SAFETY: the caller vouches for the scan.
         let open = self.open.get_or_insert_with(|| unsafe { Open::new(scan, self.context) });
         // SAFETY: as above; the closures own nothing that would have to be dropped if the server raises an error.
-        unsafe { pg_guard_ffi_boundary(|| open.distance(scan, tid)) }
+        unsafe { pg_guard_ffi_boundary(|| open.show(scan, tid, vector, look)) }
     }
 
     /// Lets go of the page that the last row was on.
@@ -81,27 +159,28 @@ impl Exact {
     }
 }
 
-/// Expressions of an index, to be evaluated as the user who asks for rows.
+/// Prepares expressions of an index, to be evaluated as whoever asks for rows.
 ///
 /// The server has judged whether they may be when the statement started, which has them in its order, for the user who started
 /// it: a cursor that a SECURITY DEFINER function has opened is read by other users. So they are prepared as the table's owner,
 /// as in a build of the index.
 ///
 /// # Safety
-/// The expressions are those of an open index.
-unsafe fn prepared(
-    expressions: *mut pg_sys::List,
+/// As those of an open index.
+unsafe fn prepare(
+    info: *mut pg_sys::IndexInfo,
     estate: *mut pg_sys::EState,
     owner: pg_sys::Oid,
-) -> *mut pg_sys::List {
+) -> *mut pg_sys::ExprState {
     let (mut user, mut context) = (pg_sys::InvalidOid, 0);
     // SAFETY: the caller vouches for the expressions; an error that ends the transaction puts the user back.
     unsafe {
         pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
         pg_sys::SetUserIdAndSecContext(owner, context | pg_sys::SECURITY_RESTRICTED_OPERATION as i32);
-        let prepared = pg_sys::ExecPrepareExprList(expressions, estate);
+        (*info).ii_ExpressionsState = pg_sys::ExecPrepareExprList((*info).ii_Expressions, estate);
+        let predicate = pg_sys::ExecPrepareQual((*info).ii_Predicate, estate);
         pg_sys::SetUserIdAndSecContext(user, context);
-        prepared
+        predicate
     }
 }
 
@@ -117,12 +196,11 @@ impl Open {
             let begin = (*(*heap).rd_tableam).index_fetch_begin.expect("every table can be fetched from");
             let fetch = pg_guard_ffi_boundary(|| begin(heap));
             let info = pg_sys::BuildIndexInfo(scan.indexRelation);
-            let mut estate = std::ptr::null_mut();
-            if !(*info).ii_Expressions.is_null() {
+            let (mut estate, mut predicate) = (std::ptr::null_mut(), std::ptr::null_mut());
+            if !(*info).ii_Expressions.is_null() || !(*info).ii_Predicate.is_null() {
                 estate = pg_sys::CreateExecutorState();
                 (*pg_sys::MakePerTupleExprContext(estate)).ecxt_scantuple = slot;
-                (*info).ii_ExpressionsState =
-                    prepared((*info).ii_Expressions, estate, (*(*heap).rd_rel).relowner);
+                predicate = prepare(info, estate, (*(*heap).rd_rel).relowner);
             }
             let row = pg_sys::AllocSetContextCreateInternal(
                 context,
@@ -132,15 +210,21 @@ impl Open {
                 pg_sys::ALLOCSET_DEFAULT_MAXSIZE as usize,
             );
             pg_sys::MemoryContextSwitchTo(before);
-            Self { fetch, slot, info, estate, row }
+            Self { fetch, slot, info, estate, predicate, row }
         }
     }
 
     /// # Safety
-    /// As [`Exact::distance`]; called within a guard.
-    unsafe fn distance(&self, scan: &pg_sys::IndexScanDescData, tid: Tid) -> Option<f64> {
-        // SAFETY: the caller vouches for the scan; the rest was made in `new`. The row's values lie in the context `row`, or in
-        // that of the expressions.
+    /// As [`Exact::show`]; called within a guard.
+    unsafe fn show<T>(
+        &self,
+        scan: &pg_sys::IndexScanDescData,
+        tid: Tid,
+        vector: usize,
+        look: impl FnOnce(&Row<'_>) -> T,
+    ) -> Option<T> {
+        // SAFETY: the caller vouches for the scan; the rest was made in `new`. Memory that the row takes is that of `row`, or
+        // of the expressions' own context.
         unsafe {
             let mut place = pg_sys::ItemPointerData::default();
             pgrx::itemptr::item_pointer_set_all(&mut place, tid.block, tid.offset);
@@ -150,16 +234,15 @@ impl Open {
                 return None;
             }
             let before = pg_sys::MemoryContextSwitchTo(self.row);
-            let mut values = [pg_sys::Datum::null(); pg_sys::INDEX_MAX_KEYS as usize];
-            let mut nulls = [true; pg_sys::INDEX_MAX_KEYS as usize];
-            bare::FormIndexDatum(self.info, self.slot, self.estate, values.as_mut_ptr(), nulls.as_mut_ptr());
-            let last = (*self.info).ii_NumIndexKeyAttrs as usize - 1;
-            let distance = (!nulls[last]).then(|| {
-                let order = scan.orderByData;
-                let (function, collation) = (&raw mut (*order).sk_func, (*order).sk_collation);
-                let datum = bare::FunctionCall2Coll(function, collation, values[last], (*order).sk_argument);
-                f64::from_bits(datum.value() as u64)
-            });
+            let mut row = Row {
+                open: self,
+                vector,
+                values: [pg_sys::Datum::null(); MAX_COLUMNS],
+                nulls: [true; MAX_COLUMNS],
+            };
+            let (values, nulls) = (row.values.as_mut_ptr(), row.nulls.as_mut_ptr());
+            bare::FormIndexDatum(self.info, self.slot, self.estate, values, nulls);
+            let result = look(&row);
             pg_sys::MemoryContextSwitchTo(before);
             if let Some(clear) = (*(*self.slot).tts_ops).clear {
                 clear(self.slot);
@@ -168,7 +251,7 @@ impl Open {
             if !self.estate.is_null() {
                 bare::MemoryContextReset((*(*self.estate).es_per_tuple_exprcontext).ecxt_per_tuple_memory);
             }
-            distance
+            Some(result)
         }
     }
 
