@@ -21,7 +21,7 @@ QUICK = {
     "docs/test_examples",
     "extension/test_create_and_drop",
     "hnsw/test_check", "hnsw/test_corruption", "hnsw/test_order", "hnsw/test_planner",
-    "pinecone/test_concurrency", "pinecone/test_dump", "pinecone/test_owner",
+    "pinecone/test_concurrency", "pinecone/test_dump", "pinecone/test_filter", "pinecone/test_owner",
     "pinecone/access/test_leaks", "pinecone/access/test_matrix", "pinecone/access/test_planted_objects",
     "pinecone/access/test_revocation", "pinecone/access/test_session_identity",
     "support/test_servers",

@@ -129,14 +129,14 @@ def test_random_filters_by_gin_and_without(db):
 
 
 def test_many_values(db):
-    """The longest list, by an index: it is asked once for each row, not once for each value of each row."""
+    """The longest list, by an index: GIN asks each key that it looks up of each row that it finds, a thousand million times here."""
     db.execute("CREATE TABLE t (id int, metadata jsonb)")
-    db.execute("INSERT INTO t SELECT i, jsonb_build_object('n', i, 't', 'text ' || i) FROM generate_series(1, 20000) i")
+    db.execute("INSERT INTO t SELECT i, jsonb_build_object('n', i % 20000, 't', 'text ' || i % 20000) FROM generate_series(1, 200000) i")
     db.execute("CREATE INDEX ON t USING gin (metadata pc_filter_ops)")
-    db.execute("SET enable_seqscan = off; SET statement_timeout = '30s'")
+    db.execute("SET enable_seqscan = off; SET statement_timeout = '10s'")
     for field, value in (("n", lambda i: i * 2), ("t", lambda i: f"text {i * 2}")):
-        wanted = json.dumps({field: {"$in": [value(i) for i in range(1, 10001)]}})
-        assert db.execute("SELECT count(*) FROM t WHERE metadata @@@ %s::jsonb", [wanted]).fetchone() == (10000,)
+        wanted = json.dumps({field: {"$in": [value(i) for i in range(10000)]}})
+        assert db.execute("SELECT count(*) FROM t WHERE metadata @@@ %s::jsonb", [wanted]).fetchone() == (100000,)
 
 
 @pytest.mark.parametrize("policy", ["", "USING (namespace = 'x')"])

@@ -13,7 +13,7 @@ use crate::pg::varlena::detoast_packed;
 use conifer_pure::jsonb::Container;
 use conifer_pure::memory::allocation::{push, with_room};
 use conifer_pure::pinecone::filter::terms::terms;
-use conifer_pure::pinecone::filter::{Key, Query, is_beyond, tri};
+use conifer_pure::pinecone::filter::{Key, Query, tri};
 use pgrx::{PgMemoryContexts, pg_sys};
 
 /// What each key of a search carries along: the whole of the search, and which of its keys this is.
@@ -76,7 +76,7 @@ export!(gin_filter_extract_query, |fcinfo| {
         if keys.is_empty() {
             return pg_sys::Datum::null();
         }
-        let partial = palloced(keys.iter().map(|key| key.to.is_some()));
+        let partial = palloced(keys.iter().map(|key| key.is_partial()));
         argument(fcinfo, 3).cast_mut_ptr::<*mut bool>().write(partial);
         let extras = palloced((0..keys.len()).map(|key| Extra { query, key }));
         let pointers = palloced((0..keys.len()).map(|key| extras.add(key)));
@@ -121,13 +121,13 @@ export!(gin_filter_triconsistent, |fcinfo| {
     pg_sys::Datum::from(if follows == tri::FALSE { tri::FALSE } else { tri::MAYBE })
 });
 
-// (from bytea, key bytea, strategy, extra: Pointer) returns int4: 0 for a key that is looked for, 1 behind the last
+// (from bytea, key bytea, strategy, extra: Pointer) returns int4: 0 for a key that is looked for, less for one that is passed over,
+// more behind the last
 export!(gin_filter_compare_partial, |fcinfo| {
     // SAFETY: the arguments are as declared; what the key carries along is from `gin_filter_extract_query`.
     unsafe {
         let key = detoast_packed(argument(fcinfo, 1));
         let extra = *argument(fcinfo, 3).cast_mut_ptr::<Extra>();
-        let last = (*extra.query).keys()[extra.key].to.as_ref();
-        i32::from(last.is_none_or(|last| is_beyond(key.bytes(), last.as_bytes()))).datum()
+        ((*extra.query).keys()[extra.key].compare(key.bytes()) as i32).datum()
     }
 });

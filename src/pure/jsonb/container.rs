@@ -4,8 +4,9 @@
 //! |---|---|
 //! | 4 | number of children, or of pairs of key and value (28 bits), and whether it is an object, an array or a scalar |
 //! | 4 each | an entry: length of the child, or in every 32nd where it ends (28 bits), type (3 bits), which of the two (1 bit) |
-//! | | the children; in an object all keys, by length and then by bytes, before all values. Numbers and containers start at a multiple of 4 |
+//! | | the children: of an object all keys, by length and then by bytes, then all values |
 //!
+//! Numbers and containers start at a multiple of 4.
 //! Integers are in the order of the machine.
 
 use super::numeric::Numeric;

@@ -245,11 +245,11 @@ proptest! {
             for item in container.elements().chain(container.fields().map(|(_, item)| item)) {
                 match item {
                     Item::Container(inner) if depth > 0 => walk(inner, depth - 1),
-                    Item::Number(number) => { number.to_f64(); }
+                    Item::Number(number) => { let _ = number.to_f64(); }
                     _ => {}
                 }
             }
-            container.get(b"key");
+            let _ = container.get(b"key");
         }
         if let Some(container) = Container::new(&bytes) {
             walk(container, 3);

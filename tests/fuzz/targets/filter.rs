@@ -2,7 +2,7 @@
 #![no_main]
 
 use conifer_pure::pinecone::filter::terms::terms;
-use conifer_pure::pinecone::filter::{Metadata, Query, Scalar, Value, is_beyond, parse, tri};
+use conifer_pure::pinecone::filter::{Metadata, Query, Scalar, Value, parse, tri};
 use libfuzzer_sys::fuzz_target;
 use std::convert::Infallible;
 
@@ -51,11 +51,8 @@ fuzz_target!(|json: &str| {
             .keys()
             .iter()
             .map(|key| {
-                let (from, to) = (key.from.as_bytes(), key.to.as_ref());
-                u8::from(keys.iter().any(|key| match to {
-                    None => key == from,
-                    Some(to) => &**key >= from && !is_beyond(key, to.as_bytes()),
-                }))
+                let found = |term: &Vec<u8>| &**term >= key.from.as_bytes() && key.compare(term).is_eq();
+                u8::from(keys.iter().any(found))
             })
             .collect();
         match query.consistent(&has) {

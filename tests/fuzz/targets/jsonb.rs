@@ -22,7 +22,7 @@ fn walk(item: Item, depth: usize) {
                 .for_each(|item| walk(item, depth - 1));
         }
         Item::Number(number) => {
-            number.to_f64();
+            let _ = number.to_f64();
         }
         _ => {}
     }

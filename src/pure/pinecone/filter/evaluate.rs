@@ -1,7 +1,7 @@
 //! Whether a filter is for a record.
 
 use super::metadata::{Metadata, Scalar, Value};
-use super::tree::{Clause, Filter, Operand, Test};
+use super::tree::{Clause, Filter, Test};
 
 impl Filter {
     /// Whether the filter is for a record with such metadata. Allocates nothing.
@@ -36,16 +36,4 @@ fn hold(tests: &[Test], value: Option<&impl Value>) -> bool {
         Test::Exists(exists) => value.is_some() == *exists,
         Test::Not(tests) => !hold(tests, value),
     })
-}
-
-impl Operand {
-    #[inline]
-    fn equals(&self, value: Scalar<'_>) -> bool {
-        match (self, value) {
-            (Self::Text(a), Scalar::Text(b)) => a == b,
-            (Self::Number(a), Scalar::Number(b)) => *a == b,
-            (Self::Bool(a), Scalar::Bool(b)) => *a == b,
-            _ => false,
-        }
-    }
 }

@@ -129,13 +129,6 @@ impl Key {
     }
 }
 
-/// Whether a key is behind those that begin as `last` does, or before.
-#[inline]
-#[must_use]
-pub fn is_beyond(key: &[u8], last: &[u8]) -> bool {
-    key[..key.len().min(last.len())] > *last
-}
-
 /// FNV-1a of 64 bits. It stands in indexes, so it never changes.
 fn hash(bytes: &[u8]) -> u64 {
     bytes

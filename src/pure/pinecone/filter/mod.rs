@@ -29,6 +29,7 @@ mod key;
 mod limits;
 mod metadata;
 mod on_jsonb;
+mod operand;
 mod parse;
 mod path;
 mod query;
@@ -39,7 +40,7 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-pub use key::{Key, MAX_KEY, is_beyond};
+pub use key::{Key, MAX_KEY};
 pub use limits::{MAX_BYTES, MAX_DEPTH, MAX_VALUES};
 pub use metadata::{Metadata, Scalar, Value};
 pub use parse::parse;

@@ -1,8 +1,9 @@
 //! From JSON to a tree, or to what is wrong with it and where.
 
 use super::limits::{MAX_BYTES, MAX_DEPTH, MAX_VALUES};
+use super::operand::Operand;
 use super::path::Path;
-use super::tree::{Clause, Filter, Operand, Range, Test};
+use super::tree::{Clause, Filter, Range, Test};
 use super::values::Values;
 use crate::fault::{Fault, Result, quoted, state::INVALID_PARAMETER_VALUE};
 use crate::memory::allocation::{headroom, push, with_room};

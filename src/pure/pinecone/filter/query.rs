@@ -6,8 +6,10 @@
 use super::key::Key;
 use super::metadata::Scalar;
 use super::tree::{Clause, Filter, Range, Test};
+use super::values::Values;
 use crate::fault::Result;
 use crate::memory::allocation::{Reserve, push, with_room};
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 /// Whether a record has a key, and what follows: false, true or not known. The values are those of GIN.
@@ -26,14 +28,53 @@ pub struct Query {
     root: Node,
 }
 
-/// A key to look up, or the first and the last of keys that stand side by side.
+/// A key to look up, or several that an index is read for from the first to the last.
 pub struct QueryKey {
     /// The key, or where the keys begin.
     pub from: Key,
-    /// The keys that are looked up are not beyond this one, as [`is_beyond`](super::is_beyond) tells.
-    pub to: Option<Key>,
+    reach: Reach,
     /// A record has the key if, and only if, the operator holds that the key is of.
     exact: bool,
+}
+
+/// How far a search goes from where it begins.
+enum Reach {
+    /// To the one key.
+    One,
+    /// To the last key that begins as this one does, or stands before it.
+    To(Key),
+    /// To the last of these, which are in order; keys between them do not count.
+    Among(Vec<Key>),
+}
+
+/// Values of one `$in` from which on the index is read from the first to the last, and not looked up for each: GIN asks each key
+/// that it looks up of each row that it finds.
+const MANY: usize = 256;
+
+impl QueryKey {
+    /// Whether the index is to be read on behind the first key.
+    #[must_use]
+    pub fn is_partial(&self) -> bool {
+        !matches!(self.reach, Reach::One)
+    }
+
+    /// Of a key of the index that does not stand before the first: whether it is looked for (`Equal`), is passed over on the way
+    /// (`Less`), or is behind the last (`Greater`).
+    #[must_use]
+    pub fn compare(&self, key: &[u8]) -> Ordering {
+        match &self.reach {
+            Reach::One => key.cmp(self.from.as_bytes()),
+            Reach::To(last) if key[..key.len().min(last.as_bytes().len())] > *last.as_bytes() => {
+                Ordering::Greater
+            }
+            Reach::To(_) => Ordering::Equal,
+            Reach::Among(keys) => match keys.binary_search_by(|other| other.as_bytes().cmp(key)) {
+                Ok(_) => Ordering::Equal,
+                Err(behind) if behind == keys.len() => Ordering::Greater,
+                Err(_) => Ordering::Less,
+            },
+        }
+    }
 }
 
 /// What follows from keys.
@@ -51,9 +92,14 @@ impl Query {
     /// # Errors
     /// `53200`.
     pub fn new(filter: &Filter) -> Result<Self> {
-        let mut keys = Vec::new();
+        Self::with(filter, MANY)
+    }
+
+    /// Of a filter, where so many values are many.
+    pub(super) fn with(filter: &Filter, many: usize) -> Result<Self> {
+        let mut keys = Keys { list: Vec::new(), many };
         let root = conjunction(&filter.clauses, &mut keys)?;
-        Ok(Self { keys, root })
+        Ok(Self { keys: keys.list, root })
     }
 
     /// The keys.
@@ -80,9 +126,24 @@ impl Query {
     }
 }
 
+/// The keys that were gathered so far.
+struct Keys {
+    list: Vec<QueryKey>,
+    /// From how many values on these are read in one go.
+    many: usize,
+}
+
+impl Keys {
+    fn add(&mut self, from: Key, reach: Reach, exact: bool) -> Result<Node> {
+        let at = self.list.len();
+        push(&mut self.list, QueryKey { from, reach, exact })?;
+        Ok(Node::Keys(at, at + 1))
+    }
+}
+
 /// Of clauses that hold together, in whatever depth. Numbers of one field are looked up once: from the last beginning to the first
 /// end.
-fn conjunction(clauses: &[Clause], keys: &mut Vec<QueryKey>) -> Result<Node> {
+fn conjunction(clauses: &[Clause], keys: &mut Keys) -> Result<Node> {
     let (mut all, mut ranges) = (Vec::new(), HashMap::new());
     gather(clauses, keys, &mut all, &mut ranges)?;
     for (name, range) in ranges {
@@ -91,7 +152,7 @@ fn conjunction(clauses: &[Clause], keys: &mut Vec<QueryKey>) -> Result<Node> {
         } else {
             let field = Key::of_field(name);
             // Elements of a list have such keys, too.
-            key(keys, field.number(range.min), Some(field.number(range.max)), false)?
+            keys.add(field.number(range.min), Reach::To(field.number(range.max)), false)?
         };
         push(&mut all, node)?;
     }
@@ -100,7 +161,7 @@ fn conjunction(clauses: &[Clause], keys: &mut Vec<QueryKey>) -> Result<Node> {
 
 fn gather<'a>(
     clauses: &'a [Clause],
-    keys: &mut Vec<QueryKey>,
+    keys: &mut Keys,
     all: &mut Vec<Node>,
     ranges: &mut HashMap<&'a [u8], Range>,
 ) -> Result<()> {
@@ -131,23 +192,19 @@ fn gather<'a>(
     Ok(())
 }
 
-fn of_test(field: &Key, test: &Test, keys: &mut Vec<QueryKey>) -> Result<Node> {
+fn of_test(field: &Key, test: &Test, keys: &mut Keys) -> Result<Node> {
     Ok(match test {
         Test::Equals(operand) => equal(field, [operand.scalar()].into_iter(), keys)?,
-        Test::In(values) => {
-            keys.room_for(values.count())?;
-            equal(field, values.iter(), keys)?
-        }
+        Test::In(values) => among(field, values, keys)?,
         Test::Differs(operand) => both(
             exists(field, keys)?,
             Node::Not(Box::new(equal(field, [operand.scalar()].into_iter(), keys)?)),
         )?,
-        Test::NotIn(values) => {
-            keys.room_for(values.count() + 1)?;
-            both(exists(field, keys)?, Node::Not(Box::new(equal(field, values.iter(), keys)?)))?
-        }
+        Test::NotIn(values) => both(exists(field, keys)?, Node::Not(Box::new(among(field, values, keys)?)))?,
         Test::Within(range) if range.is_empty() => never(),
-        Test::Within(range) => key(keys, field.number(range.min), Some(field.number(range.max)), false)?,
+        Test::Within(range) => {
+            keys.add(field.number(range.min), Reach::To(field.number(range.max)), false)?
+        }
         Test::Exists(true) => exists(field, keys)?,
         Test::Exists(false) => Node::Not(Box::new(exists(field, keys)?)),
         Test::Not(tests) => {
@@ -160,26 +217,28 @@ fn of_test(field: &Key, test: &Test, keys: &mut Vec<QueryKey>) -> Result<Node> {
     })
 }
 
-fn exists(field: &Key, keys: &mut Vec<QueryKey>) -> Result<Node> {
-    key(keys, *field, Some(*field), field.is_exact())
+fn exists(field: &Key, keys: &mut Keys) -> Result<Node> {
+    keys.add(*field, Reach::To(*field), field.is_exact())
 }
 
-fn key(keys: &mut Vec<QueryKey>, from: Key, to: Option<Key>, exact: bool) -> Result<Node> {
-    let at = keys.len();
-    push(keys, QueryKey { from, to, exact })?;
-    Ok(Node::Keys(at, at + 1))
-}
-
-fn equal<'a>(
-    field: &Key,
-    values: impl Iterator<Item = Scalar<'a>>,
-    keys: &mut Vec<QueryKey>,
-) -> Result<Node> {
-    let first = keys.len();
-    for from in values.filter_map(|value| field.value(value)) {
-        push(keys, QueryKey { exact: from.is_exact(), from, to: None })?;
+fn among(field: &Key, values: &Values, keys: &mut Keys) -> Result<Node> {
+    if values.count() < keys.many {
+        return equal(field, values.iter(), keys);
     }
-    Ok(Node::Keys(first, keys.len()))
+    let mut all = with_room(values.count())?;
+    all.extend(values.iter().filter_map(|value| field.value(value)));
+    all.sort_unstable_by(|a: &Key, b| a.as_bytes().cmp(b.as_bytes()));
+    let Some(first) = all.first().copied() else { return Ok(never()) };
+    let exact = all.iter().all(Key::is_exact);
+    keys.add(first, Reach::Among(all), exact)
+}
+
+fn equal<'a>(field: &Key, values: impl Iterator<Item = Scalar<'a>>, keys: &mut Keys) -> Result<Node> {
+    let first = keys.list.len();
+    for key in values.filter_map(|value| field.value(value)) {
+        keys.add(key, Reach::One, key.is_exact())?;
+    }
+    Ok(Node::Keys(first, keys.list.len()))
 }
 
 fn both(one: Node, other: Node) -> Result<Node> {

@@ -6,6 +6,7 @@ use crate::jsonb::Container;
 use crate::jsonb::tests::written;
 use crate::noise::Noise;
 use serde_json::{Map, Value as Json, json};
+use std::cmp::Ordering;
 use std::convert::Infallible;
 
 /// Metadata as a tree of JSON.
@@ -224,12 +225,9 @@ fn found(query: &Query, metadata: &impl Metadata) -> Vec<u8> {
         terms.push(key.as_bytes().to_vec());
         Ok(())
     });
-    let has = |key: &QueryKey| match &key.to {
-        None => terms.iter().any(|term| term == key.from.as_bytes()),
-        Some(to) => {
-            terms.iter().any(|term| &**term >= key.from.as_bytes() && !is_beyond(term, to.as_bytes()))
-        }
-    };
+    let from =
+        |key: &QueryKey, term: &[u8]| term >= key.from.as_bytes() && key.compare(term) == Ordering::Equal;
+    let has = |key: &QueryKey| terms.iter().any(|term| from(key, term));
     query.keys().iter().map(|key| u8::from(has(key))).collect()
 }
 
@@ -245,7 +243,8 @@ fn agrees_with_the_documentation() {
         assert_eq!(parsed.is_ok(), documented::matches(&filter, &Map::new()).is_some(), "{text}: {parsed:?}");
         let Ok(parsed) = parsed else { continue };
         valid += 1;
-        let query = Query::new(&parsed).unwrap();
+        // Some lists are looked up value by value, some from the first to the last.
+        let query = Query::with(&parsed, 3).unwrap();
         for _ in 0..3 {
             let metadata = random.metadata();
             let expected = documented::matches(&filter, &metadata).unwrap();
@@ -420,6 +419,36 @@ fn examples() {
         on(json!({"n": -0.0}), json!({"n": {"$in": [0]}}))
             && on(json!({"n": 0}), json!({"n": {"$gte": -0.0, "$lte": -0.0}}))
     );
+}
+
+/// A search ends where it can, and passes over what stands between.
+#[test]
+fn lists_are_read_from_the_first_to_the_last() {
+    let field = Key::of_field(b"a");
+    let of = |n: f64| field.number(n).as_bytes().to_vec();
+    for (values, keys) in [(255, 255), (256, 1)] {
+        let list: Vec<_> = (0..values).map(|i| i * 2).collect();
+        let query = Query::new(&parse(&json!({"a": {"$in": list}}).to_string()).unwrap()).unwrap();
+        assert_eq!(query.keys().len(), keys);
+        let key = &query.keys()[0];
+        assert_eq!((key.from.as_bytes(), key.is_partial()), (&*of(0.0), keys == 1));
+        assert_eq!(key.compare(&of(0.0)), Ordering::Equal);
+        assert_eq!(key.compare(&of(1e9)), Ordering::Greater);
+        if key.is_partial() {
+            assert_eq!(key.compare(&of(1.0)), Ordering::Less);
+            assert_eq!(key.compare(&of(510.0)), Ordering::Equal);
+        }
+    }
+    let query =
+        Query::new(&parse(r#"{"a": {"$gt": 1, "$lte": 5}, "b": {"$exists": true}}"#).unwrap()).unwrap();
+    let (b, range) = (&query.keys()[0], &query.keys()[1]);
+    let expected =
+        [(1.0f64.next_up(), Ordering::Equal), (5.0, Ordering::Equal), (5.0f64.next_up(), Ordering::Greater)];
+    for (number, order) in expected {
+        assert_eq!(range.compare(&of(number)), order);
+    }
+    assert_eq!(b.compare(Key::of_field(b"b").bare().as_bytes()), Ordering::Equal);
+    assert_eq!(b.compare(Key::of_field(b"c").bare().as_bytes()), Ordering::Greater);
 }
 
 #[test]

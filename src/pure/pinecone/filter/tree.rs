@@ -1,5 +1,6 @@
 //! A filter that was read.
 
+use super::operand::Operand;
 use super::values::Values;
 
 /// A filter: all of its clauses hold for a record that it is for.
@@ -38,14 +39,6 @@ pub(super) enum Test {
     Exists(bool),
     /// Not all of the tests hold.
     Not(Vec<Test>),
-}
-
-/// What a field is compared with.
-#[derive(Debug)]
-pub(super) enum Operand {
-    Text(Vec<u8>),
-    Number(f64),
-    Bool(bool),
 }
 
 /// Numbers from one to another, both included.

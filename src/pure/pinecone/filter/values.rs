@@ -1,7 +1,6 @@
 //! The list of `$in` and `$nin`, in order, so that a value is found by bisection.
 
 use super::metadata::Scalar;
-use super::tree::Operand;
 use crate::fault::Result;
 use crate::memory::allocation::{Reserve, push};
 
@@ -75,25 +74,13 @@ impl Values {
             .chain([false, true].into_iter().filter(|b| self.has[usize::from(*b)]).map(Scalar::Bool))
     }
 
-    /// How many there are, at most.
+    /// How many there are.
     pub fn count(&self) -> usize {
-        self.texts.len() + self.numbers.len() + self.has.len()
+        self.texts.len() + self.numbers.len() + self.has.iter().filter(|has| **has).count()
     }
 }
 
 #[inline]
 fn of(bytes: &[u8], (start, end): (u32, u32)) -> &[u8] {
     &bytes[start as usize..end as usize]
-}
-
-impl Operand {
-    /// What metadata is compared with.
-    #[inline]
-    pub fn scalar(&self) -> Scalar<'_> {
-        match self {
-            Self::Text(text) => Scalar::Text(text),
-            Self::Number(number) => Scalar::Number(*number),
-            Self::Bool(value) => Scalar::Bool(*value),
-        }
-    }
 }
