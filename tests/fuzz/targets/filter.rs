@@ -6,28 +6,31 @@ use conifer_pure::pinecone::filter::{Metadata, Query, Scalar, Value, parse, tri}
 use libfuzzer_sys::fuzz_target;
 use std::convert::Infallible;
 
-/// Fields with their values, lists but for those of one element.
+/// Fields with their values.
 struct Fields(&'static [(&'static str, &'static [Scalar<'static>])]);
 
 impl Metadata for Fields {
-    type Value<'a> = &'a [Scalar<'static>];
+    type Value<'a> = List;
 
     fn get(&self, field: &[u8]) -> Option<Self::Value<'_>> {
-        self.0.iter().find(|(name, _)| name.as_bytes() == field).map(|(_, values)| *values)
+        self.0.iter().find(|(name, _)| name.as_bytes() == field).map(|(_, values)| List(values))
     }
 
     fn fields(&self) -> impl Iterator<Item = (&[u8], Self::Value<'_>)> {
-        self.0.iter().map(|(name, values)| (name.as_bytes(), *values))
+        self.0.iter().map(|(name, values)| (name.as_bytes(), List(values)))
     }
 }
 
-impl Value for &[Scalar<'static>] {
+/// A list, or its one element.
+struct List(&'static [Scalar<'static>]);
+
+impl Value for List {
     fn scalar(&self) -> Option<Scalar<'_>> {
-        if let [one] = self { Some(*one) } else { None }
+        if let [one] = self.0 { Some(*one) } else { None }
     }
 
     fn any(&self, test: impl FnMut(Scalar<'_>) -> bool) -> bool {
-        self.iter().copied().any(test)
+        self.0.iter().copied().any(test)
     }
 }
 

@@ -471,3 +471,15 @@ fn numbers_of_a_field_are_looked_up_once() {
     assert_eq!(keys(json!({"a": {"$in": []}})), (0, false));
     assert_eq!(keys(json!({})), (0, true));
 }
+
+proptest::proptest! {
+    #[test]
+    fn never_panics(text in "\\PC*", clause in "[\\[\\]{}\"$a:,0-9einorst.-]*") {
+        for text in [&*text, &*clause] {
+            let _ = parse(text);
+            let _ = parse(&format!("{{{text}}}"));
+            let _ = parse(&format!(r#"{{"a": {{"$in": [{text}]}}}}"#));
+            let _ = parse(&format!(r#"{{"$or": [{{"a": {text}}}]}}"#));
+        }
+    }
+}
