@@ -2,8 +2,7 @@
 //! `=`, without that extension.
 #![allow(unsafe_code)]
 
-use crate::pg::fmgr::Returned;
-use crate::pg::fmgr::{argument, export};
+use crate::pg::fmgr::{Returned, argument, export};
 use pgrx::pg_sys;
 
 /// The one key of a text.
