@@ -4,6 +4,7 @@ use crate::fault::{Fault, Result, quoted, state::INVALID_PARAMETER_VALUE};
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// Maximum number of bytes of a record's metadata, written as JSON without white space.
@@ -34,6 +35,12 @@ pub fn check(json: &str) -> Result<()> {
         let message = text.rsplit_once(" at line ").map_or(&*text, |(before, _)| before);
         Fault::new(INVALID_PARAMETER_VALUE, message)
     })
+}
+
+/// The first of some fields that metadata, given as JSON text, has, in quotes.
+pub fn field_among(json: &str, fields: &[String]) -> Option<String> {
+    let all: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_str(json).ok()?;
+    fields.iter().find(|field| all.contains_key(field.as_str())).map(|field| quoted(field))
 }
 
 /// Bytes of a JSON text without the white space between its tokens.
@@ -159,6 +166,13 @@ mod tests {
         }
         let message = refused(json!({"a": vec![1; 100]}));
         assert!(message.contains("..."), "{message}");
+    }
+
+    #[test]
+    fn fields() {
+        let fields = ["x".to_owned(), "a\nb".to_owned()];
+        assert_eq!(field_among(r#"{"a\nb": 1, "y": 2}"#, &fields).as_deref(), Some("\"a\nb\""));
+        assert_eq!(field_among(r#"{"y": "x"}"#, &fields), None);
     }
 
     #[test]

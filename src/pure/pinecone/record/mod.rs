@@ -5,3 +5,5 @@ pub mod dense;
 pub mod id;
 pub mod metadata;
 pub mod namespace;
+pub mod page_token;
+pub mod pending_counts;
