@@ -17,6 +17,9 @@ CREATE TABLE pc.index_reg (
     m integer NOT NULL,
     ef_construction integer NOT NULL,
     spec jsonb,
+    schema jsonb,
+    deployment jsonb,
+    read_capacity jsonb,
     deletion_protection text NOT NULL DEFAULT 'disabled' CHECK (deletion_protection IN ('enabled', 'disabled')),
     tags jsonb NOT NULL DEFAULT '{}',
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
@@ -51,7 +54,11 @@ SELECT r.name,
        r.spec,
        GREATEST(c.reltuples::bigint, pg_catalog.pg_stat_get_live_tuples(c.oid), 0) AS record_count_estimate,
        c.oid::regclass AS table_name,
-       r.created_at
+       r.created_at,
+       r.storage,
+       r.schema,
+       r.deployment,
+       COALESCE(r.read_capacity, '{"mode": "OnDemand"}') || '{"status": {"state": "Ready"}}' AS read_capacity
   FROM pc.index_reg r
   LEFT JOIN pg_catalog.pg_class c
     ON c.relname = ('i_' || r.index_id)::name
@@ -60,6 +67,37 @@ SELECT r.name,
  WHERE pc_auth.describes(r.project_id, r.index_id);
 ALTER VIEW pc.index_description OWNER TO conifer_owner;
 GRANT SELECT ON pc.index_reg, pc.index_description TO conifer_keys, conifer_people, conifer_gateway;
+
+-- ---------------------------------------------------------------------------------------------
+-- How many records each namespace has: src/pinecone/counts/README.md. No dump carries these rows, and no replica is to take them
+-- over: tables have other numbers there.
+
+CREATE TABLE pc.record_count (
+    relid oid NOT NULL,
+    namespace text COLLATE "C" NOT NULL,
+    n bigint NOT NULL
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_insert_threshold = -1);
+CREATE INDEX ON pc.record_count (relid, namespace);
+CREATE TABLE pc.counted (
+    relid oid PRIMARY KEY,
+    triggers text NOT NULL
+);
+ALTER TABLE pc.record_count REPLICA IDENTITY FULL;
+ALTER TABLE pc.record_count OWNER TO conifer_owner;
+ALTER TABLE pc.counted OWNER TO conifer_owner;
+
+CREATE FUNCTION pc.count_records() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'count_records_wrapper';
+CREATE FUNCTION pc.keep_own_counts() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'keep_own_counts_wrapper';
+REVOKE EXECUTE ON FUNCTION pc.count_records(), pc.keep_own_counts() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pc.count_records() TO conifer_owner;
+CREATE TRIGGER keep_own BEFORE INSERT OR UPDATE OR DELETE ON pc.record_count
+    FOR EACH ROW EXECUTE FUNCTION pc.keep_own_counts();
+ALTER TABLE pc.record_count ENABLE REPLICA TRIGGER keep_own;
+CREATE TRIGGER keep_own BEFORE INSERT OR UPDATE OR DELETE ON pc.counted
+    FOR EACH ROW EXECUTE FUNCTION pc.keep_own_counts();
+ALTER TABLE pc.counted ENABLE REPLICA TRIGGER keep_own;
 
 -- ---------------------------------------------------------------------------------------------
 -- What every row of an index's table must fulfil, however it comes in. The functions are called by
@@ -73,8 +111,24 @@ CREATE FUNCTION pc.check_values(id text, "values" vector) RETURNS boolean
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'check_values_wrapper';
 CREATE FUNCTION pc.check_direction(id text, "values" vector) RETURNS boolean
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'check_direction_wrapper';
+CREATE FUNCTION pc.check_values(id text, "values" halfvec) RETURNS boolean
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'check_half_values_wrapper';
+CREATE FUNCTION pc.check_direction(id text, "values" halfvec) RETURNS boolean
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'check_half_direction_wrapper';
 CREATE FUNCTION pc.check_metadata(id text, metadata jsonb) RETURNS boolean
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'check_metadata_wrapper';
+
+-- Namespaces that were made by name, which is where an empty one is kept. As the registry, it is carried by pg_dump and has no
+-- foreign key.
+CREATE TABLE pc.namespace (
+    index_id integer NOT NULL,
+    name text COLLATE "C" NOT NULL CHECK (pc.check_namespace(name)),
+    schema jsonb,
+    created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    PRIMARY KEY (index_id, name)
+);
+ALTER TABLE pc.namespace OWNER TO conifer_owner;
+SELECT pg_catalog.pg_extension_config_dump('pc.namespace', '');
 
 -- ---------------------------------------------------------------------------------------------
 -- Metadata filters: src/pinecone/filter/. The operator is leakproof, so that row-level security does
@@ -158,7 +212,10 @@ CREATE FUNCTION pc_create_index(
     tags jsonb DEFAULT '{}',
     storage text DEFAULT 'vector',
     m integer DEFAULT 16,
-    ef_construction integer DEFAULT 64
+    ef_construction integer DEFAULT 64,
+    schema jsonb DEFAULT NULL,
+    deployment jsonb DEFAULT NULL,
+    read_capacity jsonb DEFAULT NULL
 ) RETURNS SETOF pc.index_description
     LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp ROWS 1
     AS 'MODULE_PATHNAME', 'pc_create_index_wrapper';
@@ -179,7 +236,8 @@ CREATE FUNCTION pc_configure_index(
     name text,
     deletion_protection text DEFAULT NULL,
     tags jsonb DEFAULT NULL,
-    spec jsonb DEFAULT NULL
+    spec jsonb DEFAULT NULL,
+    read_capacity jsonb DEFAULT NULL
 ) RETURNS SETOF pc.index_description
     LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp ROWS 1
     AS 'MODULE_PATHNAME', 'pc_configure_index_wrapper';
@@ -218,9 +276,34 @@ CREATE FUNCTION pc_query(
 ) RETURNS TABLE (id text, score real, "values" vector, sparse_values sparsevec, metadata jsonb)
     LANGUAGE c STABLE ROWS 10 AS 'MODULE_PATHNAME', 'pc_query_wrapper';
 
+CREATE FUNCTION pc_query_namespaces(
+    index_name text,
+    vector vector,
+    namespaces text[],
+    top_k integer DEFAULT 10,
+    filter jsonb DEFAULT NULL,
+    include_values boolean DEFAULT false,
+    include_metadata boolean DEFAULT false,
+    sparse_vector sparsevec DEFAULT NULL
+) RETURNS TABLE (namespace text, id text, score real, "values" vector, sparse_values sparsevec, metadata jsonb)
+    LANGUAGE c STABLE ROWS 10 AS 'MODULE_PATHNAME', 'pc_query_namespaces_wrapper';
+
 CREATE FUNCTION pc_fetch(index_name text, ids text[], namespace text DEFAULT '')
     RETURNS TABLE (id text, "values" vector, sparse_values sparsevec, metadata jsonb)
     LANGUAGE c STABLE ROWS 10 AS 'MODULE_PATHNAME', 'pc_fetch_wrapper';
+
+CREATE FUNCTION pc_update(
+    index_name text,
+    id text DEFAULT NULL,
+    "values" vector DEFAULT NULL,
+    sparse_values sparsevec DEFAULT NULL,
+    set_metadata jsonb DEFAULT NULL,
+    filter jsonb DEFAULT NULL,
+    namespace text DEFAULT '',
+    dry_run boolean DEFAULT false,
+    unset_metadata text[] DEFAULT NULL
+) RETURNS bigint
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pc_update_wrapper';
 
 CREATE FUNCTION pc_delete(
     index_name text,
@@ -242,3 +325,31 @@ CREATE FUNCTION pc_list(
 
 CREATE FUNCTION pc_describe_index_stats(index_name text, filter jsonb DEFAULT NULL) RETURNS jsonb
     LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'pc_describe_index_stats_wrapper';
+
+CREATE FUNCTION pc_list_namespaces(
+    index_name text,
+    prefix text DEFAULT NULL,
+    "limit" integer DEFAULT 100,
+    pagination_token text DEFAULT NULL
+) RETURNS TABLE (name text, record_count bigint, schema jsonb, next_token text, total_count bigint)
+    LANGUAGE c STABLE ROWS 100 AS 'MODULE_PATHNAME', 'pc_list_namespaces_wrapper';
+
+CREATE FUNCTION pc_describe_namespace(index_name text, name text)
+    RETURNS TABLE (name text, record_count bigint, schema jsonb)
+    LANGUAGE c STABLE ROWS 1 AS 'MODULE_PATHNAME', 'pc_describe_namespace_wrapper';
+
+CREATE FUNCTION pc_create_namespace(index_name text, name text, schema jsonb DEFAULT NULL)
+    RETURNS TABLE (name text, record_count bigint, schema jsonb)
+    LANGUAGE c VOLATILE ROWS 1 AS 'MODULE_PATHNAME', 'pc_create_namespace_wrapper';
+
+CREATE FUNCTION pc_delete_namespace(index_name text, name text)
+    RETURNS TABLE (name text, record_count bigint, schema jsonb)
+    LANGUAGE c VOLATILE ROWS 1 AS 'MODULE_PATHNAME', 'pc_delete_namespace_wrapper';
+
+CREATE FUNCTION pc_rename_namespace(index_name text, old text, new text)
+    RETURNS TABLE (name text, record_count bigint, schema jsonb)
+    LANGUAGE c VOLATILE ROWS 1 AS 'MODULE_PATHNAME', 'pc_rename_namespace_wrapper';
+
+CREATE FUNCTION pc_copy_namespace(index_name text, source text, target text)
+    RETURNS TABLE (name text, record_count bigint, schema jsonb)
+    LANGUAGE c VOLATILE ROWS 1 AS 'MODULE_PATHNAME', 'pc_copy_namespace_wrapper';

@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 use crate::pg::error::{OrRaise, raise};
+use crate::pg::jsonb::Json;
 use conifer_pure::Fault;
 use conifer_pure::fault::state::DATATYPE_MISMATCH;
 use conifer_pure::memory::allocation::{begin, check, with_room};
@@ -56,6 +57,31 @@ impl Param {
     /// A `uuid` parameter.
     pub fn uuid(value: pgrx::Uuid) -> Self {
         Self::of(pg_sys::UUIDOID, value.into_datum())
+    }
+
+    /// A `jsonb` parameter, from JSON text.
+    pub fn json<'a>(value: impl Into<Option<&'a str>>) -> Self {
+        Self::of(pg_sys::JSONBOID, value.into().map(|text| Json::parse(text).datum()))
+    }
+
+    /// An `oid` parameter.
+    pub fn oid(value: pg_sys::Oid) -> Self {
+        Self::of(pg_sys::OIDOID, value.into_datum())
+    }
+
+    /// A parameter of `text[]`; `None` is NULL.
+    pub fn texts(value: Option<&[&str]>) -> Self {
+        Self::of(pg_sys::TEXTARRAYOID, value.and_then(|all| all.to_vec().into_datum()))
+    }
+
+    /// A `bigint` parameter.
+    pub fn bigint(value: impl Into<Option<i64>>) -> Self {
+        Self::of(pg_sys::INT8OID, value.into().and_then(IntoDatum::into_datum))
+    }
+
+    /// A parameter of `bigint[]`.
+    pub fn bigints(value: Vec<i64>) -> Self {
+        Self::of(pg_sys::INT8ARRAYOID, value.into_datum())
     }
 
     /// An `integer` parameter.
@@ -146,26 +172,46 @@ pub fn wrong_type(column: i32) -> ! {
 /// # Errors
 /// Raises the statement's errors.
 pub fn run<R>(mode: Mode, sql: &str, params: &[Param], take: impl FnOnce(Rows) -> R) -> R {
+    execute(sql, params, take, |plan, datums, nulls| {
+        // SAFETY: a kept plan, with as many values as it has parameters.
+        unsafe { pg_sys::SPI_execute_plan(plan, datums, nulls, mode == Mode::Read, 0) }
+    })
+}
+
+/// As [`run`], for what writes, of all that is committed by now, however old the transaction's snapshot is.
+///
+/// # Errors
+/// As [`run`].
+pub fn write_now<R>(sql: &str, params: &[Param], take: impl FnOnce(Rows) -> R) -> R {
+    execute(sql, params, take, |plan, datums, nulls| {
+        // SAFETY: as in `run`; the snapshot is copied before anything else is done.
+        unsafe {
+            pg_sys::CommandCounterIncrement();
+            let now = pg_sys::GetLatestSnapshot();
+            pg_sys::SPI_execute_snapshot(plan, datums, nulls, now, std::ptr::null_mut(), false, true, 0)
+        }
+    })
+}
+
+fn execute<R>(
+    sql: &str,
+    params: &[Param],
+    take: impl FnOnce(Rows) -> R,
+    run: impl FnOnce(pg_sys::SPIPlanPtr, *mut pg_sys::Datum, *const c_char) -> i32,
+) -> R {
     Spi::connect(|_| {
         let _depth = Depth::enter();
         let plan = plan(sql, params);
         let mut datums: Vec<_> = params.iter().map(|p| p.datum.unwrap_or(pg_sys::Datum::null())).collect();
         let nulls: Vec<_> =
             params.iter().map(|p| if p.datum.is_some() { b' ' as c_char } else { b'n' as c_char }).collect();
-        // SAFETY: a kept plan, with as many values as the statement was prepared with: its text fixes
-        // its parameters. SPI_tuptable and SPI_processed are this call's until the next one.
+        // SAFETY: SPI_tuptable and SPI_processed are this call's until the next one. The statement was prepared with as many
+        // values as there are: its text fixes its parameters.
         unsafe {
             pg_sys::SPI_tuptable = std::ptr::null_mut();
-            let read_only = mode == Mode::Read;
-            let status = pg_sys::SPI_execute_plan(
-                plan.plan.as_ptr(),
-                datums.as_mut_ptr(),
-                nulls.as_ptr(),
-                read_only,
-                0,
-            );
+            let status = run(plan.plan.as_ptr(), datums.as_mut_ptr(), nulls.as_ptr());
             if status < 0 {
-                error!("SPI_execute_plan failed: {status}");
+                error!("a statement failed with SPI's code {status}");
             }
             take(Rows { count: pg_sys::SPI_processed, table: NonNull::new(pg_sys::SPI_tuptable) })
         }

@@ -1,11 +1,12 @@
 //! The CHECK constraints of an index's table. Their functions raise the error instead of answering false.
 #![allow(unsafe_code)] // `#[pg_extern]` expands to it
 
-use crate::engine::types::vector::Vector;
+use crate::engine::types::vector::{HalfVec, Vector};
 use crate::pg::error::OrRaise;
 use crate::pg::jsonb::Json;
 use conifer_pure::Fault;
 use conifer_pure::fault::quoted;
+use conifer_pure::memory::allocation::collected;
 use conifer_pure::pinecone::record::{dense, id, metadata, namespace};
 use pgrx::prelude::*;
 
@@ -31,6 +32,23 @@ fn check_values(id: &str, values: Vector) -> bool {
 fn check_direction(id: &str, values: Vector) -> bool {
     dense::has_direction(values.as_slice()).map_err(|fault| of_record(fault, id)).or_raise();
     true
+}
+
+#[pg_extern(sql = false)]
+fn check_half_values(id: &str, values: HalfVec) -> bool {
+    dense::not_zero(&widened(&values)).map_err(|fault| of_record(fault, id)).or_raise();
+    true
+}
+
+#[pg_extern(sql = false)]
+fn check_half_direction(id: &str, values: HalfVec) -> bool {
+    dense::has_direction(&widened(&values)).map_err(|fault| of_record(fault, id)).or_raise();
+    true
+}
+
+/// The elements with four bytes each.
+fn widened(values: &HalfVec) -> Vec<f32> {
+    collected(values.as_slice().iter().map(|x| x.to_f32())).or_raise()
 }
 
 #[pg_extern(sql = false)]

@@ -8,6 +8,7 @@ use conifer_pure::fault::quoted;
 use conifer_pure::fault::state::{NULL_VALUE_NOT_ALLOWED, UNDEFINED_TABLE};
 use conifer_pure::pinecone::access::principal::ProjectId;
 use conifer_pure::pinecone::index::metric::Metric;
+use conifer_pure::pinecone::index::storage::Storage;
 use conifer_pure::pinecone::record::batch::Shape;
 use pgrx::Uuid;
 use pgrx::spi::quote_identifier;
@@ -25,13 +26,16 @@ pub struct Index {
     pub vector_type: String,
     /// Whether deletion protection is enabled.
     pub protected: bool,
+    /// The type of the column `values`.
+    pub storage: Storage,
 }
 
 impl Index {
     /// The index `name` of a project, whether the caller may see it or not. A writer looks the index up under the snapshot of its
     /// writes, so that it finds an index that the same statement made.
     pub fn find(name: &str, project: ProjectId, mode: Mode) -> Option<Self> {
-        let sql = "SELECT index_id, dimension, metric, vector_type, deletion_protection FROM pc.index_reg
+        let sql =
+            "SELECT index_id, dimension, metric, vector_type, deletion_protection, storage FROM pc.index_reg
                     WHERE project_id OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2";
         let params = [Param::uuid(Uuid::from_bytes(project)), Param::text(name)];
         let find = || {
@@ -46,11 +50,28 @@ impl Index {
                         },
                         vector_type: rows.get(0, 3).unwrap_or_default(),
                         protected: rows.get::<String>(0, 4).as_deref() == Some("enabled"),
+                        storage: Storage::from_name(&rows.get::<String>(0, 5).unwrap_or_default()).or_raise(),
                     }
                 })
             })
         };
         read_as_owner(find)
+    }
+
+    /// An expression of type `vector` as the column `values` stores it; `home` is the schema of the types.
+    pub fn stored(&self, home: &str, expression: &str) -> String {
+        match self.storage {
+            Storage::Vector => expression.to_owned(),
+            Storage::HalfVec => format!("({expression})::{home}.halfvec"),
+        }
+    }
+
+    /// The column `values` as a `vector`.
+    pub fn values(&self, home: &str) -> String {
+        match self.storage {
+            Storage::Vector => "\"values\"".to_owned(),
+            Storage::HalfVec => format!("\"values\"::{home}.vector"),
+        }
     }
 
     /// The index's table, qualified and quoted.

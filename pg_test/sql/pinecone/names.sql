@@ -21,8 +21,10 @@ SELECT pc_delete('names', ids => ARRAY['d'], namespace => '__default__');
 SELECT pc_upsert('names', jsonb_agg(jsonb_build_object('id', 'p' || i, 'values', '[1, 2]'::jsonb)), 'pages')
   FROM generate_series(1, 5) i;
 SELECT * FROM pc_list('names', "limit" => 2, namespace => 'pages');
-SELECT * FROM pc_list('names', "limit" => 2, pagination_token => 'p2', namespace => 'pages');
-SELECT * FROM pc_list('names', "limit" => 2, pagination_token => 'p4', namespace => 'pages');
+SELECT max(next_token) AS token FROM pc_list('names', "limit" => 2, namespace => 'pages') \gset
+SELECT * FROM pc_list('names', "limit" => 2, pagination_token => :'token', namespace => 'pages');
+SELECT max(next_token) AS token FROM pc_list('names', "limit" => 2, pagination_token => :'token', namespace => 'pages') \gset
+SELECT * FROM pc_list('names', "limit" => 2, pagination_token => :'token', namespace => 'pages');
 SELECT * FROM pc_list('names', "limit" => 5, namespace => 'pages');
 SELECT * FROM pc_list('names', prefix => 'q', namespace => 'pages');
 SELECT * FROM pc_list('names', prefix => 'ü', namespace => 'pages');

@@ -25,7 +25,7 @@ SELECT refused('SELECT pc_create_index(''cos'', 4)');
 -- index definitions
 SELECT refused('SELECT pc_create_index(''new'', ' || arguments || ')')
   FROM unnest(ARRAY['NULL', '0', '-1', '16001', '3, ''l2''', '3, metric => ''COSINE''', '3, vector_type => ''hybrid''',
-    '3, vector_type => ''sparse''', 'vector_type => ''sparse''', '3, storage => ''int8''', '3, storage => ''halfvec''',
+    '3, vector_type => ''sparse''', 'vector_type => ''sparse''', '3, storage => ''int8''', '3, storage => ''HALFVEC''',
     '3, m => 1', '3, m => 101', '3, ef_construction => 3', '3, m => 50, ef_construction => 64',
     '3, deletion_protection => ''yes''', '3, tags => ''[]''', '3, tags => ''{"a": 1}''', '3, tags => ''{"a b": "c"}''',
     '3, spec => ''"x"''', '3, spec => ''{"pod": {"source_collection": "c"}}''']) arguments;

@@ -16,6 +16,8 @@ pub enum Purpose {
     Role = 2,
     /// Roles are made to agree with rows, by one transaction at a time.
     Tables = 3,
+    /// A namespace is made, deleted, renamed or copied.
+    Namespace = 4,
 }
 
 /// Locks a name in share mode.

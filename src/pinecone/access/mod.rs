@@ -8,12 +8,12 @@
 //! - `refusal`: a refusal's line in the log; `snapshot`: queries under a snapshot of now; `catalog`: Conifer's schemas.
 
 mod audit;
-mod catalog;
+pub mod catalog;
 pub mod elevate;
 mod hooks;
 pub mod judge;
 mod keys;
-mod locks;
+pub mod locks;
 mod members;
 pub mod parents;
 mod projects;

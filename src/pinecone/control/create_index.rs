@@ -9,14 +9,14 @@ use crate::pg::spi::{Mode, Param, run, run_once};
 use crate::pinecone::access::elevate::as_owner;
 use crate::pinecone::access::judge::{guard, policy};
 use crate::pinecone::access::{parents, roles};
+use crate::pinecone::counts::{base, triggers};
 use crate::pinecone::engine_types::{Home, schema_of};
 use crate::pinecone::registry::{name_of, table};
 use conifer_pure::Fault;
-use conifer_pure::fault::state::DUPLICATE_TABLE;
+use conifer_pure::fault::state::{DUPLICATE_TABLE, INVALID_PARAMETER_VALUE};
+use conifer_pure::pinecone::index::forms::{Forms, Given};
 use conifer_pure::pinecone::index::metric::Metric;
-use conifer_pure::pinecone::index::spec::{
-    Definition, Wish, check_deletion_protection, check_name, check_spec,
-};
+use conifer_pure::pinecone::index::spec::{Definition, Wish, check_deletion_protection, check_name};
 use conifer_pure::pinecone::index::tags::{Tags, merge, to_json};
 use pgrx::Uuid;
 use pgrx::prelude::*;
@@ -34,17 +34,28 @@ fn pc_create_index(
     storage: Option<&str>,
     m: Option<i32>,
     ef_construction: Option<i32>,
+    schema: Option<Json>,
+    deployment: Option<Json>,
+    read_capacity: Option<Json>,
     fcinfo: pg_sys::FunctionCallInfo,
 ) {
     encoding::check();
     let name = name_of(name);
     let attempt = guard::create("create_index", name);
     check_name(name).or_raise();
-    let vector_type = vector_type.unwrap_or("dense");
+    let forms = Forms::new(Given {
+        spec: spec.as_ref().map(Json::text),
+        deployment: deployment.as_ref().map(Json::text),
+        schema: schema.as_ref().map(Json::text),
+        read_capacity: read_capacity.as_ref().map(Json::text),
+    })
+    .or_raise();
+    let told = &forms.schema;
+    let vector_type = told.vector_type.or(vector_type).unwrap_or("dense");
     let storage = storage.unwrap_or("vector");
     let definition = Definition::new(Wish {
-        dimension,
-        metric,
+        dimension: one_of("dimension", dimension, told.dimension),
+        metric: one_of("metric", metric, told.metric.as_deref()),
         vector_type,
         storage,
         m: m.unwrap_or(16),
@@ -53,14 +64,14 @@ fn pc_create_index(
     .or_raise();
     let deletion_protection = deletion_protection.unwrap_or("disabled");
     check_deletion_protection(deletion_protection).or_raise();
-    if let Some(spec) = &spec {
-        check_spec(spec.text()).or_raise();
-    }
+    let metric = definition.metric.name();
+    let whole_schema = told.whole(vector_type, Some(definition.dimension), metric);
     let tags = tags.map_or(Tags::new(), |tags| merge(Tags::new(), tags.text()).or_raise());
 
     let sql = "INSERT INTO pc.index_reg (index_id, name, vector_type, dimension, metric, storage, m, \
-                                         ef_construction, spec, deletion_protection, tags, project_id) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+                                         ef_construction, spec, deletion_protection, tags, project_id, \
+                                         schema, deployment, read_capacity) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
                ON CONFLICT (project_id, name) DO NOTHING";
     let id = as_owner(free_number);
     let project = Uuid::from_bytes(attempt.who.project);
@@ -71,14 +82,17 @@ fn pc_create_index(
         Param::text(name),
         Param::text(vector_type),
         Param::int(definition.dimension),
-        Param::text(definition.metric.name()),
+        Param::text(metric),
         Param::text(storage),
         Param::int(definition.m),
         Param::int(definition.ef_construction),
-        Param::of(pg_sys::JSONBOID, spec.map(|spec| spec.datum())),
+        Param::json(forms.spec.as_deref()),
         Param::text(deletion_protection),
-        Param::of(pg_sys::JSONBOID, Some(Json::parse(&to_json(&tags)).datum())),
+        Param::json(&*to_json(&tags)),
         Param::uuid(project),
+        Param::json(&*whole_schema),
+        Param::json(forms.deployment.as_deref()),
+        Param::json(forms.read_capacity.as_deref()),
     ];
     roles::open_schema(&schema_of(fcinfo));
     roles::open_schema(&home);
@@ -88,14 +102,32 @@ fn pc_create_index(
         }
         create_table(&table(id), &home, &definition);
         policy::protect(project, id);
+        triggers::create(&table(id));
+        base::begin(&table(id));
     });
     roles::admit(project, id);
     attempt.done(None);
     return_description(fcinfo, Mode::Write, name);
 }
 
-/// The next number whose table name is free. After a schema-only restore there are tables without a row in
-/// the registry and a number of its sequence.
+/// What is said by an argument, or by the field of `schema` that holds the vectors.
+///
+/// # Errors
+/// Raises 22023 if the two differ.
+fn one_of<T: PartialEq>(name: &str, argument: Option<T>, field: Option<T>) -> Option<T> {
+    if let (Some(argument), Some(field)) = (&argument, &field)
+        && argument != field
+    {
+        raise(Fault::new(
+            INVALID_PARAMETER_VALUE,
+            format!("{name} differs from that of the vectors in schema"),
+        ));
+    }
+    argument.or(field)
+}
+
+/// The next number whose table name is free. After a schema-only restore there are tables that the
+/// registry and its sequence know nothing of.
 fn free_number() -> i32 {
     let sql = "SELECT id::pg_catalog.int4, \
                       pg_catalog.to_regclass(pg_catalog.concat('pc_data.i_', id)) IS NULL \
@@ -115,6 +147,7 @@ fn free_number() -> i32 {
 /// Collation "C" gives the primary key the byte order that Pinecone lists ids in.
 fn create_table(table: &str, home: &str, definition: &Definition) {
     let dimension = definition.dimension;
+    let storage = definition.storage.name();
     let values_check =
         if definition.metric == Metric::Cosine { "pc.check_direction" } else { "pc.check_values" };
     let sparse_check = match definition.metric {
@@ -129,7 +162,7 @@ fn create_table(table: &str, home: &str, definition: &Definition) {
                 CONSTRAINT namespace_valid CHECK (pc.check_namespace(namespace)),
             id pg_catalog.text COLLATE pg_catalog.\"C\" NOT NULL
                 CONSTRAINT id_valid CHECK (pc.check_id(id)),
-            \"values\" {home}.vector({dimension}) NOT NULL,
+            \"values\" {home}.{storage}({dimension}) NOT NULL,
             sparse_values {home}.sparsevec {sparse_check},
             metadata pg_catalog.jsonb NOT NULL DEFAULT '{{}}',
             PRIMARY KEY (namespace, id),
@@ -137,15 +170,15 @@ fn create_table(table: &str, home: &str, definition: &Definition) {
             CONSTRAINT metadata_valid CHECK (pc.check_metadata(id, metadata))
         )"
     ));
-    let class = match definition.metric {
-        Metric::Cosine => "vector_cosine_ops",
-        Metric::Euclidean => "vector_l2_ops",
-        Metric::DotProduct => "vector_ip_ops",
+    let distance = match definition.metric {
+        Metric::Cosine => "cosine",
+        Metric::Euclidean => "l2",
+        Metric::DotProduct => "ip",
     };
     let (m, ef_construction) = (definition.m, definition.ef_construction);
     // Each namespace has a graph of its own.
     run_once(&format!(
-        "CREATE INDEX ON {table} USING hnsw (namespace {home}.text_ops, \"values\" {home}.{class})
+        "CREATE INDEX ON {table} USING hnsw (namespace {home}.text_ops, \"values\" {home}.{storage}_{distance}_ops)
             WITH (m = {m}, ef_construction = {ef_construction})"
     ));
 }

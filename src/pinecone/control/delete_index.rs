@@ -5,6 +5,7 @@ use crate::pg::error::raise;
 use crate::pg::spi::{Mode, Param, run, run_once};
 use crate::pinecone::access::elevate::as_owner;
 use crate::pinecone::access::judge::guard;
+use crate::pinecone::counts::base;
 use crate::pinecone::registry::{Index, name_of, not_found};
 use conifer_pure::Fault;
 use conifer_pure::fault::state::OBJECT_IN_USE;
@@ -26,6 +27,7 @@ fn delete(name: &str, index: &Index) {
     let exists = "SELECT pg_catalog.to_regclass($1) IS NOT NULL";
     if run(Mode::Write, exists, &[Param::text(&*table)], |rows| rows.get::<bool>(0, 0)) == Some(true) {
         run_once(&format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"));
+        base::end(&table);
     }
     let sql =
         "DELETE FROM pc.index_reg WHERE index_id OPERATOR(pg_catalog.=) $1 RETURNING deletion_protection";

@@ -9,7 +9,8 @@ use crate::pinecone::registry::{Index, name_of};
 use conifer_pure::Fault;
 use conifer_pure::fault::state::{FEATURE_NOT_SUPPORTED, INVALID_PARAMETER_VALUE, NULL_VALUE_NOT_ALLOWED};
 use conifer_pure::pinecone::access::level::Level;
-use conifer_pure::pinecone::record::{batch, namespace};
+use conifer_pure::pinecone::record::{batch, namespace, page_token};
+use pgrx::AnyElement;
 
 /// The index `name`, for a caller who reads its records in a namespace, and that namespace's stored form;
 /// NULL is the default namespace.
@@ -39,7 +40,7 @@ fn within<'a>(granted: Granted<'_>, space: Option<&'a str>) -> (Index, &'a str) 
 ///
 /// # Errors
 /// Raises 22023 for a name against the rules.
-fn namespace(name: Option<&str>) -> &str {
+pub fn namespace(name: Option<&str>) -> &str {
     namespace::canonical(name.unwrap_or_default()).or_raise()
 }
 
@@ -54,7 +55,34 @@ pub fn check_ids(ids: &RawArray) {
     }
 }
 
-/// Refuses a metadata filter, which has no interpreter yet. An empty filter is accepted.
+/// How many rows a page has; 100 if that is not said.
+///
+/// # Errors
+/// Raises 22023 for a number out of range.
+pub fn page_limit(limit: Option<i32>, max: i32) -> i32 {
+    let limit = limit.unwrap_or(100);
+    if !(1..=max).contains(&limit) {
+        invalid(format!("limit {limit} is not between 1 and {max}"));
+    }
+    limit
+}
+
+/// The name behind which a page of a query begins; none for the first page.
+///
+/// # Errors
+/// Raises 22023 for a token that is none, or one of another query.
+pub fn page_start(token: Option<&str>, query: &str) -> Option<String> {
+    token.map(|token| page_token::last(token, query).or_raise())
+}
+
+/// SQL for the token of a page, as [`page_token::token`] makes it, from the digits of its query and the name it ends with.
+pub fn next_token(query: &str, last: &str) -> String {
+    format!(
+        "{query} OPERATOR(pg_catalog.||) pg_catalog.encode(pg_catalog.convert_to({last}::pg_catalog.text, 'UTF8'), 'hex')"
+    )
+}
+
+/// Refuses a metadata filter, which has no interpreter yet. An empty one filters nothing.
 ///
 /// # Errors
 /// Raises 0A000.
@@ -64,6 +92,16 @@ pub fn refuse_filter(filter: Option<Json>) {
             Fault::new(FEATURE_NOT_SUPPORTED, "metadata filters are not supported yet")
                 .hint("Query the index's table with a WHERE clause; pc_describe_index() names it."),
         );
+    }
+}
+
+/// Refuses a sparse vector to be queried with.
+///
+/// # Errors
+/// Raises 0A000.
+pub fn sparse_query(vector: Option<&AnyElement>) {
+    if vector.is_some() {
+        raise(Fault::new(FEATURE_NOT_SUPPORTED, "sparse queries are not supported yet"));
     }
 }
 

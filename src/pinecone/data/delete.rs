@@ -5,6 +5,7 @@ use super::arguments::{check_ids, invalid, refuse_filter, writing};
 use crate::pg::array_values::RawArray;
 use crate::pg::jsonb::Json;
 use crate::pg::spi::{Mode, Param, run};
+use crate::pinecone::registry::Index;
 use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]
@@ -24,14 +25,24 @@ fn pc_delete(
         invalid("filter must not be empty");
     }
     refuse_filter(filter);
-    let mut params = vec![Param::text(namespace)];
-    let mut chosen = "";
-    if let Some(ids) = ids {
-        check_ids(&ids);
-        params.push(Param::of(pg_sys::TEXTARRAYOID, Some(ids.datum())));
-        chosen = "AND id OPERATOR(pg_catalog.=) ANY ($2)";
+    match ids {
+        Some(ids) => {
+            check_ids(&ids);
+            let ids = Param::of(pg_sys::TEXTARRAYOID, Some(ids.datum()));
+            delete(&index, "AND id OPERATOR(pg_catalog.=) ANY ($2)", &[Param::text(namespace), ids])
+        }
+        None => delete_namespace(&index, namespace),
     }
-    // rows are locked in the order of their ids, as by an upsert: otherwise the two could wait for each other
+}
+
+/// Deletes all records of a namespace. Returns how many.
+pub fn delete_namespace(index: &Index, namespace: &str) -> i64 {
+    delete(index, "", &[Param::text(namespace)])
+}
+
+/// Deletes the records of the namespace `$1` that meet a further condition.
+fn delete(index: &Index, chosen: &str, params: &[Param]) -> i64 {
+    // rows are locked in the order of their ids, as an upsert does, or the two could wait for each other
     let table = index.table();
     let sql = format!(
         "DELETE FROM {table}
@@ -39,5 +50,5 @@ fn pc_delete(
                 SELECT id FROM {table}
                  WHERE namespace OPERATOR(pg_catalog.=) $1 {chosen} ORDER BY id FOR UPDATE)"
     );
-    run(Mode::Write, &sql, &params, |rows| rows.count as i64)
+    run(Mode::Write, &sql, params, |rows| rows.count as i64)
 }

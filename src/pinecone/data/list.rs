@@ -1,13 +1,14 @@
 //! `pc_list`: ids in byte order, a page at a time.
 #![allow(unsafe_code)] // `#[pg_extern]` expands to it
 
-use super::arguments::{invalid, reading};
+use super::arguments::{next_token, page_limit, page_start, reading};
 use crate::pg::spi::{Mode, Param};
 use crate::pg::srf::return_rows;
 use conifer_pure::pinecone::record::id::prefix_end;
+use conifer_pure::pinecone::record::page_token;
 use pgrx::prelude::*;
 
-/// Maximum number of ids of one page.
+/// Maximum number of ids of a page.
 const MAX_LIMIT: i32 = 1000;
 
 #[pg_extern(sql = false)]
@@ -20,15 +21,14 @@ fn pc_list(
     fcinfo: pg_sys::FunctionCallInfo,
 ) {
     let (index, namespace) = reading("list", index_name, namespace_name);
-    let limit = limit.unwrap_or(100);
-    if !(1..=MAX_LIMIT).contains(&limit) {
-        invalid(format!("limit {limit} is not between 1 and {MAX_LIMIT}"));
-    }
+    let limit = page_limit(limit, MAX_LIMIT);
     let prefix = prefix.unwrap_or_default();
     let end = prefix_end(prefix);
-    // one row more than the page tells whether there is another page; its token is the page's last id
+    let query = page_token::query(&["list", &index.id.to_string(), namespace, prefix]);
+    let start = page_start(pagination_token, &query);
+    // one row more than the page tells whether there is another page
     let sql = format!(
-        "SELECT id::pg_catalog.text, CASE WHEN total OPERATOR(pg_catalog.>) $3 THEN last::pg_catalog.text END
+        "SELECT id::pg_catalog.text, CASE WHEN total OPERATOR(pg_catalog.>) $3 THEN {} END
            FROM (SELECT id,
                         pg_catalog.row_number() OVER page AS place,
                         pg_catalog.count(*) OVER page AS total,
@@ -41,15 +41,17 @@ fn pc_list(
                  WINDOW page AS (ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)) AS numbered
           WHERE place OPERATOR(pg_catalog.<=) $3
           ORDER BY id",
+        next_token("$5", "last"),
         index.table(),
-        if end.is_some() { "AND id OPERATOR(pg_catalog.<) $5" } else { "" },
+        if end.is_some() { "AND id OPERATOR(pg_catalog.<) $6" } else { "" },
     );
     let mut params = vec![
         Param::text(namespace),
         Param::text(prefix),
         Param::int(limit),
         // no id is empty
-        Param::text(pagination_token.unwrap_or_default()),
+        Param::text(start.as_deref().unwrap_or_default()),
+        Param::text(&*query),
     ];
     params.extend(end.as_deref().map(Param::text));
     return_rows(fcinfo, Mode::Read, &sql, &params);

@@ -6,28 +6,31 @@ use crate::pg::jsonb::Json;
 use crate::pg::spi::{Mode, Param};
 use crate::pg::srf::one_json;
 use crate::pinecone::access::judge::guard;
+use crate::pinecone::counts::kept;
 use crate::pinecone::registry::name_of;
 use conifer_pure::pinecone::access::level::Level;
 use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]
 fn pc_describe_index_stats(index_name: Option<&str>, filter: Option<Json>) -> Json {
-    let index =
-        guard::records("describe_index_stats", name_of(index_name), Level::ReadOnly, Mode::Read).index;
+    let granted = guard::records("describe_index_stats", name_of(index_name), Level::ReadOnly, Mode::Read);
     refuse_filter(filter);
-    let sql = format!(
-        "SELECT pg_catalog.jsonb_build_object(
+    let counts = kept::of(&granted, None, Mode::Read);
+    // several arrays to one unnest are the server's own whatever the search_path, but only unqualified
+    let sql = "SELECT pg_catalog.jsonb_build_object(
                     'dimension', $1, 'metric', $2, 'vectorType', $3,
                     'totalVectorCount', COALESCE(pg_catalog.sum(n), 0),
                     'namespaces', COALESCE(
-                        pg_catalog.jsonb_object_agg(namespace, pg_catalog.jsonb_build_object('vectorCount', n)), '{{}}'))
-           FROM (SELECT namespace, pg_catalog.count(*) AS n FROM {} GROUP BY namespace) AS counts",
-        index.table()
-    );
+                        pg_catalog.jsonb_object_agg(namespace, pg_catalog.jsonb_build_object('vectorCount', n)), '{}'))
+                 FROM ROWS FROM (unnest($4, $5)) AS counts (namespace, n)";
+    let names: Vec<&str> = counts.keys().map(String::as_str).collect();
+    let index = &granted.index;
     let params = [
         Param::int(index.shape.dimension as i32),
         Param::text(index.shape.metric.name()),
         Param::text(&*index.vector_type),
+        Param::texts(Some(&names)),
+        Param::bigints(counts.values().copied().collect()),
     ];
-    one_json(Mode::Read, &sql, &params)
+    one_json(Mode::Read, sql, &params)
 }

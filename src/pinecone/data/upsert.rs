@@ -26,11 +26,12 @@ fn pc_upsert(index_name: Option<&str>, vectors: Option<Json>, namespace_name: Op
         values.push(Vector::from_slice(&record.values).into_datum());
         metadata.push(record.metadata.map(|text| Json::parse(text).datum()));
     }
-    let vector = Home::find().vector();
+    let home = Home::find();
+    let vector = home.vector();
     write(
         &index,
         namespace,
-        vector,
+        &home,
         &RawArray::build(pg_sys::TEXTOID, &ids),
         &RawArray::build(vector, &values),
         Some(&RawArray::build(pg_sys::JSONBOID, &metadata)),
@@ -68,7 +69,7 @@ fn pc_upsert_many(
     if sparse_values.is_some_and(|sparse| !sparse.is_all_null()) {
         raise(sparse_refusal(index.shape.metric));
     }
-    write(&index, namespace, Home::find().vector(), &ids, &values, metadata.as_ref())
+    write(&index, namespace, &Home::find(), &ids, &values, metadata.as_ref())
 }
 
 /// Writes records and returns the number of rows written. Of two records with one id the last wins. Rows
@@ -77,7 +78,7 @@ fn pc_upsert_many(
 fn write(
     index: &Index,
     namespace: &str,
-    vector: pg_sys::Oid,
+    home: &Home,
     ids: &RawArray,
     values: &RawArray,
     metadata: Option<&RawArray>,
@@ -85,18 +86,19 @@ fn write(
     // an unnest of several arrays is the server's own, whatever the search_path, but only if unqualified
     let sql = format!(
         "INSERT INTO {} AS old (namespace, id, \"values\", metadata)
-         SELECT DISTINCT ON (new.id) $1, new.id, new.\"values\", COALESCE(new.metadata, '{{}}')
+         SELECT DISTINCT ON (new.id) $1, new.id, {}, COALESCE(new.metadata, '{{}}')
            FROM (SELECT id COLLATE pg_catalog.\"C\" AS id, \"values\", metadata, place
                    FROM ROWS FROM (unnest($2, $3, $4)) WITH ORDINALITY AS u (id, \"values\", metadata, place)) AS new
           ORDER BY new.id, new.place DESC
          ON CONFLICT (namespace, id) DO UPDATE
             SET \"values\" = EXCLUDED.\"values\", sparse_values = EXCLUDED.sparse_values, metadata = EXCLUDED.metadata",
-        index.table()
+        index.table(),
+        index.stored(&home.quoted, "new.\"values\""),
     );
     let params = [
         Param::text(namespace),
         Param::of(pg_sys::TEXTARRAYOID, Some(ids.datum())),
-        Param::of(array_of(vector), Some(values.datum())),
+        Param::of(array_of(home.vector()), Some(values.datum())),
         Param::of(array_of(pg_sys::JSONBOID), metadata.map(RawArray::datum)),
     ];
     run(Mode::Write, &sql, &params, |rows| rows.count as i64)

@@ -10,6 +10,7 @@ use crate::pinecone::registry::{Index, missing};
 use conifer_pure::pinecone::access::level::{Level, Plane};
 use conifer_pure::pinecone::access::principal::Kind;
 use conifer_pure::pinecone::access::scope::Names;
+use pgrx::Uuid;
 
 /// An index that the principal may use, and the attempt that was granted.
 pub struct Granted<'a> {
@@ -81,6 +82,16 @@ fn find<'a>(attempt: Attempt<'a>, name: &str, mode: Mode) -> Granted<'a> {
 }
 
 impl Granted<'_> {
+    /// The namespaces of the index that can be reached.
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// The project that the index is in.
+    pub fn project(&self) -> Uuid {
+        Uuid::from_bytes(self.attempt.who.project)
+    }
+
     /// Refuses a namespace out of a key's scope.
     ///
     /// # Errors

@@ -38,6 +38,16 @@ pub fn protect(project: Uuid, index: i32) {
     }
 }
 
+/// The condition of the policy for reading, as the server shows it to a session whose `search_path` has none of our schemas. What
+/// is shown otherwise is another policy, or the same one to a session that is told to look elsewhere first.
+pub fn reading_as_shown(project: Uuid, index: i32) -> String {
+    let arguments = format!("'{project}'::uuid, {index}");
+    format!(
+        "(( SELECT pc_auth.reads_all({arguments}) AS reads_all) OR (namespace = ANY (( SELECT pc_auth.readable({arguments}) AS \
+         readable)::text[])))"
+    )
+}
+
 fn all(project: Uuid, index: i32, need: Level) -> bool {
     principal_if_any().is_some_and(|who| who.records(project.as_bytes(), index, need) == Some(&Names::All))
 }

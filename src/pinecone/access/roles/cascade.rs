@@ -19,7 +19,7 @@ use pgrx::prelude::*;
 /// # Errors
 /// Raises 40001 if a transaction with an old snapshot cannot see all of them.
 fn delete(table: &str, condition: &str, number: &str) {
-    let sql = format!("DELETE FROM pc_auth.{table} WHERE {condition}");
+    let sql = format!("DELETE FROM {table} WHERE {condition}");
     as_owner(|| run(Mode::Write, &sql, &[Param::text(number)], |_| ()));
     if any(table, condition, number) {
         raise(Fault::new(SERIALIZATION_FAILURE, "could not serialize access due to concurrent update"));
@@ -28,7 +28,7 @@ fn delete(table: &str, condition: &str, number: &str) {
 
 /// Whether a table has rows that meet a condition on the number of their parent.
 fn any(table: &str, condition: &str, number: &str) -> bool {
-    let sql = format!("SELECT FROM pc_auth.{table} WHERE {condition} LIMIT 1");
+    let sql = format!("SELECT FROM {table} WHERE {condition} LIMIT 1");
     read_as_owner(|| run_now(&sql, &[Param::text(number)], |rows| rows.count > 0))
 }
 
@@ -44,7 +44,7 @@ fn cascade_project(fcinfo: pg_sys::FunctionCallInfo) {
                     .hint("Delete them with pc_delete_index."),
             );
         }
-        for table in ["api_key", "member", "group_role"] {
+        for table in ["pc_auth.api_key", "pc_auth.member", "pc_auth.group_role"] {
             delete(table, "project_id OPERATOR(pg_catalog.=) $1::pg_catalog.uuid", &project);
         }
         // A default role without a project would be one on the default project.
@@ -59,22 +59,23 @@ fn cascade_project(fcinfo: pg_sys::FunctionCallInfo) {
 fn cascade_key(fcinfo: pg_sys::FunctionCallInfo) {
     roles::enter();
     for key in values(fcinfo, "key_id") {
-        delete("key_scope", "key_id OPERATOR(pg_catalog.=) $1", &key);
+        delete("pc_auth.key_scope", "key_id OPERATOR(pg_catalog.=) $1", &key);
     }
 }
 
-/// Deletes the groups of an index, and takes it out of the scope of all keys.
+/// An index takes its groups and namespaces along, and is out of the scope of all keys.
 #[pg_extern(sql = false)]
 fn cascade_index(fcinfo: pg_sys::FunctionCallInfo) {
     let condition = "index_id OPERATOR(pg_catalog.=) $1::pg_catalog.int4";
     for index in values(fcinfo, "index_id") {
-        for table in ["key_scope", "group_role"] {
+        for table in ["pc_auth.key_scope", "pc_auth.group_role"] {
             if any(table, condition, &index) {
                 // A rotation under way may be about to copy the scope to its new key.
                 roles::enter();
                 delete(table, condition, &index);
             }
         }
+        delete("pc.namespace", condition, &index);
     }
 }
 

@@ -1,11 +1,13 @@
-//! `pc_sync_roles`: makes all roles again from the rows, where triggers could not.
-#![allow(unsafe_code)] // `#[pg_extern]` expands to it
+//! `pc_sync_roles`: makes all roles again from the rows, where triggers could not, and the triggers of index tables that are gone.
+#![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
 use crate::pg::spi::{Mode, run};
 use crate::pinecone::access::elevate::as_owner;
 use crate::pinecone::access::judge::attempt::Attempt;
 use crate::pinecone::access::roles::{self, Groups};
+use crate::pinecone::counts::triggers;
 use crate::pinecone::engine_types::{Home, schema_of};
+use crate::pinecone::registry::table;
 use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]
@@ -20,7 +22,10 @@ fn pc_sync_roles(fcinfo: pg_sys::FunctionCallInfo) -> i64 {
     roles::open_schema(&Home::find().quoted);
     for index in texts("SELECT index_id::pg_catalog.text FROM pc.index_reg") {
         pgrx::check_for_interrupts!();
-        index.parse().into_iter().for_each(roles::sync_index);
+        for index in index.parse() {
+            roles::sync_index(index);
+            triggers::repair(&table(index));
+        }
     }
     let mut changed = 0;
     // Members' rows that came before their roles.

@@ -3,10 +3,8 @@
 use crate::fault::state::{FEATURE_NOT_SUPPORTED, INVALID_PARAMETER_VALUE};
 use crate::fault::{Fault, Result, quoted};
 use crate::pinecone::index::metric::Metric;
+use crate::pinecone::index::storage::Storage;
 use crate::types::element::MAX_DIM;
-use serde_json::value::RawValue;
-use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 /// Longest index name, in characters.
@@ -25,6 +23,8 @@ pub struct Definition {
     pub dimension: i32,
     /// How vectors are compared.
     pub metric: Metric,
+    /// How they are stored.
+    pub storage: Storage,
     /// `m` of the graph.
     pub m: i32,
     /// `ef_construction` of the graph.
@@ -65,17 +65,7 @@ impl Definition {
                     .hint("Use \"dense\" or \"sparse\"."));
             }
         }
-        match wish.storage {
-            "vector" => {}
-            "halfvec" => {
-                return Err(Fault::new(FEATURE_NOT_SUPPORTED, "storage \"halfvec\" is not supported yet")
-                    .hint("Use \"vector\"."));
-            }
-            other => {
-                return Err(invalid(format!("unrecognized storage {}", quoted(other)))
-                    .hint("Use \"vector\" or \"halfvec\"."));
-            }
-        }
+        let storage = Storage::from_name(wish.storage)?;
         let metric = wish.metric.map_or(Ok(Metric::Cosine), Metric::from_name)?;
         let Some(dimension) = wish.dimension else {
             return Err(invalid("dimension is required for a dense index".into()));
@@ -97,7 +87,7 @@ impl Definition {
         if wish.ef_construction < 2 * wish.m {
             return Err(invalid("ef_construction must be greater than or equal to 2 * m".into()));
         }
-        Ok(Self { dimension, metric, m: wish.m, ef_construction: wish.ef_construction })
+        Ok(Self { dimension, metric, storage, m: wish.m, ef_construction: wish.ef_construction })
     }
 }
 
@@ -139,41 +129,6 @@ pub fn check_deletion_protection(value: &str) -> Result<()> {
         )
         .hint("Use \"enabled\" or \"disabled\".")),
     }
-}
-
-/// Maximum number of bytes of a `spec`, or of tags, as JSON text.
-pub const MAX_JSON_BYTES: usize = 65_536;
-
-/// Checks a `spec`, given as JSON: an object in any of Pinecone's forms.
-///
-/// # Errors
-/// 22023 if the spec is no object or too large, 0A000 if it names a `source_collection`, which would have to
-/// be copied.
-pub fn check_spec(json: &str) -> Result<()> {
-    type Object<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
-    check_json_size("spec", json)?;
-    let spec: Object = serde_json::from_str(json)
-        .map_err(|_| Fault::new(INVALID_PARAMETER_VALUE, "spec must be a JSON object"))?;
-    let sourced = |object: &Object| object.get("source_collection").is_some_and(|c| c.get() != "null");
-    let inner = |value: &&RawValue| serde_json::from_str::<Object>(value.get()).is_ok_and(|o| sourced(&o));
-    if sourced(&spec) || spec.values().any(inner) {
-        return Err(Fault::new(FEATURE_NOT_SUPPORTED, "source_collection is not supported yet"));
-    }
-    Ok(())
-}
-
-/// Refuses JSON that is too large for a `spec` or tags, before it is read.
-///
-/// # Errors
-/// 22023
-pub fn check_json_size(name: &str, json: &str) -> Result<()> {
-    if json.len() > MAX_JSON_BYTES {
-        return Err(Fault::new(
-            INVALID_PARAMETER_VALUE,
-            format!("{name} of {} bytes exceeds the limit of {MAX_JSON_BYTES}", json.len()),
-        ));
-    }
-    Ok(())
 }
 
 /// Why a dense index of this metric takes no sparse values.
@@ -219,6 +174,7 @@ mod tests {
         assert!(refused(Wish { m: 1, ..WISH }).contains("m 1 "));
         assert!(refused(Wish { ef_construction: 1001, ..WISH }).contains("1001"));
         assert!(refused(Wish { m: 40, ..WISH }).contains("2 * m"));
+        assert_eq!(Definition::new(Wish { storage: "halfvec", ..WISH }).unwrap().storage, Storage::HalfVec);
         assert_eq!(
             Definition::new(Wish { vector_type: "sparse", ..WISH }).unwrap_err().state,
             FEATURE_NOT_SUPPORTED
@@ -238,29 +194,6 @@ mod tests {
         }
         // a name is refused for its number of characters, however long they are in bytes
         assert!(check_name(&"ü".repeat(46)).unwrap_err().message.contains("longer"));
-    }
-
-    #[test]
-    fn specs() {
-        for good in [
-            "{}",
-            r#"{"serverless": {"cloud": "aws", "region": "us-east-1"}}"#,
-            r#"{"pod": {"environment": "x", "pod_type": "p1.x1", "source_collection": null}}"#,
-            &format!(r#"{{"deep": {}1e400{}}}"#, "[".repeat(500), "]".repeat(500)),
-        ] {
-            assert!(check_spec(good).is_ok(), "{good}");
-        }
-        assert_eq!(check_spec("[]").unwrap_err().state, INVALID_PARAMETER_VALUE);
-        assert!(
-            check_spec(&format!(r#"{{"a": "{}"}}"#, "x".repeat(65_536)))
-                .unwrap_err()
-                .message
-                .contains("65545")
-        );
-        assert_eq!(
-            check_spec(r#"{"pod": {"source_collection": "c"}}"#).unwrap_err().state,
-            FEATURE_NOT_SUPPORTED
-        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Tags of an index: a small map from strings to strings.
 
 use crate::fault::{Fault, Result, quoted, state::INVALID_PARAMETER_VALUE};
-use crate::pinecone::index::spec::check_json_size;
+use crate::pinecone::index::json::check_size;
 use std::collections::BTreeMap;
 
 /// Maximum number of tags of an index.
@@ -19,7 +19,7 @@ pub type Tags = BTreeMap<String, String>;
 /// 22023 for anything but an object of strings, for keys, values or a number of tags beyond the limits.
 pub fn merge(mut old: Tags, json: &str) -> Result<Tags> {
     let invalid = |message: String| Fault::new(INVALID_PARAMETER_VALUE, message);
-    check_json_size("tags", json)?;
+    check_size("tags", json)?;
     let new: Tags = serde_json::from_str(json)
         .map_err(|_| invalid("tags must be a JSON object whose values are strings".into()))?;
     for (key, value) in new {
