@@ -292,6 +292,15 @@ CREATE FUNCTION pc_fetch(index_name text, ids text[], namespace text DEFAULT '')
     RETURNS TABLE (id text, "values" vector, sparse_values sparsevec, metadata jsonb)
     LANGUAGE c STABLE ROWS 10 AS 'MODULE_PATHNAME', 'pc_fetch_wrapper';
 
+CREATE FUNCTION pc_fetch_by_metadata(
+    index_name text,
+    filter jsonb,
+    namespace text DEFAULT '',
+    "limit" integer DEFAULT 100,
+    pagination_token text DEFAULT NULL
+) RETURNS TABLE (id text, "values" vector, sparse_values sparsevec, metadata jsonb, next_token text)
+    LANGUAGE c STABLE ROWS 100 AS 'MODULE_PATHNAME', 'pc_fetch_by_metadata_wrapper';
+
 CREATE FUNCTION pc_update(
     index_name text,
     id text DEFAULT NULL,

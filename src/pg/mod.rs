@@ -1,9 +1,10 @@
 //! PostgreSQL's C API, for types, indexes and Pinecone's functions alike, all of which this module does not know.
 //!
 //! - [`error`]: faults become errors. [`relation`]: names of relations.
-//! - [`fmgr`], [`datum`], [`varlena`], [`mod@array`], [`returned`], [`stringinfo`], [`text_out`]: arguments and results of functions,
-//!   at no more cost than C's.
-//! - [`spi`], [`srf`], [`jsonb`], [`array_values`], [`encoding`]: statements, sets of rows, and values in them.
+//! - [`fmgr`], [`datum`], [`varlena`], [`array`], [`returned`], [`stringinfo`], [`text_out`]: arguments and results of functions
+//!   that cost no more than C's.
+//! - [`spi`], [`srf`], [`jsonb`], [`array_values`], [`encoding`]: statements, sets of rows, and values in them. [`settings`]: what they run
+//!   with.
 
 pub mod array;
 pub mod array_values;
@@ -14,6 +15,7 @@ pub mod fmgr;
 pub mod jsonb;
 pub mod relation;
 pub mod returned;
+pub mod settings;
 pub mod spi;
 pub mod srf;
 pub mod stringinfo;

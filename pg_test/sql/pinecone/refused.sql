@@ -80,7 +80,7 @@ SELECT refused('SELECT pc_upsert_many(''cos'', array_agg(i::text), array_agg(''[
 -- queries
 SELECT refused('SELECT pc_query(''cos'', ' || arguments || ')') FROM unnest(ARRAY[
     'NULL', '''[1,2,3]'', id => ''old''', '''[1,2,3]'', top_k => 0', '''[1,2,3]'', top_k => -1', '''[1,2,3]'', top_k => 10001', '''[1,2]''', '''[0,0,0]''',
-    '''[1,2,NaN]''', '''[1,2,3]'', filter => ''{"k": "v"}''', '''[1,2,3]'', namespace => ''ü''', 'id => ''''', 'id => ''ü''',
+    '''[1,2,NaN]''', '''[1,2,3]'', filter => ''{"k": {"$regex": "v"}}''', '''[1,2,3]'', filter => ''[]''', '''[1,2,3]'', namespace => ''ü''', 'id => ''''', 'id => ''ü''',
     'sparse_vector => ''{1:1}/5''', '''[1,2,3]'', sparse_vector => ''{1:1}/5''']) arguments;
 
 -- fetch, delete, list, stats
@@ -88,10 +88,10 @@ SELECT refused(command) FROM unnest(ARRAY[
     'SELECT pc_fetch(''cos'', NULL)', 'SELECT pc_fetch(''cos'', ''{}'')', 'SELECT pc_fetch(''cos'', ''{a,NULL}'')',
     'SELECT pc_fetch(''cos'', array_fill(''a''::text, ARRAY[1001]))',
     'SELECT pc_delete(''cos'')', 'SELECT pc_delete(''cos'', ''{old}'', delete_all => true)', 'SELECT pc_delete(''cos'', ''{}'')',
-    'SELECT pc_delete(''cos'', filter => ''{}'')', 'SELECT pc_delete(''cos'', filter => ''{"k": "v"}'')',
+    'SELECT pc_delete(''cos'', filter => ''{}'')', 'SELECT pc_delete(''cos'', filter => ''{"k": null}'')',
     'SELECT pc_delete(''cos'', delete_all => true, filter => ''{"k": "v"}'')',
     'SELECT pc_list(''cos'', "limit" => 0)', 'SELECT pc_list(''cos'', "limit" => 1001)',
-    'SELECT pc_describe_index_stats(''cos'', ''{"k": "v"}'')']) command;
+    'SELECT pc_describe_index_stats(''cos'', ''{"$or": []}'')']) command;
 
 -- nothing of all that is left
 SELECT name, dimension, metric, tags FROM pc_list_indexes();

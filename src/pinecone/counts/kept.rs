@@ -25,7 +25,9 @@ pub fn of(granted: &Granted<'_>, only: Option<&str>, mode: Mode) -> Counts {
     if let Some(counts) = known {
         return counts;
     }
-    let counts = count(&table, only, mode);
+    let condition = if only.is_some() { "WHERE namespace OPERATOR(pg_catalog.=) $1" } else { "" };
+    let params: Vec<Param> = only.map(Param::text).into_iter().collect();
+    let counts = count(&table, condition, &params, mode);
     if let Some((number, triggers)) = uncounted {
         base::make(&table, number, &triggers);
     }
@@ -106,14 +108,12 @@ fn look_up(
     })
 }
 
-/// Counts the records that the caller sees.
-fn count(table: &str, only: Option<&str>, mode: Mode) -> Counts {
-    let condition = if only.is_some() { "WHERE namespace OPERATOR(pg_catalog.=) $1" } else { "" };
+/// Counts the records that the caller sees, by a condition on parameters.
+pub fn count(table: &str, condition: &str, params: &[Param], mode: Mode) -> Counts {
     let sql = format!(
         "SELECT namespace::pg_catalog.text, pg_catalog.count(*) FROM {table} {condition} GROUP BY namespace"
     );
-    let params: Vec<Param> = only.map(Param::text).into_iter().collect();
-    run(mode, &sql, &params, |rows| sums(&rows, 0))
+    run(mode, &sql, params, |rows| sums(&rows, 0))
 }
 
 /// What rows say in two columns.

@@ -2,7 +2,6 @@
 
 use crate::pg::array_values::RawArray;
 use crate::pg::error::{OrRaise, raise};
-use crate::pg::jsonb::Json;
 use crate::pg::spi::Mode;
 use crate::pinecone::access::judge::guard::{self, Granted};
 use crate::pinecone::registry::{Index, name_of};
@@ -80,19 +79,6 @@ pub fn next_token(query: &str, last: &str) -> String {
     format!(
         "{query} OPERATOR(pg_catalog.||) pg_catalog.encode(pg_catalog.convert_to({last}::pg_catalog.text, 'UTF8'), 'hex')"
     )
-}
-
-/// Refuses a metadata filter, which has no interpreter yet. An empty one filters nothing.
-///
-/// # Errors
-/// Raises 0A000.
-pub fn refuse_filter(filter: Option<Json>) {
-    if filter.is_some_and(|filter| filter.text() != "{}") {
-        raise(
-            Fault::new(FEATURE_NOT_SUPPORTED, "metadata filters are not supported yet")
-                .hint("Query the index's table with a WHERE clause; pc_describe_index() names it."),
-        );
-    }
 }
 
 /// Refuses a sparse vector to be queried with.

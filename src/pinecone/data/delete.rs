@@ -1,7 +1,8 @@
-//! `pc_delete`: records by id, or a whole namespace.
-#![allow(unsafe_code)] // `#[pg_extern]` expands to it
+//! `pc_delete`: records by id, those that a filter matches, or a whole namespace.
+#![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
-use super::arguments::{check_ids, invalid, refuse_filter, writing};
+use super::arguments::{check_ids, invalid, writing};
+use super::filtered::{Filtered, with_filter};
 use crate::pg::array_values::RawArray;
 use crate::pg::jsonb::Json;
 use crate::pg::spi::{Mode, Param, run};
@@ -15,16 +16,19 @@ fn pc_delete(
     delete_all: Option<bool>,
     filter: Option<Json>,
     namespace_name: Option<&str>,
+    fcinfo: pg_sys::FunctionCallInfo,
 ) -> i64 {
     let (index, namespace) = writing("delete", index_name, namespace_name);
     let delete_all = delete_all.unwrap_or(false);
     if usize::from(ids.is_some()) + usize::from(delete_all) + usize::from(filter.is_some()) != 1 {
         invalid("exactly one of ids, delete_all and filter must be given");
     }
-    if filter.as_ref().is_some_and(|filter| filter.text() == "{}") {
-        invalid("filter must not be empty");
+    if filter.is_some() {
+        let filter = Filtered::required(filter, fcinfo);
+        let condition = format!("AND {}", filter.condition(2));
+        let params = [Param::text(namespace), filter.param()];
+        return with_filter(Some(&filter), || delete(&index, &condition, &params));
     }
-    refuse_filter(filter);
     match ids {
         Some(ids) => {
             check_ids(&ids);

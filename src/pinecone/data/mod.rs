@@ -3,6 +3,8 @@
 mod arguments;
 mod delete;
 mod fetch;
+mod fetch_by_metadata;
+mod filtered;
 mod list;
 mod namespaces;
 mod nearest;

@@ -1,6 +1,7 @@
 //! The statement of a query: the records nearest to a vector, in one namespace or over several.
 
 use super::arguments::{invalid, sparse_query};
+use super::filtered::{Filtered, with_filter};
 use crate::engine::hnsw::wanting;
 use crate::engine::types::vector::Vector;
 use crate::pg::error::OrRaise;
@@ -74,6 +75,7 @@ pub fn return_nearest(
     home: &Home,
     vector: Vector,
     among: &Among<'_>,
+    filter: Option<&Filtered>,
     wanted: &Wanted,
 ) {
     let (operator, score, order) = ranking(index.shape.metric);
@@ -101,6 +103,7 @@ pub fn return_nearest(
             Param::texts(Some(names)),
         ),
     };
+    let filtered = filter.map(|filter| format!("AND {}", filter.condition(4))).unwrap_or_default();
     let distance = format!("\"values\" OPERATOR({home_name}.{operator}) {}", index.stored(home_name, "$1"));
     // The inner order is the one that an index yields; rows at the distance of the last come along, for the outer order, by
     // score as it is returned and id, to choose from. The inner limit is a constant, because the planner would take a
@@ -111,15 +114,17 @@ pub fn return_nearest(
            FROM (SELECT {read_space}id, {distance} AS distance
                         {read_values} {read_sparse} {read_metadata}
                    FROM {}
-                  WHERE namespace {condition}
+                  WHERE namespace {condition} {filtered}
                   ORDER BY {distance}
                   FETCH FIRST {most} ROWS WITH TIES) AS nearest
           ORDER BY ({order})::pg_catalog.float4, id{tie}
           LIMIT $3",
         index.table(),
     );
-    let params = [Param::of(home.vector(), vector.into_datum()), spaces, Param::int(wanted.top_k)];
-    wanting(most as usize + 1, || return_rows(fcinfo, Mode::Read, &sql, &params));
+    let mut params = vec![Param::of(home.vector(), vector.into_datum()), spaces, Param::int(wanted.top_k)];
+    params.extend(filter.map(Filtered::param));
+    let run = || return_rows(fcinfo, Mode::Read, &sql, &params);
+    with_filter(filter, || wanting(most as usize + 1, run));
 }
 
 /// The distance operator that a metric ranks by, Pinecone's score from its result `distance`, and the

@@ -1,7 +1,8 @@
 //! `pc_query`: the records of a namespace nearest to a vector, or to a record.
 #![allow(unsafe_code)]
 
-use super::arguments::{invalid, reading, refuse_filter};
+use super::arguments::{invalid, reading};
+use super::filtered::Filtered;
 use super::nearest::{Among, Wanted, check_vector, return_nearest};
 use crate::engine::types::vector::Vector;
 use crate::pg::error::OrRaise;
@@ -30,7 +31,7 @@ fn pc_query(
 ) {
     let (index, namespace) = reading("query", index_name, namespace_name);
     let wanted = Wanted::new(top_k, include_values, include_metadata, sparse_vector.as_ref());
-    refuse_filter(filter);
+    let filter = Filtered::of_query(filter, fcinfo);
     let home = Home::find();
     let vector = match (vector, id) {
         (Some(vector), None) => {
@@ -50,7 +51,8 @@ fn pc_query(
         (Some(_), Some(_)) => invalid("only one of vector and id may be given"),
         (None, None) => invalid("one of vector and id must be given"),
     };
-    return_nearest(fcinfo, &index, &home, vector, &Among::One(namespace), &wanted);
+    let among = Among::One(namespace);
+    return_nearest(fcinfo, &index, &home, vector, &among, filter.as_ref(), &wanted);
 }
 
 /// The vector of a record; none if there is no such record.

@@ -1,7 +1,8 @@
 //! `pc_query_namespaces`: the records of several namespaces nearest to a vector. One search goes through the graphs of all of them.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
-use super::arguments::{namespace, null, refuse_filter};
+use super::arguments::{namespace, null};
+use super::filtered::Filtered;
 use super::nearest::{Among, Wanted, check_vector, return_nearest};
 use crate::engine::types::vector::Vector;
 use crate::pg::array_values::RawArray;
@@ -51,9 +52,10 @@ fn pc_query_namespaces(
     names.dedup();
     names.iter().for_each(|name| granted.require(name));
     let wanted = Wanted::new(top_k, include_values, include_metadata, sparse_vector.as_ref());
-    refuse_filter(filter);
+    let filter = Filtered::of_query(filter, fcinfo);
     let vector = vector.unwrap_or_else(|| null("vector"));
     let index = &granted.index;
     check_vector(index, vector.as_slice());
-    return_nearest(fcinfo, index, &Home::find(), vector, &Among::Several(&names), &wanted);
+    let among = Among::Several(&names);
+    return_nearest(fcinfo, index, &Home::find(), vector, &among, filter.as_ref(), &wanted);
 }

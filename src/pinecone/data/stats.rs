@@ -1,7 +1,7 @@
 //! `pc_describe_index_stats`: numbers of records, by namespace.
 #![allow(unsafe_code)] // `#[pg_extern]` expands to it
 
-use super::arguments::refuse_filter;
+use super::filtered::{Filtered, with_filter};
 use crate::pg::jsonb::Json;
 use crate::pg::spi::{Mode, Param};
 use crate::pg::srf::one_json;
@@ -12,10 +12,20 @@ use conifer_pure::pinecone::access::level::Level;
 use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]
-fn pc_describe_index_stats(index_name: Option<&str>, filter: Option<Json>) -> Json {
+fn pc_describe_index_stats(
+    index_name: Option<&str>,
+    filter: Option<Json>,
+    fcinfo: pg_sys::FunctionCallInfo,
+) -> Json {
     let granted = guard::records("describe_index_stats", name_of(index_name), Level::ReadOnly, Mode::Read);
-    refuse_filter(filter);
-    let counts = kept::of(&granted, None, Mode::Read);
+    let counts = match Filtered::of_query(filter, fcinfo) {
+        None => kept::of(&granted, None, Mode::Read),
+        Some(filter) => {
+            let condition = format!("WHERE {}", filter.condition(1));
+            let table = granted.index.table();
+            with_filter(Some(&filter), || kept::count(&table, &condition, &[filter.param()], Mode::Read))
+        }
+    };
     // several arrays to one unnest are the server's own whatever the search_path, but only unqualified
     let sql = "SELECT pg_catalog.jsonb_build_object(
                     'dimension', $1, 'metric', $2, 'vectorType', $3,

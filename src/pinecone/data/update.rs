@@ -1,7 +1,8 @@
 //! `pc_update`: parts of a record by id, or metadata of all records that a filter matches.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
-use super::arguments::{invalid, null, refuse_filter, writing};
+use super::arguments::{invalid, null, writing};
+use super::filtered::{Filtered, with_filter};
 use crate::engine::types::vector::Vector;
 use crate::pg::array_values::RawArray;
 use crate::pg::error::{OrRaise, raise};
@@ -9,11 +10,16 @@ use crate::pg::jsonb::Json;
 use crate::pg::spi::{Mode, Param, run};
 use crate::pinecone::engine_types::Home;
 use crate::pinecone::registry::Index;
+use conifer_pure::Fault;
+use conifer_pure::fault::state::PROGRAM_LIMIT_EXCEEDED;
 use conifer_pure::pinecone::index::spec::sparse_refusal;
 use conifer_pure::pinecone::record::id::check as check_id;
 use conifer_pure::pinecone::record::metadata;
 use pgrx::prelude::*;
 use pgrx::{AnyElement, IntoDatum};
+
+/// Maximum number of records that one call updates by filter.
+const MAX_UPDATED: i64 = 100_000;
 
 /// What becomes of a record.
 struct Change {
@@ -34,6 +40,7 @@ fn pc_update(
     namespace_name: Option<&str>,
     dry_run: Option<bool>,
     unset_metadata: Option<RawArray>,
+    fcinfo: pg_sys::FunctionCallInfo,
 ) -> i64 {
     let (index, namespace) = writing("update", index_name, namespace_name);
     if id.is_some() == filter.is_some() {
@@ -51,10 +58,39 @@ fn pc_update(
             change.make(&index, "id OPERATOR(pg_catalog.=) $2", params, dry_run)
         }
         None => {
-            refuse_filter(filter);
-            0
+            let filter = Filtered::required(filter, fcinfo);
+            if change.values.is_some() {
+                invalid("values cannot be updated by filter");
+            }
+            let params = [Param::text(namespace), filter.param()];
+            let matched = with_filter(Some(&filter), || {
+                change.make(&index, &of_filter(&index, &filter, dry_run), params, dry_run)
+            });
+            if matched > MAX_UPDATED && !dry_run {
+                let message = format!("filter matches more than {MAX_UPDATED} records");
+                raise(
+                    Fault::new(PROGRAM_LIMIT_EXCEEDED, message)
+                        .hint("Use SQL on the index's table; pc_describe_index() names it."),
+                );
+            }
+            matched
         }
     }
+}
+
+/// The records that a filter matches, as a condition on their ids: of those to be changed no more than tell that there are too many. They
+/// are locked in the order of their ids, as an upsert does.
+fn of_filter(index: &Index, filter: &Filtered, dry_run: bool) -> String {
+    let condition = filter.condition(2);
+    if dry_run {
+        return condition;
+    }
+    format!(
+        "id OPERATOR(pg_catalog.=) ANY (
+             SELECT id FROM {} WHERE namespace OPERATOR(pg_catalog.=) $1 AND {condition} ORDER BY id LIMIT {} FOR UPDATE)",
+        index.table(),
+        MAX_UPDATED + 1
+    )
 }
 
 impl Change {

@@ -22,7 +22,7 @@ fn pc_sync_roles(fcinfo: pg_sys::FunctionCallInfo) -> i64 {
     roles::open_schema(&Home::find().quoted);
     for index in texts("SELECT index_id::pg_catalog.text FROM pc.index_reg") {
         pgrx::check_for_interrupts!();
-        for index in index.parse() {
+        if let Ok(index) = index.parse() {
             roles::sync_index(index);
             triggers::repair(&table(index));
         }

@@ -1,0 +1,64 @@
+//! Metadata filters as the functions take them.
+
+use super::arguments::{invalid, null};
+use crate::pg::error::OrRaise;
+use crate::pg::jsonb::Json;
+use crate::pg::settings;
+use crate::pg::spi::Param;
+use crate::pinecone::engine_types::schema_of;
+use conifer_pure::pinecone::filter::parse;
+use pgrx::pg_sys;
+use std::ffi::CStr;
+
+/// A valid filter that is not for all records.
+pub struct Filtered {
+    filter: Json,
+    /// The operator's schema: that of the functions.
+    schema: String,
+}
+
+impl Filtered {
+    /// The filter of a query; none if it is absent, or for all records.
+    ///
+    /// # Errors
+    /// Raises 22023 for an invalid one.
+    pub fn of_query(filter: Option<Json>, fcinfo: pg_sys::FunctionCallInfo) -> Option<Self> {
+        let filter = filter?;
+        let text = filter.text();
+        parse(text).or_raise();
+        (text != "{}").then(|| Self { filter, schema: schema_of(fcinfo) })
+    }
+
+    /// The filter of what must not be for all records by mistake.
+    ///
+    /// # Errors
+    /// Raises 22004 if there is none, 22023 for an invalid one and for the empty one.
+    pub fn required(filter: Option<Json>, fcinfo: pg_sys::FunctionCallInfo) -> Self {
+        let filter = filter.unwrap_or_else(|| null("filter"));
+        Self::of_query(Some(filter), fcinfo).unwrap_or_else(|| invalid("filter must not be empty"))
+    }
+
+    /// SQL for the condition, with the filter as parameter number `i`.
+    pub fn condition(&self, i: usize) -> String {
+        format!("metadata OPERATOR({}.@@@) ${i}", self.schema)
+    }
+
+    /// The parameter.
+    pub fn param(&self) -> Param {
+        Param::of(pg_sys::JSONBOID, Some(self.filter.datum()))
+    }
+}
+
+/// Settings of statements with a filter. A plan is made for each filter, as some match nearly all records and others a few; and a scan of
+/// the graph goes on until it has as many matches as are wanted.
+const SETTINGS: [(&CStr, &CStr); 4] = [
+    (c"plan_cache_mode", c"force_custom_plan"),
+    (c"hnsw.iterative_scan", c"strict_order"),
+    (c"hnsw.max_scan_tuples", c"2147483647"),
+    (c"hnsw.scan_mem_multiplier", c"1000"),
+];
+
+/// Runs a statement that has a filter, if `filter` is one.
+pub fn with_filter<R>(filter: Option<&Filtered>, run: impl FnOnce() -> R) -> R {
+    if filter.is_some() { settings::with(&SETTINGS, run) } else { run() }
+}
