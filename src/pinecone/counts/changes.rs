@@ -1,4 +1,4 @@
-//! What this transaction has changed: kept in memory, written as it commits.
+//! The changes of this transaction: kept in memory, written as the transaction commits.
 #![allow(unsafe_code)]
 
 use crate::pg::error::OrRaise;

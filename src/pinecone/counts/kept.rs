@@ -1,4 +1,4 @@
-//! The numbers of records, for whoever may see them.
+//! The numbers of records that a caller may see.
 #![allow(unsafe_code)]
 
 use super::{base, changes};

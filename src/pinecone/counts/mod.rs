@@ -1,16 +1,16 @@
-//! How many records each namespace has, kept so that nobody has to count them. `README.md` beside this file is the design.
+//! The number of records of each namespace, kept up to date so that readers need not count. `README.md` is the design.
 //!
-//! - [`changes`]: what a transaction has changed, until it commits.
-//! - [`triggers`]: what tells of changes.
+//! - [`changes`]: the changes of a transaction, until it commits.
+//! - [`triggers`]: the triggers that note changes.
 //! - [`base`]: from where on the changes of a table are known.
-//! - [`kept`]: the numbers, for whoever may see them.
+//! - [`kept`]: the numbers that a caller may see.
 
 pub mod base;
 mod changes;
 pub mod kept;
 pub mod triggers;
 
-/// Asks the server for what it has to tell.
+/// Registers callbacks with the server.
 pub fn init() {
     changes::init();
 }

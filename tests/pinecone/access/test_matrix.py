@@ -71,6 +71,8 @@ def functions() -> list[Operation]:
             op("protect", f"SELECT pc_configure_index('{index}', deletion_protection => 'enabled')", "change", index),
             op("delete_index", f"SELECT pc_delete_index('{index}')", "change", index),
             op("stats", f"SELECT pc_describe_index_stats('{index}')", "read", index),
+            op("stats by filter", f"""SELECT pc_describe_index_stats('{index}', '{{"of": "a"}}')""", "read", index),
+            op("list_namespaces", f"SELECT * FROM pc_list_namespaces('{index}')", "read", index),
         ]
         for namespace in ("n1", "n2"):
             at = f"namespace => '{namespace}'"
@@ -79,6 +81,15 @@ def functions() -> list[Operation]:
                 op("query by id", f"SELECT * FROM pc_query('{index}', id => '{namespace}-1', {at})", "read", index, namespace),
                 op("fetch", f"SELECT * FROM pc_fetch('{index}', '{{{namespace}-1}}', {at})", "read", index, namespace),
                 op("list", f"SELECT * FROM pc_list('{index}', {at})", "read", index, namespace),
+                op("query by filter", f"""SELECT * FROM pc_query('{index}', '[1,1]', filter => '{{"of": "{index}"}}', {at})""", "read", index, namespace),
+                op("query_namespaces", f"SELECT * FROM pc_query_namespaces('{index}', '[1,1]', '{{{namespace}}}')", "read", index, namespace),
+                op("fetch_by_metadata", f"""SELECT * FROM pc_fetch_by_metadata('{index}', '{{"of": "{index}"}}', '{namespace}')""", "read", index, namespace),
+                op("describe_namespace", f"SELECT * FROM pc_describe_namespace('{index}', '{namespace}')", "read", index, namespace),
+                op("update", f"""SELECT pc_update('{index}', '{namespace}-1', set_metadata => '{{"a": 1}}', {at})""", "write", index, namespace, truth),
+                op("update by filter", f"""SELECT pc_update('{index}', filter => '{{"of": "{index}"}}', set_metadata => '{{"a": 1}}', {at})""", "write",
+                   index, namespace, truth),
+                op("delete by filter", f"""SELECT pc_delete('{index}', filter => '{{"of": "{index}"}}', {at})""", "write", index, namespace, truth),
+                op("delete_namespace", f"SELECT * FROM pc_delete_namespace('{index}', '{namespace}')", "write", index, namespace),
                 op("upsert", f"SELECT pc_upsert('{index}', '{vector}', {at})", "write", index, namespace, truth),
                 op("upsert over", f"SELECT pc_upsert('{index}', '{vector.replace('new', namespace + '-1')}', {at})", "write", index,
                    namespace, truth),

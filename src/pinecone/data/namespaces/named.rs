@@ -1,4 +1,4 @@
-//! What the functions on a namespace have in common: who may, one at a time, and what they return.
+//! What the functions on namespaces have in common: judgement, locks, results.
 
 use super::registered::{self, Schema};
 use crate::pg::error::raise;
