@@ -96,7 +96,8 @@ unsafe extern "C-unwind" fn at_end(event: pg_sys::XactEvent::Type, _argument: *m
             // SAFETY: the transaction is still in progress. It may have become READ ONLY after it has written. What is pushed is
             // popped, or goes with the transaction that an error ends.
             unsafe {
-                let _before = ReadOnly(std::mem::replace(&mut *&raw mut pg_sys::XactReadOnly, false));
+                let _before = ReadOnly(pg_sys::XactReadOnly);
+                pg_sys::XactReadOnly = false;
                 pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
                 as_owner(write);
                 pg_sys::PopActiveSnapshot();
