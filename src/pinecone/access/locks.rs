@@ -35,17 +35,21 @@ fn lock(purpose: Purpose, name: &str, mode: u32) {
     unsafe { pg_sys::LockDatabaseObject(catalog::table(), number(name), purpose as u16, mode as i32) }
 }
 
-/// Keeps others from altering a table until the transaction ends. `false` if another session alters it for longer.
+/// Keeps others from altering a table, and from creating triggers on it, until the transaction ends: all of these write its row of
+/// `pg_class`. `false` if another session is at it for longer.
 ///
-/// Does not wait in the queue: a session that is dropping the table may be waiting for a lock of ours.
+/// It does not wait in the queue: a session that is dropping the table may in turn be waiting for a lock that this one holds. Where an
+/// index is built for longer, the weaker lock has to do: no trigger can be created meanwhile either.
 pub fn steady(table: pg_sys::Oid) -> bool {
-    for _ in 0..50 {
-        // SAFETY: within a transaction, which releases the lock. A table that is gone meanwhile may be locked all the same.
-        if unsafe { pg_sys::ConditionalLockRelationOid(table, pg_sys::AccessShareLock as i32) } {
-            return true;
+    for mode in [pg_sys::RowExclusiveLock, pg_sys::AccessShareLock] {
+        for _ in 0..50 {
+            // SAFETY: within a transaction, which releases it. A table that is gone meanwhile may be locked all the same.
+            if unsafe { pg_sys::ConditionalLockRelationOid(table, mode as i32) } {
+                return true;
+            }
+            pgrx::check_for_interrupts!();
+            std::thread::sleep(std::time::Duration::from_millis(10));
         }
-        pgrx::check_for_interrupts!();
-        std::thread::sleep(std::time::Duration::from_millis(10));
     }
     false
 }
