@@ -7,8 +7,8 @@ import threading
 import psycopg
 import pytest
 
-from cluster import Cluster
-from graphs import until
+from tests.support.cluster import Cluster
+from tests.support.waiting import until
 
 KEPT = "SELECT pc_describe_index_stats(%s)"
 VALUES = '"values"'
