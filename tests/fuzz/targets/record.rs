@@ -1,6 +1,7 @@
 //! The JSON of Pinecone's functions: batches of records, metadata, specs and tags.
 #![no_main]
 
+use conifer_pure::pinecone::index::forms::{Forms, Given};
 use conifer_pure::pinecone::index::metric::Metric;
 use conifer_pure::pinecone::index::{spec, tags};
 use conifer_pure::pinecone::record::batch::{MAX_RECORDS, Shape, parse};
@@ -26,7 +27,13 @@ fuzz_target!(|json: &str| {
     if metadata::check(json).is_ok() {
         assert!(json.trim_start().starts_with('{'));
     }
-    let _ = spec::check_spec(json);
+    for given in [
+        Given { spec: Some(json), ..Given::default() },
+        Given { deployment: Some(json), schema: Some(json), ..Given::default() },
+        Given { read_capacity: Some(json), ..Given::default() },
+    ] {
+        let _ = Forms::new(given);
+    }
     let _ = spec::check_name(json);
     if let Ok(merged) = tags::merge(tags::Tags::new(), json) {
         // A tag with an empty value is removed: none is left.
