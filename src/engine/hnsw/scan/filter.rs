@@ -53,7 +53,8 @@ struct Known {
 const TOASTED: usize = 2000;
 
 impl Filter {
-    /// The filter of a scan; none if it has no condition on a column behind the vector. `context` is emptied.
+    /// The filter of a scan; none if it has no condition on a column behind the vector. `context` is made, in the scan's own,
+    /// or emptied.
     ///
     /// # Errors
     /// `53200`.
@@ -63,6 +64,7 @@ impl Filter {
     pub unsafe fn of(
         scan: &pg_sys::IndexScanDescData,
         columns: &Columns,
+        own: pg_sys::MemoryContext,
         context: &mut pg_sys::MemoryContext,
     ) -> Result<Option<Self>> {
         let vector = columns.key.len();
@@ -78,7 +80,7 @@ impl Filter {
         unsafe {
             if context.is_null() {
                 *context = pg_sys::AllocSetContextCreateInternal(
-                    pg_sys::CurrentMemoryContext,
+                    own,
                     c"hnsw filter".as_ptr(),
                     pg_sys::ALLOCSET_DEFAULT_MINSIZE as usize,
                     pg_sys::ALLOCSET_DEFAULT_INITSIZE as usize,

@@ -54,6 +54,8 @@ struct Scan {
     ordered: bool,
     /// The filter of a scan with conditions on columns behind the vector.
     filtered: Option<(FilteredSearch, Filter)>,
+    /// The scan's memory.
+    context: pg_sys::MemoryContext,
     /// Memory of filters; null until there is one.
     filters: pg_sys::MemoryContext,
 }
@@ -102,17 +104,19 @@ pub unsafe extern "C-unwind" fn ambeginscan(
     let index = Index(relation);
     let _at = WorkedOn::index(index.0);
     let known = MetaCache::of(index);
+    // SAFETY: a variable of this process.
+    let context = unsafe { pg_sys::CurrentMemoryContext };
     let new = Scan {
         records: NodeReader::new(index, known.meta.layout),
         search: Some(search_for(known.meta.layout)),
         reorder: Reorder::default(),
-        // SAFETY: a variable of this process.
-        exact: Exact::new(unsafe { pg_sys::CurrentMemoryContext }, known.columns.key.len()),
+        exact: Exact::new(context, known.columns.key.len()),
         known,
         started: false,
         table: 0,
         ordered: true,
         filtered: None,
+        context,
         filters: std::ptr::null_mut(),
     };
     // SAFETY: the server's context outlives the scan; the state is dropped with it, also after an error.
@@ -249,7 +253,7 @@ fn start(scan: &mut pg_sys::IndexScanDescData, state: &mut Scan) {
         }
     }
     // SAFETY: the server has set the conditions; the context is this scan's.
-    let filter = unsafe { Filter::of(scan, &state.known.columns, &mut state.filters).or_raise() };
+    let filter = unsafe { Filter::of(scan, &state.known.columns, state.context, &mut state.filters).or_raise() };
     state.filtered = None;
     if graphs.is_empty() || filter.as_ref().is_some_and(Filter::is_never) {
         state.search = None;
