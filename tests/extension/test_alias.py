@@ -97,7 +97,7 @@ def test_vector_before_conifer(empty, schema):
     empty.execute("CREATE SCHEMA other; ALTER EXTENSION vector SET SCHEMA other")
     assert empty.execute("SELECT id FROM pc_query('one', '[2,1]')").fetchall() == [("b",), ("a",)]
     use_pinecone(empty, "two")
-    found = empty.execute("SELECT count(*) FROM other.hnsw_check('pc_data.i_1_namespace_values_idx')")
+    found = empty.execute("SELECT count(*) FROM other.hnsw_check('pc_data.i_1_namespace_values_metadata_idx')")
     assert found.fetchone() == (0,)
     empty.execute("DROP EXTENSION conifer CASCADE")
     assert extensions(empty) == [("vector", VERSION, "other")]

@@ -74,7 +74,8 @@ SELECT signature, proparallel, aggtransfn, aggfinalfn, aggcombinefn, aggserialfn
 FROM functions JOIN pg_aggregate ON aggfnoid = functions.oid ORDER BY 1;
 
 -- operators: 14 of vector, 14 of halfvec, 10 of sparsevec, 2 of bit
-CREATE TEMP TABLE operators AS SELECT o.* FROM pg_operator o JOIN ours ON catalog = 'pg_operator' AND objid = o.oid;
+CREATE TEMP TABLE operators AS SELECT o.* FROM pg_operator o JOIN ours ON catalog = 'pg_operator' AND objid = o.oid
+WHERE (SELECT pronamespace::regnamespace::text FROM pg_proc WHERE oid = oprcode) <> 'pc';
 SELECT count(*) FROM operators;
 SELECT coalesce(t.type, o.oprleft::regtype::text) AS type, coalesce(c.name, o.oprname) AS operator, CASE WHEN o.oid IS NULL THEN 'missing' WHEN c.name IS NULL THEN 'too much' ELSE 'different' END
 FROM (VALUES

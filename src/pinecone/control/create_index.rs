@@ -177,9 +177,10 @@ fn create_table(table: &str, home: &str, extension: &str, definition: &Definitio
         Metric::DotProduct => "ip",
     };
     let (m, ef_construction) = (definition.m, definition.ef_construction);
-    // Each namespace has a graph of its own.
+    // Each namespace has a graph of its own, and a search in it tests metadata as it goes.
     run_once(&format!(
-        "CREATE INDEX ON {table} USING hnsw (namespace {home}.text_ops, \"values\" {home}.{storage}_{distance}_ops)
+        "CREATE INDEX ON {table}
+            USING hnsw (namespace {home}.text_ops, \"values\" {home}.{storage}_{distance}_ops, metadata {extension}.pc_filter_ops)
             WITH (m = {m}, ef_construction = {ef_construction})"
     ));
     // Rows that were inserted last stand in a list that each search reads: some 150 of them, not the 9,000 of the server's default.

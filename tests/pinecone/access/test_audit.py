@@ -284,7 +284,7 @@ def test_queries_under_policies(cluster, shop):
     for name in (whole, limited):
         with cluster.connect("shop", user=name) as session:
             plan = "\n".join(line for (line,) in session.execute(f"EXPLAIN {query}").fetchall())
-            assert "Index Scan using i_1_namespace_values_idx" in plan
+            assert "Index Scan using i_1_namespace_values_metadata_idx" in plan
             assert session.execute(query).fetchall() == wanted
             # without a namespace there is no graph to walk, and nothing is missing
             every = session.execute("""SELECT id FROM pc_data.i_1 ORDER BY "values" <=> '[1,0,1,0]' LIMIT 20""").fetchall()

@@ -253,7 +253,8 @@ fn start(scan: &mut pg_sys::IndexScanDescData, state: &mut Scan) {
         }
     }
     // SAFETY: the server has set the conditions; the context is this scan's.
-    let filter = unsafe { Filter::of(scan, &state.known.columns, state.context, &mut state.filters).or_raise() };
+    let filter =
+        unsafe { Filter::of(scan, &state.known.columns, state.context, &mut state.filters).or_raise() };
     state.filtered = None;
     if graphs.is_empty() || filter.as_ref().is_some_and(Filter::is_never) {
         state.search = None;
