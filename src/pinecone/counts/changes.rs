@@ -147,16 +147,20 @@ fn write() {
 }
 
 fn write_chunk(table: pg_sys::Oid, changes: &[(&str, i64)]) {
-    // several arrays to one unnest are the server's own whatever the search_path, but only unqualified
-    let sql = "INSERT INTO pc.record_count (relid, namespace, n)
-               SELECT $1, u.namespace, u.n FROM ROWS FROM (unnest($2, $3)) AS u (namespace, n)";
     let names: Vec<&str> = changes.iter().map(|(namespace, _)| *namespace).collect();
-    let params = [
-        Param::oid(table),
-        Param::texts(Some(&names)),
-        Param::bigints(changes.iter().map(|(_, n)| *n).collect()),
-    ];
-    run(Mode::Write, sql, &params, |_| ());
+    if let [(namespace, records)] = changes {
+        // the plan of most transactions, at half the price
+        let sql = "INSERT INTO pc.record_count (relid, namespace, n) VALUES ($1, $2, $3)";
+        let params = [Param::oid(table), Param::text(*namespace), Param::bigint(*records)];
+        run(Mode::Write, sql, &params, |_| ());
+    } else {
+        // several arrays to one unnest are the server's own whatever the search_path, but only unqualified
+        let sql = "INSERT INTO pc.record_count (relid, namespace, n)
+                   SELECT $1, u.namespace, u.n FROM ROWS FROM (unnest($2, $3)) AS u (namespace, n)";
+        let numbers = changes.iter().map(|(_, records)| *records).collect();
+        let params = [Param::oid(table), Param::texts(Some(&names)), Param::bigints(numbers)];
+        run(Mode::Write, sql, &params, |_| ());
+    }
     fold(table, &names);
 }
 

@@ -17,7 +17,7 @@ pub fn create(table: &str) {
         (
             "count_moved",
             "AFTER UPDATE ON {} FOR EACH ROW \
-             WHEN (OLD.namespace OPERATOR(pg_catalog.<>) NEW.namespace)",
+             WHEN (OLD.namespace IS DISTINCT FROM NEW.namespace)",
         ),
         ("count_truncated", "AFTER TRUNCATE ON {} FOR EACH STATEMENT"),
     ] {
