@@ -9,6 +9,9 @@ use crate::hnsw::search::{
 };
 use std::collections::HashSet;
 
+/// The row of a TID, and the TID of a row.
+type Places = (fn(Tid) -> usize, fn(usize) -> Tid);
+
 /// Rows that match, by a set of them.
 pub(crate) struct Matches<'a> {
     pub(crate) rows: &'a HashSet<usize>,
@@ -23,12 +26,12 @@ pub(crate) struct Matches<'a> {
     pub(crate) asked: u64,
     pub(crate) read: u64,
     /// Which row a TID is of, and the reverse.
-    pub(crate) places: (fn(Tid) -> usize, fn(usize) -> Tid),
+    pub(crate) places: Places,
 }
 
 impl<'a> Matches<'a> {
     pub(crate) fn new(rows: &'a HashSet<usize>, distances: Vec<f64>, indexed: bool) -> Self {
-        let places: (fn(Tid) -> usize, fn(usize) -> Tid) = (|tid| tid.block as usize, tid);
+        let places: Places = (|tid| tid.block as usize, tid);
         Self { rows, distances, indexed, statistics: 0.0, tested: vec![], asked: 0, read: 0, places }
     }
 }

@@ -226,7 +226,7 @@ fn gives_what_is_wanted_in_one_batch() {
 #[test]
 fn passes_through_the_dead() {
     let mut sample = sample(Metric::L2, 30, 1500);
-    let dies = |row: usize| row % 3 != 0;
+    let dies = |row: usize| !row.is_multiple_of(3);
     sample.kill(dies);
     let mut noise = Noise(3);
     let mut found = 0;
