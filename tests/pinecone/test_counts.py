@@ -545,3 +545,17 @@ def test_subscriptions(major):
     finally:
         publisher.destroy()
         subscriber.destroy()
+
+
+def test_triggers_switched_off_and_on_in_the_transaction_that_makes_the_index(db):
+    """As a script that loads in bulk does: the rows of the triggers keep their xmin there."""
+    with db.transaction():
+        table = db.execute("SELECT table_name::text FROM pc_create_index('counted', 2)").fetchone()[0]
+        names = db.execute("SELECT tgname FROM pg_trigger WHERE tgrelid = %s::regclass AND NOT tgisinternal", [table]).fetchall()
+        db.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        put(db, "n", "a", "b")
+        for (name,) in names:
+            db.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}")
+    assert right(db, table) == {"n": 2}
+    put(db, "n", "c")
+    assert right(db, table) == {"n": 3}

@@ -250,3 +250,8 @@ SELECT o.oprname, o.oprrest, o.oprjoin, p.proleakproof, p.provolatile, p.proisst
   FROM pg_operator o JOIN pg_proc p ON p.oid = o.oprcode WHERE o.oprname = '@@@' AND o.oprleft = 'jsonb'::regtype;
 SELECT opcname, amname, amvalidate(c.oid) FROM pg_opclass c JOIN pg_am a ON a.oid = opcmethod
  WHERE opcname IN ('pc_filter_ops', 'pc_text_ops') ORDER BY opcname;
+-- a filter of a few kilobytes whose text would have a gigabyte finds nothing, either
+CREATE TEMP TABLE huge (filter jsonb);
+INSERT INTO huge SELECT jsonb_agg('1e131071'::numeric) FROM generate_series(1, 8300);
+SELECT count(*) FROM huge WHERE '{"a": 1}'::jsonb @@@ filter;
+DROP TABLE huge;

@@ -9,7 +9,7 @@ use pgrx::prelude::*;
 /// NULL where they are not as they should be. `t` is the table's number.
 pub const TRIGGERS_OF: &str = "SELECT CASE WHEN pg_catalog.count(*) OPERATOR(pg_catalog.=) 3 \
                                        AND pg_catalog.bool_and(tgenabled OPERATOR(pg_catalog.=) 'A') \
-                          THEN pg_catalog.string_agg(pg_catalog.concat_ws(' ', oid, xmin, tgname), ', ' ORDER BY oid) END \
+                          THEN pg_catalog.string_agg(pg_catalog.concat_ws(' ', oid, xmin, ctid, tgname), ', ' ORDER BY oid) END \
               FROM pg_catalog.pg_trigger WHERE tgrelid OPERATOR(pg_catalog.=) t \
                                            AND tgfoid OPERATOR(pg_catalog.=) 'pc.count_records'::pg_catalog.regproc";
 

@@ -4,10 +4,12 @@
 use crate::pg::error::OrRaise;
 use crate::pg::jsonb::Json;
 use crate::pg::varlena::detoast_packed;
+use conifer_pure::Fault;
 use conifer_pure::Result;
 use conifer_pure::fault::state::{FEATURE_NOT_SUPPORTED, INVALID_PARAMETER_VALUE};
+use conifer_pure::jsonb::{Container, exceeds};
 use conifer_pure::memory::allocation::collected;
-use conifer_pure::pinecone::filter::{Filter, parse};
+use conifer_pure::pinecone::filter::{Filter, MAX_BYTES, parse};
 use pgrx::{PgMemoryContexts, pg_sys};
 
 /// What a call keeps from row to row, as long as its memory context.
@@ -80,6 +82,17 @@ pub unsafe fn valid(datum: pg_sys::Datum) -> Option<Filter> {
 /// # Safety
 /// `datum` is a jsonb.
 pub unsafe fn parsed(datum: pg_sys::Datum) -> Result<Filter> {
+    // SAFETY: the caller vouches for the datum.
+    let bytes = unsafe { detoast_packed(datum) };
+    if let Some(value) = Container::new(bytes.bytes())
+        && exceeds(value, MAX_BYTES)?
+    {
+        // The server would raise for a text of a gigabyte.
+        return Err(Fault::new(
+            INVALID_PARAMETER_VALUE,
+            format!("filter size exceeds the limit of {MAX_BYTES} bytes"),
+        ));
+    }
     // SAFETY: the caller vouches for the datum, whose text is read before it goes.
     parse(unsafe { Json::from_datum(datum) }.checked_text()?)
 }

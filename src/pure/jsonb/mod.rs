@@ -7,6 +7,8 @@ mod container;
 mod numeric;
 #[cfg(test)]
 pub mod tests;
+mod text_len;
 
 pub use container::{Container, Elements, Fields, Item};
 pub use numeric::Numeric;
+pub use text_len::exceeds;

@@ -13,7 +13,10 @@ mod header {
     pub const SHORT: u16 = 0x8000;
     /// Not a number, or infinite.
     pub const SPECIAL: u16 = 0xC000;
+    pub const SCALE: u16 = 0x3FFF;
     pub const SHORT_NEGATIVE: u16 = 0x2000;
+    pub const SHORT_SCALE: u16 = 0x1F80;
+    pub const SHORT_SCALE_SHIFT: u32 = 7;
     pub const SHORT_WEIGHT: u16 = 0x003F;
     pub const SHORT_WEIGHT_NEGATIVE: u16 = 0x0040;
 }
@@ -54,6 +57,22 @@ impl<'a> Numeric<'a> {
             None => return slow(negative, weight, digits),
         };
         if negative { -value } else { value }
+    }
+
+    /// Bytes that the decimal text has at least, without a sign: digits before the point, of which the first group may have three
+    /// fewer, and the scale's behind it.
+    #[must_use]
+    pub fn text_len(self) -> usize {
+        let Some((_, weight, _)) = self.parts() else { return 0 };
+        let scale = self.0.split_first_chunk::<2>().map_or(0, |(header, _)| {
+            let header = u16::from_ne_bytes(*header);
+            if header & header::SHORT != 0 {
+                (header & header::SHORT_SCALE) >> header::SHORT_SCALE_SHIFT
+            } else {
+                header & header::SCALE
+            }
+        });
+        usize::try_from(DECIMALS * weight).unwrap_or(0) + 1 + usize::from(scale)
     }
 
     /// Sign, power of the base that the first digit counts, digits; `None` if it is none.

@@ -126,13 +126,34 @@ def test_functions_that_would_show_what_they_are_given(world, narrow):
 
 def test_explain_shows_no_contents(world, narrow):
     """Conditions, costs and counts; no values of rows, no numbers of projects of others."""
-    key, login, _ = narrow
-    for options in ("", "ANALYZE, VERBOSE, BUFFERS,", "ANALYZE, SETTINGS, WAL,"):
-        plan = "\n".join(row[0] for row in login.execute(f"EXPLAIN ({options} COSTS) SELECT * FROM {world.tables['a']} WHERE metadata @> '{{}}'"))
-        assert "n2-1" not in plan and key[1] not in plan
+    wide = world.key("wide")
+    with world.login(wide[0]) as login:
+        for options in ("", "ANALYZE, VERBOSE, BUFFERS,", "ANALYZE, SETTINGS, WAL,"):
+            plan = "\n".join(row[0] for row in login.execute(f"EXPLAIN ({options} COSTS) SELECT * FROM {world.tables['a']} WHERE metadata @> '{{}}'"))
+            assert "n2-1" not in plan and wide[1] not in plan
+    login = narrow[1]
     assert state(login, f"EXPLAIN SELECT * FROM {world.tables['c']}") in ("42501", None)
     assert state(login, f"EXPLAIN ANALYZE SELECT * FROM {world.tables['c']}") == "42501"
     assert state(login, "EXPLAIN ANALYZE CREATE TABLE pg_temp.x AS SELECT 1") == "42501"
+
+
+def test_plans_and_counters_tell_nothing_of_hidden_rows(world, narrow):
+    """An index tests a metadata filter before the policy: how many rows it gives, and is expected to, is for no limited key."""
+    table = world.tables["a"]
+    question = f"SELECT FROM {table} WHERE metadata @@@ '{{\"of\": \"a\"}}'"
+    for session in each(narrow):
+        for asked in (
+            f"EXPLAIN {question}", f"EXPLAIN ANALYZE {question}", "EXPLAIN SELECT 1", f"SELECT pg_stat_get_xact_tuples_returned('{table}'::regclass)",
+            f"SELECT pg_stat_get_tuples_fetched('{table}'::regclass)", "SELECT * FROM pg_stat_xact_user_tables", "SELECT * FROM pg_stat_user_indexes",
+            "SELECT * FROM pg_statio_user_tables", "SELECT * FROM pg_stat_database",
+        ):
+            session.execute("SAVEPOINT two")
+            text = str(said(session, asked))
+            assert "is not for keys that are limited to namespaces" in text, text
+            session.execute("ROLLBACK TO two")
+        assert len(session.execute(question).fetchall()) == 2
+    with world.login(world.gateway) as session:
+        assert "is not for sessions without a key" in str(said(session, "EXPLAIN SELECT 1"))
 
 
 def test_errors_show_no_rows_of_others(world, narrow):

@@ -7,6 +7,7 @@
 use crate::pinecone::access::refusal::{Event, refused};
 use crate::pinecone::access::session::confined::{Confined, confined};
 use crate::pinecone::access::session::identity::principal_if_any;
+use crate::pinecone::access::session::partial::partial;
 use crate::pinecone::access::session::pooled_key;
 use conifer_pure::Fault;
 use conifer_pure::fault::state::INSUFFICIENT_PRIVILEGE;
@@ -42,6 +43,24 @@ const NOT_FOR_POOLED: [u32; 12] = [
     pg_sys::F_PG_TRY_ADVISORY_LOCK_SHARED_INT4_INT4,
 ];
 
+/// Counters of the rows and pages that a table's or an index's scans have read, policies or not; of the whole database, too.
+const COUNTERS: [u32; 14] = [
+    pg_sys::F_PG_STAT_GET_NUMSCANS,
+    pg_sys::F_PG_STAT_GET_TUPLES_RETURNED,
+    pg_sys::F_PG_STAT_GET_TUPLES_FETCHED,
+    pg_sys::F_PG_STAT_GET_BLOCKS_FETCHED,
+    pg_sys::F_PG_STAT_GET_BLOCKS_HIT,
+    pg_sys::F_PG_STAT_GET_XACT_NUMSCANS,
+    pg_sys::F_PG_STAT_GET_XACT_TUPLES_RETURNED,
+    pg_sys::F_PG_STAT_GET_XACT_TUPLES_FETCHED,
+    pg_sys::F_PG_STAT_GET_XACT_BLOCKS_FETCHED,
+    pg_sys::F_PG_STAT_GET_XACT_BLOCKS_HIT,
+    pg_sys::F_PG_STAT_GET_DB_TUPLES_RETURNED,
+    pg_sys::F_PG_STAT_GET_DB_TUPLES_FETCHED,
+    pg_sys::F_PG_STAT_GET_DB_BLOCKS_FETCHED,
+    pg_sys::F_PG_STAT_GET_DB_BLOCKS_HIT,
+];
+
 /// Puts the hook in place.
 pub fn init() {
     // SAFETY: called once, when the library is loaded, by the backend's only thread.
@@ -73,11 +92,13 @@ unsafe extern "C-unwind" fn access(
 unsafe extern "C-unwind" fn judge(function: pg_sys::Oid) {
     let number = function.to_u32();
     let (keys, pooled) = (NOT_FOR_KEYS.contains(&number), NOT_FOR_POOLED.contains(&number));
-    let sets = number == pg_sys::F_SET_CONFIG;
-    if !(keys || pooled || sets) {
+    let (sets, counts) = (number == pg_sys::F_SET_CONFIG, COUNTERS.contains(&number));
+    if !(keys || pooled || sets || counts) {
         return;
     }
+    let partial = if counts { partial() } else { None };
     let is_refused = match confined() {
+        _ if partial.is_some() => true,
         None => false,
         Some(Confined::Key) => keys,
         // As SET in `utility.rs`; whether the setting is for the transaction only cannot be seen here.
@@ -89,7 +110,7 @@ unsafe extern "C-unwind" fn judge(function: pg_sys::Oid) {
             let name = pg_sys::get_func_name(function);
             if name.is_null() { "function".into() } else { CStr::from_ptr(name).to_string_lossy() }
         };
-        let whom = if keys { "API keys" } else { "pooled sessions" };
+        let whom = partial.unwrap_or(if keys { "API keys" } else { "pooled sessions" });
         let fault =
             Fault::new(INSUFFICIENT_PRIVILEGE, format!("permission denied: {name} is not for {whom}"));
         refused(

@@ -10,6 +10,7 @@
 use super::{error_memory, text};
 use crate::pinecone::access::refusal::{Event, refused};
 use crate::pinecone::access::session::confined::{Confined, confined};
+use crate::pinecone::access::session::partial::partial;
 use crate::pinecone::access::session::{identity, pooled_key};
 use conifer_pure::Fault;
 use conifer_pure::fault::state::INSUFFICIENT_PRIVILEGE;
@@ -120,9 +121,14 @@ unsafe fn judge(tree: *mut pg_sys::Node) {
             }
             _ => false,
         };
-        if !allowed {
+        let partial = if (*tree).type_ == NodeTag::T_ExplainStmt { partial() } else { None };
+        if !allowed || partial.is_some() {
             let command = CStr::from_ptr(pg_sys::CreateCommandName(tree)).to_string_lossy().into_owned();
-            let whom = if why == Confined::Key { "API keys" } else { "pooled sessions" };
+            let whom = match partial {
+                Some(whom) if allowed => whom,
+                _ if why == Confined::Key => "API keys",
+                _ => "pooled sessions",
+            };
             let fault = format!("permission denied: {command} is not for {whom}");
             let fault = Fault::new(INSUFFICIENT_PRIVILEGE, fault);
             let event = Event { action: "execute", kind: "command", resource: &command };

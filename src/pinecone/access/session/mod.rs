@@ -3,12 +3,14 @@
 //! - [`identity`]: the principal that acts; [`lookup`]: principals in the catalogs.
 //! - [`pooled_key`]: the key that a pooled session has named.
 //! - [`confined`]: whether a session is one of a key, or pooled.
+//! - [`partial`]: whether the session may read some rows of a table and not others.
 //! - [`last_used`]: when a key was last used.
 
 pub mod confined;
 pub mod identity;
 pub mod last_used;
 pub mod lookup;
+pub mod partial;
 pub mod pooled_key;
 
 /// Makes the thread's variables known: see `touch_variables` of the library.

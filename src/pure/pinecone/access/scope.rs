@@ -34,6 +34,11 @@ impl Scope {
         }
     }
 
+    /// Whether only some namespaces of an index can be reached.
+    pub fn is_of_namespaces(&self) -> bool {
+        matches!(self, Self::Indexes(indexes) if indexes.values().any(|names| *names != Names::All))
+    }
+
     /// Whether the scope is the whole project.
     pub fn is_project(&self) -> bool {
         *self == Self::Project
