@@ -23,6 +23,10 @@ struct Extra {
     key: usize,
 }
 
+/// Maximum number of keys that an index is asked for. Beyond it the index gives all rows, each of which the filter is asked of: the
+/// server's preparation takes time by the square of the keys.
+const MAX_KEYS: usize = 1000;
+
 /// A list in the server's memory.
 ///
 /// # Safety
@@ -67,11 +71,12 @@ export!(gin_filter_extract_query, |fcinfo| {
             return pg_sys::Datum::null();
         };
         let query = Query::new(&filter).or_raise();
-        if query.needs_no_key().or_raise() {
+        let too_many = query.keys().len() > MAX_KEYS;
+        if too_many || query.needs_no_key().or_raise() {
             argument(fcinfo, 6).cast_mut_ptr::<i32>().write(pg_sys::GIN_SEARCH_MODE_ALL as i32);
         }
         let query = PgMemoryContexts::CurrentMemoryContext.leak_and_drop_on_delete(query).cast_const();
-        let keys = (*query).keys();
+        let keys = if too_many { &[] } else { (*query).keys() };
         argument(fcinfo, 1).cast_mut_ptr::<i32>().write(keys.len() as i32);
         if keys.is_empty() {
             return pg_sys::Datum::null();

@@ -164,7 +164,10 @@ impl Inverted {
             #[cfg(not(feature = "pg18"))]
             let of_index = pg_sys::index_beginscan_bitmap(index, scan.xs_snapshot, number);
             pg_sys::index_rescan(of_index, keys, number, std::ptr::null_mut(), 0);
-            let size = pg_sys::index_getbitmap(of_index, tids);
+            let size = {
+                let _all = AllMatches::wanted();
+                pg_sys::index_getbitmap(of_index, tids)
+            };
             pg_sys::index_endscan(of_index);
             pg_sys::index_close(index, pg_sys::NoLock as i32);
             let mut bitmap = Bitmap { tids, size: size.max(0) as u64, known: None };
@@ -173,6 +176,23 @@ impl Inverted {
             }
             Ok(bitmap)
         }
+    }
+}
+
+/// While this lives, GIN gives all matches, whatever `gin_fuzzy_search_limit` says.
+struct AllMatches(i32);
+
+impl AllMatches {
+    fn wanted() -> Self {
+        // SAFETY: a variable of this process, which nothing else changes meanwhile.
+        unsafe { Self(std::mem::replace(&mut *(&raw mut pg_sys::GinFuzzySearchLimit), 0)) }
+    }
+}
+
+impl Drop for AllMatches {
+    fn drop(&mut self) {
+        // SAFETY: as above; an error of the server unwinds, too.
+        unsafe { pg_sys::GinFuzzySearchLimit = self.0 }
     }
 }
 

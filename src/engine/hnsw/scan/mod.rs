@@ -305,8 +305,9 @@ fn start(scan: &mut pg_sys::IndexScanDescData, state: &mut Scan) {
         rows: settings.rows,
         ef: settings.ef_search.unwrap_or(EF),
         nodes,
-        // A strict order leaves out what comes too late, but not where a number of rows is asked for.
-        complete: settings.iterative_scan != IterativeScan::Strict || settings.rows.is_some(),
+        // The planner counts on the order of a path: matches that come too late are returned only where a number of rows is asked for,
+        // by a function that sorts them, or order is not.
+        complete: settings.iterative_scan == IterativeScan::Relaxed || settings.rows.is_some(),
         costs: filter.costs(layout.dim()),
     };
     state.filtered = Some((FilteredSearch::new(wish), filter));
