@@ -260,13 +260,11 @@ proptest! {
 /// The length that is counted is no longer than the text, and not much shorter where nothing is escaped.
 #[test]
 fn length_of_texts() {
-    let long = format!("1{}", "0".repeat(300));
-    let numbers: Value = serde_json::from_str(&format!(r#"[0, -7, 12345.678, 1e20, {long}]"#)).unwrap();
     for value in [
         json!({"a": {"b": [1, 2, {"c": "text"}], "d": null}, "e": [true, false, []]}),
         json!("x"),
         json!([]),
-        numbers,
+        json!([0, -7, 12345.678, 98_765_432_109_u64]),
     ] {
         let bytes = written(&value);
         let container = Container::new(&bytes).unwrap();
@@ -274,4 +272,8 @@ fn length_of_texts() {
         let text = value.to_string().len();
         assert!(len <= text + 2 && text <= 2 * len, "{value}: {len} of {text}");
     }
+    // The server writes all digits.
+    let bytes = written(&json!([1e300]));
+    let container = Container::new(&bytes).unwrap();
+    assert!(exceeds(container, 290).unwrap() && !exceeds(container, 310).unwrap());
 }
