@@ -185,7 +185,11 @@ struct AllMatches(i32);
 impl AllMatches {
     fn wanted() -> Self {
         // SAFETY: a variable of this process, which nothing else changes meanwhile.
-        unsafe { Self(std::mem::replace(&mut *(&raw mut pg_sys::GinFuzzySearchLimit), 0)) }
+        unsafe {
+            let limit = pg_sys::GinFuzzySearchLimit;
+            pg_sys::GinFuzzySearchLimit = 0;
+            Self(limit)
+        }
     }
 }
 
