@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from tests.support.cluster import Cluster
+from tests.support.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -299,4 +300,4 @@ def test_queries_under_policies(cluster, shop):
             assert len(every) == 20 and (name == whole or {f"r{2 * i + 1}" for i in range(2000)} >= {row[0] for row in every})
             found = session.execute("SELECT id FROM pc_query('films', '[1,0,1,0]', 20, 'n1')").fetchall()
             assert len(set(found) & set(wanted)) >= 18
-        until(lambda: index_scans(shop) >= before + 2, "the index served the query and pc_query")
+        until(lambda: index_scans(shop) >= before + 2)

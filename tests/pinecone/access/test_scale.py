@@ -14,6 +14,15 @@ KEYS = max(SOAK, 1_000)
 PART = max(KEYS // 20, 50)
 
 
+def settled(session, total):
+    """A sum of counters, once a session that has ended has told its own."""
+    before = None
+    while (now := session.execute(total).fetchone()[0]) != before:
+        before = now
+        time.sleep(0.3)
+    return now
+
+
 def test_many_keys(world):
     """The first and the last of them: time to make and to log in, buffers that a query and a policy read."""
     db = world.db
