@@ -63,7 +63,7 @@ def test_other_columns(db, table):
     assert outcomes(db) == [None] * 7
     db.execute(f"ALTER TABLE {table} ALTER id TYPE varchar(700)")
     assert outcomes(db) == [None] * 7
-    db.execute(f"DROP INDEX {table}_namespace_metadata_idx")
+    db.execute(f"DROP INDEX {table}_namespace_metadata_idx, {table}_namespace_values_metadata_idx")
     db.execute(f"ALTER TABLE {table} DROP CONSTRAINT metadata_valid, ALTER metadata DROP DEFAULT, ALTER metadata TYPE text")
     assert set(outcomes(db)) == {None, "42804"}
     db.execute(f"ALTER TABLE {table} DROP COLUMN metadata")
