@@ -58,7 +58,7 @@ pub struct Conditions {
 }
 
 impl Conditions {
-    /// Those of a scan. What they take is in the context.
+    /// Conditions of a scan, with copies of their arguments in the context.
     ///
     /// # Errors
     /// `53200`.

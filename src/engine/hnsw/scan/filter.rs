@@ -26,7 +26,7 @@ mod bare {
     }
 }
 
-/// What a scan keeps of its filter.
+/// Filter of a scan: conditions on the columns behind the vector.
 pub struct Filter {
     conditions: Conditions,
     /// The vector's column, counted from 0.
@@ -42,10 +42,10 @@ pub struct Filter {
     bitmap: Option<Bitmap>,
 }
 
-/// What is looked up once.
+/// Index of the matches and their share, looked up once for a scan.
 struct Known {
     inverted: Option<Inverted>,
-    /// What statistics say of the share of rows.
+    /// Share of the rows that match, by the statistics.
     share: f64,
 }
 
@@ -117,7 +117,7 @@ impl Filter {
         self.nodes = (graphs, index);
     }
 
-    /// What steps cost for vectors of so many dimensions.
+    /// Costs of the search's steps for vectors of `dim` dimensions.
     pub fn costs(&self, dim: usize) -> Costs {
         let bytes = match self.class.element {
             Element::F32 => dim * 4,
@@ -136,7 +136,7 @@ pub struct Rows<'a> {
     pub scan: &'a pg_sys::IndexScanDescData,
     /// Its view of the table.
     pub exact: &'a mut Exact,
-    /// What it keeps.
+    /// The filter of the scan.
     pub filter: &'a mut Filter,
     /// Pages of the table, as far as that was asked.
     pub table: &'a mut u32,

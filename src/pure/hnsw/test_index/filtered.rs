@@ -19,7 +19,7 @@ pub(crate) struct Matches<'a> {
     pub(crate) distances: Vec<f64>,
     /// Whether there is an index that gives a bitmap.
     pub(crate) indexed: bool,
-    /// What statistics say, if they say more than the share near the query.
+    /// Share of matches by the statistics, if larger than the share near the query.
     pub(crate) statistics: f64,
     /// Rows that were tested, in order.
     pub(crate) tested: Vec<usize>,

@@ -31,7 +31,7 @@ pub struct Wish {
     pub nodes: f64,
     /// Whether matches that come too late for their place in a strict order come last, out of order; else they do not come.
     pub complete: bool,
-    /// What steps cost.
+    /// Costs of the search's steps.
     pub costs: Costs,
 }
 
