@@ -14,6 +14,7 @@ use crate::engine::hnsw::allowed_index::Allowed;
 use crate::engine::hnsw::config::opclass::Columns;
 use crate::engine::hnsw::storage::buffer::Index;
 use crate::pg::error::{OrRaise, raise};
+use crate::pg::settings;
 use conifer_pure::fault::{Fault, state};
 use conifer_pure::memory::allocation::{collected, push};
 use pgrx::AnyArray;
@@ -173,24 +174,8 @@ fn distances(statement: &str, query: pg_sys::Datum, kind: pg_sys::Oid, k: i32) -
 
 /// Calls `run` with settings that make an index scan the cheapest plan.
 fn with_index<R>(run: impl FnOnce() -> R) -> R {
-    // SAFETY: settings of this function alone; after an error the server takes them back.
-    unsafe {
-        let level = pg_sys::NewGUCNestLevel();
-        let settings = [(c"enable_seqscan", c"off"), (c"enable_sort", c"off"), (c"enable_indexscan", c"on")];
-        for (name, value) in settings {
-            pg_sys::set_config_option(
-                name.as_ptr(),
-                value.as_ptr(),
-                pg_sys::GucContext::PGC_USERSET,
-                pg_sys::GucSource::PGC_S_SESSION,
-                pg_sys::GucAction::GUC_ACTION_SAVE,
-                true,
-                0,
-                false,
-            );
-        }
-        let result = run();
-        pg_sys::AtEOXact_GUC(true, level);
-        result
-    }
+    settings::with(
+        &[(c"enable_seqscan", c"off"), (c"enable_sort", c"off"), (c"enable_indexscan", c"on")],
+        run,
+    )
 }

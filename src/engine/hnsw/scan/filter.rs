@@ -236,7 +236,7 @@ impl RowFilter for Rows<'_> {
     }
 }
 
-/// What the table's statistics say of all conditions behind the vector that they know of.
+/// Share of the rows that fulfil all conditions behind the vector, as far as the table's statistics know them.
 ///
 /// # Safety
 /// The scan has its relations and conditions.

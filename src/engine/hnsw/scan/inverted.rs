@@ -15,7 +15,7 @@ use pgrx::{PgList, pg_sys::Datum};
 pub struct Inverted {
     index: pg_sys::Oid,
     keys: Vec<pg_sys::ScanKeyData>,
-    /// It is asked for the values of all leading columns, too.
+    /// The index is asked for the values of all leading columns, too.
     pub is_scoped: bool,
 }
 
@@ -102,7 +102,7 @@ impl Inverted {
         }
     }
 
-    /// What an index can be asked.
+    /// Conditions that an index can be asked for.
     ///
     /// # Safety
     /// The index is open and usable.
@@ -314,7 +314,7 @@ impl Bitmap {
     /// Shows all of them, by pages in ascending order.
     ///
     /// # Errors
-    /// Those of `take`.
+    /// The errors of `take`.
     pub fn each(&self, mut take: impl FnMut(OnPage<'_>) -> Result<()>) -> Result<()> {
         // SAFETY: the bitmap is in memory that its owner keeps; an iterator is ended here, or goes with that memory.
         unsafe {
@@ -352,7 +352,7 @@ impl Bitmap {
     /// Shows the TIDs, or what may be ones, page by page.
     ///
     /// # Errors
-    /// Those of `take`.
+    /// The errors of `take`.
     pub fn tids(&self, mut take: impl FnMut(Tid) -> Result<()>) -> Result<()> {
         self.each(|(block, offsets)| match offsets {
             Some(offsets) => offsets.iter().try_for_each(|offset| take(Tid { block, offset: *offset })),

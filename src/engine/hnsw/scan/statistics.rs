@@ -1,4 +1,4 @@
-//! What a column's statistics say of a condition, as the planner asks them for an operator of `matchingsel`.
+//! Share of the rows that fulfil a condition by a column's statistics, as the planner asks them for an operator of `matchingsel`.
 #![allow(unsafe_code)]
 
 use pgrx::pg_sys;
