@@ -34,7 +34,7 @@ drop_root() {
   fi
 }
 # Runs a command as the servers' user, from / and with none of the caller's environment.
-as_server() { (cd / && drop_root env -i PATH=/usr/bin:/bin HOME=/tmp LC_ALL=C.UTF-8 "$@"); }
+as_server() { (cd / && drop_root env -i PATH=/usr/bin:/bin HOME=/tmp LC_ALL=C.UTF-8 ${SERVER_ENV:-} "$@"); }
 
 # bindir MAJOR|DIRECTORY: where that server's programs lie, which may be told. Symbolic links are resolved because the
 # servers' user may be unable to follow them from here (see dev/place).

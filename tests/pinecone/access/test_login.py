@@ -3,7 +3,8 @@
 import psycopg
 import pytest
 
-from tests.pinecone.access.tls_server import PROGRAMS, TlsServer, free_port, launch, until_open
+from tests.pinecone.access.ldap_directory import ldap_directory
+from tests.pinecone.access.tls_server import TlsServer, free_port, launch, until_open
 from tests.support.cluster import readable
 
 KEYS = "hostssl shop +conifer_keys 127.0.0.1/32 scram-sha-256"
@@ -60,7 +61,7 @@ def test_key_as_login(secure, key):
     with pytest.raises(psycopg.OperationalError, match="certificate"):
         secure.connect(name, whole, sslrootcert=secure.authority.issue("other", "localhost")["sslcert"])
     with pytest.raises(psycopg.OperationalError, match="does not match host name"):
-        secure.connect(name, whole, host="db.example.org")
+        secure.connect(name, whole, host="other.example.org")
 
 
 def test_rotation_and_revocation(secure, key):
@@ -230,41 +231,10 @@ def test_certificates(secure):
 
 
 @pytest.fixture
-def directory_server(secure, tmp_path):
+def directory_server(tmp_path):
     """slapd with two people. Its port."""
-    port = free_port()
-    schema = PROGRAMS / "etc/ldap/schema"
-    (tmp_path / "db").mkdir()
-    (tmp_path / "slapd.conf").write_text(f"""
-include {schema}/core.schema
-include {schema}/cosine.schema
-include {schema}/inetorgperson.schema
-modulepath {PROGRAMS}/usr/lib/ldap
-moduleload back_mdb.la
-pidfile {tmp_path}/slapd.pid
-database mdb
-suffix "dc=example,dc=org"
-directory {tmp_path}/db
-access to attrs=userPassword by anonymous auth by * none
-access to * by * read
-""")
-    people = "".join(
-        f"dn: uid={name},ou=people,dc=example,dc=org\nobjectClass: inetOrgPerson\nuid: {name}\ncn: {name}\nsn: {name}\n"
-        f"userPassword: {name}-secret\n\n"
-        for name in ("carol", "dave")
-    )
-    (tmp_path / "people.ldif").write_text(
-        "dn: dc=example,dc=org\nobjectClass: dcObject\nobjectClass: organization\no: example\ndc: example\n\n"
-        f"dn: ou=people,dc=example,dc=org\nobjectClass: organizationalUnit\nou: people\n\n{people}"
-    )
-    assert launch("slapadd", "-f", str(tmp_path / "slapd.conf"), "-l", str(tmp_path / "people.ldif")).wait() == 0
-    process = launch("slapd", "-f", str(tmp_path / "slapd.conf"), "-h", f"ldap://127.0.0.1:{port}", "-d", "0")
-    try:
-        until_open(port, process)
+    with ldap_directory(tmp_path, ["carol", "dave"]) as port:
         yield port
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def test_ldap(secure, directory_server):

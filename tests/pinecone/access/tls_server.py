@@ -41,21 +41,36 @@ class Authority:
         directory.chmod(0o755)
         self._openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
                       "-subj", "/CN=Test authority", "-keyout", "ca.key", "-out", "ca.crt")
-        self.issue("server", "localhost")
+        self.issue("server", "localhost", also=["DNS:db.example.org", "IP:127.0.0.1"])
 
     @property
     def root(self):
         return str(self.directory / "ca.crt")
 
-    def issue(self, name: str, subject: str, signer: "Authority | None" = None):
-        """Make `name`.crt and `name`.key for a common name."""
+    def issue(self, name: str, subject: str, signer: "Authority | None" = None, also: list[str] = ()):
+        """Make `name`.crt and `name`.key for a common name, and for other names and addresses of a host."""
         by = signer or self
         self._openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={subject}",
                       "-keyout", f"{name}.key", "-out", f"{name}.csr")
-        (self.directory / "extensions").write_text(f"subjectAltName=DNS:{subject}\n" if "@" not in subject else "basicConstraints=CA:FALSE\n")
+        names = ",".join([f"DNS:{subject}", *also])
+        (self.directory / "extensions").write_text("basicConstraints=CA:FALSE\n" if "@" in subject else f"subjectAltName={names}\n")
         self._openssl("x509", "-req", "-in", f"{name}.csr", "-CA", str(by.directory / "ca.crt"), "-CAkey", str(by.directory / "ca.key"),
                       "-CAcreateserial", "-days", "2", "-extfile", "extensions", "-out", f"{name}.crt")
         return {"sslcert": str(self.directory / f"{name}.crt"), "sslkey": str(self.directory / f"{name}.key")}
+
+    def revoke(self, *names: str) -> Path:
+        """Withdraw certificates; the list of all that are withdrawn."""
+        (self.directory / "ca.cnf").write_text(
+            "[ca]\ndefault_ca=own\n[own]\ndatabase=index.txt\ncrlnumber=crlnumber\ndefault_md=sha256\ndefault_crl_days=2\n"
+        )
+        if not (self.directory / "index.txt").exists():
+            (self.directory / "index.txt").touch()
+            (self.directory / "crlnumber").write_text("01\n")
+        by = ["-config", "ca.cnf", "-keyfile", "ca.key", "-cert", "ca.crt"]
+        for name in names:
+            self._openssl("ca", *by, "-revoke", f"{name}.crt")
+        self._openssl("ca", *by, "-gencrl", "-out", "ca.crl")
+        return self.directory / "ca.crl"
 
     def _openssl(self, *args):
         done = subprocess.run(["openssl", *args], cwd=self.directory, capture_output=True, text=True)
@@ -124,11 +139,15 @@ class TlsServer:
         self.cluster.destroy()
 
 
-def launch(program: str, *args: str, as_server: bool = False) -> subprocess.Popen:
-    """Start one of the unpacked programs in the foreground."""
+def environment() -> dict[str, str]:
+    """The environment in which the unpacked programs run."""
     libraries = ":".join(str(path) for path in sorted((PROGRAMS / "usr/lib").glob("*-linux-gnu*")))
-    command = [str(PROGRAMS / "usr/sbin" / program), *args]
+    return {"PATH": f"{PROGRAMS}/usr/bin:{PROGRAMS}/usr/sbin:/usr/bin:/bin", "LD_LIBRARY_PATH": libraries}
+
+
+def launch(program: str, *args: str, as_server: bool = False, directory: Path | str = "/", **variables: str) -> subprocess.Popen:
+    """Start one of the unpacked programs in the foreground."""
+    command = [program, *args]
     if as_server and os.geteuid() == 0:
         command = ["setpriv", f"--reuid={SERVER_USER}", f"--regid={SERVER_USER}", "--init-groups", *command]
-    environment = {"PATH": "/usr/bin:/bin", "LD_LIBRARY_PATH": libraries}
-    return subprocess.Popen(command, cwd="/", env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return subprocess.Popen(command, cwd=directory, env={**environment(), **variables}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
