@@ -77,6 +77,34 @@ def test_vector_alone(empty):
         assert empty.execute(f"SELECT count(*) FROM pg_{kind} WHERE oid >= 16384").fetchone() == (0,), kind
 
 
+def test_without_a_superuser(server, empty_database, empty, tmp_path):
+    """Who owns a database makes, uses, dumps, restores and drops the engine; the functions with their roles are not his to make."""
+    empty.execute("DROP ROLE IF EXISTS tenant; CREATE ROLE tenant LOGIN")
+    empty.execute(psycopg.sql.SQL("ALTER DATABASE {} OWNER TO tenant").format(psycopg.sql.Identifier(empty_database)))
+    try:
+        with server.connect(empty_database, user="tenant") as his:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match='permission denied to create extension "conifer"'):
+                his.execute("CREATE EXTENSION conifer")
+            his.execute("CREATE EXTENSION vector; CREATE TABLE items (id int, v vector(2))")
+            his.execute("INSERT INTO items SELECT i, ARRAY[i, 1] FROM generate_series(1, 1000) i")
+            his.execute("CREATE INDEX items_v ON items USING hnsw (v vector_l2_ops)")
+            nearest = "SELECT id FROM items ORDER BY v <-> '[7.1,1]' LIMIT 2"
+            assert his.execute(nearest).fetchall() == [(7,), (8,)]
+            assert his.execute("SELECT count(*) FROM hnsw_check('items_v')").fetchone() == (0,)
+            # what the script made is not his to change
+            for statement in ["DROP FUNCTION vector_in(cstring, oid, integer)", "ALTER TYPE vector OWNER TO tenant"]:
+                with pytest.raises(psycopg.Error):
+                    his.execute(statement)
+            server.run("pg_dump", "-U", "tenant", "-Fc", "-f", str(tmp_path / "dump"), empty_database)
+            his.execute("DROP TABLE items; DROP EXTENSION vector")
+        server.run("pg_restore", "-U", "tenant", "--exit-on-error", "-d", empty_database, str(tmp_path / "dump"))
+        with server.connect(empty_database, user="tenant") as his:
+            assert "Index Scan" in str(his.execute(f"EXPLAIN {nearest}").fetchall())
+            assert his.execute(nearest).fetchall() == [(7,), (8,)]
+    finally:
+        empty.execute("DROP OWNED BY tenant CASCADE; REASSIGN OWNED BY tenant TO postgres; DROP ROLE tenant")
+
+
 @pytest.mark.parametrize("schema", ["public", "extensions", 'Odd ".%'])
 def test_vector_before_conifer(empty, schema):
     """conifer is made over it and depends on it, wherever it is and goes."""

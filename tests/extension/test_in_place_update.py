@@ -532,6 +532,25 @@ def test_added_by_the_owner(server, database, mallory, added):
         assert len(whole(session)) == 2
 
 
+def test_by_the_owner(server, database, mallory):
+    """The owner of a trusted extension needs no superuser for it, and becomes none by it: what his indexes call runs as him."""
+    with server.connect(database) as session:
+        session.execute("""SET ROLE mallory;
+            CREATE FUNCTION seen(v vector) RETURNS vector IMMUTABLE LANGUAGE plpgsql SET search_path = public AS $$ BEGIN
+                RAISE WARNING 'ran as %', current_user;
+                RETURN v;
+            END $$;
+            CREATE INDEX ON items USING hnsw ((seen(v)::vector(3)) vector_l2_ops)""")
+        notices = []
+        session.add_notice_handler(lambda notice: notices.append(notice.message_primary))
+        session.execute("RESET ROLE")
+        session.execute(f"SET extension_control_path = '{OURS}:$system'; SET ROLE mallory; ALTER EXTENSION vector UPDATE; RESET ROLE")
+        assert notices and {text for text in notices if text.startswith("ran as")} == {"ran as mallory"}
+        assert session.execute("SELECT extowner::regrole::text FROM pg_extension WHERE extname = 'vector'").fetchone() == ("mallory",)
+        assert session.execute("SELECT rolsuper FROM pg_roles WHERE rolname = 'mallory'").fetchone() == (False,)
+        assert len(whole(session)) == 3
+
+
 def test_schema_that_changes_names(server, database, mallory):
     """Who owns the schema cannot put another in its place while a superuser is at it, and have functions of his run."""
     swap = """ALTER SCHEMA public RENAME TO aside; CREATE SCHEMA public; GRANT ALL ON SCHEMA public TO public;
