@@ -49,14 +49,8 @@ impl Filtered {
     }
 }
 
-/// Settings of statements with a filter. A plan is made for each filter, as some match nearly all records and others a few; and a scan of
-/// the graph goes on until it has as many matches as are wanted.
-const SETTINGS: [(&CStr, &CStr); 4] = [
-    (c"plan_cache_mode", c"force_custom_plan"),
-    (c"hnsw.iterative_scan", c"strict_order"),
-    (c"hnsw.max_scan_tuples", c"2147483647"),
-    (c"hnsw.scan_mem_multiplier", c"1000"),
-];
+/// A plan is made for each filter, as some match nearly all records and others a few.
+const SETTINGS: [(&CStr, &CStr); 1] = [(c"plan_cache_mode", c"force_custom_plan")];
 
 /// Runs a statement that has a filter, if `filter` is one.
 pub fn with_filter<R>(filter: Option<&Filtered>, run: impl FnOnce() -> R) -> R {
