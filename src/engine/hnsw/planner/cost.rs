@@ -5,7 +5,7 @@
 //! the price of a page is that of a random one only as far as the index does not fit the cache.
 #![allow(unsafe_code)]
 
-use super::unread_distances;
+use super::{filtering_index, unread_distances};
 use crate::engine::hnsw::allowed_index;
 use crate::engine::hnsw::config::gucs::Settings;
 use crate::engine::hnsw::config::reloptions;
@@ -43,7 +43,9 @@ pub unsafe extern "C-unwind" fn amcostestimate(
         let ordered: Vec<i32> = PgList::<i32>::from_pg((*path).indexorderbycols).iter_int().collect();
         let vector = (ordered.len() == 1).then(|| ordered[0]);
         let keys = vector.and_then(|vector| keys(root, path, vector));
-        let (Some(keys), Some(vector), false) = (keys, vector, allowed_index::is_out(info.indexoid)) else {
+        let is_out = allowed_index::is_out(info.indexoid)
+            || vector.is_some_and(|vector| filtering_index::is_there(root, path, vector));
+        let (Some(keys), Some(vector), false) = (keys, vector, is_out) else {
             // A scan needs one order by distance, and values for all columns of the key.
             (*startup, *total) = (f64::INFINITY, f64::INFINITY);
             #[cfg(feature = "pg18")]
