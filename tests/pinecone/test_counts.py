@@ -256,6 +256,58 @@ def test_triggers_that_were_touched(db, connect, table):
     assert not is_read(db, table) and right(db, table) == {"n": 4, "m": 3}
 
 
+@pytest.mark.parametrize("event", ["AFTER INSERT OR DELETE ON {} FOR EACH ROW", "AFTER INSERT ON {} FOR EACH STATEMENT", "BEFORE INSERT ON {} FOR EACH ROW"])
+def test_a_trigger_that_is_not_ours(db, table, event):
+    """It has our function, and tells nothing: each record counts once, while it is there and after it was dropped."""
+    put(db, "n", "a")
+    assert right(db, table) == {"n": 1}
+    db.execute(f"CREATE TRIGGER more {event.format(table)} EXECUTE FUNCTION pc.count_records()")
+    if "BEFORE" not in event:
+        put(db, "n", "b", "c")
+    db.execute("SELECT pc_delete('counted', '{a}', namespace => 'n')")
+    right(db, table)
+    db.execute(f"DROP TRIGGER more ON {table}")
+    put(db, "n", "d")
+    assert right(db, table) == ({"n": 1} if "BEFORE" in event else {"n": 3}) and not is_read(db, table)
+    # nor does one that has taken the name of one of ours, for something else
+    db.execute(f"DROP TRIGGER count_moved ON {table}")
+    db.execute(f"CREATE TRIGGER count_moved {event.format(table)} EXECUTE FUNCTION pc.count_records()")
+    db.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER count_moved")
+    if "BEFORE" not in event:
+        put(db, "n", "e")
+    right(db, table)
+    db.execute("SELECT pc_sync_roles()")
+    put(db, "n", "f", "g")
+    right(db, table)
+    db.execute(f"UPDATE {table} SET namespace = 'm' WHERE id = 'g'")
+    assert right(db, table)["m"] == 1 and not is_read(db, table)
+
+
+@pytest.mark.parametrize("rewrite", ["TRUNCATE {}", "TRUNCATE {0}; INSERT INTO {0} (namespace, id, {1}) VALUES ('t', 't', '[1,1]')", "VACUUM FULL {}"])
+def test_a_table_that_was_emptied_under_an_older_snapshot(connect, table, rewrite):
+    """TRUNCATE takes rows from all snapshots; the numbers of a snapshot from before are not those of its count any more."""
+    writer, reader = connect(), connect(autocommit=False)
+    put(writer, "n", "a", "b")
+    reader.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    reader.execute("SELECT 1")
+    for statement in rewrite.format(table, VALUES).split(";"):
+        writer.execute(statement)
+    assert right(reader, table) == ({"n": 2} if "VACUUM" in rewrite else {})
+    assert [row[0] for row in reader.execute("SELECT name FROM pc_list_namespaces('counted')")] == (["n"] if "VACUUM" in rewrite else [])
+    reader.commit()
+    right(reader, table)
+    reader.commit()
+    assert not is_read(writer, table)
+    # a transaction that has emptied the table itself
+    put(reader, "mine", "x")
+    reader.execute(f"TRUNCATE {table}")
+    assert right(reader, table) == {}
+    put(reader, "mine", "y")
+    assert right(reader, table) == {"mine": 1}
+    reader.rollback()
+    right(reader, table)
+
+
 def test_two_that_count_at_once(db, connect, table):
     """Whoever is second waits, and finds it done; what others write meanwhile is in it once."""
     put(db, "n", *map(str, range(50)))

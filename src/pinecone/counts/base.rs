@@ -1,23 +1,29 @@
 //! From where on the changes of a table are known.
 #![allow(unsafe_code)]
 
+use super::triggers::{OWN, are_own};
 use crate::pg::spi::{Mode, Param, run};
 use crate::pinecone::access::elevate::as_owner;
 use pgrx::prelude::*;
 
 /// The triggers of a table by which its changes are known, as text: a table of which other triggers are noted has to be counted.
 /// NULL where they are not as they should be. `t` is the table's number.
-pub const TRIGGERS_OF: &str = "SELECT CASE WHEN pg_catalog.count(*) OPERATOR(pg_catalog.=) 3 \
-                                       AND pg_catalog.bool_and(tgenabled OPERATOR(pg_catalog.=) 'A') \
-                          THEN pg_catalog.string_agg(pg_catalog.concat_ws(' ', oid, xmin, ctid, tgname), ', ' ORDER BY oid) END \
-              FROM pg_catalog.pg_trigger WHERE tgrelid OPERATOR(pg_catalog.=) t \
-                                           AND tgfoid OPERATOR(pg_catalog.=) 'pc.count_records'::pg_catalog.regproc";
+pub fn triggers_of() -> String {
+    format!(
+        "SELECT CASE WHEN pg_catalog.count(*) OPERATOR(pg_catalog.=) {} AND pg_catalog.bool_and(tgenabled OPERATOR(pg_catalog.=) 'A')
+                     THEN pg_catalog.string_agg(pg_catalog.concat_ws(' ', oid, xmin, ctid, tgname), ', ' ORDER BY oid) END
+           FROM pg_catalog.pg_trigger WHERE tgrelid OPERATOR(pg_catalog.=) t AND {}",
+        OWN.len(),
+        are_own()
+    )
+}
 
 /// Notes that a table which was just made has no records.
 pub fn begin(table: &str) {
     let sql = format!(
         "INSERT INTO pc.counted (relid, triggers)
-         SELECT t, ({TRIGGERS_OF}) FROM (SELECT $1::pg_catalog.regclass::pg_catalog.oid) AS made (t)"
+         SELECT t, ({}) FROM (SELECT $1::pg_catalog.regclass::pg_catalog.oid) AS made (t)",
+        triggers_of()
     );
     run(Mode::Write, &sql, &[Param::text(table)], |_| ());
 }

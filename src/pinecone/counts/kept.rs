@@ -49,10 +49,12 @@ fn look_up(
         (None, Names::All) => None,
     };
     // The table is as it was made, as far as numbers go: all of its rows are in it, and those that the caller sees are those that
-    // the policy of ours leaves. All else is counted.
+    // the policy of ours leaves. All else is counted. So is a table whose file is another now than the snapshot knows: a TRUNCATE has
+    // taken rows from it that the snapshot would see, and whose numbers it does see.
     let sql = format!(
         "WITH found AS MATERIALIZED (
              SELECT c.oid AS t, c.relkind OPERATOR(pg_catalog.=) 'r' AND NOT c.relhassubclass
+                         AND c.relfilenode OPERATOR(pg_catalog.=) pg_catalog.pg_relation_filenode(c.oid)
                          AND c.relowner OPERATOR(pg_catalog.=) 'conifer_owner'::pg_catalog.regrole::pg_catalog.oid
                          AND pg_catalog.has_column_privilege($2, c.oid, 'namespace', 'SELECT')
                          AND NOT EXISTS (
@@ -75,7 +77,7 @@ fn look_up(
                  WHERE is_counted AND relid OPERATOR(pg_catalog.=) t
                    AND ($4 IS NULL OR namespace OPERATOR(pg_catalog.=) ANY ($4))
                  GROUP BY namespace) AS sums ON true",
-        triggers = base::TRIGGERS_OF,
+        triggers = base::triggers_of(),
     );
     // SAFETY: reads who the current user is.
     let caller = unsafe { pg_sys::GetUserId() };

@@ -9,19 +9,57 @@ use crate::pinecone::access::elevate::{OWNER, as_owner, role_named};
 use conifer_pure::Fault;
 use conifer_pure::fault::state::{DATATYPE_MISMATCH, INSUFFICIENT_PRIVILEGE};
 use pgrx::prelude::*;
+use std::ffi::CStr;
+
+/// A trigger that tells of records.
+pub struct Own {
+    name: &'static CStr,
+    /// What it is called for, of a table `{}`.
+    event: &'static str,
+    /// The same in `pg_trigger`.
+    kind: u32,
+}
+
+/// The triggers of each table that tell of its records. Others with the same function tell nothing: a record must not count twice.
+pub const OWN: [Own; 3] = [
+    Own {
+        name: c"count_records",
+        event: "AFTER INSERT OR DELETE ON {} FOR EACH ROW",
+        kind: pg_sys::TRIGGER_TYPE_ROW | pg_sys::TRIGGER_TYPE_INSERT | pg_sys::TRIGGER_TYPE_DELETE,
+    },
+    Own {
+        name: c"count_moved",
+        event: "AFTER UPDATE ON {} FOR EACH ROW WHEN (OLD.namespace IS DISTINCT FROM NEW.namespace)",
+        kind: pg_sys::TRIGGER_TYPE_ROW | pg_sys::TRIGGER_TYPE_UPDATE,
+    },
+    Own {
+        name: c"count_truncated",
+        event: "AFTER TRUNCATE ON {} FOR EACH STATEMENT",
+        kind: pg_sys::TRIGGER_TYPE_TRUNCATE,
+    },
+];
+
+impl Own {
+    fn name(&self) -> &'static str {
+        self.name.to_str().unwrap_or_default()
+    }
+}
+
+/// SQL for the condition that a row of `pg_trigger` is one of them.
+pub fn are_own() -> String {
+    let own: Vec<String> = OWN.iter().map(|own| format!("('{}', {})", own.name(), own.kind)).collect();
+    format!(
+        "tgfoid OPERATOR(pg_catalog.=) 'pc.count_records'::pg_catalog.regproc AND EXISTS (
+             SELECT FROM (VALUES {}) AS own (name, kind)
+              WHERE own.name::pg_catalog.name OPERATOR(pg_catalog.=) tgname AND own.kind OPERATOR(pg_catalog.=) tgtype)",
+        own.join(", ")
+    )
+}
 
 /// Puts the triggers on a table, as its owner. They are called also where a subscription applies rows.
 pub fn create(table: &str) {
-    for (name, what) in [
-        ("count_records", "AFTER INSERT OR DELETE ON {} FOR EACH ROW"),
-        (
-            "count_moved",
-            "AFTER UPDATE ON {} FOR EACH ROW \
-             WHEN (OLD.namespace IS DISTINCT FROM NEW.namespace)",
-        ),
-        ("count_truncated", "AFTER TRUNCATE ON {} FOR EACH STATEMENT"),
-    ] {
-        let what = what.replace("{}", table);
+    for own in OWN {
+        let (name, what) = (own.name(), own.event.replace("{}", table));
         run_once(&format!("CREATE TRIGGER {name} {what} EXECUTE FUNCTION pc.count_records()"));
         run_once(&format!("ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}"));
     }
@@ -30,17 +68,21 @@ pub fn create(table: &str) {
 /// Makes the triggers of a table again, unless they are as they should be: where a restore has switched triggers off and on, they are
 /// not called by subscriptions any more.
 pub fn repair(table: &str) {
-    let sql = "SELECT FROM pg_catalog.pg_class c
-                WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1)::pg_catalog.oid
-                  AND c.relkind OPERATOR(pg_catalog.=) 'r'
-                  AND c.relowner OPERATOR(pg_catalog.=) 'conifer_owner'::pg_catalog.regrole::pg_catalog.oid
-                  AND (SELECT pg_catalog.count(*) FROM pg_catalog.pg_trigger
-                        WHERE tgrelid OPERATOR(pg_catalog.=) c.oid AND tgenabled OPERATOR(pg_catalog.=) 'A'
-                          AND tgfoid OPERATOR(pg_catalog.=) 'pc.count_records'::pg_catalog.regproc) OPERATOR(pg_catalog.<>) 3";
+    let sql = format!(
+        "SELECT FROM pg_catalog.pg_class c
+          WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1)::pg_catalog.oid
+            AND c.relkind OPERATOR(pg_catalog.=) 'r'
+            AND c.relowner OPERATOR(pg_catalog.=) 'conifer_owner'::pg_catalog.regrole::pg_catalog.oid
+            AND (SELECT pg_catalog.count(*) FROM pg_catalog.pg_trigger
+                  WHERE tgrelid OPERATOR(pg_catalog.=) c.oid AND tgenabled OPERATOR(pg_catalog.=) 'A'
+                    AND {}) OPERATOR(pg_catalog.<>) {}",
+        are_own(),
+        OWN.len()
+    );
     as_owner(|| {
-        if run(Mode::Write, sql, &[Param::text(table)], |rows| rows.count) > 0 {
-            for name in ["count_records", "count_moved", "count_truncated"] {
-                run_once(&format!("DROP TRIGGER IF EXISTS {name} ON {table}"));
+        if run(Mode::Write, &sql, &[Param::text(table)], |rows| rows.count) > 0 {
+            for own in OWN {
+                run_once(&format!("DROP TRIGGER IF EXISTS {} ON {table}", own.name()));
             }
             create(table);
         }
@@ -72,7 +114,7 @@ fn data<'a>(
 }
 
 /// Whether a table lies in a schema of ours and belongs to `conifer_owner`.
-fn is_of(relation: &pg_sys::RelationData, schema: &std::ffi::CStr) -> bool {
+fn is_of(relation: &pg_sys::RelationData, schema: &CStr) -> bool {
     // SAFETY: an open table.
     let row = unsafe { &*relation.rd_rel };
     row.relnamespace == catalog::schema(schema) && row.relowner == role_named(OWNER)
@@ -82,8 +124,14 @@ fn is_of(relation: &pg_sys::RelationData, schema: &std::ffi::CStr) -> bool {
 fn count_records(fcinfo: pg_sys::FunctionCallInfo) {
     // of a table that this transaction has changed, it has been asked before
     let data = data(fcinfo, |relation| changes::has(relation.rd_id) || is_of(relation, c"pc_data"));
-    // SAFETY: the table is open.
-    let table = unsafe { (*data.tg_relation).rd_id };
+    // SAFETY: the table is open, and the trigger has a name.
+    let (table, name, kind) = unsafe {
+        let trigger = &*data.tg_trigger;
+        ((*data.tg_relation).rd_id, CStr::from_ptr(trigger.tgname), trigger.tgtype)
+    };
+    if !OWN.iter().any(|own| own.name == name && own.kind == kind as u32) {
+        return;
+    }
     match data.tg_event & pg_sys::TRIGGER_EVENT_OPMASK {
         pg_sys::TRIGGER_EVENT_INSERT => told(data, data.tg_trigtuple, 1),
         pg_sys::TRIGGER_EVENT_DELETE => told(data, data.tg_trigtuple, -1),
