@@ -145,10 +145,13 @@ CREATE OPERATOR @@@ (
     RESTRICT = matchingsel, JOIN = matchingjoinsel
 );
 
--- The planner puts the operator in its place, so it finds indexes, too.
+-- The planner puts the operator in its place, so it finds indexes, too. A function in SQL would be called for constants, of which
+-- its operator is told nothing.
+CREATE FUNCTION pc.filter_function_support(internal) RETURNS internal
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'filter_function_support_wrapper';
 CREATE FUNCTION pc_filter_matches(metadata jsonb, filter jsonb) RETURNS boolean
-    LANGUAGE sql IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE
-    RETURN metadata @@@ filter;
+    LANGUAGE c IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE SUPPORT pc.filter_function_support
+    AS 'MODULE_PATHNAME', 'filter_matches_wrapper';
 
 CREATE FUNCTION pc.gin_filter_extract_value(jsonb, internal, internal) RETURNS internal
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'gin_filter_extract_value_wrapper';

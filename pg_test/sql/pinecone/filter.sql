@@ -125,6 +125,9 @@ SELECT refusal(jsonb_build_object('a', jsonb_build_object('$in', (SELECT jsonb_a
 SELECT right(refusal(repeat('{"$and": [', n) || '{"a": 1}' || repeat(']}', n)), 60) FROM (VALUES (50), (51), (500)) AS depths (n);
 SELECT refusal(format('{"a": "%s"}', repeat('x', n - 9))) FROM (VALUES (2097152), (2097153)) AS sizes (n);
 SELECT '{}'::jsonb @@@ '{"a": {}}';
+SELECT pc_filter_matches('{"a": 1}', '{"a": {}}');
+SELECT pc_filter_matches('{"a": 1}', '{"$gt": 5}') OR true;
+SELECT '{"a": 1}'::jsonb @@@ '{"a": {}}';
 SELECT pc_filter_matches(metadata, '{"a": {}}') FROM films;
 -- nothing of it depends on metadata
 SELECT count(*) FROM films WHERE metadata @@@ '{"year": {"$gte": 0}, "rating": {"$in": ["x", 4.5]}, "genre": {"$exists": true}}';

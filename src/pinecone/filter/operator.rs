@@ -10,6 +10,7 @@ use crate::pg::fmgr::{Returned, argument, export};
 use crate::pg::varlena::detoast_packed;
 use conifer_pure::jsonb::Container;
 use conifer_pure::pinecone::filter::Filter;
+use pgrx::PgList;
 use pgrx::pg_sys;
 
 export!(filter_matches, |fcinfo| {
@@ -28,17 +29,57 @@ export!(filter_matches, |fcinfo| {
     }
 });
 
-// The planner's request about a call: refuses an invalid filter before any row is read, and leaves the call as it is.
+// The planner's request about a call of `filter_matches`: refuses an invalid filter before any row is read, and leaves the call as it is.
 export!(filter_support, |fcinfo| {
-    // SAFETY: the planner passes a node, whose tag tells its type; the arguments are those of `filter_matches`.
+    // SAFETY: the planner passes a node.
     unsafe {
-        let request = argument(fcinfo, 0).cast_mut_ptr::<pg_sys::Node>();
-        if (*request).type_ == pg_sys::NodeTag::T_SupportRequestSimplify {
-            let call = (*request.cast::<pg_sys::SupportRequestSimplify>()).fcall;
-            if let Some(filter) = constant((*call).args, 1) {
-                parsed(filter).or_raise();
-            }
-        }
+        checked_call(argument(fcinfo, 0));
         pg_sys::Datum::null()
     }
 });
+
+// The same about a call of `pc_filter_matches`, for which it puts the operator of the function's schema: indexes serve that.
+export!(filter_function_support, |fcinfo| {
+    // SAFETY: the planner passes a node. What it makes of two arguments is what the parser makes of the operator between them.
+    unsafe {
+        let Some(call) = checked_call(argument(fcinfo, 0)) else { return pg_sys::Datum::null() };
+        let mut name = PgList::<pg_sys::String>::new();
+        name.push(pg_sys::makeString(pg_sys::get_namespace_name(pg_sys::get_func_namespace(call.funcid))));
+        name.push(pg_sys::makeString(pg_sys::pstrdup(c"@@@".as_ptr())));
+        let operator = pg_sys::OpernameGetOprid(name.into_pg(), pg_sys::JSONBOID, pg_sys::JSONBOID);
+        let arguments = PgList::<pg_sys::Expr>::from_pg(call.args);
+        let (Some(metadata), Some(filter)) = (arguments.get_ptr(0), arguments.get_ptr(1)) else {
+            return pg_sys::Datum::null();
+        };
+        if operator == pg_sys::InvalidOid {
+            return pg_sys::Datum::null();
+        }
+        let (kind, none) = (pg_sys::BOOLOID, pg_sys::InvalidOid);
+        let made = pg_sys::make_opclause(operator, kind, false, metadata, filter, none, call.inputcollid);
+        pg_sys::set_opfuncid(made.cast());
+        (*made.cast::<pg_sys::OpExpr>()).location = call.location;
+        pg_sys::Datum::from(made)
+    }
+});
+
+/// The call that the planner would simplify, if that is its request. Its second argument is a filter.
+///
+/// # Errors
+/// Raises 22023 for an invalid filter that is a constant.
+///
+/// # Safety
+/// `request` is a node, whose tag tells its type.
+unsafe fn checked_call<'a>(request: pg_sys::Datum) -> Option<&'a pg_sys::FuncExpr> {
+    // SAFETY: the caller vouches for the node.
+    unsafe {
+        let request = request.cast_mut_ptr::<pg_sys::Node>();
+        if (*request).type_ != pg_sys::NodeTag::T_SupportRequestSimplify {
+            return None;
+        }
+        let call = &*(*request.cast::<pg_sys::SupportRequestSimplify>()).fcall;
+        if let Some(filter) = constant(call.args, 1) {
+            parsed(filter).or_raise();
+        }
+        Some(call)
+    }
+}
