@@ -4,7 +4,7 @@
 //! - [`fmgr`], [`datum`], [`varlena`], [`array`], [`returned`], [`stringinfo`], [`text_out`]: arguments and results of functions
 //!   that cost no more than C's.
 //! - [`spi`], [`srf`], [`jsonb`], [`array_values`], [`encoding`]: statements, sets of rows, and values in them. [`settings`]: what they run
-//!   with.
+//!   with. [`read_only`]: transactions that may not write.
 
 pub mod array;
 pub mod array_values;
@@ -13,6 +13,7 @@ pub mod encoding;
 pub mod error;
 pub mod fmgr;
 pub mod jsonb;
+pub mod read_only;
 pub mod relation;
 pub mod returned;
 pub mod settings;

@@ -108,6 +108,7 @@ fn pc_set_default_role(role: Option<&str>, project: Option<&str>) {
     let attempt = Attempt::within(project, "set_default_role", "member", role.unwrap_or("none"));
     let who = &attempt.who;
     attempt.allow(who.admin.organisation, ADMINISTER);
+    attempt.writes();
     roles::enter();
     parents::require_project(Uuid::from_bytes(who.project));
     match role.map(|role| Role::from_name(role).or_raise()) {
@@ -141,6 +142,7 @@ fn judge<'a>(
     let admin = attempt.who.admin;
     attempt
         .allow(if matches!(role, Ok(Role::Org(_))) { admin.organisation } else { admin.members }, ADMINISTER);
+    attempt.writes();
     let on = match role.or_raise() {
         Role::Org(_) if project.is_some() => {
             let message = format!("role {} is on the organisation, not on a project", quoted(name));

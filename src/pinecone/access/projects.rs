@@ -132,5 +132,6 @@ fn person<'a>(action: &'a str, name: &'a str) -> Attempt<'a> {
 fn administer<'a>(action: &'a str, name: &'a str) -> Attempt<'a> {
     let attempt = Attempt::of(action, "project", name);
     attempt.allow(attempt.who.admin.projects, "administer projects");
+    attempt.writes();
     attempt
 }

@@ -5,6 +5,7 @@ use super::arguments::{check_ids, invalid, writing};
 use super::filtered::{Filtered, with_filter};
 use crate::pg::array_values::RawArray;
 use crate::pg::jsonb::Json;
+use crate::pg::read_only;
 use crate::pg::spi::{Mode, Param, run};
 use crate::pinecone::registry::Index;
 use pgrx::prelude::*;
@@ -19,6 +20,7 @@ fn pc_delete(
     fcinfo: pg_sys::FunctionCallInfo,
 ) -> i64 {
     let (index, namespace) = writing("delete", index_name, namespace_name);
+    read_only::refuse("pc_delete");
     let delete_all = delete_all.unwrap_or(false);
     if usize::from(ids.is_some()) + usize::from(delete_all) + usize::from(filter.is_some()) != 1 {
         invalid("exactly one of ids, delete_all and filter must be given");

@@ -7,6 +7,7 @@ use crate::engine::types::vector::Vector;
 use crate::pg::array_values::RawArray;
 use crate::pg::error::{OrRaise, raise};
 use crate::pg::jsonb::Json;
+use crate::pg::read_only;
 use crate::pg::spi::{Mode, Param, run};
 use crate::pinecone::engine_types::Home;
 use crate::pinecone::registry::Index;
@@ -51,6 +52,9 @@ fn pc_update(
     }
     let change = Change::new(&index, values, set_metadata, unset_metadata);
     let dry_run = dry_run.unwrap_or(false);
+    if !dry_run {
+        read_only::refuse("pc_update");
+    }
     match id {
         Some(id) => {
             check_id(id).or_raise();

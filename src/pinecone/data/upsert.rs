@@ -6,6 +6,7 @@ use crate::engine::types::vector::Vector;
 use crate::pg::array_values::RawArray;
 use crate::pg::error::{OrRaise, raise};
 use crate::pg::jsonb::Json;
+use crate::pg::read_only;
 use crate::pg::spi::{Mode, Param, run};
 use crate::pinecone::engine_types::{Home, array_of};
 use crate::pinecone::registry::Index;
@@ -17,6 +18,7 @@ use pgrx::prelude::*;
 #[pg_extern(sql = false)]
 fn pc_upsert(index_name: Option<&str>, vectors: Option<Json>, namespace_name: Option<&str>) -> i64 {
     let (index, namespace) = writing("upsert", index_name, namespace_name);
+    read_only::refuse("pc_upsert");
     let Some(vectors) = vectors else { null("vectors") };
     let (mut ids, mut values, mut metadata) = (Vec::new(), Vec::new(), Vec::new());
     for record in batch::parse(vectors.text(), index.shape).or_raise() {
@@ -48,6 +50,7 @@ fn pc_upsert_many(
     namespace_name: Option<&str>,
 ) -> i64 {
     let (index, namespace) = writing("upsert", index_name, namespace_name);
+    read_only::refuse("pc_upsert_many");
     let Some(ids) = ids else { null("ids") };
     let Some(values) = values else { null("values") };
     batch::check_count(ids.len(), "record").or_raise();

@@ -1,6 +1,7 @@
 //! An attempt: a principal and the action it tries. A refusal of the attempt, or its success, is recorded with both.
 
 use crate::pg::error::raise;
+use crate::pg::read_only;
 use crate::pg::spi::Mode;
 use crate::pinecone::access::audit;
 use crate::pinecone::access::refusal::{Event, refused};
@@ -62,6 +63,14 @@ impl<'a> Attempt<'a> {
         if !is_allowed {
             self.refuse(denied(format!("permission denied: {} may not {what}", self.who.who())));
         }
+    }
+
+    /// Refuses an action that writes to a transaction that may not.
+    ///
+    /// # Errors
+    /// Raises 25006.
+    pub fn writes(&self) {
+        read_only::refuse(&format!("pc_{}", self.event.action));
     }
 
     /// Records the refusal and raises `fault`.

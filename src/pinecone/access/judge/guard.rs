@@ -35,10 +35,11 @@ pub fn records<'a>(action: &'a str, name: &'a str, need: Level, mode: Mode) -> G
 /// The index `name`, for a principal that changes or deletes it as a whole.
 ///
 /// # Errors
-/// As [`records`].
+/// As [`records`], and 25006 in a transaction that may not write.
 pub fn whole<'a>(action: &'a str, name: &'a str) -> Granted<'a> {
     let granted = find(control(action, name, Level::ReadWrite), name, Mode::Write);
     granted.attempt.require(granted.attempt.who.require_whole(&granted.names));
+    granted.writes();
     granted
 }
 
@@ -63,10 +64,11 @@ pub fn look(action: &str, name: &str) {
 /// An attempt by a principal that may make indexes.
 ///
 /// # Errors
-/// Raises 42501 if that is not allowed, 28000 where no principal acts.
+/// Raises 42501 if that is not allowed, 28000 where no principal acts, 25006 in a transaction that may not write.
 pub fn create<'a>(action: &'a str, name: &'a str) -> Attempt<'a> {
     let attempt = control(action, name, Level::ReadWrite);
     attempt.require(attempt.who.require_project());
+    attempt.writes();
     attempt
 }
 
@@ -99,6 +101,14 @@ impl Granted<'_> {
     pub fn require(&self, namespace: &str) {
         let attempt = self.attempt.on("namespace", namespace);
         attempt.require(attempt.who.require_namespace(&self.names, namespace));
+    }
+
+    /// Refuses a function that writes to a transaction that may not.
+    ///
+    /// # Errors
+    /// Raises 25006.
+    pub fn writes(&self) {
+        self.attempt.writes();
     }
 
     /// Records the success of the attempt.

@@ -30,7 +30,7 @@ use std::collections::BTreeMap;
 /// An attempt by a keeper: a person who may administer the keys of a project.
 ///
 /// # Errors
-/// Raises 42501.
+/// Raises 42501, and 25006 in a transaction that may not write what the action does.
 fn keeper<'a>(action: &'a str, resource: &'a str, project: Option<&str>, reads: bool) -> Attempt<'a> {
     let attempt = Attempt::within(project, action, "api_key", resource);
     let admin = attempt.who.admin;
@@ -38,6 +38,7 @@ fn keeper<'a>(action: &'a str, resource: &'a str, project: Option<&str>, reads: 
         attempt.allow(admin.lists_keys, "list API keys");
     } else {
         attempt.allow(admin.keys, "administer API keys");
+        attempt.writes();
     }
     attempt
 }

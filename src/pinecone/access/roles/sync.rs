@@ -14,6 +14,7 @@ use pgrx::prelude::*;
 fn pc_sync_roles(fcinfo: pg_sys::FunctionCallInfo) -> i64 {
     let attempt = Attempt::of("sync_roles", "organisation", "");
     attempt.allow(attempt.who.admin.organisation, "make roles");
+    attempt.writes();
     let texts = |sql: &str| -> Vec<String> {
         as_owner(|| run(Mode::Write, sql, &[], |rows| rows.each(|row| rows.get(row, 0))))
     };

@@ -18,7 +18,8 @@ use pgrx::pg_sys;
 /// An index, and namespaces of it in their stored form, for somebody who may read or write them.
 ///
 /// # Errors
-/// Raises 22004 for NULL, 22023 for a name against the rules, 42P01 if there is no such index, 42501 for what is not allowed.
+/// Raises 22004 for NULL, 22023 for a name against the rules, 42P01 if there is no such index, 42501 for what is not allowed,
+/// 25006 in a transaction that may not write what is to be written.
 pub fn granted<'a, const N: usize>(
     action: &'static str,
     index: Option<&'a str>,
@@ -29,6 +30,9 @@ pub fn granted<'a, const N: usize>(
     let granted = guard::records(action, name_of(index), need, mode);
     let names = names.map(|name| namespace(Some(name.unwrap_or_else(|| null("namespace")))));
     names.iter().for_each(|name| granted.require(name));
+    if mode == Mode::Write {
+        granted.writes();
+    }
     (granted, names)
 }
 
