@@ -202,3 +202,23 @@ CREATE INDEX ON items USING hnsw (v vector_l2_ops, meta pc_filter_ops) INCLUDE (
 CREATE UNIQUE INDEX ON items USING hnsw (v vector_l2_ops, meta pc_filter_ops);
 CREATE INDEX ON items USING ivfflat (v vector_l2_ops, meta pc_filter_ops);
 CREATE INDEX ON items USING hnsw (v vector_l2_ops, ns pc_filter_ops);
+CREATE OPERATOR CLASS lists_overlap FOR TYPE anyarray USING hnsw AS OPERATOR 1 && (anyarray, anyarray);
+CREATE OPERATOR CLASS third FOR TYPE anyarray USING hnsw AS OPERATOR 3 && (anyarray, anyarray);
+CREATE OPERATOR CLASS same FOR TYPE int[] USING hnsw AS OPERATOR 1 = (anyarray, anyarray);
+CREATE TABLE lists (id int PRIMARY KEY, v vector(2), list int[]);
+INSERT INTO lists SELECT i, ARRAY[i, 1]::vector, ARRAY[i % 3, i % 5] FROM generate_series(1, 500) i;
+\set VERBOSITY default
+CREATE INDEX ON lists USING hnsw (v vector_l2_ops, list third);
+CREATE INDEX ON lists USING hnsw (v vector_l2_ops, list same);
+CREATE INDEX ON lists USING hnsw (v vector_l2_ops, id);
+CREATE INDEX ON lists USING hnsw (list lists_overlap, v vector_l2_ops);
+CREATE INDEX ON lists USING hnsw (list lists_overlap);
+\set VERBOSITY terse
+-- a class over arrays of all types serves as well as another
+CREATE INDEX ON lists USING hnsw (v vector_l2_ops, list lists_overlap);
+SET enable_seqscan = off;
+SET enable_sort = off;
+SELECT plan($$SELECT id FROM lists WHERE list && '{2,4}' ORDER BY v <-> '[1,1]' LIMIT 5$$);
+SELECT id FROM lists WHERE list && '{2,4}' ORDER BY v <-> '[1,1]' LIMIT 5;
+RESET enable_seqscan;
+RESET enable_sort;

@@ -9,6 +9,7 @@ use conifer_pure::distance::metric::Metric;
 use conifer_pure::fault::{Fault, state};
 use conifer_pure::hnsw::pages::Element;
 use pgrx::pg_sys;
+use std::ffi::CStr;
 
 unsafe extern "C-unwind" {
     fn vector_l2_squared_distance_wrapper(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum;
@@ -65,21 +66,43 @@ impl Columns {
         let mut key = vec![];
         for i in 0..last {
             if class(index, i + 1).is_some() {
-                let text = "vector must be the last column of an hnsw index";
-                raise(Fault::new(state::FEATURE_NOT_SUPPORTED, text));
+                raise(misplaced(index, last));
             }
-            key.push(KeyType::of(index, i).or_raise());
+            let column = KeyType::of(index, i).map_err(|fault| match is_filter(index, i) {
+                true => fault.hint("Its operator class is one for filters: put the column behind the vector."),
+                false => fault,
+            });
+            key.push(column.or_raise());
         }
         let class = class(index, last + 1).unwrap_or_else(|| {
-            let text = if KeyType::of(index, last).is_ok() {
-                "last column of an hnsw index must be a vector".to_owned()
+            let no_vector = "last column of an hnsw index must be a vector";
+            let fault = |text: String| Fault::new(state::FEATURE_NOT_SUPPORTED, text);
+            raise(if is_filter(index, last) {
+                fault(no_vector.to_owned()).hint("Columns of operator classes for filters stand behind it.")
+            } else if KeyType::of(index, last).is_ok() {
+                fault(no_vector.to_owned())
             } else {
-                format!("operator class is not supported by {}", Method::of(index).name())
-            };
-            raise(Fault::new(state::FEATURE_NOT_SUPPORTED, text))
+                fault(format!("operator class is not supported by {}", Method::of(index).name()))
+            })
         });
         Self { key, class, filters }
     }
+}
+
+/// What is said of a column behind the vector that is none for filters.
+fn misplaced(index: Index, column: usize) -> Fault {
+    if class(index, column + 1).is_some() || KeyType::of(index, column).is_ok() {
+        return Fault::new(state::FEATURE_NOT_SUPPORTED, "vector must be the last column of an hnsw index")
+            .hint("Only columns of operator classes for filters may stand behind it.");
+    }
+    // SAFETY: the relation is open and has that column, so the server has a name for it.
+    let name = unsafe {
+        let name = pg_sys::get_attname((*index.0).rd_id, column as i16 + 1, false);
+        CStr::from_ptr(name).to_string_lossy()
+    };
+    let text = format!("column \"{name}\" behind the vector has an operator class that is none for filters");
+    Fault::new(state::FEATURE_NOT_SUPPORTED, text)
+        .detail("An operator class for filters has its operator as strategy 1, and neither support functions nor the type's equality.")
 }
 
 /// Whether a column, counted from 0, has an operator class for filters: one without support functions and without an equality.
