@@ -1,6 +1,7 @@
 //! Arrays that pass through without being taken apart.
 #![allow(unsafe_code)]
 
+use crate::pg::array_elements::Elements;
 use crate::pg::error::OrRaise;
 use conifer_pure::memory::allocation::headroom;
 use pgrx::callconv::{Arg, ArgAbi};
@@ -53,24 +54,8 @@ impl RawArray {
 
     /// Whether all elements are NULL.
     pub fn is_all_null(&self) -> bool {
-        // SAFETY: a detoasted array. Elements are looked at through a copy of the null bitmap only.
-        unsafe {
-            let (mut datums, mut nulls, mut count) = (std::ptr::null_mut(), std::ptr::null_mut(), 0);
-            let element = (*self.0).elemtype;
-            let (mut len, mut by_value, mut align) = (0, false, 0);
-            pg_sys::get_typlenbyvalalign(element, &mut len, &mut by_value, &mut align);
-            pg_sys::deconstruct_array(
-                self.0,
-                element,
-                len.into(),
-                by_value,
-                align,
-                &mut datums,
-                &mut nulls,
-                &mut count,
-            );
-            (0..count as usize).all(|i| *nulls.add(i))
-        }
+        // SAFETY: a detoasted array.
+        unsafe { Elements::of(self.datum()) }.iter().all(|element| element.is_none())
     }
 
     /// The elements of an array of texts.

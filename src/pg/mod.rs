@@ -3,10 +3,11 @@
 //! - [`error`]: faults become errors. [`relation`]: names of relations.
 //! - [`fmgr`], [`datum`], [`varlena`], [`array`], [`returned`], [`stringinfo`], [`text_out`]: arguments and results of functions
 //!   that cost no more than C's.
-//! - [`spi`], [`srf`], [`jsonb`], [`array_values`], [`encoding`]: statements, sets of rows, and values in them. [`settings`]: what they run
+//! - [`spi`], [`srf`], [`jsonb`], [`array_values`], [`array_elements`], [`encoding`]: statements, sets of rows, and values in them. [`settings`]: what they run
 //!   with. [`read_only`]: transactions that may not write.
 
 pub mod array;
+pub mod array_elements;
 pub mod array_values;
 pub mod datum;
 pub mod encoding;

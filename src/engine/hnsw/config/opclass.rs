@@ -69,7 +69,9 @@ impl Columns {
                 raise(misplaced(index, last));
             }
             let column = KeyType::of(index, i).map_err(|fault| match is_filter(index, i) {
-                true => fault.hint("Its operator class is one for filters: put the column behind the vector."),
+                true => {
+                    fault.hint("Put the column behind the vector, where its operator class filters, or index an expression of another type.")
+                }
                 false => fault,
             });
             key.push(column.or_raise());

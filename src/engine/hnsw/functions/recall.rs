@@ -13,10 +13,11 @@ use crate::engine::hnsw::allowed_index;
 use crate::engine::hnsw::allowed_index::Allowed;
 use crate::engine::hnsw::config::opclass::Columns;
 use crate::engine::hnsw::storage::buffer::Index;
+use crate::pg::array_elements::Elements;
 use crate::pg::error::{OrRaise, raise};
 use crate::pg::settings;
 use conifer_pure::fault::{Fault, state};
-use conifer_pure::memory::allocation::{collected, push};
+use conifer_pure::memory::allocation::{push, with_room};
 use pgrx::AnyArray;
 use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
@@ -131,27 +132,13 @@ fn elements(array: &AnyArray, kind: pg_sys::Oid) -> Vec<pg_sys::Datum> {
             let message = format!("queries are of type {}, not {}", name(element), name(kind));
             raise(Fault::new(state::DATATYPE_MISMATCH, message));
         }
-        let (mut length, mut by_value, mut align) = (0, false, 0);
-        pg_sys::get_typlenbyvalalign(element, &mut length, &mut by_value, &mut align);
-        let (mut values, mut nulls, mut count) = (std::ptr::null_mut(), std::ptr::null_mut(), 0);
-        let datum = pg_sys::pg_detoast_datum(array.datum().cast_mut_ptr());
-        pg_sys::deconstruct_array(
-            datum.cast(),
-            element,
-            length.into(),
-            by_value,
-            align,
-            &mut values,
-            &mut nulls,
-            &mut count,
-        );
-        if count == 0 {
-            return vec![];
-        }
-        if std::slice::from_raw_parts(nulls, count as usize).contains(&true) {
+        let elements = Elements::of(array.datum());
+        if elements.iter().any(|query| query.is_none()) {
             raise(Fault::new(state::NULL_VALUE_NOT_ALLOWED, "queries must not contain nulls"));
         }
-        collected(std::slice::from_raw_parts(values, count as usize).iter().copied()).or_raise()
+        let mut queries = with_room(elements.len()).or_raise();
+        queries.extend(elements.iter().flatten());
+        queries
     }
 }
 

@@ -2,8 +2,9 @@
 #![allow(unsafe_code)]
 
 use super::table_distance::Row;
+use crate::pg::array_elements::Elements;
 use conifer_pure::Result;
-use conifer_pure::memory::allocation::{check, push};
+use conifer_pure::memory::allocation::push;
 use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
 
@@ -129,34 +130,13 @@ unsafe fn choices(
         add(key.sk_argument)?;
         return Ok(choices);
     }
-    // SAFETY: the argument is an array of values of the operator's right type; what is made here stays in the context.
-    unsafe {
+    // SAFETY: the argument is an array of values of the operator's right type; what is made of it stays in the context.
+    let elements = unsafe {
         let before = pg_sys::MemoryContextSwitchTo(context);
-        let array = pg_sys::pg_detoast_datum(key.sk_argument.cast_mut_ptr()).cast::<pg_sys::ArrayType>();
-        let kind = (*array).elemtype;
-        let (mut size, mut by_value, mut align) = (0, false, 0);
-        pg_sys::get_typlenbyvalalign(kind, &mut size, &mut by_value, &mut align);
-        let (mut elements, mut nulls, mut count) = (std::ptr::null_mut(), std::ptr::null_mut(), 0);
-        pg_sys::deconstruct_array(
-            array,
-            kind,
-            size.into(),
-            by_value,
-            align,
-            &mut elements,
-            &mut nulls,
-            &mut count,
-        );
+        let elements = Elements::of(key.sk_argument);
         pg_sys::MemoryContextSwitchTo(before);
-        for i in 0..count as usize {
-            if i.is_multiple_of(1 << 10) {
-                pgrx::check_for_interrupts!();
-                check()?;
-            }
-            if !*nulls.add(i) {
-                add(*elements.add(i))?;
-            }
-        }
-    }
+        elements
+    };
+    elements.each(add)?;
     Ok(choices)
 }

@@ -3,9 +3,10 @@
 
 use super::buffer::Index;
 use super::key_type::{KeyType, complete};
+use crate::pg::array_elements::Elements;
 use conifer_pure::Result;
 use conifer_pure::hnsw::pages::Key;
-use conifer_pure::memory::allocation::{check, push, with_room};
+use conifer_pure::memory::allocation::{push, with_room};
 use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
 
@@ -147,42 +148,12 @@ unsafe fn of_condition(
         let kind = Some(condition.sk_subtype).filter(|kind| *kind != pg_sys::InvalidOid);
         return Ok(vec![one(kind, condition.sk_argument)]);
     }
-    // SAFETY: the argument is an array of values of the operator's right type; the copies are freed here, or by the server after
-    // an error.
-    unsafe {
-        let given = condition.sk_argument.cast_mut_ptr::<pg_sys::varlena>();
-        let array = pg_sys::pg_detoast_datum(given).cast::<pg_sys::ArrayType>();
-        let kind = (*array).elemtype;
-        let (mut size, mut by_value, mut align) = (0, false, 0);
-        pg_sys::get_typlenbyvalalign(kind, &mut size, &mut by_value, &mut align);
-        let (mut elements, mut nulls, mut count) = (std::ptr::null_mut(), std::ptr::null_mut(), 0);
-        pg_sys::deconstruct_array(
-            array,
-            kind,
-            size.into(),
-            by_value,
-            align,
-            &mut elements,
-            &mut nulls,
-            &mut count,
-        );
-        let mut keys = with_room(count as usize)?;
-        for i in 0..count as usize {
-            if i.is_multiple_of(1 << 10) {
-                pgrx::check_for_interrupts!();
-                check()?;
-            }
-            if !*nulls.add(i) {
-                push(&mut keys, one(Some(kind), *elements.add(i)))?;
-            }
-        }
-        pg_sys::pfree(elements.cast());
-        pg_sys::pfree(nulls.cast());
-        if array.cast() != given {
-            pg_sys::pfree(array.cast());
-        }
-        keys.sort_unstable();
-        keys.dedup();
-        Ok(keys)
-    }
+    // SAFETY: the argument is an array of values of the operator's right type.
+    let elements = unsafe { Elements::of(condition.sk_argument) };
+    let mut keys = with_room(elements.len())?;
+    elements.each(|element| push(&mut keys, one(Some(elements.kind()), element)))?;
+    elements.free();
+    keys.sort_unstable();
+    keys.dedup();
+    Ok(keys)
 }
