@@ -203,6 +203,55 @@ def test_records(small):
 
 
 @pytest.fixture(scope="module")
+def filtered(small):
+    """The same server with a table whose rows lie on a line of their numbers, and an index that takes filters."""
+    with small.connect("postgres") as session:
+        session.execute("""CREATE TABLE f AS SELECT i AS id, ARRAY[i / 1000, i / 100 % 10, i / 10 % 10, i % 10]::vector(4) AS v,
+                               jsonb_build_object('half', i % 2, 'n', i) AS meta FROM generate_series(1, 20000) i""")
+        session.execute("CREATE INDEX f_v ON f USING hnsw (v vector_l2_ops, meta pc_filter_ops); ANALYZE f")
+    return small
+
+
+FAR = """SELECT count(*) FROM (SELECT FROM f WHERE meta @@@ '{{"n": {{"$gt": {}}}}}' ORDER BY v <-> '[0,0,0,0]' LIMIT {}) near"""
+
+
+@pytest.mark.parametrize("gin", [False, True])
+def test_filtered_search(filtered, gin):
+    """Walks that go far, with an index of the matches and without one; all of what they keep may be refused."""
+    with filtered.connect("postgres") as session:
+        session.execute("DROP INDEX IF EXISTS f_meta")
+        if gin:
+            session.execute("CREATE INDEX f_meta ON f USING gin (meta pc_filter_ops)")
+    for multiplier, rows, more in ((1, 19_000, 10), (1000, 19_000, 10), (1000, 100, 15_000)):
+        failures, _ = climb(filtered, FAR.format(rows, more), before=f"SET enable_sort = off; SET hnsw.scan_mem_multiplier = {multiplier}")
+        assert failures > 1, (multiplier, rows)
+
+
+def test_filtered_search_takes_little(filtered):
+    """Where a search may have 64 kB, matches far away are read instead of walked to: what it takes goes by their number."""
+    with filtered.connect("postgres") as session:
+        session.execute("DROP INDEX IF EXISTS f_meta; CREATE INDEX f_meta ON f USING gin (meta pc_filter_ops)")
+    before = "SET enable_sort = off; SET work_mem = '64kB'; SET hnsw.scan_mem_multiplier = 1"
+    for rows in (19_000, 12_000, 100):
+        _, takes = climb(filtered, FAR.format(rows, 10), before=before)
+        assert takes <= (256 << 10) + 40 * (20_000 - rows), (rows, takes)
+
+
+def test_filters(small):
+    """Functions with a filter, and filters as long as they may be."""
+    half, many = '{"n": {"$lt": 250}}', json.dumps({"$or": [{"n": {"$in": [*range(9_000)]}}, {"long": {"$in": ["x" * 100 + str(i) for i in range(9_000)]}}]})
+    for filter in (half, many):
+        climb(small, "SELECT pc_query('docs', %s::vector, 400, filter => %s)", [vector(random.Random(5), DIM), filter])
+        climb(small, "SELECT pc_fetch_by_metadata('docs', %s)", [filter])
+        climb(small, "SELECT pc_describe_index_stats('docs', %s)", [filter])
+        climb(small, "SELECT pc_update('docs', filter => %s, set_metadata => '{\"seen\": true}')", [filter])
+    climb(small, "SELECT pc_query_namespaces('docs', %s::vector, NULL, filter => %s)", [vector(random.Random(5), DIM), half])
+    climb(small, "SELECT pc_delete('docs', filter => %s)", ['{"n": {"$gt": 480}}'])
+    failures, _ = climb(small, "SELECT '{\"a\": 1}'::jsonb @@@ %s::jsonb, pc_filter_matches('{}', %s)", [many, many])
+    assert failures > 1
+
+
+@pytest.fixture(scope="module")
 def crowded(small):
     """The same server with more keys than a backend's reserve of memory has room for, and without their roles."""
     alphabet = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -236,6 +285,11 @@ def test_many_keys(crowded):
         ("SELECT pc_create_api_key('k', indexes => array_fill(null::text, ARRAY[3000000]))", "22004"),
         ("SELECT pc_create_api_key('k', namespaces => jsonb_build_object('docs', array_fill('a'::text, ARRAY[300000])))", "22023"),
         ("SELECT pc_describe_api_key('cfk_' || repeat('x', 30000000))", "42704"),
+        ("""SELECT pc_list('docs', "limit" => 1, pagination_token => (SELECT left(max(next_token), 16) FROM pc_list('docs', "limit" => 1)) || repeat('61', 20000000))""", "22023"),
+        ("SELECT pc_query('docs', filter => jsonb_build_object('a', repeat(E'\\n', 3000000)), id => 'r1')", "22023"),
+        ("SELECT pc_update('docs', 'r1', set_metadata => jsonb_build_object('a', repeat(E'\\n', 3000000)))", "22023"),
+        ("SELECT pc_query_namespaces('docs', '[1]', array_fill(repeat('x', 1000), ARRAY[30000]))", "22023"),
+        ("SELECT pc_create_namespace('docs', repeat('x', 30000000))", "22023"),
     ],
 )
 def test_long_input(small, statement, state):

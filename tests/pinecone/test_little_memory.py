@@ -16,6 +16,8 @@ def records(db):
     indexes = [sql for (sql,) in db.execute("SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = %s::regclass AND NOT indisprimary", [table])]
     for (index,) in db.execute("SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = %s::regclass AND NOT indisprimary", [table]).fetchall():
         db.execute(f"DROP INDEX {index}")
+    # a few records a page, so that the pages of many are more than a bitmap of 64 kB has room for
+    db.execute(f"ALTER TABLE {table} SET (fillfactor = 10)")
     db.execute(f"""INSERT INTO {table} (namespace, id, "values", metadata)
         SELECT 'n', 'r' || i, ARRAY[i / 1000, i / 100 % 10, i / 10 % 10, i % 10]::vector,
                jsonb_build_object('half', i % 2, 'percent', i % 100, 'n', i) || CASE WHEN i % 3 = 0 THEN '{{"third": true}}' ELSE '{{}}'::jsonb END
@@ -54,6 +56,14 @@ def test_queries_are_right_and_whole(db, records):
                 met += sum(score <= exact[-1][1] for _, score in found)
                 asked += len(exact)
         assert met >= 0.98 * asked, (filter, met, asked)
+
+
+def test_bitmaps_are_lossy(db, records):
+    """What the tests above count on."""
+    db.execute(f"{LITTLE}; SET enable_seqscan = off; SET enable_indexscan = off; SET max_parallel_workers_per_gather = 0")
+    for filter in ({"half": 1}, {"n": {"$gt": ROWS // 2}}):
+        plan = "\n".join(line for (line,) in db.execute(f"EXPLAIN (ANALYZE) SELECT count(*) FROM {records} WHERE metadata @@@ '{json.dumps(filter)}'").fetchall())
+        assert "Heap Blocks: exact=" in plan and " lossy=" in plan, plan
 
 
 def test_settings_are_the_sessions(db, records):

@@ -24,9 +24,8 @@ fn pc_fetch_by_metadata(
 ) {
     let (index, namespace) = reading("fetch_by_metadata", index_name, namespace_name);
     let limit = page_limit(limit, MAX_LIMIT);
-    let text = filter.as_ref().map(|filter| filter.text().to_owned()).unwrap_or_default();
     let filter = Filtered::required(filter, fcinfo);
-    let query = page_token::query(&["fetch_by_metadata", &index.id.to_string(), namespace, &text]);
+    let query = page_token::query(&["fetch_by_metadata", &index.id.to_string(), namespace, filter.text()]);
     let start = page_start(pagination_token, &query);
     // one row more than the page tells whether there is another page
     let sql = format!(

@@ -38,6 +38,11 @@ impl Filtered {
         Self::of_query(Some(filter), fcinfo).unwrap_or_else(|| invalid("filter must not be empty"))
     }
 
+    /// The filter as JSON text.
+    pub fn text(&self) -> &str {
+        self.filter.text()
+    }
+
     /// SQL for the condition, with the filter as parameter number `i`.
     pub fn condition(&self, i: usize) -> String {
         format!("metadata OPERATOR({}.@@@) ${i}", self.schema)

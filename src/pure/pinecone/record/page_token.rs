@@ -8,6 +8,8 @@ use std::fmt::Write;
 
 /// Digits that stand for the query.
 const DIGITS: usize = 16;
+/// Maximum number of bytes of a name: ids and namespaces are ASCII.
+const MAX_NAME: usize = 512;
 
 /// The digits of a query: what it is called, and all that its pages must have in common.
 pub fn query(parts: &[&str]) -> String {
@@ -36,7 +38,8 @@ pub fn token(query: &str, last: &str) -> String {
 pub fn last(token: &str, query: &str) -> Result<String> {
     let malformed = || Fault::new(INVALID_PARAMETER_VALUE, "invalid pagination_token");
     let is_digit = |c: u8| matches!(c, b'0'..=b'9' | b'a'..=b'f');
-    if token.len() < DIGITS || !token.len().is_multiple_of(2) || !token.bytes().all(is_digit) {
+    let is_long = token.len() > DIGITS + 2 * MAX_NAME;
+    if token.len() < DIGITS || is_long || !token.len().is_multiple_of(2) || !token.bytes().all(is_digit) {
         return Err(malformed().hint("Pass the token that came with the last page, or NULL for the first."));
     }
     let (of, name) = token.split_at(DIGITS);
@@ -69,10 +72,13 @@ mod tests {
             &mine[1..],
             &format!("{mine}0"),
             &format!("{mine}0g"),
+            &format!("{mine}{}", "61".repeat(MAX_NAME + 1)),
         ] {
             let fault = last(bad, &mine).unwrap_err();
             assert_eq!((fault.state, &*fault.message), (INVALID_PARAMETER_VALUE, "invalid pagination_token"));
         }
+        let longest = "a".repeat(MAX_NAME);
+        assert_eq!(last(&token(&mine, &longest), &mine), Ok(longest));
         for bad in ["00", "ff", "c3"] {
             assert!(last(&format!("{mine}{bad}"), &mine).is_err());
         }
