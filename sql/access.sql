@@ -255,16 +255,26 @@ CREATE EVENT TRIGGER pc_before_drop ON ddl_command_start WHEN TAG IN ('DROP EXTE
 -- ---------------------------------------------------------------------------------------------
 -- What the policies ask. They judge whoever acts, not their arguments' owner: everybody may ask about themselves.
 
+-- The planner asks this about each call of the others, so that the library is loaded before there is a plan.
+CREATE FUNCTION pc_auth.policy_support(internal) RETURNS internal
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'policy_support_wrapper';
 CREATE FUNCTION pc_auth.reads_all(project_id uuid, index_id integer) RETURNS boolean
-    LANGUAGE c STABLE STRICT PARALLEL RESTRICTED COST 10 AS 'MODULE_PATHNAME', 'reads_all_wrapper';
+    LANGUAGE c STABLE STRICT PARALLEL RESTRICTED COST 10 SUPPORT pc_auth.policy_support
+    AS 'MODULE_PATHNAME', 'reads_all_wrapper';
 CREATE FUNCTION pc_auth.readable(project_id uuid, index_id integer) RETURNS text[]
-    LANGUAGE c STABLE STRICT PARALLEL RESTRICTED COST 10 AS 'MODULE_PATHNAME', 'readable_wrapper';
+    LANGUAGE c STABLE STRICT PARALLEL RESTRICTED COST 10 SUPPORT pc_auth.policy_support
+    AS 'MODULE_PATHNAME', 'readable_wrapper';
 CREATE FUNCTION pc_auth.writes_all(project_id uuid, index_id integer) RETURNS boolean
-    LANGUAGE c STABLE STRICT PARALLEL RESTRICTED COST 10 AS 'MODULE_PATHNAME', 'writes_all_wrapper';
+    LANGUAGE c STABLE STRICT PARALLEL RESTRICTED COST 10 SUPPORT pc_auth.policy_support
+    AS 'MODULE_PATHNAME', 'writes_all_wrapper';
 CREATE FUNCTION pc_auth.writable(project_id uuid, index_id integer) RETURNS text[]
-    LANGUAGE c STABLE STRICT PARALLEL RESTRICTED COST 10 AS 'MODULE_PATHNAME', 'writable_wrapper';
+    LANGUAGE c STABLE STRICT PARALLEL RESTRICTED COST 10 SUPPORT pc_auth.policy_support
+    AS 'MODULE_PATHNAME', 'writable_wrapper';
 CREATE FUNCTION pc_auth.describes(project_id uuid, index_id integer) RETURNS boolean
     LANGUAGE c STABLE STRICT PARALLEL RESTRICTED COST 10 AS 'MODULE_PATHNAME', 'describes_wrapper';
+-- The namespaces of an index that can be reached; NULL if all can.
+CREATE FUNCTION pc_auth.reachable(project_id uuid, index_id integer) RETURNS text[]
+    LANGUAGE c STABLE STRICT PARALLEL RESTRICTED COST 10 AS 'MODULE_PATHNAME', 'reachable_wrapper';
 
 -- ---------------------------------------------------------------------------------------------
 -- Projects

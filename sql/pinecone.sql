@@ -40,34 +40,6 @@ CREATE POLICY describe ON pc.index_reg FOR SELECT USING (pc_auth.describes(proje
 SELECT pg_catalog.pg_extension_config_dump('pc.index_reg', '');
 SELECT pg_catalog.pg_extension_config_dump('pc.index_id_seq', '');
 
--- The rows that pc_list_indexes and its kin return. The table's name is derived, never stored: an
--- oid would not survive a dump.
-CREATE VIEW pc.index_description WITH (security_invoker = true) AS
-SELECT r.name,
-       r.dimension,
-       r.metric,
-       r.vector_type,
-       CASE WHEN c.oid IS NULL THEN 'InitializationFailed' ELSE 'Ready' END AS status,
-       c.oid IS NOT NULL AS ready,
-       r.deletion_protection,
-       r.tags,
-       r.spec,
-       GREATEST(c.reltuples::bigint, pg_catalog.pg_stat_get_live_tuples(c.oid), 0) AS record_count_estimate,
-       c.oid::regclass AS table_name,
-       r.created_at,
-       r.storage,
-       r.schema,
-       r.deployment,
-       COALESCE(r.read_capacity, '{"mode": "OnDemand"}') || '{"status": {"state": "Ready"}}' AS read_capacity
-  FROM pc.index_reg r
-  LEFT JOIN pg_catalog.pg_class c
-    ON c.relname = ('i_' || r.index_id)::name
-   AND c.relnamespace = 'pc_data'::regnamespace
-   AND c.relkind IN ('r', 'p')
- WHERE pc_auth.describes(r.project_id, r.index_id);
-ALTER VIEW pc.index_description OWNER TO conifer_owner;
-GRANT SELECT ON pc.index_reg, pc.index_description TO conifer_keys, conifer_people, conifer_gateway;
-
 -- ---------------------------------------------------------------------------------------------
 -- How many records each namespace has: src/pinecone/counts/README.md. No dump carries these rows, and no replica is to take them
 -- over: tables have other numbers there.
@@ -85,6 +57,37 @@ CREATE TABLE pc.counted (
 ALTER TABLE pc.record_count REPLICA IDENTITY FULL;
 ALTER TABLE pc.record_count OWNER TO conifer_owner;
 ALTER TABLE pc.counted OWNER TO conifer_owner;
+
+-- The rows that pc_list_indexes and its kin return, which read them as the owner: a condition of a caller's own on the registry, with
+-- the counters and the plan of its scan, would tell the names of others' indexes. A key that is limited to namespaces gets their
+-- number of records. The table's name is derived, never stored: an oid would not survive a dump.
+CREATE VIEW pc.index_description WITH (security_invoker = true) AS
+SELECT r.name,
+       r.dimension,
+       r.metric,
+       r.vector_type,
+       CASE WHEN c.oid IS NULL THEN 'InitializationFailed' ELSE 'Ready' END AS status,
+       c.oid IS NOT NULL AS ready,
+       r.deletion_protection,
+       r.tags,
+       r.spec,
+       CASE WHEN k.names IS NULL THEN GREATEST(c.reltuples::bigint, pg_catalog.pg_stat_get_live_tuples(c.oid), 0)
+            ELSE GREATEST((SELECT pg_catalog.sum(n.n)::bigint FROM pc.record_count n
+                            WHERE n.relid = c.oid AND n.namespace = ANY (k.names)), 0) END AS record_count_estimate,
+       c.oid::regclass AS table_name,
+       r.created_at,
+       r.storage,
+       r.schema,
+       r.deployment,
+       COALESCE(r.read_capacity, '{"mode": "OnDemand"}') || '{"status": {"state": "Ready"}}' AS read_capacity
+  FROM pc.index_reg r
+  CROSS JOIN LATERAL (SELECT pc_auth.reachable(r.project_id, r.index_id)) AS k (names)
+  LEFT JOIN pg_catalog.pg_class c
+    ON c.relname = ('i_' || r.index_id)::name
+   AND c.relnamespace = 'pc_data'::regnamespace
+   AND c.relkind IN ('r', 'p')
+ WHERE pc_auth.describes(r.project_id, r.index_id);
+ALTER VIEW pc.index_description OWNER TO conifer_owner;
 
 CREATE FUNCTION pc.count_records() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'count_records_wrapper';

@@ -31,6 +31,7 @@ use session::identity;
 /// Defines settings, and registers callbacks and hooks with the server.
 pub fn init() {
     catalog::init();
+    judge::table::init();
     identity::init();
     audit::init();
     identity::reserve();
@@ -40,6 +41,7 @@ pub fn init() {
 
 /// Makes the thread's variables known: see `touch_variables` of the library.
 pub fn touch() {
+    judge::table::touch();
     session::touch();
     revocation::touch();
 }

@@ -3,6 +3,7 @@
 
 use crate::pg::spi::{Mode, Param, run};
 use crate::pg::srf::{open, return_rows};
+use crate::pinecone::access::elevate::read_as_owner;
 use crate::pinecone::access::judge::guard;
 use crate::pinecone::registry::{name_of, not_found};
 use pgrx::prelude::*;
@@ -17,9 +18,11 @@ const COLUMNS: &str = "name, dimension, metric, vector_type, status, ready, dele
 pub fn return_description(fcinfo: pg_sys::FunctionCallInfo, mode: Mode, name: &str) {
     let sql = format!("SELECT {COLUMNS} FROM pc.index_description WHERE name OPERATOR(pg_catalog.=) $1");
     let store = open(fcinfo);
-    let found = run(mode, &sql, &[Param::text(name)], |rows| {
-        store.put(&rows);
-        rows.count > 0
+    let found = read_as_owner(|| {
+        run(mode, &sql, &[Param::text(name)], |rows| {
+            store.put(&rows);
+            rows.count > 0
+        })
     });
     if !found {
         not_found(name);
@@ -37,12 +40,12 @@ fn pc_describe_index(name: Option<&str>, fcinfo: pg_sys::FunctionCallInfo) {
 fn pc_list_indexes(fcinfo: pg_sys::FunctionCallInfo) {
     guard::look("list_indexes", "");
     let sql = format!("SELECT {COLUMNS} FROM pc.index_description ORDER BY name");
-    return_rows(fcinfo, Mode::Read, &sql, &[]);
+    read_as_owner(|| return_rows(fcinfo, Mode::Read, &sql, &[]));
 }
 
 #[pg_extern(sql = false)]
 fn pc_has_index(name: Option<&str>) -> bool {
     guard::look("has_index", name.unwrap_or_default());
     let sql = "SELECT FROM pc.index_description WHERE name OPERATOR(pg_catalog.=) $1";
-    run(Mode::Read, sql, &[Param::text(name)], |rows| rows.count > 0)
+    read_as_owner(|| run(Mode::Read, sql, &[Param::text(name)], |rows| rows.count > 0))
 }

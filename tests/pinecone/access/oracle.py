@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 COLUMNS = ("ww", "wr", "wn", "rw", "rr", "rn", "nw", "nr", "nn")
 
-REFUSED, NOTHING = "-" * 9, "0" * 9
+REFUSED = "-" * 9
 
 # What a function does, and whether its target is in reach of who calls it. `part`: only some namespaces of the index are;
 # `hidden`: another namespace of that index is meant.
@@ -32,9 +32,9 @@ FUNCTIONS = {
     ("write", "out"): "?--?--?--",
 }
 
-# The same in SQL on the table of an index. A key that has logged in has privileges on the tables in its scope and policies
-# on their rows; a pooled session has privileges on all tables, so that the policies are all there is.
-LOGIN = {
+# The same in SQL on the table of an index, logged in or pooled: privileges on the tables in the key's scope, as the server or the
+# library judges them, and policies on their rows.
+SQL = {
     ("select", "in"): "YY-YY-YY-",
     ("select", "hidden"): "00-00-00-",
     ("select", "out"): REFUSED,
@@ -55,29 +55,8 @@ LOGIN = {
     ("ddl", "in"): REFUSED,
     ("ddl", "out"): REFUSED,
 }
-POOLED = {
-    ("select", "in"): "YY0YY0YY0",
-    ("select", "hidden"): NOTHING,
-    ("select", "out"): NOTHING,
-    ("insert", "in"): "Y--Y--Y--",
-    ("insert", "hidden"): REFUSED,
-    ("insert", "out"): REFUSED,
-    ("update", "in"): "Y00Y00Y00",
-    ("update", "hidden"): NOTHING,
-    ("update", "out"): NOTHING,
-    # Of rows that are seen and may not be changed, MERGE says so.
-    ("merge", "in"): "Y-0Y-0Y-0",
-    ("merge", "hidden"): NOTHING,
-    ("merge", "out"): NOTHING,
-    ("move", "in"): "Y00Y00Y00",
-    ("move", "part"): "-00-00-00",
-    ("move", "out"): NOTHING,
-    ("copy from", "in"): "X" * 9,
-    ("copy from", "out"): "X" * 9,
-    ("ddl", "in"): REFUSED,
-    ("ddl", "out"): REFUSED,
-}
-REGISTRY = "YYYYYY000"
+# Whoever owns all projects has privileges on all tables, and acts in one project at a time.
+ELSEWHERE = {"select": "0", "insert": "-", "update": "0", "merge": "0", "move": "0", "copy from": "X", "ddl": "-"}
 
 # Who may administer what: people's roles on project `own`, or on the organisation.
 ORG = ("OrgOwner", "OrgManager", "OrgMember", "OrgBillingAdmin")
@@ -156,33 +135,23 @@ def function(who: Who, does: str, index: str, namespace: str | None = None) -> s
 
 def raw(who: Who, does: str, index: str, namespace: str | None = None) -> str:
     """A statement on the table of an index."""
-    if who.path == "login" and who.levels is None:
+    if who.levels is None:
         return "-"
     near = reach(who, index, namespace)
     if does != "move" and near == "part" or does in ("copy from", "ddl") and near == "hidden":
         near = "in"
     if near == "part" and who.scope != "namespace":
         near = "in"
-    if does == "lock" and near == "out":
-        near = "in" if who.role == "OrgOwner" else near
-    # Whoever owns all projects has privileges on all tables, and acts in one project at a time.
-    wide = who.path == "pooled" or who.role == "OrgOwner"
-    if does == "lock" and not who.is_key:
-        return _letter(who, LOGIN["update", near])
-    does = "ddl" if does == "lock" else does
-    table = POOLED if wide else LOGIN
-    return _letter(who, table[does, near]) if who.levels else _letter(_without(who), POOLED[does, near])
-
-
-def _without(who: Who) -> Who:
-    return Who(who.name, "nn", who.scope, who.path)
+    if who.role == "OrgOwner" and near == "out":
+        return "Y" if does == "lock" else ELSEWHERE[does]
+    if does == "lock":
+        does = "ddl" if who.is_key else "update"
+    return _letter(who, SQL[does, near])
 
 
 def registry(who: Who) -> str:
-    """A SELECT on the registry of indexes."""
-    if who.levels is None:
-        return "0" if who.path == "pooled" or who.role else "-"
-    return _letter(who, REGISTRY)
+    """A SELECT on the registry of indexes, which functions alone show."""
+    return "-"
 
 
 def admin(who: Who, does: str) -> str:

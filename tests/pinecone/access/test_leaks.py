@@ -226,7 +226,7 @@ def test_parallel_plans_show_the_same(world, setting):
         if name in ("narrow", "all"):
             assert counts[False] == counts[True] and counts[True].startswith("[(502, 'n1', 'n1'" if name == "narrow" else "[(2004, 'n1', 'n4'"), counts
         else:
-            assert counts[True].startswith("[(0,") and "42501" in counts[False], counts
+            assert "42501" in counts[True] and "42501" in counts[False], counts
     assert used, "a worker was launched"
 
 

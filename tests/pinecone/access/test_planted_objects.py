@@ -76,7 +76,7 @@ def calls(world, key) -> list[str]:
         f"SELECT public.pc_revoke_role('{world.stranger}', 'ProjectViewer', 'own')",
         "SELECT public.pc_set_default_role(NULL)", "SELECT public.pc_sync_roles()", "SELECT public.pc_audit()",
         "SELECT public.pc_security_report()",
-        f"SELECT namespace FROM {world.tables['a']}", "SELECT name FROM pc.index_reg", "SELECT name FROM pc.index_description",
+        f"SELECT namespace FROM {world.tables['a']}",
     ]
 
 
@@ -229,8 +229,9 @@ def test_definer_functions_do_not_widen_a_key(world):
         with world.login(key[0]) as one, world.login(foreign[0]) as two, world.login(world.gateway, autocommit=False) as pooled:
             if role == owner:
                 assert ids(one, "SELECT public.lent()") == ["n1n1-1", "n1n1-2"]
-                assert ids(two, "SELECT public.lent()") == []
-                assert ids(pooled, "SELECT public.lent()") == [], "and a pooled session without a key is still nobody"
+                assert state(two, "SELECT public.lent()") == "42501"
+                assert state(pooled, "SELECT public.lent()") == "42501", "and a pooled session without a key is still nobody"
+                pooled.rollback()
             assert state(one, "SELECT public.listed()") == "42501"
             assert state(two, "SELECT public.listed()") == "42P01"
             assert state(pooled, "SELECT public.listed()") == "28000"

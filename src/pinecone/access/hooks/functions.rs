@@ -43,8 +43,8 @@ const NOT_FOR_POOLED: [u32; 12] = [
     pg_sys::F_PG_TRY_ADVISORY_LOCK_SHARED_INT4_INT4,
 ];
 
-/// Counters of the rows and pages that a table's or an index's scans have read, policies or not; of the whole database, too.
-const COUNTERS: [u32; 14] = [
+/// Counters of the rows and pages that a table's or an index's scans have read, policies or not; of the whole database or server, too.
+const COUNTERS: [u32; 17] = [
     pg_sys::F_PG_STAT_GET_NUMSCANS,
     pg_sys::F_PG_STAT_GET_TUPLES_RETURNED,
     pg_sys::F_PG_STAT_GET_TUPLES_FETCHED,
@@ -59,6 +59,10 @@ const COUNTERS: [u32; 14] = [
     pg_sys::F_PG_STAT_GET_DB_TUPLES_FETCHED,
     pg_sys::F_PG_STAT_GET_DB_BLOCKS_FETCHED,
     pg_sys::F_PG_STAT_GET_DB_BLOCKS_HIT,
+    pg_sys::F_PG_STAT_GET_BUF_ALLOC,
+    // pg_stat_get_io, from 16 on, and pg_stat_get_backend_io, from 18 on.
+    6214,
+    6386,
 ];
 
 /// Puts the hook in place.

@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 use super::text::mask_in_place;
+use crate::pinecone::access::session::partial::is_log_kept;
 use conifer_pure::pinecone::access::api_key::has_secret;
 use pgrx::prelude::*;
 use std::ffi::{CStr, c_char};
@@ -60,6 +61,9 @@ unsafe extern "C-unwind" fn emit(error: *mut pg_sys::ErrorData) {
     // SAFETY: the server's error data; texts in it are copies of its own, which it frees.
     unsafe {
         let data = &mut *error;
+        if data.elevel == PgLogLevel::LOG as i32 && is_log_kept() {
+            data.output_to_client = false;
+        }
         for text in [data.message, data.detail, data.detail_log, data.hint, data.context, data.internalquery]
         {
             if !text.is_null() {

@@ -5,6 +5,7 @@ mod error_memory;
 pub mod executor;
 pub mod functions;
 pub mod log;
+pub mod permissions;
 mod text;
 pub mod utility;
 
@@ -13,5 +14,6 @@ pub fn init() {
     executor::init();
     functions::init();
     log::init();
+    permissions::init();
     utility::init();
 }

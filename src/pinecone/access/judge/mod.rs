@@ -2,8 +2,9 @@
 //!
 //! - [`attempt`]: a principal and its action, recorded with a refusal or success.
 //! - [`guard`]: the judgement that every function of the API on indexes and records asks for first.
-//! - [`policy`]: the functions that the row-level policies call.
+//! - [`policy`]: the functions that the row-level policies call; [`table`]: the same of a table as a whole.
 
 pub mod attempt;
 pub mod guard;
 pub mod policy;
+pub mod table;

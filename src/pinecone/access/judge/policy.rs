@@ -83,6 +83,19 @@ fn writable(project: Uuid, index: i32) -> Vec<String> {
     some(project, index, Level::ReadWrite)
 }
 
+/// The namespaces of an index that the principal can reach, whatever it may do there; none if it can reach all.
+#[pg_extern(sql = false)]
+fn reachable(project: Uuid, index: i32) -> Option<Vec<String>> {
+    match principal_if_any().as_ref().map(|who| who.reach(project.as_bytes(), index)) {
+        Some(Some(Names::All)) => None,
+        Some(Some(Names::These(names))) => {
+            headroom(2 * names.iter().map(|name| name.len() + 64).sum::<usize>()).or_raise();
+            Some(names.iter().cloned().collect())
+        }
+        Some(None) | None => Some(vec![]),
+    }
+}
+
 #[pg_extern(sql = false)]
 fn describes(project: Uuid, index: i32) -> bool {
     principal_if_any().is_some_and(|who| who.describes(project.as_bytes(), index))

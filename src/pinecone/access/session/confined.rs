@@ -29,6 +29,26 @@ pub fn is_confined() -> bool {
     outer_confined().is_some()
 }
 
+/// Whether this session is pooled, also within a function that runs as another role.
+pub fn is_pooled() -> bool {
+    outer_confined() == Some(Confined::Gateway)
+}
+
+/// The role of the session's outermost level: that of SET ROLE, else the login. A pooled session stays pooled whatever role it sets,
+/// unless it becomes a key or a superuser: between two keys it is nobody.
+pub fn outer() -> pg_sys::Oid {
+    // SAFETY: within a transaction; reads the session's users, and looks up roles.
+    unsafe {
+        let (outer, session) = (pg_sys::GetOuterUserId(), pg_sys::GetSessionUserId());
+        let stays = outer != session
+            && !pg_sys::superuser_arg(outer)
+            && !pg_sys::superuser_arg(session)
+            && is_member(session, GATEWAY)
+            && !is_member(outer, KEYS);
+        if stays { session } else { outer }
+    }
+}
+
 /// Whether a role is in a group; a superuser only if it was put in.
 pub fn is_member(role: pg_sys::Oid, group: &CStr) -> bool {
     let group = role_named(group);
@@ -39,7 +59,7 @@ pub fn is_member(role: pg_sys::Oid, group: &CStr) -> bool {
 fn outer_confined() -> Option<Confined> {
     // SAFETY: within a transaction; look-ups of roles.
     unsafe {
-        let (outer, session) = (pg_sys::GetOuterUserId(), pg_sys::GetSessionUserId());
+        let (outer, session) = (outer(), pg_sys::GetSessionUserId());
         if pg_sys::superuser_arg(outer) {
             None
         } else if is_member(outer, KEYS) || !pg_sys::superuser_arg(session) && is_member(session, KEYS) {

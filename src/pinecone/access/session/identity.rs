@@ -5,8 +5,8 @@
 //! revocation count from the next statement on, whatever snapshot its transaction works with.
 #![allow(unsafe_code)]
 
-use super::confined::is_confined;
-use super::lookup::{Asked, Resolved, read};
+use super::confined::{is_confined, outer};
+use super::lookup::{Asked, Resolved, project_name, read};
 use super::{last_used, pooled_key};
 use crate::pg::error::raise;
 use crate::pinecone::access::catalog;
@@ -18,7 +18,7 @@ use conifer_pure::fault::quoted;
 use conifer_pure::fault::state::{
     INSUFFICIENT_PRIVILEGE, INVALID_AUTHORIZATION, OBJECT_NOT_IN_PREREQUISITE_STATE, UNDEFINED_OBJECT,
 };
-use conifer_pure::pinecone::access::principal::{Kind, Principal};
+use conifer_pure::pinecone::access::principal::{Kind, Principal, ProjectId};
 use pgrx::prelude::*;
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
 use std::cell::RefCell;
@@ -78,6 +78,18 @@ pub fn principal_if_any() -> Option<Rc<Principal>> {
     match resolve(project_set()) {
         Resolved::Is(principal) => Some(principal),
         revoked @ Resolved::Revoked(_) => refuse(&revoked, &AUTHENTICATE),
+        _ => None,
+    }
+}
+
+/// The person that acts, in a project that is known by its number; none if no person acts, or the person has no role there.
+pub fn person_in(project: &ProjectId) -> Option<Rc<Principal>> {
+    if catalog::table() == pg_sys::InvalidOid || pooled_key::key().is_some() || is_confined() {
+        return None;
+    }
+    let name = latest(|| read_as_owner(|| project_name(project)))?;
+    match resolve(Some(name)) {
+        Resolved::Is(principal) if principal.kind == Kind::Person => Some(principal),
         _ => None,
     }
 }
@@ -146,12 +158,12 @@ fn acts_as() -> pg_sys::Oid {
     let (mut current, mut context) = (pg_sys::InvalidOid, 0);
     // SAFETY: within a transaction; reads the session's users, and looks up roles.
     unsafe {
-        let outer = pg_sys::GetOuterUserId();
+        let set = pg_sys::GetOuterUserId();
         pg_sys::GetUserIdAndSecContext(&mut current, &mut context);
         // This library runs statements as the owner and as a superuser, and a superuser may lend all rights.
         let ours = || current == role_named(OWNER) || pg_sys::superuser_arg(current);
-        if current == outer || pooled_key::key().is_some() || ours() || is_confined() {
-            outer
+        if current == set || pooled_key::key().is_some() || ours() || is_confined() {
+            outer()
         } else {
             current
         }

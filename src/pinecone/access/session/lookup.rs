@@ -7,7 +7,7 @@ use crate::pg::spi::{Mode, Param, Rows, run};
 use crate::pinecone::access::elevate::{GATEWAY, KEYS, PEOPLE, role_named};
 use crate::pinecone::registry::DEFAULT_PROJECT;
 use conifer_pure::memory::allocation::headroom;
-use conifer_pure::pinecone::access::api_key::is_role;
+use conifer_pure::pinecone::access::api_key::{is_group, is_role};
 use conifer_pure::pinecone::access::level::{Level, Levels};
 use conifer_pure::pinecone::access::person::{Named, NoAccess};
 use conifer_pure::pinecone::access::principal::{Admin, Kind, Principal, ProjectId};
@@ -85,11 +85,15 @@ pub fn read(asked: &Asked) -> Resolved {
         KEYS_BEEN.with_borrow_mut(|been| been.insert(role, name.clone()));
         return read_key(&name).unwrap_or(Resolved::Revoked(name));
     }
-    if is_member(role, PEOPLE) {
-        return read_person(role, name, wanted);
+    if is_group(&name) {
+        return Resolved::Nobody { name, project: None };
     }
+    // A pool's role may be a person's as well, by itself or by a group of the person's: the pool has it, and must be nobody.
     if is_member(role, GATEWAY) {
         return Resolved::Gateway;
+    }
+    if is_member(role, PEOPLE) {
+        return read_person(role, name, wanted);
     }
     // The row of a key that was revoked is there still; its role is in no group any more.
     if is_role(&name) && read_key(&name).is_some() {
@@ -194,6 +198,14 @@ fn project_named(name: Option<&str>) -> Option<ProjectId> {
                      ELSE name OPERATOR(pg_catalog.=) $1 END"
     );
     run(Mode::Read, &sql, &[Param::text(name)], |rows| (rows.count > 0).then(|| project_in(&rows, 0, 0)))
+}
+
+/// The name of a project, if it is there.
+pub fn project_name(project: &ProjectId) -> Option<String> {
+    let sql = "SELECT name FROM pc_auth.project WHERE project_id OPERATOR(pg_catalog.=) $1";
+    run(Mode::Read, sql, &[Param::uuid(Uuid::from_bytes(*project))], |rows| {
+        (rows.count > 0).then(|| rows.get(0, 0)).flatten()
+    })
 }
 
 fn project_in(rows: &Rows, row: usize, column: usize) -> ProjectId {

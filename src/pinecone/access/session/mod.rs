@@ -18,5 +18,6 @@ pub fn touch() {
     identity::touch();
     last_used::touch();
     lookup::touch();
+    partial::touch();
     pooled_key::touch();
 }

@@ -48,6 +48,15 @@ pub fn is_role(text: &str) -> bool {
     text.len() == ROLE_LEN && text.starts_with(PREFIX) && text[PREFIX.len()..].bytes().all(is_digit)
 }
 
+/// Whether a text is the name of a group's role, of this library's own: of an index, of a project, of all keys or of all people, or the
+/// owner's. Such a role acts as nobody. The group of pooled sessions is as nobody as a pooled session.
+pub fn is_group(text: &str) -> bool {
+    let of = |prefix| {
+        text.strip_prefix(prefix).is_some_and(|id: &str| id.len() == ID_LEN && id.bytes().all(is_digit))
+    };
+    of("cfp_") || of("cfi_") || ["conifer_owner", "conifer_keys", "conifer_people"].contains(&text)
+}
+
 /// The bytes of a key that are hashed. They name the role, so a hash is of no use in another key's row.
 pub fn hashed(role: &str, whole: &str) -> Vec<u8> {
     [b"conifer-key-v1", role.as_bytes(), b"\0", whole.as_bytes()].concat()
