@@ -166,7 +166,10 @@ SELECT pg_catalog.pg_extension_config_dump('pc_auth.group_role', '');
 SELECT pg_catalog.pg_extension_config_dump('pc_auth.api_key', '');
 SELECT pg_catalog.pg_extension_config_dump('pc_auth.key_scope', '');
 SELECT pg_catalog.pg_extension_config_dump('pc_auth.key_use', '');
-SELECT pg_catalog.pg_extension_config_dump('pc_auth.member', '');
+-- Without the rows of roles that were dropped, or renamed and not yet written anew: a dump carries names, and the name may be that of
+-- another role where it is restored.
+SELECT pg_catalog.pg_extension_config_dump('pc_auth.member',
+    $$WHERE role_oid = '0' OR EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid = role_oid AND r.rolname = member)$$);
 SELECT pg_catalog.pg_extension_config_dump('pc_auth.organisation', '');
 SELECT pg_catalog.pg_extension_config_dump('pc_auth.audit', '');
 SELECT pg_catalog.pg_extension_config_dump('pc_auth.audit_seq', '');

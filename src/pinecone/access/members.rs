@@ -4,7 +4,7 @@
 use super::elevate::{as_owner, read_as_owner};
 use super::judge::attempt::Attempt;
 use super::parents;
-use super::roles::{self, Groups};
+use super::roles::{self, Groups, names};
 use crate::pg::error::{OrRaise, raise};
 use crate::pg::spi::{Mode, Param, run};
 use crate::pg::srf::return_rows;
@@ -47,6 +47,7 @@ fn pc_grant_role(member: Option<&CStr>, role: Option<&str>, project: Option<&str
                 ),
         );
     }
+    names::refresh();
     match (Role::from_name(role), on) {
         (Ok(Role::Project(role)), Some(project)) => {
             roles::enter();
@@ -78,6 +79,8 @@ fn pc_revoke_role(member: Option<&CStr>, role: Option<&str>, project: Option<&st
     let member = member.map(CStr::to_string_lossy);
     let (attempt, member, role, on) = judge("revoke_role", member.as_deref(), role, project);
     roles::enter();
+    names::refresh();
+    // What is left of a role that was dropped goes by its name, too.
     let sql = "DELETE FROM pc_auth.member WHERE member OPERATOR(pg_catalog.=) $1 AND role OPERATOR(pg_catalog.=) $2 \
                   AND project_id IS NOT DISTINCT FROM $3";
     let params = [Param::name(member), Param::text(role), project_param(on)];

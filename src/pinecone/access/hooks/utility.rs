@@ -8,7 +8,9 @@
 #![allow(unsafe_code)]
 
 use super::{error_memory, text};
+use crate::pinecone::access::catalog;
 use crate::pinecone::access::refusal::{Event, refused};
+use crate::pinecone::access::roles::names;
 use crate::pinecone::access::session::confined::{Confined, confined};
 use crate::pinecone::access::session::partial::partial;
 use crate::pinecone::access::session::{identity, pooled_key};
@@ -64,6 +66,7 @@ unsafe extern "C-unwind" fn process(
         error_memory::begin(&raw mut callback);
         next(statement, shown, read_only, context, params, environment, receiver, completion);
         error_memory::end(&raw mut callback);
+        follow(statement);
         if shown != text {
             pg_sys::pfree(shown.cast_mut().cast());
         }
@@ -74,6 +77,20 @@ unsafe extern "C-unwind" fn process(
 unsafe extern "C-unwind" fn judge_statement(statement: *mut pg_sys::PlannedStmt) {
     // SAFETY: the statement has a parse tree.
     unsafe { judge((*statement).utilityStmt) }
+}
+
+/// After a role was renamed: what it was given goes by its new name. The server has no trigger for it.
+#[pg_guard]
+unsafe extern "C-unwind" fn follow(statement: *mut pg_sys::PlannedStmt) {
+    // SAFETY: the statement has a parse tree, and each node is read as the type of its tag.
+    let renames = unsafe {
+        let tree = (*statement).utilityStmt;
+        (*tree).type_ == NodeTag::T_RenameStmt
+            && (*tree.cast::<pg_sys::RenameStmt>()).renameType == pg_sys::ObjectType::OBJECT_ROLE
+    };
+    if renames && catalog::table() != pg_sys::InvalidOid {
+        names::refresh();
+    }
 }
 
 /// Refuses a command that a confined session may not run.
@@ -89,6 +106,7 @@ unsafe fn judge(tree: *mut pg_sys::Node) {
         let Some(why) = confined() else { return };
         if why == Confined::Key {
             identity::recheck();
+            identity::recheck_login();
         }
         let allowed = match (*tree).type_ {
             NodeTag::T_ExecuteStmt

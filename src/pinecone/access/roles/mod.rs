@@ -12,6 +12,7 @@
 
 mod cascade;
 pub mod drop_extension;
+pub mod names;
 mod sync;
 mod triggers;
 
@@ -101,6 +102,12 @@ fn valid(key: &str) -> Option<(Option<Uuid>, Level, bool, Option<TimestampWithTi
     })
 }
 
+/// Whether there is a row of a key, revoked or not.
+pub fn is_known(key: &str) -> bool {
+    let sql = "SELECT FROM pc_auth.api_key WHERE key_id OPERATOR(pg_catalog.=) $1";
+    read_as_owner(|| run_now(sql, &[Param::text(key)], |rows| rows.count > 0))
+}
+
 /// Whether a key is not revoked.
 pub fn is_valid(key: &str) -> bool {
     valid(key).is_some()
@@ -113,9 +120,9 @@ pub fn sync_member(member: &str, make: Groups) -> bool {
     if !exists(member) {
         return false;
     }
-    // Roles that were given to an earlier role of that name are not this one's.
+    // By number: roles that were given to an earlier role of that name are not this one's, those given to it under an earlier name are.
     let sql = "SELECT m.role, m.project_id FROM pc_auth.member m JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) m.role_oid \
-                WHERE m.member OPERATOR(pg_catalog.=) $1 AND r.rolname OPERATOR(pg_catalog.=) $1";
+                WHERE r.rolname OPERATOR(pg_catalog.=) $1";
     let given: Vec<(String, Option<Uuid>)> = read_as_owner(|| {
         run_now(sql, &[Param::name(member)], |rows| {
             rows.each(|row| Some((rows.get(row, 0).unwrap_or_default(), rows.get(row, 1))))
@@ -143,8 +150,9 @@ pub fn sync_member(member: &str, make: Groups) -> bool {
 
 /// Makes the memberships of the owners of all projects agree with the projects, one of which has come or gone.
 pub fn sync_owners(make: Groups) {
-    let sql =
-        "SELECT member::pg_catalog.text FROM pc_auth.member WHERE role OPERATOR(pg_catalog.=) 'OrgOwner'";
+    let sql = "SELECT r.rolname::pg_catalog.text FROM pc_auth.member m \
+                 JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) m.role_oid \
+                WHERE m.role OPERATOR(pg_catalog.=) 'OrgOwner'";
     let owners: Vec<String> = read_as_owner(|| run_now(sql, &[], |rows| rows.each(|row| rows.get(row, 0))));
     for owner in owners {
         sync_member(&owner, make);
@@ -212,7 +220,8 @@ pub fn sync_group(name: &str) -> bool {
         add(name, &key);
         changed = true;
     }
-    let sql = "SELECT DISTINCT member::pg_catalog.text FROM pc_auth.member";
+    let sql = "SELECT DISTINCT r.rolname::pg_catalog.text FROM pc_auth.member m \
+                 JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) m.role_oid";
     let members: Vec<String> = read_as_owner(|| run_now(sql, &[], |rows| rows.each(|row| rows.get(row, 0))));
     for member in members {
         changed |= sync_member(&member, Groups::Find);

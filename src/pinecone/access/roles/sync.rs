@@ -28,7 +28,7 @@ fn pc_sync_roles(fcinfo: pg_sys::FunctionCallInfo) -> i64 {
             triggers::repair(&table(index));
         }
     }
-    let mut changed = 0;
+    let mut changed = roles::names::refresh() as i64;
     // Members' rows that came before their roles.
     let sql = "UPDATE pc_auth.member SET member = member \
                 WHERE role_oid OPERATOR(pg_catalog.=) '0' AND pc_auth.role_number(member) OPERATOR(pg_catalog.<>) '0' \
@@ -42,7 +42,10 @@ fn pc_sync_roles(fcinfo: pg_sys::FunctionCallInfo) -> i64 {
         pgrx::check_for_interrupts!();
         changed += i64::from(roles::sync_key(&key, Groups::Make));
     }
-    for member in texts("SELECT DISTINCT member::pg_catalog.text FROM pc_auth.member") {
+    for member in texts(
+        "SELECT DISTINCT r.rolname::pg_catalog.text FROM pc_auth.member m \
+           JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) m.role_oid",
+    ) {
         pgrx::check_for_interrupts!();
         changed += i64::from(roles::sync_member(&member, Groups::Make));
     }

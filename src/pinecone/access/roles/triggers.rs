@@ -4,6 +4,7 @@
 #![allow(unsafe_code)]
 
 use crate::pg::error::raise;
+use crate::pg::fmgr::{argument, export};
 use crate::pinecone::access::catalog;
 use crate::pinecone::access::elevate::{OWNER, role_named};
 use crate::pinecone::access::refusal::{Event, refused};
@@ -137,9 +138,9 @@ fn freeze_audit() {
     raise(Fault::new(OBJECT_NOT_IN_PREREQUISITE_STATE, "rows of pc_auth.audit cannot be changed or removed"));
 }
 
-/// The number of a role, or 0: a column of `pc_auth.member` that is computed from the name when a row comes in, so that
-/// a dump, which carries names, finds the roles of another cluster.
-#[pg_extern(sql = false)]
-fn role_number(name: &CStr) -> pg_sys::Oid {
-    role_named(name)
-}
+// The number of a role, or 0: a column of `pc_auth.member` that is computed from the name when a row comes in, so that
+// a dump, which carries names, finds the roles of another cluster. `#[pg_extern]` would return NULL for 0, and refuse the row.
+export!(role_number, |fcinfo| {
+    // SAFETY: the argument is declared as a name, which is a C string.
+    pg_sys::Datum::from(role_named(unsafe { CStr::from_ptr(argument(fcinfo, 0).cast_mut_ptr()) }))
+});

@@ -12,10 +12,11 @@ use crate::pg::srf::open;
 use pgrx::prelude::*;
 
 /// Statements without parameters, whose columns are area, item, state, found and advice.
-const CHECKS: [&str; 6] = [
+const CHECKS: [&str; 7] = [
     include_str!("sql/transport.sql"),
     include_str!("sql/login.sql"),
     include_str!("sql/keys.sql"),
+    include_str!("sql/roles.sql"),
     include_str!("sql/objects.sql"),
     include_str!("sql/public.sql"),
     include_str!("sql/logs.sql"),

@@ -94,7 +94,8 @@ pub fn person_in(project: &ProjectId) -> Option<Rc<Principal>> {
     }
 }
 
-/// Raises 28000 if a key acts that this session has seen and that is no longer valid.
+/// Raises 28000 if a key acts that this session has seen and that is no longer valid, or if the session is logged in as one, whatever
+/// role it has set since.
 pub fn recheck() {
     // A session that has seen no key has none to lose; and queries of this module must not ask again.
     if SESSION.with_borrow(|session| session.is_key_seen) && !is_looking() {
@@ -105,6 +106,19 @@ pub fn recheck() {
                 refuse(&revoked, &AUTHENTICATE);
             }
         }
+        recheck_login();
+    }
+}
+
+/// Raises 28000 if the session is logged in as a key that is no longer valid.
+pub fn recheck_login() {
+    // SAFETY: reads the session's user.
+    let login = unsafe { pg_sys::GetSessionUserId() };
+    if catalog::table() != pg_sys::InvalidOid
+        && !is_looking()
+        && let revoked @ Resolved::Revoked(_) = look_up(Asked { role: login, key: None, project: None })
+    {
+        refuse(&revoked, &AUTHENTICATE);
     }
 }
 

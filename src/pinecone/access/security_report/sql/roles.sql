@@ -1,0 +1,76 @@
+WITH ordinary AS (
+    SELECT r.* FROM pg_catalog.pg_roles r WHERE NOT r.rolsuper AND r.rolname !~ '^pg_'
+), home AS (
+    -- the schemas of the functions; that of a database's owner is the owner's
+    SELECT DISTINCT n.oid, n.nspname, n.nspacl, CASE WHEN n.nspowner = 'pg_database_owner'::regrole THEN d.datdba ELSE n.nspowner END AS owner
+      FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
+      JOIN pg_catalog.pg_database d ON d.datname = pg_catalog.current_database()
+     WHERE e.extname IN ('conifer', 'vector')
+), found AS (
+    SELECT 1 AS place, r.rolname || ' in ' || g.rolname AS found
+      FROM ordinary r JOIN pg_catalog.pg_roles g ON g.rolname IN ('pg_read_all_data', 'pg_write_all_data')
+     WHERE pg_catalog.pg_has_role(r.oid, g.oid, 'MEMBER')
+    UNION ALL
+    SELECT 2, r.rolname::text FROM ordinary r
+     WHERE r.rolcreaterole AND pg_catalog.current_setting('server_version_num')::int < 160000
+    UNION ALL
+    SELECT 3, r.rolname::text FROM ordinary r WHERE r.rolreplication
+    UNION ALL
+    SELECT 4, r.rolname::text FROM pg_catalog.pg_roles r
+     WHERE r.rolname IN ('conifer_owner', 'conifer_keys', 'conifer_people', 'conifer_gateway')
+       AND (r.rolcanlogin OR r.rolsuper OR r.rolcreaterole OR r.rolcreatedb OR r.rolreplication OR r.rolbypassrls)
+    UNION ALL
+    SELECT 5, r.rolname::text
+      FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles r ON r.oid = m.member
+     WHERE m.roleid = 'conifer_keys'::regrole AND r.rolname !~ '^cfk_[0-9a-hjkmnp-tv-z]{16}$'
+    UNION ALL
+    SELECT 6, r.rolname::text FROM ordinary r
+     WHERE r.rolcanlogin AND r.rolname ~ '^cfk_[0-9a-hjkmnp-tv-z]{16}$'
+       AND NOT EXISTS (SELECT FROM pc_auth.api_key k WHERE k.key_id::name = r.rolname)
+    UNION ALL
+    SELECT 7, r.rolname::text FROM ordinary r
+     WHERE r.rolcanlogin AND pg_catalog.pg_has_role(r.oid, 'conifer_gateway', 'MEMBER') AND pg_catalog.pg_has_role(r.oid, 'conifer_people', 'MEMBER')
+    UNION ALL
+    SELECT 8, h.nspname || ' of ' || h.owner::regrole FROM home h JOIN ordinary r ON r.oid = h.owner
+    UNION ALL
+    SELECT 8, r.rolname || ' may create in ' || h.nspname
+      FROM home h, pg_catalog.aclexplode(h.nspacl) AS a JOIN ordinary r ON r.oid = a.grantee
+     WHERE a.privilege_type = 'CREATE' AND a.grantee <> h.owner AND r.rolname <> 'conifer_owner'
+    UNION ALL
+    SELECT 9, p.oid::regprocedure::text FROM pg_catalog.pg_proc p
+     WHERE p.proname = 'pc_use_key'
+       AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid AND e.extname = 'conifer'
+                        WHERE d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
+    UNION ALL
+    SELECT 10, m.member || CASE WHEN m.role_oid = 0 THEN ' is not there' WHEN r.oid IS NULL THEN ' was dropped' ELSE ' is now ' || r.rolname END
+      FROM pc_auth.member m LEFT JOIN pg_catalog.pg_roles r ON r.oid = m.role_oid
+     WHERE r.rolname IS DISTINCT FROM m.member
+    UNION ALL
+    SELECT DISTINCT 11, v.oid::regclass::text
+      FROM pg_catalog.pg_class v JOIN pg_catalog.pg_rewrite w ON w.ev_class = v.oid
+      JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = w.oid
+                                 AND d.refclassid = 'pg_catalog.pg_class'::regclass
+      JOIN pg_catalog.pg_class t ON t.oid = d.refobjid AND t.relnamespace = 'pc_data'::regnamespace
+      JOIN pg_catalog.pg_roles o ON o.oid = v.relowner
+     WHERE v.relkind IN ('v', 'm') AND (o.rolsuper OR o.rolbypassrls OR o.rolname = 'conifer_owner' OR v.relkind = 'm')
+       AND COALESCE(v.reloptions::text, '') !~* 'security_invoker=(true|on|yes|1)'
+       AND EXISTS (SELECT FROM pg_catalog.aclexplode(v.relacl) AS a WHERE a.grantee <> v.relowner)
+)
+SELECT 'roles'::text, i.item::text, CASE WHEN pg_catalog.count(f.found) = 0 THEN 'ok' ELSE i.state END::text,
+       COALESCE(pg_catalog.left(pg_catalog.string_agg(f.found, ', ' ORDER BY f.found), 1000), 'none')::text,
+       CASE WHEN pg_catalog.count(f.found) > 0 THEN i.advice END::text
+  FROM (VALUES
+        (1, 'members of pg_read_all_data and pg_write_all_data', 'fail', 'REVOKE them: they read what is kept of keys, and give themselves any role'),
+        (2, 'roles with CREATEROLE', 'fail', 'before PostgreSQL 16 they can GRANT themselves conifer_owner, and so all records: take it from them'),
+        (3, 'roles with REPLICATION', 'warn', 'they copy everything, whatever the policies: keep them for backups and standbys, and give pg_hba.conf lines to match'),
+        (4, 'attributes of Conifer''s roles', 'fail', 'ALTER ROLE ... NOLOGIN NOSUPERUSER NOCREATEROLE NOCREATEDB NOREPLICATION NOBYPASSRLS'),
+        (5, 'members of conifer_keys that are no keys', 'fail', 'REVOKE conifer_keys from them: pg_hba.conf lets them in as keys'),
+        (6, 'logins of keys that this database does not know', 'warn', 'DROP ROLE them, unless another database of the cluster has them'),
+        (7, 'pooled roles that are people, too', 'warn', 'without a key they are nobody: REVOKE conifer_gateway, or their roles'),
+        (8, 'the schema of the functions is others''', 'fail', 'who can rename it or create in it can put a pc_use_key of their own there, which gets the keys of pools: give it to a superuser'),
+        (9, 'other functions named pc_use_key', 'fail', 'DROP them: they may be called in the place of Conifer''s, and get the keys of pools'),
+        (10, 'members under another name', 'warn', 'their roles were renamed or dropped: pc_sync_roles() writes the names of now, pc_revoke_role takes what is left'),
+        (11, 'views that show records to others than the policies do', 'warn', 'policies hold for a view''s owner: ALTER VIEW ... SET (security_invoker = true)')
+       ) AS i (place, item, state, advice)
+  LEFT JOIN found f USING (place)
+ GROUP BY i.place, i.item, i.state, i.advice
