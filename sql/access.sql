@@ -350,6 +350,8 @@ CREATE FUNCTION pc_whoami()
     LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 1 SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pc_whoami_wrapper';
 
+CREATE FUNCTION pc_make_independent() RETURNS bigint
+    LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pc_make_independent_wrapper';
 CREATE FUNCTION pc_sync_roles() RETURNS bigint
     LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pc_sync_roles_wrapper';
 

@@ -29,7 +29,8 @@ pub fn show(key: &str) {
     locks::share(Purpose::Acting, key);
 }
 
-/// Ends the sessions that are logged in as a key, and the pooled sessions that act as it.
+/// Ends the sessions of this database that are logged in as a key, and the pooled sessions that act as it. In others, the key may be
+/// valid: in a copy's original.
 pub fn kick(key: &str) {
     let sql = "SELECT oid FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) $1";
     let role = run(Mode::Write, sql, &[Param::name(key)], |rows| {
@@ -43,11 +44,15 @@ pub fn kick(key: &str) {
 
 fn end(key: &str, role: pg_sys::Oid) {
     let sql = "SELECT pg_catalog.pg_terminate_backend(pid) \
-                 FROM (SELECT pid FROM pg_catalog.pg_stat_get_activity(NULL) WHERE usesysid OPERATOR(pg_catalog.=) $1 \
+                 FROM pg_catalog.pg_database AS h, \
+                      LATERAL (SELECT pid FROM pg_catalog.pg_stat_get_activity(NULL) \
+                        WHERE usesysid OPERATOR(pg_catalog.=) $1 AND datid OPERATOR(pg_catalog.=) h.oid \
                        UNION SELECT pid FROM pg_catalog.pg_locks \
                         WHERE locktype OPERATOR(pg_catalog.=) 'object' AND objsubid OPERATOR(pg_catalog.=) 1 \
+                          AND database OPERATOR(pg_catalog.=) h.oid \
                           AND classid OPERATOR(pg_catalog.=) $2 AND objid OPERATOR(pg_catalog.=) $3) AS t \
-                WHERE pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()";
+                WHERE h.datname OPERATOR(pg_catalog.=) pg_catalog.current_database() \
+                  AND pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()";
     let params =
         [role, catalog::table(), locks::number(key)].map(|oid| Param::of(pg_sys::OIDOID, Some(oid.into())));
     // The server shows a transaction the sessions that existed when it first asked.

@@ -144,6 +144,7 @@ NOBODY = [
     ("read_audit", "", "SELECT pc_audit()"),
     ("security_report", "", "SELECT pc_security_report()"),
     ("sync_roles", "", "SELECT pc_sync_roles()"),
+    ("make_independent", "", "SELECT pc_make_independent()"),
     ("use_api_key", "", "SELECT pc_use_key('cfk_')"),
 ]
 

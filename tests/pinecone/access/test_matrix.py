@@ -269,6 +269,7 @@ def administration(own_key: str, other_key: str, tool: str, viewer: str) -> list
         op("security_report", "SELECT count(*) FROM pc_security_report()", "organisation"),
         op("set_default_role", "SELECT pc_set_default_role('ProjectViewer', 'own')", "organisation"),
         op("sync_roles", "SELECT pc_sync_roles()", "organisation"),
+        op("make_independent", "SELECT pc_make_independent()", "organisation"),
         op("audit", "SELECT count(*) FROM pc_audit()", "audit"),
     ]
     for does, call in {

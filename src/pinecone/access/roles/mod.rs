@@ -12,6 +12,8 @@
 
 mod cascade;
 pub mod drop_extension;
+pub mod home_database;
+mod make_independent;
 pub mod names;
 mod sync;
 mod triggers;
@@ -25,6 +27,7 @@ use crate::pinecone::registry::table;
 use conifer_pure::memory::allocation::{check, push};
 use conifer_pure::pinecone::access::level::Level;
 use conifer_pure::pinecone::access::role::{OrgRole, Role};
+use home_database::{claim, elsewhere, other_database, refuse_copy};
 use pgrx::prelude::*;
 use pgrx::spi::{quote_identifier, quote_literal};
 use pgrx::{IntoDatum, Uuid};
@@ -50,6 +53,9 @@ pub fn sync_key(key: &str, make: Groups) -> bool {
     locks::exclude(Purpose::Role, key);
     let row = valid(key);
     let Some((Some(project), data, scoped, expires, verifier)) = row else { return drop_role(key) };
+    if other_database(key).is_some() {
+        return false;
+    }
     let mut changed = false;
     let until = expires.map_or_else(|| "infinity".to_owned(), |at| at.to_iso_string());
     let (role, password, until) = (quote_identifier(key), quote_literal(&verifier), quote_literal(&until));
@@ -72,6 +78,7 @@ pub fn sync_key(key: &str, make: Groups) -> bool {
         });
         changed = true;
     }
+    changed |= claim(key);
     let mut groups = vec!["conifer_keys".to_owned()];
     if data > Level::None {
         for index in if scoped { scope(key) } else { vec![None] } {
@@ -192,11 +199,15 @@ pub fn sync_group(name: &str) -> bool {
         })
     });
     let Some((Some(project), index, level)) = row else { return drop_role(name) };
+    if other_database(name).is_some() {
+        return false;
+    }
     let mut changed = false;
     if !exists(name) {
         as_superuser(|| run_once(&format!("CREATE ROLE {} NOLOGIN", quote_identifier(name))));
         changed = true;
     }
+    changed |= claim(name);
     for index in index.map_or_else(|| indexes(project), |index| vec![index]) {
         grant(index, name, level);
     }
@@ -216,8 +227,8 @@ pub fn sync_group(name: &str) -> bool {
     let params =
         [Param::uuid(project), Param::int(index), Param::text(level.letter()), Param::text(&*quoted)];
     let keys: Vec<String> = read_as_owner(|| run_now(sql, &params, |rows| rows.each(|row| rows.get(row, 0))));
-    for key in keys {
-        add(name, &key);
+    for key in keys.iter().filter(|key| other_database(key).is_none()) {
+        add(name, key);
         changed = true;
     }
     let sql = "SELECT DISTINCT r.rolname::pg_catalog.text FROM pc_auth.member m \
@@ -227,6 +238,30 @@ pub fn sync_group(name: &str) -> bool {
         changed |= sync_member(&member, Groups::Find);
     }
     changed | sync_default(Groups::Find)
+}
+
+/// Makes all groups, keys and members agree with their rows. Returns how many had to change.
+pub fn sync_all(make: Groups) -> i64 {
+    let texts = |sql: &str| -> Vec<String> {
+        read_as_owner(|| run_now(sql, &[], |rows| rows.each(|row| rows.get(row, 0))))
+    };
+    let mut changed = 0;
+    for group in texts("SELECT role_name::pg_catalog.text FROM pc_auth.group_role") {
+        pgrx::check_for_interrupts!();
+        changed += i64::from(sync_group(&group));
+    }
+    for key in texts("SELECT key_id FROM pc_auth.api_key") {
+        pgrx::check_for_interrupts!();
+        changed += i64::from(sync_key(&key, make));
+    }
+    for member in texts(
+        "SELECT DISTINCT r.rolname::pg_catalog.text FROM pc_auth.member m \
+           JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) m.role_oid",
+    ) {
+        pgrx::check_for_interrupts!();
+        changed += i64::from(sync_member(&member, make));
+    }
+    changed + i64::from(sync_default(make))
 }
 
 /// Lets the tables' owner, keys, people and pooled sessions name the types and operators in the engine's schema, which may be
@@ -267,9 +302,10 @@ pub fn admit(project: Uuid, index: i32) {
     }
 }
 
-/// Drops a role with its grants in this database. If grants are left elsewhere, the role stays but can do nothing.
+/// Drops a role with its grants in this database, unless the role belongs to another one. If grants are left elsewhere, the role
+/// stays but can do nothing.
 pub fn drop_role(name: &str) -> bool {
-    if !exists(name) {
+    if !exists(name) || other_database(name).is_some() {
         return false;
     }
     let role = quote_identifier(name);
@@ -302,7 +338,11 @@ pub fn projects() -> Vec<Uuid> {
 }
 
 /// The group with a level on a project, or on an index for keys that are limited to some indexes. A group's row without a role
-/// has come in by a statement that makes the role in its turn, with its members.
+/// has come in by a statement that makes the role in its turn, with its members. A role that belongs to another database is no group
+/// of this one.
+///
+/// # Errors
+/// Raises 55000 if a group is to be made and this database is a copy that has the original's.
 fn group(project: Uuid, index: Option<i32>, level: Level, make: Groups) -> Option<String> {
     let sql = "SELECT g.role_name::pg_catalog.text, \
                       EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) g.role_name) \
@@ -316,6 +356,14 @@ fn group(project: Uuid, index: Option<i32>, level: Level, make: Groups) -> Optio
     let found: Option<(Option<String>, bool)> = read_as_owner(|| {
         run_now(sql, &params, |rows| (rows.count > 0).then(|| (rows.get(0, 0), rows.get(0, 1) == Some(true))))
     });
+    if let Some((Some(name), true)) = &found
+        && let Some(database) = other_database(name)
+    {
+        return match make {
+            Groups::Make => refuse_copy(&database),
+            Groups::Find => None,
+        };
+    }
     match (found, make) {
         (Some((name, true)), _) => name,
         (_, Groups::Find) => None,
@@ -354,6 +402,7 @@ fn join(member: &str, mut groups: Vec<String>) -> bool {
     let quoted = quote_identifier(member);
     let mut has: Vec<String> =
         read_as_owner(|| run_now(sql, &[Param::text(&*quoted)], |rows| rows.each(|row| rows.get(row, 0))));
+    has.retain(|group| other_database(group).is_none());
     groups.sort_unstable();
     groups.dedup();
     has.sort_unstable();
@@ -373,12 +422,16 @@ fn join(member: &str, mut groups: Vec<String>) -> bool {
 
 /// Whether a role is in a group of another database.
 fn belongs_elsewhere(quoted: &str) -> bool {
-    let sql = "SELECT FROM pg_catalog.pg_auth_members m \
-                 JOIN pg_catalog.pg_roles g ON g.oid OPERATOR(pg_catalog.=) m.roleid \
-                WHERE m.member OPERATOR(pg_catalog.=) $1::pg_catalog.regrole \
-                  AND g.rolname OPERATOR(pg_catalog.~) '^cf[pi]_[0-9a-hjkmnp-tv-z]{16}$' \
-                  AND NOT EXISTS (SELECT FROM pc_auth.group_role o WHERE o.role_name OPERATOR(pg_catalog.=) g.rolname)";
-    read_as_owner(|| run_now(sql, &[Param::text(quoted)], |rows| rows.count > 0))
+    let sql = format!(
+        "SELECT FROM pg_catalog.pg_auth_members m
+           JOIN pg_catalog.pg_roles g ON g.oid OPERATOR(pg_catalog.=) m.roleid
+          WHERE m.member OPERATOR(pg_catalog.=) $1::pg_catalog.regrole
+            AND g.rolname OPERATOR(pg_catalog.~) '^cf[pi]_[0-9a-hjkmnp-tv-z]{{16}}$'
+            AND (NOT EXISTS (SELECT FROM pc_auth.group_role o WHERE o.role_name OPERATOR(pg_catalog.=) g.rolname)
+                 OR {} IS NOT NULL)",
+        elsewhere("g.rolname")
+    );
+    read_as_owner(|| run_now(&sql, &[Param::text(quoted)], |rows| rows.count > 0))
 }
 
 /// Puts a role into a group, to inherit its privileges and not to SET ROLE to it, where the server tells these apart.

@@ -28,26 +28,11 @@ fn pc_sync_roles(fcinfo: pg_sys::FunctionCallInfo) -> i64 {
             triggers::repair(&table(index));
         }
     }
-    let mut changed = roles::names::refresh() as i64;
+    let changed = roles::names::refresh() as i64;
     // Members' rows that came before their roles.
     let sql = "UPDATE pc_auth.member SET member = member \
                 WHERE role_oid OPERATOR(pg_catalog.=) '0' AND pc_auth.role_number(member) OPERATOR(pg_catalog.<>) '0' \
             RETURNING member::pg_catalog.text";
     texts(sql);
-    for group in texts("SELECT role_name::pg_catalog.text FROM pc_auth.group_role") {
-        pgrx::check_for_interrupts!();
-        changed += i64::from(roles::sync_group(&group));
-    }
-    for key in texts("SELECT key_id FROM pc_auth.api_key") {
-        pgrx::check_for_interrupts!();
-        changed += i64::from(roles::sync_key(&key, Groups::Make));
-    }
-    for member in texts(
-        "SELECT DISTINCT r.rolname::pg_catalog.text FROM pc_auth.member m \
-           JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) m.role_oid",
-    ) {
-        pgrx::check_for_interrupts!();
-        changed += i64::from(roles::sync_member(&member, Groups::Make));
-    }
-    changed + i64::from(roles::sync_default(Groups::Make))
+    changed + roles::sync_all(Groups::Make)
 }

@@ -77,7 +77,7 @@ pub fn principal_if_any() -> Option<Rc<Principal>> {
     }
     match resolve(project_set()) {
         Resolved::Is(principal) => Some(principal),
-        revoked @ Resolved::Revoked(_) => refuse(&revoked, &AUTHENTICATE),
+        refused @ (Resolved::Revoked(_) | Resolved::Elsewhere { .. }) => refuse(&refused, &AUTHENTICATE),
         _ => None,
     }
 }
@@ -131,6 +131,13 @@ fn refuse(resolved: &Resolved, event: &Event<'_>) -> ! {
         Resolved::Revoked(key) => {
             let message = format!("API key \"{key}\" is revoked or expired");
             (Event { resource: key, ..AUTHENTICATE }, Fault::new(INVALID_AUTHORIZATION, message))
+        }
+        Resolved::Elsewhere { key, database } => {
+            let message =
+                format!("API key \"{key}\" is not valid here: it belongs to database {}", quoted(database));
+            let hint =
+                "This is a copy of that database: pc_make_independent() takes the original's keys out.";
+            (Event { resource: key, ..AUTHENTICATE }, Fault::new(INVALID_AUTHORIZATION, message).hint(hint))
         }
         Resolved::Is(_) | Resolved::Gateway => (
             AUTHENTICATE,
@@ -201,7 +208,7 @@ fn look_up(asked: Asked) -> Resolved {
     });
     let key_seen = || SESSION.with_borrow_mut(|session| session.is_key_seen = true);
     match &resolved {
-        Resolved::Revoked(_) => key_seen(),
+        Resolved::Revoked(_) | Resolved::Elsewhere { .. } => key_seen(),
         Resolved::Is(principal) if principal.kind == Kind::Key => {
             key_seen();
             // SAFETY: reads a clock.

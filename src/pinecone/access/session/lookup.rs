@@ -5,6 +5,7 @@ use super::confined::is_member;
 use crate::pg::error::OrRaise;
 use crate::pg::spi::{Mode, Param, Rows, run};
 use crate::pinecone::access::elevate::{GATEWAY, KEYS, PEOPLE, role_named};
+use crate::pinecone::access::roles::home_database::elsewhere;
 use crate::pinecone::registry::DEFAULT_PROJECT;
 use conifer_pure::memory::allocation::headroom;
 use conifer_pure::pinecone::access::api_key::{is_group, is_role};
@@ -38,6 +39,13 @@ pub enum Resolved {
     Is(Rc<Principal>),
     /// A key that is revoked, has expired, or does not exist.
     Revoked(String),
+    /// A key that belongs to the database that this one is a copy of.
+    Elsewhere {
+        /// The key.
+        key: String,
+        /// The name of the other database.
+        database: String,
+    },
     /// A pooled session that has named no key.
     Gateway,
     /// A role without rights, in the project that it asked for.
@@ -104,11 +112,14 @@ pub fn read(asked: &Asked) -> Resolved {
 
 /// The answer for a key; none if the key or its project is not there, as in a restore that has not come that far.
 fn read_key(key: &str) -> Option<Resolved> {
-    let sql = "SELECT project_id, control_plane::pg_catalog.text, data_plane::pg_catalog.text, scoped, \
-                      expires_at, revoked_at IS NOT NULL \
-                 FROM pc_auth.api_key k WHERE k.key_id OPERATOR(pg_catalog.=) $1 \
-                  AND EXISTS (SELECT FROM pc_auth.project p WHERE p.project_id OPERATOR(pg_catalog.=) k.project_id)";
-    let (mut principal, scoped, revoked) = run(Mode::Read, sql, &[Param::text(key)], |rows| {
+    let sql = format!(
+        "SELECT project_id, control_plane::pg_catalog.text, data_plane::pg_catalog.text, scoped,
+                expires_at, revoked_at IS NOT NULL, {}
+           FROM pc_auth.api_key k WHERE k.key_id OPERATOR(pg_catalog.=) $1
+            AND EXISTS (SELECT FROM pc_auth.project p WHERE p.project_id OPERATOR(pg_catalog.=) k.project_id)",
+        elsewhere("k.key_id::pg_catalog.name")
+    );
+    let (mut principal, scoped, revoked, database) = run(Mode::Read, &sql, &[Param::text(key)], |rows| {
         (rows.count > 0).then(|| {
             let level = |column| Level::from_letter(&rows.get::<String>(0, column).unwrap_or_default());
             let principal = Principal {
@@ -121,11 +132,16 @@ fn read_key(key: &str) -> Option<Resolved> {
                 expires: rows.get::<TimestampWithTimeZone>(0, 4).map(i64::from),
             };
             // An unknown value is taken for the one that allows less.
-            (principal, rows.get::<bool>(0, 3) != Some(false), rows.get::<bool>(0, 5) != Some(false))
+            let (scoped, revoked) =
+                (rows.get::<bool>(0, 3) != Some(false), rows.get::<bool>(0, 5) != Some(false));
+            (principal, scoped, revoked, rows.get::<String>(0, 6))
         })
     })?;
     if revoked {
         return Some(Resolved::Revoked(key.to_owned()));
+    }
+    if let Some(database) = database {
+        return Some(Resolved::Elsewhere { key: key.to_owned(), database });
     }
     if scoped {
         principal.scope = read_scope(key);

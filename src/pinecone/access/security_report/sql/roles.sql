@@ -55,6 +55,12 @@ WITH ordinary AS (
      WHERE v.relkind IN ('v', 'm') AND (o.rolsuper OR o.rolbypassrls OR o.rolname = 'conifer_owner' OR v.relkind = 'm')
        AND COALESCE(v.reloptions::text, '') !~* 'security_invoker=(true|on|yes|1)'
        AND EXISTS (SELECT FROM pg_catalog.aclexplode(v.relacl) AS a WHERE a.grantee <> v.relowner)
+    UNION ALL
+    SELECT 12, k.key_id || ' of ' || d.datname
+      FROM pc_auth.api_key k JOIN pg_catalog.pg_roles r ON r.rolname = k.key_id::name
+     CROSS JOIN LATERAL pg_catalog.regexp_match(pg_catalog.shobj_description(r.oid, 'pg_authid'), '^Conifer: database ([0-9]{1,10}), ') AS said
+      JOIN pg_catalog.pg_database d ON d.oid::bigint = said[1]::bigint
+     WHERE d.datname <> pg_catalog.current_database()
 )
 SELECT 'roles'::text, i.item::text, CASE WHEN pg_catalog.count(f.found) = 0 THEN 'ok' ELSE i.state END::text,
        COALESCE(pg_catalog.left(pg_catalog.string_agg(f.found, ', ' ORDER BY f.found), 1000), 'none')::text,
@@ -70,7 +76,8 @@ SELECT 'roles'::text, i.item::text, CASE WHEN pg_catalog.count(f.found) = 0 THEN
         (8, 'the schema of the functions is others''', 'fail', 'who can rename it or create in it can put a pc_use_key of their own there, which gets the keys of pools: give it to a superuser'),
         (9, 'other functions named pc_use_key', 'fail', 'DROP them: they may be called in the place of Conifer''s, and get the keys of pools'),
         (10, 'members under another name', 'warn', 'their roles were renamed or dropped: pc_sync_roles() writes the names of now, pc_revoke_role takes what is left'),
-        (11, 'views that show records to others than the policies do', 'warn', 'policies hold for a view''s owner: ALTER VIEW ... SET (security_invoker = true)')
+        (11, 'views that show records to others than the policies do', 'warn', 'policies hold for a view''s owner: ALTER VIEW ... SET (security_invoker = true)'),
+        (12, 'keys of the database that this one is a copy of', 'warn', 'they are not valid here: pc_make_independent() takes them out')
        ) AS i (place, item, state, advice)
   LEFT JOIN found f USING (place)
  GROUP BY i.place, i.item, i.state, i.advice

@@ -1,0 +1,67 @@
+//! The database that a role of keys or groups belongs to. Roles are the cluster's, and databases can be copied: by TEMPLATE, or by a
+//! dump that is restored beside the original. A copy has the rows of the original's keys and groups, and no right to their roles: it
+//! neither changes nor drops them, and whoever logs in to it as such a key is nobody there.
+//!
+//! A comment on each role names its database by number and name, as roles have no better place. What makes roles comes with it:
+//! `pg_dumpall`, `pg_upgrade`, which keeps the numbers of databases. A role belongs elsewhere if there is another database of that number.
+//! Where the cluster was moved by `pg_dumpall` that number may be some other database's: the name tells.
+
+use crate::pg::error::raise;
+use crate::pg::spi::{Param, run_now, run_once};
+use crate::pinecone::access::elevate::{as_superuser, read_as_owner};
+use conifer_pure::Fault;
+use conifer_pure::fault::quoted;
+use conifer_pure::fault::state::OBJECT_NOT_IN_PREREQUISITE_STATE;
+use pgrx::spi::{quote_identifier, quote_literal};
+
+/// SQL for the name of the other database that a role belongs to, NULL if it does not; `name` is SQL for the role's name.
+pub fn elsewhere(name: &str) -> String {
+    format!(
+        "(SELECT d.datname::pg_catalog.text
+            FROM pg_catalog.pg_roles r
+            CROSS JOIN LATERAL pg_catalog.regexp_match(
+                pg_catalog.shobj_description(r.oid, 'pg_authid'), '^Conifer: database ([0-9]{{1,10}}), (.*)$') AS said
+            JOIN pg_catalog.pg_database d ON d.oid::pg_catalog.int8 OPERATOR(pg_catalog.=) said[1]::pg_catalog.int8
+            JOIN pg_catalog.pg_database h ON h.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
+           WHERE r.rolname OPERATOR(pg_catalog.=) {name} AND d.oid OPERATOR(pg_catalog.<>) h.oid
+             AND NOT (h.datname::pg_catalog.text OPERATOR(pg_catalog.=) said[2] AND d.datname::pg_catalog.text OPERATOR(pg_catalog.<>) said[2]))"
+    )
+}
+
+/// The other database that a role belongs to, if it does.
+pub fn other_database(role: &str) -> Option<String> {
+    let sql = format!("SELECT {}", elsewhere("$1"));
+    read_as_owner(|| run_now(&sql, &[Param::name(role)], |rows| rows.get(0, 0)))
+}
+
+/// Notes that a role which is there belongs to this database. Returns whether anything had to change.
+pub fn claim(role: &str) -> bool {
+    let sql = "SELECT said.now, said.now IS DISTINCT FROM pg_catalog.shobj_description(r.oid, 'pg_authid') \
+                 FROM pg_catalog.pg_roles r, \
+                      (SELECT pg_catalog.format('Conifer: database %s, %s', oid, datname) FROM pg_catalog.pg_database \
+                        WHERE datname OPERATOR(pg_catalog.=) pg_catalog.current_database()) AS said (now) \
+                WHERE r.rolname OPERATOR(pg_catalog.=) $1";
+    let (said, differs) = read_as_owner(|| {
+        run_now(sql, &[Param::name(role)], |rows| {
+            (rows.get::<String>(0, 0).unwrap_or_default(), rows.get::<bool>(0, 1) == Some(true))
+        })
+    });
+    if differs {
+        let (role, said) = (quote_identifier(role), quote_literal(&said));
+        as_superuser(|| run_once(&format!("COMMENT ON ROLE {role} IS {said}")));
+    }
+    differs
+}
+
+/// Refuses what would make new keys or members in a copy: they would get into the original's groups.
+///
+/// # Errors
+/// Raises 55000.
+pub fn refuse_copy(database: &str) -> ! {
+    let message =
+        format!("this database is a copy of database {}, whose keys and groups it has", quoted(database));
+    raise(
+        Fault::new(OBJECT_NOT_IN_PREREQUISITE_STATE, message)
+            .hint("Take them out of the copy with pc_make_independent()."),
+    )
+}

@@ -1,0 +1,179 @@
+"""Copies of a database in its cluster: whatever is done in the copy, keys of the original are what they were, and nobody in the copy."""
+
+import itertools
+
+import psycopg
+import pytest
+
+from tests.pinecone.access.world import create_key, refusal, state
+
+_numbers = itertools.count(1)
+QUERY = "SELECT id FROM pc_query('films', '[1,2]')"
+
+
+class Shop:
+    """A database with an index, three keys and a person; copies of it."""
+
+    def __init__(self, server):
+        self.server, self.name = server, f"shop_{next(_numbers)}"
+        server.create_database(self.name, "with_conifer")
+        self.copies = []
+        with self.admin() as db:
+            db.execute("""SELECT pc_create_index('films', 2), pc_upsert('films', '[{"id": "a", "values": [1, 2]}]')""")
+            self.key = create_key(db, "all")
+            self.limited = create_key(db, "limited", indexes=["films"], data_plane="ReadOnly")
+            self.revoked = create_key(db, "revoked")
+            self.person, self.pool = f"ann_{self.name}", f"pool_{self.name}"
+            db.execute(f"CREATE ROLE {self.person} LOGIN; CREATE ROLE {self.pool} LOGIN IN ROLE conifer_gateway")
+            db.execute("SELECT pc_grant_role(%s, 'ProjectEditor')", [self.person])
+            db.execute("SELECT pc_revoke_api_key(%s)", [self.revoked[0]])
+
+    def admin(self, database=None, **options):
+        return self.server.connect(database or self.name, **options)
+
+    def copy(self, how, tmp_path):
+        name = f"{self.name}_copy_{len(self.copies)}"
+        self.copies.append(name)
+        if how == "template":
+            self.server.create_database(name, self.name)
+        else:
+            self.server.run("pg_dump", "-Fd", "-j2", "-f", str(tmp_path / name), self.name)
+            self.server.create_database(name)
+            self.server.run("pg_restore", "-j4", "--exit-on-error", "-d", name, str(tmp_path / name))
+        return name
+
+    def acts(self, database, key):
+        """What a key that logs in finds, and one that a pool names; a SQLSTATE where it is refused."""
+        found = []
+        for user, before in [(key[0], "SELECT"), (self.pool, f"SELECT pc_use_key('{key[1]}')")]:
+            with self.admin(database, user=user, autocommit=False) as session:
+                try:
+                    session.execute(before)
+                    found.append(session.execute(QUERY).fetchall())
+                except psycopg.Error as error:
+                    found.append(error.sqlstate)
+                session.rollback()
+        return found
+
+    def check_original(self):
+        with self.admin() as db:
+            assert db.execute("SELECT item, found FROM pc_security_report() WHERE item LIKE 'keys%' AND state = 'fail'").fetchall() == []
+            assert db.execute("SELECT pc_sync_roles()").fetchone() == (0,)
+        assert self.acts(None, self.key) == [[("a",)], [("a",)]]
+        assert self.acts(None, self.limited) == [[("a",)], [("a",)]]
+        with self.admin(user=self.key[0]) as session:
+            session.execute("""SELECT pc_upsert('films', '[{"id": "b", "values": [9, -9]}]'), pc_delete('films', ARRAY['b'])""")
+        with self.admin(user=self.person) as session:
+            assert session.execute(QUERY).fetchall() == [("a",)]
+
+    def destroy(self):
+        for name in self.copies:
+            self.server.drop_database(name)
+        with self.admin() as db:
+            db.execute("DROP EXTENSION conifer CASCADE")
+            db.execute(f"DROP OWNED BY {self.person}, {self.pool}; DROP ROLE {self.person}, {self.pool}")
+        self.server.drop_database(self.name)
+
+
+@pytest.fixture
+def shop(server):
+    shop = Shop(server)
+    yield shop
+    shop.destroy()
+
+
+@pytest.fixture(params=["template", "dump"])
+def copy(request, shop, tmp_path):
+    return shop.copy(request.param, tmp_path)
+
+
+def test_the_original_keeps_its_keys(shop, copy):
+    shop.check_original()
+    with shop.admin(copy) as db, shop.admin(user=shop.key[0]) as session:
+        for statement in [
+            f"SELECT pc_update_api_key('{shop.key[0]}', data_plane => 'None', control_plane => 'None')",
+            f"SELECT pc_update_api_key('{shop.limited[0]}', expires_at => now() + interval '1 s')",
+            f"SELECT pc_revoke_api_key('{shop.limited[0]}'), pc_revoke_api_key('{shop.key[0]}')",
+            "SELECT pc_set_default_role('ProjectViewer')", "SELECT pc_set_default_role(NULL)",
+            f"SELECT pc_revoke_role('{shop.person}', 'ProjectEditor')",
+            "SELECT pc_delete_index('films')",
+            "SELECT pc_sync_roles()",
+        ]:
+            state(db, statement)
+            assert session.execute(QUERY).fetchall() == [("a",)], statement
+        assert session.info.backend_pid
+    shop.check_original()
+    with shop.admin(copy) as db:
+        db.execute("DROP EXTENSION conifer CASCADE")
+    shop.check_original()
+
+
+def test_its_keys_are_nobody_in_the_copy(shop, copy):
+    for key in (shop.key, shop.limited):
+        assert shop.acts(copy, key) == ["28000", "28000"]
+    with shop.admin(copy, user=shop.key[0]) as session:
+        said = refusal(session, QUERY)
+        assert f'belongs to database "{shop.name}"' in said.diag.message_primary and "pc_make_independent" in said.diag.message_hint
+        with shop.admin(copy) as db:
+            (table,) = db.execute("SELECT table_name::text FROM pc_describe_index('films')").fetchone()
+        for statement in [f"SELECT * FROM {table}", f"EXPLAIN SELECT * FROM {table}", f"INSERT INTO {table} VALUES ('', 'x', '[1,1]')"]:
+            assert state(session, statement) in ("28000", "42501"), statement
+    with shop.admin(copy, user=shop.pool, autocommit=False) as session:
+        assert state(session, f"SELECT pc_use_key('{shop.revoked[1]}')") == "28000"
+    with shop.admin(copy, user=shop.person) as session:
+        assert session.execute(QUERY).fetchall() == [("a",)]
+    with shop.admin(copy) as db:
+        found = db.execute("SELECT state, found FROM pc_security_report() WHERE item LIKE 'keys of the database%'").fetchone()
+        assert found[0] == "warn" and shop.key[0] in found[1]
+        for statement in ["SELECT pc_create_api_key('mine')", "SELECT pc_create_api_key('mine', indexes => '{films}', data_plane => 'ReadOnly')"]:
+            assert refusal(db, statement).sqlstate == "55000"
+    shop.check_original()
+
+
+def test_made_independent(shop, copy):
+    with shop.admin(copy, user=shop.person) as session:
+        assert state(session, "SELECT pc_make_independent()") == "42501"
+    with shop.admin(copy) as db:
+        assert db.execute("SELECT pc_make_independent()").fetchone() == (2,)
+        assert db.execute("SELECT pc_make_independent(), pc_sync_roles()").fetchone() == (0, 0)
+        left = [key for (key,) in db.execute("SELECT key_id FROM pc_list_api_keys()").fetchall()]
+        assert not {shop.key[0], shop.limited[0]} & set(left)
+        mine = create_key(db, "mine")
+        limited = create_key(db, "limited", indexes=["films"])
+        before = {name for (name,) in db.execute("SELECT role_name::text FROM pc_auth.group_role").fetchall()}
+    with shop.admin() as db:
+        assert not before & {name for (name,) in db.execute("SELECT role_name::text FROM pc_auth.group_role").fetchall()}
+    for key in (mine, limited):
+        assert shop.acts(copy, key) == [[("a",)], [("a",)]]
+        assert shop.acts(None, key) == ["28000", "28P01"]
+    assert shop.acts(copy, shop.key) == ["28000", "28P01"]
+    with shop.admin(copy, user=shop.person) as session:
+        assert session.execute(QUERY).fetchall() == [("a",)]
+    shop.check_original()
+    with shop.admin(copy) as db:
+        db.execute("SELECT pc_revoke_api_key(%s)", [mine[0]])
+        db.execute("DROP EXTENSION conifer CASCADE")
+        assert db.execute("SELECT count(*) FROM pg_roles WHERE rolname IN (%s, %s)", [mine[0], limited[0]]).fetchone() == (0,)
+    shop.check_original()
+
+
+def test_the_original_goes(shop, tmp_path):
+    """The copy has the keys then; and as well if it is given the original's name."""
+    copy = shop.copy("template", tmp_path)
+    assert shop.acts(copy, shop.key) == ["28000", "28000"]
+    with shop.admin("postgres") as db:
+        db.execute(f"ALTER DATABASE {shop.name} RENAME TO {shop.name}_old; ALTER DATABASE {copy} RENAME TO {shop.name}")
+    shop.copies = [f"{shop.name}_old"]
+    assert shop.acts(None, shop.key) == [[("a",)], [("a",)]]
+    with shop.admin("postgres") as db:
+        db.execute(f"ALTER DATABASE {shop.name} RENAME TO {shop.name}_third")
+    try:
+        assert shop.acts(f"{shop.name}_third", shop.key) == ["28000", "28000"]
+        shop.server.drop_database(f"{shop.name}_old")
+        assert shop.acts(f"{shop.name}_third", shop.key) == [[("a",)], [("a",)]]
+    finally:
+        with shop.admin("postgres") as db:
+            db.execute(f"ALTER DATABASE {shop.name}_third RENAME TO {shop.name}")
+    with shop.admin() as db:
+        assert db.execute("SELECT pc_sync_roles() > 0").fetchone() == (True,)  # all roles are this database's now
+    shop.check_original()
