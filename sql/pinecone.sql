@@ -23,6 +23,8 @@ CREATE TABLE pc.index_reg (
     deletion_protection text NOT NULL DEFAULT 'disabled' CHECK (deletion_protection IN ('enabled', 'disabled')),
     tags jsonb NOT NULL DEFAULT '{}',
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    is_view boolean NOT NULL DEFAULT false, -- over a table of the user's
+    has_namespaces boolean NOT NULL DEFAULT true,
     UNIQUE (project_id, name),
     CHECK ((dimension IS NOT NULL) = (vector_type = 'dense'))
 );
@@ -39,6 +41,16 @@ ALTER TABLE pc.index_reg ENABLE ROW LEVEL SECURITY;
 CREATE POLICY describe ON pc.index_reg FOR SELECT USING (pc_auth.describes(project_id, index_id));
 SELECT pg_catalog.pg_extension_config_dump('pc.index_reg', '');
 SELECT pg_catalog.pg_extension_config_dump('pc.index_id_seq', '');
+
+-- The table that an index's view is of: the one that the view's rule depends on.
+CREATE FUNCTION pc.source_of(view oid) RETURNS oid
+    LANGUAGE sql STABLE STRICT PARALLEL SAFE
+    BEGIN ATOMIC
+        SELECT d.refobjid FROM pg_catalog.pg_rewrite w
+          JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = w.oid
+           AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid <> w.ev_class
+         WHERE w.ev_class = view LIMIT 1;
+    END;
 
 -- ---------------------------------------------------------------------------------------------
 -- How many records each namespace has: src/pinecone/counts/README.md. No dump carries these rows, and no replica is to take them
@@ -71,7 +83,7 @@ SELECT r.name,
        r.deletion_protection,
        r.tags,
        r.spec,
-       CASE WHEN k.names IS NULL THEN GREATEST(c.reltuples::bigint, pg_catalog.pg_stat_get_live_tuples(c.oid), 0)
+       CASE WHEN k.names IS NULL THEN GREATEST(t.reltuples::bigint, pg_catalog.pg_stat_get_live_tuples(t.oid), 0)
             ELSE GREATEST((SELECT pg_catalog.sum(n.n)::bigint FROM pc.record_count n
                             WHERE n.relid = c.oid AND n.namespace = ANY (k.names)), 0) END AS record_count_estimate,
        c.oid::regclass AS table_name,
@@ -79,13 +91,15 @@ SELECT r.name,
        r.storage,
        r.schema,
        r.deployment,
-       COALESCE(r.read_capacity, '{"mode": "OnDemand"}') || '{"status": {"state": "Ready"}}' AS read_capacity
+       COALESCE(r.read_capacity, '{"mode": "OnDemand"}') || '{"status": {"state": "Ready"}}' AS read_capacity,
+       CASE WHEN c.relkind = 'v' THEN t.oid::regclass END AS source_table
   FROM pc.index_reg r
   CROSS JOIN LATERAL (SELECT pc_auth.reachable(r.project_id, r.index_id)) AS k (names)
   LEFT JOIN pg_catalog.pg_class c
     ON c.relname = ('i_' || r.index_id)::name
    AND c.relnamespace = 'pc_data'::regnamespace
-   AND c.relkind IN ('r', 'p')
+   AND c.relkind IN ('r', 'p', 'v')
+  LEFT JOIN pg_catalog.pg_class t ON t.oid = CASE WHEN c.relkind = 'v' THEN pc.source_of(c.oid) ELSE c.oid END
  WHERE pc_auth.describes(r.project_id, r.index_id);
 ALTER VIEW pc.index_description OWNER TO conifer_owner;
 
@@ -170,6 +184,10 @@ CREATE FUNCTION pc.gin_filter_triconsistent(internal, smallint, jsonb, integer, 
 CREATE FUNCTION pc.gin_filter_compare_partial(bytea, bytea, smallint, internal) RETURNS integer
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'gin_filter_compare_partial_wrapper';
 
+CREATE FUNCTION pc.gin_filter_options(internal) RETURNS void
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'gin_filter_options_wrapper';
+
+-- With pc_filter_ops (fields = '["genre", "year"]') the index keeps these fields only.
 CREATE OPERATOR CLASS pc_filter_ops FOR TYPE jsonb USING gin AS
     OPERATOR 1 @@@ (jsonb, jsonb),
     FUNCTION 1 pg_catalog.byteacmp(bytea, bytea),
@@ -178,6 +196,7 @@ CREATE OPERATOR CLASS pc_filter_ops FOR TYPE jsonb USING gin AS
     FUNCTION 4 pc.gin_filter_consistent(internal, smallint, jsonb, integer, internal, internal, internal, internal),
     FUNCTION 5 pc.gin_filter_compare_partial(bytea, bytea, smallint, internal),
     FUNCTION 6 pc.gin_filter_triconsistent(internal, smallint, jsonb, integer, internal, internal, internal),
+    FUNCTION 7 (jsonb) pc.gin_filter_options(internal),
     STORAGE bytea;
 
 -- For columns behind the vector of an hnsw index, which ask the operator of rows near the query: src/engine/hnsw/scan/filter.rs.
@@ -221,7 +240,12 @@ CREATE FUNCTION pc_create_index(
     ef_construction integer DEFAULT 64,
     schema jsonb DEFAULT NULL,
     deployment jsonb DEFAULT NULL,
-    read_capacity jsonb DEFAULT NULL
+    read_capacity jsonb DEFAULT NULL,
+    from_table regclass DEFAULT NULL,
+    id_column text DEFAULT NULL,
+    vector_column text DEFAULT NULL,
+    metadata_column text DEFAULT NULL,
+    namespace_column text DEFAULT NULL
 ) RETURNS SETOF pc.index_description
     LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp ROWS 1
     AS 'MODULE_PATHNAME', 'pc_create_index_wrapper';

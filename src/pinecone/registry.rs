@@ -5,7 +5,7 @@ use crate::pg::spi::{Mode, Param, run};
 use crate::pinecone::access::elevate::read_as_owner;
 use conifer_pure::Fault;
 use conifer_pure::fault::quoted;
-use conifer_pure::fault::state::{NULL_VALUE_NOT_ALLOWED, UNDEFINED_TABLE};
+use conifer_pure::fault::state::{FEATURE_NOT_SUPPORTED, NULL_VALUE_NOT_ALLOWED, UNDEFINED_TABLE};
 use conifer_pure::pinecone::access::principal::ProjectId;
 use conifer_pure::pinecone::index::metric::Metric;
 use conifer_pure::pinecone::index::storage::Storage;
@@ -28,6 +28,10 @@ pub struct Index {
     pub protected: bool,
     /// The type of the column `values`.
     pub storage: Storage,
+    /// The records are in a table of the user's: the index's own is a view of it.
+    pub is_view: bool,
+    /// Records can be in other namespaces than the default one.
+    pub has_namespaces: bool,
 }
 
 impl Index {
@@ -35,7 +39,7 @@ impl Index {
     /// writes, so that it finds an index that the same statement made.
     pub fn find(name: &str, project: ProjectId, mode: Mode) -> Option<Self> {
         let sql =
-            "SELECT index_id, dimension, metric, vector_type, deletion_protection, storage FROM pc.index_reg
+            "SELECT index_id, dimension, metric, vector_type, deletion_protection, storage, is_view, has_namespaces FROM pc.index_reg
                     WHERE project_id OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2";
         let params = [Param::uuid(Uuid::from_bytes(project)), Param::text(name)];
         let find = || {
@@ -51,6 +55,8 @@ impl Index {
                         vector_type: rows.get(0, 3).unwrap_or_default(),
                         protected: rows.get::<String>(0, 4).as_deref() == Some("enabled"),
                         storage: Storage::from_name(&rows.get::<String>(0, 5).unwrap_or_default()).or_raise(),
+                        is_view: rows.get(0, 6) == Some(true),
+                        has_namespaces: rows.get(0, 7) != Some(false),
                     }
                 })
             })
@@ -71,6 +77,23 @@ impl Index {
         match self.storage {
             Storage::Vector => "\"values\"".to_owned(),
             Storage::HalfVec => format!("\"values\"::{home}.vector"),
+        }
+    }
+
+    /// Refuses another namespace than the default one, where the user's table has no column for it.
+    ///
+    /// # Errors
+    /// Raises 0A000.
+    pub fn require_space(&self, namespace: &str) {
+        if !self.has_namespaces && !namespace.is_empty() {
+            let message = format!(
+                "namespace {} cannot be in an index over a table without namespaces",
+                quoted(namespace)
+            );
+            raise(
+                Fault::new(FEATURE_NOT_SUPPORTED, message)
+                    .hint("Make the index again with namespace_column => '…' to have any, or give none."),
+            );
         }
     }
 

@@ -37,6 +37,8 @@ pub mod state {
     pub const DATATYPE_MISMATCH: &str = "42804";
     /// `undefined_table`: an index that does not exist
     pub const UNDEFINED_TABLE: &str = "42P01";
+    /// `undefined_column`
+    pub const UNDEFINED_COLUMN: &str = "42703";
     /// `duplicate_table`: an index that exists already
     pub const DUPLICATE_TABLE: &str = "42P07";
     /// `object_in_use`: deletion protection

@@ -43,7 +43,8 @@ fn owner() -> pg_sys::Oid {
     owner
 }
 
-/// Runs statements as the bootstrap superuser: only on roles whose names come from this library or from its rows.
+/// Runs statements as the bootstrap superuser: on roles whose names come from this library or from its rows, and on a table whose
+/// owner has asked to make it an index, as far as none of them runs code of that owner.
 pub fn as_superuser<R>(run: impl FnOnce() -> R) -> R {
     as_role(pg_sys::Oid::from(pg_sys::BOOTSTRAP_SUPERUSERID), LENT, run)
 }

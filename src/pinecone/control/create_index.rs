@@ -2,6 +2,9 @@
 #![allow(unsafe_code)] // `#[pg_extern]` expands to it
 
 use super::describe_index::return_description;
+use super::from_table::adopt::adopt;
+use super::from_table::source::{Given, Source};
+use super::index_table::{Graph, values_check};
 use crate::pg::encoding;
 use crate::pg::error::{OrRaise, raise};
 use crate::pg::jsonb::Json;
@@ -13,13 +16,20 @@ use crate::pinecone::counts::{base, triggers};
 use crate::pinecone::engine_types::{Home, schema_of};
 use crate::pinecone::registry::{name_of, table};
 use conifer_pure::Fault;
-use conifer_pure::fault::state::{DUPLICATE_TABLE, INVALID_PARAMETER_VALUE};
-use conifer_pure::pinecone::index::forms::{Forms, Given};
+use conifer_pure::fault::state::{
+    DATA_EXCEPTION, DATATYPE_MISMATCH, DUPLICATE_TABLE, INVALID_PARAMETER_VALUE,
+};
+use conifer_pure::pinecone::index::forms::{self, Forms};
 use conifer_pure::pinecone::index::metric::Metric;
 use conifer_pure::pinecone::index::spec::{Definition, Wish, check_deletion_protection, check_name};
 use conifer_pure::pinecone::index::tags::{Tags, merge, to_json};
-use pgrx::Uuid;
 use pgrx::prelude::*;
+use pgrx::spi::quote_literal;
+use pgrx::{IntoDatum, Uuid};
+
+/// Bytes of the names of fields that the catalog has room for in its row of a column. The inverted index keeps all fields where there
+/// are more.
+const MAX_FIELDS: usize = 4000;
 
 #[allow(clippy::too_many_arguments)]
 #[pg_extern(sql = false)]
@@ -37,13 +47,18 @@ fn pc_create_index(
     schema: Option<Json>,
     deployment: Option<Json>,
     read_capacity: Option<Json>,
+    from_table: Option<pg_sys::Oid>,
+    id_column: Option<&str>,
+    vector_column: Option<&str>,
+    metadata_column: Option<&str>,
+    namespace_column: Option<&str>,
     fcinfo: pg_sys::FunctionCallInfo,
 ) {
     encoding::check();
     let name = name_of(name);
     let attempt = guard::create("create_index", name);
     check_name(name).or_raise();
-    let forms = Forms::new(Given {
+    let forms = Forms::new(forms::Given {
         spec: spec.as_ref().map(Json::text),
         deployment: deployment.as_ref().map(Json::text),
         schema: schema.as_ref().map(Json::text),
@@ -52,9 +67,42 @@ fn pc_create_index(
     .or_raise();
     let told = &forms.schema;
     let vector_type = told.vector_type.or(vector_type).unwrap_or("dense");
-    let storage = storage.unwrap_or("vector");
+    let home = Home::find().quoted;
+    let columns = Given {
+        id: id_column,
+        vector: vector_column,
+        metadata: metadata_column,
+        namespace: namespace_column,
+    };
+    if from_table.is_none() && columns.is_any() {
+        raise(Fault::new(
+            INVALID_PARAMETER_VALUE,
+            "columns are named for an index over a table, but from_table is null",
+        ));
+    }
+    let source = from_table.map(|table| Source::find(&attempt, table, columns, &home));
+    let mut dimension = one_of("dimension", dimension, told.dimension);
+    let mut storage = storage.unwrap_or("vector");
+    if let Some(source) = &source {
+        let has = source.dimension;
+        if let Some(wanted) = dimension.filter(|wanted| *wanted != has) {
+            let message = format!(
+                "dimension {wanted} differs from the {has} of column {} of table {}",
+                source.vector, source.table
+            );
+            raise(Fault::new(DATA_EXCEPTION, message).hint("Leave it out: the column tells it."));
+        }
+        if storage == "halfvec" && source.storage.name() != storage {
+            let message = format!(
+                "storage halfvec differs from the type of column {} of table {}",
+                source.vector, source.table
+            );
+            raise(Fault::new(DATATYPE_MISMATCH, message).hint("Leave it out: the column tells it."));
+        }
+        (dimension, storage) = (Some(has), source.storage.name());
+    }
     let definition = Definition::new(Wish {
-        dimension: one_of("dimension", dimension, told.dimension),
+        dimension,
         metric: one_of("metric", metric, told.metric.as_deref()),
         vector_type,
         storage,
@@ -70,13 +118,12 @@ fn pc_create_index(
 
     let sql = "INSERT INTO pc.index_reg (index_id, name, vector_type, dimension, metric, storage, m, \
                                          ef_construction, spec, deletion_protection, tags, project_id, \
-                                         schema, deployment, read_capacity) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
+                                         schema, deployment, read_capacity, is_view, has_namespaces) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
                ON CONFLICT (project_id, name) DO NOTHING";
     let id = as_owner(free_number);
     let project = Uuid::from_bytes(attempt.who.project);
     parents::require_project(project);
-    let home = Home::find().quoted;
     let params = [
         Param::int(id),
         Param::text(name),
@@ -93,7 +140,15 @@ fn pc_create_index(
         Param::json(&*whole_schema),
         Param::json(forms.deployment.as_deref()),
         Param::json(forms.read_capacity.as_deref()),
+        Param::of(pg_sys::BOOLOID, source.is_some().into_datum()),
+        Param::of(
+            pg_sys::BOOLOID,
+            source.as_ref().is_none_or(|source| source.namespace.is_some()).into_datum(),
+        ),
     ];
+    let fields =
+        told.filterable_names().filter(|names| names.len() <= MAX_FIELDS).map(|names| quote_literal(&names));
+    let fields = fields.as_deref();
     let extension = schema_of(fcinfo);
     roles::open_schema(&extension);
     roles::open_schema(&home);
@@ -101,11 +156,19 @@ fn pc_create_index(
         if run(Mode::Write, sql, &params, |rows| rows.count) == 0 {
             raise(Fault::new(DUPLICATE_TABLE, format!("index \"{name}\" already exists")));
         }
-        create_table(&table(id), &home, &extension, &definition);
-        policy::protect(project, id);
-        triggers::create(&table(id));
-        base::begin(&table(id));
+        if source.is_none() {
+            create_table(&table(id), &home, &extension, &definition, fields);
+            policy::protect(project, id);
+            triggers::create(&table(id));
+            base::begin(&table(id));
+        }
     });
+    if let Some(source) = &source {
+        adopt(source, project, id, &home, &extension, &definition, fields);
+        if let Some(others) = source.others_wanted() {
+            notice!("new records need values for further columns of table {}: {others}", source.table);
+        }
+    }
     roles::admit(project, id);
     attempt.done(None);
     return_description(fcinfo, Mode::Write, name);
@@ -146,11 +209,10 @@ fn free_number() -> i32 {
 /// held to the rules of `pc_upsert`.
 ///
 /// Collation "C" gives the primary key the byte order that Pinecone lists ids in.
-fn create_table(table: &str, home: &str, extension: &str, definition: &Definition) {
+fn create_table(table: &str, home: &str, extension: &str, definition: &Definition, fields: Option<&str>) {
     let dimension = definition.dimension;
     let storage = definition.storage.name();
-    let values_check =
-        if definition.metric == Metric::Cosine { "pc.check_direction" } else { "pc.check_values" };
+    let values_check = values_check(definition.metric);
     let sparse_check = match definition.metric {
         Metric::DotProduct => "",
         Metric::Cosine | Metric::Euclidean => {
@@ -171,21 +233,14 @@ fn create_table(table: &str, home: &str, extension: &str, definition: &Definitio
             CONSTRAINT metadata_valid CHECK (pc.check_metadata(id, metadata))
         )"
     ));
-    let distance = match definition.metric {
-        Metric::Cosine => "cosine",
-        Metric::Euclidean => "l2",
-        Metric::DotProduct => "ip",
+    let graph = Graph {
+        table,
+        namespace: Some("namespace"),
+        vector: "\"values\"",
+        metadata: "metadata",
+        home,
+        extension,
+        fields,
     };
-    let (m, ef_construction) = (definition.m, definition.ef_construction);
-    // Each namespace has a graph of its own, and a search in it tests metadata as it goes.
-    run_once(&format!(
-        "CREATE INDEX ON {table}
-            USING hnsw (namespace {home}.text_ops, \"values\" {home}.{storage}_{distance}_ops, metadata {extension}.pc_filter_ops)
-            WITH (m = {m}, ef_construction = {ef_construction})"
-    ));
-    // Rows that were inserted last stand in a list that each search reads: some 150 of them, not the 9,000 of the server's default.
-    run_once(&format!(
-        "CREATE INDEX ON {table} USING gin (namespace {extension}.pc_text_ops, metadata {extension}.pc_filter_ops)
-            WITH (gin_pending_list_limit = 64)"
-    ));
+    graph.create("", "", definition);
 }

@@ -1,6 +1,7 @@
 //! `pc_delete_index`: the registry row and the table go together.
 #![allow(unsafe_code)] // `#[pg_extern]` expands to it
 
+use super::from_table::release;
 use crate::pg::error::raise;
 use crate::pg::spi::{Mode, Param, run, run_once};
 use crate::pinecone::access::elevate::as_owner;
@@ -24,8 +25,11 @@ fn delete(name: &str, index: &Index) {
     // the table is locked before the registry's row, as a transaction that writes records and then
     // configures the index does
     let table = index.table();
+    let source = if index.is_view { release::hold(index.id) } else { None };
     let exists = "SELECT pg_catalog.to_regclass($1) IS NOT NULL";
-    if run(Mode::Write, exists, &[Param::text(&*table)], |rows| rows.get::<bool>(0, 0)) == Some(true) {
+    if !index.is_view
+        && run(Mode::Write, exists, &[Param::text(&*table)], |rows| rows.get::<bool>(0, 0)) == Some(true)
+    {
         run_once(&format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"));
         base::end(&table);
     }
@@ -37,6 +41,10 @@ fn delete(name: &str, index: &Index) {
     // another session may have deleted or protected the index meanwhile; the error takes the DELETE back
     let Some(protection) = deleted else { not_found(name) };
     refuse_protected(name, protection == "enabled");
+    if index.is_view {
+        release::release(index.id, source);
+        return;
+    }
     // no CASCADE: a user's view or foreign key on the table is not ours to drop; IF EXISTS: a user who
     // dropped the table by hand must be able to clear the registry
     run_once(&format!("DROP TABLE IF EXISTS {table}"));

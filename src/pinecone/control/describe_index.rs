@@ -9,7 +9,8 @@ use crate::pinecone::registry::{name_of, not_found};
 use pgrx::prelude::*;
 
 const COLUMNS: &str = "name, dimension, metric, vector_type, status, ready, deletion_protection, tags, spec, \
-                       record_count_estimate, table_name, created_at, storage, schema, deployment, read_capacity";
+                       record_count_estimate, table_name, created_at, storage, schema, deployment, read_capacity, \
+                       source_table";
 
 /// Makes the description of index `name` the result of the calling function.
 ///

@@ -4,3 +4,5 @@ mod configure_index;
 mod create_index;
 mod delete_index;
 mod describe_index;
+mod from_table;
+mod index_table;

@@ -86,15 +86,21 @@ fn write(
     values: &RawArray,
     metadata: Option<&RawArray>,
 ) -> i64 {
+    index.require_space(namespace);
+    // Sparse values that were there go with the record they were of; a user's table has none.
+    let sparse = if index.is_view { "" } else { "sparse_values = EXCLUDED.sparse_values," };
+    // A user's table may have no namespaces. $1 is then that of all its records, which this says of its type.
+    let (space, new_space, key) =
+        if index.has_namespaces { ("namespace, ", "$1, ", "namespace, id") } else { ("", "", "id") };
     // an unnest of several arrays is the server's own, whatever the search_path, but only if unqualified
     let sql = format!(
-        "INSERT INTO {} AS old (namespace, id, \"values\", metadata)
-         SELECT DISTINCT ON (new.id) $1, new.id, {}, COALESCE(new.metadata, '{{}}')
+        "INSERT INTO {} AS old ({space}id, \"values\", metadata)
+         SELECT DISTINCT ON (new.id) {new_space}new.id, {}, COALESCE(new.metadata, '{{}}')
            FROM (SELECT id COLLATE pg_catalog.\"C\" AS id, \"values\", metadata, place
                    FROM ROWS FROM (unnest($2, $3, $4)) WITH ORDINALITY AS u (id, \"values\", metadata, place)) AS new
           ORDER BY new.id, new.place DESC
-         ON CONFLICT (namespace, id) DO UPDATE
-            SET \"values\" = EXCLUDED.\"values\", sparse_values = EXCLUDED.sparse_values, metadata = EXCLUDED.metadata",
+         ON CONFLICT ({key}) DO UPDATE
+            SET \"values\" = EXCLUDED.\"values\", {sparse} metadata = EXCLUDED.metadata",
         index.table(),
         index.stored(&home.quoted, "new.\"values\""),
     );

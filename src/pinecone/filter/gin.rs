@@ -2,9 +2,10 @@
 //!
 //! A row's terms and a filter's keys are the pure crate's. What the index gives is asked of the filter once more, on the row. A
 //! filter that holds for rows with none of its keys (`$exists: false`, `$not`) has the index read as a whole, unless another
-//! clause beside it has keys.
+//! clause beside it has keys. So does what a filter asks of fields that the index does not keep (`fields.rs`).
 #![allow(unsafe_code)]
 
+use super::fields;
 use super::kept::valid;
 use crate::pg::error::OrRaise;
 use crate::pg::fmgr::{Returned, argument, export};
@@ -12,7 +13,7 @@ use crate::pg::returned::Bytea;
 use crate::pg::varlena::detoast_packed;
 use conifer_pure::jsonb::Container;
 use conifer_pure::memory::allocation::{push, with_room};
-use conifer_pure::pinecone::filter::terms::terms;
+use conifer_pure::pinecone::filter::terms::{terms, terms_of};
 use conifer_pure::pinecone::filter::{Key, Query, tri};
 use pgrx::{PgMemoryContexts, pg_sys};
 
@@ -52,7 +53,12 @@ export!(gin_filter_extract_value, |fcinfo| {
     unsafe {
         let metadata = detoast_packed(argument(fcinfo, 0));
         if let Some(metadata) = Container::new(metadata.bytes()) {
-            terms(&metadata, |key| push(&mut keys, bytea(key))).or_raise();
+            let take = |key: &_| push(&mut keys, bytea(key));
+            match fields::of_call(fcinfo) {
+                None => terms(&metadata, take),
+                Some(fields) => terms_of(&metadata, |name| fields.has(name), take),
+            }
+            .or_raise();
         }
         argument(fcinfo, 1).cast_mut_ptr::<i32>().write(keys.len() as i32);
         pg_sys::Datum::from(palloced(keys.iter().copied()))
@@ -70,7 +76,11 @@ export!(gin_filter_extract_query, |fcinfo| {
             argument(fcinfo, 1).cast_mut_ptr::<i32>().write(0);
             return pg_sys::Datum::null();
         };
-        let query = Query::new(&filter).or_raise();
+        let query = match fields::of_call(fcinfo) {
+            None => Query::new(&filter),
+            Some(fields) => Query::of_fields(&filter, &|name| fields.has(name)),
+        }
+        .or_raise();
         let too_many = query.keys().len() > MAX_KEYS;
         if too_many || query.needs_no_key().or_raise() {
             argument(fcinfo, 6).cast_mut_ptr::<i32>().write(pg_sys::GIN_SEARCH_MODE_ALL as i32);

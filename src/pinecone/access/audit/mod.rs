@@ -76,7 +76,8 @@ pub unsafe fn queried(plan: *const pg_sys::PlannedStmt) {
         headroom(3 * size_of::<pg_sys::NameData>() * entries.len()).or_raise();
         entries
             .iter_ptr()
-            .filter(|entry| (**entry).rtekind == pg_sys::RTEKind::RTE_RELATION)
+            // What a view stands for, from PostgreSQL 16 on, keeps the view's number. Other entries have none.
+            .filter(|entry| (**entry).relid != pg_sys::InvalidOid)
             .filter(|entry| pg_sys::get_rel_namespace((**entry).relid) == schema)
             .map(|entry| {
                 let name = pg_sys::get_rel_name((*entry).relid);

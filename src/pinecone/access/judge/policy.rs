@@ -19,14 +19,7 @@ use pgrx::prelude::*;
 /// the owner, from PostgreSQL 16 on, and refuses tables with policies that hold for it.
 pub fn protect(project: Uuid, index: i32) {
     let table = table(index);
-    let may = |all: &str, some: &str| {
-        let arguments = format!("'{project}'::pg_catalog.uuid, {index}");
-        format!(
-            "(SELECT pc_auth.{all}({arguments})) \
-             OR namespace OPERATOR(pg_catalog.=) ANY ((SELECT pc_auth.{some}({arguments}))::pg_catalog.text[])"
-        )
-    };
-    let (read, write) = (may("reads_all", "readable"), may("writes_all", "writable"));
+    let (read, write) = conditions(project, index, "namespace");
     for statement in [
         format!("ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"),
         format!("CREATE POLICY reading ON {table} FOR SELECT USING ({read})"),
@@ -36,6 +29,18 @@ pub fn protect(project: Uuid, index: i32) {
     ] {
         run_once(&statement);
     }
+}
+
+/// What the policies ask before a row is read, and before it is written; `namespace` is the expression of its namespace.
+pub fn conditions(project: Uuid, index: i32, namespace: &str) -> (String, String) {
+    let may = |all: &str, some: &str| {
+        let arguments = format!("'{project}'::pg_catalog.uuid, {index}");
+        format!(
+            "(SELECT pc_auth.{all}({arguments})) \
+             OR {namespace} OPERATOR(pg_catalog.=) ANY ((SELECT pc_auth.{some}({arguments}))::pg_catalog.text[])"
+        )
+    };
+    (may("reads_all", "readable"), may("writes_all", "writable"))
 }
 
 /// The condition of the policy for reading, as the server shows it to a session whose `search_path` has none of our schemas. What

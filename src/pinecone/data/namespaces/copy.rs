@@ -25,9 +25,10 @@ fn pc_copy_namespace(
     hold(index, &[source, target]);
     require_new(index, target);
     let table = index.table();
+    let sparse = if index.is_view { "" } else { "sparse_values," };
     let sql = format!(
-        "INSERT INTO {table} (namespace, id, \"values\", sparse_values, metadata)
-         SELECT $2, id, \"values\", sparse_values, metadata FROM {table}
+        "INSERT INTO {table} (namespace, id, \"values\", {sparse} metadata)
+         SELECT $2, id, \"values\", {sparse} metadata FROM {table}
           WHERE namespace OPERATOR(pg_catalog.=) $1 ORDER BY id"
     );
     let records =

@@ -33,6 +33,9 @@ pub fn granted<'a, const N: usize>(
     if mode == Mode::Write {
         granted.writes();
     }
+    if need > Level::ReadOnly {
+        names.iter().for_each(|name| granted.index.require_space(name));
+    }
     (granted, names)
 }
 

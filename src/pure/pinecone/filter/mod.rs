@@ -25,6 +25,7 @@
 //! Numbers are float64. The empty filter is for all records.
 
 mod evaluate;
+mod fields;
 mod key;
 mod limits;
 mod metadata;
@@ -40,6 +41,7 @@ mod values;
 #[cfg(test)]
 mod tests;
 
+pub use fields::Fields;
 pub use key::{Key, MAX_KEY};
 pub use limits::{MAX_BYTES, MAX_DEPTH, MAX_VALUES};
 pub use metadata::{Metadata, Scalar, Value};

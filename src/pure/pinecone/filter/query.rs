@@ -84,6 +84,8 @@ enum Node {
     All(Vec<Node>),
     Any(Vec<Node>),
     Not(Box<Node>),
+    /// Nothing follows.
+    Unknown,
 }
 
 impl Query {
@@ -92,12 +94,20 @@ impl Query {
     /// # Errors
     /// `53200`.
     pub fn new(filter: &Filter) -> Result<Self> {
-        Self::with(filter, MANY)
+        Self::of_fields(filter, &|_| true)
     }
 
-    /// Of a filter, where so many values are many.
-    pub(super) fn with(filter: &Filter, many: usize) -> Result<Self> {
-        let mut keys = Keys { list: Vec::new(), many };
+    /// Of a filter, for an index that keeps only some fields: what the filter asks of others is not known.
+    ///
+    /// # Errors
+    /// `53200`.
+    pub fn of_fields(filter: &Filter, keeps: &dyn Fn(&[u8]) -> bool) -> Result<Self> {
+        Self::with(filter, keeps, MANY)
+    }
+
+    /// As [`Self::of_fields`], where so many values are many.
+    pub(super) fn with(filter: &Filter, keeps: &dyn Fn(&[u8]) -> bool, many: usize) -> Result<Self> {
+        let mut keys = Keys { list: Vec::new(), keeps, many };
         let root = conjunction(&filter.clauses, &mut keys)?;
         Ok(Self { keys: keys.list, root })
     }
@@ -127,13 +137,15 @@ impl Query {
 }
 
 /// The keys that were gathered so far.
-struct Keys {
+struct Keys<'a> {
     list: Vec<QueryKey>,
+    /// Whether the index has keys of a field.
+    keeps: &'a dyn Fn(&[u8]) -> bool,
     /// From how many values on these are read in one go.
     many: usize,
 }
 
-impl Keys {
+impl Keys<'_> {
     fn add(&mut self, from: Key, reach: Reach, exact: bool) -> Result<Node> {
         let at = self.list.len();
         push(&mut self.list, QueryKey { from, reach, exact })?;
@@ -143,7 +155,7 @@ impl Keys {
 
 /// Of clauses that hold together, in whatever depth. Numbers of one field are looked up once: from the last beginning to the first
 /// end.
-fn conjunction(clauses: &[Clause], keys: &mut Keys) -> Result<Node> {
+fn conjunction(clauses: &[Clause], keys: &mut Keys<'_>) -> Result<Node> {
     let (mut all, mut ranges) = (Vec::new(), HashMap::new());
     gather(clauses, keys, &mut all, &mut ranges)?;
     for (name, range) in ranges {
@@ -161,7 +173,7 @@ fn conjunction(clauses: &[Clause], keys: &mut Keys) -> Result<Node> {
 
 fn gather<'a>(
     clauses: &'a [Clause],
-    keys: &mut Keys,
+    keys: &mut Keys<'_>,
     all: &mut Vec<Node>,
     ranges: &mut HashMap<&'a [u8], Range>,
 ) -> Result<()> {
@@ -175,6 +187,7 @@ fn gather<'a>(
                 }
                 push(all, Node::Any(any))?;
             }
+            Clause::Field { name, .. } if !(keys.keeps)(name) => push(all, Node::Unknown)?,
             Clause::Field { name, tests } => {
                 let field = Key::of_field(name);
                 for test in tests {
@@ -192,7 +205,7 @@ fn gather<'a>(
     Ok(())
 }
 
-fn of_test(field: &Key, test: &Test, keys: &mut Keys) -> Result<Node> {
+fn of_test(field: &Key, test: &Test, keys: &mut Keys<'_>) -> Result<Node> {
     Ok(match test {
         Test::Equals(operand) => equal(field, [operand.scalar()].into_iter(), keys)?,
         Test::In(values) => among(field, values, keys)?,
@@ -217,11 +230,11 @@ fn of_test(field: &Key, test: &Test, keys: &mut Keys) -> Result<Node> {
     })
 }
 
-fn exists(field: &Key, keys: &mut Keys) -> Result<Node> {
+fn exists(field: &Key, keys: &mut Keys<'_>) -> Result<Node> {
     keys.add(*field, Reach::To(*field), field.is_exact())
 }
 
-fn among(field: &Key, values: &Values, keys: &mut Keys) -> Result<Node> {
+fn among(field: &Key, values: &Values, keys: &mut Keys<'_>) -> Result<Node> {
     if values.count() < keys.many {
         return equal(field, values.iter(), keys);
     }
@@ -233,7 +246,7 @@ fn among(field: &Key, values: &Values, keys: &mut Keys) -> Result<Node> {
     keys.add(first, Reach::Among(all), exact)
 }
 
-fn equal<'a>(field: &Key, values: impl Iterator<Item = Scalar<'a>>, keys: &mut Keys) -> Result<Node> {
+fn equal<'a>(field: &Key, values: impl Iterator<Item = Scalar<'a>>, keys: &mut Keys<'_>) -> Result<Node> {
     let first = keys.list.len();
     for key in values.filter_map(|value| field.value(value)) {
         keys.add(key, Reach::One, key.is_exact())?;
@@ -286,6 +299,7 @@ impl Node {
                 }
                 any
             }
+            Self::Unknown => tri::MAYBE,
             Self::Not(node) => match node.follows(has, keys) {
                 tri::FALSE => tri::TRUE,
                 tri::TRUE => tri::FALSE,

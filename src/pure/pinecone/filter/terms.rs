@@ -7,8 +7,20 @@ use super::metadata::{Metadata, Value};
 ///
 /// # Errors
 /// What `take` refuses with.
-pub fn terms<E>(metadata: &impl Metadata, mut take: impl FnMut(&Key) -> Result<(), E>) -> Result<(), E> {
-    for (name, value) in metadata.fields() {
+pub fn terms<E>(metadata: &impl Metadata, take: impl FnMut(&Key) -> Result<(), E>) -> Result<(), E> {
+    terms_of(metadata, |_| true, take)
+}
+
+/// As [`terms`], of the fields that an index keeps.
+///
+/// # Errors
+/// What `take` refuses with.
+pub fn terms_of<E>(
+    metadata: &impl Metadata,
+    keeps: impl Fn(&[u8]) -> bool,
+    mut take: impl FnMut(&Key) -> Result<(), E>,
+) -> Result<(), E> {
+    for (name, value) in metadata.fields().filter(|(name, _)| keeps(name)) {
         let field = Key::of_field(name);
         let (mut bare, mut refused) = (true, None);
         value.any(|scalar| {

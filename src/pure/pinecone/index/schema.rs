@@ -116,15 +116,24 @@ pub fn check_fields(json: &str) -> Result<()> {
 impl Schema<'_> {
     /// The fields that can be filtered by, in the form of 2025-10; none if no fields are named, when all can.
     pub fn filterable(&self) -> Option<String> {
-        if self.fields.is_empty() {
-            return None;
-        }
-        let fields = self.fields.iter().filter(|(_, raw)| {
-            object(raw).is_some_and(|field| !field.contains_key("type") || field.contains_key("filterable"))
-        });
+        let fields = self.filterable_fields()?;
         let fields: Vec<(&str, String)> =
-            fields.map(|(name, _)| (&**name, r#"{"filterable": true}"#.to_owned())).collect();
+            fields.map(|name| (name, r#"{"filterable": true}"#.to_owned())).collect();
         Some(write(&[("fields", write(&fields))]))
+    }
+
+    fn filterable_fields(&self) -> Option<impl Iterator<Item = &str>> {
+        let is_filterable = |raw: &str| {
+            object(raw).is_some_and(|field| !field.contains_key("type") || field.contains_key("filterable"))
+        };
+        let fields = self.fields.iter().filter(move |(_, raw)| is_filterable(raw)).map(|(name, _)| &**name);
+        (!self.fields.is_empty()).then_some(fields)
+    }
+
+    /// The names of these fields, as a JSON list; none if no fields are named.
+    pub fn filterable_names(&self) -> Option<String> {
+        let fields = self.filterable_fields()?;
+        Some(serde_json::Value::from(fields.collect::<Vec<_>>()).to_string())
     }
 
     /// All fields, in the form of 2026-07, with the vectors of an index.

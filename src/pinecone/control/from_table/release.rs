@@ -1,0 +1,85 @@
+//! An index over a user's table goes; the table stays, with all its rows.
+#![allow(unsafe_code)]
+
+use super::adopt::name;
+use crate::pg::spi::{Mode, Param, run, run_once};
+use crate::pinecone::access::elevate::{OWNER, as_superuser};
+use crate::pinecone::registry::table;
+use pgrx::prelude::*;
+
+/// The locked table behind an index's view; none if either is gone.
+pub fn hold(index: i32) -> Option<pg_sys::Oid> {
+    let sql = "SELECT pc.source_of(pg_catalog.to_regclass($1)::pg_catalog.oid)";
+    let find = || {
+        as_superuser(|| {
+            run(Mode::Write, sql, &[Param::text(&*table(index))], |rows| rows.get::<pg_sys::Oid>(0, 0))
+        })
+    };
+    let source = find()?;
+    // SAFETY: within a transaction, which releases the lock; a table that is gone may be locked all the same.
+    unsafe { pg_sys::LockRelationOid(source, pg_sys::AccessExclusiveLock as i32) };
+    find().filter(|now| *now == source)
+}
+
+/// Takes all that an index has put on a table away again.
+pub fn release(index: i32, source: Option<pg_sys::Oid>) {
+    // no CASCADE: a user's view of it is not ours to drop
+    let Some(source) = source else { return };
+    as_superuser(|| run_once(&format!("DROP VIEW {}", table(index))));
+    let named = |what: &str| name(index, what);
+    let sql = "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), pg_catalog.quote_ident(n.nspname),
+                      (SELECT pg_catalog.string_agg(pg_catalog.format('DROP CONSTRAINT %I', conname), ', ') FROM pg_catalog.pg_constraint
+                        WHERE conrelid OPERATOR(pg_catalog.=) c.oid AND conname OPERATOR(pg_catalog.=) ANY ($2::pg_catalog.name[])),
+                      ARRAY(SELECT pg_catalog.format('%I', polname) FROM pg_catalog.pg_policy
+                             WHERE polrelid OPERATOR(pg_catalog.=) c.oid AND polname OPERATOR(pg_catalog.=) ANY ($3::pg_catalog.name[])),
+                      ARRAY(SELECT pg_catalog.format('%I.%I', n.nspname, i.relname) FROM pg_catalog.pg_index x
+                              JOIN pg_catalog.pg_class i ON i.oid OPERATOR(pg_catalog.=) x.indexrelid
+                             WHERE x.indrelid OPERATOR(pg_catalog.=) c.oid AND i.relname OPERATOR(pg_catalog.=) ANY ($4::pg_catalog.name[])),
+                      (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(attname), ', ') FROM pg_catalog.pg_attribute
+                        WHERE attrelid OPERATOR(pg_catalog.=) c.oid AND attnum OPERATOR(pg_catalog.>) 0 AND NOT attisdropped),
+                      EXISTS (SELECT FROM pg_catalog.pg_policy
+                               WHERE polrelid OPERATOR(pg_catalog.=) c.oid AND polname OPERATOR(pg_catalog.<>) ALL ($3::pg_catalog.name[]))
+                 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+                WHERE c.oid OPERATOR(pg_catalog.=) $1";
+    let names = |all: &[&str]| all.iter().map(|what| named(what)).collect::<Vec<_>>();
+    let constraints = names(&["id_valid", "namespace_valid", "values_valid", "metadata_valid"]);
+    let policies = names(&["others", "reading", "inserting", "updating", "deleting"]);
+    let indexes = names(&["graph", "filter"]);
+    let texts = |all: &[String]| Param::texts(Some(&all.iter().map(String::as_str).collect::<Vec<_>>()));
+    let params = [Param::oid(source), texts(&constraints), texts(&policies), texts(&indexes)];
+    as_superuser(|| {
+        let found = run(Mode::Write, sql, &params, |rows| {
+            (rows.count > 0).then(|| {
+                let text = |column| rows.get::<String>(0, column);
+                let all = |column| {
+                    rows.get::<Vec<Option<String>>>(0, column).unwrap_or_default().into_iter().flatten()
+                };
+                let (policies, indexes) = (all(3).collect::<Vec<_>>(), all(4).collect::<Vec<_>>());
+                (
+                    text(0).unwrap_or_default(),
+                    text(2),
+                    policies,
+                    indexes,
+                    text(5),
+                    rows.get(0, 6) == Some(true),
+                )
+            })
+        });
+        let Some((of, constraints, policies, indexes, columns, has_other_policies)) = found else { return };
+        if let Some(constraints) = constraints {
+            run_once(&format!("ALTER TABLE {of} {constraints}"));
+        }
+        policies.iter().for_each(|policy| run_once(&format!("DROP POLICY {policy} ON {of}")));
+        if !has_other_policies {
+            run_once(&format!("ALTER TABLE {of} DISABLE ROW LEVEL SECURITY"));
+        }
+        indexes.iter().for_each(|index| run_once(&format!("DROP INDEX {index}")));
+        if let Some(columns) = columns {
+            let owner = OWNER.to_string_lossy();
+            run_once(&format!(
+                "REVOKE SELECT ({columns}), INSERT ({columns}), UPDATE ({columns}), DELETE ON {of} FROM {owner}"
+            ));
+        }
+        notice!("table {of} stays, with its rows");
+    });
+}

@@ -1,0 +1,46 @@
+//! The fields that an inverted index keeps, where it does not keep all.
+
+use crate::fault::{Fault, Result, state::INVALID_PARAMETER_VALUE};
+
+/// Names of fields, in order.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Fields(Vec<String>);
+
+impl Fields {
+    /// Reads a JSON list of names.
+    ///
+    /// # Errors
+    /// 22023 for anything else.
+    pub fn parse(text: &str) -> Result<Self> {
+        let mut names: Vec<String> = serde_json::from_str(text).map_err(|_| {
+            Fault::new(INVALID_PARAMETER_VALUE, "option \"fields\" must be a JSON list of names")
+                .hint(r#"Write pc_filter_ops (fields = '["genre", "year"]')."#)
+        })?;
+        names.sort_unstable();
+        Ok(Self(names))
+    }
+
+    /// Whether a field is one of these.
+    #[must_use]
+    pub fn has(&self, name: &[u8]) -> bool {
+        self.0.binary_search_by(|other| other.as_bytes().cmp(name)).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_of_names() {
+        let fields = Fields::parse(r#"["year", "genre", "größe", "a\"b"]"#).unwrap();
+        for name in ["year", "genre", "größe", "a\"b"] {
+            assert!(fields.has(name.as_bytes()), "{name}");
+        }
+        assert!(!fields.has(b"years") && !fields.has(b""));
+        assert!(!Fields::parse("[]").unwrap().has(b"year"));
+        for bad in ["", "year", r#"{"year": true}"#, "[1]", r#"["year""#] {
+            assert_eq!(Fields::parse(bad).unwrap_err().state, INVALID_PARAMETER_VALUE, "{bad}");
+        }
+    }
+}
