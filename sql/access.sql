@@ -202,12 +202,14 @@ CREATE FUNCTION pc_auth.keep_number() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'keep_number_wrapper';
 CREATE FUNCTION pc_auth.adopt_default() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'adopt_default_wrapper';
+CREATE FUNCTION pc_auth.tell_index() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'tell_index_wrapper';
 CREATE FUNCTION pc_auth.freeze_audit() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'freeze_audit_wrapper';
 REVOKE EXECUTE ON FUNCTION pc_auth.follow_key(), pc_auth.follow_scope(), pc_auth.follow_group(), pc_auth.follow_member(),
     pc_auth.follow_project(), pc_auth.follow_organisation(), pc_auth.follow_index(), pc_auth.cascade_project(),
     pc_auth.cascade_key(), pc_auth.cascade_index(), pc_auth.keep_number(), pc_auth.adopt_default(),
-    pc_auth.freeze_audit() FROM PUBLIC;
+    pc_auth.tell_index(), pc_auth.freeze_audit() FROM PUBLIC;
 
 CREATE TRIGGER follow AFTER INSERT OR UPDATE OR DELETE ON pc_auth.api_key
     FOR EACH ROW EXECUTE FUNCTION pc_auth.follow_key();

@@ -33,6 +33,9 @@ ALTER TABLE pc.index_reg OWNER TO conifer_owner;
 CREATE TRIGGER follow AFTER INSERT ON pc.index_reg
     FOR EACH ROW EXECUTE FUNCTION pc_auth.follow_index();
 ALTER TABLE pc.index_reg ENABLE ALWAYS TRIGGER follow;
+CREATE TRIGGER tell AFTER INSERT OR UPDATE OR DELETE ON pc.index_reg
+    FOR EACH ROW EXECUTE FUNCTION pc_auth.tell_index();
+ALTER TABLE pc.index_reg ENABLE ALWAYS TRIGGER tell;
 CREATE TRIGGER cascade AFTER DELETE ON pc.index_reg
     FOR EACH ROW EXECUTE FUNCTION pc_auth.cascade_index();
 CREATE TRIGGER keep_number BEFORE UPDATE OF index_id ON pc.index_reg

@@ -27,4 +27,5 @@ pub fn touch() {
     spi::touch();
     access::touch();
     counts::touch();
+    registry::touch();
 }

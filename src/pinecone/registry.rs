@@ -2,7 +2,9 @@
 
 use crate::pg::error::{OrRaise, raise};
 use crate::pg::spi::{Mode, Param, run};
+use crate::pinecone::access::catalog;
 use crate::pinecone::access::elevate::read_as_owner;
+use crate::pinecone::access::snapshot::latest;
 use conifer_pure::Fault;
 use conifer_pure::fault::quoted;
 use conifer_pure::fault::state::{FEATURE_NOT_SUPPORTED, NULL_VALUE_NOT_ALLOWED, UNDEFINED_TABLE};
@@ -12,11 +14,34 @@ use conifer_pure::pinecone::index::storage::Storage;
 use conifer_pure::pinecone::record::batch::Shape;
 use pgrx::Uuid;
 use pgrx::spi::quote_identifier;
+use std::cell::RefCell;
+use std::collections::HashMap;
 
 /// The project of callers that name none.
 pub const DEFAULT_PROJECT: &str = "00000000-0000-0000-0000-000000000000";
 
+/// Maximum number of projects whose indexes a session keeps; and of a project's indexes.
+const MAX_KEPT: usize = 1000;
+
+/// Indexes that this session has used.
+#[derive(Default)]
+struct Indexes {
+    kept: HashMap<ProjectId, HashMap<String, Index>>,
+    /// [`catalog::changes`] when these were read.
+    changes: u64,
+}
+
+thread_local! {
+    static INDEXES: RefCell<Indexes> = RefCell::default();
+}
+
+/// Makes the thread's variables known: see `touch_variables` of the library.
+pub fn touch() {
+    INDEXES.with(|_| ());
+}
+
 /// An index, as its registry row describes it.
+#[derive(Clone)]
 pub struct Index {
     /// The number in its table's name.
     pub id: i32,
@@ -37,7 +62,35 @@ pub struct Index {
 impl Index {
     /// The index `name` of a project, whether the caller may see it or not. A writer looks the index up under the snapshot of its
     /// writes, so that it finds an index that the same statement made.
+    ///
+    /// What is found is kept until a row of the registry changes. So it is read under a snapshot of now, as the server reads its
+    /// catalogs: what an older one shows may be gone by now, and nothing would come to say so.
     pub fn find(name: &str, project: ProjectId, mode: Mode) -> Option<Self> {
+        let changes = catalog::changes();
+        let kept = INDEXES.with_borrow_mut(|indexes| {
+            if indexes.changes != changes || indexes.kept.len() >= MAX_KEPT {
+                indexes.kept.clear();
+                indexes.changes = changes;
+            }
+            indexes.kept.get(&project).and_then(|of_project| of_project.get(name)).cloned()
+        });
+        if kept.is_some() {
+            return kept;
+        }
+        let found = latest(|| Self::read(name, project, Mode::Read));
+        if let Some(found) = &found {
+            INDEXES.with_borrow_mut(|indexes| {
+                let of_project = indexes.kept.entry(project).or_default();
+                if of_project.len() >= MAX_KEPT {
+                    of_project.clear();
+                }
+                of_project.insert(name.to_owned(), found.clone());
+            });
+        }
+        if mode == Mode::Write { found.or_else(|| Self::read(name, project, mode)) } else { found }
+    }
+
+    fn read(name: &str, project: ProjectId, mode: Mode) -> Option<Self> {
         let sql =
             "SELECT index_id, dimension, metric, vector_type, deletion_protection, storage, is_view, has_namespaces FROM pc.index_reg
                     WHERE project_id OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2";

@@ -9,8 +9,8 @@ use std::cell::Cell;
 use std::ffi::CStr;
 
 thread_local! {
-    /// Cached answers about keys, people and roles may be wrong by now.
-    static STALE: Cell<bool> = const { Cell::new(true) };
+    /// How often cached answers about keys, people, roles and indexes have become such that they may be wrong.
+    static CHANGES: Cell<u64> = const { Cell::new(1) };
     /// The table whose invalidation stands for that of all tables.
     static TABLE: Cell<pg_sys::Oid> = const { Cell::new(pg_sys::InvalidOid) };
 }
@@ -45,7 +45,7 @@ pub fn table() -> pg_sys::Oid {
     TABLE.get()
 }
 
-/// Tells all sessions, when the transaction commits, that their cached answers about keys and people may be wrong.
+/// Tells all sessions, when the transaction commits, that their cached answers about keys, people and indexes may be wrong.
 pub fn changed() {
     let table = table();
     if table != pg_sys::InvalidOid {
@@ -54,11 +54,11 @@ pub fn changed() {
     }
 }
 
-/// Whether a message has come that cached answers may be wrong. Resets the mark.
-pub fn take_changed() -> bool {
+/// The number of messages that cached answers may be wrong: what was cached under another number is not to be used. It is never 0.
+pub fn changes() -> u64 {
     // SAFETY: within a transaction; reads messages of others, as every lock on a table does.
     unsafe { pg_sys::AcceptInvalidationMessages() }
-    STALE.replace(false)
+    CHANGES.get()
 }
 
 /// Registers callbacks for changes of rows and roles. Called when the library is loaded: the server has room for few callbacks.
@@ -76,10 +76,10 @@ pub fn init() {
 unsafe extern "C-unwind" fn on_table(_: pg_sys::Datum, table: pg_sys::Oid) {
     if table == pg_sys::InvalidOid || table == TABLE.get() || TABLE.get() == pg_sys::InvalidOid {
         TABLE.set(pg_sys::InvalidOid);
-        STALE.set(true);
+        CHANGES.set(CHANGES.get() + 1);
     }
 }
 
 unsafe extern "C-unwind" fn on_role(_: pg_sys::Datum, _: i32, _: u32) {
-    STALE.set(true);
+    CHANGES.set(CHANGES.get() + 1);
 }

@@ -23,7 +23,7 @@ pub mod roles;
 mod secret;
 mod security_report;
 mod session;
-mod snapshot;
+pub mod snapshot;
 mod transaction;
 
 use session::identity;

@@ -2,8 +2,7 @@
 #![allow(unsafe_code)]
 
 use crate::pg::error::raise;
-use crate::pg::spi::{Mode, Param, run};
-use crate::pinecone::access::elevate::{GATEWAY, read_as_owner, role_named};
+use crate::pinecone::access::elevate::{GATEWAY, role_named};
 use crate::pinecone::access::hooks::log::hide_activity;
 use crate::pinecone::access::refusal::{Event, refused};
 use crate::pinecone::access::session::{identity, pooled_key};
@@ -46,10 +45,7 @@ fn pc_use_key(api_key: Option<&str>) {
     };
     // An unknown key takes the same way as a wrong one.
     let role = role_of(api_key).unwrap_or("cfk_0000000000000000");
-    let sql = "SELECT secret_hash FROM pc_auth.api_key WHERE key_id OPERATOR(pg_catalog.=) $1";
-    let kept: Option<Vec<u8>> = read_as_owner(|| {
-        run(Mode::Write, sql, &[Param::text(role)], |rows| (rows.count > 0).then(|| rows.get(0, 0)).flatten())
-    });
+    let kept = identity::secret_hash(role);
     let is_there = kept.is_some();
     if !same(&kept.unwrap_or_else(|| vec![0; 32]), &secret::hash(role, api_key)) || !is_there {
         refused(None, &event, Fault::new(INVALID_PASSWORD, "API key is not valid"));

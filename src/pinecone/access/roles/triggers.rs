@@ -133,6 +133,13 @@ fn follow_index(fcinfo: pg_sys::FunctionCallInfo) {
     }
 }
 
+/// A row of the registry has come, gone or changed, which sessions keep.
+#[pg_extern(sql = false)]
+fn tell_index(fcinfo: pg_sys::FunctionCallInfo) {
+    values(fcinfo, "index_id");
+    catalog::changed();
+}
+
 #[pg_extern(sql = false)]
 fn freeze_audit() {
     raise(Fault::new(OBJECT_NOT_IN_PREREQUISITE_STATE, "rows of pc_auth.audit cannot be changed or removed"));

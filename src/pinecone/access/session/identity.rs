@@ -9,6 +9,7 @@ use super::confined::{is_confined, outer};
 use super::lookup::{Asked, Resolved, project_name, read};
 use super::{last_used, pooled_key};
 use crate::pg::error::raise;
+use crate::pg::spi::{Mode, Param, run};
 use crate::pinecone::access::catalog;
 use crate::pinecone::access::elevate::{OWNER, read_as_owner, role_named};
 use crate::pinecone::access::refusal::{Event, refused};
@@ -37,6 +38,10 @@ const MAX_KEPT: usize = 1000;
 #[derive(Default)]
 struct Session {
     kept: HashMap<Asked, Resolved>,
+    /// Hashes of keys' secrets, by the keys' roles.
+    hashes: HashMap<String, Vec<u8>>,
+    /// [`catalog::changes`] when these were read.
+    changes: u64,
     /// A key has been asked for.
     is_key_seen: bool,
 }
@@ -191,10 +196,43 @@ fn acts_as() -> pg_sys::Oid {
     }
 }
 
-fn look_up(asked: Asked) -> Resolved {
-    if catalog::take_changed() {
-        SESSION.with_borrow_mut(|session| session.kept.clear());
+/// Forgets cached answers that may be wrong.
+fn forget_changed() {
+    let changes = catalog::changes();
+    SESSION.with_borrow_mut(|session| {
+        if session.changes != changes {
+            session.kept.clear();
+            session.hashes.clear();
+            session.changes = changes;
+        }
+    });
+}
+
+/// The hash of the secret of a key, by the key's role; none if there is no such key. A revoked key has one, too.
+pub fn secret_hash(role: &str) -> Option<Vec<u8>> {
+    forget_changed();
+    if let Some(hash) = SESSION.with_borrow(|session| session.hashes.get(role).cloned()) {
+        return Some(hash);
     }
+    let sql = "SELECT secret_hash FROM pc_auth.api_key WHERE key_id OPERATOR(pg_catalog.=) $1";
+    let hash: Vec<u8> = latest(|| {
+        read_as_owner(|| {
+            run(Mode::Read, sql, &[Param::text(role)], |rows| {
+                (rows.count > 0).then(|| rows.get(0, 0)).flatten()
+            })
+        })
+    })?;
+    SESSION.with_borrow_mut(|session| {
+        if session.hashes.len() >= MAX_KEPT {
+            session.hashes.clear();
+        }
+        session.hashes.insert(role.to_owned(), hash.clone());
+    });
+    Some(hash)
+}
+
+fn look_up(asked: Asked) -> Resolved {
+    forget_changed();
     let kept = SESSION.with_borrow(|session| session.kept.get(&asked).cloned());
     let resolved = kept.unwrap_or_else(|| {
         let resolved = latest(|| read_as_owner(|| read(&asked)));
