@@ -73,9 +73,13 @@ soak: ## the long variants of these, in some two hours    (ROUNDS=200, ARGS=for 
 bench: ## Conifer against pgvector, in some 20 minutes     (DATA=a directory of more sets, ARGS=--help)
 	@dev/bench $(if $(DATA),--data="$(DATA)") $(ARGS)
 	@dev/bench-filters $(if $(wildcard $(DATA)/gt_filters.json),--data="$(DATA)")
+	@dev/bench-layer
 
 bench-filters: ## filtered queries alone                             (ARGS=--help)
 	@dev/bench-filters $(ARGS)
+
+bench-layer: ## what the functions cost over SQL                 (ARGS=--help)
+	@dev/bench-layer $(ARGS)
 
 bench-access: ## what policies cost a query                       (ARGS=rounds)
 	@dev/bench-access $(ARGS)
@@ -86,4 +90,4 @@ bench-kernels: ## benchmarks of kernels, codes, graph and pages  (ARGS=for Crite
 clean-servers: ## stop all throw-away servers, remove them and the private PostgreSQL trees
 	@dev/clean-servers
 
-.PHONY: help demo demo-stop install install-vector-alias deb freeze test check test-all lint audit unit sanitize fuzz arm miri valgrind pgtest regress outside soak bench bench-filters bench-access bench-kernels clean-servers
+.PHONY: help demo demo-stop install install-vector-alias deb freeze test check test-all lint audit unit sanitize fuzz arm miri valgrind pgtest regress outside soak bench bench-filters bench-layer bench-access bench-kernels clean-servers
