@@ -36,11 +36,14 @@ pub fn token(query: &str, last: &str) -> String {
 /// # Errors
 /// 22023 for a text that is no token, and for one of another query.
 pub fn last(token: &str, query: &str) -> Result<String> {
-    let malformed = || Fault::new(INVALID_PARAMETER_VALUE, "invalid pagination_token");
+    let malformed = || {
+        Fault::new(INVALID_PARAMETER_VALUE, "invalid pagination_token")
+            .hint("Pass the token that came with the last page, or NULL for the first.")
+    };
     let is_digit = |c: u8| matches!(c, b'0'..=b'9' | b'a'..=b'f');
     let is_long = token.len() > DIGITS + 2 * MAX_NAME;
     if token.len() < DIGITS || is_long || !token.len().is_multiple_of(2) || !token.bytes().all(is_digit) {
-        return Err(malformed().hint("Pass the token that came with the last page, or NULL for the first."));
+        return Err(malformed());
     }
     let (of, name) = token.split_at(DIGITS);
     if of != query {
