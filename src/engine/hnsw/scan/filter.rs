@@ -7,10 +7,12 @@
 
 use super::conditions::Conditions;
 use super::inverted::{Bitmap, Inverted, attribute};
+use super::lasting;
 use super::statistics;
 use super::table_distance::Exact;
 use crate::engine::hnsw::config::opclass::{Class, Columns, NORM};
 use crate::engine::hnsw::storage::buffer::Index;
+use crate::engine::hnsw::storage::match_cache::MatchCache;
 use conifer_pure::Result;
 use conifer_pure::distance::metric::Metric;
 use conifer_pure::hnsw::node::{Tid, corrupted};
@@ -40,6 +42,8 @@ pub struct Filter {
     context: pg_sys::MemoryContext,
     known: Option<Known>,
     bitmap: Option<Bitmap>,
+    /// What scans with the same filter have learned; none if that may change.
+    matches: Option<MatchCache>,
 }
 
 /// Index of the matches and their share, looked up once for a scan.
@@ -103,8 +107,28 @@ impl Filter {
                 context: *context,
                 known: None,
                 bitmap: None,
+                matches: None,
             }))
         }
+    }
+
+    /// Looks up what scans with the same filter have learned, before the scan reads anything of the index.
+    ///
+    /// # Errors
+    /// `53200`, and those of the first page.
+    ///
+    /// # Safety
+    /// The scan is the one that the filter was made for, with the same conditions.
+    pub unsafe fn recall(&mut self, scan: &pg_sys::IndexScanDescData) -> Result<()> {
+        // SAFETY: the caller vouches for the scan; what is left behind is in the filter's context.
+        let bytes = unsafe {
+            let before = pg_sys::MemoryContextSwitchTo(self.context);
+            let bytes = lasting::bytes(scan, self.vector);
+            pg_sys::MemoryContextSwitchTo(before);
+            bytes?
+        };
+        self.matches = bytes.map(|bytes| MatchCache::of(Index(scan.indexRelation), bytes)).transpose()?;
+        Ok(())
     }
 
     /// Whether no row can fulfil the conditions.
@@ -160,17 +184,41 @@ pub fn check_place(heap: Index, table: &mut u32, tid: Tid) -> Result<()> {
 }
 
 impl RowFilter for Rows<'_> {
-    fn matches(&mut self, tid: Tid) -> Result<bool> {
+    fn matches(&mut self, tid: Tid, node: Option<u32>) -> Result<bool> {
         pgrx::check_for_interrupts!();
-        let Filter { conditions, vector, bitmap, .. } = &mut *self.filter;
+        let Filter { conditions, vector, bitmap, matches, .. } = &mut *self.filter;
+        let kept = node.and_then(|node| Some((matches.as_ref()?, node)));
+        // SAFETY: the scan has its table.
+        let mut is_visible = || unsafe { self.exact.is_visible_to_all(self.scan, tid.block) };
+        // A match may have been deleted since. The executor would pass it over, but it would have counted to the rows wanted.
+        if let Some((matches, node)) = kept
+            && matches.get(node) == Some(true)
+            && is_visible()
+        {
+            return Ok(true);
+        }
         if bitmap.as_ref().is_some_and(|bitmap| !bitmap.may_have(tid)) {
+            // Of a row that all snapshots see, the bitmap knew.
+            if let Some((matches, node)) = kept
+                && old_snapshots_last()
+                && is_visible()
+            {
+                matches.set(node, false)?;
+            }
             return Ok(false);
         }
         check_place(Index(self.scan.heapRelation), self.table, tid)?;
         let from = *vector + 1;
         // SAFETY: the scan has its relations and snapshot; conditions own nothing that the server's errors would leave behind.
         let holds = unsafe { self.exact.show(self.scan, tid, |row| conditions.hold(row, from)) };
+        if let (Some((matches, node)), Some(holds)) = (kept, holds) {
+            matches.set(node, holds)?;
+        }
         Ok(holds == Some(true))
+    }
+
+    fn is_known_not_to_match(&self, node: u32) -> bool {
+        self.filter.matches.as_ref().is_some_and(|matches| matches.get(node) == Some(false))
     }
 
     fn expected(&mut self, share: f64) -> Result<Option<f64>> {
@@ -234,6 +282,15 @@ impl RowFilter for Rows<'_> {
             distance.flatten().map_or(Ok(()), |distance| take(tid, distance))
         })
     }
+}
+
+/// Whether no row that a snapshot sees is taken out of its table however old the snapshot gets.
+fn old_snapshots_last() -> bool {
+    #[cfg(any(feature = "pg15", feature = "pg16"))]
+    // SAFETY: a variable of this process.
+    return unsafe { pg_sys::old_snapshot_threshold } < 0;
+    #[cfg(not(any(feature = "pg15", feature = "pg16")))]
+    true
 }
 
 /// Share of the rows that fulfil all conditions behind the vector, as far as the table's statistics know them.

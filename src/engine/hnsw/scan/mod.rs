@@ -7,6 +7,7 @@
 mod conditions;
 mod filter;
 mod inverted;
+mod lasting;
 mod statistics;
 mod table_distance;
 
@@ -253,8 +254,12 @@ fn start(scan: &mut pg_sys::IndexScanDescData, state: &mut Scan) {
         }
     }
     // SAFETY: the server has set the conditions; the context is this scan's.
-    let filter =
+    let mut filter =
         unsafe { Filter::of(scan, &state.known.columns, state.context, &mut state.filters).or_raise() };
+    if let Some(filter) = &mut filter {
+        // SAFETY: as above; nothing but roots was read.
+        unsafe { filter.recall(scan).or_raise() };
+    }
     state.filtered = None;
     if graphs.is_empty() || filter.as_ref().is_some_and(Filter::is_never) {
         state.search = None;

@@ -12,7 +12,9 @@ use pgrx::pg_sys::ffi::pg_guard_ffi_boundary;
 
 /// The server's functions without pgrx's guard: one guard serves all of them.
 mod bare {
-    use pgrx::pg_sys::{Datum, EState, FmgrInfo, IndexInfo, MemoryContext, Oid, TupleTableSlot};
+    use pgrx::pg_sys::{
+        Buffer, Datum, EState, FmgrInfo, IndexInfo, MemoryContext, Oid, Relation, TupleTableSlot,
+    };
     unsafe extern "C-unwind" {
         pub fn FormIndexDatum(
             info: *mut IndexInfo,
@@ -23,6 +25,8 @@ mod bare {
         );
         pub fn FunctionCall2Coll(function: *mut FmgrInfo, collation: Oid, a: Datum, b: Datum) -> Datum;
         pub fn MemoryContextReset(context: MemoryContext);
+        pub fn visibilitymap_get_status(table: Relation, block: u32, map: *mut Buffer) -> u8;
+        pub fn ReleaseBuffer(buffer: Buffer);
     }
 }
 
@@ -49,6 +53,8 @@ pub struct Exact {
     /// The vector's column, counted from 0.
     vector: usize,
     open: Option<Open>,
+    /// Page of the table's visibility map that is pinned, or 0.
+    map: pg_sys::Buffer,
 }
 
 /// A row of the table, as the index takes it.
@@ -111,7 +117,7 @@ impl Row<'_> {
 impl Exact {
     /// Distances for a scan whose memory is in `context`; `vector` is the vector's column, counted from 0.
     pub fn new(context: pg_sys::MemoryContext, vector: usize) -> Self {
-        Self { context, vector, open: None }
+        Self { context, vector, open: None, map: 0 }
     }
 
     /// The distance of a row; none if the snapshot sees no version of it.
@@ -142,8 +148,26 @@ impl Exact {
         unsafe { pg_guard_ffi_boundary(|| open.show(scan, tid, vector, look)) }
     }
 
-    /// Lets go of the page that the last row was on.
+    /// Whether all snapshots see all rows of a page of the table, by the visibility map.
+    ///
+    /// # Safety
+    /// The scan has its table, a heap.
+    pub unsafe fn is_visible_to_all(&mut self, scan: &pg_sys::IndexScanDescData, block: u32) -> bool {
+        let map = &raw mut self.map;
+        // SAFETY: the caller vouches for the table; the map's page is pinned until it is another one, or `release`. This is
+        // VM_ALL_VISIBLE().
+        let status =
+            unsafe { pg_guard_ffi_boundary(|| bare::visibilitymap_get_status(scan.heapRelation, block, map)) };
+        u32::from(status) & pg_sys::VISIBILITYMAP_ALL_VISIBLE != 0
+    }
+
+    /// Lets go of the pages that the last row was on, and the map.
     pub fn release(&mut self) {
+        let map = std::mem::take(&mut self.map);
+        if map != 0 {
+            // SAFETY: pinned in `is_visible_to_all`.
+            unsafe { pg_guard_ffi_boundary(|| bare::ReleaseBuffer(map)) }
+        }
         if let Some(open) = &self.open {
             // SAFETY: made in `Open::new`.
             unsafe { pg_guard_ffi_boundary(|| open.release()) }

@@ -32,7 +32,7 @@ pub struct MetaCache {
 }
 
 /// An index in its present file.
-type Name = (pg_sys::Oid, u32);
+pub type Name = (pg_sys::Oid, u32);
 
 thread_local! {
     static KNOWN: RefCell<Vec<(Name, Rc<MetaCache>)>> = const { RefCell::new(vec![]) };
@@ -43,7 +43,8 @@ pub fn touch() {
     KNOWN.with(|_| ());
 }
 
-fn name(index: Index) -> Name {
+/// The name of an index.
+pub fn name(index: Index) -> Name {
     // SAFETY: the relation is open.
     unsafe {
         #[cfg(feature = "pg15")]

@@ -28,14 +28,17 @@ mod repair;
 mod state;
 mod upper_records;
 
-use super::storage::buffer::Index;
+use super::storage::buffer::{Index, Mode};
 use super::storage::error_context::WorkedOn;
 use super::storage::key_directory;
 use super::storage::locks::{InsertBarrier, RepairLock};
+use super::storage::meta_cache::META;
+use super::storage::page::{self, Kind};
+use super::storage::wal::LockedNodes;
 use crate::pg::error::OrRaise;
 use conifer_pure::Result;
 use conifer_pure::hnsw::node::{EntryPoint, NONE, Tid};
-use conifer_pure::hnsw::pages::Entry;
+use conifer_pure::hnsw::pages::{Entry, Meta};
 use conifer_pure::memory::allocation;
 use conifer_pure::memory::allocation::{Reserve, push};
 use node_set::NodeSet;
@@ -93,6 +96,7 @@ pub unsafe extern "C-unwind" fn amvacuumcleanup(
 
 impl Vacuum {
     fn run(&mut self, gone: &mut impl FnMut(Tid) -> bool) -> Result<()> {
+        self.count()?;
         self.mark(gone)?;
         if !self.dead.is_empty() {
             self.kill_upper_records()?;
@@ -112,7 +116,17 @@ impl Vacuum {
             self.dissolve(&roots)?;
         }
         free_space_map::record(self.index, &self.free);
-        Ok(())
+        self.count()
+    }
+
+    /// Lets sessions forget what they know of nodes: from here on, TIDs and node records may become those of other rows.
+    fn count(&self) -> Result<()> {
+        let layout = self.layout();
+        let first = self.index.page(META, Mode::Exclusive);
+        page::check(first.bytes(), Kind::Meta)?;
+        let mut change = LockedNodes::lock(self.index, &layout, &[])?.change();
+        Meta::count_vacuum(change.root(first));
+        change.finish()
     }
 
     fn repair(&mut self, roots: &[(Vec<u8>, Entry)], doomed: &NodeSet) -> Result<()> {

@@ -20,6 +20,7 @@
 //! | 48 | 4 | `graphs` | the number of the next key's graph |
 //! | 52 | 4 | | 0, room for a centre that is subtracted from vectors |
 //! | 64 | 20 | `entry` | the graph, if there is no key |
+//! | 84 | 4 | `vacuums` | grows, and wraps, before a vacuum takes TIDs out and after it has; 0 in indexes of before |
 //! | 128 | 4 each | hints | pages that may have room for a node record, or 0; changed without WAL, so behind the bytes in use |
 //!
 //! # Versions
@@ -46,6 +47,8 @@ pub const VERSION: u32 = 2;
 const MAGIC: u32 = 0xC041_FE20;
 /// Offset of the entry.
 const ENTRY: usize = 64;
+/// Offset of the number of vacuums.
+const VACUUMS: usize = 84;
 /// Number of hints: pages that may have room.
 pub const HINTS: usize = 32;
 const HINT: usize = 128;
@@ -250,6 +253,17 @@ impl Meta {
     /// Sets the number for the next key's graph.
     pub fn set_graphs(page: &mut [u8], next: u32) {
         put(page, 48, &next.to_le_bytes());
+    }
+
+    /// A number that grows, and wraps, before a vacuum takes TIDs out of the index and after it has. While it stays the same, a row
+    /// that a snapshot sees stays the row of its TID, and a node with that TID the same node.
+    pub fn vacuums(page: &[u8]) -> u32 {
+        word(page, VACUUMS)
+    }
+
+    /// Lets the number of [`vacuums`](Self::vacuums) grow.
+    pub fn count_vacuum(page: &mut [u8]) {
+        put(page, VACUUMS, &Self::vacuums(page).wrapping_add(1).to_le_bytes());
     }
 
     /// Hint `which` modulo [`HINTS`]: a page that may have room, or 0.

@@ -183,6 +183,23 @@ impl Frontier {
         self.open.peek().map(|open| open.0.distance).filter(|distance| *distance < self.limit())
     }
 
+    /// Puts off the nearest candidates to the next batch, as long as they are beyond the limit but for the usual error of estimates
+    /// and only `lead` on.
+    ///
+    /// # Errors
+    /// `53200` if there is no memory.
+    pub(crate) fn put_off(&mut self, mut leads: impl FnMut(u32) -> bool) -> Result<()> {
+        let (reach, limit) = (self.reach(), self.limit());
+        while let Some(Open(next)) = self.open.peek()
+            && (reach..limit).contains(&next.distance)
+            && leads(next.number)
+        {
+            self.beyond.room_for(1)?;
+            self.beyond.extend(self.open.pop().map(|open| open.0));
+        }
+        Ok(())
+    }
+
     /// Number of candidates, one and the same counted as often as it was offered.
     pub(crate) fn len(&self) -> usize {
         self.open.len() + self.beyond.len()

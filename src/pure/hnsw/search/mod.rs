@@ -68,7 +68,7 @@ mod tids;
 pub(crate) mod visited;
 mod width;
 
-pub use filtered::{Costs, FilteredSearch, Progress, RowFilter, Wish};
+pub use filtered::{Costs, FilteredSearch, KnownMatches, Progress, RowFilter, Wish};
 pub use hit::Hit;
 pub use ivfflat::Lists;
 pub use limit::{Effort, Limit, Order};

@@ -37,7 +37,7 @@ impl<'a> Matches<'a> {
 }
 
 impl RowFilter for Matches<'_> {
-    fn matches(&mut self, tid: Tid) -> Result<bool> {
+    fn matches(&mut self, tid: Tid, _: Option<u32>) -> Result<bool> {
         let row = self.places.0(tid);
         if self.asked == 0 {
             self.tested.push(row);

@@ -2,7 +2,7 @@
 //!
 //! - `row_filter`: what a search asks about rows ([`RowFilter`]). `costs`: when it asks an index for all matches, and when it
 //!   reads them instead of walking on ([`Costs`]). `search`: the order of events ([`FilteredSearch`]). `rest`: matches that were
-//!   read, the nearest first.
+//!   read, the nearest first. `known_matches`: which nodes earlier searches have found to match ([`KnownMatches`]).
 //!
 //! # The rule
 //!
@@ -17,6 +17,9 @@
 //!
 //! where all match as far out as an unfiltered search of `n` places, where few match no farther than it takes.
 //!
+//! Estimates are off, so candidates are read as far beyond the limit as they usually are. Nodes that are known not to match are
+//! not: no row is lost with them, and others lead where they lead.
+//!
 //! Where matches are few, or far from the query, no walk is good. So a search projects what the rest of its walk will cost,
 //! and compares that with the cost of asking an inverted index for a bitmap of all matches; once it has that, with the cost of
 //! reading the matches. [`Costs`] has both comparisons.
@@ -26,6 +29,7 @@
 //! See `README.md` of the access method.
 
 mod costs;
+mod known_matches;
 mod rest;
 mod row_filter;
 mod search;
@@ -33,5 +37,6 @@ mod search;
 mod tests;
 
 pub use costs::{Costs, Progress};
+pub use known_matches::KnownMatches;
 pub use row_filter::RowFilter;
 pub use search::{FilteredSearch, Wish};

@@ -7,11 +7,19 @@ use crate::hnsw::node::Tid;
 ///
 /// All functions are called while no page of the index is locked.
 pub trait RowFilter {
-    /// Whether a row can be seen and matches.
+    /// Whether a row can be seen and matches. `node` is the number of its node if the node has no other rows, so that the answer
+    /// may be kept for later searches.
     ///
     /// # Errors
     /// Those of the table, and of the filter. The search is over then.
-    fn matches(&mut self, tid: Tid) -> Result<bool>;
+    fn matches(&mut self, tid: Tid, node: Option<u32>) -> Result<bool>;
+
+    /// Whether the row of a node with one row is known not to match, as far as earlier searches have kept that. Nodes that have
+    /// got more rows since may be among them.
+    fn is_known_not_to_match(&self, node: u32) -> bool {
+        let _ = node;
+        false
+    }
 
     /// The number of TIDs that a bitmap of all matches likely has, if `share` of the rows near the query match; none if no
     /// index gives such a bitmap. Called often: statistics are to be looked up once.

@@ -151,7 +151,7 @@ impl FilteredSearch {
                 // A node of one row was tested.
                 if found.tid_list != NONE {
                     self.progress.tests += 1;
-                    if !filter.matches(tid)? {
+                    if !filter.matches(tid, None)? {
                         continue;
                     }
                 }
@@ -248,6 +248,7 @@ impl FilteredSearch {
             let stop = enough && hops >= self.hops as f64;
             let reach = search.frontier.reach();
             let untested = self.untested.distance().filter(|distance| *distance < reach);
+            search.frontier.put_off(|number| filter.is_known_not_to_match(number))?;
             let candidate = if stop { None } else { search.frontier.distance() };
             let (test, number) = match (untested, candidate) {
                 (Some(untested), candidate) if candidate.is_none_or(|candidate| untested <= candidate) => {
@@ -302,16 +303,18 @@ impl FilteredSearch {
     ) -> Result<()> {
         self.progress.tested += 1;
         let mut matches = false;
-        if found.tid.is_some() {
+        let only = (found.tid_list == NONE).then_some(found.number);
+        // What is known costs no test.
+        if found.tid.is_some() && !only.is_some_and(|number| filter.is_known_not_to_match(number)) {
             self.progress.tests += 1;
-            matches = filter.matches(found.tid)?;
+            matches = filter.matches(found.tid, only)?;
         }
         if !matches && found.tid_list != NONE {
             search.read_tids(pages, found)?;
             while !matches && let Some(tid) = search.tids.pop() {
                 if tid != found.tid {
                     self.progress.tests += 1;
-                    matches = filter.matches(tid)?;
+                    matches = filter.matches(tid, None)?;
                 }
             }
             search.tids.clear();
