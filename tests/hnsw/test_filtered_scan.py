@@ -3,6 +3,7 @@
 import json
 import random
 import threading
+import time
 
 import psycopg
 import pytest
@@ -288,3 +289,154 @@ def test_dump_and_restore(server, db, database):
     fill(db, source, rows=300, key="ns, ")
     dump = server.run("pg_dump", "--schema-only", "--table=t", database)
     assert "USING hnsw (ns, v public.vector_l2_ops, meta public.pc_filter_ops)" in dump.replace('"', "")
+
+
+def same(db, queries):
+    """Asks all queries of one filter twice: what comes matches, and is nearly all of what is nearest."""
+    right = total = 0
+    for query in queries:
+        there = near(db, {"half": 1}, query, k=5 * K, exact=True)
+        for _ in range(2):
+            here = near(db, {"half": 1}, query)
+            assert len(here) == K and here == sorted(here) and set(here) <= set(there)
+            right += sum(distance <= there[K - 1] for distance in here)
+            total += K
+    assert right >= 0.98 * total, right / total
+
+
+FLIP = """UPDATE t SET meta = meta || jsonb_build_object('half', 1 - (meta->>'half')::int)"""
+
+
+def test_what_a_session_has_learned_is_forgotten(db, connect):
+    """What a scan has seen of rows says nothing of others that get their TIDs and nodes."""
+    source = random.Random(17)
+    fill(db, source)
+    db.execute("DELETE FROM t WHERE meta IS NULL")
+    db.execute("VACUUM t")
+    queries = [vector(source) for _ in range(20)]
+    same(db, queries)
+    # The same vectors and TIDs, and the other half matches.
+    for where in ("true", "id % 3 = 0", "meta @@@ '{\"half\": 1}'"):
+        db.execute("CREATE TEMP TABLE old AS SELECT ctid AS place, * FROM t WHERE " + where)
+        db.execute("DELETE FROM t WHERE id IN (SELECT id FROM old)")
+        same(db, queries)
+        db.execute("VACUUM t")
+        same(db, queries)
+        db.execute("INSERT INTO t (ns, v, meta) SELECT ns, v, meta FROM old ORDER BY random()")
+        taken = db.execute("SELECT count(*) FROM t JOIN old ON t.ctid = old.place WHERE t.v <> old.v").fetchone()[0]
+        assert taken > 0, "no TID is another row's"
+        same(db, queries)
+        # Marks pages as seen by all, and takes nothing out.
+        db.execute("VACUUM t")
+        same(db, queries)
+        db.execute("DROP TABLE old")
+    # Without a vacuum: by updates, and back.
+    for _ in range(2):
+        db.execute(FLIP)
+        same(db, queries)
+    # In the index's file made anew, in one transaction.
+    with db.transaction():
+        db.execute("CREATE TABLE other (LIKE t)")
+        db.execute("INSERT INTO other SELECT * FROM t")
+        db.execute("DROP TABLE t")
+        db.execute("ALTER TABLE other RENAME TO t")
+        db.execute("CREATE INDEX t_v ON t USING hnsw (v vector_l2_ops, meta pc_filter_ops)")
+        same(db, queries)
+        db.execute("CREATE TEMP TABLE old AS SELECT * FROM t")
+        db.execute("TRUNCATE t")
+        db.execute("INSERT INTO t SELECT * FROM old ORDER BY random()")
+        db.execute(FLIP)
+        same(db, queries)
+    db.execute("REINDEX INDEX t_v")
+    same(db, queries)
+    assert db.execute("SELECT count(*) FROM hnsw_check('t_v')").fetchone() == (0,)
+
+
+def test_what_was_rolled_back_was_not_learned(db):
+    source = random.Random(18)
+    fill(db, source)
+    query = vector(source)
+    before = near(db, {"half": 1}, query)
+    for savepoint in (False, True):
+        with db.transaction():
+            with db.transaction(force_rollback=True):
+                # Rows nearer than all others: some match, most do not.
+                db.execute("UPDATE t SET meta = meta || '{\"half\": 1}' WHERE id % 4 = 0")
+                db.execute(
+                    "INSERT INTO t (v, meta) SELECT %s::vector, jsonb_build_object('half', i %% 2) FROM generate_series(1, 50) i", [query]
+                )
+                db.execute(f"INSERT INTO t (v, meta) SELECT %s::vector + v, '{{\"half\": 1}}' FROM t WHERE id < 500", [query])
+                same(db, [query])
+                assert near(db, {"half": 1}, query)[0] == 0
+            if savepoint:
+                assert near(db, {"half": 1}, query) == before
+                same(db, [query])
+        assert near(db, {"half": 1}, query) == before
+        db.execute("VACUUM t")
+        assert near(db, {"half": 1}, query) == before
+
+
+def test_an_old_snapshot_sees_what_it_saw(db, connect):
+    """A session learns by a new snapshot and by an old one of the same rows."""
+    source = random.Random(19)
+    fill(db, source)
+    queries = [vector(source) for _ in range(10)]
+    other = connect()
+    other.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+    same(other, queries)
+    seen = near(other, {"half": 1}, queries[0], k=100, exact=True)
+    for _ in range(2):
+        db.execute(FLIP)
+        db.execute("VACUUM t")
+        same(db, queries)
+        same(other, queries)
+        assert near(other, {"half": 1}, queries[0], k=100, exact=True) == seen
+    # A cursor of the old snapshot beside scans of new ones, in one session.
+    other.execute("COMMIT")
+    other.execute("SET enable_seqscan = off")
+    other.execute("SET enable_sort = off")
+    there = near(other, {"half": 1}, queries[0], k=200, exact=True)
+    other.execute("BEGIN")
+    other.execute(
+        f"""DECLARE c CURSOR FOR SELECT v <-> '{queries[0]}' FROM t WHERE meta @@@ '{{"half": 1}}' ORDER BY v <-> '{queries[0]}'"""
+    )
+    here = [row[0] for row in other.execute("FETCH 20 FROM c")]
+    for step in ("DELETE FROM t WHERE id % 5 = 0", FLIP):
+        db.execute(step)
+        db.execute("VACUUM t")
+        insert(db, source, 300)
+        same(other, queries)
+        here += [row[0] for row in other.execute("FETCH 60 FROM c")]
+    other.execute("COMMIT")
+    same(other, queries)
+    assert here == sorted(here) and len(set(here) & set(there)) >= 135
+
+
+def test_what_was_learned_on_a_standby(server, db, database):
+    """A vacuum of the primary is one of its standby."""
+    source = random.Random(20)
+    fill(db, source)
+    standby = server.standby("learned", {"hot_standby_feedback": "on"})
+    try:
+        with standby.connect(database) as there:
+            queries = [vector(source) for _ in range(10)]
+
+            def follow():
+                end = db.execute("SELECT pg_current_wal_flush_lsn()").fetchone()[0]
+                while not there.execute("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", [end]).fetchone()[0]:
+                    time.sleep(0.05)
+                same(there, queries)
+
+            follow()
+            for _ in range(2):
+                db.execute("CREATE TABLE old AS SELECT * FROM t WHERE id % 3 <> 0")
+                db.execute("DELETE FROM t WHERE id % 3 <> 0")
+                follow()
+                db.execute("VACUUM t")
+                follow()
+                db.execute("INSERT INTO t (ns, v, meta) SELECT ns, v, meta FROM old ORDER BY random()")
+                db.execute("VACUUM t")
+                follow()
+                db.execute("DROP TABLE old")
+    finally:
+        standby.destroy()

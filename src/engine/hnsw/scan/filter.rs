@@ -8,6 +8,7 @@
 use super::conditions::Conditions;
 use super::inverted::{Bitmap, Inverted, attribute};
 use super::lasting;
+use super::look_ahead::LookAhead;
 use super::statistics;
 use super::table_distance::Exact;
 use crate::engine::hnsw::config::opclass::{Class, Columns, NORM};
@@ -221,6 +222,11 @@ impl RowFilter for Rows<'_> {
         self.filter.matches.as_ref().is_some_and(|matches| matches.get(node) == Some(false))
     }
 
+    fn learns(&mut self, node: u32) -> Result<bool> {
+        // A row that is asked for the second time is worth being known: that costs twice as much as never at most.
+        self.filter.matches.as_ref().map_or(Ok(false), |matches| matches.meet(node))
+    }
+
     fn expected(&mut self, share: f64) -> Result<Option<f64>> {
         let Filter { known, vector, context, nodes: (graphs, index), .. } = &mut *self.filter;
         if known.is_none() {
@@ -257,7 +263,8 @@ impl RowFilter for Rows<'_> {
         let Some(bitmap) = bitmap else { return Ok(()) };
         let (scan, ordered) = (self.scan, self.ordered);
         let exact = &mut *self.exact;
-        bitmap.tids(|tid| {
+        let mut ahead = LookAhead::new(scan.heapRelation);
+        let mut show = |tid| {
             pgrx::check_for_interrupts!();
             // SAFETY: the scan has its relations and snapshot, and an order by an operator of ours; what is used owns nothing
             // that the server's errors would leave behind.
@@ -280,7 +287,9 @@ impl RowFilter for Rows<'_> {
                 })
             };
             distance.flatten().map_or(Ok(()), |distance| take(tid, distance))
-        })
+        };
+        bitmap.each(|page| ahead.enter(page, &mut show))?;
+        ahead.end(&mut show)
     }
 }
 

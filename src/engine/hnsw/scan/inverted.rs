@@ -282,10 +282,10 @@ pub struct Bitmap {
 }
 
 /// A page of the table, and which of its rows; none for all.
-type OnPage<'a> = (u32, Option<&'a [u16]>);
+pub type OnPage<'a> = (u32, Option<&'a [u16]>);
 
 /// Rows that a page of the table may have: behind its header, each has a header and a pointer.
-const MAX_ROWS: usize = (pg_sys::BLCKSZ as usize - 24) / (24 + 4);
+pub const MAX_ROWS: usize = (pg_sys::BLCKSZ as usize - 24) / (24 + 4);
 
 impl Bitmap {
     /// Makes the list, for [`may_have`](Self::may_have).
@@ -347,16 +347,5 @@ impl Bitmap {
             }
         }
         Ok(())
-    }
-
-    /// Shows the TIDs, or what may be ones, page by page.
-    ///
-    /// # Errors
-    /// The errors of `take`.
-    pub fn tids(&self, mut take: impl FnMut(Tid) -> Result<()>) -> Result<()> {
-        self.each(|(block, offsets)| match offsets {
-            Some(offsets) => offsets.iter().try_for_each(|offset| take(Tid { block, offset: *offset })),
-            None => (1..=MAX_ROWS as u16).try_for_each(|offset| take(Tid { block, offset })),
-        })
     }
 }

@@ -8,6 +8,7 @@ mod conditions;
 mod filter;
 mod inverted;
 mod lasting;
+mod look_ahead;
 mod statistics;
 mod table_distance;
 

@@ -119,6 +119,15 @@ impl MatchCache {
         if kept.vacuums == self.vacuums { kept.known.get(number) } else { None }
     }
 
+    /// Notes that a node with one row was read. True: it was before, by a scan with this filter, and nothing is known of its row.
+    ///
+    /// # Errors
+    /// `53200`.
+    pub fn meet(&self, number: u32) -> Result<bool> {
+        let mut kept = self.kept.borrow_mut();
+        if kept.vacuums == self.vacuums { kept.known.meet(number, self.max) } else { Ok(false) }
+    }
+
     /// Notes whether a node's only row matches.
     ///
     /// # Errors

@@ -5,8 +5,9 @@ use crate::distance::metric::Metric;
 use crate::fault::Result;
 use crate::hnsw::node::Tid;
 use crate::hnsw::search::{
-    Costs, FilteredSearch, Known, Order, Reach, RowFilter, Search, Start, Width, Wish,
+    Costs, FilteredSearch, Known, KnownMatches, Order, Reach, RowFilter, Search, Start, Width, Wish,
 };
+use std::cell::RefCell;
 use std::collections::HashSet;
 
 /// The row of a TID, and the TID of a row.
@@ -27,22 +28,36 @@ pub(crate) struct Matches<'a> {
     pub(crate) read: u64,
     /// Which row a TID is of, and the reverse.
     pub(crate) places: Places,
+    /// What is known of nodes, and learned.
+    pub(crate) known: Option<&'a RefCell<KnownMatches>>,
 }
 
 impl<'a> Matches<'a> {
     pub(crate) fn new(rows: &'a HashSet<usize>, distances: Vec<f64>, indexed: bool) -> Self {
         let places: Places = (|tid| tid.block as usize, tid);
-        Self { rows, distances, indexed, statistics: 0.0, tested: vec![], asked: 0, read: 0, places }
+        Self { rows, distances, indexed, statistics: 0.0, tested: vec![], asked: 0, read: 0, places, known: None }
     }
 }
 
 impl RowFilter for Matches<'_> {
-    fn matches(&mut self, tid: Tid, _: Option<u32>) -> Result<bool> {
+    fn matches(&mut self, tid: Tid, node: Option<u32>) -> Result<bool> {
         let row = self.places.0(tid);
         if self.asked == 0 {
             self.tested.push(row);
         }
-        Ok(self.rows.contains(&row))
+        let matches = self.rows.contains(&row);
+        if let (Some(known), Some(node)) = (self.known, node) {
+            known.borrow_mut().set(node, matches, usize::MAX)?;
+        }
+        Ok(matches)
+    }
+
+    fn is_known_not_to_match(&self, node: u32) -> bool {
+        self.known.is_some_and(|known| known.borrow().get(node) == Some(false))
+    }
+
+    fn learns(&mut self, node: u32) -> Result<bool> {
+        self.known.map_or(Ok(false), |known| known.borrow_mut().meet(node, usize::MAX))
     }
 
     fn expected(&mut self, share: f64) -> Result<Option<f64>> {

@@ -7,8 +7,13 @@ use crate::memory::allocation::{Reserve, filled};
 const PART: usize = 4096;
 const WORDS: usize = PART / 32;
 
-/// Which nodes have a row that matches, and which have none; of the others nothing is known. Nodes with several rows are none of
-/// them.
+/// Of a node that was read, and not tested.
+const MET: u64 = 1;
+/// Of a node that was tested; one more if it matches.
+const TESTED: u64 = 2;
+
+/// Which nodes have a row that matches, which have none, and which were read without being tested. Nodes with several rows are
+/// none of them.
 ///
 /// Two bits a node, in parts that are made where something is known.
 #[derive(Debug, Default)]
@@ -19,15 +24,28 @@ pub struct KnownMatches {
 }
 
 impl KnownMatches {
+    #[inline]
+    fn bits(&self, number: u32) -> u64 {
+        let number = number as usize;
+        let word = self.parts.get(number / PART).and_then(|part| part.get(number % PART / 32));
+        word.map_or(0, |word| word >> (2 * (number % 32)) & 3)
+    }
+
     /// Whether a node's row matches, if that is known.
     #[inline]
     pub fn get(&self, number: u32) -> Option<bool> {
-        let number = number as usize;
-        let word = self.parts.get(number / PART)?.get(number % PART / 32)?;
-        match word >> (2 * (number % 32)) & 3 {
-            2 => Some(false),
-            3 => Some(true),
-            _ => None,
+        let bits = self.bits(number);
+        (bits & TESTED != 0).then_some(bits == TESTED | 1)
+    }
+
+    /// Notes that a node was read. True: it was before, and nothing is known of it yet.
+    ///
+    /// # Errors
+    /// As [`set`](Self::set).
+    pub fn meet(&mut self, number: u32, max: usize) -> Result<bool> {
+        match self.bits(number) {
+            0 => self.put(number, MET, max).map(|()| false),
+            bits => Ok(bits == MET),
         }
     }
 
@@ -36,6 +54,10 @@ impl KnownMatches {
     /// # Errors
     /// `53200` if there is no memory.
     pub fn set(&mut self, number: u32, matches: bool, max: usize) -> Result<()> {
+        self.put(number, TESTED | u64::from(matches), max)
+    }
+
+    fn put(&mut self, number: u32, bits: u64, max: usize) -> Result<()> {
         let number = number as usize;
         let part = number / PART;
         if self.parts.get(part).is_none_or(Vec::is_empty) {
@@ -54,7 +76,7 @@ impl KnownMatches {
         }
         let shift = 2 * (number % 32);
         let word = &mut self.parts[part][number % PART / 32];
-        *word = *word & !(3 << shift) | (2 | u64::from(matches)) << shift;
+        *word = *word & !(3 << shift) | bits << shift;
         Ok(())
     }
 
@@ -77,14 +99,22 @@ mod tests {
 
     proptest! {
         #[test]
-        fn keeps_what_was_noted_last(notes in prop::collection::vec((0u32..30_000, any::<bool>()), 0..300)) {
+        fn keeps_what_was_noted_last(notes in prop::collection::vec((0u32..9_000, any::<Option<bool>>()), 0..300)) {
             let (mut known, mut twin) = (KnownMatches::default(), HashMap::new());
             for (number, matches) in notes {
-                known.set(number, matches, usize::MAX).unwrap();
-                twin.insert(number, matches);
+                match matches {
+                    Some(matches) => known.set(number, matches, usize::MAX).unwrap(),
+                    None => {
+                        let before = twin.get(&number) == Some(&None);
+                        prop_assert_eq!(known.meet(number, usize::MAX).unwrap(), before);
+                    }
+                }
+                if matches.is_some() || !twin.contains_key(&number) {
+                    twin.insert(number, matches);
+                }
             }
-            for number in 0..30_100 {
-                prop_assert_eq!(known.get(number), twin.get(&number).copied());
+            for number in 0..9_100 {
+                prop_assert_eq!(known.get(number), twin.get(&number).copied().flatten());
             }
             known.clear();
             prop_assert!(twin.keys().all(|number| known.get(*number).is_none()));

@@ -21,6 +21,16 @@ pub trait RowFilter {
         false
     }
 
+    /// Whether to test the row of a node with one row that was read, though this search may have no need to: later ones do not
+    /// go beyond their limit for rows that are known not to match.
+    ///
+    /// # Errors
+    /// `53200`.
+    fn learns(&mut self, node: u32) -> Result<bool> {
+        let _ = node;
+        Ok(false)
+    }
+
     /// The number of TIDs that a bitmap of all matches likely has, if `share` of the rows near the query match; none if no
     /// index gives such a bitmap. Called often: statistics are to be looked up once.
     ///

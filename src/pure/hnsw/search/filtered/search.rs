@@ -269,20 +269,30 @@ impl FilteredSearch {
                 self.test(search, pages, filter, found)?;
             }
             if let Some(number) = number {
-                self.read(search, pages, number)?;
+                self.read(search, pages, filter, number)?;
             }
         }
     }
 
     /// Reads a node's record, unless that was read before.
-    fn read(&mut self, search: &mut Search, pages: &mut impl Pages, number: u32) -> Result<()> {
+    fn read(
+        &mut self,
+        search: &mut Search,
+        pages: &mut impl Pages,
+        filter: &mut impl RowFilter,
+        number: u32,
+    ) -> Result<()> {
         if !search.meet(pages, number)? || !search.read(pages, number, Some(0))? {
             return Ok(());
         }
         if search.expanded.header.state == State::Live {
             search.frontier.passed(search.expanded.estimate_error, self.progress.reads == 0);
             search.effort.nodes += 1;
-            self.untested.keep(search.node(number, true))?;
+            let found = search.node(number, true);
+            self.untested.keep(found)?;
+            if found.tid_list == NONE && found.tid.is_some() && filter.learns(number)? {
+                filter.matches(found.tid, Some(number))?;
+            }
         }
         search.spread(pages, true)?;
         if search.frontier.len() > MANY.max(2 * self.compacted) {

@@ -3,11 +3,12 @@
 use crate::distance::metric::Metric;
 use crate::fault::state;
 use crate::hnsw::node::{Layout, NodeMut, NodeRef, Options, State};
-use crate::hnsw::search::{Known, Order, Pages};
+use crate::hnsw::search::{Known, KnownMatches, Order, Pages};
 use crate::hnsw::test_index::filtered::{How, Matches, Outcome};
 use crate::hnsw::test_index::samples::{METRICS, Sample};
 use crate::noise::Noise;
 use proptest::prelude::*;
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::sync::OnceLock;
 
@@ -228,6 +229,46 @@ fn gives_what_is_wanted_in_one_batch() {
     }
     assert!(found >= 6 * 198, "{found}");
     assert!(reads[0] < 6 * 1500, "{reads:?}");
+}
+
+/// What searches with the same filter have learned spares tests and reads, and neither rows nor recall.
+#[test]
+fn what_is_known_spares_work() {
+    let n = 4000;
+    for metric in METRICS {
+        let mut sample = sample(metric, 60, n);
+        let mut noise = Noise(3);
+        for (share, indexed) in SHARES.into_iter().flat_map(|share| [(share, true), (share, false)]) {
+            let queries = vectors(24, 60, 99);
+            let distances = sample.distances(&queries[0]);
+            let matches = matching(Filter::Random, share, &distances, &mut noise);
+            let known = RefCell::new(KnownMatches::default());
+            let (mut found, mut expected) = ([0, 0], 0);
+            let (mut tests, mut reads) = ([0, 0], [0, 0]);
+            for (i, query) in queries.iter().enumerate() {
+                let distances = sample.distances(query);
+                for (at, known) in [None, Some(&known)].into_iter().enumerate() {
+                    let filter = Matches { known, ..Matches::new(&matches, distances.clone(), indexed) };
+                    let outcome = sample.filtered(query, filter, How::default());
+                    // The first half learns.
+                    if i >= 12 {
+                        found[at] += right(&outcome, &matches, &distances, K);
+                        tests[at] += outcome.tested.len();
+                        reads[at] += outcome.reads;
+                    }
+                }
+                expected += if i < 12 { 0 } else { K.min(matches.len()) };
+            }
+            let min = if metric == Metric::InnerProduct { 97 } else { 99 };
+            assert!(found[1] * 100 >= expected * min, "{metric:?} {share} {indexed}: {found:?} of {expected}");
+            if share < 0.2 {
+                assert!(tests[1] < tests[0] * 3 / 4, "{metric:?} {share} {indexed}: {tests:?}");
+            }
+            if !indexed {
+                assert!(reads[1] <= reads[0], "{metric:?} {share}: {reads:?}");
+            }
+        }
+    }
 }
 
 /// Dead nodes lead on, and their rows are not tested.
