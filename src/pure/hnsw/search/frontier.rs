@@ -6,6 +6,10 @@ use crate::fault::Result;
 use crate::memory::allocation::Reserve;
 use std::collections::BinaryHeap;
 
+/// Part of the usual error of estimates that candidates get which only lead on. With none, 0.991 of the ten nearest are found
+/// where 10 % of 89,469 x 384 embeddings match, with all of it 0.995.
+const LEADING: f32 = 0.3;
+
 /// Candidates, the nearest first, and the distances of the nearest nodes that were read.
 ///
 /// The limit is the distance of the `max`-th nearest node plus the usual error of estimates of candidates there. It moves
@@ -183,13 +187,13 @@ impl Frontier {
         self.open.peek().map(|open| open.0.distance).filter(|distance| *distance < self.limit())
     }
 
-    /// Puts off the nearest candidates to the next batch, as long as they are beyond the limit but for the usual error of estimates
-    /// and only `lead` on.
+    /// Puts off the nearest candidates to the next batch, as long as they only `lead` on and are beyond the limit but for the usual
+    /// error of estimates, or most of it.
     ///
     /// # Errors
     /// `53200` if there is no memory.
     pub(crate) fn put_off(&mut self, mut leads: impl FnMut(u32) -> bool) -> Result<()> {
-        let (reach, limit) = (self.reach(), self.limit());
+        let (reach, limit) = (self.reach() + LEADING * self.error.mean(), self.limit());
         while let Some(Open(next)) = self.open.peek()
             && (reach..limit).contains(&next.distance)
             && leads(next.number)

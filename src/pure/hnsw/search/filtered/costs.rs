@@ -93,10 +93,17 @@ impl Costs {
         (if indexed { walk.min(read) } else { walk }) / self.page
     }
 
-    /// Whether the rest of a walk costs more than a bitmap of `expected` TIDs. Once there is a bitmap, rows that it does not
-    /// have are not tested.
+    /// Whether the rest of a walk costs more than a bitmap of `expected` TIDs and what comes after it: the rest of the walk, without
+    /// tests of rows that the bitmap does not have, or the matches. Where much is known of the rows, tests are few, and a bitmap
+    /// spares nothing but by reading the matches. If the walk has cost twice as much as those already, the bitmap is asked for
+    /// however well it promises to go on.
     pub fn asks(&self, progress: &Progress, more: usize, expected: f64) -> bool {
-        progress.says_something() && self.projected(progress, more, true) > self.bitmap + self.tid * expected
+        let (bitmap, rows) = (self.bitmap + self.tid * expected, self.read * expected);
+        let rest = self.projected(progress, more, true);
+        let so_far = self.page * progress.reads as f64 + self.test * progress.tests as f64;
+        progress.says_something()
+            && more > 0
+            && (rest > bitmap + self.projected(progress, more, false).min(rows) || so_far > 2.0 * (bitmap + rows))
     }
 
     /// Whether to read the rows of a bitmap of `size` TIDs instead of walking on: if the rest of the walk costs more, or what
@@ -140,15 +147,22 @@ mod tests {
         // Nothing is said by a few.
         assert!(!COSTS.asks(&progress(15, 15, 0), 12, 0.0));
         assert!(COSTS.asks(&progress(0, 64, 0), 12, 0.0), "a list of a node that does not end");
-        // 100 nodes read and tested, one match: 170 µs for two, 850 more for ten.
+        // 100 nodes read and tested, one match: 170 µs for two, 850 more for ten, of which 500 are tests.
         let met = progress(100, 100, 1);
-        assert!(COSTS.asks(&met, 10, 6_000.0) && !COSTS.asks(&met, 10, 7_000.0));
+        assert!(COSTS.asks(&met, 10, 3_500.0) && !COSTS.asks(&met, 10, 4_000.0));
+        // Rows that are known cost no tests: then only reading the matches is cheaper.
+        let known = Progress { tests: 1, ..met };
+        assert!(COSTS.asks(&known, 10, 290.0) && !COSTS.asks(&known, 10, 320.0));
+        // It has cost twice as much.
+        let long = Progress { reads: 10_000, tested: 10_000, matched: 5_000, tests: 5_000 };
+        assert!(COSTS.asks(&long, 1, 5_000.0) && !COSTS.asks(&long, 1, 5_500.0));
         // The more matches, the less is left.
         assert!(!COSTS.asks(&progress(100, 100, 11), 1, 100.0));
         assert!(!COSTS.asks(&progress(1000, 1000, 11), 0, 0.0), "nothing is left");
         // More rows of a walk's nodes make it dearer.
         let lists = Progress { tests: 1000, ..met };
         assert!(COSTS.asks(&lists, 10, 30_000.0));
+        assert!(!COSTS.asks(&lists, 0, 0.0));
     }
 
     #[test]
