@@ -156,8 +156,9 @@ impl Exact {
         let map = &raw mut self.map;
         // SAFETY: the caller vouches for the table; the map's page is pinned until it is another one, or `release`. This is
         // VM_ALL_VISIBLE().
-        let status =
-            unsafe { pg_guard_ffi_boundary(|| bare::visibilitymap_get_status(scan.heapRelation, block, map)) };
+        let status = unsafe {
+            pg_guard_ffi_boundary(|| bare::visibilitymap_get_status(scan.heapRelation, block, map))
+        };
         u32::from(status) & pg_sys::VISIBILITYMAP_ALL_VISIBLE != 0
     }
 

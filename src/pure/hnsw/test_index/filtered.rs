@@ -35,7 +35,17 @@ pub(crate) struct Matches<'a> {
 impl<'a> Matches<'a> {
     pub(crate) fn new(rows: &'a HashSet<usize>, distances: Vec<f64>, indexed: bool) -> Self {
         let places: Places = (|tid| tid.block as usize, tid);
-        Self { rows, distances, indexed, statistics: 0.0, tested: vec![], asked: 0, read: 0, places, known: None }
+        Self {
+            rows,
+            distances,
+            indexed,
+            statistics: 0.0,
+            tested: vec![],
+            asked: 0,
+            read: 0,
+            places,
+            known: None,
+        }
     }
 }
 

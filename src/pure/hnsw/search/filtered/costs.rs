@@ -103,7 +103,8 @@ impl Costs {
         let so_far = self.page * progress.reads as f64 + self.test * progress.tests as f64;
         progress.says_something()
             && more > 0
-            && (rest > bitmap + self.projected(progress, more, false).min(rows) || so_far > 2.0 * (bitmap + rows))
+            && (rest > bitmap + self.projected(progress, more, false).min(rows)
+                || so_far > 2.0 * (bitmap + rows))
     }
 
     /// Whether to read the rows of a bitmap of `size` TIDs instead of walking on: if the rest of the walk costs more, or what

@@ -260,7 +260,10 @@ fn what_is_known_spares_work() {
                 expected += if i < 12 { 0 } else { K.min(matches.len()) };
             }
             let min = if metric == Metric::InnerProduct { 97 } else { 99 };
-            assert!(found[1] * 100 >= expected * min, "{metric:?} {share} {indexed}: {found:?} of {expected}");
+            assert!(
+                found[1] * 100 >= expected * min,
+                "{metric:?} {share} {indexed}: {found:?} of {expected}"
+            );
             // With an index, what is known takes the place of bitmaps.
             if !indexed {
                 let less = tests[1] < tests[0] && reads[1] <= reads[0];
