@@ -5,7 +5,7 @@
 
 use super::storage::buffer::Index;
 use super::storage::error_context::WorkedOn;
-use super::storage::freespace;
+use super::storage::free_nodes;
 use super::storage::key;
 use super::storage::key_directory;
 use super::storage::locks::{InsertBarrier, RepairLock};
@@ -171,7 +171,7 @@ impl Insertion<'_> {
 
     /// Writes the first node of a graph, on level 0. False if another insertion was faster.
     fn first(&mut self) -> Result<bool> {
-        let number = freespace::propose(self.index, self.layout(), &[]);
+        let number = free_nodes::propose(self.index, self.layout(), &[]);
         let graph =
             if self.known.meta.directory == 0 { 1 } else { key_directory::number(self.index, self.known)? };
         let root = EntryPoint { entry: number, level: 0, origin: number, graph };
@@ -181,7 +181,7 @@ impl Insertion<'_> {
         };
         let known = self.known;
         let held = LockedNodes::lock(self.index, &known.meta.layout, &[number])?;
-        if !freespace::is_free(&known.meta.layout, held.node(number)?) {
+        if !free_nodes::is_free(&known.meta.layout, held.node(number)?) {
             return Ok(false);
         }
         let version = version(&known.meta.layout, held.node(number)?)?;
@@ -205,7 +205,7 @@ impl Insertion<'_> {
         let layout = &known.meta.layout;
         let Some(root) = entry.root else { return Ok(Placed::Changed) };
         let mut parents = self.inserter.parents(&root, rest, if rest { u64::MAX } else { WALK });
-        let mut number = freespace::propose(self.index, layout, &[]);
+        let mut number = free_nodes::propose(self.index, layout, &[]);
         let mut tried = false;
         loop {
             let Some(parent) = parents.next(&mut self.records, layout)? else {
@@ -238,9 +238,9 @@ impl Insertion<'_> {
                 }
             };
             let held = LockedNodes::lock(self.index, layout, &[parent.to.number, *number])?;
-            if !freespace::is_free(layout, held.node(*number)?) {
+            if !free_nodes::is_free(layout, held.node(*number)?) {
                 drop((held, counted));
-                *number = freespace::propose(self.index, layout, &[]);
+                *number = free_nodes::propose(self.index, layout, &[]);
                 continue;
             }
             let verdict = self.inserter.attach(held.node(parent.to.number)?, parent, *number)?;

@@ -3,12 +3,12 @@
 //! - [`changes`]: the changes of a transaction, until it commits.
 //! - [`triggers`]: the triggers that note changes.
 //! - [`base`]: from where on the changes of a table are known.
-//! - [`kept`]: the numbers that a caller may see.
+//! - [`visible_counts`]: the numbers that a caller may see.
 
 pub mod base;
 mod changes;
-pub mod kept;
 pub mod triggers;
+pub mod visible_counts;
 
 /// Registers callbacks with the server.
 pub fn init() {

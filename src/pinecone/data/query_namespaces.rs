@@ -10,7 +10,7 @@ use crate::pg::error::OrRaise;
 use crate::pg::jsonb::Json;
 use crate::pg::spi::Mode;
 use crate::pinecone::access::judge::guard;
-use crate::pinecone::counts::kept;
+use crate::pinecone::counts::visible_counts;
 use crate::pinecone::engine_types::Home;
 use crate::pinecone::registry::name_of;
 use conifer_pure::pinecone::access::level::Level;
@@ -42,7 +42,7 @@ fn pc_query_namespaces(
                 .collect()
         }
         // all that there are
-        None => kept::of(&granted, None, Mode::Read).into_keys().collect(),
+        None => visible_counts::of(&granted, None, Mode::Read).into_keys().collect(),
     };
     if !names.is_empty() {
         check_count(names.len(), "namespace").or_raise();

@@ -6,7 +6,7 @@ use crate::pg::jsonb::Json;
 use crate::pg::spi::{Mode, Param};
 use crate::pg::srf::one_json;
 use crate::pinecone::access::judge::guard;
-use crate::pinecone::counts::kept;
+use crate::pinecone::counts::visible_counts;
 use crate::pinecone::registry::name_of;
 use conifer_pure::pinecone::access::level::Level;
 use pgrx::prelude::*;
@@ -19,11 +19,13 @@ fn pc_describe_index_stats(
 ) -> Json {
     let granted = guard::records("describe_index_stats", name_of(index_name), Level::ReadOnly, Mode::Read);
     let counts = match Filtered::of_query(filter, fcinfo) {
-        None => kept::of(&granted, None, Mode::Read),
+        None => visible_counts::of(&granted, None, Mode::Read),
         Some(filter) => {
             let condition = format!("WHERE {}", filter.condition(1));
             let table = granted.index.table();
-            with_filter(Some(&filter), || kept::count(&table, &condition, &[filter.param()], Mode::Read))
+            with_filter(Some(&filter), || {
+                visible_counts::count(&table, &condition, &[filter.param()], Mode::Read)
+            })
         }
     };
     // several arrays to one unnest are the server's own whatever the search_path, but only unqualified

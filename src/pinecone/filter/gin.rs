@@ -6,7 +6,7 @@
 #![allow(unsafe_code)]
 
 use super::fields;
-use super::kept::valid;
+use super::parsed_filter::valid;
 use crate::pg::error::OrRaise;
 use crate::pg::fmgr::{Returned, argument, export};
 use crate::pg::returned::Bytea;

@@ -4,7 +4,7 @@
 //! invalid is raised when the statement is planned, if it stands there; else the answer is NULL.
 #![allow(unsafe_code)]
 
-use super::kept::{constant, parsed, with_filter};
+use super::parsed_filter::{constant, parsed, with_filter};
 use crate::pg::error::OrRaise;
 use crate::pg::fmgr::{Returned, argument, export};
 use crate::pg::varlena::detoast_packed;

@@ -1,7 +1,7 @@
 //! The pages of an index: their locks, their changes in the WAL, and their contents.
 //!
 //! - [`page`], [`buffer`], [`wal`]: pages, their locks, and changes that reach the WAL. [`locks`]: locks that are not on pages.
-//! - [`meta_cache`]: the meta page. [`match_cache`]: which nodes match filters. [`key_directory`]: from a key to its graph. [`freespace`]: free node records.
+//! - [`meta_cache`]: the meta page. [`match_cache`]: which nodes match filters. [`key_directory`]: from a key to its graph. [`free_nodes`]: free node records.
 //! - [`node_reader`]: node records as the pure parts read them; [`upper_levels`]: node records above level 0; [`tid_list`]: rows
 //!   with equal vectors.
 //! - [`value`]: the indexed column. [`key`]: the leading columns of a row, or of a query's conditions; [`key_type`]: a leading
@@ -10,7 +10,7 @@
 
 pub mod buffer;
 pub mod error_context;
-pub mod freespace;
+pub mod free_nodes;
 pub mod key;
 pub mod key_directory;
 pub mod key_type;

@@ -1,7 +1,7 @@
 //! Rows with equal vectors: the TID list of a node, records of TIDs that start at the node record, the youngest first.
 
 use super::buffer::{Index, Mode, Ring};
-use super::freespace;
+use super::free_nodes;
 use super::page;
 use super::wal::LockedNodes;
 use conifer_pure::Result;
@@ -28,7 +28,7 @@ pub fn join(index: Index, layout: &Layout, node: &Seen, tid: Tid) -> Result<bool
         }
     };
     if tid_list == NONE {
-        let new = freespace::propose(index, layout, &[]);
+        let new = free_nodes::propose(index, layout, &[]);
         return start(index, layout, node, tid, NONE, new);
     }
     let held = LockedNodes::lock(index, layout, &[node.number, tid_list])?;
@@ -47,7 +47,7 @@ pub fn join(index: Index, layout: &Layout, node: &Seen, tid: Tid) -> Result<bool
     let mut tids: Vec<Tid> = rows.tids().collect();
     if tids.len() == layout.tid_list_capacity() {
         drop(held);
-        let new = freespace::propose(index, layout, &[]);
+        let new = free_nodes::propose(index, layout, &[]);
         return start(index, layout, node, tid, tid_list, new);
     }
     tids.push(tid);
@@ -60,7 +60,8 @@ pub fn join(index: Index, layout: &Layout, node: &Seen, tid: Tid) -> Result<bool
 /// Puts a new record of TIDs in front of a node's TID list, which starts at `next`.
 fn start(index: Index, layout: &Layout, node: &Seen, tid: Tid, next: u32, new: u32) -> Result<bool> {
     let held = LockedNodes::lock(index, layout, &[node.number, new])?;
-    if !is_there(layout, held.node(node.number)?, node, next)? || !freespace::is_free(layout, held.node(new)?)
+    if !is_there(layout, held.node(node.number)?, node, next)?
+        || !free_nodes::is_free(layout, held.node(new)?)
     {
         return Ok(false);
     }

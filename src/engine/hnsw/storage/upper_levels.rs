@@ -1,7 +1,7 @@
 //! Node records of a node above level 0, and edges back to the node.
 
 use super::buffer::Index;
-use super::freespace;
+use super::free_nodes;
 use super::wal::LockedNodes;
 use conifer_pure::Result;
 use conifer_pure::hnsw::insert::{Inserter, Seen, Verdict};
@@ -19,9 +19,9 @@ pub fn add(
 ) -> Result<u32> {
     loop {
         pgrx::check_for_interrupts!();
-        let number = freespace::propose(index, layout, &[]);
+        let number = free_nodes::propose(index, layout, &[]);
         let held = LockedNodes::lock(index, layout, &[number])?;
-        if !freespace::is_free(layout, held.node(number)?) {
+        if !free_nodes::is_free(layout, held.node(number)?) {
             continue;
         }
         let version = version(layout, held.node(number)?)?;

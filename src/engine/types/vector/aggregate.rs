@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use super::{Dense, HalfVec, Vector};
-use crate::engine::types::aggregate::is_state;
+use crate::engine::types::aggregate_step::is_state;
 use crate::engine::types::narrow::narrow_finite;
 use crate::pg::array::Array;
 use crate::pg::error::{OrRaise, raise};

@@ -3,7 +3,7 @@
 
 use super::Dense;
 use super::elements::of_vectors;
-use crate::engine::types::aggregate::is_state;
+use crate::engine::types::aggregate_step::is_state;
 use crate::pg::error::OrRaise;
 use crate::pg::fmgr::{Argument, export, export_of};
 use crate::pg::varlena::Room;

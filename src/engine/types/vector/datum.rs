@@ -105,7 +105,7 @@ impl<T: Element> Dense<T> {
     /// The elements of a vector that is being made, or of an aggregate's state.
     ///
     /// A vector read in place belongs to the server, which allows only the transition function of an
-    /// aggregate to change it (`crate::engine::types::aggregate::is_state`).
+    /// aggregate to change it (`crate::engine::types::aggregate_step::is_state`).
     #[inline]
     pub(in crate::engine) fn as_mut_slice(&mut self) -> &mut [T] {
         let dim = self.dim();

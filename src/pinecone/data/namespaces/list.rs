@@ -8,7 +8,7 @@ use crate::pg::jsonb::Json;
 use crate::pg::spi::{Mode, Param};
 use crate::pg::srf::return_rows;
 use crate::pinecone::access::judge::guard;
-use crate::pinecone::counts::kept;
+use crate::pinecone::counts::visible_counts;
 use crate::pinecone::data::arguments::{page_limit, page_start};
 use crate::pinecone::engine_types::array_of;
 use crate::pinecone::registry::name_of;
@@ -33,7 +33,7 @@ fn pc_list_namespaces(
     let query = page_token::query(&["namespaces", &granted.index.id.to_string(), prefix]);
     let start = page_start(pagination_token, &query);
     let mut all: BTreeMap<String, (i64, registered::Schema)> = BTreeMap::new();
-    for (name, records) in kept::of(&granted, None, Mode::Read) {
+    for (name, records) in visible_counts::of(&granted, None, Mode::Read) {
         all.insert(name, (records, None));
     }
     for (name, schema) in registered::all(granted.index.id) {

@@ -1,8 +1,8 @@
 //! Inspection of one page, one node record, or the graphs of an index.
 
 use super::finding::{Finding, MAX, said};
+use super::lost_rows::Table;
 use super::readable_pages::ReadablePages;
-use super::table::Table;
 use crate::engine::hnsw::storage::buffer::{Index, Mode};
 use crate::engine::hnsw::storage::key_directory;
 use crate::engine::hnsw::storage::meta_cache::MetaCache;

@@ -2,24 +2,25 @@
 //! others.
 //!
 //! `sweep` goes over all pages, and its threads find the node records that need a closer look; `inspect` takes that look.
-//! `table`: rows that the index leads to. `readable_pages`: pages that the server reads. `progress`: messages meanwhile.
+//! `lost_rows`: rows that the index leads to, and misses. `readable_pages`: pages that the server reads. `progress`: messages
+//! meanwhile.
 #![allow(unsafe_code)]
 
 mod finding;
 mod inspect;
+mod lost_rows;
 mod progress;
 mod readable_pages;
 mod sweep;
-mod table;
 
 use self::finding::{Finding, MAX, rows_of_node, said};
 use self::inspect::Check;
+pub use self::lost_rows::Table;
 use self::progress::Progress;
 use self::readable_pages::ReadablePages;
 use self::sweep::Swept;
-pub use self::table::Table;
 use super::stats::Open;
-use super::unreadable;
+use super::unreadable_pages;
 use crate::engine::hnsw::storage::buffer::Index;
 use crate::engine::hnsw::storage::error_context::WorkedOn;
 use crate::engine::hnsw::storage::meta_cache::{META, MetaCache};
@@ -51,7 +52,7 @@ impl Check {
         }
         checker.finish().or_raise();
         self.end(checker, &mut found);
-        self.twice(table::twice(&rows).or_raise(), &mut pages);
+        self.twice(lost_rows::twice(&rows).or_raise(), &mut pages);
         progress.end(rows.len(), pages.len() + found.len());
         (pages, found)
     }
@@ -109,7 +110,7 @@ impl Check {
 fn findings(index: Index, table: Table, verbose: bool) -> Vec<Finding> {
     let mut progress = Progress::new(index, verbose);
     progress.step("looking whether all pages can be read", index.pages().into());
-    let refused = unreadable::refused(index, MAX, |page| progress.at(page.into()));
+    let refused = unreadable_pages::refused(index, MAX, |page| progress.at(page.into()));
     let told = |(page, text): (&u32, &String)| (Some(i64::from(*page)), None, text.clone());
     let mut found: Vec<Finding> = refused.iter().map(told).collect();
     if refused.contains_key(&META) {
