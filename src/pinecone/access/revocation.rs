@@ -1,27 +1,40 @@
 //! Ends a key's sessions when the key is revoked.
 //!
 //! Sessions learn of the revocation at their next statement or FETCH (`session/identity.rs`, `hooks/executor.rs`); this file ends
-//! sessions with a running statement: at once, so that no lock of theirs keeps the revocation waiting, and again just before the
-//! commit, for sessions that came in between.
+//! sessions with a running statement, just before the revocation commits: one that is rolled back ends nobody. No lock of a
+//! key's session keeps a revocation waiting, and an administrator's transaction that does, for longer, is ended (`make_way`).
 #![allow(unsafe_code)]
 
 use super::catalog;
-use super::elevate::as_superuser;
+use super::elevate::{as_owner, as_superuser, read_as_owner};
 use super::locks::{self, Purpose};
 use super::roles;
 use crate::pg::error::OrRaise;
-use crate::pg::spi::{Mode, Param, run};
+use crate::pg::spi::{Mode, Param, run, run_now};
 use conifer_pure::memory::allocation::{begin, check, push};
 use pgrx::prelude::*;
 use std::cell::RefCell;
+use std::time::{Duration, Instant};
+
+/// How long a revocation waits for another transaction that has changed the key.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A key that is revoked when the transaction commits.
+struct Revoked {
+    key: String,
+    /// The number of its role, which is gone by then.
+    role: pg_sys::Oid,
+    /// The depth of savepoints at which it was revoked.
+    depth: i32,
+}
 
 thread_local! {
-    static AGAIN: RefCell<Vec<(String, pg_sys::Oid)>> = const { RefCell::new(vec![]) };
+    static REVOKED: RefCell<Vec<Revoked>> = const { RefCell::new(vec![]) };
 }
 
 /// Makes the thread's variables known: see `touch_variables` of the library.
 pub fn touch() {
-    AGAIN.with(|_| ());
+    REVOKED.with(|_| ());
 }
 
 /// Shows that this session acts as a key until its transaction ends.
@@ -29,21 +42,49 @@ pub fn show(key: &str) {
     locks::share(Purpose::Acting, key);
 }
 
-/// Ends the sessions of this database that are logged in as a key, and the pooled sessions that act as it. In others, the key may be
-/// valid: in a copy's original.
+/// Ends the sessions of this database that are logged in as a key, and the pooled sessions that act as it, when the transaction
+/// commits. In others, the key may be valid: in a copy's original.
 pub fn kick(key: &str) {
     let sql = "SELECT oid FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) $1";
     let role = run(Mode::Write, sql, &[Param::name(key)], |rows| {
         (rows.count > 0).then(|| rows.get::<pg_sys::Oid>(0, 0)).flatten()
     });
     let role = role.unwrap_or(pg_sys::InvalidOid);
-    end(key, role);
+    // SAFETY: reads a counter of the transaction.
+    let depth = unsafe { pg_sys::GetCurrentTransactionNestLevel() };
     begin();
-    AGAIN.with_borrow_mut(|again| push(again, (key.to_owned(), role))).and_then(|()| check()).or_raise();
+    REVOKED
+        .with_borrow_mut(|revoked| push(revoked, Revoked { key: key.to_owned(), role, depth }))
+        .and_then(|()| check())
+        .or_raise();
+}
+
+/// Waits for a transaction that has changed the key's row, and ends its session if it goes on: a revocation is not to wait for an
+/// administrator who has left one open.
+pub fn make_way(key: &str) {
+    let begun = Instant::now();
+    let locked =
+        "SELECT FROM pc_auth.api_key WHERE key_id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE SKIP LOCKED";
+    while as_owner(|| run(Mode::Write, locked, &[Param::text(key)], |rows| rows.count)) == 0 {
+        pgrx::check_for_interrupts!();
+        if !roles::is_known(key) {
+            return;
+        }
+        if begun.elapsed() > PATIENCE {
+            let sql = "SELECT l.pid FROM pc_auth.api_key k JOIN pg_catalog.pg_locks l \
+                           ON l.locktype OPERATOR(pg_catalog.=) 'transactionid' AND l.granted \
+                          AND l.transactionid OPERATOR(pg_catalog.=) k.xmax \
+                        WHERE k.key_id OPERATOR(pg_catalog.=) $1";
+            let pids =
+                read_as_owner(|| run_now(sql, &[Param::text(key)], |rows| rows.each(|row| rows.get(row, 0))));
+            end_all(pids);
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 fn end(key: &str, role: pg_sys::Oid) {
-    let sql = "SELECT pg_catalog.pg_terminate_backend(pid) \
+    let sql = "SELECT t.pid \
                  FROM pg_catalog.pg_database AS h, \
                       LATERAL (SELECT pid FROM pg_catalog.pg_stat_get_activity(NULL) \
                         WHERE usesysid OPERATOR(pg_catalog.=) $1 AND datid OPERATOR(pg_catalog.=) h.oid \
@@ -51,30 +92,53 @@ fn end(key: &str, role: pg_sys::Oid) {
                         WHERE locktype OPERATOR(pg_catalog.=) 'object' AND objsubid OPERATOR(pg_catalog.=) 1 \
                           AND database OPERATOR(pg_catalog.=) h.oid \
                           AND classid OPERATOR(pg_catalog.=) $2 AND objid OPERATOR(pg_catalog.=) $3) AS t \
-                WHERE h.datname OPERATOR(pg_catalog.=) pg_catalog.current_database() \
-                  AND pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()";
+                WHERE h.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()";
     let params =
         [role, catalog::table(), locks::number(key)].map(|oid| Param::of(pg_sys::OIDOID, Some(oid.into())));
     // The server shows a transaction the sessions that existed when it first asked.
     // SAFETY: forgets a copy, which is made again when it is needed.
     unsafe { pg_sys::pgstat_clear_backend_activity_snapshot() };
-    as_superuser(|| run(Mode::Write, sql, &params, |_| ()));
+    end_all(as_superuser(|| run(Mode::Write, sql, &params, |rows| rows.each(|row| rows.get(row, 0)))));
+}
+
+/// Ends sessions, as pg_terminate_backend does, but for its warning where one has ended by itself.
+fn end_all(pids: Vec<i32>) {
+    for pid in pids {
+        // SAFETY: a look-up in the server's table of its processes; a process that is found there is a backend of this server, and
+        // leads a group of its own.
+        unsafe {
+            if pid != pg_sys::MyProcPid && !pg_sys::BackendPidGetProc(pid).is_null() {
+                libc::kill(-pid, libc::SIGTERM);
+            }
+        }
+    }
 }
 
 /// Whether [`commit`] has sessions to end.
 pub fn pending() -> bool {
-    !AGAIN.with_borrow(Vec::is_empty)
+    !REVOKED.with_borrow(Vec::is_empty)
 }
 
-/// Ends the revoked keys' sessions again, just before the transaction commits.
+/// Ends the revoked keys' sessions, just before the transaction commits.
 pub fn commit() {
-    // A savepoint may have taken a revocation back.
-    for (key, role) in AGAIN.take().into_iter().filter(|(key, _)| !roles::is_valid(key)) {
-        end(&key, role);
+    for revoked in REVOKED.take().into_iter().filter(|revoked| !roles::is_valid(&revoked.key)) {
+        end(&revoked.key, revoked.role);
     }
 }
 
 /// Forgets the keys of a transaction that has failed.
 pub fn abort() {
-    AGAIN.take();
+    REVOKED.take();
+}
+
+/// A savepoint at a depth is released: what was revoked in it belongs to the enclosing level.
+pub fn released(depth: i32) {
+    REVOKED.with_borrow_mut(|all| {
+        all.iter_mut().for_each(|revoked| revoked.depth = revoked.depth.min(depth - 1))
+    });
+}
+
+/// A savepoint at a depth is rolled back, and with it what was revoked in it.
+pub fn rolled_back(depth: i32) {
+    REVOKED.with_borrow_mut(|all| all.retain(|revoked| revoked.depth < depth));
 }

@@ -65,8 +65,16 @@ unsafe extern "C-unwind" fn at_savepoint(
     // SAFETY: reads a counter of the transaction.
     let depth = unsafe { pg_sys::GetCurrentTransactionNestLevel() };
     match event {
-        pg_sys::SubXactEvent::SUBXACT_EVENT_COMMIT_SUB => pooled_key::released(depth),
-        pg_sys::SubXactEvent::SUBXACT_EVENT_ABORT_SUB => pooled_key::rolled_back(depth),
+        pg_sys::SubXactEvent::SUBXACT_EVENT_COMMIT_SUB => {
+            pooled_key::released(depth);
+            drop_extension::released(depth);
+            revocation::released(depth);
+        }
+        pg_sys::SubXactEvent::SUBXACT_EVENT_ABORT_SUB => {
+            pooled_key::rolled_back(depth);
+            drop_extension::rolled_back(depth);
+            revocation::rolled_back(depth);
+        }
         _ => {}
     }
 }

@@ -325,17 +325,65 @@ def test_what_came_in_between_is_ended(world):
     assert ended and ended[0] in GONE
 
 
-def test_a_revocation_that_a_savepoint_took_back_ends_nobody(world):
-    """What was under way is ended at once, whatever becomes of it; what comes later is not, at the commit."""
+@pytest.mark.parametrize("back", ["ROLLBACK TO s", "RELEASE s; ROLLBACK", "ROLLBACK"])
+def test_a_revocation_that_is_taken_back_ends_nobody(world, back):
+    """Neither what was under way nor what came later, logged in or pooled."""
     key = world.key("spared")
-    with world.login("postgres", autocommit=False) as keeper:
+    login, pooled = sessions(world, key)
+    with world.login("postgres", autocommit=False) as keeper, login, pooled:
+        for session in (login, pooled):
+            begin(world, key, session, "READ COMMITTED")
+            assert state(session, f"SELECT 1 FROM {world.tables['a']}") is None
         keeper.execute("SAVEPOINT s")
         keeper.execute("SELECT pc_revoke_api_key(%s)", [key[0]])
-        keeper.execute("ROLLBACK TO s")
+        keeper.execute(back)
         with world.login(key[0]) as session:
             assert state(session, "SELECT pc_list_indexes()") is None
             keeper.commit()
-            assert state(session, "SELECT pc_list_indexes()") is None
+            time.sleep(0.1)
+            for other in (session, login, pooled):
+                assert state(other, "SELECT pc_list_indexes()") is None
+    # One that is released counts.
+    with world.login("postgres", autocommit=False) as keeper, world.login(key[0]) as session:
+        keeper.execute("SAVEPOINT s")
+        keeper.execute("SELECT pc_revoke_api_key(%s)", [key[0]])
+        keeper.execute("RELEASE s; SAVEPOINT t; ROLLBACK TO t; COMMIT")
+        assert state(session, "SELECT 1") in ("57P01", "lost")
+
+
+def test_a_transaction_left_open_does_not_hold_a_revocation_up(world):
+    """Of another administrator, who has changed the same key: it is ended after a second."""
+    for does in ("pc_update_api_key(%s, name => 'open')", "pc_rotate_api_key(%s)", "pc_revoke_api_key(%s)"):
+        key = world.key("held")
+        with world.login(world.people["ProjectManager"], autocommit=False) as other:
+            other.execute(f"SELECT {does}", [key[0]])
+            begun = time.monotonic()
+            revoke(world, key)
+            assert time.monotonic() - begun < 5
+            assert state(other, "SELECT 1") in ("57P01", "lost")
+        assert not world.db.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [key[0]]).fetchone()
+    # One that comes to its end in time is left alone.
+    key = world.key("held")
+    with world.login(world.people["ProjectManager"], autocommit=False) as other:
+        other.execute("SELECT pc_update_api_key(%s, name => 'soon done')", [key[0]])
+        timer = threading.Timer(0.3, other.commit)
+        timer.start()
+        revoke(world, key)
+        timer.join()
+        assert other.execute("SELECT 1").fetchone() == (1,)
+    names = world.db.execute("SELECT name, revoked_at IS NULL FROM pc_auth.api_key WHERE key_id = %s", [key[0]]).fetchone()
+    assert names == ("soon done", False)
+
+
+def test_sessions_that_end_by_themselves_are_no_warning(world):
+    key = world.key("quiet")
+    notices = []
+    with world.login("postgres") as keeper:
+        keeper.add_notice_handler(lambda diag: notices.append(diag.message_primary))
+        for _ in range(5):
+            world.login(key[0]).close()
+        keeper.execute("SELECT pc_revoke_api_key(%s)", [key[0]])
+    assert notices == []
 
 
 def test_rotation(world):

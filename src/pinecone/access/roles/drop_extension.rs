@@ -14,12 +14,14 @@ use std::cell::Cell;
 use std::ffi::CStr;
 
 thread_local! {
-    static DROPPED: Cell<bool> = const { Cell::new(false) };
+    /// The depth of savepoints at which the extension was dropped in this transaction.
+    static DROPPED: Cell<Option<i32>> = const { Cell::new(None) };
 }
 
 #[pg_extern(sql = false)]
 fn before_drop(fcinfo: pg_sys::FunctionCallInfo) {
-    if !drops_conifer(fcinfo) {
+    // The server judges after the trigger whether the command is allowed, and refuses it to others.
+    if !drops_conifer(fcinfo) || !is_owner() {
         return;
     }
     let sql = "SELECT key_id FROM pc_auth.api_key UNION ALL SELECT role_name::pg_catalog.text FROM pc_auth.group_role";
@@ -29,7 +31,17 @@ fn before_drop(fcinfo: pg_sys::FunctionCallInfo) {
         pgrx::check_for_interrupts!();
         roles::drop_role(&name);
     }
-    DROPPED.set(true);
+    if DROPPED.get().is_none() {
+        // SAFETY: reads a counter of the transaction.
+        DROPPED.set(Some(unsafe { pg_sys::GetCurrentTransactionNestLevel() }));
+    }
+}
+
+/// Whether the current user may drop the extension.
+fn is_owner() -> bool {
+    let sql = "SELECT FROM pg_catalog.pg_extension e WHERE e.extname OPERATOR(pg_catalog.=) 'conifer' \
+                  AND pg_catalog.pg_has_role(CURRENT_USER, e.extowner, 'USAGE')";
+    run(Mode::Write, sql, &[], |rows| rows.count > 0)
 }
 
 /// Whether the command that the event trigger was called for is a DROP EXTENSION that names `conifer`.
@@ -54,20 +66,30 @@ fn drops_conifer(fcinfo: pg_sys::FunctionCallInfo) -> bool {
 
 /// Whether [`commit`] has roles to drop.
 pub fn pending() -> bool {
-    DROPPED.get()
+    DROPPED.get().is_some()
 }
 
 /// Drops the installation's roles, just before the transaction commits.
 pub fn commit() {
-    // A savepoint may have taken the DROP EXTENSION back.
-    if DROPPED.replace(false) && !is_there() {
+    // It may have been made again.
+    if DROPPED.take().is_some() && !is_there() {
         as_superuser(drop_common);
     }
 }
 
 /// Forgets the DROP EXTENSION of a transaction that has failed.
 pub fn abort() {
-    DROPPED.set(false);
+    DROPPED.set(None);
+}
+
+/// A savepoint at a depth is released: what was dropped in it belongs to the enclosing level.
+pub fn released(depth: i32) {
+    DROPPED.set(DROPPED.get().map(|at| at.min(depth - 1)));
+}
+
+/// A savepoint at a depth is rolled back, and with it a DROP EXTENSION.
+pub fn rolled_back(depth: i32) {
+    DROPPED.set(DROPPED.get().filter(|at| *at < depth));
 }
 
 /// Whether this database has the extension.
