@@ -34,6 +34,7 @@ pub fn init() {
     judge::table::init();
     identity::init();
     audit::init();
+    session::limits::init();
     identity::reserve();
     transaction::init();
     hooks::init();
@@ -41,6 +42,7 @@ pub fn init() {
 
 /// Makes the thread's variables known: see `touch_variables` of the library.
 pub fn touch() {
+    audit::touch();
     judge::table::touch();
     session::touch();
     revocation::touch();

@@ -137,6 +137,13 @@ def raw(who: Who, does: str, index: str, namespace: str | None = None) -> str:
     """A statement on the table of an index."""
     if who.levels is None:
         return "-"
+    if does in ("explain", "explain write"):
+        if _in_part(who):
+            return "-"
+        near = reach(who, index)
+        if who.role == "OrgOwner":
+            near = "in"
+        return _letter(who, SQL["select" if does == "explain" else "update", near])
     near = reach(who, index, namespace)
     if does != "move" and near == "part" or does in ("copy from", "ddl") and near == "hidden":
         near = "in"
@@ -149,9 +156,14 @@ def raw(who: Who, does: str, index: str, namespace: str | None = None) -> str:
     return _letter(who, SQL[does, near])
 
 
-def registry(who: Who) -> str:
-    """A SELECT on the registry of indexes, which functions alone show."""
-    return "-"
+def counters(who: Who) -> str:
+    """The server's counters of the rows and pages that scans have read."""
+    return "-" if _in_part(who) else "Y"
+
+
+def _in_part(who: Who) -> bool:
+    """Whether somebody reads tables in part, and is shown neither plans nor counters."""
+    return who.scope == "namespace" or who.path == "pooled" and who.levels is None
 
 
 def admin(who: Who, does: str) -> str:

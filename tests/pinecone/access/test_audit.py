@@ -235,12 +235,38 @@ def test_data_plane_on_request(cluster, shop):
             later.execute("SELECT * FROM pc_fetch('films', ARRAY['r1'], namespace => 'n1')")
             later.execute("ROLLBACK")
             later.execute("SELECT count(*) FROM pc_data.i_1")
+            with cluster.connect("shop", user=reader, options="-c conifer.audit_data_plane=off") as hidden:
+                hidden.execute("SELECT id FROM pc_data.i_1 LIMIT 1")
+            with later.cursor().copy("COPY pc_data.i_1 TO STDOUT") as copy:
+                list(copy)
             later.execute("DECLARE c CURSOR WITH HOLD FOR SELECT id FROM pc_data.i_1 WHERE namespace = 'n1'; FETCH c; FETCH c")
     rows = shop.execute("SELECT action, resource FROM pc_audit(actor => %s)", [reader]).fetchall()
     assert rows == [("query", "films"), ("list_indexes", "")]
     told = [(event["action"], event["resource"]) for event in logged(cluster) if event["actor"] == reader and event["outcome"] == "success"]
     # What was read is told at once, rolled back or not.
-    assert told == [("query", "films"), ("describe_index_stats", "films"), ("list_indexes", ""), ("fetch", "films"), ("sql", "i_1"), ("sql", "i_1")]
+    assert told == [("query", "films"), ("describe_index_stats", "films"), ("list_indexes", ""), ("fetch", "films"), *[("sql", "i_1")] * 4]
+
+
+def test_copies_by_superusers(cluster, shop):
+    """COPY of a table is no query to whom no policies hold for; nor is what pg_dump does."""
+    def told():
+        return [event["resource"] for event in logged(cluster) if event["action"] == "sql" and event["actor"] == "postgres"]
+
+    shop.execute("SET conifer.audit_data_plane = on")
+    for statement, more in (("COPY pc_data.i_1 TO STDOUT", 1), ("COPY pc_data.i_1 (id) TO STDOUT", 1), ("COPY (SELECT 1) TO STDOUT", 0),
+                            ("COPY pc_auth.project TO STDOUT", 0)):
+        before = len(told())
+        with shop.cursor().copy(statement) as copy:
+            list(copy)
+        assert told()[before:] == ["i_1"] * more, statement
+    before = len(told())
+    with shop.transaction(force_rollback=True), shop.cursor().copy('COPY pc_data.i_1 (namespace, id, "values") FROM STDIN') as copy:
+        copy.write_row(("n9", "copied", "[1,0,0,0]"))
+    assert told()[before:] == ["i_1"]
+    shop.execute("RESET conifer.audit_data_plane; ALTER DATABASE shop SET conifer.audit_data_plane = on")
+    before = len(told())
+    cluster.run("pg_dump", "-d", "shop", "-t", "pc_data.i_1")
+    assert told()[before:] == ["i_1"]
 
 
 FAULTS = [

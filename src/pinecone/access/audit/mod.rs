@@ -13,15 +13,48 @@ use crate::pg::spi::{Mode, Param, is_ours, run};
 use crate::pinecone::access::catalog;
 use crate::pinecone::access::elevate::as_owner;
 use crate::pinecone::access::refusal::{Event, log, type_of};
+use crate::pinecone::access::session::given::given;
 use crate::pinecone::access::session::identity::principal_if_any;
 use conifer_pure::memory::allocation::headroom;
 use conifer_pure::pinecone::access::principal::Principal;
 use pgrx::prelude::*;
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PgList, Uuid};
-use std::ffi::CStr;
+use std::cell::Cell;
+use std::ffi::{CStr, CString};
 
 /// `conifer.audit_data_plane`: whether reads and writes of records are recorded, too.
 static DATA_PLANE: GucSetting<bool> = GucSetting::<bool>::new(false);
+
+thread_local! {
+    /// Whether the data plane is to be recorded by what an administrator gave to the session's role or database; none before it is known.
+    static GIVEN: Cell<Option<bool>> = const { Cell::new(None) };
+}
+
+/// Makes the thread's variables known: see `touch_variables` of the library.
+pub fn touch() {
+    GIVEN.with(|_| ());
+}
+
+/// Whether reads and writes of records are recorded.
+fn is_on() -> bool {
+    DATA_PLANE.get()
+        || GIVEN.get().unwrap_or_else(|| {
+            GIVEN.set(Some(false));
+            // SAFETY: a look-up of a role, within a transaction.
+            let is_superuser = unsafe { pg_sys::superuser_arg(pg_sys::GetSessionUserId()) };
+            // A superuser has switched it off, if it is.
+            let on = !is_superuser && given("conifer.audit_data_plane").is_some_and(|text| is_true(&text));
+            GIVEN.set(Some(on));
+            on
+        })
+}
+
+/// Whether a text is true as the server reads it in its settings.
+fn is_true(text: &str) -> bool {
+    let mut value = false;
+    // SAFETY: reads a C string, and writes a boolean.
+    CString::new(text).is_ok_and(|text| unsafe { pg_sys::parse_bool(text.as_ptr(), &mut value) }) && value
+}
 
 /// Records a successful action on the control plane. `parameters` is JSON.
 pub fn done(who: &Principal, event: &Event<'_>, parameters: Option<&str>) {
@@ -43,7 +76,7 @@ pub fn done(who: &Principal, event: &Event<'_>, parameters: Option<&str>) {
 
 /// Records a read or write of records, or a read on the control plane, if `conifer.audit_data_plane` is on.
 pub fn touched(who: &Principal, event: &Event<'_>, mode: Mode) {
-    if !DATA_PLANE.get() {
+    if !is_on() {
         return;
     }
     // SAFETY: reads properties of the transaction and the server.
@@ -62,7 +95,7 @@ pub fn touched(who: &Principal, event: &Event<'_>, mode: Mode) {
 /// # Safety
 /// `plan` is a plan that is about to run.
 pub unsafe fn queried(plan: *const pg_sys::PlannedStmt) {
-    if !DATA_PLANE.get() || is_ours() {
+    if is_ours() || !is_on() {
         return;
     }
     let schema = catalog::schema(c"pc_data");
@@ -89,6 +122,33 @@ pub unsafe fn queried(plan: *const pg_sys::PlannedStmt) {
         let event = Event { action: "sql", kind: "table", resource: &tables.join(", ") };
         log(principal_if_any().as_deref(), &event, "success", None);
     }
+}
+
+/// Records that a COPY goes to a table of records by itself, as for a superuser, if `conifer.audit_data_plane` is on. For others the
+/// server makes a query of it, which [`queried`] records.
+pub fn copied(copy: &pg_sys::CopyStmt) {
+    if !DATA_PLANE.get() || copy.relation.is_null() || is_ours() {
+        return;
+    }
+    let schema = catalog::schema(c"pc_data");
+    let flags = pg_sys::RVROption::RVR_MISSING_OK;
+    // SAFETY: a look-up of the table that the command names, without a lock; the name is copied.
+    let name = unsafe {
+        let none = std::ptr::null_mut();
+        let table = pg_sys::RangeVarGetRelidExtended(copy.relation, pg_sys::NoLock as i32, flags, None, none);
+        let is_record_table = table != pg_sys::InvalidOid
+            && schema != pg_sys::InvalidOid
+            && pg_sys::get_rel_namespace(table) == schema
+            && pg_sys::check_enable_rls(table, pg_sys::InvalidOid, true)
+                != pg_sys::CheckEnableRlsResult::RLS_ENABLED as i32;
+        if !is_record_table {
+            return;
+        }
+        let name = pg_sys::get_rel_name(table);
+        if name.is_null() { "?".into() } else { CStr::from_ptr(name).to_string_lossy().into_owned() }
+    };
+    let event = Event { action: "sql", kind: "table", resource: &name };
+    log(principal_if_any().as_deref(), &event, "success", None);
 }
 
 /// Defines the setting.

@@ -7,7 +7,7 @@
 
 use super::{error_memory, text};
 use crate::pinecone::access::audit;
-use crate::pinecone::access::session::identity;
+use crate::pinecone::access::session::{identity, limits};
 use crate::sql_version;
 use pgrx::prelude::*;
 
@@ -60,6 +60,7 @@ unsafe extern "C-unwind" fn run(
             None => standard_ExecutorRun(query, direction, count, once),
         }
         error_memory::end(&raw mut callback);
+        after();
     }
 }
 
@@ -79,12 +80,20 @@ unsafe extern "C-unwind" fn run(
             None => standard_ExecutorRun(query, direction, count),
         }
         error_memory::end(&raw mut callback);
+        after();
     }
+}
+
+/// The statement may have called set_config.
+#[pg_guard]
+unsafe extern "C-unwind" fn after() {
+    limits::hold();
 }
 
 #[pg_guard]
 unsafe extern "C-unwind" fn before(query: *mut pg_sys::QueryDesc) {
     identity::recheck();
+    limits::hold();
     sql_version::tell();
     // SAFETY: a query that is about to run; a copy of its text lives as long as its state does.
     unsafe {

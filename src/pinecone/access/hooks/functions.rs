@@ -8,7 +8,7 @@ use crate::pinecone::access::refusal::{Event, refused};
 use crate::pinecone::access::session::confined::{Confined, confined};
 use crate::pinecone::access::session::identity::principal_if_any;
 use crate::pinecone::access::session::partial::partial;
-use crate::pinecone::access::session::pooled_key;
+use crate::pinecone::access::session::{limits, pooled_key};
 use conifer_pure::Fault;
 use conifer_pure::fault::state::INSUFFICIENT_PRIVILEGE;
 use pgrx::prelude::*;
@@ -96,6 +96,7 @@ unsafe extern "C-unwind" fn access(
 unsafe extern "C-unwind" fn judge(function: pg_sys::Oid) {
     let number = function.to_u32();
     let (keys, pooled) = (NOT_FOR_KEYS.contains(&number), NOT_FOR_POOLED.contains(&number));
+    let notifies = number == pg_sys::F_PG_NOTIFY;
     let (sets, counts) = (number == pg_sys::F_SET_CONFIG, COUNTERS.contains(&number));
     if !(keys || pooled || sets || counts) {
         return;
@@ -104,7 +105,12 @@ unsafe extern "C-unwind" fn judge(function: pg_sys::Oid) {
     let is_refused = match confined() {
         _ if partial.is_some() => true,
         None => false,
-        Some(Confined::Key) => keys,
+        // A function that a client calls without a statement, by the protocol, may not change settings: nothing sees to them after it.
+        // SAFETY: the text of the statement under way, or null.
+        Some(Confined::Key) => {
+            keys || notifies && !limits::may_notify(Confined::Key)
+                || sets && unsafe { pg_sys::debug_query_string.is_null() }
+        }
         // As SET in `utility.rs`; whether the setting is for the transaction only cannot be seen here.
         Some(Confined::Gateway) => keys || pooled || sets && pooled_key::key().is_some(),
     };
@@ -114,7 +120,8 @@ unsafe extern "C-unwind" fn judge(function: pg_sys::Oid) {
             let name = pg_sys::get_func_name(function);
             if name.is_null() { "function".into() } else { CStr::from_ptr(name).to_string_lossy() }
         };
-        let whom = partial.unwrap_or(if keys { "API keys" } else { "pooled sessions" });
+        let pooled_only = !keys && confined() == Some(Confined::Gateway);
+        let whom = partial.unwrap_or(if pooled_only { "pooled sessions" } else { "API keys" });
         let fault =
             Fault::new(INSUFFICIENT_PRIVILEGE, format!("permission denied: {name} is not for {whom}"));
         refused(

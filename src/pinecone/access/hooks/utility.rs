@@ -8,12 +8,13 @@
 #![allow(unsafe_code)]
 
 use super::{error_memory, text};
+use crate::pinecone::access::audit;
 use crate::pinecone::access::catalog;
 use crate::pinecone::access::refusal::{Event, refused};
 use crate::pinecone::access::roles::names;
 use crate::pinecone::access::session::confined::{Confined, confined};
 use crate::pinecone::access::session::partial::partial;
-use crate::pinecone::access::session::{identity, pooled_key};
+use crate::pinecone::access::session::{identity, limits, pooled_key};
 use conifer_pure::Fault;
 use conifer_pure::fault::state::INSUFFICIENT_PRIVILEGE;
 use pgrx::pg_sys::NodeTag;
@@ -76,15 +77,32 @@ unsafe extern "C-unwind" fn process(
 #[pg_guard]
 unsafe extern "C-unwind" fn judge_statement(statement: *mut pg_sys::PlannedStmt) {
     // SAFETY: the statement has a parse tree.
-    unsafe { judge((*statement).utilityStmt) }
+    unsafe {
+        let tree = (*statement).utilityStmt;
+        judge(tree);
+        if !pg_sys::IsAbortedTransactionBlockState() {
+            limits::hold();
+            if (*tree).type_ == NodeTag::T_CopyStmt {
+                audit::copied(&*tree.cast::<pg_sys::CopyStmt>());
+            }
+        }
+    }
 }
 
-/// After a role was renamed: what it was given goes by its new name. The server has no trigger for it.
+/// After a command that may have changed settings, or a role's name: what was given to a role goes by its new name. The server has no
+/// trigger for it.
 #[pg_guard]
 unsafe extern "C-unwind" fn follow(statement: *mut pg_sys::PlannedStmt) {
-    // SAFETY: the statement has a parse tree, and each node is read as the type of its tag.
+    // SAFETY: the statement has a parse tree, and each node is read as the type of its tag; reads the state of the transaction.
     let renames = unsafe {
         let tree = (*statement).utilityStmt;
+        // A commit, or what commits by itself, has left no transaction.
+        if !pg_sys::IsTransactionState() {
+            return;
+        }
+        if (*tree).type_ == NodeTag::T_VariableSetStmt || (*tree).type_ == NodeTag::T_TransactionStmt {
+            limits::hold();
+        }
         (*tree).type_ == NodeTag::T_RenameStmt
             && (*tree.cast::<pg_sys::RenameStmt>()).renameType == pg_sys::ObjectType::OBJECT_ROLE
     };
@@ -117,7 +135,8 @@ unsafe fn judge(tree: *mut pg_sys::Node) {
             | NodeTag::T_ConstraintsSetStmt
             | NodeTag::T_UnlistenStmt
             | NodeTag::T_DiscardStmt => true,
-            NodeTag::T_PrepareStmt | NodeTag::T_ListenStmt | NodeTag::T_NotifyStmt => why == Confined::Key,
+            NodeTag::T_PrepareStmt => why == Confined::Key,
+            NodeTag::T_ListenStmt | NodeTag::T_NotifyStmt => limits::may_notify(why),
             NodeTag::T_DeclareCursorStmt => {
                 let options = (*tree.cast::<pg_sys::DeclareCursorStmt>()).options;
                 why == Confined::Key || options & pg_sys::CURSOR_OPT_HOLD as i32 == 0

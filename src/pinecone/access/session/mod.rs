@@ -4,11 +4,15 @@
 //! - [`pooled_key`]: the key that a pooled session has named.
 //! - [`confined`]: whether a session is one of a key, or pooled.
 //! - [`partial`]: whether the session may read some rows of a table and not others.
+//! - [`given`]: settings that a connection has hidden.
+//! - [`limits`]: what an administrator sets for the sessions of keys.
 //! - [`last_used`]: when a key was last used.
 
 pub mod confined;
+pub mod given;
 pub mod identity;
 pub mod last_used;
+pub mod limits;
 pub mod lookup;
 pub mod partial;
 pub mod pooled_key;
@@ -17,6 +21,7 @@ pub mod pooled_key;
 pub fn touch() {
     identity::touch();
     last_used::touch();
+    limits::touch();
     lookup::touch();
     partial::touch();
     pooled_key::touch();

@@ -40,7 +40,7 @@ pub fn whole(role: &str, secret: &[u8; SECRET_BYTES]) -> String {
 /// The role of a whole key; none if the text has not the form of a key.
 pub fn role_of(text: &str) -> Option<&str> {
     let bytes = text.as_bytes();
-    (text.len() == LEN && form(bytes) == Some(LEN)).then(|| &text[..ROLE_LEN])
+    (text.len() == LEN && form(bytes, false) == Some(LEN)).then(|| &text[..ROLE_LEN])
 }
 
 /// Whether a text has the form of the name of a key's role.
@@ -89,10 +89,11 @@ pub fn mask(text: &mut [u8]) -> bool {
 /// Where the secret lies of a key or verifier that begins at `at`; of one that is cut off, as far as it goes.
 fn secret(text: &[u8], at: usize) -> Option<Range<usize>> {
     let from = &text[at..];
-    if from[0] != PREFIX.as_bytes()[0] && from[0] != VERIFIER[0] {
+    if !from[0].eq_ignore_ascii_case(&PREFIX.as_bytes()[0]) && from[0] != VERIFIER[0] {
         return None;
     }
-    let secret = match form(from) {
+    // Whoever reads a key in other letters can write it in the right ones.
+    let secret = match form(from, true) {
         Some(len) => ROLE_LEN + 1..len,
         None => {
             let verifier = from.strip_prefix(VERIFIER)?;
@@ -110,14 +111,16 @@ fn is_verifying(c: u8) -> bool {
     c.is_ascii_alphanumeric() || b"+/=:$".contains(&c)
 }
 
-/// Length of the key that a text begins with: whole, or cut off by the end of its secret's characters.
-fn form(text: &[u8]) -> Option<usize> {
-    let role = text.get(..ROLE_LEN)?;
-    let id = role.strip_prefix(PREFIX.as_bytes())?;
-    if !id.iter().copied().all(is_digit) || *text.get(ROLE_LEN)? != b'_' {
+/// Length of the key that a text begins with, in lower case or in any: whole, or cut off by the end of its secret's characters.
+fn form(text: &[u8], any_case: bool) -> Option<usize> {
+    let is_digit = |c: &u8| is_digit(if any_case { c.to_ascii_lowercase() } else { *c });
+    let (prefix, id) = text.get(..ROLE_LEN)?.split_at(PREFIX.len());
+    let is_prefix =
+        if any_case { prefix.eq_ignore_ascii_case(PREFIX.as_bytes()) } else { prefix == PREFIX.as_bytes() };
+    if !is_prefix || !id.iter().all(is_digit) || *text.get(ROLE_LEN)? != b'_' {
         return None;
     }
-    let secret = text[ROLE_LEN + 1..].iter().take_while(|c| is_digit(**c)).take(SECRET_LEN).count();
+    let secret = text[ROLE_LEN + 1..].iter().take_while(|c| is_digit(c)).take(SECRET_LEN).count();
     (secret > 0).then_some(ROLE_LEN + 1 + secret)
 }
 
@@ -172,6 +175,30 @@ mod tests {
     }
 
     #[test]
+    fn groups() {
+        for name in [
+            "conifer_owner",
+            "conifer_keys",
+            "conifer_people",
+            "cfp_0123456789abcdef",
+            "cfi_0123456789abcdef",
+        ] {
+            assert!(is_group(name), "{name}");
+        }
+        for name in [
+            "conifer_gateway",
+            "conifer",
+            "cfk_0123456789abcdef",
+            "cfp_0123456789abcde",
+            "cfp_0123456789abcdeu",
+            "cfp_",
+            "",
+        ] {
+            assert!(!is_group(name), "{name}");
+        }
+    }
+
+    #[test]
     fn hashes_compare() {
         assert!(same(&[1, 2, 3], &[1, 2, 3]));
         assert!(!same(&[1, 2, 3], &[1, 2, 4]) && !same(&[1, 2], &[1, 2, 3]) && !same(&[9, 2, 3], &[1, 2, 3]));
@@ -197,6 +224,10 @@ mod tests {
         assert_eq!(masked(&format!("cfk_ {role} cfk_cfk_")), None);
         assert_eq!(masked(&whole[..40]), Some(format!("{role}_{}", stars(40 - ROLE_LEN - 1))));
         assert_eq!(masked("nothing"), None);
+        // In any letters: the right ones are easily found.
+        assert_eq!(masked(&whole.to_uppercase()), Some(hidden.to_uppercase()));
+        let mixed = whole.replacen("cfk_01", "cFK_01", 1).replace('z', "Z");
+        assert_eq!(masked(&mixed), Some(hidden.replacen("cfk_", "cFK_", 1)));
         let verifier = "4096:YNG+p4/GrEkg==$Hea=:Z4g+lrHlV3=";
         let text = format!("x SCRAM-SHA-256${verifier}' y");
         assert_eq!(masked(&text), Some(format!("x SCRAM-SHA-256${}' y", stars(verifier.len()))));

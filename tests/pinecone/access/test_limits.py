@@ -1,0 +1,117 @@
+"""What an administrator sets for the sessions of keys binds them: ceilings of timeouts, sessions at a time, notifications."""
+
+import psycopg
+import pytest
+
+from tests.pinecone.access.world import state, world
+
+__all__ = ["world"]
+
+NAMES = {"statement_timeout": "key_statement_timeout", "lock_timeout": "key_lock_timeout",
+         "idle_in_transaction_session_timeout": "key_idle_in_transaction_session_timeout"}
+
+
+@pytest.fixture
+def limited(world):
+    """Ceilings of half a second in the database."""
+    for name in NAMES.values():
+        world.db.execute(f"ALTER DATABASE {world.database} SET conifer.{name} = '500ms'")
+    yield world.key("limited")
+    for name in NAMES.values():
+        world.db.execute(f"ALTER DATABASE {world.database} RESET conifer.{name}")
+
+
+RAISES = ("SET {name} = 0", "SET {name} = '1h'", "SET SESSION {name} TO DEFAULT", "RESET {name}", "RESET ALL", "SELECT set_config('{name}', '0', false)",
+          "SELECT set_config('{name}', '1h', true)", "SET LOCAL {name} = 0", "SAVEPOINT s; SET LOCAL {name} = 0; RELEASE s", "SAVEPOINT s; SET {name} = 0; ROLLBACK TO s",
+          "UPDATE pg_settings SET setting = '0' WHERE name = '{name}'", "SET conifer.{ceiling} = 0", "RESET conifer.{ceiling}",
+          "SELECT set_config('conifer.{ceiling}', '0', false)", "DISCARD ALL")
+
+
+@pytest.mark.parametrize("raises", RAISES)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_key_does_not_raise_its_ceilings(world, limited, name, raises):
+    for options in ("", f"-c {name}=0", f"-c {name}=1h -c conifer.{NAMES[name]}=0"):
+        with world.login(limited[0], autocommit=raises == "DISCARD ALL", options=options) as session:
+            state(session, raises.format(name=name, ceiling=NAMES[name]))
+            if session.info.transaction_status == psycopg.pq.TransactionStatus.INERROR:
+                session.rollback()
+            assert session.execute(f"SELECT setting::int BETWEEN 1 AND 500 FROM pg_settings WHERE name = '{name}'").fetchone() == (True,), options
+            session.rollback()
+
+
+def test_what_is_below_a_ceiling_is_the_key_s(world, limited):
+    with world.login(limited[0], options="") as session:
+        session.execute("SET statement_timeout = '100ms'")
+        assert session.execute("SHOW statement_timeout").fetchone() == ("100ms",)
+    for role in (world.people["ProjectOwner"], "postgres"):
+        with world.login(role, options="-c statement_timeout=20s") as session:
+            assert session.execute("SHOW statement_timeout").fetchone() == ("20s",)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_ceilings_end_statements_waits_and_idle_transactions(world, limited, first):
+    """The first statement of a session as well, whatever its connection says."""
+    zero = "-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0"
+    with world.login(limited[0], options=zero) as session:
+        if not first:
+            session.execute("SET statement_timeout = 0")
+        assert state(session, "SELECT pg_sleep(20)") == "57014"
+    for raises in ("SET idle_in_transaction_session_timeout = 0", "SELECT set_config('idle_in_transaction_session_timeout', '0', false)"):
+        with world.login(limited[0], autocommit=False, options=zero) as session:
+            session.execute(raises)
+            world.db.execute("SELECT pg_sleep(1)")
+            assert state(session, "SELECT 1") in ("25P03", "lost")
+    table = world.tables["a"]
+    with world.login("postgres", autocommit=False) as other, world.login(limited[0], options=zero) as session:
+        other.execute(f"LOCK TABLE {table}")
+        session.execute("SELECT 1")  # tables are locked before hooks are asked: a session's first statement waits as it has said
+        assert state(session, f"SELECT 1 FROM {table}") in ("55P03", "57014")
+
+
+def test_pooled_sessions_are_held_as_well(world, limited):
+    with world.login(world.gateway, autocommit=False, options="") as session:
+        session.execute("SELECT pc_use_key(%s)", [limited[1]])
+        session.execute("SET LOCAL statement_timeout = 0")
+        assert state(session, "SELECT pg_sleep(20)") == "57014"
+
+
+def test_sessions_at_a_time(world):
+    """Of new keys; one of a key can be set by hand."""
+    world.db.execute("SET conifer.key_connection_limit = 2")
+    try:
+        limited, other = world.key("two at a time"), None
+    finally:
+        world.db.execute("RESET conifer.key_connection_limit")
+    other = world.key("any")
+    with world.login(limited[0]), world.login(limited[0]):
+        with pytest.raises(psycopg.OperationalError, match="too many connections for role"):
+            world.login(limited[0])
+    limits = "SELECT rolconnlimit FROM pg_roles WHERE rolname = %s"
+    assert world.db.execute(limits, [other[0]]).fetchone() == (-1,)
+    world.db.execute(f"ALTER ROLE {other[0]} CONNECTION LIMIT 5; SELECT pc_sync_roles()")
+    assert world.db.execute(limits, [other[0]]).fetchone() == (5,)
+
+
+def test_keys_neither_listen_nor_notify(world):
+    """Channels are the whole database's: what an application tells itself is not for keys, unless that is switched on."""
+    key = world.key("ears")
+    asked = ("LISTEN application", "NOTIFY application, 'forged'", "SELECT pg_notify('application', 'forged')")
+    with world.login(key[0]) as session, world.login("postgres") as application:
+        for statement in asked:
+            assert state(session, statement) == "42501", statement
+        assert state(session, "SET conifer.keys_may_notify = on") == "42501"
+        application.execute("NOTIFY application, 'secret'")
+        assert list(session.notifies(timeout=0.2)) == []
+        assert state(session, "UNLISTEN *") is None
+    world.db.execute(f"ALTER DATABASE {world.database} SET conifer.keys_may_notify = on")
+    try:
+        with world.login(key[0]) as session, world.login("postgres") as application, world.login(world.gateway) as pooled:
+            for statement in asked:
+                assert state(session, statement) is None, statement
+                application.execute("SELECT '[1]'::vector")
+                pooled.execute("SELECT '[1]'::vector")
+                assert state(pooled, statement) == "42501", statement
+            application.execute("NOTIFY application, 'told'")
+            assert "told" in [note.payload for note in session.notifies(timeout=1, stop_after=3)]
+    finally:
+        world.db.execute(f"ALTER DATABASE {world.database} RESET conifer.keys_may_notify")
