@@ -119,6 +119,8 @@ CREATE TABLE pc_auth.member (
     project_id uuid,
     granted_by name NOT NULL,
     granted_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    -- The role was in conifer_people before it was given anything here, and stays there when all is taken from it.
+    by_hand boolean NOT NULL DEFAULT false,
     UNIQUE NULLS NOT DISTINCT (member, role, project_id),
     CHECK ((project_id IS NULL) = (role LIKE 'Org%'))
 );

@@ -91,14 +91,14 @@ def test_two_makers_of_one_index(db, connect, end):
 @pytest.mark.parametrize("end", ["commit", "rollback"])
 @pytest.mark.parametrize("parent, child", [
     ("SELECT pc_delete_project('brief')", "SELECT pc_create_api_key('k', project => 'brief')"),
-    ("SELECT pc_delete_project('brief')", "SELECT pc_grant_role('pg_monitor', 'ProjectViewer', 'brief')"),
+    ("SELECT pc_delete_project('brief')", "SELECT pc_grant_role('brief_viewer', 'ProjectViewer', 'brief')"),
     ("SELECT pc_delete_project('brief')", "SET conifer.project = 'brief'; SELECT pc_create_index('late', 2)"),
     ("SELECT pc_delete_index('shared')", "SELECT pc_create_api_key('k', indexes => '{shared}')"),
     ("SELECT pc_delete_index('shared')", "SELECT pc_update_api_key((SELECT key_id FROM pc_auth.api_key), indexes => '{shared}')"),
 ])
 def test_parents_are_held(db, connect, parent, child, end):
     """There are no foreign keys, yet nobody writes what belongs to a row that goes meanwhile."""
-    db.execute("SELECT pc_create_index('shared', 2), pc_create_project('brief'), pc_create_api_key('old')")
+    db.execute("SELECT pc_create_index('shared', 2), pc_create_project('brief'), pc_create_api_key('old'); CREATE ROLE brief_viewer")
     first, second = connect(autocommit=False), connect()
     first.execute(parent)
     outcome = []
@@ -118,7 +118,7 @@ def test_parents_are_held(db, connect, parent, child, end):
     gone = "42704" if "project" in parent else "42P01"
     assert outcome == ([gone] if end == "commit" else [None])
     assert db.execute("SELECT state FROM pc_security_report() WHERE item LIKE 'rows whose%'").fetchone() == ("ok",)
-    db.execute("DELETE FROM pc_auth.member; SELECT pc_revoke_api_key(key_id) FROM pc_auth.api_key")
+    db.execute("DELETE FROM pc_auth.member; SELECT pc_revoke_api_key(key_id) FROM pc_auth.api_key; DROP ROLE brief_viewer")
 
 
 def test_delete_index_waits_for_its_writers(db, connect):

@@ -28,6 +28,7 @@ fn pc_grant_role(member: Option<&CStr>, role: Option<&str>, project: Option<&str
         || member.starts_with("conifer_")
         || member.starts_with("cfp_")
         || member.starts_with("cfi_")
+        || member.starts_with("pg_")
     {
         raise(
             Fault::new(INVALID_PARAMETER_VALUE, format!("role {} is not a person", quoted(member)))
@@ -36,6 +37,11 @@ fn pc_grant_role(member: Option<&CStr>, role: Option<&str>, project: Option<&str
     }
     if !roles::exists(member) {
         raise(Fault::new(UNDEFINED_OBJECT, format!("role {} does not exist", quoted(member))));
+    }
+    let above = "SELECT FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) $1 AND rolsuper";
+    if run(Mode::Write, above, &[Param::name(member)], |rows| rows.count) > 0 {
+        let message = format!("role {} is a superuser", quoted(member));
+        raise(Fault::new(INVALID_PARAMETER_VALUE, message).hint("It may do everything without a role."));
     }
     let pooled = "SELECT pg_catalog.pg_has_role($1, 'conifer_gateway', 'MEMBER') AND NOT rolsuper FROM pg_catalog.pg_roles \
                    WHERE rolname OPERATOR(pg_catalog.=) $1";
@@ -60,11 +66,14 @@ fn pc_grant_role(member: Option<&CStr>, role: Option<&str>, project: Option<&str
         }
         _ => roles::enter(),
     }
-    let sql = "INSERT INTO pc_auth.member (member, role, project_id, granted_by) VALUES ($1, $2, $3, session_user) \
+    let by_hand = Param::of(pg_sys::BOOLOID, roles::is_by_hand(member).into_datum());
+    let sql = "INSERT INTO pc_auth.member (member, role, project_id, granted_by, by_hand) VALUES ($1, $2, $3, session_user, $4) \
                ON CONFLICT (member, role, project_id) DO UPDATE \
                   SET member = EXCLUDED.member, granted_by = EXCLUDED.granted_by, granted_at = pg_catalog.now() \
                 WHERE member.role_oid OPERATOR(pg_catalog.<>) EXCLUDED.role_oid";
-    as_owner(|| run(Mode::Write, sql, &[Param::name(member), Param::text(role), project_param(on)], |_| ()));
+    as_owner(|| {
+        run(Mode::Write, sql, &[Param::name(member), Param::text(role), project_param(on), by_hand], |_| ())
+    });
     // The role may have been dropped and made again since the row was written.
     roles::sync_member(member, Groups::Find);
     let said = format!(

@@ -266,3 +266,37 @@ def test_only_the_extension_s_owner_starts_its_end(world, named):
     assert world.db.execute(count, [keys]).fetchone() == (3,)
     for key in keys:
         assert sees(world, key) == 4
+
+
+# --- Who is among the people
+
+
+def test_what_was_granted_by_hand_stays(world, named):
+    """A project's owner does not expel somebody whom an administrator, or a directory, has put among the people."""
+    (dave, eve) = named("dave", "eve")
+    world.db.execute(f"GRANT conifer_people TO {dave}")
+    among = "SELECT pg_has_role(%s, 'conifer_people', 'MEMBER')"
+    with world.login(world.people["ProjectOwner"]) as owner:
+        owner.execute("SET conifer.project = 'own'")
+        for role in (dave, eve):
+            owner.execute("SELECT pc_grant_role(%s, 'ProjectViewer', 'own'), pc_grant_role(%s, 'DataPlaneEditor', 'own')", [role, role])
+            assert world.db.execute(among, [role]).fetchone() == (True,)
+        world.db.execute(f"ALTER ROLE {dave} RENAME TO {dave}_now; ALTER ROLE {dave}_now RENAME TO {dave}")
+        for role, stays in ((dave, True), (eve, False)):
+            owner.execute("SELECT pc_revoke_role(%s, 'ProjectViewer', 'own')", [role])
+            assert (sees(world, role), world.db.execute(among, [role]).fetchone()) == (4, (True,))
+            owner.execute("SELECT pc_revoke_role(%s, 'DataPlaneEditor', 'own')", [role])
+            assert (sees(world, role), world.db.execute(among, [role]).fetchone()) == ("42501", (stays,))
+    # With a project that goes, too.
+    world.db.execute("SELECT pc_create_project('brief')")
+    for role in (dave, eve):
+        world.db.execute("SELECT pc_grant_role(%s, 'ProjectOwner', 'brief')", [role])
+    world.db.execute("DELETE FROM pc_auth.project WHERE name = 'brief'")
+    assert [world.db.execute(among, [role]).fetchone()[0] for role in (dave, eve)] == [True, False]
+
+
+@pytest.mark.parametrize("role", ["postgres", "pg_monitor", "pg_write_all_data", "conifer_owner", "conifer_people"])
+def test_roles_that_are_no_people(world, role):
+    """Superusers and the server's own roles are not for owners of projects to let in where people are."""
+    with world.login(world.people["ProjectOwner"]) as owner:
+        assert state(owner, "SELECT pc_grant_role(%s, 'ProjectViewer', 'own')", role) == "22023"

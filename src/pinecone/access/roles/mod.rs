@@ -22,6 +22,7 @@ use crate::pg::error::OrRaise;
 use crate::pg::spi::{Mode, Param, run, run_now, run_once};
 use crate::pinecone::access::elevate::{as_owner, as_superuser, read_as_owner};
 use crate::pinecone::access::locks::{self, Purpose};
+use crate::pinecone::access::session::limits::connection_limit;
 use crate::pinecone::access::{parents, secret};
 use crate::pinecone::registry::table;
 use conifer_pure::memory::allocation::{check, push};
@@ -63,7 +64,8 @@ pub fn sync_key(key: &str, make: Groups) -> bool {
         as_superuser(|| {
             run_once(&format!(
                 "CREATE ROLE {role} LOGIN INHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS \
-                 PASSWORD {password} VALID UNTIL {until}"
+                 {} PASSWORD {password} VALID UNTIL {until}",
+                connection_limit()
             ));
             // The library, which refuses a key to change its own password, is then loaded before the session's first statement.
             run_once(&format!("ALTER ROLE {role} SET session_preload_libraries = {}", preload()));
@@ -153,6 +155,29 @@ pub fn sync_member(member: &str, make: Groups) -> bool {
         }
     }
     join(member, groups)
+}
+
+/// Keeps a role among the people that was there before it was given anything: by what else it has, or by itself.
+pub fn stay(member: &str) {
+    if !exists(member) {
+        return;
+    }
+    let sql = "UPDATE pc_auth.member SET by_hand = true \
+                WHERE role_oid OPERATOR(pg_catalog.=) pc_auth.role_number($1) AND NOT by_hand";
+    let left = "SELECT FROM pc_auth.member WHERE role_oid OPERATOR(pg_catalog.=) pc_auth.role_number($1)";
+    as_owner(|| run(Mode::Write, sql, &[Param::name(member)], |_| ()));
+    if read_as_owner(|| run_now(left, &[Param::name(member)], |rows| rows.count)) == 0 {
+        add(PEOPLE, member);
+    }
+}
+
+/// Whether a role was put among the people by hand: it is there, and was given nothing here.
+pub fn is_by_hand(member: &str) -> bool {
+    let sql = "SELECT FROM pg_catalog.pg_auth_members g \
+                WHERE g.member OPERATOR(pg_catalog.=) pc_auth.role_number($1) \
+                  AND g.roleid OPERATOR(pg_catalog.=) 'conifer_people'::pg_catalog.regrole \
+                  AND NOT EXISTS (SELECT FROM pc_auth.member m WHERE m.role_oid OPERATOR(pg_catalog.=) g.member)";
+    read_as_owner(|| run_now(sql, &[Param::name(member)], |rows| rows.count > 0))
 }
 
 /// Makes the memberships of the owners of all projects agree with the projects, one of which has come or gone.

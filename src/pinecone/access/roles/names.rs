@@ -22,6 +22,7 @@ struct Row {
     project: Option<Uuid>,
     by: Option<String>,
     at: Option<TimestampWithTimeZone>,
+    by_hand: Option<bool>,
 }
 
 /// Writes the names that members' roles have now. Returns the number of rows that had another.
@@ -35,7 +36,7 @@ pub fn refresh() -> u64 {
     let gone = format!(
         "WITH gone AS (DELETE FROM pc_auth.member d USING (SELECT m.grant_id, r.rolname {RENAMED}) AS n \
                         WHERE d.grant_id OPERATOR(pg_catalog.=) n.grant_id \
-                    RETURNING d.grant_id, n.rolname::pg_catalog.text, d.role, d.project_id, d.granted_by::pg_catalog.text, d.granted_at) \
+                    RETURNING d.grant_id, n.rolname::pg_catalog.text, d.role, d.project_id, d.granted_by::pg_catalog.text, d.granted_at, d.by_hand) \
          SELECT * FROM gone"
     );
     let rows: Vec<Row> = as_owner(|| {
@@ -48,13 +49,14 @@ pub fn refresh() -> u64 {
                     project: rows.get(row, 3),
                     by: rows.get(row, 4),
                     at: rows.get(row, 5),
+                    by_hand: rows.get(row, 6),
                 })
             })
         })
     });
     // A row of that name is of a role that is not there any more.
-    let back = "INSERT INTO pc_auth.member (grant_id, member, role, project_id, granted_by, granted_at) \
-                VALUES ($1, $2, $3, $4, $5, $6) \
+    let back = "INSERT INTO pc_auth.member (grant_id, member, role, project_id, granted_by, granted_at, by_hand) \
+                VALUES ($1, $2, $3, $4, $5, $6, $7) \
                 ON CONFLICT (member, role, project_id) DO UPDATE \
                    SET member = EXCLUDED.member, granted_by = EXCLUDED.granted_by, granted_at = EXCLUDED.granted_at";
     let count = rows.len() as u64;
@@ -67,6 +69,7 @@ pub fn refresh() -> u64 {
             uuid(row.project),
             Param::name(&row.by.unwrap_or_default()),
             Param::of(pg_sys::TIMESTAMPTZOID, row.at.and_then(IntoDatum::into_datum)),
+            Param::of(pg_sys::BOOLOID, row.by_hand.and_then(IntoDatum::into_datum)),
         ];
         as_owner(|| run(Mode::Write, back, &params, |_| ()));
     }

@@ -101,8 +101,16 @@ fn follow_group(fcinfo: pg_sys::FunctionCallInfo) {
 
 #[pg_extern(sql = false)]
 fn follow_member(fcinfo: pg_sys::FunctionCallInfo) {
-    for member in in_turn(fcinfo, "member") {
-        roles::sync_member(&member, Groups::Find);
+    let members = in_turn(fcinfo, "member");
+    for member in &members {
+        roles::sync_member(member, Groups::Find);
+    }
+    // SAFETY: `values` has found that this is a trigger's call.
+    let event = unsafe { (*(*fcinfo).context.cast::<pg_sys::TriggerData>()).tg_event };
+    if event & pg_sys::TRIGGER_EVENT_OPMASK == pg_sys::TRIGGER_EVENT_DELETE
+        && values(fcinfo, "by_hand") == ["t"]
+    {
+        members.iter().for_each(|member| roles::stay(member));
     }
     catalog::changed();
 }
