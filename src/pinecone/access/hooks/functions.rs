@@ -105,11 +105,8 @@ unsafe extern "C-unwind" fn judge(function: pg_sys::Oid) {
     let is_refused = match confined() {
         _ if partial.is_some() => true,
         None => false,
-        // A function that a client calls without a statement, by the protocol, may not change settings: nothing sees to them after it.
-        // SAFETY: the text of the statement under way, or null.
         Some(Confined::Key) => {
-            keys || notifies && !limits::may_notify(Confined::Key)
-                || sets && unsafe { pg_sys::debug_query_string.is_null() }
+            keys || notifies && !limits::may_notify(Confined::Key) || sets && is_without_statement()
         }
         // As SET in `utility.rs`; whether the setting is for the transaction only cannot be seen here.
         Some(Confined::Gateway) => keys || pooled || sets && pooled_key::key().is_some(),
@@ -130,4 +127,10 @@ unsafe extern "C-unwind" fn judge(function: pg_sys::Oid) {
             fault,
         );
     }
+}
+
+/// Whether a client calls a function without a statement, by a message of the protocol. Nothing then sees to settings after it.
+fn is_without_statement() -> bool {
+    // SAFETY: the text of the statement under way, or null.
+    unsafe { pg_sys::debug_query_string.is_null() }
 }
