@@ -24,7 +24,7 @@ ASKED = (
     "COPY (SELECT id FROM {t}) TO STDOUT",
     "DECLARE c CURSOR FOR SELECT id FROM {t}",
     "PREPARE p AS SELECT id FROM {t}; EXECUTE p",
-    "SELECT table_to_xml('{t}', true, false, '')",
+    "SELECT * FROM ts_stat('SELECT to_tsvector(id) FROM {t}')",
 )
 
 
