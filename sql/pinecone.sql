@@ -95,14 +95,14 @@ SELECT r.name,
        r.schema,
        r.deployment,
        COALESCE(r.read_capacity, '{"mode": "OnDemand"}') || '{"status": {"state": "Ready"}}' AS read_capacity,
-       CASE WHEN c.relkind = 'v' THEN t.oid::regclass END AS source_table
+       CASE WHEN r.is_view THEN t.oid::regclass END AS source_table
   FROM pc.index_reg r
   CROSS JOIN LATERAL (SELECT pc_auth.reachable(r.project_id, r.index_id)) AS k (names)
   LEFT JOIN pg_catalog.pg_class c
     ON c.relname = ('i_' || r.index_id)::name
    AND c.relnamespace = 'pc_data'::regnamespace
-   AND c.relkind IN ('r', 'p', 'v')
-  LEFT JOIN pg_catalog.pg_class t ON t.oid = CASE WHEN c.relkind = 'v' THEN pc.source_of(c.oid) ELSE c.oid END
+   AND CASE WHEN r.is_view THEN c.relkind = 'v' ELSE c.relkind IN ('r', 'p') END
+  LEFT JOIN pg_catalog.pg_class t ON t.oid = CASE WHEN r.is_view THEN pc.source_of(c.oid) ELSE c.oid END
  WHERE pc_auth.describes(r.project_id, r.index_id);
 ALTER VIEW pc.index_description OWNER TO conifer_owner;
 

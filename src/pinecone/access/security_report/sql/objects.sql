@@ -23,27 +23,27 @@ SELECT 'objects', 'table ' || c.oid::regclass, 'fail',
                     LIKE '%pc_auth.%(''' || i.project_id || '''::uuid, ' || i.index_id || ')%') AS ours,
               pg_catalog.count(*) FILTER (WHERE p.polpermissive AND p.polname NOT IN ('reading', 'inserting', 'updating', 'deleting')) AS others
          FROM pg_catalog.pg_policy p WHERE p.polrelid = c.oid) AS p
- WHERE c.relkind <> 'v' AND (NOT c.relrowsecurity OR c.relowner <> 'conifer_owner'::regrole OR p.ours <> 4 OR p.others > 0)
+ WHERE NOT i.is_view AND (NOT c.relrowsecurity OR c.relowner <> 'conifer_owner'::regrole OR p.ours <> 4 OR p.others > 0)
 UNION ALL
-SELECT 'objects', 'table ' || t.oid::regclass, 'fail',
+SELECT 'objects', 'table ' || COALESCE(t.oid, v.oid)::regclass, 'fail',
        pg_catalog.concat_ws(', ', CASE WHEN NOT t.relrowsecurity THEN 'row security is off' END,
                             CASE WHEN v.relowner <> 'conifer_owner'::regrole THEN 'its view ' || v.oid::regclass || ' is owned by ' || v.relowner::regrole END,
                             CASE WHEN p.ours <> 4 THEN 'policies are missing or were changed' END),
        'records are not protected as they should be'
   FROM pc.index_reg i
-  JOIN pg_catalog.pg_class v ON v.relname = ('i_' || i.index_id)::name AND v.relnamespace = 'pc_data'::regnamespace AND v.relkind = 'v'
-  JOIN pg_catalog.pg_class t ON t.oid = pc.source_of(v.oid)
+  JOIN pg_catalog.pg_class v ON v.relname = ('i_' || i.index_id)::name AND v.relnamespace = 'pc_data'::regnamespace
+  LEFT JOIN pg_catalog.pg_class t ON t.oid = pc.source_of(v.oid)
   CROSS JOIN LATERAL (
        SELECT pg_catalog.count(*) AS ours
          FROM pg_catalog.pg_policy p WHERE p.polrelid = t.oid AND NOT p.polpermissive AND p.polroles = ARRAY['conifer_owner'::regrole::oid]
           AND p.polcmd IN ('r', 'a', 'w', 'd')
           AND COALESCE(pg_catalog.pg_get_expr(p.polqual, p.polrelid), '') || COALESCE(pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid), '')
               LIKE '%pc_auth.%(''' || i.project_id || '''::uuid, ' || i.index_id || ')%') AS p
- WHERE NOT t.relrowsecurity OR v.relowner <> 'conifer_owner'::regrole OR p.ours <> 4
+ WHERE i.is_view AND (t.oid IS NULL OR NOT t.relrowsecurity OR v.relowner <> 'conifer_owner'::regrole OR p.ours <> 4)
 UNION ALL
 SELECT 'objects', 'index tables under policies', 'ok', pg_catalog.count(*)::text, NULL
   FROM pc.index_reg i JOIN pg_catalog.pg_class c ON c.relname = ('i_' || i.index_id)::name AND c.relnamespace = 'pc_data'::regnamespace
-  LEFT JOIN pg_catalog.pg_class t ON c.relkind = 'v' AND t.oid = pc.source_of(c.oid)
+  LEFT JOIN pg_catalog.pg_class t ON i.is_view AND t.oid = pc.source_of(c.oid)
  WHERE COALESCE(t.relrowsecurity, c.relrowsecurity)
 UNION ALL
 SELECT 'objects', 'rows whose project, key or index is not there', CASE WHEN pg_catalog.count(*) = 0 THEN 'ok' ELSE 'warn' END,
