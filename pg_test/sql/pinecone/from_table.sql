@@ -42,7 +42,7 @@ SELECT item, state, found FROM pc_security_report() WHERE area = 'objects' AND i
 SELECT pc_delete_index('docs');
 SELECT count(*), count(title) FROM docs;
 SELECT relacl::text LIKE '%conifer%' AS granted, relrowsecurity FROM pg_class WHERE oid = 'docs'::regclass;
-SELECT conname FROM pg_constraint WHERE conrelid = 'docs'::regclass
+SELECT conname FROM pg_constraint WHERE conrelid = 'docs'::regclass AND contype <> 'n'
 UNION ALL SELECT polname FROM pg_policy WHERE polrelid = 'docs'::regclass
 UNION ALL SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = 'docs'::regclass;
 
