@@ -6,8 +6,8 @@ use crate::fault::Result;
 use crate::memory::allocation::Reserve;
 use std::collections::BinaryHeap;
 
-/// Part of the usual error of estimates that candidates get which only lead on. With none, 0.991 of the ten nearest are found
-/// where 10 % of 89,469 x 384 embeddings match, with all of it 0.995.
+/// Part of the usual error of estimates that candidates get which only lead on. Where 10 % of 89,469 x 384 embeddings match,
+/// 0.991 of the ten nearest are found with none of it, 0.992 with this, 0.995 with all.
 const LEADING: f32 = 0.3;
 
 /// Candidates, the nearest first, and the distances of the nearest nodes that were read.
