@@ -91,8 +91,10 @@ fn number_of(table: pg_sys::Oid) -> Option<i32> {
         let name = CStr::from_ptr(class.relname.data.as_ptr()).to_string_lossy().into_owned();
         pg_sys::ReleaseSysCache(row);
         // a view where the records are in a table of the user's
-        let is_table =
-            matches!(kind, pg_sys::RELKIND_RELATION | pg_sys::RELKIND_PARTITIONED_TABLE | pg_sys::RELKIND_VIEW);
+        let is_table = matches!(
+            kind,
+            pg_sys::RELKIND_RELATION | pg_sys::RELKIND_PARTITIONED_TABLE | pg_sys::RELKIND_VIEW
+        );
         (is_table && owner == role_named(OWNER)).then(|| name.strip_prefix("i_")?.parse().ok()).flatten()
     }
 }
