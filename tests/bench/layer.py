@@ -160,13 +160,14 @@ class Bench:
 
         taken = {}
         for n in range(self.rounds + 1):
-            for sql in ("SELECT pc_use_key(%s)", "SELECT %s::text"):
+            for sql in ("SELECT pc_use_key(%s)", "SELECT %s::text")[:: 1 if n % 2 else -1]:
                 begin = time.perf_counter()
                 transactions(sql)(n)
                 taken.setdefault(sql, []).append((time.perf_counter() - begin) / 500 * 1e6)
-        more = statistics.median(a - b for a, b in list(zip(*taken.values()))[1:])
-        verdict = "met" if more <= MAX_USE_KEY else "MISSED"
-        if more > MAX_USE_KEY:
+        more = statistics.median(a - b for a, b in list(zip(taken["SELECT pc_use_key(%s)"], taken["SELECT %s::text"]))[1:])
+        # less than nothing is what the rest of the machine does
+        verdict = "NOT MEASURED, the machine is busy" if more <= 0 else "met" if more <= MAX_USE_KEY else "MISSED"
+        if not 0 < more <= MAX_USE_KEY:
             self.missed.append("pc_use_key")
         print(f"{'pc_use_key, used before':40}{more:10.1f} µs{'':21}   target ≤ {MAX_USE_KEY} µs: {verdict}", flush=True)
 
