@@ -158,18 +158,22 @@ class Bench:
                         pooled.execute("COMMIT")
             return run
 
+        def used():
+            """CPU time of the session's backend in µs, which other work on the machine changes little."""
+            return int(open(f"/proc/{pooled.info.backend_pid}/schedstat").read().split()[0]) / 1000
+
         taken = {}
         for n in range(self.rounds + 1):
             for sql in ("SELECT pc_use_key(%s)", "SELECT %s::text")[:: 1 if n % 2 else -1]:
-                begin = time.perf_counter()
+                begin = used()
                 transactions(sql)(n)
-                taken.setdefault(sql, []).append((time.perf_counter() - begin) / 500 * 1e6)
+                taken.setdefault(sql, []).append((used() - begin) / 500)
         more = statistics.median(a - b for a, b in list(zip(taken["SELECT pc_use_key(%s)"], taken["SELECT %s::text"]))[1:])
         # less than nothing is what the rest of the machine does
         verdict = "NOT MEASURED, the machine is busy" if more <= 0 else "met" if more <= MAX_USE_KEY else "MISSED"
         if not 0 < more <= MAX_USE_KEY:
             self.missed.append("pc_use_key")
-        print(f"{'pc_use_key, used before':40}{more:10.1f} µs{'':21}   target ≤ {MAX_USE_KEY} µs: {verdict}", flush=True)
+        print(f"{'pc_use_key, used before: CPU':40}{more:10.1f} µs{'':21}   target ≤ {MAX_USE_KEY} µs: {verdict}", flush=True)
 
     def schema(self):
         """Size of the inverted index and time of a COPY, of one that keeps all fields and one that keeps two, without graphs."""
