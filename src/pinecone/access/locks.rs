@@ -14,10 +14,12 @@ pub enum Purpose {
     Acting = 1,
     /// A role is made, changed or dropped.
     Role = 2,
-    /// Roles are made to agree with rows, by one transaction at a time.
-    Tables = 3,
+    /// Roles of a project, of the organisation, or all, are made to agree with rows, by one transaction at a time (`roles/turn.rs`).
+    Turn = 3,
     /// A namespace is made, deleted, renamed or copied.
     Namespace = 4,
+    /// What is missing between new groups and new indexes of a project is granted, just before a commit.
+    Grants = 5,
 }
 
 /// Locks a name in share mode.
@@ -28,6 +30,26 @@ pub fn share(purpose: Purpose, name: &str) {
 /// Locks a name exclusively.
 pub fn exclude(purpose: Purpose, name: &str) {
     lock(purpose, name, pg_sys::AccessExclusiveLock);
+}
+
+/// Whether this transaction has locked a name exclusively.
+pub fn excludes(purpose: Purpose, name: &str) -> bool {
+    let mode = pg_sys::AccessExclusiveLock as i32;
+    // SAFETY: a tag as `LockDatabaseObject` makes it; reads the backend's own table of locks.
+    unsafe {
+        let tag = pg_sys::LOCKTAG {
+            locktag_field1: pg_sys::MyDatabaseId.to_u32(),
+            locktag_field2: catalog::table().to_u32(),
+            locktag_field3: number(name).to_u32(),
+            locktag_field4: purpose as u16,
+            locktag_type: pg_sys::LockTagType::LOCKTAG_OBJECT as u8,
+            locktag_lockmethodid: pg_sys::DEFAULT_LOCKMETHOD as u8,
+        };
+        #[cfg(any(feature = "pg15", feature = "pg16"))]
+        return pg_sys::LockHeldByMe(&tag, mode);
+        #[cfg(not(any(feature = "pg15", feature = "pg16")))]
+        pg_sys::LockHeldByMe(&tag, mode, false)
+    }
 }
 
 fn lock(purpose: Purpose, name: &str, mode: u32) {

@@ -4,9 +4,9 @@
 use super::elevate::{as_owner, read_as_owner};
 use super::judge::attempt::Attempt;
 use super::parents;
-use super::roles::{self, Groups, names};
+use super::roles::{self, Groups, names, turn};
 use crate::pg::error::{OrRaise, raise};
-use crate::pg::spi::{Mode, Param, run};
+use crate::pg::spi::{Mode, Param, run, run_now};
 use crate::pg::srf::return_rows;
 use conifer_pure::Fault;
 use conifer_pure::fault::quoted;
@@ -54,17 +54,16 @@ fn pc_grant_role(member: Option<&CStr>, role: Option<&str>, project: Option<&str
         );
     }
     names::refresh();
+    take_turn(role, on);
     match (Role::from_name(role), on) {
         (Ok(Role::Project(role)), Some(project)) => {
-            roles::enter();
             parents::require_project(project);
             roles::prepare(project, None, role.levels().data);
         }
         (Ok(Role::Org(OrgRole::Owner)), _) => {
-            roles::enter();
             roles::projects().into_iter().for_each(|project| roles::prepare(project, None, Level::ReadWrite));
         }
-        _ => roles::enter(),
+        _ => {}
     }
     let by_hand = Param::of(pg_sys::BOOLOID, roles::is_by_hand(member).into_datum());
     let sql = "INSERT INTO pc_auth.member (member, role, project_id, granted_by, by_hand) VALUES ($1, $2, $3, session_user, $4) \
@@ -75,7 +74,7 @@ fn pc_grant_role(member: Option<&CStr>, role: Option<&str>, project: Option<&str
         run(Mode::Write, sql, &[Param::name(member), Param::text(role), project_param(on), by_hand], |_| ())
     });
     // The role may have been dropped and made again since the row was written.
-    roles::sync_member(member, Groups::Find);
+    roles::sync_member(member, Groups::Find, on);
     let said = format!(
         "{{\"role\":\"{role}\",\"project\":{}}}",
         on.map_or("null".into(), |_| format!("\"{}\"", Uuid::from_bytes(attempt.who.project)))
@@ -87,8 +86,8 @@ fn pc_grant_role(member: Option<&CStr>, role: Option<&str>, project: Option<&str
 fn pc_revoke_role(member: Option<&CStr>, role: Option<&str>, project: Option<&str>) {
     let member = member.map(CStr::to_string_lossy);
     let (attempt, member, role, on) = judge("revoke_role", member.as_deref(), role, project);
-    roles::enter();
     names::refresh();
+    take_turn(role, on);
     // What is left of a role that was dropped goes by its name, too.
     let sql = "DELETE FROM pc_auth.member WHERE member OPERATOR(pg_catalog.=) $1 AND role OPERATOR(pg_catalog.=) $2 \
                   AND project_id IS NOT DISTINCT FROM $3";
@@ -121,10 +120,15 @@ fn pc_set_default_role(role: Option<&str>, project: Option<&str>) {
     let who = &attempt.who;
     attempt.allow(who.admin.organisation, ADMINISTER);
     attempt.writes();
-    roles::enter();
-    parents::require_project(Uuid::from_bytes(who.project));
+    let project = Uuid::from_bytes(who.project);
+    turn::take_organisation();
+    let old = "SELECT default_project FROM pc_auth.organisation WHERE default_project IS NOT NULL";
+    let mut both: Vec<Uuid> = read_as_owner(|| run_now(old, &[], |rows| rows.each(|row| rows.get(row, 0))));
+    both.push(project);
+    turn::take_projects(both);
+    parents::require_project(project);
     match role.map(|role| Role::from_name(role).or_raise()) {
-        Some(Role::Project(role)) => roles::prepare(Uuid::from_bytes(who.project), None, role.levels().data),
+        Some(Role::Project(role)) => roles::prepare(project, None, role.levels().data),
         None | Some(Role::Org(OrgRole::Member)) => {}
         Some(Role::Org(_)) => raise(Fault::new(
             INVALID_PARAMETER_VALUE,
@@ -133,10 +137,17 @@ fn pc_set_default_role(role: Option<&str>, project: Option<&str>) {
     }
     let sql = "INSERT INTO pc_auth.organisation (default_role, default_project) VALUES ($1, $2) \
                ON CONFLICT (one) DO UPDATE SET default_role = EXCLUDED.default_role, default_project = EXCLUDED.default_project";
-    as_owner(|| {
-        run(Mode::Write, sql, &[Param::text(role), Param::uuid(Uuid::from_bytes(who.project))], |_| ())
-    });
+    as_owner(|| run(Mode::Write, sql, &[Param::text(role), Param::uuid(project)], |_| ()));
     attempt.done(None);
+}
+
+/// Takes the turn of all that a role gives.
+fn take_turn(role: &str, on: Option<Uuid>) {
+    match (Role::from_name(role), on) {
+        (_, Some(project)) => turn::take_project(project),
+        (Ok(Role::Org(OrgRole::Owner)), _) => turn::take_every_project(),
+        _ => turn::take_organisation(),
+    }
 }
 
 /// The attempt to give or take a role: with the member, the role, and the project for a project's role.

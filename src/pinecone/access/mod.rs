@@ -46,4 +46,5 @@ pub fn touch() {
     judge::table::touch();
     session::touch();
     revocation::touch();
+    roles::late_grants::touch();
 }

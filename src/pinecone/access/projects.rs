@@ -3,9 +3,9 @@
 
 use super::elevate::{as_owner, read_as_owner};
 use super::judge::attempt::Attempt;
-use super::roles::{self, Groups};
+use super::roles::{self, Groups, turn};
 use crate::pg::error::raise;
-use crate::pg::spi::{Mode, Param, run};
+use crate::pg::spi::{Mode, Param, run, run_now};
 use crate::pg::srf::return_rows;
 use crate::pinecone::registry::DEFAULT_PROJECT;
 use conifer_pure::Fault;
@@ -15,6 +15,7 @@ use conifer_pure::fault::state::{
     UNDEFINED_OBJECT,
 };
 use conifer_pure::pinecone::access::principal::{Kind, Principal};
+use pgrx::Uuid;
 use pgrx::prelude::*;
 
 const COLUMNS: &str = "p.project_id, p.name::pg_catalog.text, p.created_at";
@@ -31,12 +32,17 @@ fn pc_create_project(name: Option<&str>, fcinfo: pg_sys::FunctionCallInfo) {
     if !(1..=512).contains(&name.chars().count()) {
         raise(Fault::new(INVALID_PARAMETER_VALUE, "project name must have 1 to 512 characters"));
     }
-    roles::enter();
-    let sql = "INSERT INTO pc_auth.project (name) VALUES ($1) ON CONFLICT (name) DO NOTHING";
-    if as_owner(|| run(Mode::Write, sql, &[Param::text(name)], |rows| rows.count)) == 0 {
+    let drawn = "SELECT pg_catalog.gen_random_uuid()";
+    let project =
+        run(Mode::Write, drawn, &[], |rows| rows.get::<Uuid>(0, 0).unwrap_or(Uuid::from_bytes([0; 16])));
+    turn::take_organisation();
+    turn::take_project(project);
+    let sql = "INSERT INTO pc_auth.project (project_id, name) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
+    if as_owner(|| run(Mode::Write, sql, &[Param::uuid(project), Param::text(name)], |rows| rows.count)) == 0
+    {
         raise(Fault::new(DUPLICATE_OBJECT, format!("project {} already exists", quoted(name))));
     }
-    roles::sync_owners(Groups::Make);
+    roles::sync_owners(Groups::Make, Some(project));
     attempt.done(None);
     let sql = format!("SELECT {COLUMNS} FROM pc_auth.project p WHERE p.name OPERATOR(pg_catalog.=) $1");
     as_owner(|| return_rows(fcinfo, Mode::Write, &sql, &[Param::text(name)]));
@@ -71,7 +77,11 @@ fn pc_describe_project(name: Option<&str>, fcinfo: pg_sys::FunctionCallInfo) {
 fn pc_delete_project(name: Option<&str>) {
     let name = given(name);
     let attempt = administer("delete_project", name);
-    roles::enter();
+    turn::take_organisation();
+    let sql = "SELECT project_id FROM pc_auth.project WHERE name OPERATOR(pg_catalog.=) $1";
+    read_as_owner(|| run_now(sql, &[Param::text(name)], |rows| rows.each(|row| rows.get(row, 0))))
+        .into_iter()
+        .for_each(turn::take_project);
     let sql = "SELECT project_id::pg_catalog.text FROM pc_auth.project WHERE name OPERATOR(pg_catalog.=) $1 FOR UPDATE";
     let project: Option<String> = as_owner(|| {
         run(Mode::Write, sql, &[Param::text(name)], |rows| (rows.count > 0).then(|| rows.get(0, 0)).flatten())

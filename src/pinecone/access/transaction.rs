@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use super::revocation;
-use super::roles::drop_extension;
+use super::roles::{drop_extension, late_grants};
 use super::session::{last_used, pooled_key};
 use pgrx::prelude::*;
 use std::ffi::c_void;
@@ -36,10 +36,14 @@ unsafe extern "C-unwind" fn at_end(event: pg_sys::XactEvent::Type, _argument: *m
     };
     match event {
         XACT_EVENT_PRE_COMMIT | XACT_EVENT_PRE_PREPARE
-            if last_used::pending() || drop_extension::pending() || revocation::pending() =>
+            if last_used::pending()
+                || drop_extension::pending()
+                || late_grants::pending()
+                || revocation::pending() =>
         {
             last(|| {
                 last_used::commit();
+                late_grants::commit();
                 drop_extension::commit();
                 revocation::commit();
             });
@@ -49,6 +53,7 @@ unsafe extern "C-unwind" fn at_end(event: pg_sys::XactEvent::Type, _argument: *m
             pooled_key::end();
             last_used::abort();
             drop_extension::abort();
+            late_grants::abort();
             revocation::abort();
         }
         _ => {}

@@ -169,7 +169,7 @@ fn pc_create_index(
             notice!("new records need values for further columns of table {}: {others}", source.table);
         }
     }
-    roles::admit(project, id);
+    roles::admit_new(project, id);
     attempt.done(None);
     return_description(fcinfo, Mode::Write, name);
 }

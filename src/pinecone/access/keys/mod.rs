@@ -161,7 +161,7 @@ struct New<'a> {
 
 /// Writes a new key.
 fn insert(new: &New<'_>) -> Secret {
-    roles::enter();
+    roles::turn::take_project(new.project);
     parents::require_project(new.project);
     prepare(new.project, new.scope, new.levels.data);
     let secret = Secret::draw();

@@ -26,7 +26,8 @@ fn pc_rotate_api_key(key: Option<&str>, overlap: Option<Interval>, fcinfo: pg_sy
     if run(Mode::Write, sql, std::slice::from_ref(&overlap), |rows| rows.get::<bool>(0, 0)) != Some(true) {
         raise(Fault::new(INVALID_PARAMETER_VALUE, "overlap must not be negative"));
     }
-    roles::enter();
+    let project = Uuid::from_bytes(attempt.who.project);
+    roles::turn::take_project(project);
     let sql = "UPDATE pc_auth.api_key AS k \
                   SET expires_at = LEAST(k.expires_at, pg_catalog.clock_timestamp() \
                                                        OPERATOR(pg_catalog.+) COALESCE($2, '1 hour'::pg_catalog.interval)) \
@@ -56,7 +57,6 @@ fn pc_rotate_api_key(key: Option<&str>, overlap: Option<Interval>, fcinfo: pg_sy
         ))
     };
     let scope = if scoped { read_as_owner(|| read_scope(key)) } else { Scope::Project };
-    let project = Uuid::from_bytes(attempt.who.project);
     let secret =
         insert(&New { project, name: &name, levels, scope: &scope, expires, rotated_from: Some(key) });
     let said = format!("{{\"new\":\"{}\"}}", secret.role);

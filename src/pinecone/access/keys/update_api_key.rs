@@ -8,6 +8,7 @@ use crate::pg::error::{OrRaise, raise};
 use crate::pg::jsonb::Json;
 use crate::pg::spi::{Mode, Param, run};
 use crate::pinecone::access::elevate::{as_owner, read_as_owner};
+use crate::pinecone::access::roles;
 use crate::pinecone::access::session::lookup::read_scope;
 use conifer_pure::Fault;
 use conifer_pure::fault::state::OBJECT_NOT_IN_PREREQUISITE_STATE;
@@ -33,13 +34,14 @@ fn pc_update_api_key(
 ) {
     let (attempt, key) = keeper_of("update_api_key", key, false);
     let name = name.map(|name| check_name(Some(name)));
-    let roles = roles.map(|roles| roles.texts());
-    let roles = roles.as_ref().map(|roles| roles.iter().flatten().map(String::as_str).collect());
-    let levels = Wish { general, control_plane, data_plane, roles }.levels().or_raise();
+    let named = roles.map(|roles| roles.texts());
+    let named = named.as_ref().map(|named| named.iter().flatten().map(String::as_str).collect());
+    let levels = Wish { general, control_plane, data_plane, roles: named }.levels().or_raise();
     let expires = check_end(expires_at);
     let scope = scope(&attempt.who, indexes, namespaces);
-    let (data, old) = read_as_owner(|| now_of(key));
     let project = Uuid::from_bytes(attempt.who.project);
+    roles::turn::take_project(project);
+    let (data, old) = read_as_owner(|| now_of(key));
     prepare(project, scope.as_ref().unwrap_or(&old), levels.map_or(data, |levels| levels.data));
     if let Some(scope) = &scope {
         write_scope(key, scope);

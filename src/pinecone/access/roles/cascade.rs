@@ -1,11 +1,11 @@
 //! Triggers that delete the children of a deleted row, as foreign keys would.
 #![allow(unsafe_code)] // `#[pg_extern]` expands to it
 
-use super::triggers::values;
+use super::triggers::{project_of, values};
+use super::turn;
 use crate::pg::error::raise;
 use crate::pg::spi::{Mode, Param, run, run_now};
 use crate::pinecone::access::elevate::{as_owner, read_as_owner};
-use crate::pinecone::access::roles;
 use crate::pinecone::registry::DEFAULT_PROJECT;
 use conifer_pure::Fault;
 use conifer_pure::fault::quoted;
@@ -36,8 +36,8 @@ fn any(table: &str, condition: &str, number: &str) -> bool {
 #[pg_extern(sql = false)]
 fn cascade_project(fcinfo: pg_sys::FunctionCallInfo) {
     let indexes = "SELECT FROM pc.index_reg WHERE project_id OPERATOR(pg_catalog.=) $1::pg_catalog.uuid";
+    turn::of_row(project_of(fcinfo));
     for project in values(fcinfo, "project_id") {
-        roles::enter();
         if read_as_owner(|| run_now(indexes, &[Param::text(&*project)], |rows| rows.count)) > 0 {
             raise(
                 Fault::new(FOREIGN_KEY_VIOLATION, format!("project {} still has indexes", quoted(&project)))
@@ -57,7 +57,7 @@ fn cascade_project(fcinfo: pg_sys::FunctionCallInfo) {
 /// Deletes the scope of a key.
 #[pg_extern(sql = false)]
 fn cascade_key(fcinfo: pg_sys::FunctionCallInfo) {
-    roles::enter();
+    turn::of_row(project_of(fcinfo));
     for key in values(fcinfo, "key_id") {
         delete("pc_auth.key_scope", "key_id OPERATOR(pg_catalog.=) $1", &key);
     }
@@ -71,7 +71,7 @@ fn cascade_index(fcinfo: pg_sys::FunctionCallInfo) {
         for table in ["pc_auth.key_scope", "pc_auth.group_role"] {
             if any(table, condition, &index) {
                 // A rotation under way may be about to copy the scope to its new key.
-                roles::enter();
+                project_of(fcinfo).map(turn::take_project);
                 delete(table, condition, &index);
             }
         }

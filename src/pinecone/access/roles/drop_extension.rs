@@ -93,7 +93,7 @@ pub fn rolled_back(depth: i32) {
 }
 
 /// Whether this database has the extension.
-fn is_there() -> bool {
+pub fn is_there() -> bool {
     // SAFETY: looks a name up in the catalog, within a transaction.
     unsafe { pg_sys::get_extension_oid(c"conifer".as_ptr(), true) != pg_sys::InvalidOid }
 }

@@ -16,7 +16,7 @@ use pgrx::spi::quote_identifier;
 fn pc_make_independent() -> i64 {
     let attempt = Attempt::of("make_independent", "organisation", "");
     attempt.allow(attempt.who.admin.organisation, "make a copy independent");
-    roles::enter();
+    roles::turn::take_all();
     let groups = strangers("pc_auth.group_role", "role_name");
     let indexes: Vec<i32> = read_as_owner(|| {
         run_now("SELECT index_id FROM pc.index_reg", &[], |rows| rows.each(|row| rows.get(row, 0)))

@@ -6,17 +6,19 @@
 //!
 //! Rows of all tables may come in by several transactions at once and in any order, as a parallel restore or a subscription's
 //! first copy writes them, and none sees the others' before they commit. So a transaction that writes a row waits for its turn
-//! (`enter`) before it looks at the other tables, and the last one sees all rows: each makes all roles and memberships that
+//! (`turn.rs`) before it looks at the other tables, and the last one sees all rows: each makes all roles and memberships that
 //! depend on its row and on committed rows. Queries here see all rows that are committed by now, also in a transaction
 //! whose snapshot is older.
 
 mod cascade;
 pub mod drop_extension;
 pub mod home_database;
+pub mod late_grants;
 mod make_independent;
 pub mod names;
 mod sync;
 mod triggers;
+pub mod turn;
 
 use crate::pg::error::OrRaise;
 use crate::pg::spi::{Mode, Param, run, run_now, run_once};
@@ -48,8 +50,8 @@ pub enum Groups {
 /// Makes the login role of a key agree with its row. Returns whether anything had to change.
 pub fn sync_key(key: &str, make: Groups) -> bool {
     // A revocation takes no turn.
-    if valid(key).is_some() {
-        enter();
+    if let Some((project, ..)) = valid(key) {
+        turn::of_row(project);
     }
     locks::exclude(Purpose::Role, key);
     let row = valid(key);
@@ -87,7 +89,7 @@ pub fn sync_key(key: &str, make: Groups) -> bool {
             also(&mut groups, group(project, index, data, make));
         }
     }
-    changed | join(key, groups)
+    changed | join(key, groups, None)
 }
 
 /// Project, level of the data plane, whether the scope is limited, end and verifier of a key that is not revoked.
@@ -111,6 +113,14 @@ fn valid(key: &str) -> Option<(Option<Uuid>, Level, bool, Option<TimestampWithTi
     })
 }
 
+/// The project of a key, revoked or not.
+pub fn project_of_key(key: &str) -> Option<Uuid> {
+    let sql = "SELECT project_id FROM pc_auth.api_key WHERE key_id OPERATOR(pg_catalog.=) $1";
+    read_as_owner(|| {
+        run_now(sql, &[Param::text(key)], |rows| (rows.count > 0).then(|| rows.get(0, 0)).flatten())
+    })
+}
+
 /// Whether there is a row of a key, revoked or not.
 pub fn is_known(key: &str) -> bool {
     let sql = "SELECT FROM pc_auth.api_key WHERE key_id OPERATOR(pg_catalog.=) $1";
@@ -122,9 +132,9 @@ pub fn is_valid(key: &str) -> bool {
     valid(key).is_some()
 }
 
-/// Makes the memberships of an ordinary role agree with the roles that it was given.
-pub fn sync_member(member: &str, make: Groups) -> bool {
-    enter();
+/// Makes the memberships of an ordinary role agree with the roles that it was given: in the groups of all projects, or of one, within its
+/// turn.
+pub fn sync_member(member: &str, make: Groups, within: Option<Uuid>) -> bool {
     locks::exclude(Purpose::Role, member);
     if !exists(member) {
         return false;
@@ -141,20 +151,21 @@ pub fn sync_member(member: &str, make: Groups) -> bool {
     if !given.is_empty() {
         groups.push(PEOPLE.to_owned());
     }
+    let is_meant = |project: &Uuid| within.is_none_or(|within| within == *project);
     for (role, project) in given {
-        match (Role::from_name(&role), project) {
+        match (Role::from_name(&role), project.filter(is_meant)) {
             (Ok(Role::Project(role)), Some(project)) if role.levels().data > Level::None => {
                 also(&mut groups, group(project, None, role.levels().data, make));
             }
             (Ok(Role::Org(OrgRole::Owner)), _) => {
-                for project in projects() {
+                for project in within.map_or_else(projects, |project| vec![project]) {
                     also(&mut groups, group(project, None, Level::ReadWrite, make));
                 }
             }
             _ => {}
         }
     }
-    join(member, groups)
+    join(member, groups, within)
 }
 
 /// Keeps a role among the people that was there before it was given anything: by what else it has, or by itself.
@@ -181,19 +192,18 @@ pub fn is_by_hand(member: &str) -> bool {
 }
 
 /// Makes the memberships of the owners of all projects agree with the projects, one of which has come or gone.
-pub fn sync_owners(make: Groups) {
+pub fn sync_owners(make: Groups, within: Option<Uuid>) {
     let sql = "SELECT r.rolname::pg_catalog.text FROM pc_auth.member m \
                  JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) m.role_oid \
                 WHERE m.role OPERATOR(pg_catalog.=) 'OrgOwner'";
     let owners: Vec<String> = read_as_owner(|| run_now(sql, &[], |rows| rows.each(|row| rows.get(row, 0))));
     for owner in owners {
-        sync_member(&owner, make);
+        sync_member(&owner, make, within);
     }
 }
 
 /// Gives the default role's privileges on tables to the group of all people; the policies judge each person.
 pub fn sync_default(make: Groups) -> bool {
-    enter();
     let sql = "SELECT default_role, default_project FROM pc_auth.organisation WHERE default_role IS NOT NULL";
     let default: Option<(String, Option<Uuid>)> = read_as_owner(|| {
         run_now(sql, &[], |rows| {
@@ -207,12 +217,11 @@ pub fn sync_default(make: Groups) -> bool {
     {
         also(&mut groups, group(project.unwrap_or_else(default_project), None, role.levels().data, make));
     }
-    join(PEOPLE, groups)
+    join(PEOPLE, groups, None)
 }
 
 /// Makes a group's role, with its privileges and members, if the group has a row; drops the role if not.
 pub fn sync_group(name: &str) -> bool {
-    enter();
     let sql = "SELECT project_id, index_id, level::pg_catalog.text FROM pc_auth.group_role \
                 WHERE role_name OPERATOR(pg_catalog.=) $1";
     let row = read_as_owner(|| {
@@ -230,6 +239,7 @@ pub fn sync_group(name: &str) -> bool {
     let mut changed = false;
     if !exists(name) {
         as_superuser(|| run_once(&format!("CREATE ROLE {} NOLOGIN", quote_identifier(name))));
+        late_grants::note_group(project, name);
         changed = true;
     }
     changed |= claim(name);
@@ -256,13 +266,47 @@ pub fn sync_group(name: &str) -> bool {
         add(name, key);
         changed = true;
     }
-    let sql = "SELECT DISTINCT r.rolname::pg_catalog.text FROM pc_auth.member m \
-                 JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) m.role_oid";
-    let members: Vec<String> = read_as_owner(|| run_now(sql, &[], |rows| rows.each(|row| rows.get(row, 0))));
-    for member in members {
-        changed |= sync_member(&member, Groups::Find);
+    if index.is_none() {
+        for member in people_of(project, name, level) {
+            add(name, &member);
+            changed = true;
+        }
     }
-    changed | sync_default(Groups::Find)
+    changed
+}
+
+/// The people who belong into a group of a project and are not in it, with all people if the default role belongs there.
+///
+/// The group only gets members: what else they are in depends on rows of other projects, which others may be changing.
+fn people_of(project: Uuid, group: &str, level: Level) -> Vec<String> {
+    let sql = "SELECT p.rolname::pg_catalog.text, p.role \
+                 FROM (SELECT r.oid, r.rolname, m.role FROM pc_auth.member m \
+                         JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) m.role_oid \
+                        WHERE m.project_id OPERATOR(pg_catalog.=) $1 OR m.role OPERATOR(pg_catalog.=) 'OrgOwner' \
+                       UNION ALL \
+                       SELECT r.oid, r.rolname, o.default_role FROM pc_auth.organisation o \
+                         JOIN pg_catalog.pg_roles r ON r.rolname OPERATOR(pg_catalog.=) 'conifer_people' \
+                        WHERE COALESCE(o.default_project, $2) OPERATOR(pg_catalog.=) $1 AND o.default_role IS NOT NULL) AS p \
+                WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_auth_members g \
+                                   WHERE g.member OPERATOR(pg_catalog.=) p.oid \
+                                     AND g.roleid OPERATOR(pg_catalog.=) $3::pg_catalog.regrole)";
+    let quoted = quote_identifier(group);
+    let params = [Param::uuid(project), Param::uuid(default_project()), Param::text(&*quoted)];
+    let mut people: Vec<String> = read_as_owner(|| {
+        run_now(sql, &params, |rows| {
+            rows.each(|row| {
+                let has = match Role::from_name(&rows.get::<String>(row, 1)?).ok()? {
+                    Role::Project(role) => role.levels().data,
+                    Role::Org(OrgRole::Owner) => Level::ReadWrite,
+                    Role::Org(_) => Level::None,
+                };
+                (has == level).then(|| rows.get(row, 0)).flatten()
+            })
+        })
+    });
+    people.sort_unstable();
+    people.dedup();
+    people
 }
 
 /// Makes all groups, keys and members agree with their rows. Returns how many had to change.
@@ -284,7 +328,7 @@ pub fn sync_all(make: Groups) -> i64 {
            JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) m.role_oid",
     ) {
         pgrx::check_for_interrupts!();
-        changed += i64::from(sync_member(&member, make));
+        changed += i64::from(sync_member(&member, make, None));
     }
     changed + i64::from(sync_default(make))
 }
@@ -311,8 +355,15 @@ pub fn sync_index(index: i32) {
     }
 }
 
+/// Gives the groups of a new index and of its project, those that are yet to come, too, and pooled sessions, their privileges on
+/// its table.
+pub fn admit_new(project: Uuid, index: i32) {
+    admit(project, index);
+    late_grants::note_index(project, index);
+}
+
 /// Gives the groups of an index and of its project, and pooled sessions, their privileges on its table.
-pub fn admit(project: Uuid, index: i32) {
+fn admit(project: Uuid, index: i32) {
     grant(index, "conifer_gateway", Level::ReadWrite);
     let sql = "SELECT g.role_name::pg_catalog.text, g.level::pg_catalog.text FROM pc_auth.group_role g \
                  JOIN pg_catalog.pg_roles r ON r.rolname OPERATOR(pg_catalog.=) g.role_name \
@@ -343,7 +394,7 @@ pub fn drop_role(name: &str) -> bool {
             run_once(&format!("DROP ROLE {role}"));
         } else {
             run_once(&format!("ALTER ROLE {role} NOLOGIN PASSWORD NULL"));
-            join(name, vec![]);
+            join(name, vec![], None);
         }
     });
     true
@@ -375,7 +426,7 @@ fn group(project: Uuid, index: Option<i32>, level: Level, make: Groups) -> Optio
                 WHERE g.project_id OPERATOR(pg_catalog.=) $1 AND g.index_id IS NOT DISTINCT FROM $2 \
                   AND g.level::pg_catalog.text OPERATOR(pg_catalog.=) $3";
     if make == Groups::Make {
-        enter();
+        turn::of_row(Some(project));
     }
     let params = [Param::uuid(project), Param::int(index), Param::text(level.letter())];
     let found: Option<(Option<String>, bool)> = read_as_owner(|| {
@@ -417,16 +468,18 @@ fn also(groups: &mut Vec<String>, group: Option<String>) {
     }
 }
 
-/// Puts a role into groups, and out of all other groups of Conifer.
-fn join(member: &str, mut groups: Vec<String>) -> bool {
+/// Puts a role into groups, and out of all other groups of Conifer; of those of a project, where only one is meant.
+fn join(member: &str, mut groups: Vec<String>, within: Option<Uuid>) -> bool {
     let sql = "SELECT g.rolname::pg_catalog.text FROM pg_catalog.pg_auth_members m \
                  JOIN pg_catalog.pg_roles g ON g.oid OPERATOR(pg_catalog.=) m.roleid \
                 WHERE m.member OPERATOR(pg_catalog.=) $1::pg_catalog.regrole \
-                  AND (EXISTS (SELECT FROM pc_auth.group_role o WHERE o.role_name OPERATOR(pg_catalog.=) g.rolname) \
+                  AND (EXISTS (SELECT FROM pc_auth.group_role o WHERE o.role_name OPERATOR(pg_catalog.=) g.rolname \
+                                  AND ($2 IS NULL OR o.project_id OPERATOR(pg_catalog.=) $2)) \
                        OR g.rolname OPERATOR(pg_catalog.=) ANY ('{conifer_keys,conifer_people}'))";
     let quoted = quote_identifier(member);
+    let params = [Param::text(&*quoted), Param::of(pg_sys::UUIDOID, within.and_then(IntoDatum::into_datum))];
     let mut has: Vec<String> =
-        read_as_owner(|| run_now(sql, &[Param::text(&*quoted)], |rows| rows.each(|row| rows.get(row, 0))));
+        read_as_owner(|| run_now(sql, &params, |rows| rows.each(|row| rows.get(row, 0))));
     has.retain(|group| other_database(group).is_none());
     groups.sort_unstable();
     groups.dedup();
@@ -480,6 +533,14 @@ fn grant(index: i32, role: &str, level: Level) {
     as_owner(|| run_once(&format!("GRANT {privileges} ON {table} TO {}", quote_identifier(role))));
 }
 
+/// Whether a group has the privileges of its level on a table.
+fn group_privilege(group: &str, table: pg_sys::Oid, level: Level) -> bool {
+    let needed = if level == Level::ReadWrite { "DELETE" } else { "SELECT" };
+    let sql = "SELECT pg_catalog.has_table_privilege($1, $2, $3)";
+    run_now(sql, &[Param::name(group), Param::oid(table), Param::text(needed)], |rows| rows.get(0, 0))
+        == Some(true)
+}
+
 /// The table of an index, if it exists and belongs to `conifer_owner`.
 pub fn table_of(index: i32) -> Option<pg_sys::Oid> {
     let sql = "SELECT oid FROM pg_catalog.pg_class \
@@ -527,7 +588,7 @@ fn preload() -> String {
 
 /// Makes the groups that a key or person will be in, before its row is written.
 pub fn prepare(project: Uuid, indexes: Option<&[i32]>, data: Level) {
-    enter();
+    turn::take_project(project);
     if data > Level::None {
         match indexes {
             None => drop(group(project, None, data, Groups::Make)),
@@ -536,9 +597,4 @@ pub fn prepare(project: Uuid, indexes: Option<&[i32]>, data: Level) {
             }
         }
     }
-}
-
-/// Waits for the transaction's turn, and keeps it until the transaction ends.
-pub fn enter() {
-    locks::exclude(Purpose::Tables, "");
 }

@@ -31,7 +31,7 @@ pub fn refresh() -> u64 {
     if read_as_owner(|| run_now(&any, &[], |rows| rows.count)) == 0 {
         return 0;
     }
-    roles::enter();
+    roles::turn::take_all();
     // Names may have been exchanged: all rows go before the first comes back.
     let gone = format!(
         "WITH gone AS (DELETE FROM pc_auth.member d USING (SELECT m.grant_id, r.rolname {RENAMED}) AS n \

@@ -18,7 +18,7 @@ fn pc_sync_roles(fcinfo: pg_sys::FunctionCallInfo) -> i64 {
     let texts = |sql: &str| -> Vec<String> {
         as_owner(|| run(Mode::Write, sql, &[], |rows| rows.each(|row| rows.get(row, 0))))
     };
-    roles::enter();
+    roles::turn::take_all();
     roles::open_schema(&schema_of(fcinfo));
     roles::open_schema(&Home::find().quoted);
     for index in texts("SELECT index_id::pg_catalog.text FROM pc.index_reg") {

@@ -1,6 +1,7 @@
 //! Triggers on the tables of `pc_auth` and the registry: roles follow rows, and all sessions get an invalidation.
 //!
-//! A trigger waits for the transaction's turn before it locks or reads anything else (`enter`).
+//! A trigger waits for the transaction's turn before it locks or reads anything else (`turn.rs`). Where a function writes the row, it has
+//! taken that of the row's project.
 #![allow(unsafe_code)]
 
 use crate::pg::error::raise;
@@ -8,10 +9,11 @@ use crate::pg::fmgr::{argument, export};
 use crate::pinecone::access::catalog;
 use crate::pinecone::access::elevate::{OWNER, role_named};
 use crate::pinecone::access::refusal::{Event, refused};
-use crate::pinecone::access::roles::{self, Groups};
+use crate::pinecone::access::roles::{self, Groups, turn};
 use conifer_pure::Fault;
 use conifer_pure::fault::state::{INSUFFICIENT_PRIVILEGE, OBJECT_NOT_IN_PREREQUISITE_STATE};
 use conifer_pure::pinecone::access::api_key::is_role;
+use pgrx::Uuid;
 use pgrx::prelude::*;
 use std::ffi::{CStr, CString};
 
@@ -64,20 +66,30 @@ pub fn values(fcinfo: pg_sys::FunctionCallInfo, column: &str) -> Vec<String> {
     }
 }
 
-/// As [`values`], after waiting for the transaction's turn if a row comes or goes.
-fn in_turn(fcinfo: pg_sys::FunctionCallInfo, column: &str) -> Vec<String> {
-    let texts = values(fcinfo, column);
-    // SAFETY: `values` has found that this is a trigger's call.
-    let event = unsafe { (*(*fcinfo).context.cast::<pg_sys::TriggerData>()).tg_event };
-    if event & pg_sys::TRIGGER_EVENT_OPMASK != pg_sys::TRIGGER_EVENT_UPDATE {
-        roles::enter();
+/// The project of a row; none if it has none, or has moved from one to another.
+pub fn project_of(fcinfo: pg_sys::FunctionCallInfo) -> Option<Uuid> {
+    match &values(fcinfo, "project_id")[..] {
+        [project] => number_of(project),
+        _ => None,
     }
-    texts
+}
+
+/// A project's number from its text.
+fn number_of(text: &str) -> Option<Uuid> {
+    let number = u128::from_str_radix(&text.replace('-', ""), 16).ok()?;
+    Some(Uuid::from_bytes(number.to_be_bytes()))
 }
 
 #[pg_extern(sql = false)]
 fn follow_key(fcinfo: pg_sys::FunctionCallInfo) {
-    for key in in_turn(fcinfo, "key_id").iter().filter(|key| is_role(key)) {
+    let project = project_of(fcinfo);
+    // SAFETY: `values` has found that this is a trigger's call.
+    let event = unsafe { (*(*fcinfo).context.cast::<pg_sys::TriggerData>()).tg_event };
+    // A revocation, which is an UPDATE, takes no turn.
+    if event & pg_sys::TRIGGER_EVENT_OPMASK != pg_sys::TRIGGER_EVENT_UPDATE {
+        turn::of_row(project);
+    }
+    for key in values(fcinfo, "key_id").iter().filter(|key| is_role(key)) {
         roles::sync_key(key, Groups::Find);
     }
     catalog::changed();
@@ -85,8 +97,9 @@ fn follow_key(fcinfo: pg_sys::FunctionCallInfo) {
 
 #[pg_extern(sql = false)]
 fn follow_scope(fcinfo: pg_sys::FunctionCallInfo) {
-    roles::enter();
-    for key in in_turn(fcinfo, "key_id").iter().filter(|key| is_role(key)) {
+    for key in values(fcinfo, "key_id").iter().filter(|key| is_role(key)) {
+        // The key may be yet to come.
+        turn::of_row(roles::project_of_key(key));
         roles::sync_key(key, Groups::Find);
     }
     catalog::changed();
@@ -94,16 +107,25 @@ fn follow_scope(fcinfo: pg_sys::FunctionCallInfo) {
 
 #[pg_extern(sql = false)]
 fn follow_group(fcinfo: pg_sys::FunctionCallInfo) {
-    for group in in_turn(fcinfo, "role_name") {
+    turn::of_row(project_of(fcinfo));
+    for group in values(fcinfo, "role_name") {
         roles::sync_group(&group);
     }
 }
 
 #[pg_extern(sql = false)]
 fn follow_member(fcinfo: pg_sys::FunctionCallInfo) {
-    let members = in_turn(fcinfo, "member");
+    let within = if values(fcinfo, "project_id").is_empty() {
+        if turn::of_organisation() && values(fcinfo, "role").iter().any(|role| role == "OrgOwner") {
+            turn::take_every_project();
+        }
+        None
+    } else {
+        turn::of_row(project_of(fcinfo))
+    };
+    let members = values(fcinfo, "member");
     for member in &members {
-        roles::sync_member(member, Groups::Find);
+        roles::sync_member(member, Groups::Find, within);
     }
     // SAFETY: `values` has found that this is a trigger's call.
     let event = unsafe { (*(*fcinfo).context.cast::<pg_sys::TriggerData>()).tg_event };
@@ -117,15 +139,19 @@ fn follow_member(fcinfo: pg_sys::FunctionCallInfo) {
 
 #[pg_extern(sql = false)]
 fn follow_organisation(fcinfo: pg_sys::FunctionCallInfo) {
-    in_turn(fcinfo, "one");
+    if turn::of_organisation() {
+        turn::take_projects(
+            values(fcinfo, "default_project").iter().filter_map(|text| number_of(text)).collect(),
+        );
+    }
     roles::sync_default(Groups::Find);
     catalog::changed();
 }
 
 #[pg_extern(sql = false)]
 fn follow_project(fcinfo: pg_sys::FunctionCallInfo) {
-    in_turn(fcinfo, "project_id");
-    roles::sync_owners(Groups::Find);
+    let within = turn::of_row(project_of(fcinfo));
+    roles::sync_owners(Groups::Find, within);
     catalog::changed();
 }
 
@@ -135,7 +161,7 @@ fn follow_project(fcinfo: pg_sys::FunctionCallInfo) {
 fn follow_index(fcinfo: pg_sys::FunctionCallInfo) {
     for index in values(fcinfo, "index_id").iter().filter_map(|index| index.parse().ok()) {
         if roles::table_of(index).is_some() {
-            roles::enter();
+            turn::take_all();
             roles::sync_index(index);
         }
     }

@@ -1,0 +1,232 @@
+"""Administrators at the same time: what one leaves open keeps nobody waiting in another project, and all roles come out right."""
+
+import itertools
+import random
+import threading
+
+import psycopg
+import pytest
+
+from tests.pinecone.access.world import create_key, ids, state
+
+_numbers = itertools.count(1)
+PRIVILEGES = """SELECT c.relname, r.rolname, a.privilege_type FROM pg_class c, aclexplode(c.relacl) a JOIN pg_roles r ON r.oid = a.grantee
+                 WHERE c.relnamespace = 'pc_data'::regnamespace ORDER BY 1, 2, 3"""
+MEMBERS = """SELECT m.rolname, g.rolname FROM pg_auth_members a JOIN pg_roles m ON m.oid = a.member JOIN pg_roles g ON g.oid = a.roleid
+              WHERE g.rolname ~ '^(cf[pi]_|conifer_)' ORDER BY 1, 2"""
+
+
+class Office:
+    """Projects p1 and p2 with an index each and no keys, people ann and bob, and an owner of all projects if there is to be one."""
+
+    def __init__(self, server):
+        self.server, self.name = server, f"office_{next(_numbers)}"
+        server.create_database(self.name, "with_conifer")
+        self.ann, self.bob, self.boss = (f"{who}_{self.name}" for who in ("ann", "bob", "boss"))
+        self.sessions = []
+        self.db = self.admin()
+        for person in (self.ann, self.bob, self.boss):
+            self.db.execute(f"CREATE ROLE {person} LOGIN")
+        for project in ("p1", "p2"):
+            self.db.execute("SELECT pc_create_project(%s)", [project])
+            self.within(self.db, project, "SELECT pc_create_index('films', 2)")
+
+    def admin(self, project=None, **options):
+        """A session of an administrator, whose statements do not wait for locks for long."""
+        session = self.server.connect(self.name, **options)
+        self.sessions.append(session)
+        session.execute("SELECT set_config('lock_timeout', '3s', false), set_config('conifer.project', %s, false)", [project or "default"])
+        if not session.autocommit:
+            session.commit()
+        return session
+
+    def within(self, session, project, statement):
+        session.execute("SELECT set_config('conifer.project', %s, false)", [project])
+        return session.execute(statement)
+
+    def check(self):
+        """All roles are what the rows say: to make them again changes nothing."""
+        before = self.db.execute(PRIVILEGES).fetchall(), self.db.execute(MEMBERS).fetchall()
+        assert self.db.execute("SELECT pc_sync_roles()").fetchone() == (0,)
+        assert (self.db.execute(PRIVILEGES).fetchall(), self.db.execute(MEMBERS).fetchall()) == before
+
+    def destroy(self):
+        for session in self.sessions:
+            session.close()
+        with self.server.connect(self.name) as db:
+            db.execute("DROP EXTENSION conifer CASCADE")
+            for person in (self.ann, self.bob, self.boss):
+                db.execute(f"DROP OWNED BY {person}; DROP ROLE {person}")
+        self.server.drop_database(self.name)
+
+
+@pytest.fixture
+def office(server):
+    office = Office(server)
+    yield office
+    office.destroy()
+
+
+GROUPS = {
+    "first key": "SELECT key_id FROM pc_create_api_key('k')",
+    "first reader": "SELECT key_id FROM pc_create_api_key('k', data_plane => 'ReadOnly')",
+    "first person": "SELECT '{ann}' FROM pc_grant_role('{ann}', 'ProjectEditor', 'p1')",
+    "owner of all": "SELECT '{ann}' FROM pc_grant_role('{ann}', 'OrgOwner')",
+    "default role": "SELECT '{ann}' FROM pc_set_default_role('ProjectViewer', 'p1')",
+}
+
+
+@pytest.mark.parametrize("first", ["group", "index", "index, which ends last"])
+@pytest.mark.parametrize("group", GROUPS)
+def test_an_index_and_the_first_group(office, group, first):
+    """Neither transaction sees the other's rows when it makes its own."""
+    statement = GROUPS[group].format(ann=office.ann)
+    if group == "default role":
+        office.db.execute(f"GRANT conifer_people TO {office.ann}")
+    maker, indexer = office.admin("p1", autocommit=False), office.admin("p1", autocommit=False)
+    new = "SELECT table_name::text FROM pc_create_index('new', 2)"
+    if first == "group":
+        (role,) = maker.execute(statement).fetchone()
+        (table,) = indexer.execute(new).fetchone()
+        indexer.commit()
+        maker.commit()
+    else:
+        (table,) = indexer.execute(new).fetchone()
+        (role,) = maker.execute(statement).fetchone()
+        for session in (maker, indexer) if "last" in first else (indexer, maker):
+            session.commit()
+    with office.server.connect(office.name, user=role) as session:
+        session.execute("SET conifer.project = 'p1'") if role == office.ann else None
+        assert state(session, f"SELECT * FROM {table}") is None
+    office.check()
+
+
+def test_savepoints_and_the_first_group(office):
+    """What was rolled back to a savepoint gets nothing, what was not, all."""
+    maker, indexer = office.admin("p1", autocommit=False), office.admin("p1", autocommit=False)
+    maker.execute("SAVEPOINT s")
+    maker.execute(GROUPS["first key"])
+    maker.execute("ROLLBACK TO s")
+    key = create_key(maker, "k", data_plane="ReadOnly")[0]
+    indexer.execute("SAVEPOINT s")
+    indexer.execute("SELECT pc_create_index('gone', 2)")
+    indexer.execute("ROLLBACK TO s")
+    (table,) = indexer.execute("SELECT table_name::text FROM pc_create_index('new', 2)").fetchone()
+    maker.commit()
+    indexer.commit()
+    with office.server.connect(office.name, user=key) as session:
+        assert ids(session, f"SELECT id FROM {table}") == []
+        assert state(session, f"DELETE FROM {table}") == "42501"
+    office.check()
+
+
+def test_dropped_in_the_same_transaction(office):
+    session = office.admin("p1", autocommit=False)
+    session.execute("SELECT pc_create_index('new', 2), pc_create_api_key('k')")
+    session.execute("DROP EXTENSION conifer CASCADE")
+    session.commit()
+    office.db.execute("CREATE EXTENSION conifer")
+
+
+def test_a_key_of_one_index_does_not_get_the_next(office):
+    maker, indexer = office.admin("p1", autocommit=False), office.admin("p1", autocommit=False)
+    key = create_key(maker, "k", indexes=["films"])[0]
+    (table,) = indexer.execute("SELECT table_name::text FROM pc_create_index('new', 2)").fetchone()
+    indexer.commit()
+    maker.commit()
+    with office.server.connect(office.name, user=key) as session:
+        assert state(session, f"SELECT * FROM {table}") == "42501"
+        assert state(session, "SELECT * FROM pc_query('films', '[1,1]')") is None
+    office.check()
+
+
+OPEN = {
+    "key": "SELECT pc_create_api_key('k')",
+    "key of an index": "SELECT pc_create_api_key('k', indexes => '{{films}}')",
+    "person": "SELECT pc_grant_role('{ann}', 'ProjectOwner', 'p1')",
+    "no longer a person": "SELECT pc_revoke_role('{bob}', 'ProjectEditor', 'p1')",
+    "index": "SELECT pc_create_index('new', 2)",
+    "project": "SELECT pc_create_project('p3')",
+    "default role": "SELECT pc_set_default_role('ProjectViewer', 'p1')",
+}
+
+
+@pytest.mark.parametrize("boss", [False, True])
+@pytest.mark.parametrize("left", OPEN)
+def test_an_open_transaction_blocks_no_other_project(office, left, boss):
+    if boss:
+        office.db.execute("SELECT pc_grant_role(%s, 'OrgOwner')", [office.boss])
+    office.db.execute("SELECT pc_grant_role(%s, 'ProjectEditor', 'p1')", [office.bob])
+    idle, busy = office.admin("p1", autocommit=False), office.admin("p2")
+    idle.execute(OPEN[left].format(ann=office.ann, bob=office.bob))
+    key = create_key(busy, "all")[0]
+    reader = create_key(busy, "reader", data_plane="ReadOnly")[0]
+    nothing = create_key(busy, "nothing", data_plane="None")[0]
+    scoped = create_key(busy, "scoped", indexes=["films"])[0]
+    for statement in [
+        f"SELECT pc_update_api_key('{nothing}', data_plane => 'ReadOnly', indexes => '{{films}}')",
+        f"SELECT pc_rotate_api_key('{reader}')",
+        f"SELECT pc_revoke_api_key('{reader}')",
+        f"SELECT pc_grant_role('{office.ann}', 'ProjectEditor', 'p2')" if left != "person" else "SELECT",
+        f"SELECT pc_revoke_role('{office.ann}', 'ProjectEditor', 'p2')" if left != "person" else "SELECT",
+        "SELECT pc_create_index('more', 2)",
+        "SELECT pc_create_project('p4')" if left not in ("project", "default role") else "SELECT",
+        "SELECT pc_set_default_role('ProjectViewer', 'p2')" if left not in ("project", "default role") else "SELECT",
+        "SELECT pc_delete_project('p4')" if left not in ("project", "default role") else "SELECT",
+    ]:
+        assert state(busy, statement) is None, statement
+    idle.commit()
+    for user in (key, scoped):
+        with office.server.connect(office.name, user=user) as session:
+            assert state(session, "SELECT * FROM pc_query('films', '[1,1]')") is None
+    assert state(busy, "SELECT pc_delete_index('films')") is None
+    office.check()
+
+
+def test_everybody_at_once(office):
+    """Five administrators do what they like in three projects, and all come out with the roles that the rows say."""
+    office.db.execute("SELECT pc_create_project('p3')")
+    faults, unexpected = [], []
+
+    def work(seed):
+        draw = random.Random(seed)
+        session = office.admin(autocommit=False)
+        session.execute("SET lock_timeout = '20s'")
+        session.commit()
+        for number in range(12):
+            project = draw.choice(["p1", "p2", "p3"])
+            person = draw.choice([office.ann, office.bob, office.boss])
+            name = f"i{seed}-{number}"
+            statement = draw.choice([
+                "SELECT pc_create_api_key('k')",
+                "SELECT pc_create_api_key('k', data_plane => 'ReadOnly')",
+                f"SELECT pc_create_index('{name}', 2)",
+                f"SELECT pc_create_index('{name}', 2), pc_create_api_key('k', indexes => '{{{name}}}')",
+                f"SELECT pc_grant_role('{person}', 'ProjectEditor', '{project}')",
+                f"SELECT pc_revoke_role('{person}', 'ProjectEditor', '{project}')",
+                f"SELECT pc_grant_role('{person}', 'OrgOwner')",
+                f"SELECT pc_revoke_role('{person}', 'OrgOwner')",
+                f"SELECT pc_set_default_role('ProjectViewer', '{project}')",
+                f"SELECT pc_create_project('{name}')",
+                "SELECT count(pc_revoke_api_key(key_id)) FROM (SELECT key_id FROM pc_list_api_keys() LIMIT 1) k",
+                "SELECT count(*) FROM (SELECT key_id FROM pc_list_api_keys() LIMIT 1) k, pc_rotate_api_key(k.key_id)",
+                "SELECT count(pc_delete_index(name)) FROM (SELECT name FROM pc_list_indexes() LIMIT 1) i",
+            ])
+            try:
+                session.execute("SELECT set_config('conifer.project', %s, false), pg_sleep(%s)", [project, draw.random() / 50])
+                session.commit()
+                session.execute(statement)
+                session.execute("SELECT pg_sleep(%s)", [draw.random() / 50])
+                session.commit()
+            except psycopg.Error as error:
+                session.rollback()
+                # What another has taken away meanwhile is not there.
+                (faults if error.sqlstate in ("42704", "42P01", "55000") else unexpected).append((statement, error.sqlstate, str(error)))
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert unexpected == [], faults
+    office.check()
