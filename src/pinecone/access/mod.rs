@@ -47,4 +47,5 @@ pub fn touch() {
     session::touch();
     revocation::touch();
     roles::late_grants::touch();
+    roles::late_members::touch();
 }

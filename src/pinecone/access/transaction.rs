@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use super::revocation;
-use super::roles::{drop_extension, late_grants};
+use super::roles::{drop_extension, late_grants, late_members};
 use super::session::{last_used, pooled_key};
 use pgrx::prelude::*;
 use std::ffi::c_void;
@@ -39,11 +39,13 @@ unsafe extern "C-unwind" fn at_end(event: pg_sys::XactEvent::Type, _argument: *m
             if last_used::pending()
                 || drop_extension::pending()
                 || late_grants::pending()
+                || late_members::pending()
                 || revocation::pending() =>
         {
             last(|| {
                 last_used::commit();
                 late_grants::commit();
+                late_members::commit();
                 drop_extension::commit();
                 revocation::commit();
             });
@@ -54,6 +56,7 @@ unsafe extern "C-unwind" fn at_end(event: pg_sys::XactEvent::Type, _argument: *m
             last_used::abort();
             drop_extension::abort();
             late_grants::abort();
+            late_members::abort();
             revocation::abort();
         }
         _ => {}
@@ -74,11 +77,13 @@ unsafe extern "C-unwind" fn at_savepoint(
             pooled_key::released(depth);
             drop_extension::released(depth);
             revocation::released(depth);
+            late_members::released(depth);
         }
         pg_sys::SubXactEvent::SUBXACT_EVENT_ABORT_SUB => {
             pooled_key::rolled_back(depth);
             drop_extension::rolled_back(depth);
             revocation::rolled_back(depth);
+            late_members::rolled_back(depth);
         }
         _ => {}
     }

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from tests.pinecone.access.world import create_key, ids, state
+from tests.support.cluster import Cluster
 
 _numbers = itertools.count(1)
 PRIVILEGES = """SELECT c.relname, r.rolname, a.privilege_type FROM pg_class c, aclexplode(c.relacl) a JOIN pg_roles r ON r.oid = a.grantee
@@ -60,9 +61,20 @@ class Office:
         self.server.drop_database(self.name)
 
 
+@pytest.fixture(scope="module", params=[15, pytest.param(18, marks=pytest.mark.peer)])
+def cluster(request):
+    """From 16 on the server locks a role while its members change."""
+    cluster = Cluster(request.param, "turns")
+    cluster.create_database("with_conifer")
+    with cluster.connect("with_conifer") as session:
+        session.execute("CREATE EXTENSION conifer")
+    yield cluster
+    cluster.destroy()
+
+
 @pytest.fixture
-def office(server):
-    office = Office(server)
+def office(cluster):
+    office = Office(cluster)
     yield office
     office.destroy()
 
@@ -126,6 +138,29 @@ def test_dropped_in_the_same_transaction(office):
     session.execute("DROP EXTENSION conifer CASCADE")
     session.commit()
     office.db.execute("CREATE EXTENSION conifer")
+
+
+def test_members_of_all_groups_come_with_the_commit(office):
+    """A savepoint takes back whom it put in and whom it put out; a role that is renamed meanwhile is put in all the same."""
+    office.db.execute("SELECT pc_grant_role(%s, 'ProjectEditor', 'p1')", [office.bob])
+    session = office.admin("p1", autocommit=False)
+    session.execute("SAVEPOINT s")
+    session.execute("SELECT pc_grant_role(%s, 'ProjectEditor', 'p1'), pc_revoke_role(%s, 'ProjectEditor', 'p1')", [office.ann, office.bob])
+    session.execute("ROLLBACK TO s")
+    session.execute("SAVEPOINT s")
+    session.execute("SELECT pc_grant_role(%s, 'ProjectEditor', 'p2')", [office.boss])
+    session.execute("RELEASE s")
+    session.execute(f"ALTER ROLE {office.boss} RENAME TO {office.boss}_2; ALTER ROLE {office.boss}_2 RENAME TO {office.boss}")
+    session.execute("SELECT pc_revoke_role(%s, 'ProjectEditor', 'p2'), pc_grant_role(%s, 'ProjectViewer', 'p2')", [office.boss, office.boss])
+    key = create_key(session, "k")[0]
+    session.commit()
+
+    def is_in(role, group):
+        return office.db.execute("SELECT pg_has_role(%s::name, %s::name, 'MEMBER')", [role, group]).fetchone()[0]
+
+    assert [is_in(role, "conifer_people") for role in (office.ann, office.bob, office.boss)] == [False, True, True]
+    assert is_in(key, "conifer_keys")
+    office.check()
 
 
 def test_a_key_of_one_index_does_not_get_the_next(office):

@@ -14,6 +14,7 @@ mod cascade;
 pub mod drop_extension;
 pub mod home_database;
 pub mod late_grants;
+pub mod late_members;
 mod make_independent;
 pub mod names;
 mod sync;
@@ -481,6 +482,7 @@ fn join(member: &str, mut groups: Vec<String>, within: Option<Uuid>) -> bool {
     let mut has: Vec<String> =
         read_as_owner(|| run_now(sql, &params, |rows| rows.each(|row| rows.get(row, 0))));
     has.retain(|group| other_database(group).is_none());
+    late_members::foresee(member, &mut has);
     groups.sort_unstable();
     groups.dedup();
     has.sort_unstable();
@@ -493,7 +495,9 @@ fn join(member: &str, mut groups: Vec<String>, within: Option<Uuid>) -> bool {
         add(group, member);
     }
     for group in has.iter().filter(|group| !is_in(&groups, group)) {
-        as_superuser(|| run_once(&format!("REVOKE {} FROM {quoted}", quote_identifier(group))));
+        if !late_members::change(group, member, false) {
+            revoke_role(group, member);
+        }
     }
     has != groups
 }
@@ -512,11 +516,24 @@ fn belongs_elsewhere(quoted: &str) -> bool {
     read_as_owner(|| run_now(&sql, &[Param::text(quoted)], |rows| rows.count > 0))
 }
 
-/// Puts a role into a group, to inherit its privileges and not to SET ROLE to it, where the server tells these apart.
+/// Puts a role into a group.
 fn add(group: &str, member: &str) {
+    if !late_members::change(group, member, true) {
+        grant_role(group, member);
+    }
+}
+
+/// Puts a role into a group, to inherit its privileges and not to SET ROLE to it, where the server tells these apart.
+fn grant_role(group: &str, member: &str) {
     let (group, member) = (quote_identifier(group), quote_identifier(member));
     let how = if cfg!(feature = "pg15") { "" } else { " WITH INHERIT TRUE, SET FALSE" };
     as_superuser(|| run_once(&format!("GRANT {group} TO {member}{how}")));
+}
+
+/// Puts a role out of a group.
+fn revoke_role(group: &str, member: &str) {
+    let (group, member) = (quote_identifier(group), quote_identifier(member));
+    as_superuser(|| run_once(&format!("REVOKE {group} FROM {member}")));
 }
 
 /// Gives a role its privileges on the table of an index, if the table is there.
