@@ -332,11 +332,11 @@ def world(server):
     server.drop_database(name)
 
 
-def sessions(world):
-    """Everybody, with a session to try in."""
+def sessions(world, database=None):
+    """Everybody, with a session to try in: in the database, or in a copy of it, where no key can be named."""
     @contextlib.contextmanager
     def login(user, *setup):
-        with world.login(user, autocommit=False) as session:
+        with world.login(user, database=database, autocommit=False) as session:
             for statement in setup:
                 session.execute(statement)
             yield session
@@ -345,7 +345,8 @@ def sessions(world):
     for (levels, scope), (role, key) in world.keys.items():
         levels = levels.replace("All", "ww")
         yield Who(role, levels, scope), lambda role=role: login(role)
-        yield Who(role, levels, scope, "pooled"), lambda key=key: login(world.gateway, f"SELECT pc_use_key('{key}')")
+        if not database:
+            yield Who(role, levels, scope, "pooled"), lambda key=key: login(world.gateway, f"SELECT pc_use_key('{key}')")
     yield Who("gateway", None, path="pooled"), lambda: login(world.gateway)
     for role, member in world.people.items():
         who = Who(member, oracle.LEVELS[role], role=role)
@@ -376,6 +377,52 @@ def test_matrix(world, capsys):
         print(f"\naccess matrix: {cells} cells, {len(operations)} operations; {dict(letters)}")
     assert not wrong, f"{len(wrong)} of {cells} cells:\n" + "\n".join(wrong[:60])
     assert cells > 10_000
+    assert state(world) == before, "something was left behind"
+
+
+@pytest.fixture
+def copy(world):
+    """A copy of the database, in the same cluster."""
+    name = f"{world.database}_copy"
+    world.db.close()
+    world.server.create_database(name, world.database)
+    world.db = world.server.connect(world.database)
+    yield name
+    world.server.drop_database(name)
+
+
+def kinds(operations):
+    """One operation of each name that differs in more than the index and namespace that it is on."""
+    seen = {}
+    for operation in operations:
+        words = [word for word in operation.name.split() if word not in ("a", "b", "c", "none", "n1", "n2", "fresh")]
+        seen.setdefault(" ".join(words), operation)
+    return list(seen.values())
+
+
+def test_matrix_of_a_copy(world, copy, capsys):
+    """Two databases: in a copy the original's keys are refused whatever they try, logged in and pooled, and people may what they may in
+    the original."""
+    operations = kinds([*functions(), *statements(world.tables), *registry(world.tables)])
+    before = state(world)
+    wrong, cells, letters = [], 0, Counter()
+
+    def try_all(who, session, expect):
+        nonlocal cells
+        for operation in operations:
+            want, got = expect(operation), outcome(session, operation)
+            cells += 1
+            letters[got] += 1
+            if got not in want:
+                wrong.append(f"{who.role or who.levels} {who.scope} {who.path}: {operation.name}: {got} instead of {want}")
+
+    nobody = Who("gateway", None, path="pooled")
+    for who, session in sessions(world, copy):
+        with session() as session:
+            try_all(who, session, lambda operation: ["28000"] if who.is_key else [operation.expect(who)])
+    with capsys.disabled():
+        print(f"\naccess matrix of a copy: {cells} cells, {len(operations)} operations; {dict(letters)}")
+    assert not wrong, f"{len(wrong)} of {cells} cells:\n" + "\n".join(wrong[:400])
     assert state(world) == before, "something was left behind"
 
 

@@ -1,5 +1,7 @@
 """A key that is revoked, or has expired, is at an end: in every session, statement, plan and cursor."""
 
+import socket
+import struct
 import threading
 import time
 
@@ -416,3 +418,77 @@ def test_ends_far_away(world, end):
 @pytest.mark.parametrize("end", ["-infinity", "2000-01-01", "0001-01-01 BC", "now"])
 def test_ends_that_are_over(world, end):
     assert state(world.db, "SELECT pc_create_api_key('x', expires_at => %s)", end) == "22023"
+
+
+class Wire:
+    """A session in the protocol's own messages: libpq runs a portal only as it makes it."""
+
+    def __init__(self, server, database, user):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(20)
+        self.socket.connect(f"{server.env['PGHOST']}/.s.PGSQL.{server.env['PGPORT']}")
+        words = b"".join(word.encode() + b"\0" for word in ("user", user, "database", database)) + b"\0"
+        self.socket.sendall(struct.pack("!ii", len(words) + 8, 3 << 16) + words)
+        self.answer()
+
+    def send(self, *messages):
+        for kind, body in messages:
+            self.socket.sendall(kind + struct.pack("!i", len(body) + 4) + body)
+        return self.answer()
+
+    def answer(self):
+        """The number of rows until the server is ready, or the SQLSTATE of an error."""
+        rows, failure = 0, None
+        while True:
+            kind = self.read(1)
+            body = self.read(struct.unpack("!i", self.read(4))[0] - 4)
+            rows += kind == b"D"
+            if kind == b"E":
+                failure = next(field[1:].decode() for field in body.split(b"\0") if field[:1] == b"C")
+            if kind == b"Z":
+                return failure or rows
+
+    def read(self, size):
+        got = b""
+        while len(got) < size:
+            more = self.socket.recv(size - len(got))
+            assert more, "the session was ended"
+            got += more
+        return got
+
+    def query(self, sql):
+        return self.send((b"Q", sql.encode() + b"\0"))
+
+    def execute(self, portal, rows):
+        return self.send((b"E", portal.encode() + b"\0" + struct.pack("!i", rows)), (b"S", b""))
+
+    def bind(self, portal, sql):
+        return self.send((b"P", b"\0" + sql.encode() + b"\0\0\0"), (b"B", portal.encode() + b"\0\0" + b"\0" * 6), (b"S", b""))
+
+
+def test_portals_that_are_read_by_the_protocol(world):
+    """A portal ends with its key, as a driver with a fetch size reads it, and a cursor. Of a held cursor, whose rows were all read when
+    its transaction committed, Execute alone gets the rest, as docs/access.md says; the next statement is refused."""
+    table = world.tables["a"]
+    for held in (False, True):
+        key = world.key("doomed")
+        wire = Wire(world.server, world.database, key[0])
+        wire.query("BEGIN")
+        wire.bind("p", f"SELECT * FROM {table}")
+        wire.query(f"DECLARE c CURSOR {'WITH HOLD' if held else ''} FOR SELECT * FROM {table}")
+        assert [wire.execute("p", 1), wire.execute("c", 1), wire.execute("p", 1)] == [1, 1, 1]
+        if held:
+            wire.query("COMMIT")
+        world.db.execute("UPDATE pc_auth.api_key SET expires_at = now() - interval '1 s' WHERE key_id = %s", [key[0]])
+        if held:
+            assert wire.execute("c", 1) == 1
+            assert wire.query("FETCH 1 FROM c") == "28000"
+            assert wire.query(f"SELECT * FROM {table}") == "28000"
+            world.db.execute("SELECT pc_revoke_api_key(%s)", [key[0]])
+            with pytest.raises((AssertionError, ConnectionError)):
+                wire.execute("c", 1)
+                wire.execute("c", 1)
+        else:
+            assert wire.execute("p", 1) == "28000"
+            wire.query("ROLLBACK")
+        wire.socket.close()

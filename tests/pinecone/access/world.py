@@ -67,7 +67,7 @@ class World:
     def login(self, user: str, **options) -> psycopg.Connection:
         """A session of a role. Whatever it waits for, it does not wait for ever."""
         options.setdefault("options", "-c statement_timeout=20s")
-        return self.server.connect(self.database, user=user, **options)
+        return self.server.connect(options.pop("database", None) or self.database, user=user, **options)
 
     def close(self) -> None:
         """Drop the roles, which belong to the cluster."""
