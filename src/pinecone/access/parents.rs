@@ -3,7 +3,7 @@
 //! The tables have no foreign keys (sql/access.sql says why), so a function that writes a row locks its parent, which then stays
 //! until the transaction ends. A parent that a trigger finds missing is yet to come, or gone, and raises nothing.
 //!
-//! So that transactions do not deadlock, each takes its turn (`roles::enter`), if it needs one, before rows of projects, keys and
+//! So that transactions do not deadlock, each takes its turn (`roles/turn.rs`), if it needs one, before rows of projects, keys and
 //! members, but after rows of indexes, whose deletion takes its turn last. A revocation takes no turn.
 
 use super::elevate::as_owner;

@@ -238,6 +238,22 @@ def test_definer_functions_do_not_widen_a_key(world):
         world.db.execute("DROP FUNCTION public.lent(); DROP FUNCTION public.listed()")
 
 
+def test_what_policies_do_not_hold_for(world):
+    """A superuser's view and definer function show keys all, as docs/access.md warns; those that it tells to make do not."""
+    key, table = world.key("narrow", namespaces='{"a": ["n1"]}'), world.tables["a"]
+    world.db.execute(f"""CREATE VIEW public.of_owner AS SELECT namespace FROM {table};
+        CREATE VIEW public.of_caller WITH (security_invoker = true) AS SELECT namespace FROM {table};
+        CREATE FUNCTION public.as_owner() RETURNS SETOF text LANGUAGE sql SECURITY DEFINER SET search_path = pg_temp AS $$ SELECT namespace FROM {table} $$;
+        CREATE FUNCTION public.as_caller() RETURNS SETOF text LANGUAGE sql SET search_path = pg_temp AS $$ SELECT namespace FROM {table} $$;
+        GRANT SELECT ON public.of_owner, public.of_caller TO conifer_keys""")
+    with world.login(key[0]) as session:
+        for source in ("public.of_owner", "public.as_owner() AS t (namespace)"):
+            assert ids(session, f"SELECT DISTINCT namespace FROM {source}") == ["n1", "n2"]
+        for source in ("public.of_caller", "public.as_caller() AS t (namespace)"):
+            assert ids(session, f"SELECT DISTINCT namespace FROM {source}") == ["n1"]
+    world.db.execute("DROP VIEW public.of_owner, public.of_caller; DROP FUNCTION public.as_owner(), public.as_caller()")
+
+
 @pytest.mark.parametrize("options", ["", "WITH (security_invoker = true)", "WITH (security_barrier = true)"])
 def test_views(world, mallory, options):
     """A view of a table that its owner may read shows others no more than their own rows."""

@@ -468,7 +468,7 @@ class Wire:
 
 def test_portals_that_are_read_by_the_protocol(world):
     """A portal ends with its key, as a driver with a fetch size reads it, and a cursor. Of a held cursor, whose rows were all read when
-    its transaction committed, Execute alone gets the rest, as docs/access.md says; the next statement is refused."""
+    its transaction committed, Execute alone gets the rest, as docs/access.md says, while statements are refused."""
     table = world.tables["a"]
     for held in (False, True):
         key = world.key("doomed")
@@ -484,6 +484,7 @@ def test_portals_that_are_read_by_the_protocol(world):
             assert wire.execute("c", 1) == 1
             assert wire.query("FETCH 1 FROM c") == "28000"
             assert wire.query(f"SELECT * FROM {table}") == "28000"
+            assert [wire.execute("c", 1), wire.execute("c", 9), wire.execute("c", 9)] == [1, 1, 0]
             world.db.execute("SELECT pc_revoke_api_key(%s)", [key[0]])
             with pytest.raises((AssertionError, ConnectionError)):
                 wire.execute("c", 1)

@@ -113,6 +113,26 @@ def test_an_index_and_the_first_group(office, group, first):
     office.check()
 
 
+@pytest.mark.parametrize("pooled", [False, True])
+def test_an_index_of_a_key_and_the_first_reader(office, pooled):
+    """A key's own session grants what is missing, though it may not grant anything."""
+    role, key = create_key(office.db, "writer", project="p1")
+    maker = office.admin("p1", autocommit=False)
+    if pooled:
+        office.db.execute(f"GRANT conifer_gateway TO {office.boss}")
+    with office.server.connect(office.name, user=office.boss if pooled else role, autocommit=False) as session:
+        if pooled:
+            session.execute("SELECT pc_use_key(%s)", [key])
+        (table,) = session.execute("SELECT table_name::text FROM pc_create_index('new', 2)").fetchone()
+        reader = create_key(maker, "reader", data_plane="ReadOnly")[0]
+        maker.commit()
+        session.commit()
+    with office.server.connect(office.name, user=reader) as session:
+        assert state(session, f"SELECT * FROM {table}") is None
+        assert state(session, f"DELETE FROM {table}") == "42501"
+    office.check()
+
+
 def test_savepoints_and_the_first_group(office):
     """What was rolled back to a savepoint gets nothing, what was not, all."""
     maker, indexer = office.admin("p1", autocommit=False), office.admin("p1", autocommit=False)
