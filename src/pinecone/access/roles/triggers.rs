@@ -139,10 +139,9 @@ fn follow_member(fcinfo: pg_sys::FunctionCallInfo) {
 
 #[pg_extern(sql = false)]
 fn follow_organisation(fcinfo: pg_sys::FunctionCallInfo) {
+    let projects = values(fcinfo, "default_project");
     if turn::of_organisation() {
-        turn::take_projects(
-            values(fcinfo, "default_project").iter().filter_map(|text| number_of(text)).collect(),
-        );
+        turn::take_projects(projects.iter().filter_map(|text| number_of(text)).collect());
     }
     roles::sync_default(Groups::Find);
     catalog::changed();
