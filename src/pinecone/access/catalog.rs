@@ -33,6 +33,12 @@ pub fn schema(name: &CStr) -> pg_sys::Oid {
     }
 }
 
+/// Whether this database has the extension.
+pub fn has_extension() -> bool {
+    // SAFETY: looks a name up in the catalog, within a transaction.
+    unsafe { pg_sys::get_extension_oid(c"conifer".as_ptr(), true) != pg_sys::InvalidOid }
+}
+
 /// `pc_auth.api_key`, or `InvalidOid` in a database without the extension.
 pub fn table() -> pg_sys::Oid {
     if TABLE.get() == pg_sys::InvalidOid {

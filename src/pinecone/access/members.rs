@@ -61,7 +61,7 @@ fn pc_grant_role(member: Option<&CStr>, role: Option<&str>, project: Option<&str
             roles::prepare(project, None, role.levels().data);
         }
         (Ok(Role::Org(OrgRole::Owner)), _) => {
-            roles::projects().into_iter().for_each(|project| roles::prepare(project, None, Level::ReadWrite));
+            turn::projects().into_iter().for_each(|project| roles::prepare(project, None, Level::ReadWrite));
         }
         _ => {}
     }

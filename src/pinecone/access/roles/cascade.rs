@@ -71,7 +71,9 @@ fn cascade_index(fcinfo: pg_sys::FunctionCallInfo) {
         for table in ["pc_auth.key_scope", "pc_auth.group_role"] {
             if any(table, condition, &index) {
                 // A rotation under way may be about to copy the scope to its new key.
-                project_of(fcinfo).map(turn::take_project);
+                if let Some(project) = project_of(fcinfo) {
+                    turn::take_project(project);
+                }
                 delete(table, condition, &index);
             }
         }

@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 use crate::pg::spi::{Mode, Param, run, run_once};
+use crate::pinecone::access::catalog;
 use crate::pinecone::access::elevate::{as_superuser, read_as_owner};
 use crate::pinecone::access::roles;
 use pgrx::prelude::*;
@@ -72,7 +73,7 @@ pub fn pending() -> bool {
 /// Drops the installation's roles, just before the transaction commits.
 pub fn commit() {
     // It may have been made again.
-    if DROPPED.take().is_some() && !is_there() {
+    if DROPPED.take().is_some() && !catalog::has_extension() {
         as_superuser(drop_common);
     }
 }
@@ -90,12 +91,6 @@ pub fn released(depth: i32) {
 /// A savepoint at a depth is rolled back, and with it a DROP EXTENSION.
 pub fn rolled_back(depth: i32) {
     DROPPED.set(DROPPED.get().filter(|at| *at < depth));
-}
-
-/// Whether this database has the extension.
-pub fn is_there() -> bool {
-    // SAFETY: looks a name up in the catalog, within a transaction.
-    unsafe { pg_sys::get_extension_oid(c"conifer".as_ptr(), true) != pg_sys::InvalidOid }
 }
 
 fn drop_common() {

@@ -4,9 +4,10 @@
 //! the transaction commits, under a lock of the project that it has for that moment only: the second transaction to get there sees
 //! what the first has committed, and grants what is missing.
 
-use super::{drop_extension, grant, group_privilege, table_of};
+use super::privileges::{grant, has, table_of};
 use crate::pg::error::OrRaise;
 use crate::pg::spi::{Param, run_now};
+use crate::pinecone::access::catalog;
 use crate::pinecone::access::elevate::read_as_owner;
 use crate::pinecone::access::locks::{self, Purpose};
 use conifer_pure::memory::allocation::{begin, check, push};
@@ -55,7 +56,7 @@ pub fn pending() -> bool {
 pub fn commit() {
     let mut all = NEW.take();
     // The extension may be dropped by now.
-    if !drop_extension::is_there() {
+    if !catalog::has_extension() {
         return;
     }
     // Transactions that have made something in several projects take their locks in one order.
@@ -67,7 +68,7 @@ pub fn commit() {
         pgrx::check_for_interrupts!();
         for (index, group, level) in pairs(&new) {
             if let Some(table) = table_of(index)
-                && !group_privilege(&group, table, level)
+                && !has(&group, table, level)
             {
                 grant(index, &group, level);
             }

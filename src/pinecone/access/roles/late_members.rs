@@ -5,12 +5,13 @@
 
 #![allow(unsafe_code)]
 
-use super::{drop_extension, grant_role, revoke_role};
 use crate::pg::error::OrRaise;
-use crate::pg::spi::{Param, run_now};
-use crate::pinecone::access::elevate::role_named;
+use crate::pg::spi::{Param, run_now, run_once};
+use crate::pinecone::access::catalog;
+use crate::pinecone::access::elevate::{as_superuser, role_named};
 use conifer_pure::memory::allocation::{begin, check, push};
 use pgrx::prelude::*;
+use pgrx::spi::quote_identifier;
 use std::cell::RefCell;
 use std::ffi::CString;
 
@@ -75,7 +76,7 @@ pub fn pending() -> bool {
 pub fn commit() {
     let mut all = CHANGES.take();
     // The extension may be dropped by now.
-    if !drop_extension::is_there() {
+    if !catalog::has_extension() {
         return;
     }
     all.reverse();
@@ -114,4 +115,17 @@ pub fn released(depth: i32) {
 /// A savepoint at a depth is rolled back, and with it what was said in it.
 pub fn rolled_back(depth: i32) {
     CHANGES.with_borrow_mut(|all| all.retain(|change| change.depth < depth));
+}
+
+/// Puts a role into a group, to inherit its privileges and not to SET ROLE to it, where the server tells these apart.
+pub fn grant_role(group: &str, member: &str) {
+    let (group, member) = (quote_identifier(group), quote_identifier(member));
+    let how = if cfg!(feature = "pg15") { "" } else { " WITH INHERIT TRUE, SET FALSE" };
+    as_superuser(|| run_once(&format!("GRANT {group} TO {member}{how}")));
+}
+
+/// Puts a role out of a group.
+pub fn revoke_role(group: &str, member: &str) {
+    let (group, member) = (quote_identifier(group), quote_identifier(member));
+    as_superuser(|| run_once(&format!("REVOKE {group} FROM {member}")));
 }

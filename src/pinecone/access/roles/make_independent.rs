@@ -23,7 +23,7 @@ fn pc_make_independent() -> i64 {
     });
     for group in &groups {
         pgrx::check_for_interrupts!();
-        for index in indexes.iter().filter(|index| roles::table_of(**index).is_some()) {
+        for index in indexes.iter().filter(|index| roles::privileges::table_of(**index).is_some()) {
             let revoke = format!("REVOKE ALL ON {} FROM {}", table(*index), quote_identifier(group));
             as_owner(|| run_once(&revoke));
         }

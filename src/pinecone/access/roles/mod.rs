@@ -17,6 +17,7 @@ pub mod late_grants;
 pub mod late_members;
 mod make_independent;
 pub mod names;
+pub mod privileges;
 mod sync;
 mod triggers;
 pub mod turn;
@@ -27,14 +28,16 @@ use crate::pinecone::access::elevate::{as_owner, as_superuser, read_as_owner};
 use crate::pinecone::access::locks::{self, Purpose};
 use crate::pinecone::access::session::limits::connection_limit;
 use crate::pinecone::access::{parents, secret};
-use crate::pinecone::registry::table;
 use conifer_pure::memory::allocation::{check, push};
 use conifer_pure::pinecone::access::level::Level;
 use conifer_pure::pinecone::access::role::{OrgRole, Role};
 use home_database::{claim, elsewhere, other_database, refuse_copy};
+use late_members::{grant_role, revoke_role};
 use pgrx::prelude::*;
 use pgrx::spi::{quote_identifier, quote_literal};
 use pgrx::{IntoDatum, Uuid};
+use privileges::grant;
+use turn::projects;
 
 /// The group of all people.
 const PEOPLE: &str = "conifer_people";
@@ -407,13 +410,6 @@ pub fn exists(name: &str) -> bool {
     run_now(sql, &[Param::name(name)], |rows| rows.count > 0)
 }
 
-/// All projects.
-pub fn projects() -> Vec<Uuid> {
-    read_as_owner(|| {
-        run_now("SELECT project_id FROM pc_auth.project", &[], |rows| rows.each(|row| rows.get(row, 0)))
-    })
-}
-
 /// The group with a level on a project, or on an index for keys that are limited to some indexes. A group's row without a role
 /// has come in by a statement that makes the role in its turn, with its members. A role that belongs to another database is no group
 /// of this one.
@@ -521,53 +517,6 @@ fn add(group: &str, member: &str) {
     if !late_members::change(group, member, true) {
         grant_role(group, member);
     }
-}
-
-/// Puts a role into a group, to inherit its privileges and not to SET ROLE to it, where the server tells these apart.
-fn grant_role(group: &str, member: &str) {
-    let (group, member) = (quote_identifier(group), quote_identifier(member));
-    let how = if cfg!(feature = "pg15") { "" } else { " WITH INHERIT TRUE, SET FALSE" };
-    as_superuser(|| run_once(&format!("GRANT {group} TO {member}{how}")));
-}
-
-/// Puts a role out of a group.
-fn revoke_role(group: &str, member: &str) {
-    let (group, member) = (quote_identifier(group), quote_identifier(member));
-    as_superuser(|| run_once(&format!("REVOKE {group} FROM {member}")));
-}
-
-/// Gives a role its privileges on the table of an index, if the table is there.
-fn grant(index: i32, role: &str, level: Level) {
-    let privileges = match level {
-        Level::None => return,
-        Level::ReadOnly => "SELECT",
-        Level::ReadWrite => "SELECT, INSERT, UPDATE, DELETE",
-    };
-    let Some(oid) = table_of(index) else { return };
-    // A restore that adds policies to the table meanwhile would fail, or this GRANT: both write the table's row of `pg_class`.
-    locks::steady(oid);
-    let table = table(index);
-    as_owner(|| run_once(&format!("GRANT {privileges} ON {table} TO {}", quote_identifier(role))));
-}
-
-/// Whether a group has the privileges of its level on a table.
-fn group_privilege(group: &str, table: pg_sys::Oid, level: Level) -> bool {
-    let needed = if level == Level::ReadWrite { "DELETE" } else { "SELECT" };
-    let sql = "SELECT pg_catalog.has_table_privilege($1, $2, $3)";
-    run_now(sql, &[Param::name(group), Param::oid(table), Param::text(needed)], |rows| rows.get(0, 0))
-        == Some(true)
-}
-
-/// The table of an index, if it exists and belongs to `conifer_owner`.
-pub fn table_of(index: i32) -> Option<pg_sys::Oid> {
-    let sql = "SELECT oid FROM pg_catalog.pg_class \
-                WHERE oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1)::pg_catalog.oid \
-                  AND relowner OPERATOR(pg_catalog.=) 'conifer_owner'::pg_catalog.regrole::pg_catalog.oid";
-    read_as_owner(|| {
-        run_now(sql, &[Param::text(&*table(index))], |rows| {
-            (rows.count > 0).then(|| rows.get(0, 0)).flatten()
-        })
-    })
 }
 
 fn scope(key: &str) -> Vec<Option<i32>> {

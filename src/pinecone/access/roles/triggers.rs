@@ -159,7 +159,7 @@ fn follow_project(fcinfo: pg_sys::FunctionCallInfo) {
 #[pg_extern(sql = false)]
 fn follow_index(fcinfo: pg_sys::FunctionCallInfo) {
     for index in values(fcinfo, "index_id").iter().filter_map(|index| index.parse().ok()) {
-        if roles::table_of(index).is_some() {
+        if roles::privileges::table_of(index).is_some() {
             turn::take_all();
             roles::sync_index(index);
         }

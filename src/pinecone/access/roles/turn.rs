@@ -8,7 +8,8 @@
 //! Within a project's turn all that its groups depend on stays as it is: its keys, groups and members, the owners of all projects, who are
 //! made in the turns of all, and the default role, which is set in the turns of its old project and of its new one.
 
-use super::projects;
+use crate::pg::spi::run_now;
+use crate::pinecone::access::elevate::read_as_owner;
 use crate::pinecone::access::locks::{self, Purpose};
 use pgrx::Uuid;
 
@@ -65,4 +66,11 @@ pub fn of_organisation() -> bool {
     }
     take_all();
     false
+}
+
+/// All projects.
+pub fn projects() -> Vec<Uuid> {
+    read_as_owner(|| {
+        run_now("SELECT project_id FROM pc_auth.project", &[], |rows| rows.each(|row| rows.get(row, 0)))
+    })
 }

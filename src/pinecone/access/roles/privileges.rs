@@ -1,0 +1,43 @@
+//! Privileges on the tables of indexes.
+
+use crate::pg::spi::{Param, run_now, run_once};
+use crate::pinecone::access::elevate::{as_owner, read_as_owner};
+use crate::pinecone::access::locks;
+use crate::pinecone::registry::table;
+use conifer_pure::pinecone::access::level::Level;
+use pgrx::prelude::*;
+use pgrx::spi::quote_identifier;
+
+/// Gives a role its privileges on the table of an index, if the table is there.
+pub fn grant(index: i32, role: &str, level: Level) {
+    let privileges = match level {
+        Level::None => return,
+        Level::ReadOnly => "SELECT",
+        Level::ReadWrite => "SELECT, INSERT, UPDATE, DELETE",
+    };
+    let Some(oid) = table_of(index) else { return };
+    // A restore that adds policies to the table meanwhile would fail, or this GRANT: both write the table's row of `pg_class`.
+    locks::steady(oid);
+    let table = table(index);
+    as_owner(|| run_once(&format!("GRANT {privileges} ON {table} TO {}", quote_identifier(role))));
+}
+
+/// Whether a role has the privileges of its level on a table.
+pub fn has(group: &str, table: pg_sys::Oid, level: Level) -> bool {
+    let needed = if level == Level::ReadWrite { "DELETE" } else { "SELECT" };
+    let sql = "SELECT pg_catalog.has_table_privilege($1, $2, $3)";
+    run_now(sql, &[Param::name(group), Param::oid(table), Param::text(needed)], |rows| rows.get(0, 0))
+        == Some(true)
+}
+
+/// The table of an index, if it exists and belongs to `conifer_owner`.
+pub fn table_of(index: i32) -> Option<pg_sys::Oid> {
+    let sql = "SELECT oid FROM pg_catalog.pg_class \
+                WHERE oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1)::pg_catalog.oid \
+                  AND relowner OPERATOR(pg_catalog.=) 'conifer_owner'::pg_catalog.regrole::pg_catalog.oid";
+    read_as_owner(|| {
+        run_now(sql, &[Param::text(&*table(index))], |rows| {
+            (rows.count > 0).then(|| rows.get(0, 0)).flatten()
+        })
+    })
+}
