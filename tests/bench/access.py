@@ -67,7 +67,7 @@ def measure_hidden(server, admin):
     vectors = ["[" + ",".join(map(str, row)) + "]" for row in random.standard_normal((QUERIES, DIM), dtype=np.float32)]
     print(f"a key of one namespace of {own} rows, {DIM} dimensions, median of {QUERIES} queries")
     for hidden in (200, ROWS - own):
-        index = f"hidden_{hidden}"
+        index = f"hidden-{hidden}"
         (table,) = admin.execute("SELECT table_name::text FROM pc_create_index(%s, %s)", [index, DIM]).fetchone()
         with admin.cursor().copy(f'COPY {table} (namespace, id, "values") FROM STDIN') as copy:
             for i, row in enumerate(random.standard_normal((own + hidden, DIM), dtype=np.float32)):
