@@ -86,7 +86,8 @@ def test_what_is_forgotten(server, place, name):
     control = {f"{name}.control": files[f"{name}.control"]}
     same = place("same", {**control, f"{name}--{version}.sql": script})
     assert drift(server, name, version, new, new) == []
-    assert any("function once()" in line for line in drift(server, name, version, same, new))
+    found = drift(server, name, version, same, new)
+    assert any("function once()" in line for line in found), found
 
     old = place("old", {**control, f"{name}--0.0.9.sql": script})
     with pytest.raises(Exception, match="no update path"):
