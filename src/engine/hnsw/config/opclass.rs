@@ -91,7 +91,7 @@ impl Columns {
     }
 }
 
-/// What is said of a column behind the vector that is none for filters.
+/// The words for a column behind the vector whose operator class is none for filters.
 fn misplaced(index: Index, column: usize) -> Fault {
     if class(index, column + 1).is_some() || KeyType::of(index, column).is_ok() {
         return Fault::new(state::FEATURE_NOT_SUPPORTED, "vector must be the last column of an hnsw index")

@@ -88,7 +88,7 @@ unsafe fn orders(order: *mut pg_sys::Node, column: i32, index: *mut pg_sys::Inde
 /// Whether a condition says which values a column has.
 ///
 /// # Safety
-/// It is one of the planner's.
+/// The condition is one of the planner's.
 unsafe fn gives_values(condition: &pg_sys::RestrictInfo) -> bool {
     let clause = condition.clause.cast::<pg_sys::Node>();
     // SAFETY: the node is read as the type of its tag.

@@ -43,7 +43,7 @@ pub struct Filter {
     context: pg_sys::MemoryContext,
     known: Option<Known>,
     bitmap: Option<Bitmap>,
-    /// What scans with the same filter have learned; none if that may change.
+    /// Answers that scans with the same filter have learned of nodes; none if those may change.
     matches: Option<MatchCache>,
 }
 

@@ -124,7 +124,7 @@ impl LookAhead {
     /// Shows the rows of the pages that are left.
     ///
     /// # Errors
-    /// Those of `show`.
+    /// The errors of `show`.
     pub fn end(mut self, show: &mut impl FnMut(Tid) -> Result<()>) -> Result<()> {
         while !self.pages.is_empty() {
             self.leave(show)?;

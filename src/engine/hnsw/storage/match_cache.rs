@@ -6,7 +6,7 @@
 //! TID and node record to other rows. Each vacuum counts itself on the first page before it begins and after its end
 //! ([`Meta::vacuums`]), in the WAL as everything; a scan reads the number when it starts, and forgets what was kept with another.
 //!
-//! What a scan learns is kept only while the number is the one that it has started with. A scan that goes on while a vacuum
+//! Answers are kept only while the number is the one that their scan has started with. A scan that goes on while a vacuum
 //! comes and ends holds a snapshot that the vacuum heeds: no row that it sees leaves the table.
 //!
 //! Nodes with more than one row are not kept, nor rows that the snapshot does not see.
@@ -26,7 +26,7 @@ use std::rc::Rc;
 /// Filters that are remembered.
 const MAX: usize = 16;
 
-/// What is known for a filter.
+/// Answers that are known for a filter.
 struct Kept {
     /// The number of vacuums that this was learned at.
     vacuums: u32,
