@@ -27,6 +27,13 @@ ASKED = (
     "SELECT * FROM ts_stat('SELECT to_tsvector(id) FROM {t}')",
 )
 
+OF_A_TABLE = """
+    CREATE TABLE public.of_a_user (namespace text COLLATE "C" NOT NULL, id text COLLATE "C", "values" vector(2) NOT NULL,
+        metadata jsonb NOT NULL DEFAULT '{}', PRIMARY KEY (namespace, id));
+    INSERT INTO public.of_a_user VALUES ('n1', 'n1-1', '[1,1]');
+    SELECT pc_create_index('e', from_table => 'public.of_a_user');
+"""
+
 
 def answer(session, statement):
     """The SQLSTATE of a statement that is taken back; None if it works."""
@@ -54,6 +61,7 @@ def whoever(world):
     }
     with world.login("postgres") as admin:
         admin.execute("SET conifer.project = 'other'; SELECT pc_create_index('d', 2)")
+        admin.execute(OF_A_TABLE)
         keys["another index's"] = create_key(admin, "scoped", project="other", indexes=["d"])
     sessions = {f"login: {name}": (world.login(key[0], autocommit=False), None) for name, key in keys.items()}
     sessions |= {f"pooled: {name}": (world.login(world.gateway, autocommit=False), key[1]) for name, key in keys.items()}
@@ -66,7 +74,7 @@ def whoever(world):
     for session, _ in sessions.values():
         session.close()
     with world.login("postgres") as admin:
-        admin.execute("SET conifer.project = 'other'; SELECT pc_delete_index('d')")
+        admin.execute("SET conifer.project = 'other'; SELECT pc_delete_index('d'), pc_delete_index('e'); DROP TABLE public.of_a_user")
 
 
 @pytest.mark.parametrize("asked", ASKED)
@@ -74,6 +82,36 @@ def test_a_table_on_which_a_session_has_nothing(world, whoever, asked):
     """It is refused before any plan runs."""
     answers = {name: answer(session, asked.format(t=world.tables["c"])) for name, session in whoever.items()}
     assert set(answers.values()) == {"42501"}, answers
+
+
+@pytest.mark.parametrize("asked", ASKED)
+def test_a_view_of_a_user_s_table_on_which_a_session_has_nothing(world, whoever, asked):
+    """It has no policies of its own, and is refused like a table; what the server does with no view, it says first."""
+    (view,) = world.db.execute("SELECT 'pc_data.i_' || index_id FROM pc.index_reg WHERE name = 'e'").fetchone()
+    answers = {name: answer(session, asked.format(t=view)) for name, session in whoever.items()}
+    no_view = {"42809", "0A000"} if asked.startswith(("MERGE", "COPY {t}")) else set()
+    assert set(answers.values()) - no_view <= {"42501"}, answers
+    error = refusal(whoever["login: none"], f"SELECT FROM {view}")
+    assert error.diag.message_primary == f"permission denied for view {view.removeprefix('pc_data.')}"
+    whoever["login: none"].rollback()
+    with world.login(world.people["OrgOwner"], autocommit=False) as owner:
+        owner.execute("SET conifer.project = 'other'")
+        assert answer(owner, asked.format(t=view)) in no_view | {None}
+
+
+def test_a_view_of_a_user_s_table_within_a_superuser_s_view(world, whoever):
+    """The policies of the table behind it hold there, too, and so does the refusal."""
+    (view,) = world.db.execute("SELECT 'pc_data.i_' || index_id FROM pc.index_reg WHERE name = 'e'").fetchone()
+    world.db.execute(f"CREATE VIEW public.shown AS SELECT id FROM {view}; GRANT SELECT ON public.shown TO PUBLIC")
+    try:
+        for name, session in whoever.items():
+            for asked in ("SELECT id FROM public.shown", "EXPLAIN (ANALYZE, COSTS OFF) SELECT FROM public.shown WHERE id = 'n1-1'"):
+                assert answer(session, asked) == "42501", name
+        with world.login("postgres") as admin:
+            admin.execute("SET conifer.project = 'other'")
+            assert admin.execute("SELECT id FROM public.shown").fetchall() == [("n1-1",)]
+    finally:
+        world.db.execute("DROP VIEW public.shown")
 
 
 def test_the_first_plan_of_a_session_that_has_not_loaded_the_library(world):
