@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from tests.pinecone.access.world import ids, state, world
+from tests.pinecone.access.world import create_key, ids, state, world
 
 __all__ = ["world"]
 
@@ -194,7 +194,7 @@ PLANTED = [
     ("attributes of Conifer's roles", "ALTER ROLE conifer_owner LOGIN", "fail"),
     ("attributes of Conifer's roles", "ALTER ROLE conifer_keys BYPASSRLS", "fail"),
     ("members of conifer_keys that are no keys", "GRANT conifer_keys TO {role}", "fail"),
-    ("logins of keys that this database does not know", "CREATE ROLE cfk_0000000000000000 LOGIN", "warn"),
+    ("logins of keys that no database knows", "CREATE ROLE cfk_0000000000000000 LOGIN", "warn"),
     ("pooled roles that are people, too", "GRANT conifer_people TO {role}; GRANT conifer_gateway TO {role}", "warn"),
     ("the schema of the functions is others'", "ALTER SCHEMA public OWNER TO {role}", "fail"),
     ("the schema of the functions is others'", "ALTER DATABASE {database} OWNER TO {role}", "fail"),
@@ -208,11 +208,37 @@ PLANTED = [
 ]
 
 
+def drop_keys_of_dropped_databases(world):
+    """Other tests on the same server leave them."""
+    sql = r"""SELECT rolname FROM pg_roles WHERE rolname ~ '^cfk_' AND NOT EXISTS (SELECT FROM pg_database d
+               WHERE d.oid::text = (regexp_match(shobj_description(pg_roles.oid, 'pg_authid'), '^Conifer: database (\d+), '))[1])"""
+    for (role,) in world.db.execute(sql).fetchall():
+        world.db.execute(f"DROP ROLE {role}")
+
+
+def test_keys_are_reported_when_their_database_is_gone(world):
+    """Not before: they are in use there."""
+    report = "SELECT state, found FROM pc_security_report() WHERE item = 'logins of keys that no database knows'"
+    drop_keys_of_dropped_databases(world)
+    name = f"{world.database}_dropped"
+    world.server.create_database(name, "with_conifer")
+    try:
+        with world.server.connect(name) as other:
+            key, _ = create_key(other)
+        assert world.db.execute(report).fetchone() == ("ok", "none")
+    finally:
+        world.server.drop_database(name)
+    assert world.db.execute(report).fetchone() == ("warn", key)
+    drop_keys_of_dropped_databases(world)
+    assert world.db.execute(report).fetchone() == ("ok", "none")
+
+
 @pytest.mark.parametrize("item, planted, want", PLANTED)
 def test_report(world, named, item, planted, want):
     """It names what is above the policies, and only that."""
     (role,) = named("reported")
     report = "SELECT state, found, advice FROM pc_security_report() WHERE area = 'roles' AND item = %s"
+    drop_keys_of_dropped_databases(world)
     before = world.db.execute(report, [item]).fetchall()
     assert before == [("ok", "none", None)]
     if "CREATEROLE" in planted and world.db.info.server_version >= 160000:

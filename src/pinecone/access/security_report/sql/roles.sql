@@ -6,6 +6,12 @@ WITH ordinary AS (
       FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
       JOIN pg_catalog.pg_database d ON d.datname = pg_catalog.current_database()
      WHERE e.extname IN ('conifer', 'vector')
+), belongs AS (
+    -- the databases that roles belong to, as comments on them say
+    SELECT r.oid AS role, d.datname
+      FROM pg_catalog.pg_roles r
+     CROSS JOIN LATERAL pg_catalog.regexp_match(pg_catalog.shobj_description(r.oid, 'pg_authid'), '^Conifer: database ([0-9]{1,10}), ') AS said
+      JOIN pg_catalog.pg_database d ON d.oid::bigint = said[1]::bigint
 ), found AS (
     SELECT 1 AS place, r.rolname || ' in ' || g.rolname AS found
       FROM ordinary r JOIN pg_catalog.pg_roles g ON g.rolname IN ('pg_read_all_data', 'pg_write_all_data')
@@ -27,6 +33,7 @@ WITH ordinary AS (
     SELECT 6, r.rolname::text FROM ordinary r
      WHERE r.rolcanlogin AND r.rolname ~ '^cfk_[0-9a-hjkmnp-tv-z]{16}$'
        AND NOT EXISTS (SELECT FROM pc_auth.api_key k WHERE k.key_id::name = r.rolname)
+       AND NOT EXISTS (SELECT FROM belongs b WHERE b.role = r.oid AND b.datname <> pg_catalog.current_database())
     UNION ALL
     SELECT 7, r.rolname::text FROM ordinary r
      WHERE r.rolcanlogin AND pg_catalog.pg_has_role(r.oid, 'conifer_gateway', 'MEMBER') AND pg_catalog.pg_has_role(r.oid, 'conifer_people', 'MEMBER')
@@ -56,11 +63,9 @@ WITH ordinary AS (
        AND COALESCE(v.reloptions::text, '') !~* 'security_invoker=(true|on|yes|1)'
        AND EXISTS (SELECT FROM pg_catalog.aclexplode(v.relacl) AS a WHERE a.grantee <> v.relowner)
     UNION ALL
-    SELECT 12, k.key_id || ' of ' || d.datname
-      FROM pc_auth.api_key k JOIN pg_catalog.pg_roles r ON r.rolname = k.key_id::name
-     CROSS JOIN LATERAL pg_catalog.regexp_match(pg_catalog.shobj_description(r.oid, 'pg_authid'), '^Conifer: database ([0-9]{1,10}), ') AS said
-      JOIN pg_catalog.pg_database d ON d.oid::bigint = said[1]::bigint
-     WHERE d.datname <> pg_catalog.current_database()
+    SELECT 12, k.key_id || ' of ' || b.datname
+      FROM pc_auth.api_key k JOIN pg_catalog.pg_roles r ON r.rolname = k.key_id::name JOIN belongs b ON b.role = r.oid
+     WHERE b.datname <> pg_catalog.current_database()
 )
 SELECT 'roles'::text, i.item::text, CASE WHEN pg_catalog.count(f.found) = 0 THEN 'ok' ELSE i.state END::text,
        COALESCE(pg_catalog.left(pg_catalog.string_agg(f.found, ', ' ORDER BY f.found), 1000), 'none')::text,
@@ -71,7 +76,7 @@ SELECT 'roles'::text, i.item::text, CASE WHEN pg_catalog.count(f.found) = 0 THEN
         (3, 'roles with REPLICATION', 'warn', 'they copy everything, whatever the policies: keep them for backups and standbys, and give pg_hba.conf lines to match'),
         (4, 'attributes of Conifer''s roles', 'fail', 'ALTER ROLE ... NOLOGIN NOSUPERUSER NOCREATEROLE NOCREATEDB NOREPLICATION NOBYPASSRLS'),
         (5, 'members of conifer_keys that are no keys', 'fail', 'REVOKE conifer_keys from them: pg_hba.conf lets them in as keys'),
-        (6, 'logins of keys that this database does not know', 'warn', 'DROP ROLE them, unless another database of the cluster has them'),
+        (6, 'logins of keys that no database knows', 'warn', 'no database has them any more: DROP ROLE them'),
         (7, 'pooled roles that are people, too', 'warn', 'without a key they are nobody: REVOKE conifer_gateway, or their roles'),
         (8, 'the schema of the functions is others''', 'fail', 'who can rename it or create in it can put a pc_use_key of their own there, which gets the keys of pools: give it to a superuser'),
         (9, 'other functions named pc_use_key', 'fail', 'DROP them: they may be called in the place of Conifer''s, and get the keys of pools'),
