@@ -4,6 +4,10 @@
 -- No function here is SECURITY DEFINER: those that need more than their caller may, take it in Rust, for a
 -- single statement, after they have judged who acts (src/pinecone/access/elevate.rs).
 
+-- An operator that others have put into the extension's schema would be taken for the server's where its types are nearer: nothing there
+-- is looked at where expressions are read or run.
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 -- ---------------------------------------------------------------------------------------------
 -- Roles that are there from the start, in the whole cluster. None can log in.
 
@@ -282,6 +286,16 @@ CREATE FUNCTION pc_auth.describes(project_id uuid, index_id integer) RETURNS boo
 -- The namespaces of an index that can be reached; NULL if all can.
 CREATE FUNCTION pc_auth.reachable(project_id uuid, index_id integer) RETURNS text[]
     LANGUAGE c STABLE STRICT PARALLEL RESTRICTED COST 10 AS 'MODULE_PATHNAME', 'reachable_wrapper';
+
+-- What comes next is made in the extension's schema, and names the types of the engine.
+SELECT pg_catalog.set_config('search_path', pg_catalog.format('%I, %I, pg_temp', own.nspname, engine.nspname), true)
+  FROM pg_catalog.pg_extension e
+  JOIN pg_catalog.pg_namespace own ON own.oid = e.extnamespace,
+       pg_catalog.pg_am a
+  JOIN pg_catalog.pg_depend d ON d.classid = a.tableoid AND d.objid = a.oid AND d.deptype = 'e'
+  JOIN pg_catalog.pg_extension h ON h.tableoid = d.refclassid AND h.oid = d.refobjid
+  JOIN pg_catalog.pg_namespace engine ON engine.oid = h.extnamespace
+ WHERE e.extname = 'conifer' AND a.amname = 'hnsw';
 
 -- ---------------------------------------------------------------------------------------------
 -- Projects

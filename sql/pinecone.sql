@@ -1,6 +1,8 @@
 -- The Pinecone layer: catalogs, and the functions over them. It stands on sql/engine.sql and is no
 -- part of it. What a function does is written at its Rust twin in src/pinecone/.
 
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 -- ---------------------------------------------------------------------------------------------
 -- The registry. Rows made by users are carried by pg_dump. sql/access.sql made the schemas.
 
@@ -118,6 +120,16 @@ ALTER TABLE pc.record_count ENABLE REPLICA TRIGGER keep_own;
 CREATE TRIGGER keep_own BEFORE INSERT OR UPDATE OR DELETE ON pc.counted
     FOR EACH ROW EXECUTE FUNCTION pc.keep_own_counts();
 ALTER TABLE pc.counted ENABLE REPLICA TRIGGER keep_own;
+
+-- What comes next is made in the extension's schema, and names the types of the engine.
+SELECT pg_catalog.set_config('search_path', pg_catalog.format('%I, %I, pg_temp', own.nspname, engine.nspname), true)
+  FROM pg_catalog.pg_extension e
+  JOIN pg_catalog.pg_namespace own ON own.oid = e.extnamespace,
+       pg_catalog.pg_am a
+  JOIN pg_catalog.pg_depend d ON d.classid = a.tableoid AND d.objid = a.oid AND d.deptype = 'e'
+  JOIN pg_catalog.pg_extension h ON h.tableoid = d.refclassid AND h.oid = d.refobjid
+  JOIN pg_catalog.pg_namespace engine ON engine.oid = h.extnamespace
+ WHERE e.extname = 'conifer' AND a.amname = 'hnsw';
 
 -- ---------------------------------------------------------------------------------------------
 -- What every row of an index's table must fulfil, however it comes in. The functions are called by
