@@ -260,3 +260,11 @@ def test_filters_for_nothing_everything_and_what_is_hidden(server, db, database,
         assert db.execute("SELECT pc_describe_index_stats('films', '{\"seen\": true}')->'namespaces'").fetchone() == ({},)
     finally:
         db.execute("SELECT pc_revoke_api_key(key_id) FROM pc_auth.api_key")
+
+
+def test_a_name_that_is_taken_takes_no_number(db, table):
+    """Numbers of indexes are those of the whole database, and whoever may make indexes of one project could use them up."""
+    number = "SELECT last_value FROM pc.index_id_seq"
+    before = db.execute(number).fetchone()
+    assert refused(db, "SELECT pc_create_index('films', 2)", (), "42P07") == 'index "films" already exists'
+    assert db.execute(number).fetchone() == before

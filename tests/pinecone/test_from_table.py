@@ -167,3 +167,11 @@ def test_two_sessions_make_an_index_of_one_table(made, connect):
     assert state(other, "SELECT pc_create_index('other', from_table => 'docs')") == "55P03"
     one.commit()
     assert state(other, "SELECT pc_create_index('other', from_table => 'docs')") == "42710"
+
+
+def test_the_report_leaves_out_the_view_of_the_index(made):
+    """But not a view of somebody's over it."""
+    report = "SELECT state, found FROM pc_security_report() WHERE item LIKE 'views that show records%'"
+    assert made.execute(report).fetchone() == ("ok", "none")
+    made.execute("CREATE VIEW public.shown AS SELECT * FROM pc_data.i_1; GRANT SELECT ON public.shown TO PUBLIC")
+    assert made.execute(report).fetchone() == ("warn", "public.shown")

@@ -121,9 +121,13 @@ fn pc_create_index(
                                          schema, deployment, read_capacity, is_view, has_namespaces) \
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
                ON CONFLICT (project_id, name) DO NOTHING";
-    let id = as_owner(free_number);
     let project = Uuid::from_bytes(attempt.who.project);
     parents::require_project(project);
+    // Before a number is taken, which no refusal gives back.
+    if as_owner(|| is_taken(project, name)) {
+        already_exists(name);
+    }
+    let id = as_owner(free_number);
     let params = [
         Param::int(id),
         Param::text(name),
@@ -154,7 +158,7 @@ fn pc_create_index(
     roles::open_schema(&home);
     as_owner(|| {
         if run(Mode::Write, sql, &params, |rows| rows.count) == 0 {
-            raise(Fault::new(DUPLICATE_TABLE, format!("index \"{name}\" already exists")));
+            already_exists(name);
         }
         if source.is_none() {
             create_table(&table(id), &home, &extension, &definition, fields);
@@ -188,6 +192,18 @@ fn one_of<T: PartialEq>(name: &str, argument: Option<T>, field: Option<T>) -> Op
         ));
     }
     argument.or(field)
+}
+
+/// Raises 42P07.
+fn already_exists(name: &str) -> ! {
+    raise(Fault::new(DUPLICATE_TABLE, format!("index \"{name}\" already exists")))
+}
+
+/// Whether an index of a project has this name.
+fn is_taken(project: Uuid, name: &str) -> bool {
+    let sql = "SELECT FROM pc.index_reg \
+                WHERE project_id OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2";
+    run(Mode::Write, sql, &[Param::uuid(project), Param::text(name)], |rows| rows.count > 0)
 }
 
 /// The next number whose table name is free. After a schema-only restore there are tables that the

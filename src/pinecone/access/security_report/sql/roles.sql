@@ -57,6 +57,7 @@ WITH ordinary AS (
       FROM pg_catalog.pg_class v JOIN pg_catalog.pg_rewrite w ON w.ev_class = v.oid
       JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = w.oid
                                  AND d.refclassid = 'pg_catalog.pg_class'::regclass
+                                 AND d.refobjid <> v.oid
       JOIN pg_catalog.pg_class t ON t.oid = d.refobjid AND t.relnamespace = 'pc_data'::regnamespace
       JOIN pg_catalog.pg_roles o ON o.oid = v.relowner
      WHERE v.relkind IN ('v', 'm') AND (o.rolsuper OR o.rolbypassrls OR o.rolname = 'conifer_owner' OR v.relkind = 'm')
