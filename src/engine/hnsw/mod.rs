@@ -34,6 +34,7 @@ pub fn init() {
 pub fn touch() {
     storage::meta_cache::touch();
     storage::match_cache::touch();
+    storage::vector_cache::touch();
     insert::touch();
     scan::touch();
     planner::unread_distances::touch();

@@ -12,7 +12,7 @@ use crate::fault::{Fault, Result, state};
 use crate::memory::allocator;
 use std::alloc::Layout;
 use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash};
 
 /// The fault for a refused request of `bytes` bytes, in the server's words.
 pub fn out_of_memory(bytes: usize) -> Fault {
@@ -93,7 +93,7 @@ impl<T> Reserve for VecDeque<T> {
     }
 }
 
-impl<K: Hash + Eq, V> Reserve for HashMap<K, V> {
+impl<K: Hash + Eq, V, S: BuildHasher> Reserve for HashMap<K, V, S> {
     #[inline]
     fn room_for(&mut self, more: usize) -> Result<()> {
         self.try_reserve(more).map_err(|_| out_of_memory((self.len() + more) * size_of::<(K, V)>()))

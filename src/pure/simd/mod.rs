@@ -2,6 +2,7 @@
 
 pub(crate) mod dispatch;
 mod load_f16;
+mod load_i8;
 #[cfg(target_arch = "aarch64")]
 pub(crate) mod neon;
 pub(crate) mod prefetch;

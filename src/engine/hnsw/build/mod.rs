@@ -16,6 +16,7 @@ use super::storage::key;
 use super::storage::match_cache::MatchCache;
 use super::storage::meta_cache::MetaCache;
 use super::storage::value;
+use super::storage::vector_cache::VectorCache;
 use super::threads;
 use crate::pg::error::{OrRaise, raise};
 use conifer_pure::distance::metric::Metric;
@@ -148,6 +149,7 @@ pub unsafe extern "C-unwind" fn ambuild(
     }
     MetaCache::forget(index);
     MatchCache::forget(index);
+    VectorCache::forget(index);
     let columns = Columns::of(index);
     let meta = meta(index, &columns);
     Method::of(index).tell();

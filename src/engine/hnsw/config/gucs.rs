@@ -1,4 +1,4 @@
-//! pgvector's settings `hnsw.*` and `ivfflat.*`.
+//! pgvector's settings `hnsw.*` and `ivfflat.*`, and `hnsw.filter_cache_mem`.
 #![allow(unsafe_code)]
 
 use super::shared_guc::Setting;
@@ -63,6 +63,7 @@ static ITERATIVE_SCAN: Setting<IterativeScan> =
 static MAX_SCAN_TUPLES: Setting<i32> = Setting::new(c"hnsw.max_scan_tuples", GucSetting::<i32>::new(20_000));
 static SCAN_MEM_MULTIPLIER: Setting<f64> =
     Setting::new(c"hnsw.scan_mem_multiplier", GucSetting::<f64>::new(1.0));
+static FILTER_CACHE_MEM: Setting<i32> = Setting::new(c"hnsw.filter_cache_mem", GucSetting::<i32>::new(8192));
 static PROBES: Setting<i32> = Setting::new(c"ivfflat.probes", GucSetting::<i32>::new(1));
 static MORE_PROBES: Setting<MoreProbes> =
     Setting::new(c"ivfflat.iterative_scan", GucSetting::<MoreProbes>::new(MoreProbes::Off));
@@ -114,6 +115,9 @@ pub fn define() {
     }
 }
 
+/// As of `work_mem`, on all but small machines.
+const MAX_KILOBYTES: i32 = i32::MAX;
+
 fn define_all() {
     let (context, flags) = (|| GucContext::Userset, GucFlags::default);
     EF_SEARCH.define(|name, value| {
@@ -132,6 +136,11 @@ fn define_all() {
     SCAN_MEM_MULTIPLIER.define(|name, value| {
         let text = c"Sets the multiple of work_mem to use for iterative scans";
         GucRegistry::define_float_guc(name, text, c"", value, 1.0, 1000.0, context(), flags());
+    });
+    FILTER_CACHE_MEM.define(|name, value| {
+        let text = c"Sets the maximum memory in which a session keeps vectors that filtered scans have read";
+        let zero = c"0 keeps none.";
+        GucRegistry::define_int_guc(name, text, zero, value, 0, MAX_KILOBYTES, context(), GucFlags::UNIT_KB);
     });
     PROBES.define(|name, value| {
         let (text, range) = (c"Sets the number of probes", c"Valid range is 1..lists.");
@@ -202,6 +211,11 @@ impl Settings {
             memory: memory().max(first.rows.saturating_mul(BYTES)),
         }
     }
+}
+
+/// Bytes in which a session keeps vectors of all its indexes.
+pub fn filter_cache() -> usize {
+    (FILTER_CACHE_MEM.get().max(0) as usize).saturating_mul(1024)
 }
 
 /// Bytes that an iterative scan may take.

@@ -6,20 +6,25 @@
 #![allow(unsafe_code)]
 
 use super::conditions::Conditions;
-use super::inverted::{Bitmap, Inverted, attribute};
+use super::inverted::{Bitmap, Inverted, MAX_ROWS, attribute};
 use super::lasting;
 use super::look_ahead::LookAhead;
 use super::statistics;
 use super::table_distance::Exact;
+use crate::engine::hnsw::config::gucs;
 use crate::engine::hnsw::config::opclass::{Class, Columns, NORM};
 use crate::engine::hnsw::storage::buffer::Index;
 use crate::engine::hnsw::storage::match_cache::MatchCache;
+use crate::engine::hnsw::storage::value;
+use crate::engine::hnsw::storage::vector_cache::VectorCache;
 use conifer_pure::Result;
 use conifer_pure::distance::metric::Metric;
 use conifer_pure::hnsw::node::{Tid, corrupted};
 use conifer_pure::hnsw::pages::Element;
-use conifer_pure::hnsw::search::{Costs, RowFilter};
+use conifer_pure::hnsw::search::{ByteQuery, Costs, Listed, RowFilter, is_bounded};
+use conifer_pure::memory::allocation::{filled, push, with_room};
 use pgrx::pg_sys;
+use std::cell::RefCell;
 
 /// The server's functions without pgrx's guard, for where one guard serves several calls.
 mod bare {
@@ -45,6 +50,16 @@ pub struct Filter {
     bitmap: Option<Bitmap>,
     /// Answers that scans with the same filter have learned of nodes; none if those may change.
     matches: Option<MatchCache>,
+    /// Vectors that scans have read, and the query; none before a bitmap is asked for, or if there are no bounds of distances.
+    vectors: Option<Vectors>,
+}
+
+/// Vectors that scans have read, compared with the query.
+struct Vectors {
+    cache: VectorCache,
+    query: ByteQuery,
+    /// Room for a row's vector.
+    vector: Vec<f32>,
 }
 
 /// Index of the matches and their share, looked up once for a scan.
@@ -54,6 +69,8 @@ struct Known {
     share: f64,
 }
 
+/// TIDs of a bitmap that tell how many vectors are kept.
+const SAMPLE: usize = 64;
 /// Bytes of a row beyond which the server moves values to a TOAST table.
 const TOASTED: usize = 2000;
 
@@ -109,6 +126,7 @@ impl Filter {
                 known: None,
                 bitmap: None,
                 matches: None,
+                vectors: None,
             }))
         }
     }
@@ -246,6 +264,12 @@ impl RowFilter for Rows<'_> {
     }
 
     fn ask(&mut self) -> Result<u64> {
+        // Before any row is listed.
+        self.filter.vectors = match self.ordered {
+            // SAFETY: the scan has its relations and an order by an operator of ours, whose argument is not null.
+            true => unsafe { Vectors::of(self.scan, self.filter)? },
+            false => None,
+        };
         let Filter { known, context, bitmap, .. } = &mut *self.filter;
         let Some(Known { inverted: Some(inverted), .. }) = known else { return Ok(0) };
         // SAFETY: the scan is the one that the index was found for; the bitmap is in the filter's context.
@@ -258,38 +282,156 @@ impl RowFilter for Rows<'_> {
         Ok(bitmap.insert(new).size)
     }
 
-    fn read(&mut self, take: &mut dyn FnMut(Tid, f64) -> Result<()>) -> Result<()> {
-        let Filter { conditions, norm, bitmap, .. } = &mut *self.filter;
-        let Some(bitmap) = bitmap else { return Ok(()) };
-        let (scan, ordered) = (self.scan, self.ordered);
-        let exact = &mut *self.exact;
-        let mut ahead = LookAhead::new(scan.heapRelation);
-        let mut show = |tid| {
-            pgrx::check_for_interrupts!();
-            // SAFETY: the scan has its relations and snapshot, and an order by an operator of ours; what is used owns nothing
-            // that the server's errors would leave behind.
-            let distance = unsafe {
-                exact.show(scan, tid, |row| {
-                    let vector = row.vector()?;
-                    if !conditions.hold(row, 0) || !row.is_within_predicate() {
-                        return None;
-                    }
-                    let distance = if ordered { row.distance(scan)? } else { 0.0 };
-                    // Vectors without a direction are in no index.
-                    let length = match norm {
-                        Some(norm) if distance.is_nan() || !ordered => {
-                            let length = bare::FunctionCall1Coll(norm, pg_sys::InvalidOid, vector);
-                            f64::from_bits(length.value() as u64)
-                        }
-                        _ => f64::INFINITY,
-                    };
-                    (length != 0.0).then_some(distance)
-                })
-            };
-            distance.flatten().map_or(Ok(()), |distance| take(tid, distance))
+    fn unread(&mut self) -> f64 {
+        let Filter { bitmap, vectors, .. } = &*self.filter;
+        let Some(bitmap) = bitmap else {
+            let index = Index(self.scan.indexRelation);
+            return if gucs::filter_cache() > 0 { VectorCache::guess(index) } else { 0.0 };
         };
-        bitmap.each(|page| ahead.enter(page, &mut show))?;
-        ahead.end(&mut show)
+        let Some(Vectors { cache, .. }) = vectors else { return 0.0 };
+        let (mut all, mut kept) = (0u32, 0u32);
+        for tid in bitmap.sample(SAMPLE) {
+            all += 1;
+            kept += u32::from(cache.has(tid));
+        }
+        f64::from(kept) / f64::from(all.max(1))
+    }
+
+    fn read(&mut self, take: &mut dyn FnMut(Tid, Listed) -> Result<()>) -> Result<()> {
+        let Self { scan, exact, filter, ordered, .. } = self;
+        let Filter { conditions, class, norm, bitmap, vectors, .. } = &mut **filter;
+        let Some(bitmap) = bitmap else { return Ok(()) };
+        let (mut all, mut kept) = (0u64, 0u64);
+        let mut ahead = LookAhead::new(scan.heapRelation);
+        let mut rest = with_room(MAX_ROWS)?;
+        let take = RefCell::new(take);
+        let (cache, mut room) = vectors
+            .as_mut()
+            .map(|Vectors { cache, query, vector }| ((&*cache, &*query), vector.as_mut_slice()))
+            .unzip();
+        let mut show = |tid| {
+            let mut row = Match { scan, conditions, norm, element: class.element, ordered: *ordered };
+            let keep = cache.map(|(cache, _)| cache).zip(room.as_deref_mut());
+            // SAFETY: the scan has its relations and snapshot, and an order by an operator of ours.
+            let distance = unsafe { row.look(exact, tid, keep)? };
+            distance.map_or(Ok(()), |distance| (take.borrow_mut())(tid, Listed::Match(distance)))
+        };
+        bitmap.each(|(block, offsets)| {
+            let (Some(offsets), Some((cache, query))) = (offsets, cache) else {
+                return ahead.enter((block, offsets), &mut show);
+            };
+            rest.clear();
+            for offset in offsets {
+                let tid = Tid { block, offset: *offset };
+                match cache.floor(query, tid) {
+                    Some(floor) => (take.borrow_mut())(tid, Listed::Unread(floor))?,
+                    None => push(&mut rest, *offset)?,
+                }
+            }
+            all += offsets.len() as u64;
+            kept += (offsets.len() - rest.len()) as u64;
+            if rest.is_empty() { Ok(()) } else { ahead.enter((block, Some(&rest)), &mut show) }
+        })?;
+        ahead.end(&mut show)?;
+        if let Some((cache, _)) = cache {
+            cache.tell(kept as f64 / all.max(1) as f64);
+        }
+        Ok(())
+    }
+
+    fn read_one(&mut self, tid: Tid) -> Result<Option<f64>> {
+        let Self { scan, exact, filter, ordered, .. } = self;
+        let Filter { conditions, class, norm, .. } = &mut **filter;
+        let mut row = Match { scan, conditions, norm, element: class.element, ordered: *ordered };
+        // SAFETY: the scan has its relations and snapshot, and an order by an operator of ours.
+        unsafe { row.look(exact, tid, None) }
+    }
+}
+
+impl Vectors {
+    /// # Errors
+    /// `53200`, and those of the first page.
+    ///
+    /// # Safety
+    /// The scan has its relations and an order by an operator of ours, whose argument is not null.
+    unsafe fn of(scan: &pg_sys::IndexScanDescData, filter: &Filter) -> Result<Option<Self>> {
+        let (limit, Class { element, metric, .. }) = (gucs::filter_cache(), filter.class);
+        if limit == 0 || !matches!(element, Element::F32 | Element::F16) || !is_bounded(metric) {
+            return Ok(None);
+        }
+        // SAFETY: the caller vouches for the scan; the order's argument is of the column's type.
+        let query = unsafe {
+            if !lasting::has_lasting_vectors(scan, filter.vector) {
+                return Ok(None);
+            }
+            value::query(element, metric, (*scan.orderByData).sk_argument)
+        };
+        let Some(elements) = query.elements else { return Ok(None) };
+        let Some(query) = ByteQuery::new(metric, &elements)? else { return Ok(None) };
+        let vector = filled(0.0, elements.len())?;
+        let cache = VectorCache::of(Index(scan.indexRelation), metric, elements.len(), limit)?;
+        Ok(Some(Self { cache, query, vector }))
+    }
+}
+
+/// What makes a row of the bitmap a match.
+struct Match<'a> {
+    scan: &'a pg_sys::IndexScanDescData,
+    conditions: &'a mut Conditions,
+    norm: &'a mut Option<pg_sys::FmgrInfo>,
+    element: Element,
+    ordered: bool,
+}
+
+impl Match<'_> {
+    /// The distance of a row, if it can be seen and matches; its vector is put into a cache, by way of room for one.
+    ///
+    /// # Errors
+    /// `53200`.
+    ///
+    /// # Safety
+    /// The scan has its relations and snapshot, and an order by an operator of ours.
+    unsafe fn look(
+        &mut self,
+        exact: &mut Exact,
+        tid: Tid,
+        keep: Option<(&VectorCache, &mut [f32])>,
+    ) -> Result<Option<f64>> {
+        pgrx::check_for_interrupts!();
+        let Self { scan, conditions, norm, element, ordered } = self;
+        let (cache, mut room) = keep.unzip();
+        let mut is_copied = false;
+        // SAFETY: the caller vouches for the scan; what is used owns nothing that the server's errors would leave behind.
+        let distance = unsafe {
+            exact.show(scan, tid, |row| {
+                let mut vector = row.vector()?;
+                if !conditions.hold(row, 0) || !row.is_within_predicate() {
+                    return None;
+                }
+                if room.is_some() {
+                    vector = row.detoasted(vector);
+                }
+                let distance = if *ordered { row.distance_of(scan, vector) } else { 0.0 };
+                // The distance's function has looked at the vector's size: an error that is no server's would leave the guard open.
+                if let Some(room) = &mut room {
+                    is_copied = value::copy(*element, vector, room);
+                }
+                // Vectors without a direction are in no index.
+                let length = match norm {
+                    Some(norm) if distance.is_nan() || !*ordered => {
+                        let length = bare::FunctionCall1Coll(norm, pg_sys::InvalidOid, vector);
+                        f64::from_bits(length.value() as u64)
+                    }
+                    _ => f64::INFINITY,
+                };
+                (length != 0.0).then_some(distance)
+            })
+        };
+        let distance = distance.flatten();
+        if let (Some(cache), Some(vector), true, Some(_)) = (cache, room, is_copied, distance) {
+            cache.keep(tid, vector)?;
+        }
+        Ok(distance)
     }
 }
 

@@ -311,6 +311,12 @@ impl Bitmap {
         list.binary_search_by_key(&place(&tid), place).is_ok() || pages.binary_search(&tid.block).is_ok()
     }
 
+    /// Some TIDs from all over the table; none if there is no room for the list.
+    pub fn sample(&self, size: usize) -> impl Iterator<Item = Tid> {
+        let list = self.known.as_ref().map_or(&[][..], |(list, _)| list);
+        list.iter().copied().step_by((list.len() / size.max(1)).max(1))
+    }
+
     /// Shows all of them, by pages in ascending order.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Filters whose answer for a row stays the same for as long as the row does, and their bytes.
+//! Filters whose answer for a row stays the same for as long as the row does, and their bytes; vectors that do.
 #![allow(unsafe_code)]
 
 use super::inverted::attribute;
@@ -22,9 +22,7 @@ const LANGUAGES: [u32; 2] = [12, 13];
 pub unsafe fn bytes(scan: &pg_sys::IndexScanDescData, vector: usize) -> Result<Option<Vec<u8>>> {
     // SAFETY: the caller vouches for the scan; the rest are lookups.
     unsafe {
-        let heap = (*(*scan.heapRelation).rd_rel).relam == pg_sys::HEAP_TABLE_AM_OID;
-        let mvcc = (*scan.xs_snapshot).snapshot_type == pg_sys::SnapshotType::SNAPSHOT_MVCC;
-        if !heap || !mvcc {
+        if !has_lasting_rows(scan) {
             return Ok(None);
         }
         let mut all = vec![];
@@ -59,6 +57,28 @@ pub unsafe fn bytes(scan: &pg_sys::IndexScanDescData, vector: usize) -> Result<O
             }
         }
         Ok(Some(all))
+    }
+}
+
+/// Whether the vectors of rows stay the same for as long as the rows do: those of a column of the table. The vector's column is that of
+/// `vector`, counted from 0.
+///
+/// # Safety
+/// The scan has its relations.
+pub unsafe fn has_lasting_vectors(scan: &pg_sys::IndexScanDescData, vector: usize) -> bool {
+    // SAFETY: the caller vouches for the scan.
+    unsafe { has_lasting_rows(scan) && attribute(scan.indexRelation, vector).is_some() }
+}
+
+/// Whether a row that the snapshot sees stays that of its TID until a vacuum.
+///
+/// # Safety
+/// The scan has its relations.
+unsafe fn has_lasting_rows(scan: &pg_sys::IndexScanDescData) -> bool {
+    // SAFETY: the caller vouches for the scan.
+    unsafe {
+        let heap = (*(*scan.heapRelation).rd_rel).relam == pg_sys::HEAP_TABLE_AM_OID;
+        heap && (*scan.xs_snapshot).snapshot_type == pg_sys::SnapshotType::SNAPSHOT_MVCC
     }
 }
 

@@ -13,7 +13,7 @@ use pgrx::pg_sys::ffi::pg_guard_ffi_boundary;
 /// The server's functions without pgrx's guard: one guard serves all of them.
 mod bare {
     use pgrx::pg_sys::{
-        Buffer, Datum, EState, FmgrInfo, IndexInfo, MemoryContext, Oid, Relation, TupleTableSlot,
+        Buffer, Datum, EState, FmgrInfo, IndexInfo, MemoryContext, Oid, Relation, TupleTableSlot, varlena,
     };
     unsafe extern "C-unwind" {
         pub fn FormIndexDatum(
@@ -24,6 +24,7 @@ mod bare {
             nulls: *mut bool,
         );
         pub fn FunctionCall2Coll(function: *mut FmgrInfo, collation: Oid, a: Datum, b: Datum) -> Datum;
+        pub fn pg_detoast_datum(datum: *mut varlena) -> *mut varlena;
         pub fn MemoryContextReset(context: MemoryContext);
         pub fn visibilitymap_get_status(table: Relation, block: u32, map: *mut Buffer) -> u8;
         pub fn ReleaseBuffer(buffer: Buffer);
@@ -78,6 +79,15 @@ impl Row<'_> {
         self.value(self.vector)
     }
 
+    /// The vector in one piece, in memory that the row gives back.
+    ///
+    /// # Safety
+    /// Called where the row is shown, whose vector is the one given.
+    pub unsafe fn detoasted(&self, vector: pg_sys::Datum) -> pg_sys::Datum {
+        // SAFETY: a vector of any type is a varlena.
+        unsafe { pg_sys::Datum::from(bare::pg_detoast_datum(vector.cast_mut_ptr())) }
+    }
+
     /// Whether a partial index is of the row.
     ///
     /// # Safety
@@ -104,13 +114,22 @@ impl Row<'_> {
     /// As [`Exact::distance`]; called where the row is shown.
     pub unsafe fn distance(&self, scan: &pg_sys::IndexScanDescData) -> Option<f64> {
         let vector = self.vector()?;
+        // SAFETY: the caller vouches for the scan; the vector is the row's.
+        Some(unsafe { self.distance_of(scan, vector) })
+    }
+
+    /// The distance of the row's vector, which may be in one piece already.
+    ///
+    /// # Safety
+    /// As [`Exact::distance`]; called where the row is shown.
+    pub unsafe fn distance_of(&self, scan: &pg_sys::IndexScanDescData, vector: pg_sys::Datum) -> f64 {
         // SAFETY: the caller vouches for the scan, whose order takes the vector's type.
         let datum = unsafe {
             let order = scan.orderByData;
             let (function, collation) = (&raw mut (*order).sk_func, (*order).sk_collation);
             bare::FunctionCall2Coll(function, collation, vector, (*order).sk_argument)
         };
-        Some(f64::from_bits(datum.value() as u64))
+        f64::from_bits(datum.value() as u64)
     }
 }
 

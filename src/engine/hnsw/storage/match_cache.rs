@@ -4,7 +4,7 @@
 //! another row, as the columns of filters are columns of the index and updates of those are not HOT. So what a row that a snapshot
 //! sees has said of a filter stays true until a vacuum has taken the TID out of the index, after which table and index may give
 //! TID and node record to other rows. Each vacuum counts itself on the first page before it begins and after its end
-//! ([`Meta::vacuums`]), in the WAL as everything; a scan reads the number when it starts, and forgets what was kept with another.
+//! ([`vacuums`]), in the WAL as everything; a scan reads the number when it starts, and forgets what was kept with another.
 //!
 //! Answers are kept only while the number is the one that their scan has started with. A scan that goes on while a vacuum
 //! comes and ends holds a snapshot that the vacuum heeds: no row that it sees leaves the table.
@@ -12,11 +12,10 @@
 //! Nodes with more than one row are not kept, nor rows that the snapshot does not see.
 #![allow(unsafe_code)] // a variable of the process
 
-use super::buffer::{Index, Mode};
-use super::meta_cache::{META, Name, name};
-use super::page::{self, Kind};
+use super::buffer::Index;
+use super::meta_cache::{Name, name};
+use super::vacuum_count::vacuums;
 use conifer_pure::Result;
-use conifer_pure::hnsw::pages::Meta;
 use conifer_pure::hnsw::search::KnownMatches;
 use conifer_pure::memory::allocation::push;
 use pgrx::pg_sys;
@@ -75,11 +74,7 @@ impl MatchCache {
     pub fn of(index: Index, conditions: Vec<u8>) -> Result<Self> {
         // SAFETY: a variable of this process.
         let limit = unsafe { pg_sys::work_mem } as usize * 1024 / 4;
-        let first = index.page(META, Mode::Share);
-        page::check(first.bytes(), Kind::Meta)?;
-        let vacuums = Meta::vacuums(page::room(first.bytes()));
-        drop(first);
-        let name = name(index);
+        let (vacuums, name) = (vacuums(index)?, name(index));
         FILTERS.with_borrow_mut(|all| {
             let is = |filter: &Filter| filter.index == name && filter.conditions == conditions;
             let filter = match all.iter().position(is) {

@@ -1,7 +1,8 @@
 //! The pages of an index: their locks, their changes in the WAL, and their contents.
 //!
 //! - [`page`], [`buffer`], [`wal`]: pages, their locks, and changes that reach the WAL. [`locks`]: locks that are not on pages.
-//! - [`meta_cache`]: the meta page. [`match_cache`]: which nodes match filters. [`key_directory`]: from a key to its graph. [`free_nodes`]: free node records.
+//! - [`meta_cache`]: the meta page. [`key_directory`]: from a key to its graph. [`free_nodes`]: free node records.
+//! - [`match_cache`]: which nodes match filters; [`vector_cache`]: vectors of rows that matched; [`vacuum_count`]: for how long.
 //! - [`node_reader`]: node records as the pure parts read them; [`upper_levels`]: node records above level 0; [`tid_list`]: rows
 //!   with equal vectors.
 //! - [`value`]: the indexed column. [`key`]: the leading columns of a row, or of a query's conditions; [`key_type`]: a leading
@@ -21,5 +22,7 @@ pub mod node_reader;
 pub mod page;
 pub mod tid_list;
 pub mod upper_levels;
+pub mod vacuum_count;
 pub mod value;
+pub mod vector_cache;
 pub mod wal;

@@ -83,6 +83,33 @@ pub unsafe fn query(element: Element, metric: Metric, datum: pg_sys::Datum) -> V
     }
 }
 
+/// Writes the elements of a dense vector; false if it has others than `out` has room for, or is none.
+///
+/// # Safety
+/// The datum is not null and of the type that belongs to `element`.
+pub unsafe fn copy(element: Element, datum: pg_sys::Datum, out: &mut [f32]) -> bool {
+    match element {
+        Element::F32 => {
+            // SAFETY: the caller vouches for the type.
+            let value = unsafe { Vector::from_raw(datum) };
+            let x = value.as_slice();
+            let fits = x.len() == out.len();
+            if fits {
+                out.copy_from_slice(x);
+            }
+            fits
+        }
+        Element::F16 => {
+            // SAFETY: as above.
+            let value = unsafe { HalfVec::from_raw(datum) };
+            let x = value.as_slice();
+            out.iter_mut().zip(x).for_each(|(out, x)| *out = x.to_f32());
+            x.len() == out.len()
+        }
+        Element::Bits | Element::Sparse => false,
+    }
+}
+
 fn directed(metric: Metric, x: Vec<f32>) -> Option<Vec<f32>> {
     (metric != Metric::Cosine || norm(&x) != 0.0).then_some(x)
 }

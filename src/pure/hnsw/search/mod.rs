@@ -68,7 +68,10 @@ mod tids;
 pub(crate) mod visited;
 mod width;
 
-pub use filtered::{Costs, FilteredSearch, KnownMatches, Progress, RowFilter, Wish};
+pub use filtered::{
+    ByteProduct, ByteQuery, Costs, FilteredSearch, KeptVectors, KnownMatches, Listed, Progress, RowFilter,
+    Wish, byte_products, is_bounded,
+};
 pub use hit::Hit;
 pub use ivfflat::Lists;
 pub use limit::{Effort, Limit, Order};

@@ -2,7 +2,9 @@
 //!
 //! - `row_filter`: what a search asks about rows ([`RowFilter`]). `costs`: when it asks an index for all matches, and when it
 //!   reads them instead of walking on ([`Costs`]). `search`: the order of events ([`FilteredSearch`]). `rest`: matches that were
-//!   read, the nearest first. `known_matches`: which nodes earlier searches have found to match ([`KnownMatches`]).
+//!   listed, the nearest first. `known_matches`: which nodes earlier searches have found to match ([`KnownMatches`]).
+//! - `kept_vectors`: vectors of rows that earlier searches have read ([`KeptVectors`]). `byte_vector`: what a vector in bytes says of
+//!   distances. `byte_product`: its kernel.
 //!
 //! # The rule
 //!
@@ -24,11 +26,17 @@
 //! and compares that with the cost of asking an inverted index for a bitmap of all matches; once it has that, with the cost of
 //! reading the matches. [`Costs`] has both comparisons.
 //!
+//! Of a match whose vector is kept in bytes, a bound of the distance is known, and the row is read when no row that is left can be
+//! nearer.
+//!
 //! # What was measured
 //!
 //! See `README.md` of the access method.
 
+mod byte_product;
+mod byte_vector;
 mod costs;
+mod kept_vectors;
 mod known_matches;
 mod rest;
 mod row_filter;
@@ -36,7 +44,10 @@ mod search;
 #[cfg(test)]
 mod tests;
 
+pub use byte_product::{Kernels as ByteProduct, variants as byte_products};
+pub use byte_vector::{ByteQuery, is_bounded};
 pub use costs::{Costs, Progress};
+pub use kept_vectors::KeptVectors;
 pub use known_matches::KnownMatches;
-pub use row_filter::RowFilter;
+pub use row_filter::{Listed, RowFilter};
 pub use search::{FilteredSearch, Wish};

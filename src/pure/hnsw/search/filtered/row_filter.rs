@@ -3,6 +3,15 @@
 use crate::fault::Result;
 use crate::hnsw::node::Tid;
 
+/// What is known of a row that a bitmap of all matches has.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Listed {
+    /// The row was read and matches. Its distance as SQL shows it.
+    Match(f64),
+    /// The row was not read. A lower bound of its distance as SQL shows it.
+    Unread(f64),
+}
+
 /// Rows that match a filter.
 ///
 /// All functions are called while no page of the index is locked.
@@ -45,10 +54,22 @@ pub trait RowFilter {
     /// Those of the index.
     fn ask(&mut self) -> Result<u64>;
 
-    /// Reads the rows of the bitmap, in any order: `take` is given each match, with its distance as SQL shows it. Called
-    /// once, after [`ask`](Self::ask).
+    /// The share of the rows that [`read`](Self::read) need not read, as a bound of their distance is known: of those in the bitmap, or
+    /// if there is none yet, as far as that can be guessed.
+    fn unread(&mut self) -> f64 {
+        0.0
+    }
+
+    /// Lists the rows of the bitmap, in any order: `take` is given each match, and each row that may match and of whose distance a bound
+    /// is known. Called once, after [`ask`](Self::ask).
     ///
     /// # Errors
     /// Those of the table, and of `take`.
-    fn read(&mut self, take: &mut dyn FnMut(Tid, f64) -> Result<()>) -> Result<()>;
+    fn read(&mut self, take: &mut dyn FnMut(Tid, Listed) -> Result<()>) -> Result<()>;
+
+    /// Reads a row of the bitmap that was not: its distance as SQL shows it, if it can be seen and matches.
+    ///
+    /// # Errors
+    /// Those of the table.
+    fn read_one(&mut self, tid: Tid) -> Result<Option<f64>>;
 }

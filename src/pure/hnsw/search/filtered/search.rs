@@ -9,7 +9,7 @@ use super::super::search::Search;
 use super::super::width::Width;
 use super::costs::{Costs, Progress, SPARE, WANTED};
 use super::rest::Rest;
-use super::row_filter::RowFilter;
+use super::row_filter::{Listed, RowFilter};
 use crate::distance::metric::Metric;
 use crate::fault::Result;
 use crate::hnsw::node::{NONE, State, Tid};
@@ -56,6 +56,16 @@ enum Bitmap {
     Made { size: u64, asked: u64 },
 }
 
+/// The rest of the matches.
+#[derive(Debug)]
+struct Left {
+    rest: Rest,
+    /// The matches among them that come too late.
+    late: Rest,
+    /// The distance before which a row comes too late.
+    told: f64,
+}
+
 /// The part of a filtered search that goes beyond a [`Search`].
 #[derive(Debug)]
 pub struct FilteredSearch {
@@ -72,6 +82,8 @@ pub struct FilteredSearch {
     /// Matches of this batch.
     matched: usize,
     bitmap: Bitmap,
+    /// Costs with the rows that need not be read, once that was asked.
+    listing: Option<Costs>,
     /// Nodes that were read, alive, and whose rows were not tested.
     untested: Deferred,
     /// Matches that come too late.
@@ -82,8 +94,8 @@ pub struct FilteredSearch {
     is_over: bool,
     /// Rows that were returned, as long as a bitmap may give them again.
     returned: Vec<Tid>,
-    /// The rest of the matches, and of those the ones that come too late, once they were read.
-    rest: Option<(Rest, Rest)>,
+    /// The rest of the matches, once they were listed.
+    rest: Option<Left>,
     /// Candidates after they were compacted last.
     compacted: usize,
 }
@@ -101,6 +113,7 @@ impl FilteredSearch {
             progress: Progress::default(),
             matched: 0,
             bitmap: Bitmap::Unasked,
+            listing: None,
             untested: Deferred::new(),
             late: vec![],
             is_late: false,
@@ -113,7 +126,7 @@ impl FilteredSearch {
 
     /// Bytes that grow while the search goes on, beside those of the [`Search`].
     pub fn memory(&self) -> usize {
-        let rest = self.rest.as_ref().map_or(0, |(rest, late)| rest.bytes() + late.bytes());
+        let rest = self.rest.as_ref().map_or(0, |left| left.rest.bytes() + left.late.bytes());
         rest + self.untested.bytes()
             + self.late.capacity() * size_of::<Found>()
             + self.returned.capacity() * size_of::<Tid>()
@@ -140,11 +153,9 @@ impl FilteredSearch {
         filter: &mut impl RowFilter,
     ) -> Result<Option<(Tid, Known)>> {
         loop {
-            if let Some((rest, late)) = &mut self.rest {
-                return Ok(rest
-                    .pop()
-                    .or_else(|| late.pop())
-                    .map(|(tid, distance)| (tid, Known::Distance(distance))));
+            if let Some(left) = &mut self.rest {
+                let next = left.next(self.wish.complete, filter)?;
+                return Ok(next.map(|(tid, distance)| (tid, Known::Distance(distance))));
             }
             if let Some(tid) = search.tids.pop() {
                 let found = search.batch[search.given - 1];
@@ -342,14 +353,18 @@ impl FilteredSearch {
     /// Where a walk takes more memory than it may, reading is taken for cheaper.
     fn is_dear(&mut self, search: &Search, filter: &mut impl RowFilter, more: usize) -> Result<bool> {
         self.progress.reads = search.effort.hops;
-        let Self { progress, wish: Wish { costs, nodes, .. }, .. } = self;
+        let Self { progress, wish: Wish { costs, nodes, .. }, listing, wanted, .. } = self;
         let share = progress.share().min(1.0);
         let full = search.memory() + self.untested.bytes() > search.limit.bytes;
         let (size, asked) = match self.bitmap {
             Bitmap::Unknown => return Ok(false),
             Bitmap::Made { size, asked } => (size, asked),
             Bitmap::Unasked => {
-                if !full && !costs.asks(progress, more, *nodes * share) {
+                let guess = match listing {
+                    Some(guess) => *guess,
+                    None => *listing.insert(costs.listing(filter.unread(), *wanted)),
+                };
+                if !full && !guess.asks(progress, more, *nodes * share) {
                     return Ok(false);
                 }
                 let Some(expected) = filter.expected(share)? else {
@@ -357,18 +372,20 @@ impl FilteredSearch {
                     self.returned = vec![];
                     return Ok(false);
                 };
-                if !full && !costs.asks(progress, more, expected) {
+                if !full && !guess.asks(progress, more, expected) {
                     return Ok(false);
                 }
                 let (size, asked) = (filter.ask()?, progress.reads);
+                *listing = Some(costs.listing(filter.unread(), *wanted));
                 self.bitmap = Bitmap::Made { size, asked };
                 (size, asked)
             }
         };
+        let costs = self.listing.unwrap_or(self.wish.costs);
         Ok(full || costs.reads(progress, more, size, asked))
     }
 
-    /// Reads all matches that were not returned.
+    /// Lists all matches that were not returned.
     fn read_rest(&mut self, search: &mut Search, filter: &mut impl RowFilter) -> Result<()> {
         search.batch.clear();
         search.deferred.clear();
@@ -382,20 +399,29 @@ impl FilteredSearch {
             Order::Strict => search.returned.told(),
             Order::Once | Order::Relaxed => f64::NEG_INFINITY,
         };
-        let complete = self.wish.complete;
-        let (mut rest, mut late) = (Rest::default(), Rest::default());
-        filter.read(&mut |tid, distance| {
+        let mut rest = Rest::default();
+        filter.read(&mut |tid, listed| {
             let place = |tid: &Tid| (tid.block, tid.offset);
-            if returned.binary_search_by_key(&place(&tid), place).is_ok() {
-                return Ok(());
-            }
-            match distance < told {
-                false => rest.push(tid, distance),
-                true if complete => late.push(tid, distance),
-                true => Ok(()),
+            match returned.binary_search_by_key(&place(&tid), place) {
+                Ok(_) => Ok(()),
+                Err(_) => rest.push(tid, listed),
             }
         })?;
-        self.rest = Some((rest, late));
+        self.rest = Some(Left { rest, late: Rest::default(), told });
         Ok(())
+    }
+}
+
+impl Left {
+    /// The next match. Those that come too late come last, if `complete`.
+    fn next(&mut self, complete: bool, filter: &mut impl RowFilter) -> Result<Option<(Tid, f64)>> {
+        while let Some((tid, distance)) = self.rest.pop(|tid| filter.read_one(tid))? {
+            match distance < self.told {
+                false => return Ok(Some((tid, distance))),
+                true if complete => self.late.push(tid, Listed::Match(distance))?,
+                true => {}
+            }
+        }
+        self.late.pop(|tid| filter.read_one(tid))
     }
 }

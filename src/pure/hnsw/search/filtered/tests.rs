@@ -360,6 +360,56 @@ fn reads_what_was_not_given() {
     assert_eq!(switched, 24);
 }
 
+/// Rows of which a bound is known come as if they had been read, and few of them are read.
+#[test]
+fn what_need_not_be_read() {
+    let n = if cfg!(miri) { 300 } else { 4000 };
+    for metric in METRICS {
+        let mut sample = sample(metric, 60, n);
+        let (mut noise, mut read, mut listed) = (Noise(3), 0, 0);
+        for query in vectors(10, 60, 99) {
+            let distances = sample.distances(&query);
+            for (filter, share) in [(Filter::Random, 0.005), (Filter::Far, 0.05), (Filter::Far, 0.01)] {
+                let matches = matching(filter, share, &distances, &mut noise);
+                let spread = distances.iter().copied().fold(f64::NEG_INFINITY, f64::max)
+                    - distances.iter().copied().fold(f64::INFINITY, f64::min);
+                for (order, complete) in
+                    [(Order::Strict, true), (Order::Strict, false), (Order::Relaxed, true)]
+                {
+                    for taken in [K, usize::MAX] {
+                        let how = How { order, complete, taken, ..How::default() };
+                        let eager = Matches::new(&matches, distances.clone(), true);
+                        let lazy = Matches {
+                            unread: Some(0.01 * spread),
+                            ..Matches::new(&matches, distances.clone(), true)
+                        };
+                        let (eager, lazy) =
+                            (sample.filtered(&query, eager, how), sample.filtered(&query, lazy, how));
+                        if eager.read == 0 || lazy.read == 0 {
+                            continue;
+                        }
+                        // Both have read all matches from some point on; the one that reads less may come there earlier.
+                        if taken == usize::MAX {
+                            let [a, b]: [HashSet<usize>; 2] =
+                                [&eager, &lazy].map(|outcome| outcome.rows.iter().copied().collect());
+                            assert!(a == b && a == matches, "{metric:?} {filter:?} {share} {order:?}");
+                        } else {
+                            assert!(right(&lazy, &matches, &distances, K) >= K.min(matches.len()) - 1);
+                            let unique: HashSet<&usize> = lazy.read_later.iter().collect();
+                            assert_eq!(unique.len(), lazy.read_later.len(), "no row is read twice");
+                            (read, listed) = (read + lazy.read_later.len(), listed + matches.len());
+                        }
+                        assert!(
+                            lazy.rows.is_sorted_by(|a, b| distances[*a] <= distances[*b] + 0.01 * spread)
+                        );
+                    }
+                }
+            }
+        }
+        assert!(listed > 0 && read * 2 < listed, "{metric:?}: {read} of {listed}");
+    }
+}
+
 /// Statistics keep a search from asking for a bitmap that is large after all.
 #[test]
 fn statistics_are_heeded() {
