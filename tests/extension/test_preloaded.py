@@ -8,9 +8,10 @@ import pytest
 from tests.support.cluster import Cluster
 
 NAMES = [
-    "hnsw.ef_search", "hnsw.iterative_scan", "hnsw.max_scan_tuples", "hnsw.scan_mem_multiplier",
+    "hnsw.ef_search", "hnsw.filter_cache_mem", "hnsw.iterative_scan", "hnsw.max_scan_tuples", "hnsw.scan_mem_multiplier",
     "ivfflat.iterative_scan", "ivfflat.max_probes", "ivfflat.probes",
 ]  # fmt: skip
+THEIRS = [name for name in NAMES if name != "hnsw.filter_cache_mem"]
 WRONG = ["hnsw.ef_search = 0", "hnsw.iterative_scan = sometimes", "ivfflat.probes = 32769", "hnsw.nothing = 1"]
 
 
@@ -28,7 +29,7 @@ def server_of(major, libraries, databases):
         server.destroy()
 
 
-def known_from_the_start(server, database, user):
+def known_from_the_start(server, database, user, names=NAMES):
     """Each session's first statement is about a setting."""
 
     def first(statement, who="postgres"):
@@ -36,7 +37,7 @@ def known_from_the_start(server, database, user):
             cursor = session.execute(statement)
             return cursor.fetchall() if cursor.description else None
 
-    assert first("SELECT name FROM pg_settings WHERE name ~ '^(hnsw|ivfflat)\\.' ORDER BY name") == [(name,) for name in NAMES]
+    assert first("SELECT name FROM pg_settings WHERE name ~ '^(hnsw|ivfflat)\\.' ORDER BY name") == [(name,) for name in names]
     assert first("SELECT setting, source, max_val FROM pg_settings WHERE name = 'ivfflat.probes'") == [("3", "configuration file", "32768")]
     assert first("SHOW hnsw.ef_search") == [("40",)]
     for wrong in WRONG:
@@ -86,9 +87,12 @@ def test_beside_pgvector(libraries):
         assert ("put vector before conifer in shared_preload_libraries" in log) == (libraries == "conifer")
         known_from_the_start(server, "conifer", "conifer_user")
         if "vector" in libraries:
-            known_from_the_start(server, "vector", "vector_user")
+            # Of all processes where pgvector comes first; else of those of Conifer's databases.
+            known_from_the_start(server, "vector", "vector_user", NAMES if libraries == "vector, conifer" else THEIRS)
         for database in ("conifer", "vector"):
             assert 500 <= found(server, database) < 2000
         with server.connect("vector") as session:
             session.execute("SELECT '[1]'::vector")
-            assert session.execute("SELECT count(*) FROM pg_settings WHERE name ~ '^(hnsw|ivfflat)'").fetchone() == (7,)
+            assert session.execute("SELECT count(*) FROM pg_settings WHERE name ~ '^(hnsw|ivfflat)'").fetchone() == (
+                8 if libraries == "vector, conifer" else 7,
+            )

@@ -112,7 +112,7 @@ def settings():
             yield f"SHOW hnsw.{name}"
     yield (
         "SELECT name, setting, unit, category, short_desc, extra_desc, context, vartype, source, min_val, max_val, enumvals, boot_val, reset_val "
-        "FROM pg_settings WHERE name LIKE 'hnsw.%' ORDER BY 1"
+        "FROM pg_settings WHERE name LIKE 'hnsw.%' AND name <> 'hnsw.filter_cache_mem' ORDER BY 1"
     )
 
 
