@@ -95,8 +95,14 @@ impl ByteQuery {
     /// A lower bound of the distance from a vector that was rounded under the same metric, as SQL shows it.
     #[inline]
     pub fn floor(&self, vector: &[i8], rounding: Rounding) -> f64 {
-        let Self { metric, elements, length, off } = self;
-        let product = f64::from(rounding.scale) * f64::from(kernels().product(elements, vector));
+        self.bound(kernels().product(&self.elements, vector), rounding)
+    }
+
+    /// The bound by a kernel's product.
+    #[inline]
+    fn bound(&self, product: f32, rounding: Rounding) -> f64 {
+        let Self { metric, length, off, .. } = self;
+        let product = f64::from(rounding.scale) * f64::from(product);
         let (norm, error) = (f64::from(rounding.norm), f64::from(rounding.error));
         match metric {
             Metric::L2 => {
@@ -115,6 +121,7 @@ impl ByteQuery {
 
 #[cfg(test)]
 mod tests {
+    use super::super::byte_product::variants;
     use super::*;
     use crate::distance;
     use half::f16;
@@ -175,6 +182,16 @@ mod tests {
         })
     }
 
+    /// Two vectors of up to as many dimensions as there are, of few different elements, of all lengths that have bounds and beyond.
+    fn even_pair() -> impl Strategy<Value = (Vec<f32>, Vec<f32>)> {
+        let elements = prop::collection::vec((-3.0..3.0f32, -3.0..3.0f32), 1..4);
+        let dim = if cfg!(miri) { 1..40usize } else { 1..16_000 };
+        (elements, dim, -60..62i32, prop_oneof![Just(0), -60..62i32]).prop_map(|(few, dim, size, apart)| {
+            let [size, other] = [size, (size + apart).clamp(-60, 62)].map(|e| (e as f32).exp2());
+            (0..dim).map(|i| few[i % few.len()]).map(|(x, y)| (x * size, y * other)).unzip()
+        })
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig {
             cases: if cfg!(miri) { 4 } else { 2000 }, failure_persistence: None, ..ProptestConfig::default()
@@ -200,18 +217,41 @@ mod tests {
             }
         }
 
+        /// Whatever the kernels of SQL and of bytes, and where roundings of sums do not cancel out.
+        #[test]
+        fn no_distance_is_below_with_any_kernels((query, vector) in even_pair()) {
+            for metric in METRICS {
+                let mut out = vec![0; bytes(vector.len())];
+                let (Some(rounding), Some(of)) =
+                    (round(metric, &vector, &mut out), ByteQuery::new(metric, &query).unwrap())
+                else {
+                    continue;
+                };
+                let floors = variants().into_iter().map(|k| of.bound(k.product(&of.elements, &out), rounding));
+                let floor = floors.fold(f64::NEG_INFINITY, f64::max);
+                for kernels in distance::variants::<f32>() {
+                    let shown = match metric {
+                        Metric::L2 => f64::from(kernels.l2_squared(&query, &vector)).sqrt(),
+                        Metric::InnerProduct => f64::from(-kernels.inner_product(&query, &vector)),
+                        _ => 1.0 - kernels.cosine_similarity(&query, &vector),
+                    };
+                    prop_assert!(floor <= shown, "{metric:?}, {}: {floor} {shown}", kernels.name());
+                }
+            }
+        }
+
         /// Bounds say something: each is off by no more than bytes make it.
         #[test]
         fn bounds_are_near((query, vector) in (prop::collection::vec(-1.0..1.0f32, 300), prop::collection::vec(-1.0..1.0f32, 300))) {
             for metric in METRICS {
                 let (floor, shown) = (floor(metric, &query, &vector).unwrap(), shown(metric, &query, &vector));
-                // The root mean square of the errors is that of ±1/2 of a 127th of the largest element.
-                let size = match metric {
-                    Metric::Cosine => 1.0,
-                    Metric::L2 => norm(&vector),
-                    _ => norm(&vector) * norm(&query),
-                };
-                prop_assert!(shown - floor < 0.005 * size, "{metric:?}: {floor} {shown}");
+                let length = if metric == Metric::Cosine { 1.0 } else { norm(&vector) };
+                let error = f64::from(round(metric, &vector, &mut vec![0; bytes(300)]).unwrap().error);
+                // In root mean square, elements are off by 0.29 of a 127th of the largest, which is √3 times theirs: 0.004 of the length.
+                prop_assert!(error < 0.005 * length, "{metric:?}: {error} of {length}");
+                let factor = if metric == Metric::InnerProduct { norm(&query) } else { 1.0 };
+                // The error is subtracted, and in the worst case has made the distance smaller before.
+                prop_assert!(shown - floor < factor * (2.0 * error + 1e-4 * length), "{metric:?}: {floor} {shown}");
             }
         }
     }
