@@ -356,6 +356,9 @@ impl Vectors {
     /// The scan has its relations and an order by an operator of ours, whose argument is not null.
     unsafe fn of(scan: &pg_sys::IndexScanDescData, filter: &Filter) -> Result<Option<Self>> {
         let (limit, Class { element, metric, .. }) = (gucs::filter_cache(), filter.class);
+        if limit == 0 {
+            VectorCache::end_all();
+        }
         if limit == 0 || !matches!(element, Element::F32 | Element::F16) || !is_bounded(metric) {
             return Ok(None);
         }

@@ -25,8 +25,18 @@ struct Kept {
     /// The number of vacuums that they were read at.
     vacuums: u32,
     vectors: KeptVectors,
+    /// Bytes that they may take.
+    max: usize,
     /// The share of kept vectors among the rows that the last scan has listed.
     share: f64,
+}
+
+impl Kept {
+    /// Gives all memory back, for good: a scan that is not over, as a cursor's, finds nothing any more and keeps nothing.
+    fn end(&mut self) {
+        self.vectors.clear();
+        self.max = 0;
+    }
 }
 
 thread_local! {
@@ -44,13 +54,11 @@ pub struct VectorCache {
     kept: Rc<RefCell<Kept>>,
     /// The number of vacuums when the scan began to list rows.
     vacuums: u32,
-    /// Bytes for the vectors of this index.
-    max: usize,
 }
 
 impl VectorCache {
     /// The vectors of an index of such dimensions, before the scan, whose snapshot was taken, lists rows. All indexes take `limit` bytes:
-    /// those that were not used for longest give way until there is half for this one.
+    /// those that were not used for longest give way until there is half for this one, and the others stay as large as they are.
     ///
     /// # Errors
     /// `53200`, and those of the first page.
@@ -61,26 +69,36 @@ impl VectorCache {
                 Some(at) => all.remove(at).1,
                 None => {
                     let vectors = KeptVectors::new(metric, dim);
-                    Rc::new(RefCell::new(Kept { vacuums, vectors, share: 0.0 }))
+                    Rc::new(RefCell::new(Kept { vacuums, vectors, max: 0, share: 0.0 }))
                 }
             };
             let others = |all: &[(Name, Rc<RefCell<Kept>>)]| -> usize {
                 all.iter().map(|(_, kept)| kept.borrow().vectors.bytes()).sum()
             };
             while all.len() >= MAX || !all.is_empty() && others(all) > limit / 2 {
-                all.remove(0);
+                all.remove(0).1.borrow_mut().end();
             }
-            let max = limit.saturating_sub(others(all));
+            for (_, other) in all.iter() {
+                let mut other = other.borrow_mut();
+                other.max = other.vectors.bytes();
+            }
             let mut own = kept.borrow_mut();
+            own.max = limit.saturating_sub(others(all));
             if own.vacuums != vacuums || own.vectors.shape() != (metric, dim) {
                 own.vectors = KeptVectors::new(metric, dim);
                 own.vacuums = vacuums;
             }
+            let max = own.max;
             own.vectors.begin(max);
             drop(own);
             push(all, (name, kept.clone()))?;
-            Ok(Self { kept, vacuums, max })
+            Ok(Self { kept, vacuums })
         })
+    }
+
+    /// Forgets all indexes.
+    pub fn end_all() {
+        INDEXES.with_borrow_mut(|all| all.drain(..).for_each(|(_, kept)| kept.borrow_mut().end()));
     }
 
     /// Forgets an index, which is made anew: in the same file if this transaction has made the file.
@@ -121,7 +139,7 @@ impl VectorCache {
     /// # Errors
     /// `53200`.
     pub fn keep(&self, tid: Tid, vector: &[f32]) -> Result<()> {
-        let mut kept = self.kept.borrow_mut();
-        if kept.vacuums == self.vacuums { kept.vectors.keep(tid, vector, self.max) } else { Ok(()) }
+        let Kept { vacuums, vectors, max, .. } = &mut *self.kept.borrow_mut();
+        if *vacuums == self.vacuums { vectors.keep(tid, vector, *max) } else { Ok(()) }
     }
 }

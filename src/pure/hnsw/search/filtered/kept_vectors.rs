@@ -28,6 +28,8 @@ pub struct KeptVectors {
     open: Option<usize>,
     /// The number of the search.
     now: u64,
+    /// The search has found no room: all parts are used by it.
+    is_full: bool,
 }
 
 #[derive(Debug)]
@@ -68,7 +70,16 @@ impl KeptVectors {
     /// For vectors of `dim` dimensions under a metric.
     pub fn new(metric: Metric, dim: usize) -> Self {
         let rows = (PART / bytes(dim).max(1)).clamp(16, 1024);
-        Self { metric, dim, places: HashMap::default(), parts: vec![], rows, open: None, now: 0 }
+        Self {
+            metric,
+            dim,
+            places: HashMap::default(),
+            parts: vec![],
+            rows,
+            open: None,
+            now: 0,
+            is_full: false,
+        }
     }
 
     /// The metric and the dimensions.
@@ -79,6 +90,7 @@ impl KeptVectors {
     /// Begins a search, for which there are `max` bytes: where more is kept, all of it is forgotten.
     pub fn begin(&mut self, max: usize) {
         self.now += 1;
+        self.is_full = false;
         if self.bytes() > max {
             self.clear();
         }
@@ -130,8 +142,12 @@ impl KeptVectors {
         {
             return Ok(Some(open));
         }
+        if self.is_full {
+            return Ok(None);
+        }
         let more = self.part_bytes();
-        self.open = if self.bytes() + more <= max {
+        let has_places = (self.parts.len() + 1) * self.rows <= u32::MAX as usize;
+        self.open = if self.bytes() + more <= max && has_places {
             let (vectors, rows) = (filled(0, self.rows * bytes(self.dim))?, with_room(self.rows)?);
             push(&mut self.parts, Part { vectors, rows, used: self.now })?;
             Some(self.parts.len() - 1)
@@ -146,6 +162,7 @@ impl KeptVectors {
             }
             parts[at].used = self.now;
         }
+        self.is_full = self.open.is_none();
         Ok(self.open)
     }
 
