@@ -23,8 +23,11 @@ def insert(db, source, matches, others, dim=DIM, table="t"):
             copy.write_row((vector(source, far, dim), json.dumps({"far": int(far)})))
 
 
-def fill(db, source, type=f"vector({DIM})", ops="vector_l2_ops", matches=MATCHES, others=ROWS, dim=DIM, table="t"):
-    db.execute(f"CREATE TABLE {table} (id serial, v {type}, meta jsonb, note int, pad text DEFAULT repeat('x', 900)) WITH (autovacuum_enabled = off)")
+def fill(db, source, type=f"vector({DIM})", ops="vector_l2_ops", matches=MATCHES, others=ROWS, dim=DIM, table="t", fillfactor=100):
+    db.execute(
+        f"CREATE TABLE {table} (id serial, v {type}, meta jsonb, note int, pad text DEFAULT repeat('x', 900)) "
+        f"WITH (autovacuum_enabled = off, fillfactor = {fillfactor})"
+    )
     insert(db, source, matches, others, dim, table)
     db.execute(f"CREATE INDEX {table}_v ON {table} USING hnsw (v {ops}, meta pc_filter_ops)")
     db.execute(f"CREATE INDEX ON {table} USING gin (meta pc_filter_ops)")
@@ -141,6 +144,147 @@ def test_what_is_kept_is_forgotten(db, connect):
             db.execute("TRUNCATE u")
     db.execute("REINDEX INDEX t_v")
     same(db, queries)
+
+
+def test_line_pointers_that_come_free_without_a_vacuum(db):
+    """A page takes a row in the place of an updated one that no index has, and a bitmap without TIDs shows every place of a page."""
+    source = random.Random(8)
+    fill(db, source, matches=1500, others=300, fillfactor=10)
+    queries = [vector(source, False)]
+    same(db, queries)
+    # Less than pages have matches: whole pages are in it.
+    db.execute("SET work_mem = '64kB'")
+    for _ in range(2):
+        beside = set()
+        for note in ("id", "-id", "0"):
+            db.execute(f"UPDATE t SET note = {note}")
+            same(db, queries)
+            beside |= {row[0] for row in db.execute("SELECT ctid::text FROM t")}
+        db.execute("UPDATE t SET v = v + v WHERE id % 2 = 0")
+        moved = {row[0] for row in db.execute("SELECT ctid::text FROM t WHERE id % 2 = 0")}
+        assert len(beside & moved) > 100, "hardly a row is where another was"
+        same(db, queries)
+        db.execute("RESET work_mem")
+        same(db, queries)
+        db.execute("SET work_mem = '64kB'")
+        db.execute("VACUUM t")
+        same(db, queries)
+    db.execute("SELECT pg_stat_force_next_flush()")
+    assert db.execute("SELECT n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 't'").fetchone()[0] > 1500
+
+
+def test_tables_and_indexes_that_are_made_anew(db):
+    source = random.Random(9)
+    fill(db, source)
+    db.execute("ALTER TABLE t ADD PRIMARY KEY (id)")
+    queries = [vector(source, False)]
+    before = same(db, queries)
+    changes = [
+        f"ALTER TABLE t ALTER v TYPE vector({DIM}) USING v + v",
+        "UPDATE t SET id = -id; CLUSTER t USING t_pkey",
+        "TRUNCATE t; INSERT INTO t (v, meta) SELECT v, meta FROM old WHERE id % 3 > 0 ORDER BY random()",
+        "REINDEX TABLE t; UPDATE t SET v = v + v",
+    ]
+    db.execute("CREATE TABLE old AS SELECT * FROM t")
+    for change in changes:
+        now = same(db, queries)
+        with db.transaction(force_rollback=True):
+            db.execute(change)
+            same(db, queries)
+            with db.transaction(force_rollback=True):
+                db.execute("TRUNCATE t; INSERT INTO t (v, meta) SELECT v, meta FROM old WHERE id % 2 > 0 ORDER BY random()")
+                same(db, queries)
+            same(db, queries)
+        assert same(db, queries) == now
+        db.execute(change)
+        same(db, queries)
+    assert same(db, queries) != before
+    # The same file, emptied by the server at each end.
+    db.execute("CREATE TEMP TABLE temporary (LIKE t INCLUDING DEFAULTS) ON COMMIT DELETE ROWS")
+    db.execute("CREATE INDEX temporary_v ON temporary USING hnsw (v vector_l2_ops, meta pc_filter_ops)")
+    db.execute("CREATE INDEX ON temporary USING gin (meta pc_filter_ops)")
+    for _ in range(3):
+        with db.transaction():
+            db.execute("INSERT INTO temporary SELECT * FROM t ORDER BY random()")
+            same(db, queries, table="temporary")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_any_sequence(db, connect, seed):
+    """Whatever two sessions do, one of which has rows kept, and a transaction that may be rolled back."""
+    source, other = random.Random(seed), connect()
+    type, ops = source.choice([("vector", "vector_l2_ops"), ("halfvec", "halfvec_l2_ops")])
+    fill(db, source, f"{type}({DIM})", ops, fillfactor=source.choice([20, 60, 100]))
+    queries = [vector(source, False)]
+
+    def change(writer, nested=0):
+        where = f"WHERE id % {source.randint(2, 9)} = 0"
+        steps = [
+            lambda: writer.execute(f"DELETE FROM t {where}"),
+            lambda: insert(writer, source, source.randint(20, 90), 10),
+            lambda: writer.execute(f"UPDATE t SET v = v + v {where}"),
+            lambda: writer.execute(f"UPDATE t SET v = old.v FROM t AS old WHERE old.id = t.id + 1 AND t.id % {source.randint(2, 9)} = 0"),
+            lambda: writer.execute(f"UPDATE t SET note = id {where}"),
+            lambda: writer.execute(f"SET hnsw.filter_cache_mem = '{source.choice(['0', '64kB', '200kB', '8MB', '2147483647kB'])}'"),
+        ]
+        if not nested:
+            steps += [lambda: writer.execute("VACUUM t")] * 4
+        if nested < 2:
+            steps += [lambda: several(writer, nested + 1)] * 2
+        source.choice(steps)()
+        if writer is db:
+            same(db, queries)
+
+    def several(writer, nested):
+        with writer.transaction(force_rollback=source.random() < 0.6):
+            for _ in range(source.randint(1, 3)):
+                change(writer, nested)
+
+    same(db, queries)
+    for _ in range(40):
+        change(source.choice([db, other]))
+        same(db, queries)
+
+
+def test_a_worker_keeps_its_own(db):
+    source = random.Random(10)
+    fill(db, source)
+    queries = [vector(source, False)]
+    same(db, queries)
+    db.execute("SET force_parallel_mode = on")
+    db.execute("SET hnsw.filter_cache_mem = '2147483647kB'")
+    same(db, queries)
+    db.execute("VACUUM t")
+    same(db, queries)
+
+
+def test_memory_of_cursors_that_stay_open(db, connect):
+    """Cursors hold what other indexes have taken the place of, and no memory for it."""
+    source, dim = random.Random(11), 1000
+    tables = [f"t{i}" for i in range(6)]
+    for table in tables:
+        fill(db, source, f"halfvec({dim})", "halfvec_l2_ops", 900, 100, dim, table)
+    query = vector(source, False, dim)
+
+    def taken(memory):
+        """Private memory of a session with a cursor over each table, in bytes."""
+        session = connect()
+        (pid,) = session.execute("SELECT pg_backend_pid()").fetchone()
+        session.execute(f"SET hnsw.filter_cache_mem = '{memory}'; SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off")
+        with session.transaction():
+            for table in tables:
+                order = f"v <-> '{query}'"
+                session.execute(f"DECLARE {table}_c CURSOR FOR SELECT id FROM {table} WHERE meta @@@ '{FAR}' ORDER BY {order}")
+                assert len(session.execute(f"FETCH 20 FROM {table}_c").fetchall()) == 20
+            with open(f"/proc/{pid}/status") as status:
+                (line,) = [line for line in status if line.startswith("RssAnon:")]
+            for table in tables:
+                assert len(session.execute(f"FETCH ALL FROM {table}_c").fetchall()) == 880
+        return int(line.split()[1]) * 1024
+
+    none, little, all = (taken(memory) for memory in ("0", "2MB", "64MB"))
+    assert all - none > 4e6, "nothing is kept, or it cannot be seen so"
+    assert little - none < 3e6, (none, little, all)
 
 
 def test_what_was_rolled_back(db):
