@@ -5,6 +5,10 @@ import random
 
 import pytest
 
+from tests.support.load import Load
+from tests.support.soak import SOAK
+from tests.support.waiting import until
+
 DIM, ROWS, MATCHES = 16, 500, 200
 FAR = '{"far": 1}'
 
@@ -244,6 +248,72 @@ def test_any_sequence(db, connect, seed):
     for _ in range(40):
         change(source.choice([db, other]))
         same(db, queries)
+
+
+def test_beside_writers_and_vacuums(server, database, db):
+    """Rows go and others get their TIDs at any moment, between and within the statements of sessions that keep vectors."""
+    source = random.Random(12)
+    fill(db, source)
+
+    def write(seed):
+        mine = random.Random(seed)
+
+        def work(session):
+            session.execute(f"DELETE FROM t WHERE id % 7 = {mine.randrange(7)}")
+            insert(session, mine, 40, 60)
+            session.execute(f"UPDATE t SET v = v + v WHERE id % 11 = {mine.randrange(11)}")
+
+        return work
+
+    def read(seed):
+        queries = [vector(random.Random(seed), False)]
+
+        def work(session):
+            with session.transaction():
+                session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+                same(session, queries)
+            here = [row[1] for row in ask(session, queries[0], 50)]
+            assert len(here) == 50 and here == sorted(here)
+
+        return work
+
+    with Load(lambda: server.connect(database)) as load:
+        for work in (write(1), read(2), read(3), lambda session: session.execute("VACUUM t")):
+            load.add(work)
+        load.stop(after=SOAK or 5)
+    same(db, [vector(source, False)])
+
+
+def test_on_a_standby(server, database, db):
+    """A vacuum of the primary is one of its standby."""
+    source = random.Random(13)
+    fill(db, source)
+    queries = [vector(source, False)]
+    # Told what the standby still sees, a vacuum would leave rows.
+    standby = server.standby("kept", {"hot_standby_feedback": "off", "max_standby_streaming_delay": "-1"})
+    try:
+        with standby.connect(database) as there:
+
+            def follow():
+                end = db.execute("SELECT pg_current_wal_flush_lsn()").fetchone()[0]
+                until(lambda: there.execute("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", [end]).fetchone()[0])
+                same(there, queries)
+
+            follow()
+            for _ in range(2):
+                db.execute("CREATE TABLE old AS SELECT ctid AS place, * FROM t WHERE id % 3 <> 0")
+                db.execute("DELETE FROM t WHERE id % 3 <> 0")
+                follow()
+                db.execute("VACUUM t")
+                follow()
+                db.execute("INSERT INTO t (v, meta) SELECT v, meta FROM old ORDER BY random()")
+                assert db.execute("SELECT count(*) FROM t JOIN old ON t.ctid = old.place WHERE t.v <> old.v").fetchone()[0] > 20
+                follow()
+                db.execute("VACUUM t")
+                follow()
+                db.execute("DROP TABLE old")
+    finally:
+        standby.destroy()
 
 
 def test_a_worker_keeps_its_own(db):
