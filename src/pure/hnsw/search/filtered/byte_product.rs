@@ -57,6 +57,10 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        #![proptest_config(ProptestConfig {
+            cases: if cfg!(miri) { 4 } else { 256 }, failure_persistence: None, ..ProptestConfig::default()
+        })]
+
         /// Of small whole numbers, every variant gives the product without an error.
         #[test]
         fn as_in_whole_numbers(
