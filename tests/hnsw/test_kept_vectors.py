@@ -97,6 +97,8 @@ def test_rows_that_cannot_be_near_are_not_read(db, type, ops, operator, kept):
     assert (with_cache < 0.7 * without) == kept, (with_cache, without)
     same(db, queries[:1], operator=operator)
     db.execute("RESET hnsw.filter_cache_mem")
+    # Nothing is left of before.
+    assert blocks(db, queries[0], operator=operator) > 0.9 * without
     same(db, queries, operator=operator)
 
 
