@@ -14,6 +14,7 @@ SET LOCAL search_path = pg_catalog, pg_temp;
 DO $roles$
 DECLARE
     wanted name;
+    giver name;
 BEGIN
     FOREACH wanted IN ARRAY ARRAY['conifer_owner', 'conifer_keys', 'conifer_people', 'conifer_gateway'] LOOP
         IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = wanted) THEN
@@ -23,6 +24,13 @@ BEGIN
                                                    OR rolbypassrls)) THEN
             RAISE EXCEPTION 'role "%" exists and has attributes that it must not have', wanted
                 USING ERRCODE = 'duplicate_object', HINT = 'Drop or rename the role.';
+        END IF;
+        -- As somebody without the rights of a superuser who has made the role, from PostgreSQL 16 on.
+        SELECT r.rolname INTO giver FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles r ON r.oid = m.member
+         WHERE m.roleid = wanted::pg_catalog.regrole AND m.admin_option AND NOT r.rolsuper LIMIT 1;
+        IF giver IS NOT NULL THEN
+            RAISE EXCEPTION 'role "%" exists and can be given to anybody by role "%"', wanted, giver
+                USING ERRCODE = 'duplicate_object', HINT = 'Drop or rename the role, or revoke its ADMIN OPTION.';
         END IF;
     END LOOP;
     IF EXISTS (SELECT FROM pg_catalog.pg_auth_members WHERE roleid = 'conifer_owner'::pg_catalog.regrole) THEN

@@ -69,3 +69,27 @@ def test_others_are_refused(server, db, database):
             assert stranger.execute("SELECT '[1,2]'::vector <-> '[1,2]'").fetchone() == (0.0,)
     finally:
         db.execute("DROP ROLE stranger")
+
+
+@pytest.mark.parametrize("spoil, mend, said", [
+    ("ALTER ROLE conifer_keys LOGIN", "ALTER ROLE conifer_keys NOLOGIN", 'role "conifer_keys" exists and has attributes that it must not have'),
+    ("GRANT conifer_people TO {role} WITH ADMIN OPTION", "REVOKE conifer_people FROM {role}",
+     'role "conifer_people" exists and can be given to anybody by role "{role}"'),
+    ("GRANT conifer_gateway TO {role} WITH ADMIN OPTION", "REVOKE conifer_gateway FROM {role}",
+     'role "conifer_gateway" exists and can be given to anybody by role "{role}"'),
+    ("GRANT conifer_owner TO {role}", "REVOKE conifer_owner FROM {role}", 'role "conifer_owner" has members'),
+])
+def test_roles_that_are_somebody_s(server, empty_database, spoil, mend, said):
+    """Roles by the names of Conifer's that were made before, or changed since, are not taken over."""
+    role = f"{empty_database}_carl"
+    with server.connect(empty_database) as db:
+        db.execute(f"DROP ROLE IF EXISTS {role}; CREATE ROLE {role}")
+        db.execute(spoil.format(role=role))
+        try:
+            with pytest.raises(psycopg.errors.DuplicateObject) as error:
+                db.execute("CREATE EXTENSION conifer")
+            assert error.value.diag.message_primary == said.format(role=role)
+        finally:
+            db.execute(mend.format(role=role))
+            db.execute(f"DROP ROLE {role}")
+        db.execute("CREATE EXTENSION conifer")
