@@ -32,6 +32,7 @@ use session::identity;
 pub fn init() {
     catalog::init();
     judge::table::init();
+    judge::foreign_code::init();
     identity::init();
     audit::init();
     session::limits::init();
@@ -44,6 +45,7 @@ pub fn init() {
 pub fn touch() {
     audit::touch();
     judge::table::touch();
+    judge::foreign_code::touch();
     session::touch();
     revocation::touch();
     roles::late_grants::touch();

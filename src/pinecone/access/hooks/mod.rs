@@ -6,6 +6,7 @@ pub mod executor;
 pub mod functions;
 pub mod log;
 pub mod permissions;
+pub mod planner;
 mod text;
 pub mod utility;
 
@@ -15,5 +16,6 @@ pub fn init() {
     functions::init();
     log::init();
     permissions::init();
+    planner::init();
     utility::init();
 }

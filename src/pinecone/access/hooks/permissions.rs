@@ -7,6 +7,7 @@
 //! Errors of the server pass through here untouched: they are not caught, and pass no value that would have to be dropped.
 #![allow(unsafe_code)]
 
+use crate::pinecone::access::judge::foreign_code::{refusal, source};
 use crate::pinecone::access::judge::table::{index_of, may};
 use crate::pinecone::access::refusal::{Event, refused};
 use crate::pinecone::access::session::confined::is_pooled;
@@ -70,8 +71,17 @@ unsafe extern "C-unwind" fn judge(tables: *mut pg_sys::List, raises: bool) -> bo
         let refused = asked.iter_ptr().find(|asked| !is_allowed(&**asked));
         match refused {
             Some(asked) if raises => refuse((*asked).relid),
-            refused => refused.is_none(),
+            Some(_) => return false,
+            None => {}
         }
+        for asked in asked.iter_ptr() {
+            match foreign_code(&*asked) {
+                Some(fault) if raises => refuse_code((*asked).relid, fault),
+                Some(_) => return false,
+                None => {}
+            }
+        }
+        true
     }
 }
 
@@ -86,6 +96,25 @@ fn is_allowed(asked: &Asked) -> bool {
     let Some(index) = index_of(asked.relid) else { return true };
     !policies_hold(asked)
         || may(index, if asked.requiredPerms & WRITES == 0 { Level::ReadOnly } else { Level::ReadWrite })
+}
+
+/// The refusal of an index over a user's table that has code of others. A plan that was made for another role comes to it here.
+fn foreign_code(asked: &Asked) -> Option<Fault> {
+    if asked.requiredPerms == 0 || asked.relid == pg_sys::InvalidOid {
+        return None;
+    }
+    source(asked.relid)?;
+    refusal(asked.relid, asked.requiredPerms & WRITES != 0)
+}
+
+/// Raises the refusal of an index over a user's table.
+pub fn refuse_code(view: pg_sys::Oid, fault: Fault) -> ! {
+    // SAFETY: a look-up of a view that the statement has locked; the name is copied.
+    let name = unsafe {
+        let name = pg_sys::get_rel_name(view);
+        if name.is_null() { "?".into() } else { CStr::from_ptr(name).to_string_lossy().into_owned() }
+    };
+    refused(principal_if_any().as_deref(), &Event { action: "sql", kind: "table", resource: &name }, fault)
 }
 
 /// Whether the policies hold for what is asked. Where they do not, as for the owner of a superuser's view, neither does the judgement.

@@ -4,12 +4,10 @@
 //! until the server says that the table has changed.
 #![allow(unsafe_code)]
 
-use crate::pg::fmgr::export;
 use crate::pg::spi::{Mode, Param, run};
 use crate::pinecone::access::catalog;
 use crate::pinecone::access::elevate::{OWNER, read_as_owner, role_named};
 use crate::pinecone::access::session::identity::{person_in, principal_if_any};
-use crate::pinecone::access::session::partial;
 use crate::pinecone::access::snapshot::latest;
 use conifer_pure::pinecone::access::level::Level;
 use conifer_pure::pinecone::access::principal::{Kind, ProjectId};
@@ -17,7 +15,7 @@ use pgrx::Uuid;
 use pgrx::prelude::*;
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 
 /// An index: its project, and its number.
 pub type Place = (ProjectId, i32);
@@ -71,6 +69,14 @@ pub fn index_of(table: pg_sys::Oid) -> Option<Place> {
         });
     }
     place
+}
+
+/// The view or table of an index, or `InvalidOid`.
+pub fn table_of(index: i32) -> pg_sys::Oid {
+    let schema = catalog::schema(c"pc_data");
+    let name = CString::new(format!("i_{index}")).unwrap_or_default();
+    // SAFETY: a look-up by name.
+    if schema == pg_sys::InvalidOid { schema } else { unsafe { pg_sys::get_relname_relid(name.as_ptr(), schema) } }
 }
 
 /// The number of the index whose table this would be by its name, schema and owner.
@@ -129,10 +135,3 @@ pub fn may((project, index): Place, need: Level) -> bool {
     }
     person_in(&project).is_some_and(|who| who.records(&project, index, need).is_some())
 }
-
-// The planner's question about a call of a policy's function. A session that has not loaded the library loads it by this, before there
-// is a plan that it could be shown, so that the hooks judge whether it may be.
-export!(policy_support, |_fcinfo| {
-    partial::keep_log_from_client();
-    pg_sys::Datum::null()
-});

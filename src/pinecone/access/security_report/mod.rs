@@ -7,8 +7,10 @@ mod disk;
 
 use super::elevate::as_superuser;
 use super::judge::attempt::Attempt;
+use super::judge::foreign_code::FOUND;
 use crate::pg::spi::{Mode, Param, run};
 use crate::pg::srf::open;
+use pgrx::IntoDatum;
 use pgrx::prelude::*;
 
 /// Statements without parameters, whose columns are area, item, state, found and advice.
@@ -31,6 +33,20 @@ fn pc_security_report(fcinfo: pg_sys::FunctionCallInfo) {
         for check in CHECKS {
             run(Mode::Read, check, &[], |rows| store.put(&rows));
         }
+        let code = format!(
+            "SELECT 'objects'::pg_catalog.text, 'code of others on table ' OPERATOR(pg_catalog.||) source::pg_catalog.regclass::pg_catalog.text,
+                    'warn'::pg_catalog.text,
+                    pg_catalog.string_agg(DISTINCT pg_catalog.concat(what, CASE WHEN is_for_writers THEN ' (for writers)' END), ', '),
+                    'only the owner may use the index: drop it, or let a superuser who trusts it own the function'::pg_catalog.text
+               FROM ({FOUND}) AS found GROUP BY source"
+        );
+        let tables = "SELECT pc.source_of(v.oid) FROM pc.index_reg i
+                        JOIN pg_catalog.pg_class v ON v.relname OPERATOR(pg_catalog.=) pg_catalog.concat('i_', i.index_id)::pg_catalog.name
+                         AND v.relnamespace OPERATOR(pg_catalog.=) 'pc_data'::pg_catalog.regnamespace::pg_catalog.oid
+                       WHERE i.is_view";
+        let tables: Vec<pg_sys::Oid> = run(Mode::Read, tables, &[], |rows| rows.each(|row| rows.get(row, 0)));
+        let params = [Param::of(pg_sys::OIDARRAYOID, tables.into_datum())];
+        run(Mode::Read, &code, &params, |rows| store.put(&rows));
         for place in disk::places() {
             let sql = "SELECT 'at rest'::pg_catalog.text, $1, $2, $3, $4";
             let params = [

@@ -4,6 +4,7 @@
 use crate::pg::error::raise;
 use crate::pg::spi::{Mode, Param, run};
 use crate::pinecone::access::judge::attempt::Attempt;
+use crate::pinecone::access::judge::foreign_code::{self, Code};
 use conifer_pure::Fault;
 use conifer_pure::fault::quoted;
 use conifer_pure::fault::state::{
@@ -75,7 +76,7 @@ impl Source {
     ///
     /// # Errors
     /// Raises 42P01 if it is gone, 42501 unless the caller owns it, 42809 for what is no ordinary table, 42703, 42804 and 55000 for
-    /// columns that are not as they must be, with a hint that says what to ALTER.
+    /// code that nobody answers for and for columns that are not as they must be, with a hint that says what to ALTER.
     pub fn find(attempt: &Attempt<'_>, table: pg_sys::Oid, given: Given<'_>, home: &str) -> Self {
         let gone = || {
             raise(Fault::new(UNDEFINED_TABLE, format!("table with OID {} does not exist", table.to_u32())))
@@ -89,6 +90,7 @@ impl Source {
         unsafe { pg_sys::LockRelationOid(table, pg_sys::AccessExclusiveLock as i32) };
         let Some((true, name)) = owned(table) else { gone() };
         require_plain(table, &name);
+        require_trusted(table, &name);
         let column = |given: Option<&str>, others: &[&str]| match given {
             Some(column) => Column::find(table, column),
             None => others.iter().find_map(|column| Column::find(table, column)),
@@ -227,6 +229,14 @@ fn require_plain(table: pg_sys::Oid, name: &str) {
             format!("table {name} has row-level security, which an index has policies of its own for"),
         )
         .hint(format!("ALTER TABLE {name} DISABLE ROW LEVEL SECURITY; roles other than API keys and people keep their privileges.")));
+    }
+}
+
+/// Refuses a table with code that would run with the rights of whoever reads the index or writes to it.
+fn require_trusted(table: pg_sys::Oid, name: &str) {
+    if let Some(Code { what, hint }) = foreign_code::on(table) {
+        let message = format!("{what} would run with the rights of those who use an index of table {name}");
+        raise(Fault::new(OBJECT_NOT_IN_PREREQUISITE_STATE, message).hint(hint));
     }
 }
 

@@ -1,0 +1,215 @@
+"""Indexes over tables of users: an owner of such a table, who may make indexes and nothing else, plants code on it for those who
+read the index and write to it, and for the superuser that takes the index away."""
+
+import psycopg
+import pytest
+
+from tests.pinecone.access.world import create_key, refusal, state
+
+READS = [
+    "SELECT * FROM pc_query('m', '[1,2]', namespace => 'n1')",
+    "SELECT * FROM pc_list('m', namespace => 'n1')",
+    "SELECT * FROM pc_fetch('m', '{x}', 'n1')",
+    "SELECT pc_describe_index_stats('m')",
+    "SELECT * FROM pc_data.i_1",
+    "SELECT 1 FROM (SELECT id FROM pc_data.i_1 UNION ALL SELECT id FROM pc_data.i_1) AS u",
+    "WITH w AS MATERIALIZED (SELECT * FROM pc_data.i_1) SELECT (SELECT count(*) FROM w)",
+    "EXPLAIN SELECT * FROM pc_data.i_1",
+]
+WRITES = [
+    """SELECT pc_upsert('m', '[{"id": "y", "values": [1, 2]}]', 'n1')""",
+    """INSERT INTO pc_data.i_1 (id, "values", metadata, namespace) VALUES ('z', '[1,2]', '{}', 'n1')""",
+    "UPDATE pc_data.i_1 SET metadata = '{}'",
+]
+DELETE = "DELETE FROM pc_data.i_1"
+SPY = """
+    CREATE TABLE ms.seen (who text);
+    GRANT INSERT ON ms.seen TO PUBLIC;
+    CREATE FUNCTION ms.told() RETURNS void LANGUAGE plpgsql AS $$ BEGIN
+        INSERT INTO ms.seen VALUES (current_user);
+        BEGIN PERFORM public.pc_grant_role('{mallory}', 'OrgOwner'); EXCEPTION WHEN OTHERS THEN END;
+        BEGIN EXECUTE 'ALTER ROLE {mallory} SUPERUSER'; EXCEPTION WHEN OTHERS THEN END;
+    END $$;
+    CREATE FUNCTION ms.f(text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN PERFORM ms.told(); RETURN true; END $$;
+    CREATE FUNCTION ms.g(integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM ms.told(); RETURN 1; END $$;
+    CREATE FUNCTION ms.trg() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM ms.told(); RETURN NEW; END $$;
+    CREATE FUNCTION ms.eq(text, integer) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN PERFORM ms.told(); RETURN true; END $$;
+    CREATE OPERATOR ms.=== (LEFTARG = text, RIGHTARG = integer, FUNCTION = ms.eq);
+    CREATE DOMAIN ms.d AS text CHECK (ms.f(VALUE) OR true);
+"""
+FOR_READERS = {
+    "a policy": "CREATE POLICY evil ON ms.t AS RESTRICTIVE FOR SELECT USING (ms.f(id))",
+    "a policy with an operator": "CREATE POLICY evil ON ms.t AS RESTRICTIVE FOR SELECT USING (id OPERATOR(ms.===) 1)",
+    "a policy with a query": "CREATE POLICY evil ON ms.t AS RESTRICTIVE USING ((SELECT count(*) > -1 FROM ms.v))",
+    "a policy with a function of the server": "CREATE POLICY evil ON ms.t AS RESTRICTIVE USING (query_to_xml('SELECT ms.told()', true, true, '') IS NOT NULL)",
+    "a policy of the index": "ALTER POLICY conifer_1_others ON ms.t USING (ms.f(id))",
+    "an index": "CREATE INDEX ON ms.t ((ms.g(1)))",
+    "a partial index": "CREATE INDEX ON ms.t (id) WHERE ms.g(1) = 1",
+    "statistics": "CREATE STATISTICS ms.st ON (ms.g(1)), id FROM ms.t",
+    "a constraint": "ALTER TABLE ms.t ADD CHECK (ms.g(1) = 1) NOT VALID",
+    "a rule": "CREATE RULE evil AS ON DELETE TO ms.t DO ALSO SELECT ms.told()",
+    "a heir": "CREATE TABLE ms.heir () INHERITS (ms.t)",
+    "a domain": "ALTER TABLE ms.t ADD COLUMN more ms.d",
+    "an array of a domain": "ALTER TABLE ms.t ADD COLUMN more ms.d[]",
+}
+FOR_WRITERS = {
+    "a trigger": "CREATE TRIGGER evil BEFORE INSERT OR UPDATE ON ms.t FOR EACH ROW EXECUTE FUNCTION ms.trg()",
+    "a condition of a trigger": "CREATE TRIGGER evil BEFORE INSERT OR UPDATE ON ms.t FOR EACH ROW WHEN (ms.f(NEW.id)) "
+                                "EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+    "a default": "ALTER TABLE ms.t ADD COLUMN more integer, ALTER COLUMN more SET DEFAULT ms.g(1)",
+    "a default of the server's": "ALTER TABLE ms.t ADD COLUMN more text, ALTER COLUMN more SET DEFAULT pg_read_file('PG_VERSION')",
+    "a generated column": "ALTER TABLE ms.t ADD COLUMN more integer GENERATED ALWAYS AS (ms.g(1)) STORED",
+}
+
+
+@pytest.fixture
+def mallory(db, database, connect):
+    """An owner of a table, who may make indexes and nothing else. The table is index 1."""
+    name = f"{database}_mallory"
+    db.execute(f"DROP ROLE IF EXISTS {name}; CREATE ROLE {name} LOGIN; CREATE SCHEMA ms AUTHORIZATION {name}; GRANT USAGE ON SCHEMA ms TO PUBLIC")
+    db.execute("SELECT pc_grant_role(%s, 'ControlPlaneEditor', 'default')", [name])
+    session = connect(user=name)
+    session.execute(SPY.replace("{mallory}", name))
+    session.execute("""CREATE TABLE ms.t (id text COLLATE "C" NOT NULL, embedding vector(2) NOT NULL, metadata jsonb NOT NULL DEFAULT '{}',
+                           namespace text COLLATE "C" NOT NULL DEFAULT '', PRIMARY KEY (namespace, id));
+                       CREATE VIEW ms.v AS SELECT ms.g(1);
+                       GRANT SELECT ON ms.v TO PUBLIC;
+                       INSERT INTO ms.t VALUES ('x', '[1,2]', '{}', 'n1')""")
+    session.execute("SELECT pc_create_index('m', from_table => 'ms.t')")
+    session.execute("DELETE FROM ms.seen")
+    yield session
+    session.close()
+    db.execute(f"DROP SCHEMA ms CASCADE; DROP OWNED BY {name} CASCADE; DELETE FROM pc_auth.member WHERE member = '{name}'; DROP ROLE {name}")
+
+
+def seen_by(db, mallory) -> list[str]:
+    """Whose rights the owner's code has run with, but for the owner's own."""
+    return db.execute("SELECT DISTINCT who FROM ms.seen WHERE who <> %s", [mallory.info.user]).fetchall()
+
+
+def members_and_superusers(db, mallory):
+    return db.execute("SELECT (SELECT count(*) FROM pc_auth.member), (SELECT rolsuper FROM pg_roles WHERE rolname = %s)",
+                      [mallory.info.user]).fetchone()
+
+
+@pytest.mark.parametrize("what", FOR_READERS)
+def test_code_of_an_owner_runs_for_no_reader(db, mallory, connect, what):
+    key, _ = create_key(db, control_plane="None", data_plane="ReadWrite")
+    keyed, before = connect(user=key), members_and_superusers(db, mallory)
+    for session in (db, keyed):
+        session.execute("SET constraint_exclusion = on")
+        for statement in READS + WRITES:
+            if session is db or not statement.startswith("EXPLAIN"):
+                with session.transaction(force_rollback=True):
+                    session.execute(statement)
+    mallory.execute(FOR_READERS[what])
+    for session in (db, keyed):
+        for statement in [*READS, *WRITES, DELETE]:
+            error = refusal(session, statement)
+            assert error and error.sqlstate == "42501", (statement, error)
+            assert "would run with your rights" in error.diag.message_primary, (statement, error)
+            assert error.diag.message_hint.startswith("The owner of the table can"), error.diag.message_hint
+    assert seen_by(db, mallory) == []
+    assert members_and_superusers(db, mallory) == before
+    # a session that the library comes to with its first statement
+    assert state(connect(), "SELECT * FROM pc_data.i_1") == "42501"
+    assert seen_by(db, mallory) == []
+    # the owner goes on, and takes the index away
+    assert mallory.execute("SELECT count(*) FROM ms.t").fetchone() == (1,)
+    mallory.execute("SELECT pc_delete_index('m')")
+    assert seen_by(db, mallory) == []
+
+
+@pytest.mark.parametrize("what", FOR_WRITERS)
+def test_code_of_an_owner_runs_for_no_writer(db, mallory, connect, what):
+    key, _ = create_key(db, control_plane="None", data_plane="ReadWrite")
+    keyed, before = connect(user=key), members_and_superusers(db, mallory)
+    for session in (db, keyed):
+        for statement in WRITES:
+            with session.transaction(force_rollback=True):
+                session.execute(statement)
+    mallory.execute(FOR_WRITERS[what])
+    mallory.execute("DELETE FROM ms.seen")
+    for session in (db, keyed):
+        for statement in WRITES:
+            error = refusal(session, statement)
+            assert error and error.sqlstate == "42501", (statement, error)
+            assert "would run with your rights" in error.diag.message_primary, (statement, error)
+        for statement in READS[:-1]:
+            session.execute(statement)
+    assert seen_by(db, mallory) == []
+    assert members_and_superusers(db, mallory) == before
+
+
+@pytest.mark.parametrize("what", [what for what in FOR_READERS | FOR_WRITERS if what != "a policy of the index"])
+def test_no_index_is_made_of_a_table_with_code_of_its_owner(db, mallory, what):
+    mallory.execute("SELECT pc_delete_index('m')")
+    mallory.execute((FOR_READERS | FOR_WRITERS)[what])
+    mallory.execute("DELETE FROM ms.seen")
+    error = refusal(mallory, "SELECT pc_create_index('m', from_table => 'ms.t')")
+    assert error and error.sqlstate in ("55000", "42809"), error
+    assert seen_by(db, mallory) == []
+
+
+def test_code_that_a_superuser_answers_for(db, mallory, connect):
+    """Functions of the server and of superusers, and none that the owner has taken off again."""
+    key, _ = create_key(db, control_plane="None", data_plane="ReadWrite")
+    keyed = connect(user=key)
+    db.execute("CREATE FUNCTION public.stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'")
+    mallory.execute("""ALTER TABLE ms.t ADD COLUMN at timestamptz DEFAULT now(), ADD COLUMN number serial,
+                           ADD COLUMN fresh uuid DEFAULT gen_random_uuid(),
+                           ADD COLUMN words tsvector GENERATED ALWAYS AS (to_tsvector('english', id)) STORED, ADD CHECK (length(id) < 100);
+                       CREATE INDEX ON ms.t (lower(id)) WHERE id > 'a';
+                       GRANT USAGE ON SEQUENCE ms.t_number_seq TO PUBLIC;
+                       CREATE TYPE ms.mood AS ENUM ('good');
+                       ALTER TABLE ms.t ADD COLUMN mood ms.mood DEFAULT 'good';
+                       CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON ms.t FOR EACH ROW EXECUTE FUNCTION stamp()""")
+    for session in (db, keyed):
+        for statement in READS[:-1] + WRITES:
+            with session.transaction(force_rollback=True):
+                session.execute(statement)
+    # what is known of the table follows the table, its functions and their owners
+    upsert = WRITES[0]
+    db.execute(f"ALTER FUNCTION stamp() OWNER TO {mallory.info.user}")
+    assert state(keyed, upsert) == "42501"
+    db.execute("ALTER FUNCTION stamp() OWNER TO CURRENT_USER")
+    keyed.execute(upsert)
+    mallory.execute("CREATE TRIGGER evil BEFORE INSERT OR UPDATE ON ms.t FOR EACH ROW EXECUTE FUNCTION ms.trg()")
+    assert state(keyed, upsert) == "42501"
+    mallory.execute("DROP TRIGGER evil ON ms.t")
+    keyed.execute(upsert)
+    db.execute(f"ALTER FUNCTION ms.trg() OWNER TO CURRENT_USER; ALTER ROLE {mallory.info.user} SUPERUSER")
+    mallory.execute("CREATE INDEX own ON ms.t ((ms.g(1)))")
+    keyed.execute("SELECT pc_describe_index_stats('m')")
+    db.execute(f"ALTER ROLE {mallory.info.user} NOSUPERUSER")
+    assert state(keyed, "SELECT pc_describe_index_stats('m')") == "42501"
+
+
+def test_the_owner_and_those_with_the_owners_rights(db, mallory, connect, database):
+    """They run their own code."""
+    mallory.execute(FOR_READERS["a policy"])
+    friend = f"{database}_friend"
+    db.execute(f"DROP ROLE IF EXISTS {friend}; CREATE ROLE {friend} LOGIN; GRANT {mallory.info.user} TO {friend}")
+    try:
+        for name in (mallory.info.user, friend):
+            db.execute("SELECT pc_grant_role(%s, 'DataPlaneEditor', 'default')", [name])
+            for statement in READS[:-1]:
+                connect(user=name).execute(statement)
+        prepared = connect()
+        prepared.execute(f"SET ROLE {mallory.info.user}; PREPARE p AS SELECT id FROM pc_data.i_1")
+        assert state(prepared, "EXECUTE p") is None
+        prepared.execute("RESET ROLE")
+        assert state(prepared, "EXECUTE p") == "42501"
+    finally:
+        db.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", [friend])
+        db.execute(f"DELETE FROM pc_auth.member WHERE member = '{friend}'; DROP OWNED BY {friend}; DROP ROLE {friend}")
+
+
+def test_the_report_names_tables_with_code_of_others(db, mallory):
+    report = "SELECT state, found FROM pc_security_report() WHERE item = 'code of others on table ms.t'"
+    assert db.execute(report).fetchone() is None
+    mallory.execute(FOR_WRITERS["a trigger"])
+    assert db.execute(report).fetchone() == ("warn", "function ms.trg() of trigger evil on table ms.t (for writers)")
+    mallory.execute(FOR_READERS["a policy"])
+    found = db.execute(report).fetchone()
+    assert found[0] == "warn" and "function ms.f(text) of policy evil on table ms.t" in found[1]
