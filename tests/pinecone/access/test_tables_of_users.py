@@ -1,6 +1,8 @@
 """Indexes over tables of users: an owner of such a table, who may make indexes and nothing else, plants code on it for those who
 read the index and write to it, and for the superuser that takes the index away."""
 
+import threading
+
 import psycopg
 import pytest
 
@@ -213,3 +215,57 @@ def test_the_report_names_tables_with_code_of_others(db, mallory):
     mallory.execute(FOR_READERS["a policy"])
     found = db.execute(report).fetchone()
     assert found[0] == "warn" and "function ms.f(text) of policy evil on table ms.t" in found[1]
+
+
+def test_a_schema_keeps_its_name_while_a_superuser_works_on_a_table_in_it(db, mallory, connect):
+    """The statements go by names, and would go to another one's table where a schema of its name takes the first one's place."""
+    for statement in ("SELECT pc_delete_index('m')", "SELECT pc_create_index('m', from_table => 'ms.t')"):
+        working, renaming = connect(user=mallory.info.user), connect()
+        working.execute("BEGIN")
+        working.execute(statement)
+        renaming.execute("SET lock_timeout = '300ms'")
+        for rename in ("ALTER SCHEMA ms RENAME TO sz", "ALTER TABLE ms.t RENAME TO u", "ALTER TABLE ms.t SET SCHEMA public",
+                       "ALTER TABLE ms.t SET SCHEMA sz"):
+            with pytest.raises(psycopg.errors.LockNotAvailable), renaming.transaction():
+                renaming.execute("CREATE SCHEMA sz" if rename.endswith("SCHEMA sz") else "SELECT")
+                renaming.execute(rename)
+        renaming.execute("GRANT USAGE ON SCHEMA ms TO PUBLIC")
+        working.execute("COMMIT")
+        renaming.execute("ALTER SCHEMA ms RENAME TO sz; ALTER SCHEMA sz RENAME TO ms")
+
+
+@pytest.mark.parametrize("statement", ["SELECT pc_delete_index('m')", "SELECT pc_create_index('o', from_table => 'ms.o')"])
+def test_a_schema_in_the_place_of_another(db, mallory, connect, statement):
+    """The table that was asked for is the one that is changed, whatever it is called by then."""
+    db.execute("""CREATE SCHEMA victims;
+                  CREATE TABLE victims.t (id text, embedding text, metadata text, namespace text);
+                  CREATE TABLE victims.o (LIKE victims.t);
+                  ALTER TABLE victims.t ENABLE ROW LEVEL SECURITY; ALTER TABLE victims.o ENABLE ROW LEVEL SECURITY""")
+    mallory.execute("""CREATE TABLE ms.o (LIKE ms.t INCLUDING DEFAULTS INCLUDING INDEXES);
+                       DROP INDEX ms.conifer_1_graph, ms.conifer_1_filter;
+                       ALTER TABLE ms.t DROP CONSTRAINT conifer_1_id_valid, DROP CONSTRAINT conifer_1_namespace_valid,
+                           DROP CONSTRAINT conifer_1_values_valid, DROP CONSTRAINT conifer_1_metadata_valid""")
+    for policy in ("others", "reading", "inserting", "updating", "deleting"):
+        mallory.execute(f"DROP POLICY conifer_1_{policy} ON ms.t")
+    swapping, working, ended = connect(), connect(user=mallory.info.user), []
+    swapping.execute("BEGIN; ALTER SCHEMA ms RENAME TO sz; ALTER SCHEMA victims RENAME TO ms; ALTER SCHEMA sz RENAME TO victims")
+
+    def work():
+        try:
+            ended.append(working.execute(statement).statusmessage)
+        except psycopg.Error as error:
+            ended.append(error.sqlstate)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    wait = "SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = %s"
+    while not db.execute(wait, [working.info.backend_pid]).fetchone()[0]:
+        assert thread.is_alive() and not ended
+    swapping.execute("COMMIT")
+    thread.join()
+    assert len(ended) == 1 and ended[0] in ("SELECT 1", "55000"), ended
+    assert db.execute("SELECT relname, relrowsecurity FROM pg_class WHERE relnamespace = 'ms'::regnamespace ORDER BY relname").fetchall() == \
+        [("o", True), ("t", True)]
+    assert db.execute("SELECT count(*) FROM pg_policy WHERE polrelid IN ('ms.t'::regclass, 'ms.o'::regclass)").fetchone() == (0,)
+    assert working.execute("SELECT count(*) FROM victims.t").fetchone() == (1,)
+    db.execute("ALTER SCHEMA ms RENAME TO sz; ALTER SCHEMA victims RENAME TO ms; DROP SCHEMA sz CASCADE")

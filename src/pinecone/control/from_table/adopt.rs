@@ -2,15 +2,13 @@
 //!
 //! All of it is named after the index's number, by which [`super::release`] finds it again.
 
+use super::name::moved;
 use super::source::Source;
-use crate::pg::error::raise;
 use crate::pg::spi::{Mode, Param, run, run_once};
 use crate::pinecone::access::elevate::{OWNER, as_superuser};
 use crate::pinecone::access::judge::policy;
 use crate::pinecone::control::index_table::{self, Graph};
 use crate::pinecone::registry::table;
-use conifer_pure::Fault;
-use conifer_pure::fault::state::OBJECT_NOT_IN_PREREQUISITE_STATE;
 use conifer_pure::pinecone::index::spec::Definition;
 use pgrx::Uuid;
 
@@ -83,7 +81,7 @@ pub fn adopt(
     verify(source, index);
 }
 
-/// Checks that all was put on the table that was looked at: a schema can be renamed while a table in it is locked.
+/// Checks that all was put on the table that was looked at.
 fn verify(source: &Source, index: i32) {
     let sql = "SELECT FROM pg_catalog.pg_constraint
                 WHERE conrelid OPERATOR(pg_catalog.=) $1 AND conname OPERATOR(pg_catalog.=) $2
@@ -99,7 +97,6 @@ fn verify(source: &Source, index: i32) {
         Param::name(&name(index, "deleting")),
     ];
     if as_superuser(|| run(Mode::Write, sql, &params, |rows| rows.count)) == 0 {
-        let message = format!("table {} was moved while an index was made of it", source.table);
-        raise(Fault::new(OBJECT_NOT_IN_PREREQUISITE_STATE, message));
+        moved(&source.table);
     }
 }

@@ -7,9 +7,11 @@
 //! they said before. CHECK constraints hold the table's rows to the rules of records.
 //!
 //! - [`source`]: the user's table and its columns, looked at before.
+//! - [`name`]: its name, kept while statements go by it.
 //! - [`adopt`]: constraints, indexes, policies and view are made.
 //! - [`release`]: they go; the table stays.
 
 pub mod adopt;
+mod name;
 pub mod release;
 pub mod source;

@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 use super::adopt::name;
+use super::name::{hold as hold_name, moved};
 use crate::pg::spi::{Mode, Param, run, run_once};
 use crate::pinecone::access::elevate::{OWNER, as_superuser};
 use crate::pinecone::registry::table;
@@ -27,8 +28,7 @@ pub fn release(index: i32, source: Option<pg_sys::Oid>) {
     let Some(source) = source else { return };
     as_superuser(|| run_once(&format!("DROP VIEW {}", table(index))));
     let named = |what: &str| name(index, what);
-    let sql = "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), pg_catalog.quote_ident(n.nspname),
-                      (SELECT pg_catalog.string_agg(pg_catalog.format('DROP CONSTRAINT %I', conname), ', ') FROM pg_catalog.pg_constraint
+    let sql = "SELECT (SELECT pg_catalog.string_agg(pg_catalog.format('DROP CONSTRAINT %I', conname), ', ') FROM pg_catalog.pg_constraint
                         WHERE conrelid OPERATOR(pg_catalog.=) c.oid AND conname OPERATOR(pg_catalog.=) ANY ($2::pg_catalog.name[])),
                       ARRAY(SELECT pg_catalog.format('%I', polname) FROM pg_catalog.pg_policy
                              WHERE polrelid OPERATOR(pg_catalog.=) c.oid AND polname OPERATOR(pg_catalog.=) ANY ($3::pg_catalog.name[])),
@@ -46,26 +46,21 @@ pub fn release(index: i32, source: Option<pg_sys::Oid>) {
     let policies = names(&["others", "reading", "inserting", "updating", "deleting"]);
     let indexes = names(&["graph", "filter"]);
     let texts = |all: &[String]| Param::texts(Some(&all.iter().map(String::as_str).collect::<Vec<_>>()));
-    let params = [Param::oid(source), texts(&constraints), texts(&policies), texts(&indexes)];
+    let params = || [Param::oid(source), texts(&constraints), texts(&policies), texts(&indexes)];
     as_superuser(|| {
-        let found = run(Mode::Write, sql, &params, |rows| {
+        lock_indexes(source);
+        let Some(of) = hold_name(source) else { return };
+        let found = run(Mode::Write, sql, &params(), |rows| {
             (rows.count > 0).then(|| {
                 let text = |column| rows.get::<String>(0, column);
                 let all = |column| {
                     rows.get::<Vec<Option<String>>>(0, column).unwrap_or_default().into_iter().flatten()
                 };
-                let (policies, indexes) = (all(3).collect::<Vec<_>>(), all(4).collect::<Vec<_>>());
-                (
-                    text(0).unwrap_or_default(),
-                    text(2),
-                    policies,
-                    indexes,
-                    text(5),
-                    rows.get(0, 6) == Some(true),
-                )
+                let (policies, indexes) = (all(1).collect::<Vec<_>>(), all(2).collect::<Vec<_>>());
+                (text(0), policies, indexes, text(3), rows.get(0, 4) == Some(true))
             })
         });
-        let Some((of, constraints, policies, indexes, columns, has_other_policies)) = found else { return };
+        let Some((constraints, policies, indexes, columns, has_other_policies)) = found else { return };
         if let Some(constraints) = constraints {
             run_once(&format!("ALTER TABLE {of} {constraints}"));
         }
@@ -80,6 +75,29 @@ pub fn release(index: i32, source: Option<pg_sys::Oid>) {
                 "REVOKE SELECT ({columns}), INSERT ({columns}), UPDATE ({columns}), DELETE ON {of} FROM {owner}"
             ));
         }
+        // All of it has gone from the table that was looked at.
+        let gone = "SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_constraint
+                                        WHERE conrelid OPERATOR(pg_catalog.=) $1 AND conname OPERATOR(pg_catalog.=) ANY ($2::pg_catalog.name[]))
+                           AND NOT EXISTS (SELECT FROM pg_catalog.pg_policy
+                                            WHERE polrelid OPERATOR(pg_catalog.=) $1 AND polname OPERATOR(pg_catalog.=) ANY ($3::pg_catalog.name[]))
+                           AND NOT EXISTS (SELECT FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class i ON i.oid OPERATOR(pg_catalog.=) x.indexrelid
+                                            WHERE x.indrelid OPERATOR(pg_catalog.=) $1 AND i.relname OPERATOR(pg_catalog.=) ANY ($4::pg_catalog.name[]))
+                           AND (NOT relrowsecurity OR EXISTS (SELECT FROM pg_catalog.pg_policy WHERE polrelid OPERATOR(pg_catalog.=) $1))
+                      FROM pg_catalog.pg_class WHERE oid OPERATOR(pg_catalog.=) $1";
+        if run(Mode::Write, gone, &params(), |rows| rows.get(0, 0)) != Some(true) {
+            moved(&of);
+        }
         notice!("table {of} stays, with its rows");
     });
+}
+
+/// Locks the indexes of a table: ALTER INDEX RENAME takes no lock on the table.
+fn lock_indexes(table: pg_sys::Oid) {
+    let sql = "SELECT indexrelid FROM pg_catalog.pg_index WHERE indrelid OPERATOR(pg_catalog.=) $1";
+    let indexes: Vec<pg_sys::Oid> =
+        run(Mode::Write, sql, &[Param::oid(table)], |rows| rows.each(|row| rows.get(row, 0)));
+    for index in indexes {
+        // SAFETY: within a transaction, which releases the lock; an index that is gone may be locked all the same.
+        unsafe { pg_sys::LockRelationOid(index, pg_sys::AccessExclusiveLock as i32) };
+    }
 }

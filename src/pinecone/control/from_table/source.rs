@@ -1,6 +1,7 @@
 //! The user's table: what it must be to serve as an index, and how its columns are mapped.
 #![allow(unsafe_code)]
 
+use super::name;
 use crate::pg::error::raise;
 use crate::pg::spi::{Mode, Param, run};
 use crate::pinecone::access::judge::attempt::Attempt;
@@ -75,7 +76,7 @@ impl Source {
     /// Locks a table of the caller's against all others, and looks at it. `home` is the schema of the types.
     ///
     /// # Errors
-    /// Raises 42P01 if it is gone, 42501 unless the caller owns it, 42809 for what is no ordinary table, 42703, 42804 and 55000 for
+    /// As [`name::hold`], and raises 42P01 if it is gone, 42501 unless the caller owns it, 42809 for what is no ordinary table, 42703, 42804 and 55000 for
     /// code that nobody answers for and for columns that are not as they must be, with a hint that says what to ALTER.
     pub fn find(attempt: &Attempt<'_>, table: pg_sys::Oid, given: Given<'_>, home: &str) -> Self {
         let gone = || {
@@ -90,6 +91,7 @@ impl Source {
         unsafe { pg_sys::LockRelationOid(table, pg_sys::AccessExclusiveLock as i32) };
         let Some((true, name)) = owned(table) else { gone() };
         require_plain(table, &name);
+        let Some(name) = name::hold(table) else { gone() };
         require_trusted(table, &name);
         let column = |given: Option<&str>, others: &[&str]| match given {
             Some(column) => Column::find(table, column),
