@@ -11,7 +11,7 @@ use conifer_pure::Fault;
 use conifer_pure::fault::state::DATATYPE_MISMATCH;
 use conifer_pure::memory::allocation::{begin, check, with_room};
 use pgrx::prelude::*;
-use pgrx::{FromDatum, IntoDatum};
+use pgrx::{FromDatum, IntoDatum, PgList};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ffi::{CString, c_char};
@@ -200,8 +200,8 @@ fn execute<R>(
     run: impl FnOnce(pg_sys::SPIPlanPtr, *mut pg_sys::Datum, *const c_char) -> i32,
 ) -> R {
     Spi::connect(|_| {
-        let _depth = Depth::enter();
         let plan = plan(sql, params);
+        let _under_way = UnderWay::enter(plan.text());
         let mut datums: Vec<_> = params.iter().map(|p| p.datum.unwrap_or(pg_sys::Datum::null())).collect();
         let nulls: Vec<_> =
             params.iter().map(|p| if p.datum.is_some() { b' ' as c_char } else { b'n' as c_char }).collect();
@@ -262,12 +262,26 @@ struct Plan {
     used: Cell<u64>,
 }
 
+impl Plan {
+    /// The server's copy of the statement, to which each run of it points.
+    fn text(&self) -> *const c_char {
+        // SAFETY: a kept plan, whose sources live as long as it does.
+        unsafe {
+            let sources = pg_sys::SPI_plan_get_plan_sources(self.plan.as_ptr());
+            let source = PgList::<pg_sys::CachedPlanSource>::from_pg(sources).get_ptr(0);
+            source.map_or(std::ptr::null(), |source| (*source).query_string)
+        }
+    }
+}
+
 thread_local! {
     /// Plans by their statements' texts. A running call holds its plan, too.
     static PLANS: RefCell<HashMap<String, Rc<Plan>>> = RefCell::default();
     /// Counts how often plans were asked for.
     static CLOCK: Cell<u64> = const { Cell::new(0) };
     static DEPTH: Cell<usize> = const { Cell::new(0) };
+    /// The text of our innermost statement under way; null if there is none.
+    static TEXT: Cell<*const c_char> = const { Cell::new(std::ptr::null()) };
 }
 
 /// Makes the thread's variables known: see `touch_variables` of the library.
@@ -275,24 +289,33 @@ pub fn touch() {
     PLANS.with(|_| ());
 }
 
-/// Counts our statements under way: one can lead to another through a trigger.
-struct Depth;
+/// Our statements under way: one can lead to another through a trigger.
+struct UnderWay {
+    /// The text of the one around it.
+    before: *const c_char,
+}
 
-impl Depth {
-    fn enter() -> Self {
+impl UnderWay {
+    fn enter(text: *const c_char) -> Self {
         DEPTH.set(DEPTH.get() + 1);
-        Self
+        Self { before: TEXT.replace(text) }
     }
 }
 
-/// Whether a statement of ours is under way, and not a user's.
+/// Whether a statement of ours is under way, or one that it has led to.
 pub fn is_ours() -> bool {
     DEPTH.get() > 0
 }
 
-impl Drop for Depth {
+/// Whether a statement that is under way is ours, by the address of its text: not a user's that ours has led to, as by a trigger.
+pub fn is_text_of_ours(text: *const c_char) -> bool {
+    !text.is_null() && text == TEXT.get()
+}
+
+impl Drop for UnderWay {
     fn drop(&mut self) {
         DEPTH.set(DEPTH.get() - 1);
+        TEXT.set(self.before);
     }
 }
 

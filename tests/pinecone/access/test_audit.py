@@ -247,6 +247,27 @@ def test_data_plane_on_request(cluster, shop):
     assert told == [("query", "films"), ("describe_index_stats", "films"), ("list_indexes", ""), ("fetch", "films"), *[("sql", "i_1")] * 4]
 
 
+def test_what_a_user_s_code_reads_below_a_call(cluster, shop):
+    """A trigger of a person's own reads another index, in the middle of a call that is recorded as what it is."""
+    shop.execute("CREATE ROLE editor LOGIN; GRANT ALL ON SCHEMA public TO editor; SELECT pc_grant_role('editor', 'ProjectEditor', 'default')")
+    shop.execute("ALTER DATABASE shop SET conifer.audit_data_plane = on")
+    with cluster.connect("shop", user="editor") as session:
+        session.execute("""CREATE TABLE own (id text COLLATE "C" PRIMARY KEY, embedding vector(2) NOT NULL, metadata jsonb NOT NULL DEFAULT '{}');
+                           SELECT pc_create_index('own', from_table => 'own');
+                           CREATE TABLE loot (id text);
+                           CREATE FUNCTION trg() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                               INSERT INTO loot SELECT id FROM pc_data.i_1; PERFORM pc_list('films'); RETURN NEW; END $$;
+                           CREATE TRIGGER trg BEFORE INSERT ON own FOR EACH ROW EXECUTE FUNCTION trg()""")
+        before = len(logged(cluster))
+        session.execute("""SELECT pc_upsert('own', '[{"id": "x", "values": [1, 2]}]')""")
+        assert session.execute("SELECT count(*) FROM loot").fetchone() == (40,)
+        session.execute("SELECT count(*) FROM pc_query('own', '[1,2]')")
+    told = [(event["actor"], event["action"], event["resource"]) for event in logged(cluster)[before:]]
+    assert told == [("editor", "sql", "i_1"), ("editor", "list", "films"), ("editor", "query", "own")]
+    shop.execute("""SELECT pc_delete_index('own'); DROP OWNED BY editor; DELETE FROM pc_auth.member WHERE member = 'editor'; DROP ROLE editor;
+                    ALTER DATABASE shop RESET conifer.audit_data_plane""")
+
+
 def test_copies_by_superusers(cluster, shop):
     """COPY of a table is no query to whom no policies hold for; nor is what pg_dump does."""
     def told():

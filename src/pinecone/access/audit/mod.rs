@@ -9,7 +9,7 @@ mod pc_audit;
 
 use crate::pg::error::OrRaise;
 use crate::pg::jsonb::Json;
-use crate::pg::spi::{Mode, Param, is_ours, run};
+use crate::pg::spi::{Mode, Param, is_text_of_ours, run};
 use crate::pinecone::access::catalog;
 use crate::pinecone::access::elevate::as_owner;
 use crate::pinecone::access::refusal::{Event, log, type_of};
@@ -93,13 +93,14 @@ pub fn touched(who: &Principal, event: &Event<'_>, mode: Mode) {
 /// Records that a user's own statement goes to tables of records, if `conifer.audit_data_plane` is on.
 ///
 /// # Safety
-/// `plan` is a plan that is about to run.
-pub unsafe fn queried(plan: *const pg_sys::PlannedStmt) {
-    if is_ours() || !is_on() {
+/// `query` is about to run, with the text that it came with.
+pub unsafe fn queried(query: &pg_sys::QueryDesc) {
+    if is_text_of_ours(query.sourceText) || !is_on() {
         return;
     }
+    let plan = query.plannedstmt;
     let schema = catalog::schema(c"pc_data");
-    // SAFETY: the caller vouches for the plan; look-ups of tables that it has locked. A worker's leader has been here.
+    // SAFETY: the caller vouches for the query; look-ups of tables that it has locked. A worker's leader has been here.
     let tables: Vec<String> = unsafe {
         if pg_sys::ParallelWorkerNumber >= 0 || schema == pg_sys::InvalidOid {
             return;
@@ -127,7 +128,7 @@ pub unsafe fn queried(plan: *const pg_sys::PlannedStmt) {
 /// Records that a COPY goes to a table of records by itself, as for a superuser, if `conifer.audit_data_plane` is on. For others the
 /// server makes a query of it, which [`queried`] records.
 pub fn copied(copy: &pg_sys::CopyStmt) {
-    if !DATA_PLANE.get() || copy.relation.is_null() || is_ours() {
+    if !DATA_PLANE.get() || copy.relation.is_null() {
         return;
     }
     let schema = catalog::schema(c"pc_data");

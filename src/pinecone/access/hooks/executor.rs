@@ -102,7 +102,7 @@ unsafe extern "C-unwind" fn before(query: *mut pg_sys::QueryDesc) {
             return;
         }
         let plan = &*query.plannedstmt;
-        audit::queried(plan);
+        audit::queried(query);
         let context = pg_sys::MemoryContextSwitchTo((*query.estate).es_query_cxt);
         query.sourceText = text::without_secrets(query.sourceText, plan.stmt_location, plan.stmt_len);
         pg_sys::MemoryContextSwitchTo(context);
