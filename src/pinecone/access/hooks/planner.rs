@@ -8,8 +8,8 @@ use super::permissions::refuse_code;
 use crate::pg::fmgr::export;
 use crate::pinecone::access::judge::foreign_code::{refusal, source};
 use crate::pinecone::access::judge::table::table_of;
-use crate::pinecone::access::snapshot::is_looking;
 use crate::pinecone::access::session::partial;
+use crate::pinecone::access::snapshot::is_looking;
 use pgrx::PgList;
 use pgrx::pg_sys::NodeTag::{T_CommonTableExpr, T_Const, T_Query, T_RangeTblEntry, T_SupportRequestSimplify};
 use pgrx::prelude::*;
@@ -91,7 +91,12 @@ unsafe extern "C-unwind" fn walk(node: *mut pg_sys::Node, context: *mut c_void) 
                 let query = node.cast::<pg_sys::Query>();
                 note_written(&*query, &mut *context.cast());
                 if (*query).hasSubLinks {
-                    pg_sys::query_tree_walker(query, Some(walk), context, pg_sys::QTW_EXAMINE_RTES_BEFORE as c_int)
+                    pg_sys::query_tree_walker(
+                        query,
+                        Some(walk),
+                        context,
+                        pg_sys::QTW_EXAMINE_RTES_BEFORE as c_int,
+                    )
                 } else {
                     queries_alone(&*query, context);
                     false
@@ -133,7 +138,9 @@ unsafe fn note_written(query: &pg_sys::Query, named: &mut Named) {
         // SAFETY: the list has an entry for each number of a relation.
         unsafe {
             let entries = PgList::<pg_sys::RangeTblEntry>::from_pg(query.rtable);
-            named.written.extend(entries.get_ptr(query.resultRelation as usize - 1).map(|entry| (*entry).relid));
+            named
+                .written
+                .extend(entries.get_ptr(query.resultRelation as usize - 1).map(|entry| (*entry).relid));
         }
     }
 }

@@ -154,9 +154,11 @@ fn look(table: pg_sys::Oid) -> (Option<Code>, Option<Code>) {
     let read = || {
         run(Mode::Read, FOUND, &params, |rows| {
             let first = |is_for_writers| {
-                (0..rows.count as usize).find(|row| rows.get(*row, 1) == Some(is_for_writers)).map(|row| Code {
-                    what: rows.get(row, 2).unwrap_or_default(),
-                    hint: rows.get(row, 3).unwrap_or_default(),
+                (0..rows.count as usize).find(|row| rows.get(*row, 1) == Some(is_for_writers)).map(|row| {
+                    Code {
+                        what: rows.get(row, 2).unwrap_or_default(),
+                        hint: rows.get(row, 3).unwrap_or_default(),
+                    }
                 })
             };
             (first(false), first(true))

@@ -75,8 +75,12 @@ pub fn index_of(table: pg_sys::Oid) -> Option<Place> {
 pub fn table_of(index: i32) -> pg_sys::Oid {
     let schema = catalog::schema(c"pc_data");
     let name = CString::new(format!("i_{index}")).unwrap_or_default();
-    // SAFETY: a look-up by name.
-    if schema == pg_sys::InvalidOid { schema } else { unsafe { pg_sys::get_relname_relid(name.as_ptr(), schema) } }
+    if schema == pg_sys::InvalidOid {
+        schema
+    } else {
+        // SAFETY: a look-up by name.
+        unsafe { pg_sys::get_relname_relid(name.as_ptr(), schema) }
+    }
 }
 
 /// The number of the index whose table this would be by its name, schema and owner.

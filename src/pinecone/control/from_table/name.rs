@@ -18,8 +18,9 @@ pub fn hold(table: pg_sys::Oid) -> Option<String> {
                 WHERE c.oid OPERATOR(pg_catalog.=) $1 FOR KEY SHARE OF n";
     let stands_for = "SELECT pg_catalog.to_regclass($1)::pg_catalog.oid";
     let (name, named) = as_superuser(|| {
-        let name =
-            run(Mode::Write, sql, &[Param::oid(table)], |rows| if rows.count > 0 { rows.get::<String>(0, 0) } else { None })?;
+        let name = run(Mode::Write, sql, &[Param::oid(table)], |rows| {
+            if rows.count > 0 { rows.get::<String>(0, 0) } else { None }
+        })?;
         let named = write_now(stands_for, &[Param::text(&*name)], |rows| rows.get::<pg_sys::Oid>(0, 0));
         Some((name, named))
     })?;
