@@ -262,6 +262,25 @@ def test_filters_for_nothing_everything_and_what_is_hidden(server, db, database,
         db.execute("SELECT pc_revoke_api_key(key_id) FROM pc_auth.api_key")
 
 
+def test_many_fields_of_a_schema(db, table):
+    """More than an option may have are kept as all are. In a longer row of a column, the server would break the catalog's index."""
+    names = [f"{'a' * 100}{i:03}" for i in range(30)]
+    schema = json.dumps({"fields": {name: {"filterable": True} for name in names}})
+    db.execute("SELECT pc_create_index('many', 2, schema => %s)", [schema])
+    db.execute("SELECT pc_create_index('some', 2, schema => %s)", [json.dumps({"fields": {name: {"filterable": True} for name in names[:14]}})])
+    options = "SELECT count(*) FROM pg_attribute WHERE attoptions::text LIKE '%fields=%'"
+    assert db.execute(options).fetchone() == (1,)
+    for size in (1501, 3000):
+        fields = json.dumps(["a" * (size - 4)])
+        said = refused(db, f"CREATE INDEX ON {table} USING gin (metadata pc_filter_ops (fields = '{fields}'))", ())
+        assert said == f'option "fields" has {size} bytes, more than 1500'
+    db.execute("CREATE TABLE plain (j jsonb)")
+    db.execute("CREATE INDEX ON plain USING gin (j pc_filter_ops (fields = '%s'))" % json.dumps(["a" * 1496]))
+    for i in range(40):
+        db.execute(f"CREATE TABLE t_{i} (a int, b text)")
+    db.execute("VACUUM FULL pg_attribute")
+
+
 def test_a_name_that_is_taken_takes_no_number(db, table):
     """Numbers of indexes are those of the whole database, and whoever may make indexes of one project could use them up."""
     number = "SELECT last_value FROM pc.index_id_seq"

@@ -19,6 +19,7 @@ use conifer_pure::Fault;
 use conifer_pure::fault::state::{
     DATA_EXCEPTION, DATATYPE_MISMATCH, DUPLICATE_TABLE, INVALID_PARAMETER_VALUE,
 };
+use conifer_pure::pinecone::filter::Fields;
 use conifer_pure::pinecone::index::forms::{self, Forms};
 use conifer_pure::pinecone::index::metric::Metric;
 use conifer_pure::pinecone::index::spec::{Definition, Wish, check_deletion_protection, check_name};
@@ -26,10 +27,6 @@ use conifer_pure::pinecone::index::tags::{Tags, merge, to_json};
 use pgrx::prelude::*;
 use pgrx::spi::quote_literal;
 use pgrx::{IntoDatum, Uuid};
-
-/// Bytes of the names of fields that the catalog has room for in its row of a column. The inverted index keeps all fields where there
-/// are more.
-const MAX_FIELDS: usize = 4000;
 
 #[allow(clippy::too_many_arguments)]
 #[pg_extern(sql = false)]
@@ -151,7 +148,7 @@ fn pc_create_index(
         ),
     ];
     let fields =
-        told.filterable_names().filter(|names| names.len() <= MAX_FIELDS).map(|names| quote_literal(&names));
+        told.filterable_names().filter(|names| names.len() <= Fields::MAX).map(|names| quote_literal(&names));
     let fields = fields.as_deref();
     let extension = schema_of(fcinfo);
     roles::open_schema(&extension);

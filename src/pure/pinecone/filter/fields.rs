@@ -7,11 +7,21 @@ use crate::fault::{Fault, Result, state::INVALID_PARAMETER_VALUE};
 pub struct Fields(Vec<String>);
 
 impl Fields {
+    /// Maximum number of bytes of a list. The row of an indexed column holds it: one of more than some 2,000 bytes is compressed, and
+    /// PostgreSQL 15 and 16 put another row's place into the catalog's index then, which breaks it for all tables.
+    pub const MAX: usize = 1500;
+
     /// Reads a JSON list of names.
     ///
     /// # Errors
-    /// 22023 for anything else.
+    /// 22023 for anything else, and for a longer list.
     pub fn parse(text: &str) -> Result<Self> {
+        if text.len() > Self::MAX {
+            let message = format!("option \"fields\" has {} bytes, more than {}", text.len(), Self::MAX);
+            return Err(
+                Fault::new(INVALID_PARAMETER_VALUE, message).hint("Without it the index keeps all fields.")
+            );
+        }
         let mut names: Vec<String> = serde_json::from_str(text).map_err(|_| {
             Fault::new(INVALID_PARAMETER_VALUE, "option \"fields\" must be a JSON list of names")
                 .hint(r#"Write pc_filter_ops (fields = '["genre", "year"]')."#)
