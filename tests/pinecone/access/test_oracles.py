@@ -270,3 +270,234 @@ def test_counters_of_the_server(world):
         for role, want in ((narrow[0], "42501"), (wide[0], None)):
             with world.login(role) as session:
                 assert state(session, statement) == want, (statement, role)
+
+
+@pytest.fixture(scope="module")
+def narrow(world):
+    """A key that reads and writes n1 of index `deep`, whose n2 is hidden, with a table of each kind: of the index, and of a user's."""
+    with world.login("postgres") as admin:
+        admin.execute("SET conifer.project = 'own'")
+        own = admin.execute("SELECT table_name::text FROM pc_create_index('deep', 2)").fetchone()[0]
+        admin.execute("""CREATE TABLE public.behind (namespace text COLLATE "C" NOT NULL, id text COLLATE "C", "values" vector(2) NOT NULL,
+            metadata jsonb NOT NULL DEFAULT '{}', PRIMARY KEY (namespace, id))""")
+        for table in (own, "public.behind"):
+            admin.execute(f"""INSERT INTO {table} (namespace, id, "values", metadata) SELECT 'n' || (1 + i % 2), 'r' || i, ARRAY[1, i]::vector,
+                jsonb_build_object('genre', 'g' || i % 2) FROM generate_series(1, 200) i""")
+        view = admin.execute("SELECT table_name::text FROM pc_create_index('behind', from_table => 'public.behind')").fetchone()[0]
+        admin.execute(f"ANALYZE {own}; ANALYZE public.behind")
+        role, whole = world.key("narrow", namespaces='{"deep": ["n1"], "behind": ["n1"]}')
+        yield role, whole, (own, view)
+        admin.execute("SELECT pc_delete_index('deep'), pc_delete_index('behind'); DROP TABLE public.behind")
+
+
+@pytest.fixture(params=["login", "pooled"])
+def session(world, narrow, request):
+    with world.login(narrow[0] if request.param == "login" else world.gateway, autocommit=False) as session:
+        if request.param == "pooled":
+            session.execute("SELECT pc_use_key(%s)", [narrow[1]])
+        yield session
+
+
+VOLATILE = (
+    "SELECT 1 FROM {t} WHERE {c} AND random() < 2",
+    "SELECT 1 FROM {t} WHERE {c} AND pg_sleep(0) IS NOT NULL",
+    "SELECT 1 FROM {t} WHERE {c} AND CASE WHEN random() < 2 THEN true END",
+    "SELECT 1 FROM {t} WHERE {c} AND 1 / (random()::int * 0) = 1",
+    "SELECT 1 FROM {t} WHERE {c} AND (SELECT random()) < 2",
+    "SELECT 1 FROM {t} WHERE {c} AND NOT (NOT (metadata @@@ '{{}}') OR random() > 2)",
+    "SELECT 1 FROM {t} WHERE {c} AND EXISTS (SELECT 1 WHERE random() < 2)",
+    "SELECT 1 FROM (SELECT * FROM {t} WHERE {c}) s WHERE random() < 2",
+    "SELECT 1 FROM (SELECT * FROM {t} WHERE {c} AND random() < 2) s",
+    "WITH s AS (SELECT * FROM {t} WHERE {c}) SELECT 1 FROM s WHERE random() < 2",
+    "SELECT 1 FROM generate_series(1, 2) LEFT JOIN {t} ON {c} AND random() < 2",
+    "SELECT namespace, id FROM {t} GROUP BY 1, 2 HAVING {c} AND random() < 2",
+    "SELECT 1 WHERE EXISTS (SELECT 1 FROM {t} WHERE {c} AND random() < 2)",
+    "SELECT (SELECT 1 FROM {t} WHERE {c} AND random() < 2)",
+    "SELECT 1 FROM {t} WHERE {c} AND random() < 2 UNION ALL SELECT 2",
+    "INSERT INTO {t} (namespace, id, \"values\") SELECT namespace, id, \"values\" FROM {t} WHERE {c} AND random() < 2",
+    "UPDATE {t} SET metadata = '{{}}' WHERE {c} AND random() < 2",
+    "DELETE FROM {t} WHERE {c} AND random() < 2",
+    "DEALLOCATE ALL; PREPARE p (int) AS SELECT 1 FROM {t} WHERE {c} AND random() < $1; EXECUTE p(2)",
+    "DECLARE c CURSOR FOR SELECT 1 FROM {t} WHERE {c} AND random() < 2",
+    "COPY (SELECT 1 FROM {t} WHERE {c} AND random() < 2) TO STDOUT",
+    "SELECT query_to_xml('SELECT 1 FROM {t} WHERE namespace = ''n2'' AND random() < 2', true, true, '')",
+)
+
+
+@pytest.mark.parametrize("asked", VOLATILE)
+def test_volatile_functions_in_conditions(world, narrow, session, asked):
+    """They would be called once for each hidden row, and leave another state behind."""
+    for table in narrow[2]:
+        assert answer(session, asked.format(t=table, c="namespace = 'n2' AND id = 'r1'")) == "42501", table
+
+
+def test_volatile_functions_in_a_merge(world, narrow, session):
+    merge = "MERGE INTO {t} t USING (SELECT 1) s ON t.namespace = 'n2' AND random() < 2 WHEN MATCHED THEN DELETE"
+    assert answer(session, merge.format(t=narrow[2][0])) == "42501"
+
+
+def test_the_refusal_says_what_to_do(world, narrow):
+    with world.login(narrow[0]) as session:
+        error = refusal(session, f"SELECT FROM {narrow[2][0]} WHERE random() < 2")
+        assert error.diag.message_primary == (
+            "permission denied: a volatile function in a condition is not for keys that are limited to namespaces"
+        )
+        assert "statement of its own" in error.diag.message_hint
+
+
+# Each calls random() for what is shown, or raises an error for a row that is: `{bad}` is no JSON.
+LAZY = (
+    "SELECT 1 FROM {t} WHERE {c} AND metadata @@@ current_setting('test.filter')::jsonb",
+    "SELECT 1 FROM (SELECT *, current_setting('test.filter') AS f FROM {t}) s WHERE {c} AND metadata @@@ f::jsonb",
+    "SELECT 1 FROM (SELECT *, current_setting('test.filter')::jsonb AS f FROM {t}) s WHERE {c} AND metadata @@@ f",
+    "SELECT 1 FROM {t} JOIN (VALUES (current_setting('test.filter'))) v (f) ON {c} AND metadata @@@ f::jsonb",
+    "WITH v AS (SELECT current_setting('test.filter')::jsonb AS f) SELECT 1 FROM {t}, v WHERE {c} AND metadata @@@ f",
+    "SELECT 1 FROM {t} WHERE {c} AND metadata @@@ (SELECT current_setting('test.filter')::jsonb)",
+    "SELECT 1 FROM {t} WHERE {c} AND (metadata @@@ (SELECT current_setting('test.filter')::jsonb) OR id = 'x')",
+    "SELECT 1 FROM {t} WHERE {c} AND ((false AND lower(id) = 'x') OR metadata @@@ current_setting('test.filter')::jsonb)",
+    "SELECT 1 FROM {t} WHERE {c} AND metadata @@@ (CASE WHEN true THEN current_setting('test.filter') ELSE id END)::jsonb",
+    "SELECT 1 FROM {t} WHERE {c} AND (metadata @@@ current_setting('test.filter')::jsonb) = (lower(id || NULL) = 'x') IS NULL",
+    "SELECT namespace, id FROM {t} GROUP BY 1, 2, metadata HAVING {c} AND metadata @@@ current_setting('test.filter')::jsonb",
+    "SELECT 1 FROM generate_series(1, 2) LEFT JOIN {t} ON {c} AND metadata @@@ current_setting('test.filter')::jsonb",
+    "SELECT id FROM {t} WHERE {c} AND id <> ALL (ARRAY[(SELECT current_setting('test.filter')::jsonb::text)])",
+)
+
+
+@pytest.mark.parametrize("asked", LAZY)
+def test_errors_in_conditions(world, narrow, asked):
+    """A sub-select, or a call without columns, is evaluated for a row that is shown, or always, and for no hidden one."""
+    with world.login(narrow[0]) as session:
+        # The statement is planned while the setting is good, and so raises no error before it is run.
+        session.execute("SET test.filter = '{}'; SET enable_indexscan = off; SET enable_bitmapscan = off")
+        for table in narrow[2]:
+            for index, condition in enumerate(("namespace = 'n2' AND id = 'r1'", "namespace = 'n2' AND id = 'none'", "namespace = 'n9'")):
+                session.execute(f"PREPARE p{index} AS {asked.format(t=table, c=condition)}")
+                session.execute(f"EXECUTE p{index}")
+            session.execute("SET test.filter = 'bad'")
+            answers = [state(session, f"EXECUTE p{index}") for index in range(3)]
+            session.execute("SET test.filter = '{}'; DEALLOCATE ALL")
+            assert len(set(answers)) == 1, (table, answers)
+
+
+def test_a_cast_parameter_in_a_condition(world, narrow):
+    """As a driver sends it that gives parameters their types."""
+    with world.login(narrow[0]) as session:
+        session.execute("SET plan_cache_mode = force_generic_plan; SET enable_indexscan = off; SET enable_bitmapscan = off")
+        for table in narrow[2]:
+            session.execute(f"PREPARE p (text, text) AS SELECT id FROM {table} WHERE namespace = $1 AND metadata @@@ $2::jsonb")
+            assert state(session, "EXECUTE p('n2', 'bad')") == state(session, "EXECUTE p('none', 'bad')") is None
+            assert state(session, "EXECUTE p('n1', 'bad')") == "22P02"
+            assert len(session.execute("""EXECUTE p('n1', '{"genre": "g0"}')""").fetchall()) == 100
+            session.execute("DEALLOCATE ALL")
+
+
+def test_limited_keys_ask_as_others_do(world, narrow, session):
+    """What is put behind the policies gives the same rows as it did before them."""
+    wide = world.key("wide")[0]
+    with world.login(wide) as other:
+        for table in narrow[2]:
+            for condition in (
+                "metadata @@@ jsonb_build_object('genre', 'g0')", "id IN (SELECT 'r' || g FROM generate_series(1, 9) g)",
+                "id = (SELECT max(id) FROM {t} WHERE namespace = 'n1')", "EXISTS (SELECT FROM {t} y WHERE y.id > x.id AND y.namespace = 'n1')",
+                "lower(id) LIKE 'r1%%'", "(metadata ->> 'genre') IN ('g0', 'g1')", """"values" <-> '[1,3]' < 3""", "id > current_user",
+                "NOT (id < 'r2' AND metadata @> '{{}}')", "id = ANY (ARRAY['r2', concat('r', 4)])", "(id, namespace) >= ('r3', 'n1')",
+            ):
+                asked = f"SELECT id FROM {table} x WHERE namespace = 'n1' AND {condition.format(t=table)}".replace("%%", "%")
+                assert sorted(session.execute(asked)) == sorted(other.execute(asked)), asked
+            joined = f"SELECT x.id FROM {table} x JOIN {table} y USING (namespace, id) JOIN generate_series(1, 200) g ON x.id = 'r' || g WHERE namespace = 'n1'"
+            assert len(session.execute(joined).fetchall()) == 100
+            assert session.execute(f"SELECT count(random()) FROM {table}").fetchone() == (100,)
+            assert len(session.execute(f"SELECT id FROM {table} ORDER BY random() LIMIT 3").fetchall()) == 3
+
+
+def test_plans_that_were_kept_of_another_key(world, narrow):
+    """A pooled session keeps its plans: those of a wide key hold for no limited one."""
+    table, wide = narrow[2][0], world.key("wide")[1]
+    with world.login(world.gateway, autocommit=False) as session:
+        session.execute("SET plan_cache_mode = force_generic_plan; SET enable_indexscan = off; SET enable_bitmapscan = off")
+        session.commit()
+        for key, rows in ((wide, 200), (narrow[1], 100), (wide, 200), (world.key("other", namespaces='{"deep": ["n2"]}')[1], 100)):
+            for times in range(3):
+                session.execute("SELECT pc_use_key(%s)", [key], prepare=False)
+                for _ in range(2):
+                    try:
+                        found = session.execute(f"SELECT id FROM {table} WHERE metadata @@@ %s::text::jsonb", ["{}"], prepare=True).fetchall()
+                        break
+                    except psycopg.errors.SerializationFailure:
+                        session.rollback()
+                        session.execute("SELECT pc_use_key(%s)", [key], prepare=False)
+                assert len(found) == rows, (rows, times)
+                if rows == 100 and key == narrow[1]:
+                    bad = "SELECT id FROM {} WHERE namespace = 'n2' AND metadata @@@ %s::text::jsonb".format(table)
+                    assert session.execute(bad, ["bad"], prepare=True).fetchall() == []
+                session.rollback()
+
+
+def test_hidden_neighbours_take_no_place(world):
+    """A search over several namespaces finds a key's own rows, however many hidden ones are nearer."""
+    with world.login("postgres") as admin:
+        admin.execute("SET conifer.project = 'own'")
+        table = admin.execute("SELECT table_name::text FROM pc_create_index('near', 2)").fetchone()[0]
+        admin.execute("""CREATE TABLE public.near (namespace text COLLATE "C" NOT NULL, id text COLLATE "C", "values" vector(2) NOT NULL,
+            metadata jsonb NOT NULL DEFAULT '{}', PRIMARY KEY (namespace, id))""")
+        for of in (table, "public.near"):
+            admin.execute(f"""INSERT INTO {of} (namespace, id, "values") SELECT 'n1', 'own' || i, ARRAY[-1 - i, 1]::vector FROM generate_series(1, 900) i
+                UNION ALL SELECT 'n2', 'hidden' || i, ARRAY[1, 1 + i / 1000.0]::vector FROM generate_series(1, 900) i""")
+        view = admin.execute("SELECT table_name::text FROM pc_create_index('near-view', from_table => 'public.near')").fetchone()[0]
+        admin.execute(f"ANALYZE {table}; ANALYZE public.near")
+        role, _ = world.key("narrow", namespaces='{"near": ["n1"], "near-view": ["n1"]}')
+        asked = """SELECT id FROM {t} WHERE namespace IN {names} ORDER BY "values" <=> '[1,1]' LIMIT 40"""
+        with world.login(role) as session:
+            session.execute("SET enable_seqscan = off; SET enable_sort = off; SET enable_bitmapscan = off")
+            for of in (table, view):
+                alone = session.execute(asked.format(t=of, names="('n1', 'none')")).fetchall()
+                assert len(alone) == 40
+                assert session.execute(asked.format(t=of, names="('n1', 'n2')")).fetchall() == alone, of
+                both = session.execute(f"""SELECT id FROM {of} ORDER BY "values" <=> '[1,1]' LIMIT 40""").fetchall()
+                assert both == alone, of
+        admin.execute("SELECT pc_delete_index('near'), pc_delete_index('near-view'); DROP TABLE public.near")
+
+
+def test_the_log_of_a_statement_that_has_begun(world):
+    """A session that asks for the server's log while a statement runs, or a cursor is open, is sent none of its end either."""
+    table = world.tables["a"]
+    narrow, wide = world.key("narrow", namespaces='{"a": ["n1"]}'), world.key("wide")
+    world.db.execute(f"ALTER DATABASE {world.database} SET session_preload_libraries = 'auto_explain'")
+    world.db.execute(f"ALTER DATABASE {world.database} SET auto_explain.log_min_duration = 0")
+    world.db.execute(f"ALTER DATABASE {world.database} SET auto_explain.log_nested_statements = on")
+
+    def told(user, key=None):
+        notices = []
+        with world.login(user, autocommit=False) as session:
+            session.add_notice_handler(lambda diag: notices.append(diag.message_primary))
+            if key:
+                session.execute("SELECT pc_use_key(%s)", [key])
+            if user != world.gateway:
+                session.execute(f"SELECT count(*), (SELECT set_config('client_min_messages', 'log', true)) FROM {table}")
+            session.execute("SET LOCAL client_min_messages = notice")
+            session.execute(f"DECLARE c CURSOR FOR SELECT id FROM {table} WHERE namespace = 'n2'; FETCH ALL FROM c")
+            session.execute("SET LOCAL client_min_messages = log; CLOSE c")
+            session.commit()
+        with world.login(user, autocommit=True) as session:
+            session.add_notice_handler(lambda diag: notices.append(diag.message_primary))
+            session.execute("SET client_min_messages = log")
+            state(session, "SELECT * FROM pc_whoami()")
+        return [notice for notice in notices if "plan:" in notice]
+
+    try:
+        assert told(world.people["ProjectOwner"])
+        for user, key in ((narrow[0], None), (wide[0], None), (world.gateway, narrow[1])):
+            assert told(user, key) == [], user
+        with world.login("postgres", autocommit=False) as session:
+            # A superuser who has taken a key's role gets the log back with its own.
+            notices = []
+            session.add_notice_handler(lambda diag: notices.append(diag.message_primary))
+            session.execute("LOAD 'conifer'")
+            session.execute(f"SET client_min_messages = log; SET ROLE {narrow[0]}; SELECT 1; RESET ROLE")
+            assert notices == []
+            session.execute("SELECT 1; SELECT 2")
+            assert "plan:" in notices[-1]
+    finally:
+        world.db.execute(f"ALTER DATABASE {world.database} RESET session_preload_libraries")
+        world.db.execute(f"ALTER DATABASE {world.database} RESET auto_explain.log_min_duration")
+        world.db.execute(f"ALTER DATABASE {world.database} RESET auto_explain.log_nested_statements")

@@ -3,6 +3,7 @@
 
 mod error_memory;
 pub mod executor;
+mod foreign_code;
 pub mod functions;
 pub mod log;
 pub mod permissions;

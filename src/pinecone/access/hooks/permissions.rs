@@ -8,14 +8,15 @@
 #![allow(unsafe_code)]
 
 use crate::pinecone::access::judge::foreign_code::{refusal, source};
+use crate::pg::error::raise;
 use crate::pinecone::access::judge::table::{index_of, may};
 use crate::pinecone::access::refusal::{Event, refused};
-use crate::pinecone::access::session::confined::is_pooled;
+use crate::pinecone::access::session::confined::{confined, is_pooled};
 use crate::pinecone::access::session::identity::principal_if_any;
 use crate::pinecone::access::session::{partial, pooled_key};
 use crate::pinecone::access::snapshot::is_looking;
 use conifer_pure::Fault;
-use conifer_pure::fault::state::INSUFFICIENT_PRIVILEGE;
+use conifer_pure::fault::state::{INSUFFICIENT_PRIVILEGE, SERIALIZATION_FAILURE};
 use conifer_pure::pinecone::access::level::Level;
 use pgrx::PgList;
 use pgrx::prelude::*;
@@ -80,6 +81,12 @@ unsafe extern "C-unwind" fn judge(tables: *mut pg_sys::List, raises: bool) -> bo
                 Some(_) => return false,
                 None => {}
             }
+        }
+        // A plan that was kept is judged by the principal that it was made for.
+        let is_of_index = |asked: &Asked| asked.relid != pg_sys::InvalidOid && index_of(asked.relid).is_some();
+        if confined().is_some() && asked.iter_ptr().any(|asked| is_of_index(&*asked)) && !partial::planned() {
+            let message = "cached plans have been made for another API key, or for other rights";
+            raise(Fault::new(SERIALIZATION_FAILURE, message).hint("Run the statement again."));
         }
         true
     }

@@ -1,19 +1,20 @@
-//! The hook before the planner: a plan of an index over a user's table is not made while the table has code of others. The planner itself
-//! runs functions whose arguments are known, in conditions, indexes and statistics, before the executor asks for permission.
+//! The hook before a statement is planned: no plan is made that would run the code of others (`foreign_code.rs`), and in sessions that
+//! read tables in part, no condition goes before the policies that would tell of hidden rows (`judge/conditions.rs`).
 //!
 //! Errors of the server pass through here untouched: they are not caught, and pass no value that would have to be dropped.
 #![allow(unsafe_code)]
 
-use super::permissions::refuse_code;
-use crate::pg::fmgr::export;
-use crate::pinecone::access::judge::foreign_code::{refusal, source};
-use crate::pinecone::access::judge::table::table_of;
+use super::foreign_code;
+use crate::pinecone::access::judge::conditions::{names_an_index, put_behind_policies};
+use crate::pinecone::access::refusal::{Event, refused};
+use crate::pinecone::access::session::confined::confined;
+use crate::pinecone::access::session::identity::principal_if_any;
 use crate::pinecone::access::session::partial;
 use crate::pinecone::access::snapshot::is_looking;
-use pgrx::PgList;
-use pgrx::pg_sys::NodeTag::{T_CommonTableExpr, T_Const, T_Query, T_RangeTblEntry, T_SupportRequestSimplify};
+use conifer_pure::Fault;
+use conifer_pure::fault::state::INSUFFICIENT_PRIVILEGE;
 use pgrx::prelude::*;
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{c_char, c_int};
 
 static mut NEXT: pg_sys::planner_hook_type = None;
 
@@ -44,138 +45,31 @@ unsafe extern "C-unwind" fn plan(
 ) -> *mut pg_sys::PlannedStmt {
     // SAFETY: passes on the server's arguments.
     unsafe {
-        judge(query);
+        before(query);
         NEXT.unwrap_or(standard_planner)(query, text, options, params)
     }
 }
 
-/// The relations of a query.
-#[derive(Default)]
-struct Named {
-    /// Views of indexes over users' tables, with their tables.
-    views: Vec<(pg_sys::Oid, pg_sys::Oid)>,
-    /// Relations that are written to.
-    written: Vec<pg_sys::Oid>,
-}
-
 #[pg_guard]
-unsafe extern "C-unwind" fn judge(query: *mut pg_sys::Query) {
-    if is_looking() {
-        return;
-    }
-    let mut named = Named::default();
-    // SAFETY: a query that has been rewritten, and whose relations are locked.
-    unsafe { walk(query.cast(), (&raw mut named).cast()) };
-    for (view, source) in named.views {
-        let writes = named.written.iter().any(|written| *written == view || *written == source);
-        if let Some(fault) = refusal(view, writes) {
-            refuse_code(view, fault);
-        }
-    }
-}
-
-/// Goes through a query and all within it.
-#[pg_guard]
-unsafe extern "C-unwind" fn walk(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
-    // SAFETY: nodes of a query, each read as the type of its tag; the context is that of `judge`.
+unsafe extern "C-unwind" fn before(query: *mut pg_sys::Query) {
+    // SAFETY: a query that is about to be planned, and that the planner may change as well.
     unsafe {
-        if node.is_null() {
-            return false;
+        if is_looking() {
+            return;
         }
-        match (*node).type_ {
-            T_RangeTblEntry => {
-                entry(&*node.cast(), &mut *context.cast());
-                false // the server goes on with what is in it
-            }
-            T_Query => {
-                let query = node.cast::<pg_sys::Query>();
-                note_written(&*query, &mut *context.cast());
-                if (*query).hasSubLinks {
-                    pg_sys::query_tree_walker(
-                        query,
-                        Some(walk),
-                        context,
-                        pg_sys::QTW_EXAMINE_RTES_BEFORE as c_int,
-                    )
-                } else {
-                    queries_alone(&*query, context);
-                    false
-                }
-            }
-            _ => pg_sys::expression_tree_walker(node, Some(walk), context),
+        foreign_code::judge(query);
+        partial::keep_log_from_client();
+        if confined().is_none() || !names_an_index(query) {
+            return;
         }
-    }
-}
-
-/// As [`walk`], for a query without queries in its expressions, which can be long lists.
-unsafe fn queries_alone(query: &pg_sys::Query, context: *mut c_void) {
-    // SAFETY: as in `walk`.
-    unsafe {
-        for each in PgList::<pg_sys::RangeTblEntry>::from_pg(query.rtable).iter_ptr() {
-            entry(&*each, &mut *context.cast());
-            walk((*each).subquery.cast(), context);
+        partial::planned();
+        let Some(whom) = partial::partial() else { return };
+        if !put_behind_policies(query) {
+            let message = format!("permission denied: a volatile function in a condition is not for {whom}");
+            let fault = Fault::new(INSUFFICIENT_PRIVILEGE, message)
+                .hint("Call the function in a statement of its own, and use its result in the condition.");
+            let event = Event { action: "sql", kind: "statement", resource: "" };
+            refused(principal_if_any().as_deref(), &event, fault);
         }
-        for each in PgList::<pg_sys::Node>::from_pg(query.cteList).iter_ptr() {
-            if (*each).type_ == T_CommonTableExpr {
-                walk((*each.cast::<pg_sys::CommonTableExpr>()).ctequery, context);
-            }
-        }
-    }
-}
-
-fn entry(entry: &pg_sys::RangeTblEntry, named: &mut Named) {
-    // What a view stands for, from PostgreSQL 16 on, keeps the view's number. Other entries have none.
-    let view = entry.relid;
-    if view != pg_sys::InvalidOid
-        && let Some(source) = source(view)
-    {
-        named.views.push((view, source));
-    }
-}
-
-unsafe fn note_written(query: &pg_sys::Query, named: &mut Named) {
-    if query.resultRelation > 0 {
-        // SAFETY: the list has an entry for each number of a relation.
-        unsafe {
-            let entries = PgList::<pg_sys::RangeTblEntry>::from_pg(query.rtable);
-            named
-                .written
-                .extend(entries.get_ptr(query.resultRelation as usize - 1).map(|entry| (*entry).relid));
-        }
-    }
-}
-
-// The planner's question about a call of a policy's function. A session that has not loaded the library loads it by this, before there
-// is a plan that it could be shown, so that the hooks judge whether it may be. That of the planner has been missed by then.
-export!(policy_support, |fcinfo| {
-    partial::keep_log_from_client();
-    // SAFETY: called by the planner with its request.
-    if let Some(view) = unsafe { asked_for((*fcinfo).args.as_slice(1)[0].value.cast_mut_ptr()) }
-        && !is_looking()
-        && source(view).is_some()
-        && let Some(fault) = refusal(view, false)
-    {
-        refuse_code(view, fault);
-    }
-    pg_sys::Datum::null()
-});
-
-/// The view or table of the index that a call of a policy's function is about.
-///
-/// # Safety
-/// `request` is a node of the planner's; the function's second argument is the number of an index.
-unsafe fn asked_for(request: *mut pg_sys::Node) -> Option<pg_sys::Oid> {
-    // SAFETY: each node is read as the type of its tag.
-    unsafe {
-        if (*request).type_ != T_SupportRequestSimplify {
-            return None;
-        }
-        let call = &*(*request.cast::<pg_sys::SupportRequestSimplify>()).fcall;
-        let number = PgList::<pg_sys::Node>::from_pg(call.args).get_ptr(1)?;
-        if (*number).type_ != T_Const {
-            return None;
-        }
-        let number = &*number.cast::<pg_sys::Const>();
-        (!number.constisnull).then(|| table_of(number.constvalue.value() as i32))
     }
 }

@@ -13,7 +13,7 @@ use crate::pinecone::access::catalog;
 use crate::pinecone::access::refusal::{Event, refused};
 use crate::pinecone::access::roles::names;
 use crate::pinecone::access::session::confined::{Confined, confined};
-use crate::pinecone::access::session::partial::partial;
+use crate::pinecone::access::session::partial::{self, partial};
 use crate::pinecone::access::session::{identity, limits, pooled_key};
 use conifer_pure::Fault;
 use conifer_pure::fault::state::INSUFFICIENT_PRIVILEGE;
@@ -118,7 +118,11 @@ unsafe extern "C-unwind" fn follow(statement: *mut pg_sys::PlannedStmt) {
 unsafe fn judge(tree: *mut pg_sys::Node) {
     // SAFETY: each node is read as the type of its tag.
     unsafe {
-        if (*tree).type_ == NodeTag::T_VariableShowStmt || ends_or_begins(tree) {
+        if ends_or_begins(tree) {
+            return;
+        }
+        partial::keep_log_from_client();
+        if (*tree).type_ == NodeTag::T_VariableShowStmt {
             return;
         }
         let Some(why) = confined() else { return };

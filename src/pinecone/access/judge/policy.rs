@@ -6,13 +6,15 @@
 
 use crate::pg::error::OrRaise;
 use crate::pg::spi::run_once;
+use crate::pinecone::access::catalog;
 use crate::pinecone::access::session::identity::principal_if_any;
 use crate::pinecone::registry::table;
 use conifer_pure::memory::allocation::headroom;
 use conifer_pure::pinecone::access::level::Level;
 use conifer_pure::pinecone::access::scope::Names;
-use pgrx::Uuid;
 use pgrx::prelude::*;
+use pgrx::{PgList, Uuid};
+use std::ffi::CStr;
 
 /// Puts the policies on the table of an index, as its owner: from then on only superusers and the owner, a role that no user
 /// can become, read or write it by other rules. The policies are not forced upon the owner: a subscription applies its rows as
@@ -51,6 +53,50 @@ pub fn reading_as_shown(project: Uuid, index: i32) -> String {
         "(( SELECT pc_auth.reads_all({arguments}) AS reads_all) OR (namespace = ANY (( SELECT pc_auth.readable({arguments}) AS \
          readable)::text[])))"
     )
+}
+
+/// The second half of a condition of [`conditions`], that the row's namespace is one of those the principal can name, if the
+/// principal does not reach all of them; none for any other condition, and for other principals.
+///
+/// # Safety
+/// `condition` is an expression of a query that is about to be planned.
+pub unsafe fn names_alone(condition: *mut pg_sys::Node) -> Option<*mut pg_sys::Node> {
+    use pg_sys::NodeTag::{T_BoolExpr, T_Const, T_FuncExpr, T_ScalarArrayOpExpr, T_SubLink};
+    // SAFETY: each node is read as the type of its tag, and constants as the types of the function's arguments.
+    unsafe {
+        let either = condition.as_ref().filter(|node| node.type_ == T_BoolExpr)?;
+        let either = &*std::ptr::from_ref(either).cast::<pg_sys::BoolExpr>();
+        let halves = PgList::<pg_sys::Node>::from_pg(either.args);
+        if either.boolop != pg_sys::BoolExprType::OR_EXPR || halves.len() != 2 {
+            return None;
+        }
+        let (all_of_them, names) = (halves.get_ptr(0)?, halves.get_ptr(1)?);
+        if (*all_of_them).type_ != T_SubLink || (*names).type_ != T_ScalarArrayOpExpr {
+            return None;
+        }
+        let query = (*all_of_them.cast::<pg_sys::SubLink>()).subselect.cast::<pg_sys::Query>();
+        let target = PgList::<pg_sys::TargetEntry>::from_pg((*query).targetList).get_ptr(0)?;
+        let call = (*target).expr.cast::<pg_sys::FuncExpr>();
+        if (*call).xpr.type_ != T_FuncExpr
+            || pg_sys::get_func_namespace((*call).funcid) != catalog::schema(c"pc_auth")
+        {
+            return None;
+        }
+        let name = pg_sys::get_func_name((*call).funcid);
+        let need = match CStr::from_ptr(name.as_ref()?).to_bytes() {
+            b"reads_all" => Level::ReadOnly,
+            b"writes_all" => Level::ReadWrite,
+            _ => return None,
+        };
+        let arguments = PgList::<pg_sys::Const>::from_pg((*call).args);
+        let constant = |at| {
+            let constant = arguments.get_ptr(at)?;
+            ((*constant).xpr.type_ == T_Const && !(*constant).constisnull).then(|| (*constant).constvalue)
+        };
+        let project = Uuid::from_datum(constant(0)?, false)?;
+        let index = i32::from_datum(constant(1)?, false)?;
+        (!all(project, index, need)).then_some(names)
+    }
 }
 
 fn all(project: Uuid, index: i32, need: Level) -> bool {
