@@ -501,3 +501,64 @@ def test_the_log_of_a_statement_that_has_begun(world):
         world.db.execute(f"ALTER DATABASE {world.database} RESET session_preload_libraries")
         world.db.execute(f"ALTER DATABASE {world.database} RESET auto_explain.log_min_duration")
         world.db.execute(f"ALTER DATABASE {world.database} RESET auto_explain.log_nested_statements")
+
+
+@pytest.fixture
+def preloading(world):
+    """Pooled sessions that load the library from the start, as an administrator sets it for them."""
+    world.db.execute(f"ALTER ROLE {world.gateway} SET session_preload_libraries = 'conifer'")
+    yield
+    world.db.execute(f"ALTER ROLE {world.gateway} RESET session_preload_libraries")
+
+
+def test_locks_of_serializable_transactions(world, preloading):
+    """They are of the rows that a statement has read, and each session's are shown to all."""
+    narrow, wide = world.key("narrow", namespaces='{"a": ["n1"]}'), world.key("wide")
+    for user, key in ((narrow[0], None), (wide[0], None), (world.gateway, None), (world.gateway, narrow[1])):
+        with world.login(user, autocommit=False) as session:
+            session.execute("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
+            if key:
+                session.execute("SELECT pc_use_key(%s)", [key])
+            for asked in ("SELECT * FROM pg_locks", "SELECT pg_lock_status()", "SELECT query_to_xml('TABLE pg_locks', true, true, '')"):
+                assert answer(session, asked) == "42501", (user, asked)
+    with world.login(world.people["ProjectOwner"]) as session:
+        assert session.execute("SELECT count(*) > 0 FROM pg_locks").fetchone() == (True,)
+
+
+def test_counters_of_plans_and_calls(world):
+    """How often a statement was planned tells of estimates, and how often a function was called tells of rows."""
+    narrow, wide = world.key("narrow", namespaces='{"a": ["n1"]}'), world.key("wide")
+    function = "'pc.filter_matches'::regproc"
+    for asked in ("SELECT * FROM pg_prepared_statements", *(f"SELECT pg_stat_get_{name}({function})" for name in (
+        "function_calls", "function_total_time", "function_self_time", "xact_function_calls", "xact_function_total_time", "xact_function_self_time",
+    ))):
+        for role, want in ((narrow[0], "42501"), (wide[0], None)):
+            with world.login(role) as session:
+                assert state(session, asked.replace("'pc.filter_matches'::regproc", "0")) == want, (asked, role)
+
+
+def test_functions_of_libraries_that_count(world):
+    """Those of preloaded libraries, and of the ones that look into tables; no others."""
+    narrow, wide = world.key("narrow", namespaces='{"a": ["n1"]}'), world.key("wide")
+    preloaded = world.db.execute("SHOW shared_preload_libraries").fetchone()[0]
+    extensions = ["pg_buffercache", "pg_trgm", "citext", "hstore", "pgcrypto", "unaccent", "uuid-ossp", "pg_stat_statements"]
+    for name in extensions:
+        world.db.execute(f'CREATE EXTENSION "{name}"')
+    # As an administrator gives them to others.
+    world.db.execute("GRANT SELECT ON pg_buffercache TO PUBLIC; GRANT EXECUTE ON FUNCTION pg_buffercache_pages() TO PUBLIC")
+    world.db.execute(f"ALTER ROLE {narrow[0]} SET session_preload_libraries = 'conifer', '$libdir/hstore'")
+    try:
+        with world.login(narrow[0]) as session:
+            assert state(session, "SELECT 'a=>1'::hstore -> 'a'") == "42501"
+        world.db.execute(f"ALTER ROLE {narrow[0]} SET session_preload_libraries = 'conifer'")
+        for role, want in ((narrow[0], "42501"), (wide[0], None)):
+            with world.login(role) as session:
+                assert state(session, "SELECT count(*) FROM pg_buffercache") == want
+                statements = state(session, "SELECT count(*) FROM pg_stat_statements")
+                # It must be loaded with the server, and says so to those who may ask.
+                assert statements == (want or (None if "pg_stat_statements" in preloaded else "55000"))
+                assert session.execute("SELECT similarity('a', 'a'), 'A'::citext = 'a', 'a=>1'::hstore -> 'a', unaccent('é')").fetchone() == (1, True, "1", "e")
+                assert session.execute("SELECT length(digest('a', 'sha256')), uuid_nil()::text <> '', '[1]'::vector <-> '[2]'").fetchone() == (32, True, 1)
+                assert session.execute(f"SELECT id FROM {world.tables['a']} WHERE similarity(id, 'n1-1') = 1").fetchall() == [("n1-1",)]
+    finally:
+        world.db.execute("DROP EXTENSION " + ", ".join(f'"{name}"' for name in extensions))

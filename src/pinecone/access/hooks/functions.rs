@@ -16,8 +16,10 @@ use std::ffi::{CStr, c_int, c_void};
 
 static mut NEXT: pg_sys::object_access_hook_type = None;
 
-/// Functions that make large objects, which a key would own, or write to the WAL of all databases.
-const NOT_FOR_KEYS: [u32; 5] = [
+/// Functions that make large objects, which a key would own, or write to the WAL of all databases; and the one that shows locks: those of
+/// serializable transactions, each session's to all, are of rows that were read, policies or not.
+const NOT_FOR_KEYS: [u32; 6] = [
+    pg_sys::F_PG_LOCK_STATUS,
     pg_sys::F_LO_CREATE,
     pg_sys::F_LO_CREAT,
     pg_sys::F_LO_FROM_BYTEA,
@@ -43,8 +45,16 @@ const NOT_FOR_POOLED: [u32; 12] = [
     pg_sys::F_PG_TRY_ADVISORY_LOCK_SHARED_INT4_INT4,
 ];
 
-/// Counters of the rows and pages that a table's or an index's scans have read, policies or not; of the whole database or server, too.
-const COUNTERS: [u32; 17] = [
+/// Counters of the rows and pages that a table's or an index's scans have read, policies or not, and of calls of functions on these rows; of
+/// the whole database or server, too. How often a statement was planned anew tells of the estimates.
+const COUNTERS: [u32; 24] = [
+    pg_sys::F_PG_PREPARED_STATEMENT,
+    pg_sys::F_PG_STAT_GET_FUNCTION_CALLS,
+    pg_sys::F_PG_STAT_GET_FUNCTION_TOTAL_TIME,
+    pg_sys::F_PG_STAT_GET_FUNCTION_SELF_TIME,
+    pg_sys::F_PG_STAT_GET_XACT_FUNCTION_CALLS,
+    pg_sys::F_PG_STAT_GET_XACT_FUNCTION_TOTAL_TIME,
+    pg_sys::F_PG_STAT_GET_XACT_FUNCTION_SELF_TIME,
     pg_sys::F_PG_STAT_GET_NUMSCANS,
     pg_sys::F_PG_STAT_GET_TUPLES_RETURNED,
     pg_sys::F_PG_STAT_GET_TUPLES_FETCHED,
@@ -63,6 +73,24 @@ const COUNTERS: [u32; 17] = [
     // pg_stat_get_io, from 16 on, and pg_stat_get_backend_io, from 18 on.
     6214,
     6386,
+];
+
+/// Libraries that look into tables, indexes and the server's memory, or count what statements do, beside those that are preloaded.
+const OBSERVERS: [&str; 14] = [
+    "pg_stat_statements",
+    "pg_stat_kcache",
+    "pg_stat_monitor",
+    "pg_qualstats",
+    "pg_store_plans",
+    "pg_wait_sampling",
+    "pageinspect",
+    "pgstattuple",
+    "pg_buffercache",
+    "pg_freespacemap",
+    "pg_prewarm",
+    "pg_visibility",
+    "pg_walinspect",
+    "pgrowlocks",
 ];
 
 /// Puts the hook in place.
@@ -97,7 +125,8 @@ unsafe extern "C-unwind" fn judge(function: pg_sys::Oid) {
     let number = function.to_u32();
     let (keys, pooled) = (NOT_FOR_KEYS.contains(&number), NOT_FOR_POOLED.contains(&number));
     let notifies = number == pg_sys::F_PG_NOTIFY;
-    let (sets, counts) = (number == pg_sys::F_SET_CONFIG, COUNTERS.contains(&number));
+    let observes = || number >= pg_sys::FirstNormalObjectId && confined().is_some() && is_of_observer(function);
+    let (sets, counts) = (number == pg_sys::F_SET_CONFIG, COUNTERS.contains(&number) || observes());
     if !(keys || pooled || sets || counts) {
         return;
     }
@@ -127,6 +156,44 @@ unsafe extern "C-unwind" fn judge(function: pg_sys::Oid) {
             fault,
         );
     }
+}
+
+/// Whether a function is of a library that may count what statements do: as only one that is preloaded sees those of all sessions.
+fn is_of_observer(function: pg_sys::Oid) -> bool {
+    let Some(library) = library_of(function) else { return false };
+    // SAFETY: settings that are C strings, read before they change.
+    let is_preloaded = |setting: &CStr| unsafe {
+        let libraries = pg_sys::GetConfigOption(setting.as_ptr(), true, false);
+        !libraries.is_null()
+            && CStr::from_ptr(libraries).to_string_lossy().split(',').any(|path| stem(path) == library)
+    };
+    library != "conifer"
+        && (OBSERVERS.contains(&&*library)
+            || [c"shared_preload_libraries", c"session_preload_libraries"].into_iter().any(is_preloaded))
+}
+
+/// The name of the library of a function in C, as in `CREATE EXTENSION`.
+fn library_of(function: pg_sys::Oid) -> Option<String> {
+    // SAFETY: a look-up in the catalog; the row is released after its values are copied.
+    unsafe {
+        let cache = pg_sys::SysCacheIdentifier::PROCOID as i32;
+        let row = pg_sys::SearchSysCache1(cache, pg_sys::Datum::from(function));
+        if row.is_null() {
+            return None;
+        }
+        let mut is_null = false;
+        let attribute = pg_sys::Anum_pg_proc_probin as pg_sys::AttrNumber;
+        let library = pg_sys::SysCacheGetAttr(cache, row, attribute, &mut is_null);
+        let library = String::from_datum(library, is_null);
+        pg_sys::ReleaseSysCache(row);
+        Some(stem(&library?).to_owned())
+    }
+}
+
+/// The name of a library by its path, quoted or not.
+fn stem(path: &str) -> &str {
+    let name = path.rsplit('/').next().unwrap_or(path).trim().trim_matches('"');
+    name.strip_suffix(".so").or_else(|| name.strip_suffix(".dylib")).unwrap_or(name)
 }
 
 /// Whether a client calls a function without a statement, by a message of the protocol. Nothing then sees to settings after it.
