@@ -3,6 +3,7 @@
 import psycopg
 import pytest
 
+from tests.pinecone.access.fast_path import FastPath
 from tests.pinecone.access.world import state, world
 
 __all__ = ["world"]
@@ -115,3 +116,30 @@ def test_keys_neither_listen_nor_notify(world):
             assert "told" in [note.payload for note in session.notifies(timeout=1, stop_after=3)]
     finally:
         world.db.execute(f"ALTER DATABASE {world.database} RESET conifer.keys_may_notify")
+
+
+def test_calls_without_a_statement(world, limited):
+    """A call by the protocol's function message is held to the ceilings, as a session's first message, too."""
+    (sleep,) = world.db.execute("SELECT 'pg_sleep(float8)'::regprocedure::oid::int").fetchone()
+    world.db.execute(f"ALTER ROLE {world.gateway} SET session_preload_libraries = 'conifer'")
+    try:
+        for user in (limited[0], world.gateway):
+            with FastPath(world.server, world.database, user, "-c statement_timeout=0") as session:
+                assert session.call(sleep, "5") == "57014", user
+                assert session.call(sleep, "5") == "57014", user
+                assert session.call(sleep, "0") is None, user
+    finally:
+        world.db.execute(f"ALTER ROLE {world.gateway} RESET session_preload_libraries")
+
+
+def test_calls_of_an_expired_key(world):
+    """It calls no function of the server's either, also as a session's first message."""
+    role, _ = world.key("short")
+    (sleep,) = world.db.execute("SELECT 'pg_sleep(float8)'::regprocedure::oid::int").fetchone()
+    with FastPath(world.server, world.database, role) as quiet, FastPath(world.server, world.database, role) as used:
+        assert used.call(sleep, "0") is None
+        assert used.execute("SELECT 1") is None
+        world.db.execute("UPDATE pc_auth.api_key SET expires_at = now() - interval '1 hour' WHERE key_id = %s", [role])
+        for session in (quiet, used):
+            assert session.call(sleep, "0") == "28000"
+            assert session.execute("SELECT 1") == "28000"

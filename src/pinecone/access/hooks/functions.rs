@@ -5,9 +5,9 @@
 #![allow(unsafe_code)]
 
 use crate::pinecone::access::refusal::{Event, refused};
-use crate::pinecone::access::session::confined::{Confined, confined};
-use crate::pinecone::access::session::identity::principal_if_any;
-use crate::pinecone::access::session::partial::partial;
+use crate::pinecone::access::session::confined::{Confined, confined, is_confined};
+use crate::pinecone::access::session::identity::{self, principal_if_any};
+use crate::pinecone::access::session::partial::{self, partial};
 use crate::pinecone::access::session::{limits, pooled_key};
 use conifer_pure::Fault;
 use conifer_pure::fault::state::INSUFFICIENT_PRIVILEGE;
@@ -122,6 +122,12 @@ unsafe extern "C-unwind" fn access(
 
 #[pg_guard]
 unsafe extern "C-unwind" fn judge(function: pg_sys::Oid) {
+    if is_without_statement() && is_confined() {
+        partial::keep_log_from_client();
+        identity::recheck();
+        identity::recheck_login();
+        limits::hold();
+    }
     let number = function.to_u32();
     let (keys, pooled) = (NOT_FOR_KEYS.contains(&number), NOT_FOR_POOLED.contains(&number));
     let notifies = number == pg_sys::F_PG_NOTIFY;
