@@ -359,6 +359,12 @@ LAZY = (
     "SELECT 1 FROM {t} WHERE {c} AND (metadata @@@ current_setting('test.filter')::jsonb) = (lower(id || NULL) = 'x') IS NULL",
     "SELECT namespace, id FROM {t} GROUP BY 1, 2, metadata HAVING {c} AND metadata @@@ current_setting('test.filter')::jsonb",
     "SELECT 1 FROM generate_series(1, 2) LEFT JOIN {t} ON {c} AND metadata @@@ current_setting('test.filter')::jsonb",
+    "SELECT 1 FROM {t} WHERE {c} AND id IN (SELECT current_setting('test.filter')::jsonb::text)",
+    "SELECT 1 FROM {t} WHERE {c} AND id IN (VALUES ('x'), (current_setting('test.filter')::jsonb::text))",
+    "SELECT 1 FROM {t} WHERE {c} AND NOT id = ANY (SELECT current_setting('test.filter')::jsonb::text UNION ALL SELECT 'x')",
+    "SELECT 1 FROM {t} x WHERE {c} AND EXISTS (SELECT 1 WHERE x.metadata @@@ current_setting('test.filter')::jsonb)",
+    "SELECT 1 FROM {t} WHERE {c} AND (EXISTS (SELECT current_setting('test.filter')::jsonb OFFSET 0) OR id = 'x')",
+    "SELECT 1 FROM {t} JOIN (VALUES ('x'), (current_setting('test.filter'))) v (f) ON {c} AND metadata @@@ f::jsonb",
     "SELECT id FROM {t} WHERE {c} AND id <> ALL (ARRAY[(SELECT current_setting('test.filter')::jsonb::text)])",
 )
 
@@ -398,6 +404,7 @@ def test_limited_keys_ask_as_others_do(world, narrow, session):
         for table in narrow[2]:
             for condition in (
                 "metadata @@@ jsonb_build_object('genre', 'g0')", "id IN (SELECT 'r' || g FROM generate_series(1, 9) g)",
+                "id IN (VALUES ('r2'), ('r4'))", "id NOT IN (SELECT max(id) FROM {t} WHERE namespace = 'n1')", "id IN (SELECT 'r2' UNION SELECT 'r3')",
                 "id = (SELECT max(id) FROM {t} WHERE namespace = 'n1')", "EXISTS (SELECT FROM {t} y WHERE y.id > x.id AND y.namespace = 'n1')",
                 "lower(id) LIKE 'r1%%'", "(metadata ->> 'genre') IN ('g0', 'g1')", """"values" <-> '[1,3]' < 3""", "id > current_user",
                 "NOT (id < 'r2' AND metadata @> '{{}}')", "id = ANY (ARRAY['r2', concat('r', 4)])", "(id, namespace) >= ('r3', 'n1')",
@@ -419,18 +426,32 @@ def test_plans_that_were_kept_of_another_key(world, narrow):
         for key, rows in ((wide, 200), (narrow[1], 100), (wide, 200), (world.key("other", namespaces='{"deep": ["n2"]}')[1], 100)):
             for times in range(3):
                 session.execute("SELECT pc_use_key(%s)", [key], prepare=False)
-                for _ in range(2):
-                    try:
-                        found = session.execute(f"SELECT id FROM {table} WHERE metadata @@@ %s::text::jsonb", ["{}"], prepare=True).fetchall()
-                        break
-                    except psycopg.errors.SerializationFailure:
-                        session.rollback()
-                        session.execute("SELECT pc_use_key(%s)", [key], prepare=False)
+                found = session.execute(f"SELECT id FROM {table} WHERE metadata @@@ %s::text::jsonb", ["{}"], prepare=True).fetchall()
+                named = "n1" if key in (wide, narrow[1]) else "n2"
+                matches = session.execute("SELECT count(*) FROM pc_query('deep', '[1,1]', 50, %s)", [named], prepare=True).fetchone()
+                assert matches == (50,), (rows, times)
                 assert len(found) == rows, (rows, times)
                 if rows == 100 and key == narrow[1]:
                     bad = "SELECT id FROM {} WHERE namespace = 'n2' AND metadata @@@ %s::text::jsonb".format(table)
                     assert session.execute(bad, ["bad"], prepare=True).fetchall() == []
                 session.rollback()
+
+
+def test_a_key_that_is_limited_while_its_session_goes_on(world, narrow):
+    """Its plans are made anew, or refused once."""
+    table = narrow[2][0]
+    role, _ = world.key("shrinks")
+    with world.login(role) as session:
+        session.execute(f"SET plan_cache_mode = force_generic_plan; PREPARE p (text, text) AS SELECT id FROM {table} WHERE namespace = $1 AND metadata @@@ $2::jsonb")
+        assert len(session.execute("EXECUTE p('n2', '{}')").fetchall()) == 100
+        world.db.execute("SET conifer.project = 'own'")
+        (index,) = world.db.execute("SELECT index_id FROM pc.index_reg WHERE name = 'deep'").fetchone()
+        with world.db.transaction():
+            world.db.execute("UPDATE pc_auth.api_key SET scoped = true WHERE key_id = %s", [role])
+            world.db.execute("INSERT INTO pc_auth.key_scope (key_id, index_id, namespaces) VALUES (%s, %s, '{n1}')", [role, index])
+        assert state(session, "EXECUTE p('n2', 'bad')") in (None, "40001")
+        assert session.execute("EXECUTE p('n2', 'bad')").fetchall() == []
+        assert len(session.execute("EXECUTE p('n1', '{}')").fetchall()) == 100
 
 
 def test_hidden_neighbours_take_no_place(world):

@@ -244,15 +244,15 @@ unsafe fn change_condition(place: &mut *mut Node, levels: &[*mut Query]) -> bool
             NodeTag::T_CurrentOfExpr => return true,
             _ => {}
         }
-        if let Some(tested) = tested_by_sub_select(node) {
+        if let Some(link) = sub_select(node) {
             // It becomes a join, or is a call of its own, which the server keeps behind the policies.
-            if tested.is_null() || is_plain(tested, levels) {
+            if link.subLinkType == pg_sys::SubLinkType::EXISTS_SUBLINK
+                || is_plain(link.testexpr, levels) && gives_columns(link.subselect.cast(), levels)
+            {
                 return true;
             }
-            if pg_sys::contain_volatile_functions(tested) {
-                return false;
-            }
-        } else if pg_sys::contain_volatile_functions(node) {
+        }
+        if pg_sys::contain_volatile_functions(node) {
             return false;
         }
         if !is_harmless(node, levels) {
@@ -262,8 +262,8 @@ unsafe fn change_condition(place: &mut *mut Node, levels: &[*mut Query]) -> bool
     }
 }
 
-/// What a sub-select compares, if the condition as a whole is EXISTS, IN or ANY of one, or none of these; null for EXISTS.
-unsafe fn tested_by_sub_select(node: *mut Node) -> Option<*mut Node> {
+/// The sub-select, if the condition as a whole is EXISTS, IN or ANY of one, or none of these.
+unsafe fn sub_select<'a>(node: *mut Node) -> Option<&'a pg_sys::SubLink> {
     // SAFETY: each node is read as the type of its tag.
     unsafe {
         match (*node).type_ {
@@ -272,17 +272,56 @@ unsafe fn tested_by_sub_select(node: *mut Node) -> Option<*mut Node> {
                 if of.boolop != pg_sys::BoolExprType::NOT_EXPR {
                     return None;
                 }
-                tested_by_sub_select(nodes(of.args).next()?)
+                sub_select(nodes(of.args).next()?)
             }
             NodeTag::T_SubLink => {
                 let link = &*node.cast::<pg_sys::SubLink>();
-                match link.subLinkType {
-                    pg_sys::SubLinkType::EXISTS_SUBLINK => Some(std::ptr::null_mut()),
-                    pg_sys::SubLinkType::ANY_SUBLINK => Some(link.testexpr),
-                    _ => None,
-                }
+                let (exists, any) =
+                    (pg_sys::SubLinkType::EXISTS_SUBLINK, pg_sys::SubLinkType::ANY_SUBLINK);
+                (link.subLinkType == exists || link.subLinkType == any).then_some(link)
             }
             _ => None,
+        }
+    }
+}
+
+/// Whether what a sub-select gives stays what it is when the condition becomes a join with its tables: columns, what is made of them
+/// alone, or the result of a sub-select that stays one.
+unsafe fn gives_columns(query: *mut Query, levels: &[*mut Query]) -> bool {
+    // SAFETY: a query of the walk, and the targets in it.
+    unsafe {
+        let of = &*query;
+        if !of.setOperations.is_null() {
+            return false;
+        }
+        let stays = of.hasAggs
+            || of.hasWindowFuncs
+            || of.hasTargetSRFs
+            || !of.groupClause.is_null()
+            || !of.distinctClause.is_null()
+            || !of.limitCount.is_null();
+        let mut inner = levels.to_vec();
+        inner.push(query);
+        stays
+            || nodes(of.targetList).all(|target| {
+                let given: *mut Node = (*target.cast::<pg_sys::TargetEntry>()).expr.cast();
+                is_column_or_constant(given, &inner)
+                    || strict(given, &inner).is_some_and(|strict| strict.is_behind)
+            })
+    }
+}
+
+/// Whether an expression is a constant, or a column as of [`is_column`].
+unsafe fn is_column_or_constant(node: *mut Node, levels: &[*mut Query]) -> bool {
+    // SAFETY: each node is read as the type of its tag.
+    unsafe {
+        match (*node).type_ {
+            NodeTag::T_Var => is_column(node.cast(), levels),
+            NodeTag::T_RelabelType => {
+                is_column_or_constant((*node.cast::<pg_sys::RelabelType>()).arg.cast(), levels)
+            }
+            NodeTag::T_Const | NodeTag::T_Param => true,
+            _ => false,
         }
     }
 }
@@ -429,15 +468,11 @@ unsafe fn is_column(var: *mut pg_sys::Var, levels: &[*mut Query]) -> bool {
         let levels = &levels[..=at];
         let Some(entry) = tables(levels[at]).nth((var.varno as usize).wrapping_sub(1)) else { return false };
         let column = |list| nodes(list).nth((var.varattno as usize).wrapping_sub(1));
-        let is_column_or_constant = |node: *mut Node, levels: &[*mut Query]| match (*node).type_ {
-            NodeTag::T_Var => is_column(node.cast(), levels),
-            NodeTag::T_Const => true,
-            _ => false,
-        };
         match entry.rtekind {
             RTEKind::RTE_RELATION => true,
             RTEKind::RTE_FUNCTION => is_of_native_functions(entry),
-            RTEKind::RTE_VALUES => cells(entry.values_lists).len() > 1,
+            RTEKind::RTE_VALUES => nodes(entry.values_lists)
+                .all(|row| nodes(row.cast()).all(|value| is_column_or_constant(value, levels))),
             RTEKind::RTE_JOIN if var.varattno > 0 => column(entry.joinaliasvars)
                 .is_some_and(|node| !node.is_null() && is_column_or_constant(node, levels)),
             RTEKind::RTE_SUBQUERY if var.varattno > 0 && (*entry.subquery).setOperations.is_null() => {

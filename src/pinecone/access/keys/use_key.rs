@@ -5,7 +5,7 @@ use crate::pg::error::raise;
 use crate::pinecone::access::elevate::{GATEWAY, role_named};
 use crate::pinecone::access::hooks::log::hide_activity;
 use crate::pinecone::access::refusal::{Event, refused};
-use crate::pinecone::access::session::{identity, pooled_key};
+use crate::pinecone::access::session::{identity, partial, pooled_key};
 use crate::pinecone::access::{revocation, secret};
 use conifer_pure::Fault;
 use conifer_pure::fault::state::{
@@ -58,6 +58,7 @@ fn pc_use_key(api_key: Option<&str>) {
     }
     revocation::show(role);
     identity::principal(&event, None);
+    partial::planned();
     if !block {
         // SAFETY: reports a warning in the server's words.
         unsafe { pg_sys::WarnNoTransactionBlock(true, c"pc_use_key".as_ptr()) }
