@@ -83,7 +83,8 @@ unsafe extern "C-unwind" fn judge(tables: *mut pg_sys::List, raises: bool) -> bo
             }
         }
         // A plan that was kept is judged by the principal that it was made for.
-        let is_of_index = |asked: &Asked| asked.relid != pg_sys::InvalidOid && index_of(asked.relid).is_some();
+        let is_of_index =
+            |asked: &Asked| asked.relid != pg_sys::InvalidOid && index_of(asked.relid).is_some();
         if confined().is_some() && asked.iter_ptr().any(|asked| is_of_index(&*asked)) && !partial::planned() {
             let message = "cached plans have been made for another API key, or for other rights";
             raise(Fault::new(SERIALIZATION_FAILURE, message).hint("Run the statement again."));

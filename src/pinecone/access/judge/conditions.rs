@@ -139,8 +139,7 @@ unsafe fn is_of_native_functions(entry: &RangeTblEntry) -> bool {
     unsafe {
         nodes(entry.functions).all(|function| {
             let call = (*function.cast::<pg_sys::RangeTblFunction>()).funcexpr;
-            (*call).type_ != NodeTag::T_FuncExpr
-                || language((*call.cast::<pg_sys::FuncExpr>()).funcid) != SQL
+            (*call).type_ != NodeTag::T_FuncExpr || language((*call.cast::<pg_sys::FuncExpr>()).funcid) != SQL
         })
     }
 }
@@ -276,8 +275,7 @@ unsafe fn sub_select<'a>(node: *mut Node) -> Option<&'a pg_sys::SubLink> {
             }
             NodeTag::T_SubLink => {
                 let link = &*node.cast::<pg_sys::SubLink>();
-                let (exists, any) =
-                    (pg_sys::SubLinkType::EXISTS_SUBLINK, pg_sys::SubLinkType::ANY_SUBLINK);
+                let (exists, any) = (pg_sys::SubLinkType::EXISTS_SUBLINK, pg_sys::SubLinkType::ANY_SUBLINK);
                 (link.subLinkType == exists || link.subLinkType == any).then_some(link)
             }
             _ => None,
@@ -379,9 +377,8 @@ unsafe fn is_plain(node: *mut Node, levels: &[*mut Query]) -> bool {
             NodeTag::T_BoolExpr => all((*node.cast::<pg_sys::BoolExpr>()).args),
             NodeTag::T_ArrayExpr => all((*node.cast::<pg_sys::ArrayExpr>()).elements),
             NodeTag::T_List => all(node.cast()),
-            _ => called(node).is_some_and(|(function, arguments)| {
-                pg_sys::get_func_leakproof(function) && all(arguments)
-            }),
+            _ => called(node)
+                .is_some_and(|(function, arguments)| pg_sys::get_func_leakproof(function) && all(arguments)),
         }
     }
 }
@@ -428,10 +425,15 @@ unsafe fn strict(node: *mut Node, levels: &[*mut Query]) -> Option<Strict> {
                 return Some(Strict { has_column: false, is_behind: false });
             }
             NodeTag::T_Var => {
-                return is_column(node.cast(), levels).then_some(Strict { has_column: true, is_behind: false });
+                return is_column(node.cast(), levels)
+                    .then_some(Strict { has_column: true, is_behind: false });
             }
-            NodeTag::T_RelabelType => return strict((*node.cast::<pg_sys::RelabelType>()).arg.cast(), levels),
-            NodeTag::T_CoerceViaIO => return strict((*node.cast::<pg_sys::CoerceViaIO>()).arg.cast(), levels),
+            NodeTag::T_RelabelType => {
+                return strict((*node.cast::<pg_sys::RelabelType>()).arg.cast(), levels);
+            }
+            NodeTag::T_CoerceViaIO => {
+                return strict((*node.cast::<pg_sys::CoerceViaIO>()).arg.cast(), levels);
+            }
             NodeTag::T_ScalarArrayOpExpr => true,
             NodeTag::T_FuncExpr | NodeTag::T_OpExpr => false,
             _ => return None,
