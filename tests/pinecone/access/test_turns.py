@@ -3,6 +3,7 @@
 import itertools
 import random
 import threading
+import time
 
 import psycopg
 import pytest
@@ -236,6 +237,116 @@ def test_an_open_transaction_blocks_no_other_project(office, left, boss):
             assert state(session, "SELECT * FROM pc_query('films', '[1,1]')") is None
     assert state(busy, "SELECT pc_delete_index('films')") is None
     office.check()
+
+
+HANGS = {
+    "grant": "CREATE TABLE o.t (a int); GRANT SELECT ON o.t TO {role}",
+    "default privileges": "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO {role}",
+    "policy": "CREATE TABLE o.t (a int); CREATE POLICY p ON o.t TO {role}; COMMIT; SELECT * FROM o.t",
+    "altered": "CREATE TABLE o.t (a int); GRANT SELECT ON o.t TO {role}; COMMIT; ALTER TABLE o.t SET (fillfactor = 50)",
+}
+
+
+@pytest.mark.parametrize("same", [True, False], ids=["in this database", "in another"])
+@pytest.mark.parametrize("hung", HANGS)
+def test_what_strangers_hang_on_a_role_keeps_nobody_waiting(office, hung, same):
+    """Whoever has a schema anywhere in the cluster can name a key's or a group's role in an open transaction, and wait."""
+    key = create_key(office.db, "k", project="p1")[0]
+    office.within(office.db, "p1", "SELECT pc_delete_index('films')")
+    (group,) = office.db.execute("SELECT role_name::text FROM pc_auth.group_role").fetchone()
+    place = office.name if same else f"{office.name}_other"
+    if not same:
+        office.server.create_database(place)
+    with office.server.connect(place) as db:
+        db.execute(f"CREATE SCHEMA o AUTHORIZATION {office.ann}")
+    stranger = office.server.connect(place, user=office.ann, autocommit=False)
+    office.sessions.append(stranger)
+    statements = [HANGS[hung].format(role=role).replace("o.t", f"o.{role}").split("COMMIT; ") for role in (key, group, "conifer_keys")]
+    for part in range(len(statements[0])):
+        stranger.commit()
+        for parts in statements:
+            stranger.execute(parts[part])
+    office.within(office.db, "default", "SET statement_timeout = '5s'")
+    begun = time.monotonic()
+    assert state(office.db, f"SELECT pc_revoke_api_key('{key}')") is None
+    assert state(office.db, "SELECT pc_delete_project('p1')") is None
+    assert time.monotonic() - begun < 2
+    assert state(office.db, "SELECT pc_create_project('p1')") is None
+    for role in (key, group):
+        assert office.db.execute("SELECT rolcanlogin, rolpassword FROM pg_authid WHERE rolname = %s", [role]).fetchone() == (False, None)
+        assert office.db.execute("SELECT 1 FROM pg_auth_members WHERE %s::regrole IN (member, roleid)", [role]).fetchall() == []
+    assert office.db.execute("SHOW lock_timeout").fetchone() == ("3s",)
+    with pytest.raises(psycopg.OperationalError):
+        office.server.connect(office.name, user=key)
+    notices = []
+    office.db.add_notice_handler(lambda notice: notices.append(notice.message_primary))
+    assert office.db.execute("SELECT pc_sync_roles()").fetchone() == (0,)
+    assert sorted(notice.split('"')[1] for notice in notices) == sorted([key, group])
+    stranger.rollback()
+    if not same:
+        # what was committed there must be taken away there
+        with office.server.connect(place) as db:
+            db.execute(f"DROP OWNED BY {key}, {group}, conifer_keys")
+    assert office.db.execute("SELECT pc_sync_roles()").fetchone() == (2,)
+    assert office.db.execute("SELECT rolname FROM pg_roles WHERE rolname IN (%s, %s)", [key, group]).fetchall() == []
+    office.check()
+    stranger.close()
+    if not same:
+        office.server.drop_database(place)
+
+
+def test_an_extension_is_dropped_while_strangers_wait(office):
+    """Its roles stay, without rights, and the next installation drops those of keys and groups."""
+    key = create_key(office.db, "k", project="p1")[0]
+    (group,) = office.db.execute("SELECT role_name::text FROM pc_auth.group_role").fetchone()
+    office.db.execute(f"CREATE SCHEMA o AUTHORIZATION {office.ann}")
+    with office.server.connect(office.name, user=office.ann, autocommit=False) as stranger:
+        office.sessions.append(stranger)
+        for number, role in enumerate((key, group, "conifer_keys", "conifer_people", "conifer_owner")):
+            stranger.execute(f"CREATE TABLE o.t{number} (a int); GRANT SELECT ON o.t{number} TO {role}")
+        office.db.execute("SET statement_timeout = '5s'")
+        assert state(office.db, "DROP EXTENSION conifer CASCADE") is None
+        left = "SELECT rolname FROM pg_roles WHERE rolname IN (%s, %s) AND NOT rolcanlogin"
+        assert len(office.db.execute(left, [key, group]).fetchall()) == 2
+        assert office.db.execute("SELECT 1 FROM pg_roles WHERE rolname = 'conifer_owner'").fetchall() == [(1,)]
+        assert state(office.db, "CREATE EXTENSION conifer") is None
+        stranger.rollback()
+    assert office.within(office.db, "default", "SELECT pc_sync_roles()").fetchone() == (2,)
+    assert office.db.execute(left, [key, group]).fetchall() == []
+
+
+def test_more_than_can_be_locked_keeps_no_revocation(office):
+    """Without any open transaction: DROP OWNED would need more locks than there are."""
+    key = create_key(office.db, "k", project="p1")[0]
+    office.db.execute(f"CREATE SCHEMA o AUTHORIZATION {office.ann}")
+    locks = office.db.execute("SELECT current_setting('max_locks_per_transaction')::int * current_setting('max_connections')::int").fetchone()[0]
+    with office.server.connect(office.name, user=office.ann) as stranger:
+        for start in range(0, 2 * locks + 4000, 1000):
+            stranger.execute(f"""DO $$ BEGIN FOR i IN {start} .. {start + 999} LOOP
+                EXECUTE format('CREATE TABLE o.t%s (); CREATE POLICY p ON o.t%s TO {key}', i, i); END LOOP; END $$""")
+        begun = time.monotonic()
+        assert state(office.db, f"SELECT pc_revoke_api_key('{key}')") is None
+        assert time.monotonic() - begun < 2
+        assert office.db.execute("SELECT rolcanlogin, rolpassword FROM pg_authid WHERE rolname = %s", [key]).fetchone() == (False, None)
+        assert office.db.execute("SELECT pc_sync_roles()").fetchone() == (0,)
+        names = [name for (name,) in stranger.execute("SELECT relname FROM pg_class WHERE relnamespace = 'o'::regnamespace").fetchall()]
+        for start in range(0, len(names), 500):
+            stranger.execute("DROP TABLE " + ", ".join(f"o.{name}" for name in names[start : start + 500]))
+    assert office.db.execute("SELECT pc_sync_roles()").fetchone() == (1,)
+    office.check()
+
+
+def test_a_revocation_that_is_cancelled_is_none(office):
+    """What gives up on a lock does not give up on being cancelled: an error of the statement's own is passed on."""
+    key = create_key(office.db, "k", project="p1")[0]
+    office.db.execute(f"CREATE SCHEMA o AUTHORIZATION {office.ann}")
+    with office.server.connect(office.name, user=office.ann, autocommit=False) as stranger:
+        office.sessions.append(stranger)
+        stranger.execute(f"CREATE TABLE o.t (a int); GRANT SELECT ON o.t TO {key}")
+        office.db.execute("SET statement_timeout = '20ms'")
+        assert state(office.db, f"SELECT pc_revoke_api_key('{key}')") == "57014"
+        office.db.execute("RESET statement_timeout")
+        assert office.db.execute("SELECT rolcanlogin FROM pg_roles WHERE rolname = %s", [key]).fetchone() == (True,)
 
 
 def test_everybody_at_once(office):

@@ -8,7 +8,7 @@
 use crate::pg::spi::{Mode, Param, run, run_once};
 use crate::pinecone::access::catalog;
 use crate::pinecone::access::elevate::{as_superuser, read_as_owner};
-use crate::pinecone::access::roles;
+use crate::pinecone::access::roles::{self, patience::attempt};
 use pgrx::prelude::*;
 use pgrx::spi::quote_identifier;
 use std::cell::Cell;
@@ -30,7 +30,7 @@ fn before_drop(fcinfo: pg_sys::FunctionCallInfo) {
         read_as_owner(|| run(Mode::Write, sql, &[], |rows| rows.each(|row| rows.get(row, 0))));
     for name in names {
         pgrx::check_for_interrupts!();
-        roles::drop_role(&name);
+        roles::drop_role_with_all(&name);
     }
     if DROPPED.get().is_none() {
         // SAFETY: reads a counter of the transaction.
@@ -100,12 +100,15 @@ fn drop_common() {
                                    WHERE d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_authid'::pg_catalog.regclass \
                                      AND d.refobjid OPERATOR(pg_catalog.=) r.oid)";
     for role in ["conifer_keys", "conifer_people", "conifer_gateway", "conifer_owner"] {
-        let exists = roles::exists(role);
-        if exists {
-            run_once(&format!("DROP OWNED BY {}", quote_identifier(role)));
+        if !roles::exists(role) {
+            continue;
         }
+        // A role that others keep stays, as one does on which something depends elsewhere: it has no rights, and the next CREATE EXTENSION
+        // takes it over.
+        let role_name = quote_identifier(role);
+        let _ = attempt(|| run_once(&format!("DROP OWNED BY {role_name}")));
         if run(Mode::Write, sql, &[Param::name(role)], |rows| rows.count) > 0 {
-            run_once(&format!("DROP ROLE {}", quote_identifier(role)));
+            let _ = attempt(|| run_once(&format!("DROP ROLE {role_name}")));
         }
     }
 }

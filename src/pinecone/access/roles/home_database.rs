@@ -53,6 +53,19 @@ pub fn claim(role: &str) -> bool {
     differs
 }
 
+/// The names of the roles that belong to this database, and to no key that is valid and no group: the row is revoked, or gone.
+pub fn left() -> Vec<String> {
+    let sql = "SELECT r.rolname::pg_catalog.text FROM pg_catalog.pg_roles r \
+                 JOIN pg_catalog.pg_database h ON h.datname OPERATOR(pg_catalog.=) pg_catalog.current_database() \
+                WHERE r.rolname OPERATOR(pg_catalog.~) '^cf[kpi]_[0-9a-hjkmnp-tv-z]{16}$' \
+                  AND pg_catalog.shobj_description(r.oid, 'pg_authid') \
+                      OPERATOR(pg_catalog.=) pg_catalog.format('Conifer: database %s, %s', h.oid, h.datname) \
+                  AND NOT EXISTS (SELECT FROM pc_auth.api_key k \
+                                   WHERE k.key_id::pg_catalog.name OPERATOR(pg_catalog.=) r.rolname AND k.revoked_at IS NULL) \
+                  AND NOT EXISTS (SELECT FROM pc_auth.group_role g WHERE g.role_name OPERATOR(pg_catalog.=) r.rolname)";
+    read_as_owner(|| run_now(sql, &[], |rows| rows.each(|row| rows.get(row, 0))))
+}
+
 /// Refuses what would make new keys or members in a copy: they would get into the original's groups.
 ///
 /// # Errors
