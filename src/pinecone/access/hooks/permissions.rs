@@ -7,8 +7,8 @@
 //! Errors of the server pass through here untouched: they are not caught, and pass no value that would have to be dropped.
 #![allow(unsafe_code)]
 
-use crate::pinecone::access::judge::foreign_code::{refusal, source};
 use crate::pg::error::raise;
+use crate::pinecone::access::judge::foreign_code::{refusal, source};
 use crate::pinecone::access::judge::table::{index_of, may};
 use crate::pinecone::access::refusal::{Event, refused};
 use crate::pinecone::access::session::confined::{confined, is_pooled};
@@ -102,7 +102,8 @@ fn is_allowed(asked: &Asked) -> bool {
         return true;
     }
     let Some(index) = index_of(asked.relid) else { return true };
-    !policies_hold(asked)
+    // SAFETY: the statement has locked the relation.
+    !unsafe { policies_hold(asked.relid, asked.checkAsUser) }
         || may(index, if asked.requiredPerms & WRITES == 0 { Level::ReadOnly } else { Level::ReadWrite })
 }
 
@@ -125,13 +126,17 @@ pub fn refuse_code(view: pg_sys::Oid, fault: Fault) -> ! {
     refused(principal_if_any().as_deref(), &Event { action: "sql", kind: "table", resource: &name }, fault)
 }
 
-/// Whether the policies hold for what is asked. Where they do not, as for the owner of a superuser's view, neither does the judgement.
-fn policies_hold(asked: &Asked) -> bool {
-    // SAFETY: look-ups of a relation that the statement has locked.
+/// Whether the policies hold for what a role asks, or the current one for an invalid number. Where they do not, as for the owner of a
+/// superuser's view, neither does the judgement.
+///
+/// # Safety
+/// The relation is there.
+pub unsafe fn policies_hold(relation: pg_sys::Oid, asks: pg_sys::Oid) -> bool {
+    // SAFETY: look-ups of a relation.
     unsafe {
         // Those of a user's table behind a view hold for whoever asks, in whosever view.
-        is_view(asked.relid)
-            || pg_sys::check_enable_rls(asked.relid, asked.checkAsUser, true)
+        is_view(relation)
+            || pg_sys::check_enable_rls(relation, asks, true)
                 == pg_sys::CheckEnableRlsResult::RLS_ENABLED as i32
     }
 }
@@ -139,14 +144,14 @@ fn policies_hold(asked: &Asked) -> bool {
 /// Whether a relation is a view.
 ///
 /// # Safety
-/// The statement has locked the relation.
-unsafe fn is_view(relation: pg_sys::Oid) -> bool {
+/// Reads the catalog, within a transaction.
+pub unsafe fn is_view(relation: pg_sys::Oid) -> bool {
     // SAFETY: a look-up in the catalog.
     unsafe { pg_sys::get_rel_relkind(relation) as u8 == pg_sys::RELKIND_VIEW }
 }
 
 /// Raises 42501, in the server's words.
-fn refuse(table: pg_sys::Oid) -> ! {
+pub fn refuse(table: pg_sys::Oid) -> ! {
     // SAFETY: a look-up of a table that the statement has locked; the name is copied.
     let (name, kind) = unsafe {
         let name = pg_sys::get_rel_name(table);

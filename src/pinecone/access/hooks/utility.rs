@@ -7,7 +7,7 @@
 //! (`text.rs`).
 #![allow(unsafe_code)]
 
-use super::{error_memory, text};
+use super::{error_memory, lock_table, text};
 use crate::pinecone::access::audit;
 use crate::pinecone::access::catalog;
 use crate::pinecone::access::refusal::{Event, refused};
@@ -80,6 +80,7 @@ unsafe extern "C-unwind" fn judge_statement(statement: *mut pg_sys::PlannedStmt)
     unsafe {
         let tree = (*statement).utilityStmt;
         judge(tree);
+        lock_table::judge(tree);
         if !pg_sys::IsAbortedTransactionBlockState() {
             limits::hold();
             if (*tree).type_ == NodeTag::T_CopyStmt {
@@ -103,6 +104,7 @@ unsafe extern "C-unwind" fn follow(statement: *mut pg_sys::PlannedStmt) {
         if (*tree).type_ == NodeTag::T_VariableSetStmt || (*tree).type_ == NodeTag::T_TransactionStmt {
             limits::hold();
         }
+        lock_table::judge(tree);
         (*tree).type_ == NodeTag::T_RenameStmt
             && (*tree.cast::<pg_sys::RenameStmt>()).renameType == pg_sys::ObjectType::OBJECT_ROLE
     };

@@ -1,0 +1,97 @@
+"""LOCK TABLE needs the rights that reading and writing need."""
+
+import pytest
+
+from tests.pinecone.access.world import state, world
+
+__all__ = ["world"]
+
+READS = ("ACCESS SHARE", "ROW SHARE")
+STRONG = ("SHARE UPDATE EXCLUSIVE", "SHARE", "SHARE ROW EXCLUSIVE", "EXCLUSIVE", "ACCESS EXCLUSIVE")
+MODES = (*READS, "ROW EXCLUSIVE", *STRONG)
+
+
+@pytest.fixture
+def everybody_writes(world):
+    """The group of all people has the privileges of an editor; an index over a table of a user's is there, too."""
+    world.db.execute("SELECT pc_set_default_role('DataPlaneEditor', 'own')")
+    world.db.execute("""CREATE TABLE public.of_a_user (namespace text COLLATE "C" NOT NULL, id text COLLATE "C", "values" vector(2) NOT NULL,
+                                                       metadata jsonb NOT NULL DEFAULT '{}', PRIMARY KEY (namespace, id))""")
+    (view,) = world.db.execute("SELECT table_name::text FROM pc_create_index('u', from_table => 'public.of_a_user')").fetchone()
+    yield [world.tables["a"], view]
+    world.db.execute("SELECT pc_set_default_role(NULL), pc_delete_index('u')")
+    world.db.execute("DROP TABLE public.of_a_user")
+
+
+def loaded(world, role):
+    """A session of a role that has the library: what a server with shared_preload_libraries gives it from the start."""
+    session = world.login(role, autocommit=False)
+    session.execute("SELECT pc_whoami()")
+    session.commit()
+    return session
+
+
+def may_be_locked(relation, mode):
+    """What the server itself lets through: conifer_owner has the mapped columns of a user's table alone, and no SELECT on the whole."""
+    return relation == "pc_data.i_1" or mode != "ACCESS SHARE"
+
+
+def lock(session, relation, mode):
+    session.rollback()
+    return state(session, f"LOCK TABLE {relation} IN {mode} MODE NOWAIT")
+
+
+@pytest.mark.parametrize("role", ["ControlPlaneViewer", "DataPlaneViewer", "DataPlaneEditor", "ProjectEditor", "OrgOwner"])
+def test_lock_table_is_judged_as_what_it_is_for(world, everybody_writes, role):
+    reads, writes = role != "ControlPlaneViewer", role in ("DataPlaneEditor", "ProjectEditor", "OrgOwner")
+    with loaded(world, world.people[role]) as session:
+        for relation in everybody_writes:
+            for mode in MODES:
+                allowed = (mode in READS and reads or mode == "ROW EXCLUSIVE" and writes) and may_be_locked(relation, mode)
+                assert lock(session, relation, mode) == (None if allowed else "42501"), (relation, mode)
+
+
+@pytest.mark.parametrize("role", ["ControlPlaneViewer", "DataPlaneEditor"])
+def test_a_view_of_ones_own_is_no_way_round(world, everybody_writes, role):
+    """LOCK TABLE goes through views, of views as well, with their owners' privileges."""
+    person = world.people[role]
+    world.db.execute(f"CREATE SCHEMA own_views AUTHORIZATION {person}")
+    try:
+        with loaded(world, person) as session:
+            for number, relation in enumerate(everybody_writes):
+                session.rollback()
+                session.execute(f"""CREATE VIEW own_views.v{number} AS SELECT 1 AS one WHERE EXISTS (SELECT FROM {relation});
+                                    CREATE VIEW own_views.w{number} AS SELECT * FROM own_views.v{number};
+                                    CREATE VIEW own_views.x{number} WITH (security_invoker = on) AS SELECT * FROM own_views.v{number}""")
+                session.commit()
+                for view in "vwx":
+                    assert lock(session, f"own_views.{view}{number}", "ACCESS EXCLUSIVE") == "42501", (relation, view)
+                    expected = None if role == "DataPlaneEditor" else "42501"
+                    assert lock(session, f"own_views.{view}{number}", "ROW EXCLUSIVE") == expected, (relation, view)
+            session.rollback()
+    finally:
+        world.db.execute("DROP SCHEMA own_views CASCADE")
+
+
+def test_other_tables_are_their_owners_to_lock(world, everybody_writes):
+    """A lock also leaves a transaction free to choose its isolation level, and is waited for as ever."""
+    person = world.people["ControlPlaneViewer"]
+    world.db.execute(f"CREATE SCHEMA own_tables AUTHORIZATION {person}")
+    try:
+        with loaded(world, person) as session:
+            session.execute("CREATE TABLE own_tables.t (a int); CREATE VIEW own_tables.v AS SELECT * FROM own_tables.t")
+            session.commit()
+            for relation in ("own_tables.t", "own_tables.v"):
+                for mode in MODES:
+                    assert lock(session, relation, mode) is None, mode
+            session.rollback()
+            session.execute("LOCK TABLE own_tables.v IN SHARE MODE; SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
+            session.rollback()
+            assert state(session, "LOCK TABLE own_tables.nothing") == "42P01"
+            session.rollback()
+        with world.login("postgres", autocommit=False) as session:
+            for relation in everybody_writes:
+                for mode in MODES:
+                    assert lock(session, relation, mode) == (None if may_be_locked(relation, mode) else "42501"), (relation, mode)
+    finally:
+        world.db.execute("DROP SCHEMA own_tables CASCADE")
