@@ -144,6 +144,11 @@ CREATE TABLE pc_auth.organisation (
     default_project uuid
 );
 
+-- What the numbers of locks on users' names are hashed with, which everybody sees (src/pinecone/access/locks.rs). Each database draws its
+-- own, which no dump carries; a subscription may bring the publisher's beside it, and the first one counts.
+CREATE TABLE pc_auth.lock_secret (secret uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid());
+INSERT INTO pc_auth.lock_secret DEFAULT VALUES;
+
 CREATE SEQUENCE pc_auth.audit_seq;
 CREATE TABLE pc_auth.audit (
     seq bigint PRIMARY KEY DEFAULT pg_catalog.nextval('pc_auth.audit_seq'),

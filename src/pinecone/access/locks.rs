@@ -1,10 +1,13 @@
 //! Locks on names, held until the transaction ends.
 //!
 //! Any user of the database could hold an advisory lock of the same number, so these are locks on objects of the class
-//! `pc_auth.api_key`, which no SQL command takes.
+//! `pc_auth.api_key`, or of an index's table, which no SQL command takes.
 #![allow(unsafe_code)]
 
 use super::catalog;
+use super::elevate::read_as_owner;
+use super::secret;
+use crate::pg::spi::run_now;
 use pgrx::prelude::*;
 
 /// The purpose of a lock on a name.
@@ -55,6 +58,28 @@ pub fn excludes(purpose: Purpose, name: &str) -> bool {
 fn lock(purpose: Purpose, name: &str, mode: u32) {
     // SAFETY: within a transaction, which releases the lock.
     unsafe { pg_sys::LockDatabaseObject(catalog::table(), number(name), purpose as u16, mode as i32) }
+}
+
+/// Locks names that belong to the table of an index exclusively, in an order that is always the same.
+///
+/// Names are their users' choice, tables of all tenants have public numbers, and everybody sees locks. So a name's number is hashed with
+/// a secret of the database: nobody can compute names that share a number, or learn a name from its lock. The table has a field of its own: by
+/// chance, names of one index alone can share a number.
+pub fn exclude_in(table: pg_sys::Oid, purpose: Purpose, names: &[&str]) {
+    let sql = "SELECT secret FROM pc_auth.lock_secret ORDER BY secret LIMIT 1";
+    let key = read_as_owner(|| {
+        run_now(sql, &[], |rows| (rows.count > 0).then(|| rows.get::<pgrx::Uuid>(0, 0)).flatten())
+    });
+    let key = key.map_or([0; 16], |key| *key.as_bytes());
+    let mut numbers: Vec<u32> = names.iter().map(|name| secret::number(&key, name)).collect();
+    numbers.sort_unstable();
+    for number in numbers {
+        // SAFETY: within a transaction, which releases the lock. No command of the server's locks objects of a class that is a user's table.
+        unsafe {
+            let mode = pg_sys::AccessExclusiveLock as i32;
+            pg_sys::LockDatabaseObject(table, number.into(), purpose as u16, mode);
+        }
+    }
 }
 
 /// Keeps others from altering a table, and from creating triggers on it, until the transaction ends: all of these write its row of

@@ -49,6 +49,15 @@ pub fn hash(role: &str, whole: &str) -> Vec<u8> {
     hash.unwrap_or_default()
 }
 
+/// A number of a name, which nobody can compute, or turn back, who does not know the key: the first bytes of a hash of both.
+pub fn number(key: &[u8; 16], name: &str) -> u32 {
+    let bytes = [b"conifer-lock-v1".as_slice(), key, name.as_bytes()].concat();
+    // SAFETY: sha256 takes one bytea and returns one.
+    let hash: Option<Vec<u8>> =
+        unsafe { direct_function_call(pg_sys::sha256_bytea, &[bytes.as_slice().into_datum()]) };
+    hash.unwrap_or_default().iter().take(4).fold(0, |number, byte| number << 8 | u32::from(*byte))
+}
+
 /// A new name for a group.
 pub fn group_name(of_index: bool) -> String {
     api_key::group(&random::<ID_BYTES>(), of_index)

@@ -1,4 +1,4 @@
-"""LOCK TABLE needs the rights that reading and writing need."""
+"""Locks: LOCK TABLE needs the rights that reading and writing need, and locks on namespaces neither reach nor tell beyond their index."""
 
 import pytest
 
@@ -95,3 +95,64 @@ def test_other_tables_are_their_owners_to_lock(world, everybody_writes):
                     assert lock(session, relation, mode) == (None if may_be_locked(relation, mode) else "42501"), (relation, mode)
     finally:
         world.db.execute("DROP SCHEMA own_tables CASCADE")
+
+
+def fnv1a(text: str) -> int:
+    """The hash that locks on namespaces once had: of 32 bits, and of what everybody knows."""
+    number = 0x811C9DC5
+    for byte in text.encode():
+        number = (number ^ byte) * 0x01000193 & 0xFFFFFFFF
+    return number
+
+
+def makes(world, key, index, name):
+    """A session of a key that is making a namespace."""
+    session = world.login(key[0], autocommit=False)
+    session.execute("SELECT pc_create_namespace(%s, %s)", [index, name])
+    return session
+
+
+def test_names_that_collide_are_made_in_another_project(world):
+    numbers = {index: world.tables[index].removeprefix("pc_data.i_") for index in "ac"}
+    seen = {fnv1a(f"namespace {numbers['a']} {number}"): str(number) for number in range(200_000)}
+    other = next(name for name in map(str, range(10_000_000)) if fnv1a(f"namespace {numbers['c']} {name}") in seen)
+    mine = seen[fnv1a(f"namespace {numbers['c']} {other}")]
+    with makes(world, world.key("hostile"), "a", mine) as session:
+        with world.login(world.key("victim", project="other")[0]) as victim:
+            victim.execute("SET lock_timeout = '1s'")
+            assert state(victim, "SELECT pc_create_namespace('c', %s)", other) is None
+            assert state(victim, "SELECT pc_delete_namespace('c', %s)", other) is None
+        session.rollback()
+
+
+def test_one_name_is_made_by_one_session_at_a_time(world):
+    with makes(world, world.key("first"), "a", "same") as session:
+        with world.login(world.key("second")[0]) as other:
+            other.execute("SET lock_timeout = '300ms'")
+            assert state(other, "SELECT pc_create_namespace('a', 'same')") == "55P03"
+            assert state(other, "SELECT pc_create_namespace('a', 'another')") is None
+            assert state(other, "SELECT pc_rename_namespace('a', 'another', 'same')") == "55P03"
+            assert state(other, "SELECT pc_create_namespace('b', 'same')") is None
+            for index, name in (("a", "another"), ("b", "same")):
+                other.execute("SELECT pc_delete_namespace(%s, %s)", [index, name])
+        session.rollback()
+
+
+LOCKS = """SELECT classid::regclass::text, objid::bigint FROM pg_locks
+            WHERE locktype = 'object' AND objsubid = 4 AND pid = %s AND mode = 'AccessExclusiveLock'"""
+
+
+def test_a_lock_does_not_tell_its_name(world):
+    """It is under a number that depends on a secret, which each database draws for itself."""
+    with makes(world, world.key("quiet"), "a", "acme") as session:
+        [(table, number)] = world.db.execute(LOCKS, [session.info.backend_pid]).fetchall()
+        session.rollback()
+    assert table == world.tables["a"]
+    assert number != fnv1a(f"namespace {table.removeprefix('pc_data.i_')} acme")
+    world.db.execute("BEGIN; UPDATE pc_auth.lock_secret SET secret = gen_random_uuid(); SELECT pc_create_namespace('a', 'acme')")
+    [(_, other)] = world.db.execute(LOCKS, [world.db.info.backend_pid]).fetchall()
+    world.db.execute("ROLLBACK")
+    assert other != number
+    for role in (world.key("reads nothing", data_plane="None")[0], world.people["OrgOwner"], world.stranger):
+        with world.login(role) as session:
+            assert state(session, "SELECT secret FROM pc_auth.lock_secret") == "42501"

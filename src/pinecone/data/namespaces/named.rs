@@ -6,7 +6,8 @@ use crate::pg::jsonb::Json;
 use crate::pg::spi::{Mode, Param, run};
 use crate::pg::srf::return_rows;
 use crate::pinecone::access::judge::guard::{self, Granted};
-use crate::pinecone::access::locks::{self, Purpose, exclude};
+use crate::pinecone::access::locks::{Purpose, exclude_in};
+use crate::pinecone::access::roles::privileges::table_of;
 use crate::pinecone::data::arguments::{namespace, null};
 use crate::pinecone::registry::{Index, name_of};
 use conifer_pure::Fault;
@@ -41,10 +42,10 @@ pub fn granted<'a, const N: usize>(
 
 /// Keeps others from making, deleting, renaming and copying namespaces of these names, until the transaction ends.
 pub fn hold(index: &Index, names: &[&str]) {
-    let mut all: Vec<String> = names.iter().map(|name| format!("namespace {} {name}", index.id)).collect();
-    // two sessions with the same names take them in the same order
-    all.sort_by_key(|name| locks::number(name).to_u32());
-    all.iter().for_each(|name| exclude(Purpose::Namespace, name));
+    // Without a table, what comes next says so.
+    if let Some(table) = table_of(index.id) {
+        exclude_in(table, Purpose::Namespace, names);
+    }
 }
 
 /// Whether a namespace holds records that the caller sees. The index's table is locked against those who would delete it.
