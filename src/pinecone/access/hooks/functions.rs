@@ -46,8 +46,10 @@ const NOT_FOR_POOLED: [u32; 12] = [
 ];
 
 /// Counters of the rows and pages that a table's or an index's scans have read, policies or not, and of calls of functions on these rows; of
-/// the whole database or server, too. How often a statement was planned anew tells of the estimates.
-const COUNTERS: [u32; 24] = [
+/// the whole database or server, too. How often a statement was planned anew, and which index was last used, tells of the estimates;
+/// currtid2() follows a hidden row to its new place.
+const COUNTERS: [u32; 26] = [
+    pg_sys::F_CURRTID2,
     pg_sys::F_PG_PREPARED_STATEMENT,
     pg_sys::F_PG_STAT_GET_FUNCTION_CALLS,
     pg_sys::F_PG_STAT_GET_FUNCTION_TOTAL_TIME,
@@ -70,7 +72,8 @@ const COUNTERS: [u32; 24] = [
     pg_sys::F_PG_STAT_GET_DB_BLOCKS_FETCHED,
     pg_sys::F_PG_STAT_GET_DB_BLOCKS_HIT,
     pg_sys::F_PG_STAT_GET_BUF_ALLOC,
-    // pg_stat_get_io, from 16 on, and pg_stat_get_backend_io, from 18 on.
+    // pg_stat_get_lastscan and pg_stat_get_io, from 16 on, and pg_stat_get_backend_io, from 18 on.
+    6310,
     6214,
     6386,
 ];
