@@ -38,6 +38,9 @@ SPY = """
     CREATE FUNCTION ms.eq(text, integer) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN PERFORM ms.told(); RETURN true; END $$;
     CREATE OPERATOR ms.=== (LEFTARG = text, RIGHTARG = integer, FUNCTION = ms.eq);
     CREATE DOMAIN ms.d AS text CHECK (ms.f(VALUE) OR true);
+    CREATE TYPE ms.pair AS (a ms.d, b text);
+    CREATE TYPE ms.mood AS ENUM ('good');
+    CREATE FUNCTION ms.js(ms.mood) RETURNS json LANGUAGE plpgsql AS $$ BEGIN PERFORM ms.told(); RETURN '1'; END $$;
 """
 FOR_READERS = {
     "a policy": "CREATE POLICY evil ON ms.t AS RESTRICTIVE FOR SELECT USING (ms.f(id))",
@@ -52,6 +55,12 @@ FOR_READERS = {
     "a rule": "CREATE RULE evil AS ON DELETE TO ms.t DO ALSO SELECT ms.told()",
     "a heir": "CREATE TABLE ms.heir () INHERITS (ms.t)",
     "a domain": "ALTER TABLE ms.t ADD COLUMN more ms.d",
+    "a cast": "CREATE CAST (ms.mood AS json) WITH FUNCTION ms.js(ms.mood); "
+              "ALTER TABLE ms.t ADD COLUMN mood ms.mood; CREATE POLICY evil ON ms.t USING (to_json(mood) IS NULL)",
+    "a cast of a constant": "CREATE CAST (ms.mood AS json) WITH FUNCTION ms.js(ms.mood); "
+                            "CREATE POLICY evil ON ms.t AS RESTRICTIVE USING (to_json('good'::ms.mood) IS NOT NULL)",
+    "a domain that JSON is read as": "CREATE POLICY evil ON ms.t AS RESTRICTIVE USING "
+                                     "(jsonb_populate_record(NULL::ms.pair, '{\"a\": \"b\"}') IS NOT NULL)",
     "an array of a domain": "ALTER TABLE ms.t ADD COLUMN more ms.d[]",
 }
 FOR_WRITERS = {
@@ -163,7 +172,6 @@ def test_code_that_a_superuser_answers_for(db, mallory, connect):
                            ADD COLUMN words tsvector GENERATED ALWAYS AS (to_tsvector('english', id)) STORED, ADD CHECK (length(id) < 100);
                        CREATE INDEX ON ms.t (lower(id)) WHERE id > 'a';
                        GRANT USAGE ON SEQUENCE ms.t_number_seq TO PUBLIC;
-                       CREATE TYPE ms.mood AS ENUM ('good');
                        ALTER TABLE ms.t ADD COLUMN mood ms.mood DEFAULT 'good';
                        CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON ms.t FOR EACH ROW EXECUTE FUNCTION stamp()""")
     for session in (db, keyed):
@@ -179,6 +187,10 @@ def test_code_that_a_superuser_answers_for(db, mallory, connect):
     mallory.execute("CREATE TRIGGER evil BEFORE INSERT OR UPDATE ON ms.t FOR EACH ROW EXECUTE FUNCTION ms.trg()")
     assert state(keyed, upsert) == "42501"
     mallory.execute("DROP TRIGGER evil ON ms.t")
+    keyed.execute(upsert)
+    mallory.execute("CREATE CAST (ms.mood AS json) WITH FUNCTION ms.js(ms.mood)")
+    assert state(keyed, upsert) == "42501"
+    mallory.execute("DROP CAST (ms.mood AS json)")
     keyed.execute(upsert)
     db.execute(f"ALTER FUNCTION ms.trg() OWNER TO CURRENT_USER; ALTER ROLE {mallory.info.user} SUPERUSER")
     mallory.execute("CREATE INDEX own ON ms.t ((ms.g(1)))")

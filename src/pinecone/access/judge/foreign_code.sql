@@ -5,6 +5,7 @@
 -- of these do what a text or a name tells them, as query_to_xml and pg_read_file, or change the session, as set_config. So of
 -- the server's functions in expressions those that are volatile are taken for such, but for some whose results alone are new each time;
 -- and of extensions' volatile ones those with an argument of type text, as dblink.
+-- Types have functions of their own: domains conditions, and others casts, which to_json calls.
 WITH part (source, class, object, is_for_writers, tree) AS (
     SELECT polrelid, 'pg_catalog.pg_policy'::pg_catalog.regclass::pg_catalog.oid, oid, false,
            pg_catalog.concat(polqual::pg_catalog.text, polwithcheck::pg_catalog.text)
@@ -48,6 +49,9 @@ WITH part (source, class, object, is_for_writers, tree) AS (
       JOIN pg_catalog.pg_depend d ON d.classid OPERATOR(pg_catalog.=) p.class AND d.objid OPERATOR(pg_catalog.=) p.object
        AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_type'::pg_catalog.regclass::pg_catalog.oid
     UNION
+    SELECT p.source, p.class, p.object, p.is_for_writers, m[1]::pg_catalog.oid
+      FROM part p CROSS JOIN LATERAL pg_catalog.regexp_matches(p.tree, ':\w*[tT]yp(?:e|id|eid|eId) (\d+)', 'g') AS m
+    UNION
     SELECT d.objid, d.classid, d.objid, false, d.refobjid
       FROM pg_catalog.pg_depend d
      WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid
@@ -84,7 +88,10 @@ SELECT t.source, t.is_for_writers,
   JOIN pg_catalog.pg_type y ON y.oid OPERATOR(pg_catalog.=) t.type
   LEFT JOIN pg_catalog.pg_type e ON e.oid OPERATOR(pg_catalog.=) y.typelem AND y.typcategory OPERATOR(pg_catalog.=) 'A'
   LEFT JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) COALESCE(e.typowner, y.typowner)
- WHERE COALESCE(e.typtype, y.typtype) OPERATOR(pg_catalog.=) ANY ('{c,d,r,m}'::pg_catalog."char"[]) AND r.rolsuper IS NOT TRUE
+ WHERE r.rolsuper IS NOT TRUE
+   AND (COALESCE(e.typtype, y.typtype) OPERATOR(pg_catalog.=) ANY ('{c,d,r,m}'::pg_catalog."char"[])
+        OR EXISTS (SELECT FROM pg_catalog.pg_cast k
+                    WHERE k.castsource OPERATOR(pg_catalog.=) COALESCE(e.oid, y.oid) AND k.castfunc OPERATOR(pg_catalog.<>) 0::pg_catalog.oid))
 UNION ALL
 SELECT p.source, false, pg_catalog.concat('a query of ', pg_catalog.pg_describe_object(p.class, p.object, 0)),
        'The owner of the table can drop the policy.'
