@@ -18,7 +18,7 @@ static mut NEXT: pg_sys::object_access_hook_type = None;
 
 /// Functions that make large objects, which a key would own, or write to the WAL of all databases; and the one that shows locks: those of
 /// serializable transactions, each session's to all, are of rows that were read, policies or not.
-const NOT_FOR_KEYS: [u32; 6] = [
+const NOT_FOR_KEYS: [u32; 23] = [
     pg_sys::F_PG_LOCK_STATUS,
     pg_sys::F_LO_CREATE,
     pg_sys::F_LO_CREAT,
@@ -26,23 +26,34 @@ const NOT_FOR_KEYS: [u32; 6] = [
     // pg_logical_emit_message: it has more arguments from 17 on, and pgrx's constants other names.
     3577,
     3578,
+    // A file each, until the transaction ends.
+    pg_sys::F_PG_EXPORT_SNAPSHOT,
+    // The table of locks is one for the whole server: where it is full, nobody can log in.
+    pg_sys::F_PG_ADVISORY_LOCK_INT8,
+    pg_sys::F_PG_ADVISORY_LOCK_INT4_INT4,
+    pg_sys::F_PG_ADVISORY_LOCK_SHARED_INT8,
+    pg_sys::F_PG_ADVISORY_LOCK_SHARED_INT4_INT4,
+    pg_sys::F_PG_ADVISORY_XACT_LOCK_INT8,
+    pg_sys::F_PG_ADVISORY_XACT_LOCK_INT4_INT4,
+    pg_sys::F_PG_ADVISORY_XACT_LOCK_SHARED_INT8,
+    pg_sys::F_PG_ADVISORY_XACT_LOCK_SHARED_INT4_INT4,
+    pg_sys::F_PG_TRY_ADVISORY_LOCK_INT8,
+    pg_sys::F_PG_TRY_ADVISORY_LOCK_INT4_INT4,
+    pg_sys::F_PG_TRY_ADVISORY_LOCK_SHARED_INT8,
+    pg_sys::F_PG_TRY_ADVISORY_LOCK_SHARED_INT4_INT4,
+    pg_sys::F_PG_TRY_ADVISORY_XACT_LOCK_INT8,
+    pg_sys::F_PG_TRY_ADVISORY_XACT_LOCK_INT4_INT4,
+    pg_sys::F_PG_TRY_ADVISORY_XACT_LOCK_SHARED_INT8,
+    pg_sys::F_PG_TRY_ADVISORY_XACT_LOCK_SHARED_INT4_INT4,
 ];
 
 /// Functions that reach other sessions of the same role, leave state of the session to the next tenant, or show the state that
 /// the last tenant has left: clients prepare statements without a command that could be refused.
-const NOT_FOR_POOLED: [u32; 12] = [
+const NOT_FOR_POOLED: [u32; 4] = [
     pg_sys::F_PG_NOTIFY,
     pg_sys::F_PG_PREPARED_STATEMENT,
     pg_sys::F_PG_TERMINATE_BACKEND,
     pg_sys::F_PG_CANCEL_BACKEND,
-    pg_sys::F_PG_ADVISORY_LOCK_INT8,
-    pg_sys::F_PG_ADVISORY_LOCK_SHARED_INT8,
-    pg_sys::F_PG_TRY_ADVISORY_LOCK_INT8,
-    pg_sys::F_PG_TRY_ADVISORY_LOCK_SHARED_INT8,
-    pg_sys::F_PG_ADVISORY_LOCK_INT4_INT4,
-    pg_sys::F_PG_ADVISORY_LOCK_SHARED_INT4_INT4,
-    pg_sys::F_PG_TRY_ADVISORY_LOCK_INT4_INT4,
-    pg_sys::F_PG_TRY_ADVISORY_LOCK_SHARED_INT4_INT4,
 ];
 
 /// Counters of the rows and pages that a table's or an index's scans have read, policies or not, and of calls of functions on these rows; of

@@ -5,6 +5,7 @@ mod error_memory;
 pub mod executor;
 mod foreign_code;
 pub mod functions;
+mod index_options;
 mod lock_table;
 pub mod log;
 pub mod permissions;

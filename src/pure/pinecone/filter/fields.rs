@@ -16,11 +16,8 @@ impl Fields {
     /// # Errors
     /// 22023 for anything else, and for a longer list.
     pub fn parse(text: &str) -> Result<Self> {
-        if text.len() > Self::MAX {
-            let message = format!("option \"fields\" has {} bytes, more than {}", text.len(), Self::MAX);
-            return Err(
-                Fault::new(INVALID_PARAMETER_VALUE, message).hint("Without it the index keeps all fields.")
-            );
+        if let Some(fault) = Self::too_long(text.len()) {
+            return Err(fault);
         }
         let mut names: Vec<String> = serde_json::from_str(text).map_err(|_| {
             Fault::new(INVALID_PARAMETER_VALUE, "option \"fields\" must be a JSON list of names")
@@ -28,6 +25,15 @@ impl Fields {
         })?;
         names.sort_unstable();
         Ok(Self(names))
+    }
+
+    /// The refusal of a list of so many bytes, if there are too many.
+    #[must_use]
+    pub fn too_long(bytes: usize) -> Option<Fault> {
+        let message = || format!("option \"fields\" has {bytes} bytes, more than {}", Self::MAX);
+        let fault =
+            || Fault::new(INVALID_PARAMETER_VALUE, message()).hint("Without it the index keeps all fields.");
+        (bytes > Self::MAX).then(fault)
     }
 
     /// Whether a field is one of these.
