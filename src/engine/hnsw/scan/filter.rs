@@ -377,7 +377,7 @@ impl Vectors {
     }
 }
 
-/// What makes a row of the bitmap a match.
+/// The conditions that make a row of the bitmap a match.
 struct Match<'a> {
     scan: &'a pg_sys::IndexScanDescData,
     conditions: &'a mut Conditions,

@@ -49,7 +49,7 @@ pub fn touch() {
     INDEXES.with(|_| ());
 }
 
-/// What a scan finds of vectors that were read before, and keeps.
+/// Vectors that earlier scans have read, for a scan to find, and to add to.
 pub struct VectorCache {
     kept: Rc<RefCell<Kept>>,
     /// The number of vacuums when the scan began to list rows.

@@ -7,7 +7,7 @@
 use super::permissions::refuse_code;
 use crate::pg::fmgr::export;
 use crate::pinecone::access::judge::foreign_code::{refusal, source};
-use crate::pinecone::access::judge::table::table_of;
+use crate::pinecone::access::judge::table::relation_of;
 use crate::pinecone::access::session::partial;
 use crate::pinecone::access::snapshot::is_looking;
 use pgrx::PgList;
@@ -145,6 +145,6 @@ unsafe fn asked_for(request: *mut pg_sys::Node) -> Option<pg_sys::Oid> {
             return None;
         }
         let number = &*number.cast::<pg_sys::Const>();
-        (!number.constisnull).then(|| table_of(number.constvalue.value() as i32))
+        (!number.constisnull).then(|| relation_of(number.constvalue.value() as i32))
     }
 }

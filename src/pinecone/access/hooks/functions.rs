@@ -145,8 +145,9 @@ unsafe extern "C-unwind" fn judge(function: pg_sys::Oid) {
     let number = function.to_u32();
     let (keys, pooled) = (NOT_FOR_KEYS.contains(&number), NOT_FOR_POOLED.contains(&number));
     let notifies = number == pg_sys::F_PG_NOTIFY;
+    // Asked of few sessions, as the library's name is looked up for each function that a statement calls.
     let observes =
-        || number >= pg_sys::FirstNormalObjectId && confined().is_some() && is_of_observer(function);
+        || number >= pg_sys::FirstNormalObjectId && partial().is_some() && is_of_observer(function);
     let (sets, counts) = (number == pg_sys::F_SET_CONFIG, COUNTERS.contains(&number) || observes());
     if !(keys || pooled || sets || counts) {
         return;

@@ -4,11 +4,11 @@
 //! hold for needs a lock that keeps others from reading or writing, which the server gives to all who may delete a record.
 #![allow(unsafe_code)]
 
-use super::permissions::{is_view, policies_hold, refuse};
+use super::permissions::{policies_hold, refuse};
 use crate::pg::spi::{Mode, Param, run};
 use crate::pinecone::access::catalog;
 use crate::pinecone::access::elevate::{OWNER, read_as_owner, role_named};
-use crate::pinecone::access::judge::table::{index_of, may};
+use crate::pinecone::access::judge::table::{index_of, is_view, may};
 use crate::pinecone::access::snapshot::{is_looking, latest};
 use conifer_pure::pinecone::access::level::Level;
 use pgrx::PgList;
@@ -16,8 +16,8 @@ use pgrx::prelude::*;
 
 /// Refuses a lock on the table of an index, or on a view of it, that goes beyond the caller's rights.
 ///
-/// It is asked before the command, so that nobody waits for a lock to be refused, and after it: the name may have become another
-/// table's in between.
+/// The statement is judged before it runs, so that nobody waits for a lock to be refused, and after that: the name may have become
+/// another table's in between.
 ///
 /// # Safety
 /// `tree` is a parse tree.
@@ -59,8 +59,7 @@ pub unsafe fn judge(tree: *mut pg_sys::Node) {
 
 /// A relation, and what a view reads, as LOCK TABLE goes through it; each with the role whose privileges the server asks for.
 unsafe fn behind(relation: pg_sys::Oid, user: pg_sys::Oid) -> Vec<(pg_sys::Oid, pg_sys::Oid)> {
-    // SAFETY: a look-up in the catalog.
-    if !unsafe { is_view(relation) } || index_of(relation).is_some() {
+    if !is_view(relation) || index_of(relation).is_some() {
         return vec![(relation, user)];
     }
     let sql = "WITH RECURSIVE behind (relation, asks) AS ( \

@@ -9,7 +9,7 @@
 
 use crate::pg::error::raise;
 use crate::pinecone::access::judge::foreign_code::{refusal, source};
-use crate::pinecone::access::judge::table::{index_of, may};
+use crate::pinecone::access::judge::table::{index_of, is_view, may};
 use crate::pinecone::access::refusal::{Event, refused};
 use crate::pinecone::access::session::confined::{confined, is_pooled};
 use crate::pinecone::access::session::identity::principal_if_any;
@@ -139,15 +139,6 @@ pub unsafe fn policies_hold(relation: pg_sys::Oid, asks: pg_sys::Oid) -> bool {
             || pg_sys::check_enable_rls(relation, asks, true)
                 == pg_sys::CheckEnableRlsResult::RLS_ENABLED as i32
     }
-}
-
-/// Whether a relation is a view.
-///
-/// # Safety
-/// Reads the catalog, within a transaction.
-pub unsafe fn is_view(relation: pg_sys::Oid) -> bool {
-    // SAFETY: a look-up in the catalog.
-    unsafe { pg_sys::get_rel_relkind(relation) as u8 == pg_sys::RELKIND_VIEW }
 }
 
 /// Raises 42501, in the server's words.

@@ -6,7 +6,7 @@
 //! with any other call of this kind is made an argument of a function that the server keeps behind the policies.
 //!
 //! Conditions change while they are planned: constants are folded, functions in SQL and sub-selects replaced by what they stand for.
-//! What is left as it is here stays harmless through all of that.
+//! A condition that is left as it is stays harmless through all of that.
 #![allow(unsafe_code)]
 
 use super::policy;
@@ -409,7 +409,7 @@ unsafe fn called(node: *mut Node) -> Option<(pg_sys::Oid, *mut pg_sys::List)> {
 
 /// An expression of strict functions alone.
 struct Strict {
-    /// It has a column.
+    /// The expression has a column.
     has_column: bool,
     /// It gives a column to a function that is not leakproof, and stays so until it is null as a whole.
     is_behind: bool,

@@ -5,7 +5,7 @@
 //! answers for. The answer is remembered until the server says that the table, a function, a type or a role has changed.
 #![allow(unsafe_code)]
 
-use super::table::index_of;
+use super::table::{index_of, is_view};
 use crate::pg::spi::{Mode, Param, run};
 use crate::pinecone::access::elevate::read_as_owner;
 use crate::pinecone::access::snapshot::latest;
@@ -110,9 +110,7 @@ pub fn refusal(view: pg_sys::Oid, writes: bool) -> Option<Fault> {
 
 /// The table behind an index's view; none for what is no index's view.
 pub fn source(view: pg_sys::Oid) -> Option<pg_sys::Oid> {
-    // SAFETY: a look-up in the catalog.
-    let is_view = unsafe { pg_sys::get_rel_relkind(view) as u8 == pg_sys::RELKIND_VIEW };
-    (is_view && index_of(view).is_some()).then(|| judged(view).source)
+    (is_view(view) && index_of(view).is_some()).then(|| judged(view).source)
 }
 
 /// The code on a table.

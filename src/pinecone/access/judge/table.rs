@@ -72,7 +72,7 @@ pub fn index_of(table: pg_sys::Oid) -> Option<Place> {
 }
 
 /// The view or table of an index, or `InvalidOid`.
-pub fn table_of(index: i32) -> pg_sys::Oid {
+pub fn relation_of(index: i32) -> pg_sys::Oid {
     let schema = catalog::schema(c"pc_data");
     let name = CString::new(format!("i_{index}")).unwrap_or_default();
     if schema == pg_sys::InvalidOid {
@@ -81,6 +81,12 @@ pub fn table_of(index: i32) -> pg_sys::Oid {
         // SAFETY: a look-up by name.
         unsafe { pg_sys::get_relname_relid(name.as_ptr(), schema) }
     }
+}
+
+/// Whether a relation is a view, as that of an index whose records are in a table of the user's.
+pub fn is_view(relation: pg_sys::Oid) -> bool {
+    // SAFETY: a look-up in the catalog.
+    unsafe { pg_sys::get_rel_relkind(relation) as u8 == pg_sys::RELKIND_VIEW }
 }
 
 /// The number of the index whose table this would be by its name, schema and owner.
