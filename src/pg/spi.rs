@@ -199,6 +199,23 @@ fn execute<R>(
     take: impl FnOnce(Rows) -> R,
     run: impl FnOnce(pg_sys::SPIPlanPtr, *mut pg_sys::Datum, *const c_char) -> i32,
 ) -> R {
+    let (mut take, mut run, mut taken) = (Some(take), Some(run), None);
+    connected(
+        sql,
+        params,
+        &mut |plan, datums, nulls| run.take().map_or(0, |run| run(plan, datums, nulls)),
+        &mut |rows| taken = take.take().map(|take| take(rows)),
+    );
+    taken.expect("the rows were handed over")
+}
+
+/// [`execute`] for closures of all types: compiled once, not for each statement of the library.
+fn connected(
+    sql: &str,
+    params: &[Param],
+    run: &mut dyn FnMut(pg_sys::SPIPlanPtr, *mut pg_sys::Datum, *const c_char) -> i32,
+    take: &mut dyn FnMut(Rows),
+) {
     Spi::connect(|_| {
         let plan = plan(sql, params);
         let _under_way = UnderWay::enter(plan.text());
@@ -213,9 +230,9 @@ fn execute<R>(
             if status < 0 {
                 error!("a statement failed with SPI's code {status}");
             }
-            take(Rows { count: pg_sys::SPI_processed, table: NonNull::new(pg_sys::SPI_tuptable) })
+            take(Rows { count: pg_sys::SPI_processed, table: NonNull::new(pg_sys::SPI_tuptable) });
         }
-    })
+    });
 }
 
 /// Runs a query over all rows that are committed by now, however old the transaction's snapshot is, and over this transaction's

@@ -59,19 +59,26 @@ pub fn role_named(name: &CStr) -> pg_sys::Oid {
 const LENT: i32 = pg_sys::SECURITY_LOCAL_USERID_CHANGE as i32;
 
 fn as_role<R>(role: pg_sys::Oid, flags: i32, run: impl FnOnce() -> R) -> R {
-    struct Back(pg_sys::Oid, i32);
-    impl Drop for Back {
-        fn drop(&mut self) {
-            // SAFETY: sets the former user and context. An error that ends the transaction puts them back again.
-            unsafe { pg_sys::SetUserIdAndSecContext(self.0, self.1) }
-        }
+    let _back = lend(role, flags);
+    run()
+}
+
+/// The user and context that were before [`lend`], which come back when the value is dropped.
+struct Back(pg_sys::Oid, i32);
+
+impl Drop for Back {
+    fn drop(&mut self) {
+        // SAFETY: sets the former user and context. An error that ends the transaction puts them back again.
+        unsafe { pg_sys::SetUserIdAndSecContext(self.0, self.1) }
     }
+}
+
+fn lend(role: pg_sys::Oid, flags: i32) -> Back {
     let (mut before, mut context) = (pg_sys::InvalidOid, 0);
     // SAFETY: reads, then sets, the current user; `Back` undoes that on every way out.
-    let _back = unsafe {
+    unsafe {
         pg_sys::GetUserIdAndSecContext(&mut before, &mut context);
         pg_sys::SetUserIdAndSecContext(role, context | flags);
-        Back(before, context)
-    };
-    run()
+    }
+    Back(before, context)
 }
