@@ -4,6 +4,10 @@ Each line is a filter. Rows are those of a directory with vectors, metadata and 
 shares that have nothing to do with the vectors (`random …`) and labels that lie along one direction (`side …`), with half of
 the queries and against the others. Queries are ones that no constant was tuned to: the last of the set.
 
+A session asks all queries of a filter twice: `first` are those that it knows nothing of the filter for, `QPS` those after them.
+`walk` has the filter where no index sees it, so that the graph is walked until ten rows match; `read` is all matches by GIN, sorted.
+`cost` is the mean time of the first queries against the better of these two.
+
 Both sides search by their graph, sorts are off: Conifer as it is, pgvector with strict_order, no bound on tuples and memory for all of
 them, at the smallest ef_search whose recall is that of Conifer. Where it does not reach that even at 1000, its largest, the line has
 a * and is that of pgvector's best recall, the ratio included. Beside it, what pgvector finds by its defaults.
@@ -14,7 +18,7 @@ import gzip
 import json
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,12 +27,14 @@ from tests.bench import sets
 from tests.support.cluster import Cluster
 
 K = 10
+PEERED = 40
 # 1000 is the largest that pgvector takes.
 WIDTHS = (40, 80, 160, 400, 600, 800, 1000)
 SHARES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.0005)
 TOLERANCE = 2e-4
 MODEL = sets.Model("cosine", 60_000, 384, 32, 3000)
 THEIRS = "SET enable_seqscan = off; SET enable_sort = off; SET enable_bitmapscan = off; SET hnsw.iterative_scan = strict_order"
+OURS = "RESET ALL; SET enable_seqscan = off; SET enable_sort = off; SET enable_bitmapscan = off"
 UNBOUND = "SET hnsw.max_scan_tuples = 1000000; SET hnsw.scan_mem_multiplier = 1000"
 
 
@@ -52,10 +58,10 @@ class Answers:
     slowest: float
 
 
-def load(directory, queries, rows):
+def load(directory, queries, rows, dims):
     """Vectors, metadata, queries, and the named filters of a directory."""
     if directory is None:
-        drawn = sets.own("drawn", MODEL, queries, rows)
+        drawn = sets.own("drawn", replace(MODEL, count=rows or MODEL.count, dim=dims or MODEL.dim), queries, None)
         return drawn.rows, [{} for _ in drawn.rows], drawn.queries, {}
     base = np.load(directory / "base.f16.npy")[:rows].astype(np.float32)
     with gzip.open(directory / "meta.jsonl.gz", "rt") as lines:
@@ -119,11 +125,11 @@ def fill(session, extension, base, metadata, indexes):
     session.execute("VACUUM ANALYZE items")
 
 
-def ask(session, condition, queries, base, limits, expected):
-    """The answers to all queries."""
+def ask(session, condition, queries, base, limits, expected, scan="Index Scan using items_v"):
+    """The answers to all queries, by a plan with that scan."""
     statement = f"SELECT id FROM items WHERE {condition} ORDER BY v <=> %s::vector LIMIT {K}"
     plan = "\n".join(row[0] for row in session.execute("EXPLAIN " + statement, [literal(queries[0])]))
-    if "Index Scan using items_v" not in plan:
+    if scan not in plan:
         raise RuntimeError(plan)
     found, short, times = 0, 0, []
     for query, limit in zip(queries, limits):
@@ -142,11 +148,18 @@ def compare(ours, theirs, filter, base, queries, peer):
     expected = min(K, len(filter.matches))
     limits = [distances[expected - 1] if expected else 0 for distances in exact]
     condition = f"meta @@@ '{json.dumps(filter.ours)}'".replace("%", "%%")
-    here = [ask(ours, condition, queries, base, limits, expected) for _ in range(2)][1]
-    line = [filter.name, len(filter.matches), f"{here.recall:.4f}", here.short, f"{here.rate:.0f}", f"{here.slowest:.1f}"]
+    ours.execute(OURS)
+    first, here = (ask(ours, condition, queries, base, limits, expected) for _ in range(2))
+    some = queries[: min(len(queries), peer or PEERED)]
+    ours.execute(f"SET hnsw.iterative_scan = strict_order; {UNBOUND}")
+    walk = ask(ours, f"({condition}) IS TRUE", some, base, limits, expected)
+    ours.execute("RESET enable_sort; RESET enable_bitmapscan; SET enable_indexscan = off")
+    read = ask(ours, condition, some, base, limits, expected, "Bitmap Index Scan on items_meta")
+    cost = max(walk.rate, read.rate) / first.rate
+    line = [filter.name, len(filter.matches), f"{min(first.recall, here.recall):.4f}", first.short + here.short, f"{first.rate:.0f}",
+            f"{here.rate:.0f}", f"{here.slowest:.1f}", f"{walk.rate:.0f}", f"{read.rate:.0f}", f"{cost:.2f}"]
     if not peer:
         return line
-    some = queries[: min(len(queries), peer)]
     theirs.execute("RESET ALL")
     theirs.execute(THEIRS)
     default = ask(theirs, filter.theirs, some, base, limits, expected)
@@ -163,7 +176,7 @@ def compare(ours, theirs, filter, base, queries, peer):
             f"{default.recall:.3f}", default.short, f"{default.rate:.0f}"]
 
 
-HEADS = ["filter", "rows", "recall", "short", "QPS", "slowest ms"]
+HEADS = ["filter", "rows", "recall", "short", "first", "QPS", "slowest ms", "walk", "read", "cost"]
 PEER = ["ef", "theirs", "short", "QPS", "ratio", "default", "short", "QPS"]
 FEWER = f"*: pgvector does not reach the recall even at ef_search {WIDTHS[-1]}; the ratio is that at its best recall."
 
@@ -172,11 +185,12 @@ def main(words):
     parser = argparse.ArgumentParser(prog="dev/bench-filters", description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="a directory with base.f16.npy, queries.f32.npy, meta.jsonl.gz and gt_filters.json")
     parser.add_argument("--major", type=int, choices=(16, 18), default=16, help="of the server (default: %(default)s)")
-    parser.add_argument("--rows", type=int, help="at most so many")
+    parser.add_argument("--rows", type=int, help="so many are drawn, or at most so many of the directory's")
+    parser.add_argument("--dims", type=int, help="of drawn vectors (default: 384; from some 2,000 bytes a row is TOASTed)")
     parser.add_argument("--queries", type=int, default=200)
-    parser.add_argument("--peer", type=int, default=40, help="queries of pgvector, 0 to leave it out (default: %(default)s)")
+    parser.add_argument("--peer", type=int, default=PEERED, help="queries of pgvector, 0 to leave it out (default: %(default)s)")
     arguments = parser.parse_args(words)
-    base, metadata, queries, named = load(arguments.data, arguments.queries, arguments.rows)
+    base, metadata, queries, named = load(arguments.data, arguments.queries, arguments.rows, arguments.dims)
     base /= np.linalg.norm(base, axis=1, keepdims=True)
     queries /= np.linalg.norm(queries, axis=1, keepdims=True)
     chosen = filters(base, metadata, named)
@@ -195,7 +209,6 @@ def main(words):
                 fill(sessions[-1], extension, base, metadata, indexes)
                 print(f"· {database}: {len(base)} rows in {time.monotonic() - begin:.0f} s", file=sys.stderr)
         ours, theirs = sessions[0], sessions[-1]
-        ours.execute("SET enable_seqscan = off; SET enable_sort = off; SET enable_bitmapscan = off")
         heads = HEADS + (PEER if arguments.peer else [])
         if arguments.peer:
             print(f"{FEWER}\n")
