@@ -4,6 +4,7 @@
 #![allow(unsafe_code)]
 
 use super::storage::buffer::Index;
+use super::storage::change_counts::count_insertion;
 use super::storage::error_context::WorkedOn;
 use super::storage::free_nodes;
 use super::storage::key;
@@ -85,6 +86,7 @@ pub unsafe extern "C-unwind" fn aminsert(
     let mut insertion =
         Insertion { index, known: &known, inserter, records: NodeReader::new(index, *layout), key, tid };
     insertion.run(&vector).or_raise();
+    count_insertion(index);
     IDLE.set(Some((*layout, m, ef, insertion.inserter)));
     false
 }

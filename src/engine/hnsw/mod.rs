@@ -33,6 +33,7 @@ pub fn init() {
 /// Makes the thread's variables known: see `touch_variables` of the library.
 pub fn touch() {
     storage::meta_cache::touch();
+    storage::list_cache::touch();
     storage::match_cache::touch();
     storage::vector_cache::touch();
     insert::touch();

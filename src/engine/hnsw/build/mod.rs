@@ -13,6 +13,7 @@ use super::config::reloptions::Options;
 use super::storage::buffer::Index;
 use super::storage::error_context::WorkedOn;
 use super::storage::key;
+use super::storage::list_cache::ListCache;
 use super::storage::match_cache::MatchCache;
 use super::storage::meta_cache::MetaCache;
 use super::storage::value;
@@ -148,6 +149,7 @@ pub unsafe extern "C-unwind" fn ambuild(
         raise(Fault::new(state::INTERNAL_ERROR, message));
     }
     MetaCache::forget(index);
+    ListCache::forget(index);
     MatchCache::forget(index);
     VectorCache::forget(index);
     let columns = Columns::of(index);

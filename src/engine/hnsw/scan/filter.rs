@@ -14,6 +14,7 @@ use super::table_distance::Exact;
 use crate::engine::hnsw::config::gucs;
 use crate::engine::hnsw::config::opclass::{Class, Columns, NORM};
 use crate::engine::hnsw::storage::buffer::Index;
+use crate::engine::hnsw::storage::list_cache::{ListCache, Moment};
 use crate::engine::hnsw::storage::match_cache::MatchCache;
 use crate::engine::hnsw::storage::value;
 use crate::engine::hnsw::storage::vector_cache::VectorCache;
@@ -21,7 +22,9 @@ use conifer_pure::Result;
 use conifer_pure::distance::metric::Metric;
 use conifer_pure::hnsw::node::{Tid, corrupted};
 use conifer_pure::hnsw::pages::Element;
-use conifer_pure::hnsw::search::{ByteQuery, Costs, Listed, RowFilter, is_bounded};
+use conifer_pure::hnsw::search::{
+    ByteQuery, Costs, KeptVectors, Listed, MatchList, Progress, RowFilter, Wish, is_bounded,
+};
 use conifer_pure::memory::allocation::{filled, push, with_room};
 use pgrx::pg_sys;
 use std::cell::RefCell;
@@ -52,6 +55,10 @@ pub struct Filter {
     matches: Option<MatchCache>,
     /// Vectors that scans have read, and the query; none before a bitmap is asked for, or if there are no bounds of distances.
     vectors: Option<Vectors>,
+    /// The list of all matches that scans with the same conditions have made; none if those may change.
+    lists: Option<ListCache>,
+    /// A new list, and the moment from which it has all matches.
+    new: Option<(Moment, MatchList)>,
 }
 
 /// Vectors that scans have read, compared with the query.
@@ -71,6 +78,10 @@ struct Known {
 
 /// TIDs of a bitmap that tell how many vectors are kept.
 const SAMPLE: usize = 64;
+/// The part of the memory that lists take.
+const LISTS: usize = 8;
+/// The part of a list's rows that may have no vector that is kept.
+const UNKEPT: usize = 8;
 /// Bytes of a row beyond which the server moves values to a TOAST table.
 const TOASTED: usize = 2000;
 
@@ -127,6 +138,8 @@ impl Filter {
                 bitmap: None,
                 matches: None,
                 vectors: None,
+                lists: None,
+                new: None,
             }))
         }
     }
@@ -139,15 +152,30 @@ impl Filter {
     /// # Safety
     /// The scan is the one that the filter was made for, with the same conditions.
     pub unsafe fn recall(&mut self, scan: &pg_sys::IndexScanDescData) -> Result<()> {
+        let index = Index(scan.indexRelation);
         // SAFETY: the caller vouches for the scan; what is left behind is in the filter's context.
-        let bytes = unsafe {
+        let bytes = |first| unsafe {
             let before = pg_sys::MemoryContextSwitchTo(self.context);
-            let bytes = lasting::bytes(scan, self.vector);
+            let bytes = lasting::bytes(scan, first);
             pg_sys::MemoryContextSwitchTo(before);
-            bytes?
+            bytes
         };
-        self.matches = bytes.map(|bytes| MatchCache::of(Index(scan.indexRelation), bytes)).transpose()?;
+        let (filter, all) = (bytes(self.vector + 1)?, bytes(0)?);
+        self.matches = filter.map(|bytes| MatchCache::of(index, bytes)).transpose()?;
+        // SAFETY: the scan has an MVCC snapshot, or there would be no bytes.
+        let list =
+            |bytes| unsafe { ListCache::of(index, bytes, scan.xs_snapshot, gucs::filter_cache() / LISTS) };
+        self.lists = all.map(list).transpose()?.flatten();
         Ok(())
+    }
+
+    /// Notes how far the scan has walked.
+    pub fn settle(&self, progress: &Progress, costs: &Costs) {
+        if let Some(lists) = &self.lists
+            && progress.reads > 0
+        {
+            lists.walked(costs.walked(progress));
+        }
     }
 
     /// Whether no row can fulfil the conditions.
@@ -186,6 +214,95 @@ pub struct Rows<'a> {
     /// The query has a distance to rows that order means something of.
     pub ordered: bool,
 }
+
+impl Rows<'_> {
+    /// Whether to list all matches before anything of the graphs is read: there is a list, or walks have cost as much as one does.
+    ///
+    /// # Errors
+    /// Those of [`RowFilter::ask`].
+    pub fn list_at_once(&mut self, wish: &Wish, dim: usize) -> Result<bool> {
+        let Some(lists) = self.filter.lists.clone().filter(|_| self.ordered) else { return Ok(false) };
+        let Wish { costs, nodes, ef, rows, .. } = wish;
+        let wanted = rows.unwrap_or(WANTED);
+        let is_better = |size: f64| {
+            let walk = costs.page * costs.expected(*ef, *rows, *nodes, size / nodes.max(1.0), false);
+            costs.list(size, 1.0, wanted) < walk.max(lists.walk())
+        };
+        if let Some(size) = lists.rows() {
+            if is_better(size as f64) {
+                // SAFETY: the scan has its relations and an order by an operator of ours, whose argument is not null.
+                self.filter.vectors = unsafe { Vectors::of(self.scan, self.filter)? };
+            }
+            return Ok(self.filter.vectors.is_some());
+        }
+        let spent = lists.spent();
+        if spent < costs.bitmap {
+            return Ok(false);
+        }
+        let fits = |size: u64| KeptVectors::bytes_of(dim, size as usize) <= gucs::filter_cache() / 2;
+        let pays = |size: u64, unread| {
+            fits(size) && is_better(size as f64) && costs.list_anew(size as f64, unread, wanted) <= spent
+        };
+        let guess = self.unread();
+        match lists.size() {
+            Some(size) if !pays(size, guess) => return Ok(false),
+            Some(_) => lists.attempt(),
+            // Statistics may know little of a filter. What a bitmap costs as they have it, walks have cost.
+            None => match self.expected(0.0)? {
+                Some(size) if spent >= costs.bitmap + costs.tid * size => {}
+                _ => return Ok(false),
+            },
+        }
+        let size = self.ask()?;
+        lists.tell_size(size);
+        Ok(self.filter.vectors.is_some() && pays(size, self.unread()))
+    }
+
+    /// Lists the rows of a list that was made before.
+    fn read_list(
+        &mut self,
+        lists: &ListCache,
+        take: &mut dyn FnMut(Tid, Listed) -> Result<()>,
+    ) -> Result<()> {
+        let Self { scan, exact, filter, ordered, .. } = self;
+        let Filter { conditions, class, norm, vectors, .. } = &mut **filter;
+        let Some(Vectors { cache, query, vector }) = vectors else { return Ok(()) };
+        let mut others = vec![];
+        // No row is read meanwhile: what is asked of rows may begin a scan with the same conditions.
+        lists
+            .read(|list| {
+                let rows = list.len();
+                cache.with(|vectors| {
+                    for (done, at) in (0..rows).enumerate() {
+                        if done % OFTEN == 0 {
+                            pgrx::check_for_interrupts!();
+                        }
+                        match list.row(at, vectors, query) {
+                            Some((tid, Some(floor))) => take(tid, Listed::Unread(floor))?,
+                            Some((tid, None)) => push(&mut others, tid)?,
+                            None => {}
+                        }
+                    }
+                    Ok(())
+                })
+            })
+            .flatten()
+            .unwrap_or(Ok(()))?;
+        for tid in others {
+            let mut row = Match { scan, conditions, norm, element: class.element, ordered: *ordered };
+            // SAFETY: the scan has its relations and snapshot, and an order by an operator of ours.
+            if let Looked::Match(distance) = unsafe { row.look(exact, tid, Some((&*cache, &mut *vector)))? } {
+                take(tid, Listed::Match(distance))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Rows that are wanted if nothing is known.
+const WANTED: usize = 10;
+/// Rows that are listed between two looks at interrupts.
+const OFTEN: usize = 1024;
 
 /// Refuses a row that cannot be in the table: the server would complain of its files, or add a page. `table` is the number
 /// of pages as far as it was asked.
@@ -270,6 +387,13 @@ impl RowFilter for Rows<'_> {
             true => unsafe { Vectors::of(self.scan, self.filter)? },
             false => None,
         };
+        // The moment comes before the bitmap.
+        self.filter.new = match (&self.filter.lists, &self.filter.vectors) {
+            (Some(_), Some(_)) => {
+                Moment::now(Index(self.scan.indexRelation))?.map(|now| (now, MatchList::default()))
+            }
+            _ => None,
+        };
         let Filter { known, context, bitmap, .. } = &mut *self.filter;
         let Some(Known { inverted: Some(inverted), .. }) = known else { return Ok(0) };
         // SAFETY: the scan is the one that the index was found for; the bitmap is in the filter's context.
@@ -298,9 +422,19 @@ impl RowFilter for Rows<'_> {
     }
 
     fn read(&mut self, take: &mut dyn FnMut(Tid, Listed) -> Result<()>) -> Result<()> {
+        if self.filter.bitmap.is_none() {
+            return match self.filter.lists.clone() {
+                Some(lists) => self.read_list(&lists, take),
+                None => Ok(()),
+            };
+        }
         let Self { scan, exact, filter, ordered, .. } = self;
-        let Filter { conditions, class, norm, bitmap, vectors, .. } = &mut **filter;
+        let Filter { conditions, class, norm, bitmap, vectors, lists, new, .. } = &mut **filter;
         let Some(bitmap) = bitmap else { return Ok(()) };
+        // A list of a row that cannot be found again, or of more than there is room for, is none.
+        let new = RefCell::new(new.take());
+        let listed =
+            |tid| -> Result<()> { new.borrow_mut().as_mut().map_or(Ok(()), |(_, list)| list.push(tid)) };
         let (mut all, mut kept) = (0u64, 0u64);
         let mut ahead = LookAhead::new(scan.heapRelation);
         let mut rest = with_room(MAX_ROWS)?;
@@ -313,18 +447,29 @@ impl RowFilter for Rows<'_> {
             let mut row = Match { scan, conditions, norm, element: class.element, ordered: *ordered };
             let keep = cache.map(|(cache, _)| cache).zip(room.as_deref_mut());
             // SAFETY: the scan has its relations and snapshot, and an order by an operator of ours.
-            let distance = unsafe { row.look(exact, tid, keep)? };
-            distance.map_or(Ok(()), |distance| (take.borrow_mut())(tid, Listed::Match(distance)))
+            match unsafe { row.look(exact, tid, keep)? } {
+                Looked::Match(distance) => {
+                    listed(tid)?;
+                    (take.borrow_mut())(tid, Listed::Match(distance))
+                }
+                // Another snapshot may see a row there.
+                Looked::Nothing => listed(tid),
+                Looked::Other => Ok(()),
+            }
         };
         bitmap.each(|(block, offsets)| {
             let (Some(offsets), Some((cache, query))) = (offsets, cache) else {
+                new.replace(None);
                 return ahead.enter((block, offsets), &mut show);
             };
             rest.clear();
             for offset in offsets {
                 let tid = Tid { block, offset: *offset };
                 match cache.floor(query, tid) {
-                    Some(floor) => (take.borrow_mut())(tid, Listed::Unread(floor))?,
+                    Some(floor) => {
+                        listed(tid)?;
+                        (take.borrow_mut())(tid, Listed::Unread(floor))?;
+                    }
                     None => push(&mut rest, *offset)?,
                 }
             }
@@ -335,6 +480,14 @@ impl RowFilter for Rows<'_> {
         ahead.end(&mut show)?;
         if let Some((cache, _)) = cache {
             cache.tell(kept as f64 / all.max(1) as f64);
+            if let (Some((moment, list)), Some(lists)) = (new.into_inner(), lists)
+                && moment.vacuums() == cache.vacuums()
+                && cache
+                    .with(|vectors| list.len() - list.kept(vectors))
+                    .is_some_and(|rest| rest <= list.len() / UNKEPT)
+            {
+                lists.set(moment, list);
+            }
         }
         Ok(())
     }
@@ -344,7 +497,10 @@ impl RowFilter for Rows<'_> {
         let Filter { conditions, class, norm, .. } = &mut **filter;
         let mut row = Match { scan, conditions, norm, element: class.element, ordered: *ordered };
         // SAFETY: the scan has its relations and snapshot, and an order by an operator of ours.
-        unsafe { row.look(exact, tid, None) }
+        Ok(match unsafe { row.look(exact, tid, None)? } {
+            Looked::Match(distance) => Some(distance),
+            Looked::Other | Looked::Nothing => None,
+        })
     }
 }
 
@@ -386,8 +542,18 @@ struct Match<'a> {
     ordered: bool,
 }
 
+/// What a look at a row has found.
+enum Looked {
+    /// A match, at a distance as SQL shows it.
+    Match(f64),
+    /// A row that does not match.
+    Other,
+    /// No row that the snapshot sees.
+    Nothing,
+}
+
 impl Match<'_> {
-    /// The distance of a row, if it can be seen and matches; its vector is put into a cache, by way of room for one.
+    /// Looks at a row; its vector, if it matches, is put into a cache, by way of room for one.
     ///
     /// # Errors
     /// `53200`.
@@ -399,7 +565,7 @@ impl Match<'_> {
         exact: &mut Exact,
         tid: Tid,
         keep: Option<(&VectorCache, &mut [f32])>,
-    ) -> Result<Option<f64>> {
+    ) -> Result<Looked> {
         pgrx::check_for_interrupts!();
         let Self { scan, conditions, norm, element, ordered } = self;
         let (cache, mut room) = keep.unzip();
@@ -430,11 +596,14 @@ impl Match<'_> {
                 (length != 0.0).then_some(distance)
             })
         };
-        let distance = distance.flatten();
-        if let (Some(cache), Some(vector), true, Some(_)) = (cache, room, is_copied, distance) {
+        if let (Some(cache), Some(vector), true, Some(Some(_))) = (cache, room, is_copied, distance) {
             cache.keep(tid, vector)?;
         }
-        Ok(distance)
+        Ok(match distance {
+            Some(Some(distance)) => Looked::Match(distance),
+            Some(None) => Looked::Other,
+            None => Looked::Nothing,
+        })
     }
 }
 

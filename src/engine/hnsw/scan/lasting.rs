@@ -9,8 +9,7 @@ use pgrx::pg_sys;
 /// The languages `internal` and `c`, as `pg_language.dat` numbers them.
 const LANGUAGES: [u32; 2] = [12, 13];
 
-/// The bytes of the conditions on columns behind the vector, which is that of `vector`, counted from 0: equal bytes are equal
-/// filters. None if what is known of a row with them may change, or belong to another row later: of expressions, of functions
+/// The bytes of the conditions on columns from `first` on, counted from 0: equal bytes are equal conditions. None if what is known of a row with them may change, or belong to another row later: of expressions, of functions
 /// that are not immutable or in a language in which a session may replace them, and of tables that are no heaps. Detoasted
 /// arguments are left in the current context.
 ///
@@ -19,7 +18,7 @@ const LANGUAGES: [u32; 2] = [12, 13];
 ///
 /// # Safety
 /// The scan has its relations and conditions.
-pub unsafe fn bytes(scan: &pg_sys::IndexScanDescData, vector: usize) -> Result<Option<Vec<u8>>> {
+pub unsafe fn bytes(scan: &pg_sys::IndexScanDescData, first: usize) -> Result<Option<Vec<u8>>> {
     // SAFETY: the caller vouches for the scan; the rest are lookups.
     unsafe {
         if !has_lasting_rows(scan) {
@@ -27,7 +26,7 @@ pub unsafe fn bytes(scan: &pg_sys::IndexScanDescData, vector: usize) -> Result<O
         }
         let mut all = vec![];
         let keys = std::slice::from_raw_parts(scan.keyData, scan.numberOfKeys as usize);
-        for key in keys.iter().filter(|key| key.sk_attno as usize > vector + 1) {
+        for key in keys.iter().filter(|key| key.sk_attno as usize > first) {
             if attribute(scan.indexRelation, key.sk_attno as usize - 1).is_none() {
                 return Ok(None);
             }

@@ -159,6 +159,7 @@ pub unsafe extern "C-unwind" fn amendscan(scan: pg_sys::IndexScanDesc) {
     // SAFETY: made in ambeginscan; the next scan may take the search.
     unsafe {
         let scan = &mut *(*scan).opaque.cast::<Scan>();
+        settle(scan);
         scan.exact.close();
         let (layout, search) = (scan.known.meta.layout, scan.search.take());
         if let Some(search) = search {
@@ -261,6 +262,7 @@ fn start(scan: &mut pg_sys::IndexScanDescData, state: &mut Scan) {
         // SAFETY: as above; nothing but roots was read.
         unsafe { filter.recall(scan).or_raise() };
     }
+    settle(state);
     state.filtered = None;
     if graphs.is_empty() || filter.as_ref().is_some_and(Filter::is_never) {
         state.search = None;
@@ -316,7 +318,20 @@ fn start(scan: &mut pg_sys::IndexScanDescData, state: &mut Scan) {
         complete: settings.iterative_scan == IterativeScan::Relaxed || settings.rows.is_some(),
         costs: filter.costs(layout.dim()),
     };
-    state.filtered = Some((FilteredSearch::new(wish), filter));
+    let mut filtered = FilteredSearch::new(wish);
+    let (exact, table, ordered) = (&mut state.exact, &mut state.table, state.ordered);
+    let mut rows = Rows { scan, exact, filter: &mut filter, table, ordered };
+    if rows.list_at_once(&wish, layout.dim()).or_raise() {
+        filtered.list_at_once();
+    }
+    state.filtered = Some((filtered, filter));
+}
+
+/// Notes how far a filtered scan has walked.
+fn settle(state: &Scan) {
+    if let Some((filtered, filter)) = &state.filtered {
+        filter.settle(&filtered.progress(), &filter.costs(state.known.meta.layout.dim()));
+    }
 }
 
 /// `hnsw.ef_search` where there is none.

@@ -8,6 +8,7 @@ use conifer_pure::hnsw::node::{PAGE, corrupted};
 use pgrx::pg_sys::ffi::pg_guard_ffi_boundary;
 use pgrx::{PgSqlErrorCode, pg_sys};
 use std::ffi::{c_char, c_void};
+use std::sync::atomic::AtomicU64;
 
 /// The server's functions without pgrx's guard: one guard serves several calls.
 mod bare {
@@ -197,6 +198,15 @@ impl Page {
     pub fn bytes_mut(&mut self) -> &mut [u8] {
         // SAFETY: as in `bytes`; the caller holds the lock for writing, or changes hints only.
         unsafe { std::slice::from_raw_parts_mut(pg_sys::BufferGetPage(self.buffer).cast::<u8>(), PAGE) }
+    }
+
+    /// The number at an offset of the page, a multiple of eight, which several processes add to while they have the page locked for
+    /// reading.
+    pub fn counter(&self, at: usize) -> &AtomicU64 {
+        debug_assert!(at % 8 == 0 && at + 8 <= PAGE);
+        // SAFETY: as in `bytes`; a page begins at a multiple of eight, and nobody writes these bytes otherwise but with the page
+        // locked for writing.
+        unsafe { AtomicU64::from_ptr(pg_sys::BufferGetPage(self.buffer).cast::<u8>().add(at).cast()) }
     }
 
     /// Formats the page without WAL.

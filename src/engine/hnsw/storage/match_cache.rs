@@ -13,8 +13,8 @@
 #![allow(unsafe_code)] // a variable of the process
 
 use super::buffer::Index;
+use super::change_counts::vacuums;
 use super::meta_cache::{Name, name};
-use super::vacuum_count::vacuums;
 use conifer_pure::Result;
 use conifer_pure::hnsw::search::KnownMatches;
 use conifer_pure::memory::allocation::push;

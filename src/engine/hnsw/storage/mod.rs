@@ -2,7 +2,7 @@
 //!
 //! - [`page`], [`buffer`], [`wal`]: pages, their locks, and changes that reach the WAL. [`locks`]: locks that are not on pages.
 //! - [`meta_cache`]: the meta page. [`key_directory`]: from a key to its graph. [`free_nodes`]: free node records.
-//! - [`match_cache`]: which nodes match filters; [`vector_cache`]: vectors of rows that matched; [`vacuum_count`]: for how long.
+//! - [`match_cache`]: which nodes match filters; [`vector_cache`]: vectors of rows that matched; [`list_cache`]: lists of all that match; [`change_counts`]: for how long.
 //! - [`node_reader`]: node records as the pure parts read them; [`upper_levels`]: node records above level 0; [`tid_list`]: rows
 //!   with equal vectors.
 //! - [`value`]: the indexed column. [`key`]: the leading columns of a row, or of a query's conditions; [`key_type`]: a leading
@@ -10,11 +10,13 @@
 //! - [`error_context`]: the index that errors name.
 
 pub mod buffer;
+pub mod change_counts;
 pub mod error_context;
 pub mod free_nodes;
 pub mod key;
 pub mod key_directory;
 pub mod key_type;
+pub mod list_cache;
 pub mod locks;
 pub mod match_cache;
 pub mod meta_cache;
@@ -22,7 +24,6 @@ pub mod node_reader;
 pub mod page;
 pub mod tid_list;
 pub mod upper_levels;
-pub mod vacuum_count;
 pub mod value;
 pub mod vector_cache;
 pub mod wal;

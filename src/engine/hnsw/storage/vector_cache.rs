@@ -7,8 +7,8 @@
 //! row; no such row is returned, since each is read.
 
 use super::buffer::Index;
+use super::change_counts::vacuums;
 use super::meta_cache::{Name, name};
-use super::vacuum_count::vacuums;
 use conifer_pure::Result;
 use conifer_pure::distance::metric::Metric;
 use conifer_pure::hnsw::node::Tid;
@@ -132,6 +132,17 @@ impl VectorCache {
     pub fn floor(&self, query: &ByteQuery, tid: Tid) -> Option<f64> {
         let mut kept = self.kept.borrow_mut();
         if kept.vacuums == self.vacuums { kept.vectors.floor(query, tid) } else { None }
+    }
+
+    /// The number of vacuums that the scan has read.
+    pub fn vacuums(&self) -> u32 {
+        self.vacuums
+    }
+
+    /// Gives all vectors to `use_them`, if they are of the vacuums that the scan has read.
+    pub fn with<T>(&self, use_them: impl FnOnce(&mut KeptVectors) -> T) -> Option<T> {
+        let mut kept = self.kept.borrow_mut();
+        (kept.vacuums == self.vacuums).then(|| use_them(&mut kept.vectors))
     }
 
     /// Keeps the vector of a row that the scan's snapshot sees, if there is room.

@@ -22,6 +22,7 @@
 //! | 64 | 20 | `entry` | the graph, if there is no key |
 //! | 84 | 4 | `vacuums` | grows, and wraps, before a vacuum takes TIDs out and after it has; 0 in indexes of before |
 //! | 128 | 4 each | hints | pages that may have room for a node record, or 0; changed without WAL, so behind the bytes in use |
+//! | 256 | 8 | `insertions` | since the server was started or the page was read, roughly: grows with each, without WAL |
 //!
 //! # Versions
 //!
@@ -52,6 +53,8 @@ const VACUUMS: usize = 84;
 /// Number of hints: pages that may have room.
 pub const HINTS: usize = 32;
 const HINT: usize = 128;
+/// Offset of the number of insertions.
+const INSERTIONS: usize = HINT + 4 * HINTS;
 
 /// The type of the indexed column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,8 +113,11 @@ pub struct Meta {
 impl Meta {
     /// Bytes in use of the page, as the WAL has it.
     pub const USED: usize = HINT;
-    /// Bytes in use, with the hints.
-    pub const BYTES: usize = HINT + 4 * HINTS;
+    /// Offset of the number of insertions, which several processes add to at once. While it stays the same, no row is added to the
+    /// index; it says nothing on a standby, nor after a restart.
+    pub const INSERTIONS: usize = INSERTIONS;
+    /// Bytes in use, with what is not in the WAL.
+    pub const BYTES: usize = INSERTIONS + 8;
 
     /// Reads and checks a page.
     ///

@@ -69,8 +69,8 @@ pub(crate) mod visited;
 mod width;
 
 pub use filtered::{
-    ByteProduct, ByteQuery, Costs, FilteredSearch, KeptVectors, KnownMatches, Listed, Progress, RowFilter,
-    Wish, byte_products, is_bounded,
+    ByteProduct, ByteQuery, Costs, FilteredSearch, KeptVectors, KnownMatches, Listed, MatchList, Progress,
+    RowFilter, Wish, byte_products, is_bounded,
 };
 pub use hit::Hit;
 pub use ivfflat::Lists;

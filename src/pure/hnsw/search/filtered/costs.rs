@@ -35,6 +35,8 @@ pub(super) const SPARE: usize = 2;
 const MIN_READS: u64 = 16;
 /// A row that is listed by a bound of its distance, in microseconds.
 const LIST: f64 = 0.2;
+/// A row of a list that was made before, by a bound of its distance, in microseconds.
+const LISTED: f64 = 0.1;
 /// Rows that are read of those, for each row wanted: 1.2 of real embeddings.
 const NEAREST: f64 = 2.0;
 /// Rows that count as much as all that.
@@ -80,6 +82,23 @@ impl Costs {
         let unread = unread.clamp(0.0, 1.0);
         let nearest = unread * NEAREST * wanted as f64 * self.read;
         Self { read: self.read.min(unread * LIST + (1.0 - unread) * self.read), nearest, ..self }
+    }
+
+    /// What it costs to read a list of all matches that was made before, in microseconds, of which a share need not be read.
+    pub fn list(&self, matches: f64, unread: f64, wanted: usize) -> f64 {
+        let unread = unread.clamp(0.0, 1.0);
+        matches * (unread * LISTED + (1.0 - unread) * self.read)
+            + (unread * NEAREST * wanted as f64 * self.read).min(matches * self.read)
+    }
+
+    /// What it costs to make such a list: a bitmap, and its rows, of which a share need not be read.
+    pub fn list_anew(&self, matches: f64, unread: f64, wanted: usize) -> f64 {
+        self.bitmap + self.tid * matches + self.listing(unread, wanted).rows(matches)
+    }
+
+    /// What a walk has cost so far, in microseconds.
+    pub fn walked(&self, progress: &Progress) -> f64 {
+        self.page * progress.reads as f64 + self.test * progress.tests as f64
     }
 
     /// What it costs to list so many matches.

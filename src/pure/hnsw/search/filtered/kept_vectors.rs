@@ -7,6 +7,7 @@ use crate::hnsw::node::Tid;
 use crate::memory::allocation::{Reserve, filled, push, with_room};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes of a part's vectors, roughly.
 const PART: usize = 1 << 16;
@@ -30,6 +31,18 @@ pub struct KeptVectors {
     now: u64,
     /// The search has found no room: all parts are used by it.
     is_full: bool,
+    /// Another one in the process whenever places are given to other rows.
+    generation: u64,
+}
+
+/// Where a vector is kept, as long as the generation stays the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place(u32);
+
+/// A number that no caller has got before.
+fn generation() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 #[derive(Debug)]
@@ -79,6 +92,7 @@ impl KeptVectors {
             open: None,
             now: 0,
             is_full: false,
+            generation: generation(),
         }
     }
 
@@ -99,7 +113,25 @@ impl KeptVectors {
     /// A lower bound of the distance of a row from the query, if its vector is kept.
     #[inline]
     pub fn floor(&mut self, query: &ByteQuery, tid: Tid) -> Option<f64> {
-        let place = *self.places.get(&key(tid))? as usize;
+        let place = self.place(tid)?;
+        self.floor_at(query, place)
+    }
+
+    /// Where the vector of a row is kept.
+    #[inline]
+    pub fn place(&self, tid: Tid) -> Option<Place> {
+        self.places.get(&key(tid)).copied().map(Place)
+    }
+
+    /// The number that stays the same as long as places stay those of their rows.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The lower bound for the row whose vector is at a place of this generation.
+    #[inline]
+    pub fn floor_at(&mut self, query: &ByteQuery, Place(place): Place) -> Option<f64> {
+        let place = place as usize;
         let part = self.parts.get_mut(place / self.rows)?;
         part.used = self.now;
         let (at, size) = (place % self.rows, bytes(self.dim));
@@ -156,6 +188,9 @@ impl KeptVectors {
             oldest.filter(|at| self.parts[*at].used < self.now)
         };
         if let Some(at) = self.open {
+            if !self.parts[at].rows.is_empty() {
+                self.generation = generation();
+            }
             let Self { parts, places, .. } = self;
             for (key, _) in parts[at].rows.drain(..) {
                 places.remove(&key);
@@ -167,12 +202,18 @@ impl KeptVectors {
     }
 
     fn part_bytes(&self) -> usize {
-        self.rows * (bytes(self.dim) + size_of::<(u64, Rounding)>() + PLACE)
+        Self::bytes_of(self.dim, self.rows)
+    }
+
+    /// Bytes that so many vectors of `dim` dimensions take, and what leads to them.
+    pub fn bytes_of(dim: usize, vectors: usize) -> usize {
+        vectors.saturating_mul(bytes(dim) + size_of::<(u64, Rounding)>() + PLACE)
     }
 
     /// Forgets all vectors.
     pub fn clear(&mut self) {
         (self.places, self.parts, self.open) = (HashMap::default(), vec![], None);
+        self.generation = generation();
     }
 
     /// Bytes of all vectors, and of what leads to them.

@@ -4,7 +4,7 @@
 //!   reads them instead of walking on ([`Costs`]). `search`: the order of events ([`FilteredSearch`]). `rest`: matches that were
 //!   listed, the nearest first. `known_matches`: which nodes earlier searches have found to match ([`KnownMatches`]).
 //! - `kept_vectors`: vectors of rows that earlier searches have read ([`KeptVectors`]). `byte_vector`: what a vector in bytes says of
-//!   distances. `byte_product`: its kernel.
+//!   distances. `byte_product`: its kernel. `match_list`: all rows that may match ([`MatchList`]).
 //!
 //! # The rule
 //!
@@ -29,6 +29,9 @@
 //! Of a match whose vector is kept in bytes, a bound of the distance is known, and the row is read when no row that is left can be
 //! nearer.
 //!
+//! Where all matches were listed and no row was added since, the list is read without a walk, if that is cheaper. Walks with a
+//! filter are counted, and once they have cost as much as a list does, the list is made.
+//!
 //! # What was measured
 //!
 //! See `README.md` of the access method.
@@ -38,6 +41,7 @@ mod byte_vector;
 mod costs;
 mod kept_vectors;
 mod known_matches;
+mod match_list;
 mod rest;
 mod row_filter;
 mod search;
@@ -49,5 +53,6 @@ pub use byte_vector::{ByteQuery, is_bounded};
 pub use costs::{Costs, Progress};
 pub use kept_vectors::KeptVectors;
 pub use known_matches::KnownMatches;
+pub use match_list::MatchList;
 pub use row_filter::{Listed, RowFilter};
 pub use search::{FilteredSearch, Wish};

@@ -98,6 +98,8 @@ pub struct FilteredSearch {
     rest: Option<Left>,
     /// Candidates after they were compacted last.
     compacted: usize,
+    /// All matches are to be listed before anything of the graphs is read.
+    at_once: bool,
 }
 
 impl FilteredSearch {
@@ -121,7 +123,13 @@ impl FilteredSearch {
             returned: vec![],
             rest: None,
             compacted: 0,
+            at_once: false,
         }
+    }
+
+    /// Lists all matches instead of walking to the first: the filter has a list or a bitmap.
+    pub fn list_at_once(&mut self) {
+        self.at_once = true;
     }
 
     /// Bytes that grow while the search goes on, beside those of the [`Search`].
@@ -152,6 +160,9 @@ impl FilteredSearch {
         pages: &mut impl Pages,
         filter: &mut impl RowFilter,
     ) -> Result<Option<(Tid, Known)>> {
+        if std::mem::take(&mut self.at_once) {
+            self.read_rest(search, filter)?;
+        }
         loop {
             if let Some(left) = &mut self.rest {
                 let next = left.next(self.wish.complete, filter)?;

@@ -1,0 +1,236 @@
+//! A backend's lists of all rows that match, by the conditions of scans, kept from scan to scan.
+//!
+//! A list was made from a bitmap of an inverted index, so it has all rows that the index had at that time. It is good for a snapshot if it
+//! lacks no row that the snapshot sees:
+//!
+//! - A row that was inserted since counts itself on the first page of this index ([`count_insertion`]) before its transaction ends. A row
+//!   version with other indexed columns is such a row, too. So with another number than that which was read before the bitmap was made, the
+//!   list is not used.
+//! - A row that had counted itself by then may have come into the inverted index after the bitmap. Its transaction was running at
+//!   that time: those that were are in the list, taken after the number was read. Once one of them may be seen by a snapshot, the list is not
+//!   used. Transactions that began later have counted later.
+//! - Vacuums count themselves, too ([`match_cache`](super::match_cache)): the TIDs stay those of their rows.
+//!
+//! A list may have rows that a snapshot does not see, and ones that were deleted: each row is read before it is returned.
+//!
+//! On a standby the number of insertions says nothing, and no list is kept.
+//!
+//! [`count_insertion`]: super::change_counts::count_insertion
+#![allow(unsafe_code)] // what transactions are running
+
+use super::buffer::Index;
+use super::change_counts::{Counts, counts};
+use super::meta_cache::{Name, name};
+use conifer_pure::Result;
+use conifer_pure::hnsw::search::MatchList;
+use conifer_pure::memory::allocation::{push, with_room};
+use pgrx::pg_sys;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// Conditions that are remembered.
+const MAX: usize = 16;
+/// Transactions that may run while a list is made.
+const MAX_RUNNING: usize = 64;
+
+/// The state of an index when a list is begun.
+#[derive(Debug)]
+pub struct Moment {
+    counts: Counts,
+    /// Transactions with numbers that ran after the counts were read.
+    running: Vec<pg_sys::TransactionId>,
+}
+
+/// What is known for conditions of an index.
+#[derive(Debug, Default)]
+pub struct Kept {
+    list: Option<(Moment, MatchList)>,
+    /// What walks have cost since there was a list, in microseconds.
+    spent: f64,
+    /// How much more than a list walks must have cost: twice as much after each attempt that has made no list.
+    dearer: f64,
+    /// TIDs of the last bitmap.
+    size: Option<u64>,
+    /// What a walk costs on average, in microseconds, if there was one.
+    walk: Option<f64>,
+}
+
+/// Conditions of an index.
+struct Conditions {
+    index: Name,
+    bytes: Vec<u8>,
+    kept: Rc<RefCell<Kept>>,
+}
+
+impl Conditions {
+    fn bytes(&self) -> usize {
+        self.bytes.capacity() + self.kept.borrow().list.as_ref().map_or(0, |(_, list)| list.bytes())
+    }
+}
+
+thread_local! {
+    /// The one that was used last is the last.
+    static ALL: RefCell<Vec<Conditions>> = const { RefCell::new(vec![]) };
+}
+
+/// Makes the thread's variables known: see `touch_variables` of the library.
+pub fn touch() {
+    ALL.with(|_| ());
+}
+
+/// The list of a scan's conditions, or the room for one.
+#[derive(Clone)]
+pub struct ListCache {
+    kept: Rc<RefCell<Kept>>,
+    /// Bytes that a list may have.
+    max: usize,
+}
+
+impl ListCache {
+    /// What is known for the conditions of an index, by their bytes; none if the number of insertions says nothing. All lists take
+    /// `limit` bytes: those that were not used for longest give way until there is half for this one.
+    ///
+    /// # Errors
+    /// `53200`, and those of the first page.
+    ///
+    /// # Safety
+    /// The snapshot is an MVCC snapshot, and was taken before the scan.
+    pub unsafe fn of(
+        index: Index,
+        bytes: Vec<u8>,
+        snapshot: pg_sys::Snapshot,
+        limit: usize,
+    ) -> Result<Option<Self>> {
+        // SAFETY: asks about this process.
+        if limit == 0 || unsafe { pg_sys::RecoveryInProgress() } {
+            return Ok(None);
+        }
+        let (counts, name) = (counts(index)?, name(index));
+        ALL.with_borrow_mut(|all| {
+            let of = match all.iter().position(|of| of.index == name && of.bytes == bytes) {
+                Some(at) => all.remove(at),
+                None => Conditions { index: name, bytes, kept: Rc::default() },
+            };
+            let mut kept = of.kept.borrow_mut();
+            // SAFETY: the caller vouches for the snapshot.
+            if kept.list.as_ref().is_some_and(|(moment, _)| unsafe { !moment.is_good(counts, snapshot) }) {
+                *kept = Kept { list: None, spent: 0.0, ..*kept };
+            }
+            drop(kept);
+            let others = |all: &[Conditions]| -> usize { all.iter().map(Conditions::bytes).sum() };
+            while all.len() >= MAX || !all.is_empty() && others(all) > limit / 2 {
+                all.remove(0);
+            }
+            let (kept, max) = (of.kept.clone(), limit.saturating_sub(others(all)));
+            push(all, of)?;
+            Ok(Some(Self { kept, max }))
+        })
+    }
+
+    /// Forgets an index, which is made anew: in the same file if this transaction has made the file.
+    pub fn forget(index: Index) {
+        let name = name(index);
+        ALL.with_borrow_mut(|all| all.retain(|of| of.index != name));
+    }
+
+    /// The number of rows of the list, if there is one.
+    pub fn rows(&self) -> Option<usize> {
+        self.kept.borrow().list.as_ref().map(|(_, list)| list.len())
+    }
+
+    /// What walks with these conditions have cost since there was a list, in microseconds, less what they must have cost to make one
+    /// more attempt worthwhile.
+    pub fn spent(&self) -> f64 {
+        let kept = self.kept.borrow();
+        kept.spent / kept.dearer.max(1.0)
+    }
+
+    /// What a walk with these conditions costs on average, in microseconds; 0 if there was none.
+    pub fn walk(&self) -> f64 {
+        self.kept.borrow().walk.unwrap_or(0.0)
+    }
+
+    /// Adds the cost of a walk, in microseconds.
+    pub fn walked(&self, cost: f64) {
+        let mut kept = self.kept.borrow_mut();
+        if kept.list.is_none() {
+            kept.spent += cost;
+        }
+        let mean = kept.walk.map_or(cost, |walk| walk + (cost - walk) / 8.0);
+        kept.walk = Some(mean);
+    }
+
+    /// TIDs of the last bitmap, if there was one.
+    pub fn size(&self) -> Option<u64> {
+        self.kept.borrow().size
+    }
+
+    /// Notes how many TIDs a bitmap had.
+    pub fn tell_size(&self, size: u64) {
+        self.kept.borrow_mut().size = Some(size);
+    }
+
+    /// Notes that an attempt to make a list begins.
+    pub fn attempt(&self) {
+        let mut kept = self.kept.borrow_mut();
+        (kept.spent, kept.dearer) = (0.0, 2.0 * kept.dearer.max(1.0));
+    }
+
+    /// Puts a list into place, if it is not too large.
+    pub fn set(&self, moment: Moment, list: MatchList) {
+        if list.bytes() <= self.max {
+            let mut kept = self.kept.borrow_mut();
+            *kept = Kept { list: Some((moment, list)), spent: 0.0, dearer: 0.0, ..*kept };
+        }
+    }
+
+    /// Gives the list to `read`, if there is one.
+    pub fn read<T>(&self, read: impl FnOnce(&mut MatchList) -> T) -> Option<T> {
+        self.kept.borrow_mut().list.as_mut().map(|(_, list)| read(list))
+    }
+}
+
+impl Moment {
+    /// The moment from which a bitmap has all rows that are not of transactions in the list; none if a list is not to be made now.
+    ///
+    /// # Errors
+    /// `53200`, and those of the first page.
+    pub fn now(index: Index) -> Result<Option<Self>> {
+        // SAFETY: asks about this process. A transaction that has written may be about to insert a row; a snapshot cannot be taken in
+        // parallel mode.
+        let quiet = unsafe {
+            pg_sys::GetTopTransactionIdIfAny() == pg_sys::InvalidTransactionId && !pg_sys::IsInParallelMode()
+        };
+        if !quiet {
+            return Ok(None);
+        }
+        let counts = counts(index)?;
+        // SAFETY: the snapshot is valid until the next is taken, and its numbers are copied before.
+        let running = unsafe {
+            let latest = &*pg_sys::GetLatestSnapshot();
+            match latest.xcnt as usize {
+                0 => &[],
+                count if count <= MAX_RUNNING => std::slice::from_raw_parts(latest.xip, count),
+                _ => return Ok(None),
+            }
+        };
+        let mut copy = with_room(running.len())?;
+        copy.extend_from_slice(running);
+        Ok(Some(Self { counts, running: copy }))
+    }
+
+    /// The number of vacuums.
+    pub fn vacuums(&self) -> u32 {
+        self.counts.vacuums
+    }
+
+    /// Whether a list lacks no row that a snapshot sees.
+    ///
+    /// # Safety
+    /// An MVCC snapshot that was taken before the counts were read.
+    unsafe fn is_good(&self, counts: Counts, snapshot: pg_sys::Snapshot) -> bool {
+        // SAFETY: the caller vouches for the snapshot.
+        let runs = |xid: &pg_sys::TransactionId| unsafe { pg_sys::XidInMVCCSnapshot(*xid, snapshot) };
+        self.counts == counts && self.running.iter().all(runs)
+    }
+}
