@@ -243,15 +243,12 @@ impl Rows<'_> {
         let pays = |size: u64, unread| {
             fits(size) && is_better(size as f64) && costs.list_anew(size as f64, unread, wanted) <= spent
         };
-        let guess = self.unread();
+        let Some(estimate) = self.expected(0.0)? else { return Ok(false) };
         match lists.size() {
-            Some(size) if !pays(size, guess) => return Ok(false),
-            Some(_) => lists.attempt(),
+            Some(size) if pays(size, self.unread()) => lists.attempt(),
             // Statistics may know little of a filter. What a bitmap costs as they have it, walks have cost.
-            None => match self.expected(0.0)? {
-                Some(size) if spent >= costs.bitmap + costs.tid * size => {}
-                _ => return Ok(false),
-            },
+            None if spent >= costs.bitmap + costs.tid * estimate => {}
+            _ => return Ok(false),
         }
         let size = self.ask()?;
         lists.tell_size(size);
@@ -381,6 +378,7 @@ impl RowFilter for Rows<'_> {
     }
 
     fn ask(&mut self) -> Result<u64> {
+        debug_assert!(self.filter.known.is_some());
         // Before any row is listed.
         self.filter.vectors = match self.ordered {
             // SAFETY: the scan has its relations and an order by an operator of ours, whose argument is not null.

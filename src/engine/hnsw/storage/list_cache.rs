@@ -205,18 +205,29 @@ impl Moment {
             return Ok(None);
         }
         let counts = counts(index)?;
+        let mut running = with_room(MAX_RUNNING)?;
         // SAFETY: the snapshot is valid until the next is taken, and its numbers are copied before.
-        let running = unsafe {
+        unsafe {
             let latest = &*pg_sys::GetLatestSnapshot();
-            match latest.xcnt as usize {
-                0 => &[],
-                count if count <= MAX_RUNNING => std::slice::from_raw_parts(latest.xip, count),
-                _ => return Ok(None),
+            if latest.xcnt as usize > MAX_RUNNING {
+                return Ok(None);
             }
-        };
-        let mut copy = with_room(running.len())?;
-        copy.extend_from_slice(running);
-        Ok(Some(Self { counts, running: copy }))
+            if latest.xcnt > 0 {
+                running.extend_from_slice(std::slice::from_raw_parts(latest.xip, latest.xcnt as usize));
+            }
+            // A snapshot names those alone that began before the last one that has ended.
+            let (mut xid, next) = (latest.xmax, pg_sys::ReadNextFullTransactionId().value as u32);
+            while u32::from(xid) != next {
+                if running.len() == MAX_RUNNING {
+                    return Ok(None);
+                }
+                running.push(xid);
+                // This is TransactionIdAdvance().
+                let after = u32::from(xid).wrapping_add(1).max(pg_sys::FirstNormalTransactionId.into());
+                xid = after.into();
+            }
+        }
+        Ok(Some(Self { counts, running }))
     }
 
     /// The number of vacuums.
