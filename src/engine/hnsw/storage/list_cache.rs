@@ -119,7 +119,8 @@ impl ListCache {
             drop(kept);
             let others = |all: &[Conditions]| -> usize { all.iter().map(Conditions::bytes).sum() };
             while all.len() >= MAX || !all.is_empty() && others(all) > limit / 2 {
-                all.remove(0);
+                // Cursors may hold it.
+                all.remove(0).kept.borrow_mut().list = None;
             }
             let (kept, max) = (of.kept.clone(), limit.saturating_sub(others(all)));
             push(all, of)?;
