@@ -213,7 +213,7 @@ impl Settings {
     }
 }
 
-/// Bytes in which a session keeps vectors of all its indexes.
+/// Bytes in which a session keeps vectors of all its indexes, and lists of matches in a part of as much.
 pub fn filter_cache() -> usize {
     (FILTER_CACHE_MEM.get().max(0) as usize).saturating_mul(1024)
 }

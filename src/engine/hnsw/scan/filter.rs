@@ -20,6 +20,7 @@ use crate::engine::hnsw::storage::value;
 use crate::engine::hnsw::storage::vector_cache::VectorCache;
 use conifer_pure::Result;
 use conifer_pure::distance::metric::Metric;
+use conifer_pure::fault::{Fault, state};
 use conifer_pure::hnsw::node::{Tid, corrupted};
 use conifer_pure::hnsw::pages::Element;
 use conifer_pure::hnsw::search::{
@@ -266,25 +267,24 @@ impl Rows<'_> {
         let Some(Vectors { cache, query, vector }) = vectors else { return Ok(()) };
         let mut others = vec![];
         // No row is read meanwhile: what is asked of rows may begin a scan with the same conditions.
-        lists
-            .read(|list| {
-                let rows = list.len();
-                cache.with(|vectors| {
-                    for (done, at) in (0..rows).enumerate() {
-                        if done % OFTEN == 0 {
-                            pgrx::check_for_interrupts!();
-                        }
-                        match list.row(at, vectors, query) {
-                            Some((tid, Some(floor))) => take(tid, Listed::Unread(floor))?,
-                            Some((tid, None)) => push(&mut others, tid)?,
-                            None => {}
-                        }
+        let listed = lists.read(|list| {
+            let of_vectors = cache.with(|vectors| {
+                for at in 0..list.len() {
+                    if at % OFTEN == 0 {
+                        pgrx::check_for_interrupts!();
                     }
-                    Ok(())
-                })
-            })
-            .flatten()
-            .unwrap_or(Ok(()))?;
+                    match list.row(at, vectors, query) {
+                        (tid, Some(floor)) => take(tid, Listed::Unread(floor))?,
+                        (tid, None) => push(&mut others, tid)?,
+                    }
+                }
+                Ok(())
+            });
+            // Vectors of another vacuum say nothing.
+            of_vectors.unwrap_or_else(|| list.tids().try_for_each(|tid| push(&mut others, tid)))
+        });
+        // Nothing can have taken it away since the scan has begun.
+        listed.unwrap_or_else(|| Err(Fault::new(state::INTERNAL_ERROR, "a list of matches is gone")))?;
         for tid in others {
             let mut row = Match { scan, conditions, norm, element: class.element, ordered: *ordered };
             // SAFETY: the scan has its relations and snapshot, and an order by an operator of ours.
@@ -387,9 +387,8 @@ impl RowFilter for Rows<'_> {
         };
         // The moment comes before the bitmap.
         self.filter.new = match (&self.filter.lists, &self.filter.vectors) {
-            (Some(_), Some(_)) => {
-                Moment::now(Index(self.scan.indexRelation))?.map(|now| (now, MatchList::default()))
-            }
+            (Some(_), Some(_)) => Moment::now(Index(self.scan.indexRelation), Index(self.scan.heapRelation))?
+                .map(|now| (now, MatchList::default())),
             _ => None,
         };
         let Filter { known, context, bitmap, .. } = &mut *self.filter;
@@ -429,10 +428,18 @@ impl RowFilter for Rows<'_> {
         let Self { scan, exact, filter, ordered, .. } = self;
         let Filter { conditions, class, norm, bitmap, vectors, lists, new, .. } = &mut **filter;
         let Some(bitmap) = bitmap else { return Ok(()) };
-        // A list of a row that cannot be found again, or of more than there is room for, is none.
+        // A list of pages, or of more than there is room for, is none.
         let new = RefCell::new(new.take());
-        let listed =
-            |tid| -> Result<()> { new.borrow_mut().as_mut().map_or(Ok(()), |(_, list)| list.push(tid)) };
+        let room_for_list = lists.as_ref().map_or(0, ListCache::room);
+        let listed = |tid| -> Result<()> {
+            let mut new = new.borrow_mut();
+            let Some((_, list)) = &mut *new else { return Ok(()) };
+            list.push(tid)?;
+            if list.bytes() > room_for_list {
+                *new = None;
+            }
+            Ok(())
+        };
         let (mut all, mut kept) = (0u64, 0u64);
         let mut ahead = LookAhead::new(scan.heapRelation);
         let mut rest = with_room(MAX_ROWS)?;

@@ -203,7 +203,7 @@ impl Page {
     /// The number at an offset of the page, a multiple of eight, which several processes add to while they have the page locked for
     /// reading.
     pub fn counter(&self, at: usize) -> &AtomicU64 {
-        debug_assert!(at % 8 == 0 && at + 8 <= PAGE);
+        debug_assert!(at.is_multiple_of(8) && at + 8 <= PAGE);
         // SAFETY: as in `bytes`; a page begins at a multiple of eight, and nobody writes these bytes otherwise but with the page
         // locked for writing.
         unsafe { AtomicU64::from_ptr(pg_sys::BufferGetPage(self.buffer).cast::<u8>().add(at).cast()) }

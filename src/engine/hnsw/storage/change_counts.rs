@@ -5,7 +5,7 @@ use super::meta_cache::META;
 use super::page::{self, FRONT, Kind};
 use conifer_pure::Result;
 use conifer_pure::hnsw::pages::Meta;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{Ordering, fence};
 
 /// The numbers on the first page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,5 +42,7 @@ pub fn vacuums(index: Index) -> Result<u32> {
 pub fn count_insertion(index: Index) {
     let mut first = index.page(META, Mode::Share);
     first.counter(FRONT + Meta::INSERTIONS).fetch_add(1, Ordering::AcqRel);
+    // The server looks whether the page is marked already without a lock: a writer of the page either sees the number, or is seen.
+    fence(Ordering::SeqCst);
     first.mark_hint();
 }

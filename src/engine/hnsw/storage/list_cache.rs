@@ -6,9 +6,9 @@
 //! - A row that was inserted since counts itself on the first page of this index ([`count_insertion`]) before its transaction ends. A row
 //!   version with other indexed columns is such a row, too. So with another number than that which was read before the bitmap was made, the
 //!   list is not used.
-//! - A row that had counted itself by then may have come into the inverted index after the bitmap. Its transaction was running at
-//!   that time: those that were are in the list, taken after the number was read. Once one of them may be seen by a snapshot, the list is not
-//!   used. Transactions that began later have counted later.
+//! - A row that had counted itself by then may have come into the inverted index after the bitmap. Its transaction had the table locked for
+//!   writing at that time. If any has, asked after the number was read, the transactions that are running are kept with the list; once
+//!   a snapshot may see rows of one of them, the list is not used. Transactions that lock the table later count later.
 //! - Vacuums count themselves, too ([`match_cache`](super::match_cache)): the TIDs stay those of their rows.
 //!
 //! A list may have rows that a snapshot does not see, and ones that were deleted: each row is read before it is returned.
@@ -32,6 +32,8 @@ use std::rc::Rc;
 const MAX: usize = 16;
 /// Transactions that may run while a list is made.
 const MAX_RUNNING: usize = 64;
+/// Transactions after which numbers of those that ran are not compared any more, far from half of all numbers.
+const MAX_AGE: u64 = 1 << 30;
 
 /// The state of an index when a list is begun.
 #[derive(Debug)]
@@ -39,6 +41,8 @@ pub struct Moment {
     counts: Counts,
     /// Transactions with numbers that ran after the counts were read.
     running: Vec<pg_sys::TransactionId>,
+    /// The next transaction's number then, which does not wrap.
+    next: u64,
 }
 
 /// What is known for conditions of an index.
@@ -66,11 +70,20 @@ impl Conditions {
     fn bytes(&self) -> usize {
         self.bytes.capacity() + self.kept.borrow().list.as_ref().map_or(0, |(_, list)| list.bytes())
     }
+
+    /// Gives the list back, which cursors may hold.
+    fn end(self) {
+        self.kept.borrow_mut().list = None;
+    }
 }
 
 thread_local! {
     /// The one that was used last is the last.
     static ALL: RefCell<Vec<Conditions>> = const { RefCell::new(vec![]) };
+}
+
+fn bytes_of(all: &[Conditions]) -> usize {
+    all.iter().map(Conditions::bytes).sum()
 }
 
 /// Makes the thread's variables known: see `touch_variables` of the library.
@@ -82,13 +95,14 @@ pub fn touch() {
 #[derive(Clone)]
 pub struct ListCache {
     kept: Rc<RefCell<Kept>>,
-    /// Bytes that a list may have.
-    max: usize,
+    /// Bytes that all lists may have.
+    limit: usize,
 }
 
 impl ListCache {
     /// What is known for the conditions of an index, by their bytes; none if the number of insertions says nothing. All lists take
-    /// `limit` bytes: those that were not used for longest give way until there is half for this one.
+    /// `limit` bytes: those that were not used for longest give way until there is half for this one. Where there are none, all are
+    /// given back.
     ///
     /// # Errors
     /// `53200`, and those of the first page.
@@ -101,8 +115,12 @@ impl ListCache {
         snapshot: pg_sys::Snapshot,
         limit: usize,
     ) -> Result<Option<Self>> {
+        if limit == 0 {
+            ALL.with_borrow_mut(|all| all.drain(..).for_each(Conditions::end));
+            return Ok(None);
+        }
         // SAFETY: asks about this process.
-        if limit == 0 || unsafe { pg_sys::RecoveryInProgress() } {
+        if unsafe { pg_sys::RecoveryInProgress() } || bytes.capacity() > limit / 2 {
             return Ok(None);
         }
         let (counts, name) = (counts(index)?, name(index));
@@ -117,14 +135,16 @@ impl ListCache {
                 *kept = Kept { list: None, spent: 0.0, ..*kept };
             }
             drop(kept);
-            let others = |all: &[Conditions]| -> usize { all.iter().map(Conditions::bytes).sum() };
-            while all.len() >= MAX || !all.is_empty() && others(all) > limit / 2 {
-                // Cursors may hold it.
-                all.remove(0).kept.borrow_mut().list = None;
+            while all.len() >= MAX || !all.is_empty() && bytes_of(all) > limit / 2 {
+                all.remove(0).end();
             }
-            let (kept, max) = (of.kept.clone(), limit.saturating_sub(others(all)));
+            // The limit may have been another one.
+            if bytes_of(all) + of.bytes() > limit {
+                of.kept.borrow_mut().list = None;
+            }
+            let kept = of.kept.clone();
             push(all, of)?;
-            Ok(Some(Self { kept, max }))
+            Ok(Some(Self { kept, limit }))
         })
     }
 
@@ -177,9 +197,18 @@ impl ListCache {
         (kept.spent, kept.dearer) = (0.0, 2.0 * kept.dearer.max(1.0));
     }
 
-    /// Puts a list into place, if it is not too large.
+    /// Bytes that a list of these conditions may have now; 0 if they are remembered no more.
+    pub fn room(&self) -> usize {
+        ALL.with_borrow(|all| {
+            let is_this = |of: &&Conditions| Rc::ptr_eq(&of.kept, &self.kept);
+            let others: usize = all.iter().filter(|of| !is_this(of)).map(Conditions::bytes).sum();
+            all.iter().find(is_this).map_or(0, |of| self.limit.saturating_sub(others + of.bytes.capacity()))
+        })
+    }
+
+    /// Puts a list into place, if there is room for it.
     pub fn set(&self, moment: Moment, list: MatchList) {
-        if list.bytes() <= self.max {
+        if list.bytes() <= self.room() {
             let mut kept = self.kept.borrow_mut();
             *kept = Kept { list: Some((moment, list)), spent: 0.0, dearer: 0.0, ..*kept };
         }
@@ -196,7 +225,7 @@ impl Moment {
     ///
     /// # Errors
     /// `53200`, and those of the first page.
-    pub fn now(index: Index) -> Result<Option<Self>> {
+    pub fn now(index: Index, table: Index) -> Result<Option<Self>> {
         // SAFETY: asks about this process. A transaction that has written may be about to insert a row; a snapshot cannot be taken in
         // parallel mode.
         let quiet = unsafe {
@@ -206,9 +235,12 @@ impl Moment {
             return Ok(None);
         }
         let counts = counts(index)?;
+        if !has_writers(table) {
+            return Ok(Some(Self { counts, running: vec![], next: 0 }));
+        }
         let mut running = with_room(MAX_RUNNING)?;
         // SAFETY: the snapshot is valid until the next is taken, and its numbers are copied before.
-        unsafe {
+        let next = unsafe {
             let latest = &*pg_sys::GetLatestSnapshot();
             if latest.xcnt as usize > MAX_RUNNING {
                 return Ok(None);
@@ -217,8 +249,8 @@ impl Moment {
                 running.extend_from_slice(std::slice::from_raw_parts(latest.xip, latest.xcnt as usize));
             }
             // A snapshot names those alone that began before the last one that has ended.
-            let (mut xid, next) = (latest.xmax, pg_sys::ReadNextFullTransactionId().value as u32);
-            while u32::from(xid) != next {
+            let (mut xid, next) = (latest.xmax, pg_sys::ReadNextFullTransactionId().value);
+            while u32::from(xid) != next as u32 {
                 if running.len() == MAX_RUNNING {
                     return Ok(None);
                 }
@@ -227,8 +259,9 @@ impl Moment {
                 let after = u32::from(xid).wrapping_add(1).max(pg_sys::FirstNormalTransactionId.into());
                 xid = after.into();
             }
-        }
-        Ok(Some(Self { counts, running }))
+            next
+        };
+        Ok(Some(Self { counts, running, next }))
     }
 
     /// The number of vacuums.
@@ -243,6 +276,27 @@ impl Moment {
     unsafe fn is_good(&self, counts: Counts, snapshot: pg_sys::Snapshot) -> bool {
         // SAFETY: the caller vouches for the snapshot.
         let runs = |xid: &pg_sys::TransactionId| unsafe { pg_sys::XidInMVCCSnapshot(*xid, snapshot) };
-        self.counts == counts && self.running.iter().all(runs)
+        // SAFETY: asks the server. Numbers are compared as long as they have not wrapped.
+        let is_recent = || unsafe { pg_sys::ReadNextFullTransactionId().value - self.next < MAX_AGE };
+        self.counts == counts && (self.running.is_empty() || is_recent() && self.running.iter().all(runs))
+    }
+}
+
+/// Whether other transactions may have inserted rows into a table: those that hold a lock on it as writers do, until they end.
+fn has_writers(table: Index) -> bool {
+    // SAFETY: the relation is open; the server gives a list in memory of its own, which ends here.
+    unsafe {
+        let of = (*table.0).rd_lockInfo.lockRelId;
+        let tag = pg_sys::LOCKTAG {
+            locktag_field1: of.dbId.to_u32(),
+            locktag_field2: of.relId.to_u32(),
+            locktag_field3: 0,
+            locktag_field4: 0,
+            locktag_type: pg_sys::LockTagType::LOCKTAG_RELATION as u8,
+            locktag_lockmethodid: pg_sys::DEFAULT_LOCKMETHOD as u8,
+        };
+        let mut count = 0;
+        pg_sys::pfree(pg_sys::GetLockConflicts(&tag, pg_sys::ShareLock as i32, &mut count).cast());
+        count > 0
     }
 }

@@ -38,6 +38,11 @@ impl MatchList {
         self.rows.capacity() * size_of::<(Tid, Option<Place>)>()
     }
 
+    /// All rows.
+    pub fn tids(&self) -> impl Iterator<Item = Tid> {
+        self.rows.iter().map(|(tid, _)| *tid)
+    }
+
     /// The number of rows whose vectors are kept.
     pub fn kept(&self, vectors: &KeptVectors) -> usize {
         self.rows.iter().filter(|(tid, _)| vectors.has(*tid)).count()
@@ -45,19 +50,14 @@ impl MatchList {
 
     /// The row at a place of the list, and a lower bound of its distance from the query if its vector is kept.
     #[inline]
-    pub fn row(
-        &mut self,
-        at: usize,
-        vectors: &mut KeptVectors,
-        query: &ByteQuery,
-    ) -> Option<(Tid, Option<f64>)> {
+    pub fn row(&mut self, at: usize, vectors: &mut KeptVectors, query: &ByteQuery) -> (Tid, Option<f64>) {
         if self.generation != vectors.generation() {
             self.rows.iter_mut().for_each(|(_, place)| *place = None);
             self.generation = vectors.generation();
         }
-        let (tid, place) = self.rows.get_mut(at)?;
+        let (tid, place) = &mut self.rows[at];
         *place = place.or_else(|| vectors.place(*tid));
-        Some((*tid, place.and_then(|place| vectors.floor_at(query, place))))
+        (*tid, place.and_then(|place| vectors.floor_at(query, place)))
     }
 }
 
@@ -87,7 +87,7 @@ mod tests {
             kept.begin(if round % 16 == 15 { 0 } else { max });
             let many = &mut lists[round % 2];
             for at in 0..many.len() {
-                let (tid, floor) = many.row(at, &mut kept, &query).unwrap();
+                let (tid, floor) = many.row(at, &mut kept, &query);
                 let i = tid.block as usize * 5 + usize::from(tid.offset) - 1;
                 assert_eq!(floor, kept.floor(&query, tid));
                 match floor {
