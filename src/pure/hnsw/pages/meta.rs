@@ -22,7 +22,7 @@
 //! | 64 | 20 | `entry` | the graph, if there is no key |
 //! | 84 | 4 | `vacuums` | grows, and wraps, before a vacuum takes TIDs out and after it has; 0 in indexes of before |
 //! | 128 | 4 each | hints | pages that may have room for a node record, or 0; changed without WAL, so behind the bytes in use |
-//! | 256 | 8 | `insertions` | since the server was started or the page was read, roughly: grows with each, without WAL |
+//! | 256 | 8 | `insertions` | grows with each insertion, in the machine's byte order, without WAL: says nothing on a standby or after a crash; 0 in indexes of before |
 //!
 //! # Versions
 //!
@@ -114,7 +114,7 @@ impl Meta {
     /// Bytes in use of the page, as the WAL has it.
     pub const USED: usize = HINT;
     /// Offset of the number of insertions, which several processes add to at once. While it stays the same, no row is added to the
-    /// index; it says nothing on a standby, nor after a restart.
+    /// index. It says nothing on a standby, nor after a crash.
     pub const INSERTIONS: usize = INSERTIONS;
     /// Bytes in use, with what is not in the WAL.
     pub const BYTES: usize = INSERTIONS + 8;

@@ -29,6 +29,7 @@ fn meta(layout: Layout, element: Element) -> String {
     Meta::set_graphs(&mut page, 0x2526);
     Meta::set_hint(&mut page, 0, 0x2728);
     Meta::set_hint(&mut page, HINTS - 1, 0x292a);
+    page[Meta::INSERTIONS..][..8].copy_from_slice(&0x2b2c_2d2e_2f30_3132u64.to_le_bytes());
     assert_eq!((Meta::read(&page).unwrap(), Meta::entry(&page)), (meta, ENTRY));
     pieces(&page, &[8, 4, 4, 4, 8, 4, 8, 8, 8, 8, 20, 44, 4])
 }
@@ -55,7 +56,9 @@ fn meta_of_coded() {
         28270000
         00000000 x30
         2a290000
-        00000000 x1976
+        3231302f
+        2e2d2c2b
+        00000000 x1974
     ",
     );
 }
@@ -82,7 +85,9 @@ fn meta_of_uncoded() {
         28270000
         00000000 x30
         2a290000
-        00000000 x1976
+        3231302f
+        2e2d2c2b
+        00000000 x1974
     ",
     );
 }
