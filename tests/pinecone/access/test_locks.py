@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.pinecone.access.world import state, world
+from tests.pinecone.access.world import create_key, state, world
 
 __all__ = ["world"]
 
@@ -156,3 +156,45 @@ def test_a_lock_does_not_tell_its_name(world):
     for role in (world.key("reads nothing", data_plane="None")[0], world.people["OrgOwner"], world.stranger):
         with world.login(role) as session:
             assert state(session, "SELECT secret FROM pc_auth.lock_secret") == "42501"
+
+
+PREPARED = (
+    "PREPARE p AS SELECT * FROM {t}", "PREPARE p AS DELETE FROM {t}", "PREPARE p AS SELECT (SELECT count(*) FROM {t} x WHERE x.id = 'a')",
+    "PREPARE p AS WITH w AS (SELECT * FROM {t}) SELECT 1", "EXPLAIN SELECT * FROM {t}", "DECLARE c CURSOR FOR SELECT * FROM {t}",
+    "PREPARE p AS INSERT INTO {t} (namespace, id, \"values\") VALUES ('n1', 'a', '[1,1]')", "PREPARE p AS UPDATE pc.index_reg SET name = name",
+    "PREPARE p AS SELECT * FROM pc_auth.api_key",
+)
+
+
+@pytest.mark.parametrize("who", ["key of another project", "key with nothing", "person", "pooled"])
+def test_statements_that_are_prepared_keep_no_lock(world, who):
+    """They name a table on which a session has nothing: its index could not be deleted, nor read by those who wait behind that."""
+    keys = {"key of another project": world.key("wide"), "pooled": world.key("wide")}
+    keys["key with nothing"] = create_key(world.db, "none", project="other", control_plane="None", data_plane="None")
+    role = {"person": world.people["ProjectOwner"], "pooled": world.gateway}.get(who) or keys[who][0]
+    with loaded(world, role) if who != "pooled" else world.login(role, autocommit=False) as session:
+        if who == "pooled":
+            session.execute("SELECT pc_use_key(%s)", [keys[who][1]])
+        for statement in PREPARED if who != "pooled" else PREPARED[4:6]:
+            if who == "person" and "pc." in statement or "pc_auth" in statement:
+                continue
+            session.execute("SAVEPOINT s")
+            assert state(session, statement.format(t=world.tables["c"])) == "42501", statement
+            session.execute("ROLLBACK TO s")
+        result = session.pgconn.prepare(b"parsed", f"SELECT * FROM {world.tables['c']}".encode())
+        assert "permission denied for table" in result.error_message.decode()
+        session.execute("ROLLBACK TO s")
+        held = "SELECT relation::regclass::text FROM pg_locks WHERE pid = %s AND relation IN (%s::regclass, 'pc.index_reg'::regclass)"
+        assert world.db.execute(held, [session.info.backend_pid, world.tables["c"]]).fetchall() == []
+
+
+def test_a_pool_prepares_for_keys_to_come(world):
+    """Without a key it may analyse, and not run."""
+    key = world.key("reads", control_plane="None", data_plane="ReadOnly")
+    with world.login(world.gateway, autocommit=False) as session:
+        assert not session.pgconn.prepare(b"kept", f"SELECT count(*) FROM {world.tables['a']}".encode()).error_message
+        session.commit()
+        assert "permission denied" in session.pgconn.exec_prepared(b"kept", None).error_message.decode()
+        session.rollback()
+        session.execute("SELECT pc_use_key(%s)", [key[1]])
+        assert session.pgconn.exec_prepared(b"kept", None).get_value(0, 0) == b"4"

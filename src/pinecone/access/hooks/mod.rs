@@ -1,6 +1,7 @@
 //! Hooks, which only a library can set: it is loaded into every session of a key from the start, by a setting of the key's role
 //! (`roles/mod.rs`), and into other sessions by `shared_preload_libraries` or their own role, or at their first use of it.
 
+mod analysis;
 mod error_memory;
 pub mod executor;
 mod foreign_code;
@@ -8,6 +9,7 @@ pub mod functions;
 mod index_options;
 mod lock_table;
 pub mod log;
+mod named_relations;
 pub mod permissions;
 pub mod planner;
 mod text;
@@ -15,6 +17,7 @@ pub mod utility;
 
 /// Puts the hooks in place.
 pub fn init() {
+    analysis::init();
     executor::init();
     functions::init();
     log::init();

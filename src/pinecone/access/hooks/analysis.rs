@@ -1,0 +1,79 @@
+//! The hook after a statement is analysed, which has locked the tables that the statement names: who has nothing on one of them is refused
+//! here, and does not keep the lock. A statement that is prepared and never run would keep it until the transaction ends, and
+//! with it whoever wants to delete the index, and all who read it behind that one.
+//!
+//! A pooled session without a key may prepare statements for the keys to come; it is judged when these are run (`permissions.rs`).
+//!
+//! Errors of the server pass through here untouched: they are not caught, and pass no value that would have to be dropped.
+#![allow(unsafe_code)]
+
+use super::named_relations::Named;
+use super::permissions::{policies_hold, refuse};
+use crate::pinecone::access::catalog;
+use crate::pinecone::access::elevate::{OWNER, role_named};
+use crate::pinecone::access::judge::table::{index_of, may};
+use crate::pinecone::access::session::confined::{confined, is_pooled};
+use crate::pinecone::access::session::pooled_key;
+use crate::pinecone::access::snapshot::is_looking;
+use conifer_pure::pinecone::access::level::Level;
+use pgrx::prelude::*;
+
+static mut NEXT: pg_sys::post_parse_analyze_hook_type = None;
+
+/// Puts the hook in place.
+pub fn init() {
+    // SAFETY: called once, when the library is loaded, by the backend's only thread.
+    unsafe {
+        NEXT = pg_sys::post_parse_analyze_hook;
+        pg_sys::post_parse_analyze_hook = Some(analysed);
+    }
+}
+
+unsafe extern "C-unwind" fn analysed(
+    state: *mut pg_sys::ParseState,
+    query: *mut pg_sys::Query,
+    jumble: *mut pg_sys::JumbleState,
+) {
+    // SAFETY: passes on the server's arguments.
+    unsafe {
+        judge(query);
+        if let Some(next) = NEXT {
+            next(state, query, jumble);
+        }
+    }
+}
+
+/// Refuses a statement that names a table of an index on which the caller has nothing, or one of the catalogs that only functions read.
+///
+/// # Errors
+/// Raises 42501.
+#[pg_guard]
+unsafe extern "C-unwind" fn judge(query: *mut pg_sys::Query) {
+    // SAFETY: a query that was just analysed; look-ups of relations that it has locked, and of roles.
+    unsafe {
+        let user = pg_sys::GetUserId();
+        if is_looking()
+            || pg_sys::superuser_arg(user)
+            || user == role_named(OWNER)
+            || is_pooled() && pooled_key::key().is_none()
+        {
+            return;
+        }
+        let named = Named::of(query);
+        let is_refused = |relation: &&pg_sys::Oid| match index_of(**relation) {
+            Some(index) => policies_hold(**relation, pg_sys::InvalidOid) && !may(index, Level::ReadOnly),
+            None => confined().is_some() && is_catalog(**relation),
+        };
+        if let Some(relation) = named.all.iter().find(is_refused) {
+            refuse(*relation);
+        }
+    }
+}
+
+/// Whether a relation is one of the catalogs of keys or indexes, on which nobody has privileges.
+fn is_catalog(relation: pg_sys::Oid) -> bool {
+    // SAFETY: a look-up of a relation.
+    let schema = unsafe { pg_sys::get_rel_namespace(relation) };
+    schema != pg_sys::InvalidOid
+        && (schema == catalog::schema(c"pc") || schema == catalog::schema(c"pc_auth"))
+}
