@@ -2,7 +2,8 @@
 //! here, and does not keep the lock. A statement that is prepared and never run would keep it until the transaction ends, and
 //! with it whoever wants to delete the index, and all who read it behind that one.
 //!
-//! A pooled session without a key may prepare statements for the keys to come; it is judged when these are run (`permissions.rs`).
+//! A pooled session without a key may prepare statements for the keys to come, as long as no transaction is begun that would keep the locks;
+//! it is judged when these are run (`permissions.rs`).
 //!
 //! Errors of the server pass through here untouched: they are not caught, and pass no value that would have to be dropped.
 #![allow(unsafe_code)]
@@ -55,7 +56,7 @@ unsafe extern "C-unwind" fn judge(query: *mut pg_sys::Query) {
         if is_looking()
             || pg_sys::superuser_arg(user)
             || user == role_named(OWNER)
-            || is_pooled() && pooled_key::key().is_none()
+            || is_pooled() && pooled_key::key().is_none() && !pg_sys::IsTransactionBlock()
         {
             return;
         }
