@@ -81,7 +81,7 @@ def test_secrets_are_nowhere(loud, db):
     """A key is made, rotated, used in every way, misspelt; its secret is in the answer and nowhere else."""
     keys = [create_key(db, "one"), create_key(db, "two", data_plane="ReadOnly")]
     keys.append(db.execute("SELECT * FROM pc_rotate_api_key(%s)", [keys[1][0]]).fetchone())
-    seen = []
+    seen, kept = [], []
     for role, key in keys:
         with loud.connect("postgres", user=role, password=key) as session:
             session.execute("SELECT * FROM pc_list('a')")
@@ -112,6 +112,10 @@ def test_secrets_are_nowhere(loud, db):
                 lambda: pooled.execute(f"SELECT length('{role}_{key}'); SET LOCAL application_name = '{role}_{key}'"),
                 lambda: pooled.execute(f"SELECT length('{key}') FROM generate_series(1, 2)", prepare=True),
                 lambda: pooled.execute(f"DECLARE d CURSOR FOR SELECT length('{key}') FROM generate_series(1, 2); FETCH d; CLOSE d"),
+                lambda: pooled.execute(f"/* {key} */ SELECT 1"),
+                lambda: pooled.execute(f"SELECT 2 -- {key}"),
+                lambda: pooled.execute(f"/* {key} */ SELECT 3", prepare=True),
+                lambda: pooled.execute(f"SELECT 4; /* {key} */ SELECT 5; SELECT 6 AS \"{key}\""),
                 lambda: pooled.execute(f"SELECT pc_describe_index('{key}')"),
                 lambda: pooled.execute(f"SELECT pc_describe_api_key('{key}')"),
             ]
@@ -129,8 +133,11 @@ def test_secrets_are_nowhere(loud, db):
             for statement in ("SELECT * FROM pg_prepared_statements", "SELECT pg_prepared_statement()", "SELECT pg_notify('a', 'b')"):
                 assert state(pooled, statement) == "42501"
                 pooled.rollback()
+        kept += db.execute("SELECT query FROM pg_stat_statements").fetchall()
         # Its entry is gone when the statement ends, which is when it is kept as it came.
         db.execute(f"SELECT pg_stat_statements_reset(), length('{key}')")
+        db.execute(f"DO $$ BEGIN EXECUTE '/* {key} */ SELECT 1'; EXECUTE '/* {key} */ SELECT 1 AS of, $1' USING 2; END $$")
+        db.execute(f"CREATE FUNCTION pg_temp.g() RETURNS int LANGUAGE sql AS 'SELECT /* {key} */ 1 + 10'; SELECT pg_temp.g(); DROP FUNCTION pg_temp.g()")
         db.execute(f"DO $$ BEGIN EXECUTE repeat('SET LOCAL application_name = ''{key}'';', 50) || 'SELECT length(''{key}'')'; END $$")
         # Commands that mean a secret still do what they say.
         db.execute(f"CREATE ROLE someone LOGIN PASSWORD '{key}'; ALTER ROLE someone SET application_name = '{role}'")
@@ -145,7 +152,7 @@ def test_secrets_are_nowhere(loud, db):
     places = {
         "log": log(loud),
         "activity": "\n".join(query for (query,) in seen),
-        "statements": "\n".join(query for (query,) in db.execute("SELECT query FROM pg_stat_statements")),
+        "statements": "\n".join(query for (query,) in kept + db.execute("SELECT query FROM pg_stat_statements").fetchall()),
         "audit": str(db.execute("SELECT * FROM pc_audit()").fetchall()),
         "keys": str(db.execute("SELECT * FROM pc_list_api_keys()").fetchall()),
         "rows": str([db.execute(f"SELECT t::text FROM pc_auth.{name} t").fetchall() for name in ("api_key", "audit", "key_use", "member")]),

@@ -5,11 +5,15 @@
 //! A pooled session without a key may prepare statements for the keys to come, as long as no transaction is begun that would keep the locks;
 //! it is judged when these are run (`permissions.rs`).
 //!
+//! And libraries that keep the text of a statement when it is analysed, as pg_stat_statements does where it has constants, must not see
+//! the API keys in it (`text.rs`). They call the hooks that were there before them first, so it does not matter which is loaded first.
+//!
 //! Errors of the server pass through here untouched: they are not caught, and pass no value that would have to be dropped.
 #![allow(unsafe_code)]
 
 use super::named_relations::Named;
 use super::permissions::{policies_hold, refuse};
+use super::text;
 use crate::pinecone::access::catalog;
 use crate::pinecone::access::elevate::{OWNER, role_named};
 use crate::pinecone::access::judge::table::{index_of, may};
@@ -35,8 +39,11 @@ unsafe extern "C-unwind" fn analysed(
     query: *mut pg_sys::Query,
     jumble: *mut pg_sys::JumbleState,
 ) {
-    // SAFETY: passes on the server's arguments.
+    // SAFETY: passes on the server's arguments. The text of the statement was parsed; a copy lives as long as the context, in which the
+    // state is freed.
     unsafe {
+        let source = (*state).p_sourcetext;
+        (*state).p_sourcetext = text::without_secrets(source, (*query).stmt_location, (*query).stmt_len);
         judge(query);
         if let Some(next) = NEXT {
             next(state, query, jumble);
@@ -52,6 +59,10 @@ unsafe extern "C-unwind" fn analysed(
 unsafe extern "C-unwind" fn judge(query: *mut pg_sys::Query) {
     // SAFETY: a query that was just analysed; look-ups of relations that it has locked, and of roles.
     unsafe {
+        // What ends a transaction that has failed is analysed, too.
+        if pg_sys::IsAbortedTransactionBlockState() {
+            return;
+        }
         let user = pg_sys::GetUserId();
         if is_looking()
             || pg_sys::superuser_arg(user)
