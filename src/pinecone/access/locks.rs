@@ -8,7 +8,21 @@ use super::catalog;
 use super::elevate::read_as_owner;
 use super::secret;
 use crate::pg::spi::run_now;
+use crate::pg::error::raise;
+use conifer_pure::Fault;
+use conifer_pure::fault::state::FEATURE_NOT_SUPPORTED;
 use pgrx::prelude::*;
+use std::cell::Cell;
+
+thread_local! {
+    /// Whether the transaction has locked what administrators of others wait for.
+    static ADMINISTERS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Makes the thread's variables known: see `touch_variables` of the library.
+pub fn touch() {
+    ADMINISTERS.with(|_| ());
+}
 
 /// The purpose of a lock on a name.
 #[derive(Clone, Copy)]
@@ -56,8 +70,29 @@ pub fn excludes(purpose: Purpose, name: &str) -> bool {
 }
 
 fn lock(purpose: Purpose, name: &str, mode: u32) {
+    if matches!(purpose, Purpose::Role | Purpose::Turn | Purpose::Grants) {
+        ADMINISTERS.set(true);
+    }
     // SAFETY: within a transaction, which releases the lock.
     unsafe { pg_sys::LockDatabaseObject(catalog::table(), number(name), purpose as u16, mode as i32) }
+}
+
+/// Refuses to prepare a transaction, which would keep its locks for as long as nobody ends it, whoever waits to revoke a key. Savepoints that
+/// were rolled back count.
+///
+/// # Errors
+/// Raises 0A000 if the transaction has administered keys, members, projects or indexes, or is yet to do so when it commits.
+pub fn refuse_prepare(is_pending: bool) {
+    if ADMINISTERS.get() || is_pending {
+        let message = "cannot PREPARE a transaction that has changed API keys, members, projects or indexes";
+        let hint = "COMMIT it: others could neither revoke a key nor make one until a prepared transaction ends.";
+        raise(Fault::new(FEATURE_NOT_SUPPORTED, message).hint(hint));
+    }
+}
+
+/// The transaction has ended, and has no locks.
+pub fn end() {
+    ADMINISTERS.set(false);
 }
 
 /// Locks names that belong to the table of an index exclusively, in an order that is always the same.

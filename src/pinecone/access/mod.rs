@@ -46,6 +46,7 @@ pub fn touch() {
     audit::touch();
     judge::table::touch();
     judge::foreign_code::touch();
+    locks::touch();
     session::touch();
     revocation::touch();
     roles::late_grants::touch();

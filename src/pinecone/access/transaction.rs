@@ -1,7 +1,7 @@
 //! The ends of transactions and savepoints, passed on to the modules that act on them.
 #![allow(unsafe_code)]
 
-use super::revocation;
+use super::{locks, revocation};
 use super::roles::{drop_extension, late_grants, late_members};
 use super::session::{last_used, pooled_key};
 use pgrx::prelude::*;
@@ -35,7 +35,17 @@ unsafe extern "C-unwind" fn at_end(event: pg_sys::XactEvent::Type, _argument: *m
         XACT_EVENT_PREPARE,
     };
     match event {
-        XACT_EVENT_PRE_COMMIT | XACT_EVENT_PRE_PREPARE
+        XACT_EVENT_PRE_PREPARE => {
+            let is_pending = drop_extension::pending()
+                || late_grants::pending()
+                || late_members::pending()
+                || revocation::pending();
+            locks::refuse_prepare(is_pending);
+            if last_used::pending() {
+                last(last_used::commit);
+            }
+        }
+        XACT_EVENT_PRE_COMMIT
             if last_used::pending()
                 || drop_extension::pending()
                 || late_grants::pending()
@@ -50,9 +60,13 @@ unsafe extern "C-unwind" fn at_end(event: pg_sys::XactEvent::Type, _argument: *m
                 revocation::commit();
             });
         }
-        XACT_EVENT_COMMIT | XACT_EVENT_PREPARE => pooled_key::end(),
+        XACT_EVENT_COMMIT | XACT_EVENT_PREPARE => {
+            pooled_key::end();
+            locks::end();
+        }
         XACT_EVENT_ABORT => {
             pooled_key::end();
+            locks::end();
             last_used::abort();
             drop_extension::abort();
             late_grants::abort();

@@ -255,6 +255,27 @@ def test_prepared_transactions(loud, db):
     assert db.execute("SELECT id FROM pc_list('a')").fetchall() == []
 
 
+def test_what_administers_cannot_be_prepared(loud, db):
+    """A revocation would wait for such a transaction, which nobody ends."""
+    key, _ = create_key(db, "held")
+    db.execute("CREATE ROLE ann LOGIN")
+    administers = ("SELECT pc_update_api_key(%s, name => 'zz')", "SELECT pc_revoke_api_key(%s)", "SELECT pc_create_api_key('new')",
+                   "SELECT pc_create_index('new', 2)", "SELECT pc_grant_role('ann', 'OrgMember')", "SELECT pc_create_project('new')",
+                   "UPDATE pc_auth.api_key SET name = 'zz' WHERE key_id = %s")
+    with loud.connect("postgres", autocommit=False) as session:
+        for statement in administers:
+            session.execute(statement, [key] if "%s" in statement else None)
+            assert state(session, "PREPARE TRANSACTION 'hold'") == "0A000", statement
+            session.rollback()
+        session.execute("""SELECT pc_upsert('a', '[{"id": "later", "values": [1, 1]}]')""")
+        session.execute("PREPARE TRANSACTION 'hold'")
+        session.rollback()
+    db.execute("COMMIT PREPARED 'hold'")
+    db.execute("SELECT pc_delete('a', ARRAY['later'])")
+    db.execute("SET statement_timeout = '5s'; DROP ROLE ann")
+    db.execute("SELECT pc_revoke_api_key(%s)", [key])
+
+
 def test_a_failed_transaction_can_be_ended(loud, db):
     """Whatever the hooks ask of catalogs, they do not ask it where none can be read."""
     role, key = create_key(db, "failing")
