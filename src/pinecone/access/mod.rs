@@ -36,6 +36,7 @@ pub fn init() {
     identity::init();
     audit::init();
     session::limits::init();
+    roles::mark::init();
     identity::reserve();
     transaction::init();
     hooks::init();

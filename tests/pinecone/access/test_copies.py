@@ -157,6 +157,84 @@ def test_made_independent(shop, copy):
     shop.check_original()
 
 
+def is_among_the_people(shop, *people):
+    with shop.admin() as db:
+        sql = "SELECT count(*) FROM pg_auth_members WHERE roleid = 'conifer_people'::regrole AND member = %s::regrole"
+        return [db.execute(sql, [person]).fetchone() == (1,) for person in people]
+
+
+@pytest.fixture
+def staff(shop):
+    """Roles of the cluster, and another database with the extension."""
+    names = [f"{name}_{shop.name}" for name in ("first_there", "first_here", "by_hand", "there_only")]
+    other = f"{shop.name}_other"
+    shop.server.create_database(other, "with_conifer")
+    shop.copies.append(other)
+    with shop.admin() as db:
+        db.execute("".join(f"CREATE ROLE {name} LOGIN;" for name in names))
+    yield names, other
+    with shop.admin() as db:
+        db.execute(f"DELETE FROM pc_auth.member WHERE member = ANY ('{{{','.join(names)}}}'); DROP ROLE {', '.join(names)}")
+
+
+def kind(shop, person, call="SELECT count(*) FROM pc_list_indexes()"):
+    with shop.admin(user=person) as session:
+        return state(session, call)
+
+
+def test_a_role_in_another_database_is_not_taken_here(shop, staff):
+    """Roles that give nothing on records bring no group of a project's; conifer_people is the cluster's."""
+    (first_there, first_here, by_hand, there_only), other = staff
+    with shop.admin() as here, shop.admin(other) as there:
+        here.execute(f"GRANT conifer_people TO {by_hand}")
+        there.execute("SELECT pc_grant_role(%s, 'OrgMember'), pc_grant_role(%s, 'OrgMember'), pc_grant_role(%s, 'OrgMember')", [first_there, by_hand, there_only])
+        for person in (first_there, first_here, by_hand):
+            here.execute("SELECT pc_grant_role(%s, 'ControlPlaneEditor')", [person])
+        there.execute("SELECT pc_grant_role(%s, 'OrgManager')", [first_here])
+        here.execute("SELECT pc_set_default_role('ProjectViewer')")
+        reported = "SELECT state, found FROM pc_security_report() WHERE item LIKE 'people of other databases%'"
+        assert here.execute(reported).fetchone() == ("warn", f"{there_only} of {other}")
+        here.execute("SELECT pc_set_default_role(NULL)")
+        assert here.execute(reported).fetchone() == ("ok", "none")
+        there.execute("SELECT count(pc_revoke_role(member::text, role)) FROM pc_list_members()")
+        assert is_among_the_people(shop, first_there, first_here, by_hand, there_only) == [True, True, True, False]
+        for person in (first_there, first_here, by_hand):
+            assert kind(shop, person) is None, person
+        assert here.execute("SELECT pc_sync_roles()").fetchone() == (0,)
+        for person in (first_there, first_here, by_hand):
+            here.execute("SELECT pc_revoke_role(%s, 'ControlPlaneEditor')", [person])
+        assert is_among_the_people(shop, first_there, first_here, by_hand) == [False, False, True]
+
+
+def test_the_other_database_drops_the_extension(shop, staff):
+    (both, mine, by_hand, theirs), other = staff
+    with shop.admin() as here, shop.admin(other) as there:
+        there.execute(f"GRANT conifer_people TO {by_hand}")
+        for person in (both, by_hand, theirs):
+            there.execute("SELECT pc_grant_role(%s, 'OrgManager')", [person])
+        for person in (both, mine):
+            here.execute("SELECT pc_grant_role(%s, 'ControlPlaneViewer')", [person])
+        there.execute("DROP EXTENSION conifer CASCADE")
+        assert is_among_the_people(shop, both, mine, by_hand, theirs) == [True, True, True, False]
+        assert kind(shop, both) is None and kind(shop, mine) is None
+        marks = "SELECT count(*) FROM pg_db_role_setting JOIN pg_database d ON d.oid = setdatabase WHERE datname = %s AND setrole <> 0"
+        assert here.execute(marks, [other]).fetchone() == (0,)
+
+
+def test_a_role_in_a_copy_is_taken_there_alone(shop, copy):
+    person = f"controls_{shop.name}"
+    with shop.admin() as here, shop.admin(copy) as there:
+        here.execute(f"CREATE ROLE {person} LOGIN")
+        for database in (here, there):
+            database.execute("SELECT pc_grant_role(%s, 'ControlPlaneEditor')", [person])
+        there.execute("SELECT pc_revoke_role(%s, 'ControlPlaneEditor')", [person])
+        try:
+            assert kind(shop, person) is None
+        finally:
+            here.execute("SELECT pc_revoke_role(%s, 'ControlPlaneEditor')", [person])
+            here.execute(f"DROP ROLE {person}")
+
+
 def test_the_original_goes(shop, tmp_path):
     """The copy has the keys then; and as well if it is given the original's name."""
     copy = shop.copy("template", tmp_path)

@@ -8,7 +8,8 @@
 use crate::pg::spi::{Mode, Param, run, run_once};
 use crate::pinecone::access::catalog;
 use crate::pinecone::access::elevate::{as_superuser, read_as_owner};
-use crate::pinecone::access::roles::{self, patience::attempt};
+use crate::pinecone::access::roles::late_members::revoke_role;
+use crate::pinecone::access::roles::{self, mark, patience::attempt};
 use pgrx::prelude::*;
 use pgrx::spi::quote_identifier;
 use std::cell::Cell;
@@ -31,6 +32,9 @@ fn before_drop(fcinfo: pg_sys::FunctionCallInfo) {
     for name in names {
         pgrx::check_for_interrupts!();
         roles::drop_role_with_all(&name);
+    }
+    for person in mark::clear() {
+        revoke_role("conifer_people", &person);
     }
     if DROPPED.get().is_none() {
         // SAFETY: reads a counter of the transaction.

@@ -5,6 +5,7 @@
 
 #![allow(unsafe_code)]
 
+use super::mark;
 use crate::pg::error::OrRaise;
 use crate::pg::spi::{Param, run_now, run_once};
 use crate::pinecone::access::catalog;
@@ -89,15 +90,31 @@ pub fn commit() {
                  FROM pg_catalog.pg_roles r WHERE r.oid OPERATOR(pg_catalog.=) $1";
     for change in all {
         pgrx::check_for_interrupts!();
+        if change.group == "conifer_people" {
+            steady(change.group);
+        }
         let found: Option<(String, bool)> =
             run_now(sql, &[Param::oid(change.role), Param::text(change.group)], |rows| {
                 (rows.count > 0).then(|| (rows.get(0, 0).unwrap_or_default(), rows.get(0, 1) == Some(true)))
             });
         match found {
             Some((role, false)) if change.is_in => grant_role(change.group, &role),
-            Some((role, true)) if !change.is_in => revoke_role(change.group, &role),
+            // Another database may have given the role something meanwhile.
+            Some((role, true)) if !change.is_in && !mark::is_elsewhere(&role) => {
+                revoke_role(change.group, &role)
+            }
             _ => {}
         }
+    }
+}
+
+/// Waits for other transactions that are changing the members of a group, and keeps them waiting, as GRANT does from PostgreSQL 16 on: what is
+/// looked at then is what they have left.
+fn steady(group: &str) {
+    // SAFETY: within a transaction, which releases the lock.
+    unsafe {
+        let mode = pg_sys::ShareUpdateExclusiveLock as i32;
+        pg_sys::LockSharedObject(pg_sys::AuthIdRelationId, number(group), 0, mode);
     }
 }
 

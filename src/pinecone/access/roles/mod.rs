@@ -16,6 +16,7 @@ pub mod home_database;
 pub mod late_grants;
 pub mod late_members;
 mod make_independent;
+pub mod mark;
 pub mod names;
 mod patience;
 pub mod privileges;
@@ -145,19 +146,24 @@ pub fn sync_member(member: &str, make: Groups, within: Option<Uuid>) -> bool {
         return false;
     }
     // By number: roles that were given to an earlier role of that name are not this one's, those given to it under an earlier name are.
-    let sql = "SELECT m.role, m.project_id FROM pc_auth.member m JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) m.role_oid \
+    let sql = "SELECT m.role, m.project_id, m.by_hand FROM pc_auth.member m \
+                 JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) m.role_oid \
                 WHERE r.rolname OPERATOR(pg_catalog.=) $1";
-    let given: Vec<(String, Option<Uuid>)> = read_as_owner(|| {
+    let given: Vec<(String, Option<Uuid>, bool)> = read_as_owner(|| {
         run_now(sql, &[Param::name(member)], |rows| {
-            rows.each(|row| Some((rows.get(row, 0).unwrap_or_default(), rows.get(row, 1))))
+            rows.each(|row| {
+                Some((rows.get(row, 0).unwrap_or_default(), rows.get(row, 1), rows.get(row, 2) == Some(true)))
+            })
         })
     });
     let mut groups = vec![];
     if !given.is_empty() {
         groups.push(PEOPLE.to_owned());
     }
+    let by_hand = given.iter().any(|(.., by_hand)| *by_hand);
+    let marked = mark::set(member, (!given.is_empty()).then_some(by_hand));
     let is_meant = |project: &Uuid| within.is_none_or(|within| within == *project);
-    for (role, project) in given {
+    for (role, project, _) in given {
         match (Role::from_name(&role), project.filter(is_meant)) {
             (Ok(Role::Project(role)), Some(project)) if role.levels().data > Level::None => {
                 also(&mut groups, group(project, None, role.levels().data, make));
@@ -170,7 +176,7 @@ pub fn sync_member(member: &str, make: Groups, within: Option<Uuid>) -> bool {
             _ => {}
         }
     }
-    join(member, groups, within)
+    join(member, groups, within) | marked
 }
 
 /// Keeps a role among the people that was there before it was given anything: by what else it has, or by itself.
@@ -187,13 +193,13 @@ pub fn stay(member: &str) {
     }
 }
 
-/// Whether a role was put among the people by hand: it is there, and was given nothing here.
+/// Whether a role was put among the people by hand: it is there, and was given nothing here, nor in another database by which it came there.
 pub fn is_by_hand(member: &str) -> bool {
     let sql = "SELECT FROM pg_catalog.pg_auth_members g \
                 WHERE g.member OPERATOR(pg_catalog.=) pc_auth.role_number($1) \
                   AND g.roleid OPERATOR(pg_catalog.=) 'conifer_people'::pg_catalog.regrole \
                   AND NOT EXISTS (SELECT FROM pc_auth.member m WHERE m.role_oid OPERATOR(pg_catalog.=) g.member)";
-    read_as_owner(|| run_now(sql, &[Param::name(member)], |rows| rows.count > 0))
+    read_as_owner(|| run_now(sql, &[Param::name(member)], |rows| rows.count > 0)) && mark::is_by_hand(member)
 }
 
 /// Makes the memberships of the owners of all projects agree with the projects, one of which has come or gone.
@@ -551,7 +557,10 @@ fn join(member: &str, mut groups: Vec<String>, within: Option<Uuid>) -> bool {
     has.sort_unstable();
     let is_in = |all: &[String], group: &str| all.binary_search_by(|other| other.as_str().cmp(group)).is_ok();
     // Roles belong to the cluster: another database may have put this role into one of its groups.
-    if is_in(&has, PEOPLE) && !is_in(&groups, PEOPLE) && belongs_elsewhere(&quoted) {
+    if is_in(&has, PEOPLE)
+        && !is_in(&groups, PEOPLE)
+        && (mark::is_elsewhere(member) || belongs_elsewhere(&quoted))
+    {
         has.retain(|group| group != PEOPLE);
     }
     for group in groups.iter().filter(|group| !is_in(&has, group)) {

@@ -67,6 +67,14 @@ WITH ordinary AS (
     SELECT 12, k.key_id || ' of ' || b.datname
       FROM pc_auth.api_key k JOIN pg_catalog.pg_roles r ON r.rolname = k.key_id::name JOIN belongs b ON b.role = r.oid
      WHERE b.datname <> pg_catalog.current_database()
+    UNION ALL
+    SELECT 13, r.rolname || ' of ' || d.datname
+      FROM pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase JOIN pg_catalog.pg_roles r ON r.oid = s.setrole,
+           pg_catalog.unnest(s.setconfig) AS c (setting)
+     WHERE d.datname <> pg_catalog.current_database() AND c.setting LIKE 'conifer.member=%'
+       AND EXISTS (SELECT FROM pc_auth.organisation WHERE default_role IS NOT NULL)
+       AND pg_catalog.has_database_privilege(r.oid, (SELECT h.oid FROM pg_catalog.pg_database h WHERE h.datname = pg_catalog.current_database()), 'CONNECT')
+       AND NOT EXISTS (SELECT FROM pc_auth.member m WHERE m.role_oid = r.oid)
 )
 SELECT 'roles'::text, i.item::text, CASE WHEN pg_catalog.count(f.found) = 0 THEN 'ok' ELSE i.state END::text,
        COALESCE(pg_catalog.left(pg_catalog.string_agg(f.found, ', ' ORDER BY f.found), 1000), 'none')::text,
@@ -83,7 +91,8 @@ SELECT 'roles'::text, i.item::text, CASE WHEN pg_catalog.count(f.found) = 0 THEN
         (9, 'other functions named pc_use_key', 'fail', 'DROP them: they may be called in the place of Conifer''s, and get the keys of pools'),
         (10, 'members under another name', 'warn', 'their roles were renamed or dropped: pc_sync_roles() writes the names of now, pc_revoke_role takes what is left'),
         (11, 'views that show records to others than the policies do', 'warn', 'policies hold for a view''s owner: ALTER VIEW ... SET (security_invoker = true)'),
-        (12, 'keys of the database that this one is a copy of', 'warn', 'they are not valid here: pc_make_independent() takes them out')
+        (12, 'keys of the database that this one is a copy of', 'warn', 'they are not valid here: pc_make_independent() takes them out'),
+        (13, 'people of other databases who have the default role', 'warn', 'all members of conifer_people have it: REVOKE CONNECT ON DATABASE from them, or pc_set_default_role(NULL)')
        ) AS i (place, item, state, advice)
   LEFT JOIN found f USING (place)
  GROUP BY i.place, i.item, i.state, i.advice
