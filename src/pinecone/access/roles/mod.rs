@@ -20,6 +20,7 @@ pub mod mark;
 pub mod names;
 mod patience;
 pub mod privileges;
+mod search_path;
 mod sync;
 mod triggers;
 pub mod turn;
@@ -89,6 +90,7 @@ pub fn sync_key(key: &str, make: Groups) -> bool {
         changed = true;
     }
     changed |= claim(key);
+    changed |= search_path::set(key);
     let mut groups = vec!["conifer_keys".to_owned()];
     if data > Level::None {
         for index in if scoped { scope(key) } else { vec![None] } {

@@ -5,6 +5,7 @@
 //! - [`scope`]: the indexes and namespaces that a key is limited to.
 //! - [`person`]: the access that the roles of a person add up to.
 //! - [`api_key`]: the form of an API key.
+//! - [`search_path`]: the schemas that a key's session looks in.
 //! - [`disk`]: whether a directory lies on an encrypted disk.
 //! - [`principal`]: all of them in one, and the answers that the other modules ask for.
 
@@ -15,3 +16,4 @@ pub mod person;
 pub mod principal;
 pub mod role;
 pub mod scope;
+pub mod search_path;

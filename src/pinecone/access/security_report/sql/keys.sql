@@ -23,6 +23,7 @@ WITH valid AS (
     SELECT 6, 'keys with settings of their own', 'warn', v.key_id || ': ' || c.setting, 'ALTER ROLE ... RESET'
       FROM valid v JOIN pg_catalog.pg_db_role_setting s ON s.setrole = v.oid, pg_catalog.unnest(s.setconfig) AS c (setting)
      WHERE c.setting NOT LIKE 'session\_preload\_libraries=%'
+       AND (c.setting NOT LIKE 'search\_path=%' OR s.setdatabase <> 0)
     UNION ALL
     SELECT 7, 'keys that load no library at login', CASE WHEN pre.shared THEN 'ok' ELSE 'fail' END, key_id, 'call pc_sync_roles() after ALTER ROLE ... RESET ALL'
       FROM valid, (SELECT pg_catalog.current_setting('shared_preload_libraries') ~ '(^|[ ,/])conifer' AS shared) AS pre
@@ -40,13 +41,20 @@ WITH valid AS (
       FROM valid v JOIN pg_catalog.pg_auth_members m ON m.member = v.oid JOIN pg_catalog.pg_roles g ON g.oid = m.roleid
      WHERE g.rolname <> 'conifer_keys'
        AND NOT EXISTS (SELECT FROM pc_auth.group_role o WHERE o.role_name = g.rolname AND o.project_id = v.project_id)
+    UNION ALL
+    SELECT 10, 'keys that look in a schema of their name', 'fail', key_id, 'call pc_sync_roles(): who may create schemas can put functions before Conifer''s'
+      FROM valid
+     WHERE oid IS NOT NULL
+       AND NOT EXISTS (SELECT FROM pg_catalog.pg_db_role_setting s, pg_catalog.unnest(s.setconfig) AS c (setting)
+                        WHERE s.setrole = oid AND s.setdatabase = 0 AND c.setting LIKE 'search\_path=%' AND c.setting NOT LIKE '%$user%')
 )
 SELECT 'keys'::text, i.item::text, COALESCE(pg_catalog.max(f.state), 'ok')::text,
        COALESCE(pg_catalog.left(pg_catalog.string_agg(f.found, ', ' ORDER BY f.found), 1000), 'none')::text, pg_catalog.max(f.advice)::text
   FROM (VALUES (1, 'keys without an end'), (2, 'keys unused for 90 days'), (3, 'keys without their role'),
                (4, 'keys whose password is not the one that was issued'), (5, 'keys with attributes of a role'),
                (6, 'keys with settings of their own'), (7, 'keys that load no library at login'),
-               (8, 'keys that own or were granted objects'), (9, 'keys in groups that are not theirs')) AS i (place, item)
+               (8, 'keys that own or were granted objects'), (9, 'keys in groups that are not theirs'),
+               (10, 'keys that look in a schema of their name')) AS i (place, item)
   LEFT JOIN found f USING (place)
  GROUP BY i.place, i.item
 UNION ALL
@@ -58,3 +66,14 @@ SELECT 'keys', 'pooled roles that load no library at login', CASE WHEN pg_catalo
    AND pg_catalog.current_setting('shared_preload_libraries') !~ '(^|[ ,/])conifer'
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_db_role_setting s, pg_catalog.unnest(s.setconfig) AS c (setting)
                     WHERE s.setrole = r.oid AND c.setting ~ '^session_preload_libraries=.*conifer')
+UNION ALL
+SELECT 'keys', 'pooled roles that look in a schema of their name', CASE WHEN pg_catalog.count(*) = 0 THEN 'ok' ELSE 'warn' END,
+       COALESCE(pg_catalog.string_agg(r.rolname, ', '), 'none'),
+       CASE WHEN pg_catalog.count(*) > 0
+            THEN 'ALTER ROLE ... SET search_path to the schema of the functions: who may create schemas can put a pc_use_key of their own before Conifer''s' END
+  FROM pg_catalog.pg_roles r
+ WHERE r.rolcanlogin AND NOT r.rolsuper AND pg_catalog.pg_has_role(r.oid, 'conifer_gateway', 'USAGE')
+   AND COALESCE((SELECT c.setting FROM pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_database d ON d.datname = pg_catalog.current_database(),
+                      pg_catalog.unnest(s.setconfig) AS c (setting)
+                  WHERE s.setrole IN (0, r.oid) AND s.setdatabase IN (0, d.oid) AND c.setting LIKE 'search\_path=%'
+                  ORDER BY s.setrole <> 0 DESC, s.setdatabase <> 0 DESC LIMIT 1), '$user') LIKE '%$user%'

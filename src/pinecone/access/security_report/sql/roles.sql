@@ -75,6 +75,21 @@ WITH ordinary AS (
        AND EXISTS (SELECT FROM pc_auth.organisation WHERE default_role IS NOT NULL)
        AND pg_catalog.has_database_privilege(r.oid, (SELECT h.oid FROM pg_catalog.pg_database h WHERE h.datname = pg_catalog.current_database()), 'CONNECT')
        AND NOT EXISTS (SELECT FROM pc_auth.member m WHERE m.role_oid = r.oid)
+    UNION ALL
+    SELECT 14, n.nspname || ' of ' || n.nspowner::regrole
+      FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles r ON r.rolname = n.nspname JOIN pg_catalog.pg_roles o ON o.oid = n.nspowner
+     WHERE r.rolcanlogin AND NOT o.rolsuper AND o.oid <> r.oid
+       AND (pg_catalog.pg_has_role(r.oid, 'conifer_gateway', 'MEMBER') OR pg_catalog.pg_has_role(r.oid, 'conifer_people', 'MEMBER')
+            OR pg_catalog.pg_has_role(r.oid, 'conifer_keys', 'MEMBER'))
+    UNION ALL
+    SELECT 15, CASE WHEN r.oid = d.datdba THEN r.rolname || ', its owner' ELSE r.rolname END
+      FROM pg_catalog.pg_database d JOIN ordinary r ON r.oid = d.datdba
+        OR r.oid IN (SELECT a.grantee FROM pg_catalog.aclexplode(d.datacl) AS a WHERE a.privilege_type = 'CREATE')
+     WHERE d.datname = pg_catalog.current_database() AND r.rolname <> 'conifer_owner'
+    UNION ALL
+    SELECT 15, 'PUBLIC'
+      FROM pg_catalog.pg_database d, pg_catalog.aclexplode(d.datacl) AS a
+     WHERE d.datname = pg_catalog.current_database() AND a.grantee = 0 AND a.privilege_type = 'CREATE'
 )
 SELECT 'roles'::text, i.item::text, CASE WHEN pg_catalog.count(f.found) = 0 THEN 'ok' ELSE i.state END::text,
        COALESCE(pg_catalog.left(pg_catalog.string_agg(f.found, ', ' ORDER BY f.found), 1000), 'none')::text,
@@ -92,7 +107,9 @@ SELECT 'roles'::text, i.item::text, CASE WHEN pg_catalog.count(f.found) = 0 THEN
         (10, 'members under another name', 'warn', 'their roles were renamed or dropped: pc_sync_roles() writes the names of now, pc_revoke_role takes what is left'),
         (11, 'views that show records to others than the policies do', 'warn', 'policies hold for a view''s owner: ALTER VIEW ... SET (security_invoker = true)'),
         (12, 'keys of the database that this one is a copy of', 'warn', 'they are not valid here: pc_make_independent() takes them out'),
-        (13, 'people of other databases who have the default role', 'warn', 'all members of conifer_people have it: REVOKE CONNECT ON DATABASE from them, or pc_set_default_role(NULL)')
+        (13, 'people of other databases who have the default role', 'warn', 'all members of conifer_people have it: REVOKE CONNECT ON DATABASE from them, or pc_set_default_role(NULL)'),
+        (14, 'schemas with the name of a role that is not their owner', 'fail', 'DROP or rename them: "$user" in search_path puts what is in them before Conifer''s functions'),
+        (15, 'roles that may create schemas in this database', 'warn', 'each can make a schema with the name of another role, which "$user" in that role''s search_path finds first')
        ) AS i (place, item, state, advice)
   LEFT JOIN found f USING (place)
  GROUP BY i.place, i.item, i.state, i.advice
