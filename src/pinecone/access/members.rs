@@ -79,7 +79,7 @@ fn pc_grant_role(member: Option<&CStr>, role: Option<&str>, project: Option<&str
         "{{\"role\":\"{role}\",\"project\":{}}}",
         on.map_or("null".into(), |_| format!("\"{}\"", Uuid::from_bytes(attempt.who.project)))
     );
-    attempt.done(Some(&said));
+    if on.is_some() { attempt.done(Some(&said)) } else { attempt.done_to_organisation(Some(&said)) }
 }
 
 #[pg_extern(sql = false)]
@@ -96,7 +96,7 @@ fn pc_revoke_role(member: Option<&CStr>, role: Option<&str>, project: Option<&st
         let message = format!("role {} does not have role {}", quoted(member), quoted(role));
         raise(Fault::new(UNDEFINED_OBJECT, message).hint("pc_list_members() shows who has which."));
     }
-    attempt.done(None);
+    if on.is_some() { attempt.done(None) } else { attempt.done_to_organisation(None) }
 }
 
 #[pg_extern(sql = false)]
@@ -138,7 +138,7 @@ fn pc_set_default_role(role: Option<&str>, project: Option<&str>) {
     let sql = "INSERT INTO pc_auth.organisation (default_role, default_project) VALUES ($1, $2) \
                ON CONFLICT (one) DO UPDATE SET default_role = EXCLUDED.default_role, default_project = EXCLUDED.default_project";
     as_owner(|| run(Mode::Write, sql, &[Param::text(role), Param::uuid(project)], |_| ()));
-    attempt.done(None);
+    attempt.done_to_organisation(None);
 }
 
 /// Takes the turn of all that a role gives.

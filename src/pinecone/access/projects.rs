@@ -43,7 +43,7 @@ fn pc_create_project(name: Option<&str>, fcinfo: pg_sys::FunctionCallInfo) {
         raise(Fault::new(DUPLICATE_OBJECT, format!("project {} already exists", quoted(name))));
     }
     roles::sync_owners(Groups::Make, Some(project));
-    attempt.done(None);
+    attempt.done_to_organisation(None);
     let sql = format!("SELECT {COLUMNS} FROM pc_auth.project p WHERE p.name OPERATOR(pg_catalog.=) $1");
     as_owner(|| return_rows(fcinfo, Mode::Write, &sql, &[Param::text(name)]));
 }
@@ -112,7 +112,7 @@ fn pc_delete_project(name: Option<&str>) {
     }
     let sql = "DELETE FROM pc_auth.project WHERE project_id OPERATOR(pg_catalog.=) $1::pg_catalog.uuid";
     as_owner(|| run(Mode::Write, sql, &[Param::text(&*project)], |_| ()));
-    attempt.done(None);
+    attempt.done_to_organisation(None);
 }
 
 fn given(name: Option<&str>) -> &str {

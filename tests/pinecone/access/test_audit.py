@@ -165,6 +165,27 @@ def test_what_is_refused_to_a_role_that_has_nothing(cluster, shop):
     assert "has no access to any project" in told[0]["reason"]
 
 
+def test_what_is_done_to_the_organisation_is_not_for_projects(cluster, shop):
+    """Whatever project is set, its owners read of what is done to the project alone."""
+    shop.execute("DROP ROLE IF EXISTS boss, keeper, eve; CREATE ROLE boss LOGIN; CREATE ROLE keeper LOGIN; CREATE ROLE eve")
+    shop.execute("SELECT pc_create_project('own'); SELECT pc_grant_role('boss', 'OrgOwner'), pc_grant_role('keeper', 'ProjectOwner', 'own')")
+    try:
+        with cluster.connect("shop", user="boss") as boss, cluster.connect("shop", user="keeper") as keeper:
+            boss.execute("SET conifer.project = 'own'")
+            for statement in ("pc_create_project('secret')", "pc_grant_role('eve', 'OrgMember')", "pc_set_default_role('DataPlaneViewer', 'secret')",
+                              "pc_set_default_role(NULL)", "pc_revoke_role('eve', 'OrgMember')", "pc_grant_role('eve', 'ProjectViewer', 'secret')",
+                              "pc_revoke_role('eve', 'ProjectViewer', 'secret')", "pc_delete_project('secret')", "pc_make_independent()",
+                              "pc_grant_role('eve', 'ProjectViewer')", "pc_revoke_role('eve', 'ProjectViewer')"):
+                boss.execute(f"SELECT {statement}")
+            keeper.execute("SET conifer.project = 'own'")
+            assert keeper.execute("SELECT actor, project, action, resource FROM pc_audit()").fetchall() == [
+                ("postgres", "own", "grant_role", "keeper"), ("boss", "own", "grant_role", "eve"), ("boss", "own", "revoke_role", "eve")]
+            done = boss.execute("SELECT project, action, resource FROM pc_audit(actor => 'boss')").fetchall()
+            assert len(done) == 11 and done[0] == (None, "create_project", "secret") and {project for project, *_ in done} == {None, "own"}
+    finally:
+        shop.execute("DELETE FROM pc_auth.member; DROP ROLE boss, keeper, eve")
+
+
 def test_what_is_refused_in_a_project_that_does_not_exist(cluster, shop):
     before = len(logged(cluster))
     shop.execute("SET conifer.project = 'nowhere'")

@@ -16,9 +16,9 @@ use crate::pinecone::access::refusal::{Event, log, type_of};
 use crate::pinecone::access::session::given::given;
 use crate::pinecone::access::session::identity::principal_if_any;
 use conifer_pure::memory::allocation::headroom;
-use conifer_pure::pinecone::access::principal::Principal;
+use conifer_pure::pinecone::access::principal::{Principal, ProjectId};
 use pgrx::prelude::*;
-use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PgList, Uuid};
+use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, IntoDatum, PgList, Uuid};
 use std::cell::Cell;
 use std::ffi::{CStr, CString};
 
@@ -56,8 +56,8 @@ fn is_true(text: &str) -> bool {
     CString::new(text).is_ok_and(|text| unsafe { pg_sys::parse_bool(text.as_ptr(), &mut value) }) && value
 }
 
-/// Records a successful action on the control plane. `parameters` is JSON.
-pub fn done(who: &Principal, event: &Event<'_>, parameters: Option<&str>) {
+/// Records a successful action on the control plane, of a project, or of the organisation for none. `parameters` is JSON.
+pub fn done(who: &Principal, event: &Event<'_>, project: Option<ProjectId>, parameters: Option<&str>) {
     let sql = "INSERT INTO pc_auth.audit (actor, actor_type, session_role, client, application, project_id, action, \
                                           resource_type, resource, outcome, parameters) \
                VALUES ($1, $2, session_user, pg_catalog.inet_client_addr(), \
@@ -65,7 +65,7 @@ pub fn done(who: &Principal, event: &Event<'_>, parameters: Option<&str>) {
     let params = [
         Param::text(&*who.name),
         Param::text(type_of(who)),
-        Param::uuid(Uuid::from_bytes(who.project)),
+        Param::of(pg_sys::UUIDOID, project.and_then(|id| Uuid::from_bytes(id).into_datum())),
         Param::text(event.action),
         Param::text(event.kind),
         Param::text(event.resource),
@@ -83,7 +83,7 @@ pub fn touched(who: &Principal, event: &Event<'_>, mode: Mode) {
     let able =
         unsafe { !pg_sys::XactReadOnly && !pg_sys::RecoveryInProgress() && !pg_sys::IsInParallelMode() };
     if able {
-        done(who, event, None);
+        done(who, event, Some(who.project), None);
     }
     if !able || mode == Mode::Read {
         log(Some(who), event, "success", None);

@@ -80,7 +80,12 @@ impl<'a> Attempt<'a> {
 
     /// Records the success of the attempt. `parameters` is JSON.
     pub fn done(&self, parameters: Option<&str>) {
-        audit::done(&self.who, &self.event, parameters);
+        audit::done(&self.who, &self.event, Some(self.who.project), parameters);
+    }
+
+    /// As [`Self::done`], for what is done to the organisation, whatever project is set: the project's owners are not to read of it.
+    pub fn done_to_organisation(&self, parameters: Option<&str>) {
+        audit::done(&self.who, &self.event, None, parameters);
     }
 
     /// Records a read or write of records, or a read on the control plane, if `conifer.audit_data_plane` is on.

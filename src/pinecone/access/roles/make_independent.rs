@@ -41,7 +41,7 @@ fn pc_make_independent() -> i64 {
     // Keys that were made here before the copy's groups were known to be others', and people, get groups of this database.
     roles::sync_all(Groups::Make);
     let count = keys.len() as i64;
-    attempt.done(Some(&format!("{{\"keys\":{count},\"groups\":{}}}", groups.len())));
+    attempt.done_to_organisation(Some(&format!("{{\"keys\":{count},\"groups\":{}}}", groups.len())));
     count
 }
 
