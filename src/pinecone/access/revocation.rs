@@ -8,12 +8,15 @@
 use super::catalog;
 use super::elevate::{as_owner, as_superuser, read_as_owner};
 use super::locks::{self, Purpose};
+use super::refusal::{Event, log};
 use super::roles;
+use super::session::identity::principal_if_any;
 use crate::pg::error::OrRaise;
 use crate::pg::spi::{Mode, Param, run, run_now};
 use conifer_pure::memory::allocation::{begin, check, push};
 use pgrx::prelude::*;
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 /// How long a revocation waits for another transaction that has changed the key.
@@ -60,9 +63,10 @@ pub fn kick(key: &str) {
 }
 
 /// Waits for a transaction that has changed the key's row, and ends its session if it goes on: a revocation is not to wait for an
-/// administrator who has left one open.
+/// administrator who has left one open. The server's log has a line of it.
 pub fn make_way(key: &str) {
     let begun = Instant::now();
+    let mut ended = HashSet::new();
     let locked =
         "SELECT FROM pc_auth.api_key WHERE key_id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE SKIP LOCKED";
     while as_owner(|| run(Mode::Write, locked, &[Param::text(key)], |rows| rows.count)) == 0 {
@@ -71,13 +75,25 @@ pub fn make_way(key: &str) {
             return;
         }
         if begun.elapsed() > PATIENCE {
-            let sql = "SELECT l.pid FROM pc_auth.api_key k JOIN pg_catalog.pg_locks l \
+            let sql = "SELECT l.pid, pg_catalog.concat(l.pid, ' of ', r.rolname) \
+                         FROM pc_auth.api_key k JOIN pg_catalog.pg_locks l \
                            ON l.locktype OPERATOR(pg_catalog.=) 'transactionid' AND l.granted \
                           AND l.transactionid OPERATOR(pg_catalog.=) k.xmax \
+                        CROSS JOIN LATERAL pg_catalog.pg_stat_get_activity(l.pid) AS a \
+                         LEFT JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) a.usesysid \
                         WHERE k.key_id OPERATOR(pg_catalog.=) $1";
-            let pids =
-                read_as_owner(|| run_now(sql, &[Param::text(key)], |rows| rows.each(|row| rows.get(row, 0))));
-            end_all(pids);
+            let sessions: Vec<(i32, String)> = read_as_owner(|| {
+                run_now(sql, &[Param::text(key)], |rows| {
+                    rows.each(|row| Some((rows.get(row, 0)?, rows.get(row, 1)?)))
+                })
+            });
+            for (pid, session) in sessions.into_iter().filter(|(pid, _)| ended.insert(*pid)) {
+                // The session ends also if the revocation is rolled back, with its row of the audit.
+                let event = Event { action: "end_session", kind: "session", resource: &session };
+                let why = format!("its transaction kept API key \"{key}\" from being revoked");
+                log(principal_if_any().as_deref(), &event, "success", Some(&why));
+                end_all(vec![pid]);
+            }
         }
         std::thread::sleep(Duration::from_millis(10));
     }

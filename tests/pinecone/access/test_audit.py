@@ -165,6 +165,22 @@ def test_what_is_refused_to_a_role_that_has_nothing(cluster, shop):
     assert "has no access to any project" in told[0]["reason"]
 
 
+def test_a_session_that_a_revocation_ends_is_in_the_log(cluster, shop):
+    """It has ended also if the revocation is rolled back, which takes its row of the audit back."""
+    held = key(shop, "held")
+    with cluster.connect("shop", autocommit=False) as other, cluster.connect("shop", autocommit=False) as session:
+        pid = other.info.backend_pid
+        other.execute("SELECT pc_update_api_key(%s, name => 'open')", [held])
+        session.execute("SELECT pc_revoke_api_key(%s)", [held])
+        session.rollback()
+        with pytest.raises(psycopg.OperationalError):
+            other.execute("SELECT 1")
+    (line,) = [line for line in logged(cluster) if line["action"] == "end_session"]
+    assert (line["actor"], line["resource"], line["outcome"]) == ("postgres", f"{pid} of postgres", "success")
+    assert held in line["reason"]
+    assert shop.execute("SELECT revoked_at, name FROM pc_describe_api_key(%s)", [held]).fetchone() == (None, "held")
+
+
 def test_what_is_done_to_the_organisation_is_not_for_projects(cluster, shop):
     """Whatever project is set, its owners read of what is done to the project alone."""
     shop.execute("DROP ROLE IF EXISTS boss, keeper, eve; CREATE ROLE boss LOGIN; CREATE ROLE keeper LOGIN; CREATE ROLE eve")
