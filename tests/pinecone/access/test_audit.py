@@ -346,6 +346,23 @@ FAULTS = [
 ]
 
 
+def test_report_does_not_hide_what_is_worse(cluster, shop):
+    """A list is cut after thirty, and says so; strangers' objects come after superusers'."""
+    definer = "CREATE FUNCTION {0}() RETURNS int SECURITY DEFINER LANGUAGE sql AS 'SELECT 1'"
+    shop.execute("DROP ROLE IF EXISTS eve; CREATE ROLE eve; CREATE SCHEMA eves AUTHORIZATION eve; CREATE SCHEMA zoo; SET ROLE eve")
+    for number in range(40):
+        shop.execute(f"""{definer.format(f'eves."a long name, number {number}"')};
+            CREATE TABLE eves.a{number} (); GRANT SELECT ON eves.a{number} TO PUBLIC;
+            CREATE FUNCTION eves.pc_use_key({', '.join(['int'] * (number + 1))}) RETURNS int LANGUAGE sql AS 'SELECT 1'""")
+    shop.execute(f"RESET ROLE; {definer.format('zoo.of_a_superuser')}; CREATE TABLE zoo.of_a_superuser (); GRANT SELECT ON zoo.of_a_superuser TO PUBLIC")
+    shop.execute("CREATE FUNCTION public.pc_use_key(int, text) RETURNS int LANGUAGE sql AS 'SELECT 1'")
+    report = dict(shop.execute("SELECT item, found FROM pc_security_report()").fetchall())
+    for item, first in [("SECURITY DEFINER functions without a pinned search_path", "zoo.of_a_superuser()"),
+                        ("PUBLIC has privileges on tables", "zoo.of_a_superuser"), ("other functions named pc_use_key", "public.pc_use_key(integer,text)")]:
+        assert report[item].startswith(first + ", ") and report[item].endswith(", and 11 more"), report[item]
+    shop.execute("DROP SCHEMA eves, zoo CASCADE; DROP FUNCTION public.pc_use_key(int, text); DROP ROLE eve")
+
+
 @pytest.mark.parametrize("fault, found", FAULTS)
 def test_report_finds(shop, fault, found):
     name = key(shop, "k", ", expires_at => now() + interval '1 day'")

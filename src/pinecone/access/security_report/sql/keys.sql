@@ -49,7 +49,8 @@ WITH valid AS (
                         WHERE s.setrole = oid AND s.setdatabase = 0 AND c.setting LIKE 'search\_path=%' AND c.setting NOT LIKE '%$user%')
 )
 SELECT 'keys'::text, i.item::text, COALESCE(pg_catalog.max(f.state), 'ok')::text,
-       COALESCE(pg_catalog.left(pg_catalog.string_agg(f.found, ', ' ORDER BY f.found), 1000), 'none')::text, pg_catalog.max(f.advice)::text
+       COALESCE(pg_catalog.array_to_string((pg_catalog.array_agg(f.found ORDER BY f.found) FILTER (WHERE f.found IS NOT NULL))[:30], ', ')
+                || CASE WHEN pg_catalog.count(f.found) > 30 THEN ', and ' || pg_catalog.count(f.found) - 30 || ' more' ELSE '' END, 'none')::text, pg_catalog.max(f.advice)::text
   FROM (VALUES (1, 'keys without an end'), (2, 'keys unused for 90 days'), (3, 'keys without their role'),
                (4, 'keys whose password is not the one that was issued'), (5, 'keys with attributes of a role'),
                (6, 'keys with settings of their own'), (7, 'keys that load no library at login'),

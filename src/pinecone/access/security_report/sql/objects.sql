@@ -47,7 +47,8 @@ SELECT 'objects', 'index tables under policies', 'ok', pg_catalog.count(*)::text
  WHERE COALESCE(t.relrowsecurity, c.relrowsecurity)
 UNION ALL
 SELECT 'objects', 'rows whose project, key or index is not there', CASE WHEN pg_catalog.count(*) = 0 THEN 'ok' ELSE 'warn' END,
-       COALESCE(pg_catalog.left(pg_catalog.string_agg(o.what, ', '), 1000), 'none'),
+       COALESCE(pg_catalog.array_to_string((pg_catalog.array_agg(o.what ORDER BY o.what))[:30], ', ')
+                || CASE WHEN pg_catalog.count(o.what) > 30 THEN ', and ' || pg_catalog.count(o.what) - 30 || ' more' ELSE '' END, 'none'),
        CASE WHEN pg_catalog.count(*) > 0 THEN 'a restore or a subscription is under way or was cut off: they give nothing; restore what is missing, or delete them' END
   FROM (
        SELECT 'index ' || name, project_id, NULL, NULL FROM pc.index_reg
@@ -60,8 +61,9 @@ SELECT 'objects', 'rows whose project, key or index is not there', CASE WHEN pg_
     OR (o.index_id IS NOT NULL AND NOT EXISTS (SELECT FROM pc.index_reg i WHERE i.index_id = o.index_id))
 UNION ALL
 SELECT 'objects', 'SECURITY DEFINER functions without a pinned search_path', CASE WHEN pg_catalog.count(*) = 0 THEN 'ok' ELSE 'warn' END,
-       COALESCE(pg_catalog.left(pg_catalog.string_agg(p.oid::regprocedure::text, ', '), 1000), 'none'),
+       COALESCE(pg_catalog.array_to_string((pg_catalog.array_agg(p.oid::regprocedure::text ORDER BY a.rolsuper DESC, p.oid::regprocedure::text))[:30], ', ')
+                || CASE WHEN pg_catalog.count(p.oid::regprocedure::text) > 30 THEN ', and ' || pg_catalog.count(p.oid::regprocedure::text) - 30 || ' more' ELSE '' END, 'none'),
        CASE WHEN pg_catalog.count(*) > 0 THEN 'ALTER FUNCTION ... SET search_path = pg_catalog, pg_temp' END
-  FROM pg_catalog.pg_proc p
+  FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_roles a ON a.oid = p.proowner
  WHERE p.prosecdef AND p.prosqlbody IS NULL AND COALESCE(p.proconfig::text, '') !~ 'search_path='
    AND p.pronamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)

@@ -23,10 +23,11 @@ SELECT 'public', 'PUBLIC has privileges in schemas pc, pc_auth or pc_data', CASE
         OR EXISTS (SELECT FROM pg_catalog.pg_attribute k, pg_catalog.aclexplode(k.attacl) AS a WHERE k.attrelid = c.oid AND a.grantee = 0))
 UNION ALL
 SELECT 'public', 'PUBLIC has privileges on tables', CASE WHEN pg_catalog.count(*) = 0 THEN 'ok' ELSE 'warn' END,
-       COALESCE(pg_catalog.left(pg_catalog.string_agg(t.found, ', ' ORDER BY t.found), 1000), 'no'),
+       COALESCE(pg_catalog.array_to_string((pg_catalog.array_agg(t.found ORDER BY t.super DESC, t.found))[:30], ', ')
+                || CASE WHEN pg_catalog.count(t.found) > 30 THEN ', and ' || pg_catalog.count(t.found) - 30 || ' more' ELSE '' END, 'no'),
        CASE WHEN pg_catalog.count(*) > 0 THEN 'keys and pools read and write there, too: REVOKE them, and GRANT to who needs it' END
-  FROM (SELECT c.oid::regclass::text
-          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  FROM (SELECT c.oid::regclass::text, o.rolsuper
+          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_roles o ON o.oid = c.relowner
          WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname !~ '^pg_'
            AND n.nspname NOT IN ('information_schema', 'pc', 'pc_auth', 'pc_data')
            AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
@@ -35,9 +36,9 @@ SELECT 'public', 'PUBLIC has privileges on tables', CASE WHEN pg_catalog.count(*
                 OR EXISTS (SELECT FROM pg_catalog.pg_attribute k, pg_catalog.aclexplode(k.attacl) AS a
                             WHERE k.attrelid = c.oid AND a.grantee = 0))
         UNION ALL
-        SELECT pg_catalog.concat_ws(' in ', 'tables that ' || f.defaclrole::regrole || ' will make', n.nspname)
-          FROM pg_catalog.pg_default_acl f LEFT JOIN pg_catalog.pg_namespace n ON n.oid = f.defaclnamespace
-         WHERE f.defaclobjtype = 'r' AND EXISTS (SELECT FROM pg_catalog.aclexplode(f.defaclacl) AS a WHERE a.grantee = 0)) AS t (found)
+        SELECT pg_catalog.concat_ws(' in ', 'tables that ' || f.defaclrole::regrole || ' will make', n.nspname), o.rolsuper
+          FROM pg_catalog.pg_default_acl f JOIN pg_catalog.pg_roles o ON o.oid = f.defaclrole LEFT JOIN pg_catalog.pg_namespace n ON n.oid = f.defaclnamespace
+         WHERE f.defaclobjtype = 'r' AND EXISTS (SELECT FROM pg_catalog.aclexplode(f.defaclacl) AS a WHERE a.grantee = 0)) AS t (found, super)
 UNION ALL
 SELECT 'public', 'server version', CASE WHEN x.num >= x.safe THEN 'ok' ELSE 'fail' END, pg_catalog.current_setting('server_version'),
        CASE WHEN x.num < x.safe THEN 'update: row security had holes that later versions close (CVE-2024-10976, CVE-2024-10978)' END

@@ -13,47 +13,48 @@ WITH ordinary AS (
      CROSS JOIN LATERAL pg_catalog.regexp_match(pg_catalog.shobj_description(r.oid, 'pg_authid'), '^Conifer: database ([0-9]{1,10}), ') AS said
       JOIN pg_catalog.pg_database d ON d.oid::bigint = said[1]::bigint
 ), found AS (
-    SELECT 1 AS place, r.rolname || ' in ' || g.rolname AS found
+    -- by rank: what strangers can make many of is not to hide what is worse
+    SELECT 1 AS place, 1 AS rank, r.rolname || ' in ' || g.rolname AS found
       FROM ordinary r JOIN pg_catalog.pg_roles g ON g.rolname IN ('pg_read_all_data', 'pg_write_all_data')
      WHERE pg_catalog.pg_has_role(r.oid, g.oid, 'MEMBER')
     UNION ALL
-    SELECT 2, r.rolname::text FROM ordinary r
+    SELECT 2, 1, r.rolname::text FROM ordinary r
      WHERE r.rolcreaterole AND pg_catalog.current_setting('server_version_num')::int < 160000
     UNION ALL
-    SELECT 3, r.rolname::text FROM ordinary r WHERE r.rolreplication
+    SELECT 3, 1, r.rolname::text FROM ordinary r WHERE r.rolreplication
     UNION ALL
-    SELECT 4, r.rolname::text FROM pg_catalog.pg_roles r
+    SELECT 4, 1, r.rolname::text FROM pg_catalog.pg_roles r
      WHERE r.rolname IN ('conifer_owner', 'conifer_keys', 'conifer_people', 'conifer_gateway')
        AND (r.rolcanlogin OR r.rolsuper OR r.rolcreaterole OR r.rolcreatedb OR r.rolreplication OR r.rolbypassrls)
     UNION ALL
-    SELECT 5, r.rolname::text
+    SELECT 5, 1, r.rolname::text
       FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles r ON r.oid = m.member
      WHERE m.roleid = 'conifer_keys'::regrole AND r.rolname !~ '^cfk_[0-9a-hjkmnp-tv-z]{16}$'
     UNION ALL
-    SELECT 6, r.rolname::text FROM ordinary r
+    SELECT 6, 1, r.rolname::text FROM ordinary r
      WHERE r.rolcanlogin AND r.rolname ~ '^cfk_[0-9a-hjkmnp-tv-z]{16}$'
        AND NOT EXISTS (SELECT FROM pc_auth.api_key k WHERE k.key_id::name = r.rolname)
        AND NOT EXISTS (SELECT FROM belongs b WHERE b.role = r.oid AND b.datname <> pg_catalog.current_database())
     UNION ALL
-    SELECT 7, r.rolname::text FROM ordinary r
+    SELECT 7, 1, r.rolname::text FROM ordinary r
      WHERE r.rolcanlogin AND pg_catalog.pg_has_role(r.oid, 'conifer_gateway', 'MEMBER') AND pg_catalog.pg_has_role(r.oid, 'conifer_people', 'MEMBER')
     UNION ALL
-    SELECT 8, h.nspname || ' of ' || h.owner::regrole FROM home h JOIN ordinary r ON r.oid = h.owner
+    SELECT 8, 1, h.nspname || ' of ' || h.owner::regrole FROM home h JOIN ordinary r ON r.oid = h.owner
     UNION ALL
-    SELECT 8, r.rolname || ' may create in ' || h.nspname
+    SELECT 8, 1, r.rolname || ' may create in ' || h.nspname
       FROM home h, pg_catalog.aclexplode(h.nspacl) AS a JOIN ordinary r ON r.oid = a.grantee
      WHERE a.privilege_type = 'CREATE' AND a.grantee <> h.owner AND r.rolname <> 'conifer_owner'
     UNION ALL
-    SELECT 9, p.oid::regprocedure::text FROM pg_catalog.pg_proc p
+    SELECT 9, CASE WHEN p.pronamespace IN (SELECT h.oid FROM home h) THEN 1 ELSE 2 END, p.oid::regprocedure::text FROM pg_catalog.pg_proc p
      WHERE p.proname = 'pc_use_key'
        AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid AND e.extname = 'conifer'
                         WHERE d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
     UNION ALL
-    SELECT 10, m.member || CASE WHEN m.role_oid = 0 THEN ' is not there' WHEN r.oid IS NULL THEN ' was dropped' ELSE ' is now ' || r.rolname END
+    SELECT 10, 1, m.member || CASE WHEN m.role_oid = 0 THEN ' is not there' WHEN r.oid IS NULL THEN ' was dropped' ELSE ' is now ' || r.rolname END
       FROM pc_auth.member m LEFT JOIN pg_catalog.pg_roles r ON r.oid = m.role_oid
      WHERE r.rolname IS DISTINCT FROM m.member
     UNION ALL
-    SELECT DISTINCT 11, v.oid::regclass::text
+    SELECT DISTINCT 11, CASE WHEN o.rolsuper OR o.rolbypassrls THEN 1 ELSE 2 END, v.oid::regclass::text
       FROM pg_catalog.pg_class v JOIN pg_catalog.pg_rewrite w ON w.ev_class = v.oid
       JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = w.oid
                                  AND d.refclassid = 'pg_catalog.pg_class'::regclass
@@ -64,11 +65,11 @@ WITH ordinary AS (
        AND COALESCE(v.reloptions::text, '') !~* 'security_invoker=(true|on|yes|1)'
        AND EXISTS (SELECT FROM pg_catalog.aclexplode(v.relacl) AS a WHERE a.grantee <> v.relowner)
     UNION ALL
-    SELECT 12, k.key_id || ' of ' || b.datname
+    SELECT 12, 1, k.key_id || ' of ' || b.datname
       FROM pc_auth.api_key k JOIN pg_catalog.pg_roles r ON r.rolname = k.key_id::name JOIN belongs b ON b.role = r.oid
      WHERE b.datname <> pg_catalog.current_database()
     UNION ALL
-    SELECT 13, r.rolname || ' of ' || d.datname
+    SELECT 13, 1, r.rolname || ' of ' || d.datname
       FROM pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase JOIN pg_catalog.pg_roles r ON r.oid = s.setrole,
            pg_catalog.unnest(s.setconfig) AS c (setting)
      WHERE d.datname <> pg_catalog.current_database() AND c.setting LIKE 'conifer.member=%'
@@ -76,23 +77,24 @@ WITH ordinary AS (
        AND pg_catalog.has_database_privilege(r.oid, (SELECT h.oid FROM pg_catalog.pg_database h WHERE h.datname = pg_catalog.current_database()), 'CONNECT')
        AND NOT EXISTS (SELECT FROM pc_auth.member m WHERE m.role_oid = r.oid)
     UNION ALL
-    SELECT 14, n.nspname || ' of ' || n.nspowner::regrole
+    SELECT 14, 1, n.nspname || ' of ' || n.nspowner::regrole
       FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles r ON r.rolname = n.nspname JOIN pg_catalog.pg_roles o ON o.oid = n.nspowner
      WHERE r.rolcanlogin AND NOT o.rolsuper AND o.oid <> r.oid
        AND (pg_catalog.pg_has_role(r.oid, 'conifer_gateway', 'MEMBER') OR pg_catalog.pg_has_role(r.oid, 'conifer_people', 'MEMBER')
             OR pg_catalog.pg_has_role(r.oid, 'conifer_keys', 'MEMBER'))
     UNION ALL
-    SELECT 15, CASE WHEN r.oid = d.datdba THEN r.rolname || ', its owner' ELSE r.rolname END
+    SELECT 15, 1, CASE WHEN r.oid = d.datdba THEN r.rolname || ', its owner' ELSE r.rolname END
       FROM pg_catalog.pg_database d JOIN ordinary r ON r.oid = d.datdba
         OR r.oid IN (SELECT a.grantee FROM pg_catalog.aclexplode(d.datacl) AS a WHERE a.privilege_type = 'CREATE')
      WHERE d.datname = pg_catalog.current_database() AND r.rolname <> 'conifer_owner'
     UNION ALL
-    SELECT 15, 'PUBLIC'
+    SELECT 15, 1, 'PUBLIC'
       FROM pg_catalog.pg_database d, pg_catalog.aclexplode(d.datacl) AS a
      WHERE d.datname = pg_catalog.current_database() AND a.grantee = 0 AND a.privilege_type = 'CREATE'
 )
 SELECT 'roles'::text, i.item::text, CASE WHEN pg_catalog.count(f.found) = 0 THEN 'ok' ELSE i.state END::text,
-       COALESCE(pg_catalog.left(pg_catalog.string_agg(f.found, ', ' ORDER BY f.found), 1000), 'none')::text,
+       COALESCE(pg_catalog.array_to_string((pg_catalog.array_agg(f.found ORDER BY f.rank, f.found) FILTER (WHERE f.found IS NOT NULL))[:30], ', ')
+                || CASE WHEN pg_catalog.count(f.found) > 30 THEN ', and ' || pg_catalog.count(f.found) - 30 || ' more' ELSE '' END, 'none')::text,
        CASE WHEN pg_catalog.count(f.found) > 0 THEN i.advice END::text
   FROM (VALUES
         (1, 'members of pg_read_all_data and pg_write_all_data', 'fail', 'REVOKE them: they read what is kept of keys, and give themselves any role'),
