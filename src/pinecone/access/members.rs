@@ -90,7 +90,7 @@ fn pc_revoke_role(member: Option<&CStr>, role: Option<&str>, project: Option<&st
     take_turn(role, on);
     // What is left of a role that was dropped goes by its name, too.
     let sql = "DELETE FROM pc_auth.member WHERE member OPERATOR(pg_catalog.=) $1 AND role OPERATOR(pg_catalog.=) $2 \
-                  AND project_id IS NOT DISTINCT FROM $3";
+                  AND (project_id OPERATOR(pg_catalog.=) $3 OR project_id IS NULL AND $3 IS NULL)";
     let params = [Param::name(member), Param::text(role), project_param(on)];
     if as_owner(|| run(Mode::Write, sql, &params, |rows| rows.count)) == 0 {
         let message = format!("role {} does not have role {}", quoted(member), quoted(role));
@@ -105,7 +105,7 @@ fn pc_list_members(project: Option<&str>, fcinfo: pg_sys::FunctionCallInfo) {
     let who = &attempt.who;
     attempt.allow(who.admin.members, ADMINISTER);
     let sql = "SELECT m.member, m.role::pg_catalog.text, p.name::pg_catalog.text, m.granted_by, m.granted_at \
-                 FROM pc_auth.member m LEFT JOIN pc_auth.project p USING (project_id) \
+                 FROM pc_auth.member m LEFT JOIN pc_auth.project p ON p.project_id OPERATOR(pg_catalog.=) m.project_id \
                 WHERE m.project_id OPERATOR(pg_catalog.=) $1 OR m.project_id IS NULL AND $2 \
                 ORDER BY p.name NULLS FIRST, m.member, m.role";
     let org = Param::of(pg_sys::BOOLOID, (who.admin.projects && project.is_none()).into_datum());

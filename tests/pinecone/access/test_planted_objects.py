@@ -102,6 +102,23 @@ def test_names_in_a_hostile_search_path(world, mallory):
     assert world.db.execute("SELECT DISTINCT who, what FROM evil.seen").fetchall() == []
 
 
+def test_rows_in_a_hostile_search_path(world, mallory):
+    """What the triggers of rows do, and the hook of a renaming, in the session of a superuser who has her schema before the server's."""
+    spies(mallory)
+    key = world.key("spied")
+    person = world.people["ProjectViewer"]
+    with world.login("postgres") as session:
+        session.execute("SET search_path = evil, pg_catalog, public")
+        session.execute(f"DROP ROLE {key[0]}")  # it is made again
+        for table, column in {"project": "name", "api_key": "name", "group_role": "level", "member": "role", "organisation": "default_role"}.items():
+            session.execute(f"UPDATE pc_auth.{table} SET {column} = {column}")
+        session.execute(f"ALTER ROLE {person} RENAME TO {person}_x; ALTER ROLE {person}_x RENAME TO {person}; UPDATE pc.index_reg SET name = name")
+        session.execute(f"DROP OWNED BY {key[0]}")
+        session.execute("SELECT public.pc_list_api_keys(), public.pc_list_members(), public.pc_sync_roles()")
+    assert world.db.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [key[0]]).fetchone()
+    assert world.db.execute("SELECT DISTINCT who, what FROM evil.seen").fetchall() == []
+
+
 def test_a_database_without_the_extension(world):
     """The library is loaded where a key logs in, and by `shared_preload_libraries`; schemas of our names belong to whoever made them
     there. Nothing of theirs is run as `conifer_owner`."""

@@ -21,7 +21,7 @@ fn pc_audit(
     attempt.allow(who.admin.members || who.admin.organisation, "read the audit");
     let sql = "SELECT a.seq, a.at, a.actor, a.actor_type, a.session_role, a.client, a.application, p.name::pg_catalog.text, \
                       a.action, a.resource_type, a.resource, a.outcome, a.reason, a.parameters \
-                 FROM pc_auth.audit a LEFT JOIN pc_auth.project p USING (project_id) \
+                 FROM pc_auth.audit a LEFT JOIN pc_auth.project p ON p.project_id OPERATOR(pg_catalog.=) a.project_id \
                 WHERE ($1 IS NULL OR a.at OPERATOR(pg_catalog.>=) $1) AND ($2 IS NULL OR a.at OPERATOR(pg_catalog.<) $2) \
                   AND ($3 IS NULL OR a.actor OPERATOR(pg_catalog.=) $3) AND ($4 IS NULL OR a.action OPERATOR(pg_catalog.=) $4) \
                   AND ($5 OR a.project_id OPERATOR(pg_catalog.=) $6) \

@@ -12,19 +12,21 @@ use pgrx::prelude::*;
 pub fn return_keys(fcinfo: pg_sys::FunctionCallInfo, mode: Mode, condition: &str, param: Param) {
     let level = |column: &str| {
         format!(
-            "CASE k.{column}::pg_catalog.text WHEN 'w' THEN 'ReadWrite' WHEN 'r' THEN 'ReadOnly' ELSE 'None' END"
+            "CASE WHEN k.{column}::pg_catalog.text OPERATOR(pg_catalog.=) 'w' THEN 'ReadWrite' \
+                  WHEN k.{column}::pg_catalog.text OPERATOR(pg_catalog.=) 'r' THEN 'ReadOnly' ELSE 'None' END"
         )
     };
     let sql = format!(
         "SELECT k.key_id::pg_catalog.text, k.name::pg_catalog.text, p.name::pg_catalog.text, {}, {}, \
                 CASE WHEN k.scoped THEN COALESCE((SELECT pg_catalog.array_agg(r.name::pg_catalog.text ORDER BY r.name) \
-                                                    FROM pc_auth.key_scope s JOIN pc.index_reg r USING (index_id) \
+                                                    FROM pc_auth.key_scope s JOIN pc.index_reg r ON r.index_id OPERATOR(pg_catalog.=) s.index_id \
                                                    WHERE s.key_id OPERATOR(pg_catalog.=) k.key_id), '{{}}'::pg_catalog.text[]) END, \
                 (SELECT pg_catalog.jsonb_object_agg(r.name, pg_catalog.to_jsonb(s.namespaces)) \
-                   FROM pc_auth.key_scope s JOIN pc.index_reg r USING (index_id) \
+                   FROM pc_auth.key_scope s JOIN pc.index_reg r ON r.index_id OPERATOR(pg_catalog.=) s.index_id \
                   WHERE s.key_id OPERATOR(pg_catalog.=) k.key_id AND s.namespaces IS NOT NULL), \
                 k.created_at, k.created_by, k.expires_at, k.revoked_at, u.last_used_at \
-           FROM pc_auth.api_key k JOIN pc_auth.project p USING (project_id) LEFT JOIN pc_auth.key_use u USING (key_id) \
+           FROM pc_auth.api_key k JOIN pc_auth.project p ON p.project_id OPERATOR(pg_catalog.=) k.project_id \
+           LEFT JOIN pc_auth.key_use u ON u.key_id OPERATOR(pg_catalog.=) k.key_id \
           WHERE {condition} ORDER BY k.created_at, k.key_id",
         level("control_plane"),
         level("data_plane"),

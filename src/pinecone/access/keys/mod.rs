@@ -48,7 +48,7 @@ fn keeper<'a>(action: &'a str, resource: &'a str, project: Option<&str>, reads: 
 /// # Errors
 /// Raises 42704 if there is no such key, and if the keeper may not see it: a person who keeps no keys is refused before.
 fn project_of(key: &str) -> String {
-    let sql = "SELECT p.name FROM pc_auth.api_key k JOIN pc_auth.project p USING (project_id) \
+    let sql = "SELECT p.name FROM pc_auth.api_key k JOIN pc_auth.project p ON p.project_id OPERATOR(pg_catalog.=) k.project_id \
                 WHERE k.key_id OPERATOR(pg_catalog.=) $1";
     let found = read_as_owner(|| {
         run(Mode::Write, sql, &[Param::text(key)], |rows| (rows.count > 0).then(|| rows.get(0, 0)).flatten())

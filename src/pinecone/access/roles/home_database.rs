@@ -36,7 +36,7 @@ pub fn other_database(role: &str) -> Option<String> {
 
 /// Notes that a role which is there belongs to this database. Returns whether anything had to change.
 pub fn claim(role: &str) -> bool {
-    let sql = "SELECT said.now, said.now IS DISTINCT FROM pg_catalog.shobj_description(r.oid, 'pg_authid') \
+    let sql = "SELECT said.now, NOT COALESCE(said.now OPERATOR(pg_catalog.=) pg_catalog.shobj_description(r.oid, 'pg_authid'), false) \
                  FROM pg_catalog.pg_roles r, \
                       (SELECT pg_catalog.format('Conifer: database %s, %s', oid, datname) FROM pg_catalog.pg_database \
                         WHERE datname OPERATOR(pg_catalog.=) pg_catalog.current_database()) AS said (now) \

@@ -495,7 +495,7 @@ fn group(project: Uuid, index: Option<i32>, level: Level, make: Groups) -> Optio
     let sql = "SELECT g.role_name::pg_catalog.text, \
                       EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) g.role_name) \
                  FROM pc_auth.group_role g \
-                WHERE g.project_id OPERATOR(pg_catalog.=) $1 AND g.index_id IS NOT DISTINCT FROM $2 \
+                WHERE g.project_id OPERATOR(pg_catalog.=) $1 AND (g.index_id OPERATOR(pg_catalog.=) $2 OR g.index_id IS NULL AND $2 IS NULL) \
                   AND g.level::pg_catalog.text OPERATOR(pg_catalog.=) $3";
     if make == Groups::Make {
         turn::of_row(Some(project));
@@ -624,7 +624,8 @@ fn agrees(key: &str, verifier: &str, expires: Option<TimestampWithTimeZone>) -> 
 
 /// The libraries that the server loads into every session, and `conifer`.
 fn preload() -> String {
-    let sql = "SELECT COALESCE(NULLIF(reset_val, '') || ', ', '') || 'conifer' \
+    let sql = "SELECT CASE WHEN reset_val OPERATOR(pg_catalog.=) '' THEN 'conifer' \
+                      ELSE pg_catalog.concat(reset_val, ', conifer') END \
                  FROM pg_catalog.pg_settings WHERE name OPERATOR(pg_catalog.=) 'session_preload_libraries'";
     let all = run_now(sql, &[], |rows| rows.get::<String>(0, 0)).unwrap_or_else(|| "conifer".into());
     all.split(',').map(|library| quote_literal(library.trim())).collect::<Vec<_>>().join(", ")

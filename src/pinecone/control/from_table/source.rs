@@ -163,7 +163,7 @@ impl Source {
 /// Whether the caller owns a table, and its name; none if it is gone.
 fn owned(table: pg_sys::Oid) -> Option<(bool, String)> {
     let sql = "SELECT pg_catalog.pg_has_role(c.relowner, 'USAGE'),
-                      CASE c.relpersistence WHEN 't' THEN pg_catalog.quote_ident(c.relname)
+                      CASE WHEN c.relpersistence OPERATOR(pg_catalog.=) 't' THEN pg_catalog.quote_ident(c.relname)
                            ELSE pg_catalog.format('%I.%I', n.nspname, c.relname) END
                  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
                 WHERE c.oid OPERATOR(pg_catalog.=) $1";
