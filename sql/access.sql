@@ -408,6 +408,8 @@ CREATE FUNCTION pc_audit(since timestamptz DEFAULT NULL, until timestamptz DEFAU
         seq bigint, at timestamptz, actor text, actor_type text, session_role name, client inet, application text,
         project text, action text, resource_type text, resource text, outcome text, reason text, parameters jsonb)
     LANGUAGE c STABLE ROWS 100 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pc_audit_wrapper';
+CREATE FUNCTION pc_prune_audit(before timestamptz) RETURNS bigint
+    LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pc_prune_audit_wrapper';
 CREATE FUNCTION pc_security_report()
     RETURNS TABLE (area text, item text, state text, found text, advice text)
     LANGUAGE c STABLE ROWS 50 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pc_security_report_wrapper';

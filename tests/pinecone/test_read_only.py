@@ -15,7 +15,7 @@ WRITES = [
     "pc_copy_namespace('films', '', 'new')",
     "pc_create_api_key('new')", "pc_update_api_key('{key}', 'new')", "pc_rotate_api_key('{key}')", "pc_revoke_api_key('{key}')",
     "pc_create_project('new')", "pc_delete_project('spare')", "pc_grant_role('pg_monitor', 'ProjectViewer')",
-    "pc_revoke_role('pg_monitor', 'ProjectViewer')", "pc_set_default_role('ProjectViewer')", "pc_sync_roles()",
+    "pc_revoke_role('pg_monitor', 'ProjectViewer')", "pc_set_default_role('ProjectViewer')", "pc_sync_roles()", "pc_prune_audit(now())",
 ]
 READS = [
     "pc_query('films', '[1,1]')", """pc_query('films', '[1,1]', filter => '{"k": {"$gte": 1}}')""", """pc_query_namespaces('films', '[1,1]', NULL)""",

@@ -181,6 +181,32 @@ def test_a_session_that_a_revocation_ends_is_in_the_log(cluster, shop):
     assert shop.execute("SELECT revoked_at, name FROM pc_describe_api_key(%s)", [held]).fetchone() == (None, "held")
 
 
+def test_old_rows_are_deleted_by_superusers_alone(cluster, shop):
+    shop.execute("DROP ROLE IF EXISTS boss; CREATE ROLE boss LOGIN")
+    shop.execute("SELECT pc_grant_role('boss', 'OrgOwner')")
+    count = "SELECT count(*) FROM pc_audit()"
+    try:
+        (before,) = shop.execute("SELECT clock_timestamp()").fetchone()
+        (had,) = shop.execute(count).fetchone()
+        writer = key(shop, "writer")
+        for user in ("boss", writer):
+            with cluster.connect("shop", user=user) as session, pytest.raises(psycopg.errors.InsufficientPrivilege, match="may not delete rows of the audit"):
+                session.execute("SELECT pc_prune_audit(now())")
+        with pytest.raises(psycopg.errors.NullValueNotAllowed):
+            shop.execute("SELECT pc_prune_audit(NULL)")
+        assert shop.execute("SELECT pc_prune_audit(%s)", [before]).fetchone() == (had,)
+        rows = shop.execute("SELECT actor, project, action, parameters FROM pc_audit()").fetchall()
+        assert [row[2] for row in rows] == ["create_api_key", "prune_audit"]
+        assert rows[1][:2] == ("postgres", None) and rows[1][3]["rows"] == had and rows[1][3]["before"]
+        # and still not in any other way
+        for statement in ("DELETE FROM pc_auth.audit", "UPDATE pc_auth.audit SET actor = 'x'", "TRUNCATE pc_auth.audit"):
+            with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState):
+                shop.execute(statement)
+        assert shop.execute(count).fetchone() == (2,)
+    finally:
+        shop.execute("DELETE FROM pc_auth.member; DROP ROLE boss")
+
+
 def test_what_is_done_to_the_organisation_is_not_for_projects(cluster, shop):
     """Whatever project is set, its owners read of what is done to the project alone."""
     shop.execute("DROP ROLE IF EXISTS boss, keeper, eve; CREATE ROLE boss LOGIN; CREATE ROLE keeper LOGIN; CREATE ROLE eve")

@@ -173,11 +173,6 @@ fn tell_index(fcinfo: pg_sys::FunctionCallInfo) {
     catalog::changed();
 }
 
-#[pg_extern(sql = false)]
-fn freeze_audit() {
-    raise(Fault::new(OBJECT_NOT_IN_PREREQUISITE_STATE, "rows of pc_auth.audit cannot be changed or removed"));
-}
-
 // The number of a role, or 0: a column of `pc_auth.member` that is computed from the name when a row comes in, so that
 // a dump, which carries names, finds the roles of another cluster. `#[pg_extern]` would return NULL for 0, and refuse the row.
 export!(role_number, |fcinfo| {
