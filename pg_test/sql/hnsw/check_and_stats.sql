@@ -47,3 +47,18 @@ RESET ROLE;
 SELECT n, pg_indexam_progress_phasename(a.oid, n) FROM pg_am a, generate_series(1, 7) n WHERE amname = 'hnsw' ORDER BY 1;
 DROP TABLE t;
 DROP ROLE regress_hnsw_other;
+
+-- Elements near the maximum of a float4: the rotation of such vectors overflows, which is no corruption.
+CREATE TABLE huge (id int, v vector(4));
+INSERT INTO huge SELECT i, ARRAY(SELECT (ARRAY[3.4e38, -3.4e38, 1e19, 1e-45, 1])[1 + (i * 7919 + j * (i % 97) * 31 + j) % 5]::real FROM generate_series(1, 4) j)::vector
+  FROM generate_series(1, 400) i;
+INSERT INTO huge SELECT i, ARRAY[sin(i), cos(i), sin(2 * i), cos(3 * i)]::vector FROM generate_series(401, 800) i;
+CREATE INDEX huge_l2 ON huge USING hnsw (v vector_l2_ops);
+CREATE INDEX huge_ip ON huge USING hnsw (v vector_ip_ops);
+CREATE INDEX huge_cosine ON huge USING hnsw (v vector_cosine_ops);
+INSERT INTO huge SELECT 1000 + id, v FROM huge WHERE id % 4 = 0;
+INSERT INTO huge SELECT i, ARRAY[-3.4e38, 3.4e38, sin(i), 3e38]::vector FROM generate_series(2001, 2100) i;
+SELECT count(*), min(finding) FROM hnsw_check('huge_l2');
+SELECT count(*), min(finding) FROM hnsw_check('huge_ip');
+SELECT count(*), min(finding) FROM hnsw_check('huge_cosine');
+DROP TABLE huge;

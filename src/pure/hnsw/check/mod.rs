@@ -7,7 +7,7 @@
 //! - A tree edge leads to a child of the record's node.
 //! - Edges lead to nodes of the same graph on the same level, each once, and hold the codes of their vectors.
 //! - A node record above level 0 leads down to a record with the same vector.
-//! - Vectors are finite and have the norm in the header; counts are in order; empty edge slots are empty.
+//! - Vectors are finite, unless the norm in the header is at its maximum, and have that norm; counts are in order; empty edge slots are empty.
 //! - TID lists lead back to their node.
 //!
 //! Rows of the table that no node has are not looked for: the index knows nothing of them.

@@ -170,7 +170,8 @@ impl<'a> NodeRef<'a> {
         if let Some(uncoded) = self.layout.uncoded() {
             return uncoded.check(&stored).map_err(corrupted);
         }
-        if !stored.iter().all(|x| x.is_finite()) {
+        // The rotation of a vector of very large elements overflows; the norm is then kept at its maximum.
+        if self.header.norm != f32::MAX && !stored.iter().all(|x| x.is_finite()) {
             return Err(corrupted("an element of the vector is not finite"));
         }
         let norm = self.stored.norm_squared();
@@ -183,7 +184,7 @@ impl<'a> NodeRef<'a> {
     /// Checks everything that [`new`](Self::new) leaves out because no search depends on it.
     ///
     /// # Errors
-    /// Elements or factors that are not finite, a norm that is not that of the vector, a number that is not
+    /// Elements that are not finite where the norm is not at its maximum, factors that are not finite, a norm that is not that of the vector, a number that is not
     /// below `records`, an edge slot beyond `used` that is not empty.
     pub fn check(&self, records: u32) -> Result<()> {
         self.check_stored()?;
