@@ -8,7 +8,7 @@
 -- pgvector's on servers that have that for other databases. So the statements are a string here, which is
 -- executed unless the engine is there.
 --
--- A script for ALTER EXTENSION … UPDATE has to do the same: it makes, calls and drops the function below, because an
+-- A script for ALTER EXTENSION UPDATE has to do the same: it makes, calls and drops the function below, because an
 -- update takes away what an extension depends on, and changes the engine if that gives the name of its own extension.
 
 -- Gives the extension that holds the engine, if there is one, and makes the other depend on it. It is called once by

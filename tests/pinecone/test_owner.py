@@ -110,7 +110,7 @@ def test_more_statements_than_are_kept(db):
         assert count == (400,)
 
 
-@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII", "EUC_JP"])
 def test_other_encodings_are_refused(server, empty_database, encoding):
     name = f"{empty_database}_{encoding.lower()}"
     with server.connect("postgres") as admin:
