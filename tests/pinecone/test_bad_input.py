@@ -262,7 +262,7 @@ def test_filters_for_nothing_everything_and_what_is_hidden(server, db, database,
         db.execute("SELECT pc_revoke_api_key(key_id) FROM pc_auth.api_key")
 
 
-def test_many_fields_of_a_schema(db, table):
+def test_many_fields_of_a_schema(server, db, table):
     """More than an option may have are kept as all are. In a longer row of a column, the server would break the catalog's index."""
     names = [f"{'a' * 100}{i:03}" for i in range(30)]
     schema = json.dumps({"fields": {name: {"filterable": True} for name in names}})
@@ -274,7 +274,12 @@ def test_many_fields_of_a_schema(db, table):
         fields = json.dumps(["a" * (size - 4)])
         said = refused(db, f"CREATE INDEX ON {table} USING gin (metadata pc_filter_ops (fields = '{fields}'))", ())
         assert said == f'option "fields" has {size} bytes, more than 1500'
+    # as well where nothing has loaded the library yet
+    index = f"CREATE INDEX ON plain USING gin (j pc_filter_ops (fields = '{json.dumps(['a' * 2996])}'))"
     db.execute("CREATE TABLE plain (j jsonb)")
+    for statement in (index, f"CREATE SCHEMA sub CREATE TABLE plain (j jsonb) {index.replace('ON plain', 'ON sub.plain')}"):
+        with server.connect(db.info.dbname) as fresh:
+            assert refused(fresh, statement, ()) == 'option "fields" has 3000 bytes, more than 1500', statement
     db.execute("CREATE INDEX ON plain USING gin (j pc_filter_ops (fields = '%s'))" % json.dumps(["a" * 1496]))
     for i in range(40):
         db.execute(f"CREATE TABLE t_{i} (a int, b text)")

@@ -80,6 +80,29 @@ def test_a_view_of_ones_own_is_no_way_round(world, everybody_writes, role):
         world.db.execute("DROP SCHEMA own_views CASCADE")
 
 
+def test_a_database_that_loads_the_library(world, everybody_writes):
+    """Without it in shared_preload_libraries, the first statement of a person's session goes by privileges, if it does not load the library."""
+    statements = [f"LOCK TABLE {world.tables['a']} IN ACCESS EXCLUSIVE MODE NOWAIT", f"PREPARE p AS SELECT * FROM {world.tables['a']}"]
+
+    def first(statement):
+        with world.login(world.people["ControlPlaneViewer"], autocommit=False) as session:
+            return state(session, statement)
+
+    loads = "SELECT state FROM pc_security_report() WHERE item = 'shared_preload_libraries'"
+    assert [first(statement) for statement in statements] == [None, None], "what the documents say"
+    assert world.db.execute(loads).fetchone() == ("warn",)
+    world.db.execute(f"ALTER DATABASE {world.database} SET session_preload_libraries = 'conifer'")
+    try:
+        assert [first(statement) for statement in statements] == ["42501", "42501"]
+        assert world.db.execute(loads).fetchone() == ("ok",)
+        with world.login("postgres") as session:
+            key = create_key(session, "preloads", project="own")
+        settings = "SELECT setconfig FROM pg_db_role_setting WHERE setrole = %s::regrole"
+        assert "session_preload_libraries=conifer" in world.db.execute(settings, [key[0]]).fetchone()[0]
+    finally:
+        world.db.execute(f"ALTER DATABASE {world.database} RESET session_preload_libraries")
+
+
 def test_other_tables_are_their_owners_to_lock(world, everybody_writes):
     """A lock also leaves a transaction free to choose its isolation level, and is waited for as ever."""
     person = world.people["ControlPlaneViewer"]

@@ -1,12 +1,30 @@
 //! CREATE INDEX with a list of fields that is too long. The server asks the operator class for its opinion of an option after it has
 //! written the column's row, which breaks the catalog's index if the row is long ([`Fields::MAX`]).
+//!
+//! The hook of commands asks; and an event trigger, which loads the library into a session that has not loaded it, before the command.
 #![allow(unsafe_code)]
 
 use crate::pg::error::raise;
+use crate::pg::fmgr::export;
 use conifer_pure::pinecone::filter::Fields;
 use pgrx::PgList;
 use pgrx::pg_sys::{self, NodeTag};
 use std::ffi::CStr;
+
+// The event trigger of CREATE INDEX, and of CREATE SCHEMA, whose parts come to the hook that is in place by then.
+export!(before_index, |fcinfo| {
+    // SAFETY: the context of an event trigger is its data, with the command's parse tree.
+    unsafe {
+        let context = (*fcinfo).context;
+        if !context.is_null() && (*context).type_ == NodeTag::T_EventTriggerData {
+            let tree = (*context.cast::<pg_sys::EventTriggerData>()).parsetree;
+            if !tree.is_null() {
+                judge(tree);
+            }
+        }
+    }
+    pg_sys::Datum::null()
+});
 
 /// Refuses an index whose columns have an option `fields` that is too long.
 ///

@@ -628,7 +628,12 @@ fn preload() -> String {
                       ELSE pg_catalog.concat(reset_val, ', conifer') END \
                  FROM pg_catalog.pg_settings WHERE name OPERATOR(pg_catalog.=) 'session_preload_libraries'";
     let all = run_now(sql, &[], |rows| rows.get::<String>(0, 0)).unwrap_or_else(|| "conifer".into());
-    all.split(',').map(|library| quote_literal(library.trim())).collect::<Vec<_>>().join(", ")
+    let mut libraries: Vec<&str> = all.split(',').map(str::trim).collect();
+    // The database may load it for all its sessions.
+    if libraries.iter().filter(|library| **library == "conifer").count() > 1 {
+        libraries.pop();
+    }
+    libraries.into_iter().map(quote_literal).collect::<Vec<_>>().join(", ")
 }
 
 /// Makes the groups that a key or person will be in, before its row is written.

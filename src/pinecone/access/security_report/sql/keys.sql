@@ -65,8 +65,10 @@ SELECT 'keys', 'pooled roles that load no library at login', CASE WHEN pg_catalo
   FROM pg_catalog.pg_roles r
  WHERE r.rolcanlogin AND NOT r.rolsuper AND pg_catalog.pg_has_role(r.oid, 'conifer_gateway', 'USAGE')
    AND pg_catalog.current_setting('shared_preload_libraries') !~ '(^|[ ,/])conifer'
-   AND NOT EXISTS (SELECT FROM pg_catalog.pg_db_role_setting s, pg_catalog.unnest(s.setconfig) AS c (setting)
-                    WHERE s.setrole = r.oid AND c.setting ~ '^session_preload_libraries=.*conifer')
+   AND COALESCE((SELECT c.setting FROM pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_database d ON d.datname = pg_catalog.current_database(),
+                      pg_catalog.unnest(s.setconfig) AS c (setting)
+                  WHERE s.setrole IN (0, r.oid) AND s.setdatabase IN (0, d.oid) AND c.setting LIKE 'session\_preload\_libraries=%'
+                  ORDER BY s.setrole <> 0 DESC, s.setdatabase <> 0 DESC LIMIT 1), '') !~ 'conifer'
 UNION ALL
 SELECT 'keys', 'pooled roles that look in a schema of their name', CASE WHEN pg_catalog.count(*) = 0 THEN 'ok' ELSE 'warn' END,
        COALESCE(pg_catalog.string_agg(r.rolname, ', '), 'none'),
