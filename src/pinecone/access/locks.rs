@@ -7,8 +7,8 @@
 use super::catalog;
 use super::elevate::read_as_owner;
 use super::secret;
-use crate::pg::spi::run_now;
 use crate::pg::error::raise;
+use crate::pg::spi::run_now;
 use conifer_pure::Fault;
 use conifer_pure::fault::state::FEATURE_NOT_SUPPORTED;
 use pgrx::prelude::*;
@@ -85,7 +85,8 @@ fn lock(purpose: Purpose, name: &str, mode: u32) {
 pub fn refuse_prepare(is_pending: bool) {
     if ADMINISTERS.get() || is_pending {
         let message = "cannot PREPARE a transaction that has changed API keys, members, projects or indexes";
-        let hint = "COMMIT it: others could neither revoke a key nor make one until a prepared transaction ends.";
+        let hint =
+            "COMMIT it: others could neither revoke a key nor make one until a prepared transaction ends.";
         raise(Fault::new(FEATURE_NOT_SUPPORTED, message).hint(hint));
     }
 }

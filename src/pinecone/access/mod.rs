@@ -45,6 +45,7 @@ pub fn init() {
 /// Makes the thread's variables known: see `touch_variables` of the library.
 pub fn touch() {
     audit::touch();
+    audit::pc_prune_audit::touch();
     judge::table::touch();
     judge::foreign_code::touch();
     locks::touch();

@@ -1,9 +1,9 @@
 //! The ends of transactions and savepoints, passed on to the modules that act on them.
 #![allow(unsafe_code)]
 
-use super::{locks, revocation};
 use super::roles::{drop_extension, late_grants, late_members};
 use super::session::{last_used, pooled_key};
+use super::{locks, revocation};
 use pgrx::prelude::*;
 use std::ffi::c_void;
 

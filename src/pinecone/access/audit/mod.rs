@@ -6,7 +6,7 @@
 #![allow(unsafe_code)]
 
 mod pc_audit;
-mod pc_prune_audit;
+pub mod pc_prune_audit;
 
 use crate::pg::error::OrRaise;
 use crate::pg::jsonb::Json;
@@ -34,7 +34,6 @@ thread_local! {
 /// Makes the thread's variables known: see `touch_variables` of the library.
 pub fn touch() {
     GIVEN.with(|_| ());
-    pc_prune_audit::touch();
 }
 
 /// Whether reads and writes of records are recorded.

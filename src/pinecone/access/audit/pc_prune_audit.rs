@@ -44,9 +44,7 @@ fn pc_prune_audit(before: Option<TimestampWithTimeZone>) -> i64 {
     let attempt = Attempt::of("prune_audit", "audit", "");
     attempt.allow(attempt.who.kind == Kind::Superuser, "delete rows of the audit");
     attempt.writes();
-    let Some(before) = before else {
-        raise(Fault::new(NULL_VALUE_NOT_ALLOWED, "the time must not be null"))
-    };
+    let Some(before) = before else { raise(Fault::new(NULL_VALUE_NOT_ALLOWED, "the time must not be null")) };
     let said = format!("{{\"before\":\"{}\"", before.to_iso_string());
     let sql = "DELETE FROM pc_auth.audit WHERE at OPERATOR(pg_catalog.<) $1";
     let time = Param::of(pg_sys::TIMESTAMPTZOID, before.into_datum());
@@ -71,5 +69,8 @@ export!(freeze_audit, |fcinfo| {
         }
     }
     let message = "rows of pc_auth.audit cannot be changed or removed";
-    raise(Fault::new(OBJECT_NOT_IN_PREREQUISITE_STATE, message).hint("A superuser deletes old rows by pc_prune_audit()."))
+    raise(
+        Fault::new(OBJECT_NOT_IN_PREREQUISITE_STATE, message)
+            .hint("A superuser deletes old rows by pc_prune_audit()."),
+    )
 });

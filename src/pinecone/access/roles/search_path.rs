@@ -20,7 +20,7 @@ pub fn set(key: &str) -> bool {
         return false;
     }
     let path = without_user(&of_others(), of_extension());
-    let path: Vec<String> = path.iter().map(|schema| quote_literal(schema)).collect();
+    let path: Vec<String> = path.iter().map(quote_literal).collect();
     let role = quote_identifier(key);
     as_superuser(|| run_once(&format!("ALTER ROLE {role} SET search_path = {}", path.join(", "))));
     true

@@ -4,14 +4,13 @@
 //! taken that of the row's project.
 #![allow(unsafe_code)]
 
-use crate::pg::error::raise;
 use crate::pg::fmgr::{argument, export};
 use crate::pinecone::access::catalog;
 use crate::pinecone::access::elevate::{OWNER, role_named};
 use crate::pinecone::access::refusal::{Event, refused};
 use crate::pinecone::access::roles::{self, Groups, turn};
 use conifer_pure::Fault;
-use conifer_pure::fault::state::{INSUFFICIENT_PRIVILEGE, OBJECT_NOT_IN_PREREQUISITE_STATE};
+use conifer_pure::fault::state::INSUFFICIENT_PRIVILEGE;
 use conifer_pure::pinecone::access::api_key::is_role;
 use pgrx::Uuid;
 use pgrx::prelude::*;

@@ -60,12 +60,10 @@ mod tests {
         for (value, expected) in [
             ("\"$user\", public", &["$user", "public"][..]),
             ("$user,public", &["$user", "public"]),
-            (" App , \"Two Words\",\"with \"\"quotes\"\", and a comma\" , x", &[
-                "app",
-                "Two Words",
-                "with \"quotes\", and a comma",
-                "x",
-            ]),
+            (
+                " App , \"Two Words\",\"with \"\"quotes\"\", and a comma\" , x",
+                &["app", "Two Words", "with \"quotes\", and a comma", "x"],
+            ),
             ("", &[]),
             (" , ,a", &["a"]),
             // what the server would not take
