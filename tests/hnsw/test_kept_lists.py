@@ -550,6 +550,5 @@ def test_beside_writers(own):
         # A machine may be busy with others.
         until(lambda: load.failures or rounds["written"] >= 10 and rounds["prepared"] > 0 and min(rounds["listed"], rounds["asked"]) > 100)
         load.stop()
-    print(rounds)
     db.close()
     assert rounds["listed"] > 100 and rounds["asked"] > 100 and rounds["prepared"] > 0, rounds
