@@ -218,6 +218,16 @@ def test_statements_that_are_prepared_keep_no_lock(world, who):
         assert world.db.execute(held, [session.info.backend_pid, world.tables["c"]]).fetchall() == []
 
 
+def test_a_lock_of_a_writer_is_for_who_may_write(world):
+    """It keeps indexes from being built."""
+    key = world.key("reads", control_plane="None", data_plane="ReadOnly")
+    with loaded(world, key[0]) as session:
+        for statement, expected in [("PREPARE p AS DELETE FROM {t}", "42501"), ("PREPARE p AS INSERT INTO {t} SELECT * FROM {t}", "42501"),
+                                    ("PREPARE p AS WITH w AS (DELETE FROM {t} RETURNING id) SELECT * FROM w", "42501"), ("PREPARE p AS SELECT * FROM {t}", None)]:
+            assert state(session, statement.format(t=world.tables["a"])) == expected, statement
+            session.rollback()
+
+
 def test_a_pool_prepares_for_keys_to_come(world):
     """Without a key it may analyse, where no transaction keeps the locks, and not run."""
     key = world.key("reads", control_plane="None", data_plane="ReadOnly")
