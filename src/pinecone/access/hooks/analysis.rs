@@ -74,8 +74,7 @@ unsafe extern "C-unwind" fn judge(query: *mut pg_sys::Query) {
         let named = Named::of(query);
         let is_refused = |relation: &&pg_sys::Oid| match index_of(**relation) {
             Some(index) => {
-                let need =
-                    if named.written.contains(relation) { Level::ReadWrite } else { Level::ReadOnly };
+                let need = if named.written.contains(relation) { Level::ReadWrite } else { Level::ReadOnly };
                 policies_hold(**relation, pg_sys::InvalidOid) && !may(index, need)
             }
             None => confined().is_some() && is_catalog(**relation),
