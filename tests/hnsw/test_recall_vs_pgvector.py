@@ -50,7 +50,7 @@ def fill(session, vectors, kind, first):
 
 
 def measure(session, queries, metric, kind, k, explained=QUERIES):
-    """Mean recall and pages read of the index scans, by `ef_search`; pages, of some of the queries."""
+    """Mean recall and pages read of the index scans, by each `ef_search` that gives `k` rows; pages, of some of the queries."""
     operator = OPERATORS[metric]
     session.execute("SET enable_seqscan = on; SET enable_indexscan = off")
     exact = []
@@ -59,7 +59,7 @@ def measure(session, queries, metric, kind, k, explained=QUERIES):
         exact.append(session.execute(f"SELECT v {operator} '{query}'::{kind} {order}").fetchall()[-1][0])
     session.execute("SET enable_seqscan = off; SET enable_indexscan = on")
     result = {}
-    for ef in EFS:
+    for ef in (ef for ef in EFS if ef >= k):
         session.execute(f"SET hnsw.ef_search = {ef}")
         hits = pages = 0
         for i, (query, last) in enumerate(zip(queries, exact)):
@@ -113,9 +113,7 @@ def test_recall_and_pages(peers, dim, kind, metric, data):
             prepare(session, stage, vectors, f"{kind}({dim})", kind, f"{kind}_{metric}_ops")
             found[session] = {k: measure(session, queries, metric, kind, k) for k in (10, 100)}
         for k in (10, 100):
-            for ef in EFS:
-                if k > ef:
-                    continue
+            for ef in found[peers.ours][k]:
                 (ours, our_pages), (theirs, their_pages) = (found[s][k][ef] for s in (peers.ours, peers.theirs))
                 # of noise codes say little, so a scan reads more to find as much, and asks the table for the order
                 fewer = our_pages <= their_pages * (1.5 if dim == 768 or metric == "ip" else 1)
@@ -133,18 +131,23 @@ def compare(peers, kind, metric, data, dim, rows, slack):
     chosen by angles. Elsewhere the graph is as pgvector's, and a search looks farther to find more."""
     fewer = metric in ("l2", "cosine") and kind in ("vector", "halfvec")
     rng = np.random.default_rng(12)
-    # By few dimensions and the inner product a query near a plane of coordinates finds half of its rows or all: pgvector's
-    # recall of 60 queries varies by 0.02 from one table to the next.
-    vectors, queries = data(rng, rows, dim), [text(x, kind) for x in data(rng, 60 if dim > 3 else 240, dim)]
+    # By few dimensions and the inner product a query near a plane of coordinates finds half of its rows or all. The recall of 240
+    # queries has a standard deviation of 0.005 between pgvector's tables, 0.003 between ours: the mean of three tells them apart.
+    few = dim <= 3
+    vectors, queries = data(rng, rows, dim), [text(x, kind) for x in data(rng, 240 if few else 60, dim)]
     column = f"{kind}({SPARSE * dim if kind == 'sparsevec' else dim})"
+    found = {}
+    for _ in range(3 if few else 1):
+        for session in (peers.ours, peers.theirs):
+            session.execute("DROP TABLE IF EXISTS t")
+            for stage in STAGES:
+                prepare(session, stage, vectors, column, kind, f"{kind}_{metric}_ops")
+                for ef, measured in measure(session, queries, metric, column, 10, 4).items():
+                    found.setdefault((stage, ef, session), []).append(measured)
     wrong = []
     for stage in STAGES:
-        found = []
-        for session in (peers.ours, peers.theirs):
-            prepare(session, stage, vectors, column, kind, f"{kind}_{metric}_ops")
-            found.append(measure(session, queries, metric, column, 10, 4))
         for ef in EFS:
-            (ours, our_pages), (theirs, their_pages) = (side[ef] for side in found)
+            (ours, our_pages), (theirs, their_pages) = (np.mean(found[stage, ef, side], 0) for side in (peers.ours, peers.theirs))
             if ours < theirs - slack or fewer and our_pages > their_pages:
                 wrong.append(f"{stage} ef={ef}: recall {ours:.4f} to {theirs:.4f}, pages {our_pages:.0f} to {their_pages:.0f}")
     assert not wrong, "\n" + "\n".join(wrong)
