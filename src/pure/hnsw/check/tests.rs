@@ -133,7 +133,7 @@ fn suspects_give_all_findings() {
 }
 
 #[test]
-fn finds() {
+fn finds_what_is_wrong() {
     for dim in [8, 200, 4000] {
         let mut sample = made(dim);
         assert_eq!(sample.index.check().unwrap(), []);
