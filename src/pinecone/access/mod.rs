@@ -52,5 +52,6 @@ pub fn touch() {
     session::touch();
     revocation::touch();
     roles::late_grants::touch();
+    hooks::inlining::touch();
     roles::late_members::touch();
 }

@@ -1,6 +1,7 @@
 //! The ends of transactions and savepoints, passed on to the modules that act on them.
 #![allow(unsafe_code)]
 
+use super::hooks::inlining;
 use super::roles::{drop_extension, late_grants, late_members};
 use super::session::{last_used, pooled_key};
 use super::{locks, revocation};
@@ -61,10 +62,12 @@ unsafe extern "C-unwind" fn at_end(event: pg_sys::XactEvent::Type, _argument: *m
             });
         }
         XACT_EVENT_COMMIT | XACT_EVENT_PREPARE => {
+            inlining::end();
             pooled_key::end();
             locks::end();
         }
         XACT_EVENT_ABORT => {
+            inlining::end();
             pooled_key::end();
             locks::end();
             last_used::abort();

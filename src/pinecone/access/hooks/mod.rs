@@ -7,6 +7,7 @@ pub mod executor;
 mod foreign_code;
 pub mod functions;
 mod index_options;
+pub mod inlining;
 mod lock_table;
 pub mod log;
 mod named_relations;
@@ -20,6 +21,7 @@ pub fn init() {
     analysis::init();
     executor::init();
     functions::init();
+    inlining::init();
     log::init();
     permissions::init();
     planner::init();

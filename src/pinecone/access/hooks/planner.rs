@@ -4,7 +4,7 @@
 //! Errors of the server pass through here untouched: they are not caught, and pass no value that would have to be dropped.
 #![allow(unsafe_code)]
 
-use super::foreign_code;
+use super::{foreign_code, inlining};
 use crate::pinecone::access::judge::conditions::{names_an_index, put_behind_policies};
 use crate::pinecone::access::refusal::{Event, refused};
 use crate::pinecone::access::session::confined::confined;
@@ -64,6 +64,7 @@ unsafe extern "C-unwind" fn before(query: *mut pg_sys::Query) {
         }
         partial::planned();
         let Some(whom) = partial::partial() else { return };
+        inlining::forbid();
         if !put_behind_policies(query) {
             let message = format!("permission denied: a volatile function in a condition is not for {whom}");
             let fault = Fault::new(INSUFFICIENT_PRIVILEGE, message)

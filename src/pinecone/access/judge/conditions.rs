@@ -5,8 +5,9 @@
 //! sub-select or a cast of a parameter may raise an error. So volatile functions are refused in conditions, and a condition
 //! with any other call of this kind is made an argument of a function that the server keeps behind the policies.
 //!
-//! Conditions change while they are planned: constants are folded, functions in SQL and sub-selects replaced by what they stand for.
-//! A condition that is left as it is stays harmless through all of that.
+//! Conditions change while they are planned: constants are folded, and sub-selects replaced by what they stand for. A condition that is left
+//! as it is stays harmless through all of that. Functions in SQL are not replaced by their text, whose conditions nobody would look at
+//! (`hooks/inlining.rs`).
 #![allow(unsafe_code)]
 
 use super::policy;
@@ -142,6 +143,15 @@ unsafe fn is_of_native_functions(entry: &RangeTblEntry) -> bool {
             (*call).type_ != NodeTag::T_FuncExpr || language((*call.cast::<pg_sys::FuncExpr>()).funcid) != SQL
         })
     }
+}
+
+/// Whether a function is in SQL.
+///
+/// # Safety
+/// Within a transaction in which catalogs can be read.
+pub unsafe fn is_in_sql(function: pg_sys::Oid) -> bool {
+    // SAFETY: as the caller says.
+    unsafe { language(function) == SQL }
 }
 
 unsafe fn language(function: pg_sys::Oid) -> u32 {
@@ -377,9 +387,20 @@ unsafe fn is_plain(node: *mut Node, levels: &[*mut Query]) -> bool {
             NodeTag::T_BoolExpr => all((*node.cast::<pg_sys::BoolExpr>()).args),
             NodeTag::T_ArrayExpr => all((*node.cast::<pg_sys::ArrayExpr>()).elements),
             NodeTag::T_List => all(node.cast()),
-            _ => called(node)
-                .is_some_and(|(function, arguments)| pg_sys::get_func_leakproof(function) && all(arguments)),
+            _ => called(node).is_some_and(|(function, arguments)| {
+                pg_sys::get_func_leakproof(function) && has_collation(node, arguments) && all(arguments)
+            }),
         }
+    }
+}
+
+/// Whether a call has the collation that its arguments need: functions of texts that are leakproof raise an error without one, which
+/// two columns of different collations leave, and the server only finds as it runs the call.
+unsafe fn has_collation(node: *mut Node, arguments: *mut pg_sys::List) -> bool {
+    // SAFETY: a call, and its arguments; look-ups of types.
+    unsafe {
+        pg_sys::exprInputCollation(node) != pg_sys::InvalidOid
+            || !nodes(arguments).any(|argument| pg_sys::type_is_collatable(pg_sys::exprType(argument)))
     }
 }
 
@@ -409,7 +430,7 @@ unsafe fn called(node: *mut Node) -> Option<(pg_sys::Oid, *mut pg_sys::List)> {
 
 /// An expression of strict functions alone.
 struct Strict {
-    /// The expression has a column.
+    /// The expression has a column that planning leaves a column.
     has_column: bool,
     /// It gives a column to a function that is not leakproof, and stays so until it is null as a whole.
     is_behind: bool,
@@ -425,8 +446,8 @@ unsafe fn strict(node: *mut Node, levels: &[*mut Query]) -> Option<Strict> {
                 return Some(Strict { has_column: false, is_behind: false });
             }
             NodeTag::T_Var => {
-                return is_column(node.cast(), levels)
-                    .then_some(Strict { has_column: true, is_behind: false });
+                let has_column = stays_column(node.cast(), levels);
+                return is_column(node.cast(), levels).then_some(Strict { has_column, is_behind: false });
             }
             NodeTag::T_RelabelType => {
                 return strict((*node.cast::<pg_sys::RelabelType>()).arg.cast(), levels);
@@ -483,6 +504,40 @@ unsafe fn is_column(var: *mut pg_sys::Var, levels: &[*mut Query]) -> bool {
                     inner.push(entry.subquery);
                     let target: *mut Expr = (*target.cast::<pg_sys::TargetEntry>()).expr;
                     is_column_or_constant(target.cast(), &inner)
+                })
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Whether a variable, a column as of [`is_column`], is one of a table when the statement runs. One of a sub-select or of a list of values may be
+/// a constant, which takes its place; so may the result of a function in FROM.
+unsafe fn stays_column(var: *mut pg_sys::Var, levels: &[*mut Query]) -> bool {
+    // SAFETY: a variable of the innermost of these queries.
+    unsafe {
+        pg_sys::check_stack_depth();
+        let var = &*var;
+        let Some(at) = levels.len().checked_sub(1 + var.varlevelsup as usize) else { return false };
+        let levels = &levels[..=at];
+        let Some(entry) = tables(levels[at]).nth((var.varno as usize).wrapping_sub(1)) else { return false };
+        let column = |list| nodes(list).nth((var.varattno as usize).wrapping_sub(1));
+        let of = |node: *mut Node, levels: &[*mut Query]| {
+            !node.is_null() && (*node).type_ == NodeTag::T_Var && stays_column(node.cast(), levels)
+        };
+        match entry.rtekind {
+            // One that is generated as it is read stands for its expression.
+            RTEKind::RTE_RELATION => {
+                var.varattno > 0 && pg_sys::get_attgenerated(entry.relid, var.varattno) as u8 != b'v'
+            }
+            RTEKind::RTE_JOIN if var.varattno > 0 => {
+                column(entry.joinaliasvars).is_some_and(|node| of(node, levels))
+            }
+            RTEKind::RTE_SUBQUERY if var.varattno > 0 => {
+                column((*entry.subquery).targetList).is_some_and(|target| {
+                    let mut inner = levels.to_vec();
+                    inner.push(entry.subquery);
+                    of((*target.cast::<pg_sys::TargetEntry>()).expr.cast(), &inner)
                 })
             }
             _ => false,
