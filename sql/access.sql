@@ -253,6 +253,11 @@ ALTER TABLE pc_auth.member ENABLE ALWAYS TRIGGER follow;
 ALTER TABLE pc_auth.project ENABLE ALWAYS TRIGGER follow;
 ALTER TABLE pc_auth.organisation ENABLE ALWAYS TRIGGER follow;
 
+-- Sessions keep the secret; a subscription may bring another one.
+CREATE TRIGGER tell AFTER INSERT OR UPDATE OR DELETE ON pc_auth.lock_secret
+    FOR EACH ROW EXECUTE FUNCTION pc_auth.tell_index();
+ALTER TABLE pc_auth.lock_secret ENABLE ALWAYS TRIGGER tell;
+
 -- As foreign keys' actions, these leave a subscriber alone, which is sent what the publisher's did.
 CREATE TRIGGER cascade AFTER DELETE ON pc_auth.project
     FOR EACH ROW EXECUTE FUNCTION pc_auth.cascade_project();

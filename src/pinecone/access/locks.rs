@@ -2,6 +2,9 @@
 //!
 //! Any user of the database could hold an advisory lock of the same number, so these are locks on objects of the class
 //! `pc_auth.api_key`, or of an index's table, which no SQL command takes.
+//!
+//! Names are their users' choice, or public, and everybody sees locks. So a name's number is hashed with a secret of the database: nobody can
+//! compute names that share a number, or learn a name from its lock.
 #![allow(unsafe_code)]
 
 use super::catalog;
@@ -14,7 +17,16 @@ use conifer_pure::fault::state::FEATURE_NOT_SUPPORTED;
 use pgrx::prelude::*;
 use std::cell::Cell;
 
+/// The secret that numbers are hashed with.
+#[derive(Clone, Copy)]
+struct Key {
+    /// [`catalog::table`] and [`catalog::changes`] when it was read.
+    read_at: (pg_sys::Oid, u64),
+    secret: [u8; 16],
+}
+
 thread_local! {
+    static KEY: Cell<Option<Key>> = const { Cell::new(None) };
     /// Whether the transaction has locked what administrators of others wait for.
     static ADMINISTERS: Cell<bool> = const { Cell::new(false) };
 }
@@ -22,14 +34,15 @@ thread_local! {
 /// Makes the thread's variables known: see `touch_variables` of the library.
 pub fn touch() {
     ADMINISTERS.with(|_| ());
+    KEY.with(|_| ());
 }
 
 /// The purpose of a lock on a name.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// A pooled session shows that it acts as a key.
     Acting = 1,
-    /// A role is made, changed or dropped.
+    /// The role of a key is made, changed or dropped.
     Role = 2,
     /// Roles of a project, of the organisation, or all, are made to agree with rows, by one transaction at a time (`roles/turn.rs`).
     Turn = 3,
@@ -37,6 +50,8 @@ pub enum Purpose {
     Namespace = 4,
     /// What is missing between new groups and new indexes of a project is granted, just before a commit.
     Grants = 5,
+    /// The memberships of a person's role are changed.
+    Member = 6,
 }
 
 /// Locks a name in share mode.
@@ -51,17 +66,9 @@ pub fn exclude(purpose: Purpose, name: &str) {
 
 /// Whether this transaction has locked a name exclusively.
 pub fn excludes(purpose: Purpose, name: &str) -> bool {
-    let mode = pg_sys::AccessExclusiveLock as i32;
-    // SAFETY: a tag as `LockDatabaseObject` makes it; reads the backend's own table of locks.
+    let (tag, mode) = (tag(purpose, name), pg_sys::AccessExclusiveLock as i32);
+    // SAFETY: reads the backend's own table of locks.
     unsafe {
-        let tag = pg_sys::LOCKTAG {
-            locktag_field1: pg_sys::MyDatabaseId.to_u32(),
-            locktag_field2: catalog::table().to_u32(),
-            locktag_field3: number(name).to_u32(),
-            locktag_field4: purpose as u16,
-            locktag_type: pg_sys::LockTagType::LOCKTAG_OBJECT as u8,
-            locktag_lockmethodid: pg_sys::DEFAULT_LOCKMETHOD as u8,
-        };
         #[cfg(any(feature = "pg15", feature = "pg16"))]
         return pg_sys::LockHeldByMe(&tag, mode);
         #[cfg(not(any(feature = "pg15", feature = "pg16")))]
@@ -69,10 +76,41 @@ pub fn excludes(purpose: Purpose, name: &str) -> bool {
     }
 }
 
-fn lock(purpose: Purpose, name: &str, mode: u32) {
-    if matches!(purpose, Purpose::Role | Purpose::Turn | Purpose::Grants) {
+/// Locks a name, in share mode or exclusively, unless others have it locked, or wait for that. `false` if they do.
+pub fn is_free(purpose: Purpose, name: &str, is_shared: bool) -> bool {
+    note(purpose);
+    let mode = if is_shared { pg_sys::AccessShareLock } else { pg_sys::AccessExclusiveLock };
+    let tag = tag(purpose, name);
+    // SAFETY: within a transaction, which releases the lock. What others have done before they released it is read, as `LockDatabaseObject` does.
+    unsafe {
+        let got = pg_sys::LockAcquire(&tag, mode as i32, false, true);
+        pg_sys::AcceptInvalidationMessages();
+        got != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
+    }
+}
+
+/// The tag of a lock, as `LockDatabaseObject` makes it.
+fn tag(purpose: Purpose, name: &str) -> pg_sys::LOCKTAG {
+    pg_sys::LOCKTAG {
+        // SAFETY: reads the session's database.
+        locktag_field1: unsafe { pg_sys::MyDatabaseId }.to_u32(),
+        locktag_field2: catalog::table().to_u32(),
+        locktag_field3: number(name).to_u32(),
+        locktag_field4: purpose as u16,
+        locktag_type: pg_sys::LockTagType::LOCKTAG_OBJECT as u8,
+        locktag_lockmethodid: pg_sys::DEFAULT_LOCKMETHOD as u8,
+    }
+}
+
+/// Notes that the transaction has locked what administrators wait for.
+fn note(purpose: Purpose) {
+    if matches!(purpose, Purpose::Role | Purpose::Member | Purpose::Turn | Purpose::Grants) {
         ADMINISTERS.set(true);
     }
+}
+
+fn lock(purpose: Purpose, name: &str, mode: u32) {
+    note(purpose);
     // SAFETY: within a transaction, which releases the lock.
     unsafe { pg_sys::LockDatabaseObject(catalog::table(), number(name), purpose as u16, mode as i32) }
 }
@@ -96,17 +134,10 @@ pub fn end() {
     ADMINISTERS.set(false);
 }
 
-/// Locks names that belong to the table of an index exclusively, in an order that is always the same.
-///
-/// Names are their users' choice, tables of all tenants have public numbers, and everybody sees locks. So a name's number is hashed with
-/// a secret of the database: nobody can compute names that share a number, or learn a name from its lock. The table has a field of its own: by
+/// Locks names that belong to the table of an index exclusively, in an order that is always the same. The table has a field of its own: by
 /// chance, names of one index alone can share a number.
 pub fn exclude_in(table: pg_sys::Oid, purpose: Purpose, names: &[&str]) {
-    let sql = "SELECT secret FROM pc_auth.lock_secret ORDER BY secret LIMIT 1";
-    let key = read_as_owner(|| {
-        run_now(sql, &[], |rows| (rows.count > 0).then(|| rows.get::<pgrx::Uuid>(0, 0)).flatten())
-    });
-    let key = key.map_or([0; 16], |key| *key.as_bytes());
+    let key = key();
     let mut numbers: Vec<u32> = names.iter().map(|name| secret::number(&key, name)).collect();
     numbers.sort_unstable();
     for number in numbers {
@@ -137,7 +168,22 @@ pub fn steady(table: pg_sys::Oid) -> bool {
     false
 }
 
-/// The number of a name, as `pg_locks` shows it in `objid`: FNV-1a. Two names may share one.
+/// The number of a name, as `pg_locks` shows it in `objid`. Two names may share one, by chance.
 pub fn number(name: &str) -> pg_sys::Oid {
-    name.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)).into()
+    secret::number(&key(), name).into()
+}
+
+/// The secret of this database. A trigger tells all sessions of a new one.
+fn key() -> [u8; 16] {
+    let read_at = (catalog::table(), catalog::changes());
+    if let Some(key) = KEY.get().filter(|key| key.read_at == read_at) {
+        return key.secret;
+    }
+    let sql = "SELECT secret FROM pc_auth.lock_secret ORDER BY secret LIMIT 1";
+    let secret = read_as_owner(|| {
+        run_now(sql, &[], |rows| (rows.count > 0).then(|| rows.get::<pgrx::Uuid>(0, 0)).flatten())
+    });
+    let secret = secret.map_or([0; 16], |secret| *secret.as_bytes());
+    KEY.set(Some(Key { read_at, secret }));
+    secret
 }

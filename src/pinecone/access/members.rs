@@ -3,8 +3,9 @@
 
 use super::elevate::{as_owner, read_as_owner};
 use super::judge::attempt::Attempt;
-use super::parents;
+use super::locks::Purpose;
 use super::roles::{self, Groups, names, turn};
+use super::{parents, way};
 use crate::pg::error::{OrRaise, raise};
 use crate::pg::spi::{Mode, Param, run, run_now};
 use crate::pg::srf::return_rows;
@@ -86,11 +87,17 @@ fn pc_grant_role(member: Option<&CStr>, role: Option<&str>, project: Option<&str
 fn pc_revoke_role(member: Option<&CStr>, role: Option<&str>, project: Option<&str>) {
     let member = member.map(CStr::to_string_lossy);
     let (attempt, member, role, on) = judge("revoke_role", member.as_deref(), role, project);
-    names::refresh();
-    take_turn(role, on);
-    // What is left of a role that was dropped goes by its name, too.
-    let sql = "DELETE FROM pc_auth.member WHERE member OPERATOR(pg_catalog.=) $1 AND role OPERATOR(pg_catalog.=) $2 \
-                  AND (project_id OPERATOR(pg_catalog.=) $3 OR project_id IS NULL AND $3 IS NULL)";
+    let what = format!("role {} of {}", quoted(role), quoted(member));
+    make_way(role, on, &what);
+    if let Some(lock) = roles::lock_of(member) {
+        way::make(Purpose::Member, &lock, false, &what);
+    }
+    // By number: the role may have got its name since. What is left of a role that was dropped goes by its name.
+    let sql = "DELETE FROM pc_auth.member AS m \
+                WHERE CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid OPERATOR(pg_catalog.=) m.role_oid) \
+                           THEN m.role_oid OPERATOR(pg_catalog.=) pc_auth.role_number($1) \
+                           ELSE m.member OPERATOR(pg_catalog.=) $1 END \
+                  AND role OPERATOR(pg_catalog.=) $2 AND (project_id OPERATOR(pg_catalog.=) $3 OR project_id IS NULL AND $3 IS NULL)";
     let params = [Param::name(member), Param::text(role), project_param(on)];
     if as_owner(|| run(Mode::Write, sql, &params, |rows| rows.count)) == 0 {
         let message = format!("role {} does not have role {}", quoted(member), quoted(role));
@@ -147,6 +154,16 @@ fn take_turn(role: &str, on: Option<Uuid>) {
         (_, Some(project)) => turn::take_project(project),
         (Ok(Role::Org(OrgRole::Owner)), _) => turn::take_every_project(),
         _ => turn::take_organisation(),
+    }
+}
+
+/// Takes the turn of all that a role gives, for its revocation.
+fn make_way(role: &str, on: Option<Uuid>, what: &str) {
+    turn::make_way(on, what);
+    if on.is_none() && Role::from_name(role) == Ok(Role::Org(OrgRole::Owner)) {
+        for project in turn::in_order(turn::projects()) {
+            turn::make_way(Some(project), what);
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 //! - `keys/`, `projects`, `members`, `audit/`, `security_report/`: the functions.
 //! - `hooks/`: hooks into the server, which only a library can set.
 //! - [`elevate`]: the one place with more rights than the session has.
-//! - `refusal`: a refusal's line in the log; `snapshot`: queries under a snapshot of now; `catalog`: Conifer's schemas.
+//! - `way`: locks that revocations do not wait for; `refusal`: a refusal's line in the log; `snapshot`: queries under a snapshot of now; `catalog`: Conifer's schemas.
 
 mod audit;
 pub mod catalog;
@@ -25,6 +25,7 @@ mod security_report;
 mod session;
 pub mod snapshot;
 mod transaction;
+mod way;
 
 use session::identity;
 
@@ -51,7 +52,9 @@ pub fn touch() {
     locks::touch();
     session::touch();
     revocation::touch();
+    roles::late_cascade::touch();
     roles::late_grants::touch();
     hooks::inlining::touch();
     roles::late_members::touch();
+    roles::names::touch();
 }

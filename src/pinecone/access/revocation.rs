@@ -8,9 +8,8 @@
 use super::catalog;
 use super::elevate::{as_owner, as_superuser, read_as_owner};
 use super::locks::{self, Purpose};
-use super::refusal::{Event, log};
 use super::roles;
-use super::session::identity::principal_if_any;
+use super::way::{self, PATIENCE, end_all, end_for};
 use crate::pg::error::OrRaise;
 use crate::pg::spi::{Mode, Param, run, run_now};
 use conifer_pure::memory::allocation::{begin, check, push};
@@ -18,9 +17,6 @@ use pgrx::prelude::*;
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
-
-/// How long a revocation waits for another transaction that has changed the key.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A key that is revoked when the transaction commits.
 struct Revoked {
@@ -62,7 +58,7 @@ pub fn kick(key: &str) {
         .or_raise();
 }
 
-/// Waits for a transaction that has changed the key's row, and ends its session if it goes on: a revocation is not to wait for an
+/// Waits for a transaction that has changed the key's row or role, and ends its session if it goes on: a revocation is not to wait for an
 /// administrator who has left one open. The server's log has a line of it.
 pub fn make_way(key: &str) {
     let begun = Instant::now();
@@ -88,15 +84,12 @@ pub fn make_way(key: &str) {
                 })
             });
             for (pid, session) in sessions.into_iter().filter(|(pid, _)| ended.insert(*pid)) {
-                // The session ends also if the revocation is rolled back, with its row of the audit.
-                let event = Event { action: "end_session", kind: "session", resource: &session };
-                let why = format!("its transaction kept API key \"{key}\" from being revoked");
-                log(principal_if_any().as_deref(), &event, "success", Some(&why));
-                end_all(vec![pid]);
+                end_for(&format!("API key \"{key}\""), pid, &session);
             }
         }
         std::thread::sleep(Duration::from_millis(10));
     }
+    way::make(Purpose::Role, key, false, &format!("API key \"{key}\""));
 }
 
 fn end(key: &str, role: pg_sys::Oid) {
@@ -115,19 +108,6 @@ fn end(key: &str, role: pg_sys::Oid) {
     // SAFETY: forgets a copy, which is made again when it is needed.
     unsafe { pg_sys::pgstat_clear_backend_activity_snapshot() };
     end_all(as_superuser(|| run(Mode::Write, sql, &params, |rows| rows.each(|row| rows.get(row, 0)))));
-}
-
-/// Ends sessions, as pg_terminate_backend does, but for its warning where one has ended by itself.
-fn end_all(pids: Vec<i32>) {
-    for pid in pids {
-        // SAFETY: a look-up in the server's table of its processes; a process that is found there is a backend of this server, and
-        // leads a group of its own.
-        unsafe {
-            if pid != pg_sys::MyProcPid && !pg_sys::BackendPidGetProc(pid).is_null() {
-                libc::kill(-pid, libc::SIGTERM);
-            }
-        }
-    }
 }
 
 /// Whether [`commit`] has sessions to end.

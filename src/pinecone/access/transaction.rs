@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use super::hooks::inlining;
-use super::roles::{drop_extension, late_grants, late_members};
+use super::roles::{drop_extension, late_cascade, late_grants, late_members, names};
 use super::session::{last_used, pooled_key};
 use super::{locks, revocation};
 use pgrx::prelude::*;
@@ -28,6 +28,15 @@ fn last(run: impl FnOnce()) {
     }
 }
 
+/// Whether the transaction has keys, members, projects or indexes to administer when it commits.
+fn administers() -> bool {
+    drop_extension::pending()
+        || late_cascade::pending()
+        || late_grants::pending()
+        || late_members::pending()
+        || revocation::pending()
+}
+
 /// Only the calls before the commit may raise.
 #[pg_guard]
 unsafe extern "C-unwind" fn at_end(event: pg_sys::XactEvent::Type, _argument: *mut c_void) {
@@ -37,24 +46,16 @@ unsafe extern "C-unwind" fn at_end(event: pg_sys::XactEvent::Type, _argument: *m
     };
     match event {
         XACT_EVENT_PRE_PREPARE => {
-            let is_pending = drop_extension::pending()
-                || late_grants::pending()
-                || late_members::pending()
-                || revocation::pending();
-            locks::refuse_prepare(is_pending);
+            locks::refuse_prepare(administers());
             if last_used::pending() {
                 last(last_used::commit);
             }
         }
-        XACT_EVENT_PRE_COMMIT
-            if last_used::pending()
-                || drop_extension::pending()
-                || late_grants::pending()
-                || late_members::pending()
-                || revocation::pending() =>
-        {
+        XACT_EVENT_PRE_COMMIT if last_used::pending() || names::pending() || administers() => {
             last(|| {
                 last_used::commit();
+                names::commit();
+                late_cascade::commit();
                 late_grants::commit();
                 late_members::commit();
                 drop_extension::commit();
@@ -65,12 +66,15 @@ unsafe extern "C-unwind" fn at_end(event: pg_sys::XactEvent::Type, _argument: *m
             inlining::end();
             pooled_key::end();
             locks::end();
+            names::end();
         }
         XACT_EVENT_ABORT => {
             inlining::end();
             pooled_key::end();
             locks::end();
             last_used::abort();
+            names::end();
+            late_cascade::abort();
             drop_extension::abort();
             late_grants::abort();
             late_members::abort();

@@ -110,7 +110,7 @@ unsafe extern "C-unwind" fn follow(statement: *mut pg_sys::PlannedStmt) {
             && (*tree.cast::<pg_sys::RenameStmt>()).renameType == pg_sys::ObjectType::OBJECT_ROLE
     };
     if renames && catalog::table() != pg_sys::InvalidOid {
-        names::refresh();
+        names::note();
     }
 }
 

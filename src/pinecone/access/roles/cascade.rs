@@ -1,6 +1,7 @@
 //! Triggers that delete the children of a deleted row, as foreign keys would.
 #![allow(unsafe_code)] // `#[pg_extern]` expands to it
 
+use super::late_cascade::{self, OF_INDEX, delete};
 use super::triggers::{project_of, values};
 use super::turn;
 use crate::pg::error::raise;
@@ -9,28 +10,8 @@ use crate::pinecone::access::elevate::{as_owner, read_as_owner};
 use crate::pinecone::registry::DEFAULT_PROJECT;
 use conifer_pure::Fault;
 use conifer_pure::fault::quoted;
-use conifer_pure::fault::state::{
-    FOREIGN_KEY_VIOLATION, OBJECT_NOT_IN_PREREQUISITE_STATE, SERIALIZATION_FAILURE,
-};
+use conifer_pure::fault::state::{FOREIGN_KEY_VIOLATION, OBJECT_NOT_IN_PREREQUISITE_STATE};
 use pgrx::prelude::*;
-
-/// Deletes from a table the rows that meet a condition on the number of their parent.
-///
-/// # Errors
-/// Raises 40001 if a transaction with an old snapshot cannot see all of them.
-fn delete(table: &str, condition: &str, number: &str) {
-    let sql = format!("DELETE FROM {table} WHERE {condition}");
-    as_owner(|| run(Mode::Write, &sql, &[Param::text(number)], |_| ()));
-    if any(table, condition, number) {
-        raise(Fault::new(SERIALIZATION_FAILURE, "could not serialize access due to concurrent update"));
-    }
-}
-
-/// Whether a table has rows that meet a condition on the number of their parent.
-fn any(table: &str, condition: &str, number: &str) -> bool {
-    let sql = format!("SELECT FROM {table} WHERE {condition} LIMIT 1");
-    read_as_owner(|| run_now(&sql, &[Param::text(number)], |rows| rows.count > 0))
-}
 
 /// Deletes the keys, groups and members of a project. A project with indexes stays.
 #[pg_extern(sql = false)]
@@ -63,21 +44,12 @@ fn cascade_key(fcinfo: pg_sys::FunctionCallInfo) {
     }
 }
 
-/// An index takes its groups and namespaces along, and is out of the scope of all keys.
+/// An index takes its namespaces along; its groups, and its place in the scope of keys, just before the commit.
 #[pg_extern(sql = false)]
 fn cascade_index(fcinfo: pg_sys::FunctionCallInfo) {
-    let condition = "index_id OPERATOR(pg_catalog.=) $1::pg_catalog.int4";
     for index in values(fcinfo, "index_id") {
-        for table in ["pc_auth.key_scope", "pc_auth.group_role"] {
-            if any(table, condition, &index) {
-                // A rotation under way may be about to copy the scope to its new key.
-                if let Some(project) = project_of(fcinfo) {
-                    turn::take_project(project);
-                }
-                delete(table, condition, &index);
-            }
-        }
-        delete("pc.namespace", condition, &index);
+        late_cascade::note(&index, project_of(fcinfo));
+        delete("pc.namespace", OF_INDEX, &index);
     }
 }
 

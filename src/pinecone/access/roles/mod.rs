@@ -13,6 +13,7 @@
 mod cascade;
 pub mod drop_extension;
 pub mod home_database;
+pub mod late_cascade;
 pub mod late_grants;
 pub mod late_members;
 mod make_independent;
@@ -27,7 +28,7 @@ pub mod turn;
 
 use crate::pg::error::OrRaise;
 use crate::pg::spi::{Mode, Param, run, run_now, run_once};
-use crate::pinecone::access::elevate::{as_owner, as_superuser, read_as_owner};
+use crate::pinecone::access::elevate::{as_owner, as_superuser, read_as_owner, role_named};
 use crate::pinecone::access::locks::{self, Purpose};
 use crate::pinecone::access::session::limits::connection_limit;
 use crate::pinecone::access::{parents, secret};
@@ -40,6 +41,7 @@ use pgrx::prelude::*;
 use pgrx::spi::{quote_identifier, quote_literal};
 use pgrx::{IntoDatum, Uuid};
 use privileges::grant;
+use std::ffi::CString;
 use turn::projects;
 
 /// The group of all people.
@@ -143,10 +145,8 @@ pub fn is_valid(key: &str) -> bool {
 /// Makes the memberships of an ordinary role agree with the roles that it was given: in the groups of all projects, or of one, within its
 /// turn.
 pub fn sync_member(member: &str, make: Groups, within: Option<Uuid>) -> bool {
-    locks::exclude(Purpose::Role, member);
-    if !exists(member) {
-        return false;
-    }
+    let Some(lock) = lock_of(member) else { return false };
+    locks::exclude(Purpose::Member, &lock);
     // By number: roles that were given to an earlier role of that name are not this one's, those given to it under an earlier name are.
     let sql = "SELECT m.role, m.project_id, m.by_hand FROM pc_auth.member m \
                  JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) m.role_oid \
@@ -179,6 +179,12 @@ pub fn sync_member(member: &str, make: Groups, within: Option<Uuid>) -> bool {
         }
     }
     join(member, groups, within) | marked
+}
+
+/// The name of the lock of a person's role, which is its number: the role may get another name. None if there is no such role.
+pub fn lock_of(member: &str) -> Option<String> {
+    let number = CString::new(member).map_or(pg_sys::InvalidOid, |member| role_named(&member));
+    (number != pg_sys::InvalidOid).then(|| number.to_u32().to_string())
 }
 
 /// Keeps a role among the people that was there before it was given anything: by what else it has, or by itself.

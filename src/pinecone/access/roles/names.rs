@@ -1,18 +1,56 @@
 //! Names of members follow their roles: a role that is renamed keeps what it was given, and no other role gets it by the name.
 //!
 //! A member's row has the number of its role, by which the row is judged, and the name, which dumps carry. The server has no trigger for
-//! ALTER ROLE. Where the library is loaded its hook calls this; what was renamed from another database is found by the next grant or
-//! revocation, and by `pc_sync_roles`. Until then a dump leaves the row out (sql/access.sql).
+//! ALTER ROLE. Where the library is loaded its hook notes it, and the names are written just before the commit, if nobody has to be waited for; what
+//! was left then, or renamed from another database, is found by the next grant, and by `pc_sync_roles`. Until then a dump leaves
+//! the row out (sql/access.sql).
 
 use crate::pg::spi::{Mode, Param, run, run_now};
+use crate::pinecone::access::catalog;
 use crate::pinecone::access::elevate::{as_owner, read_as_owner};
-use crate::pinecone::access::roles;
+use crate::pinecone::access::roles::{self, patience};
 use pgrx::Uuid;
 use pgrx::prelude::*;
+use std::cell::Cell;
 
 /// Members' rows whose role has another name by now.
 const RENAMED: &str = "FROM pc_auth.member m JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) m.role_oid \
                       WHERE r.rolname OPERATOR(pg_catalog.<>) m.member";
+
+thread_local! {
+    /// Whether the transaction has given a role another name.
+    static IS_RENAMED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Makes the thread's variables known: see `touch_variables` of the library.
+pub fn touch() {
+    IS_RENAMED.with(|_| ());
+}
+
+/// A role has another name.
+pub fn note() {
+    IS_RENAMED.set(true);
+}
+
+/// Whether [`commit`] has names to look for.
+pub fn pending() -> bool {
+    IS_RENAMED.get()
+}
+
+/// Writes the names just before the transaction commits, unless others keep it waiting: whoever renames a role need not be one for whom
+/// administrators wait, or who waits for them with the turn of all.
+pub fn commit() {
+    if IS_RENAMED.take() && catalog::has_extension() {
+        let _ = patience::attempt(|| {
+            refresh();
+        });
+    }
+}
+
+/// The transaction has ended.
+pub fn end() {
+    IS_RENAMED.set(false);
+}
 
 /// A member's row under the name that its role has now.
 struct Row {

@@ -112,6 +112,15 @@ fn follow_group(fcinfo: pg_sys::FunctionCallInfo) {
     }
 }
 
+/// The name of a role by its number: what a row of a member says of the name may be out of date, and the name be another role's.
+fn role_of(number: u32) -> Option<String> {
+    // SAFETY: a look-up of a role; the name is copied out of memory that the statement owns.
+    unsafe {
+        let name = pg_sys::GetUserNameFromId(number.into(), true);
+        (!name.is_null()).then(|| CStr::from_ptr(name).to_string_lossy().into_owned())
+    }
+}
+
 #[pg_extern(sql = false)]
 fn follow_member(fcinfo: pg_sys::FunctionCallInfo) {
     let within = if values(fcinfo, "project_id").is_empty() {
@@ -122,7 +131,8 @@ fn follow_member(fcinfo: pg_sys::FunctionCallInfo) {
     } else {
         turn::of_row(project_of(fcinfo))
     };
-    let members = values(fcinfo, "member");
+    let members: Vec<String> =
+        values(fcinfo, "role_oid").iter().filter_map(|number| role_of(number.parse().ok()?)).collect();
     for member in &members {
         roles::sync_member(member, Groups::Find, within);
     }

@@ -11,6 +11,7 @@
 use crate::pg::spi::run_now;
 use crate::pinecone::access::elevate::read_as_owner;
 use crate::pinecone::access::locks::{self, Purpose};
+use crate::pinecone::access::way;
 use pgrx::Uuid;
 
 const ALL: &str = "";
@@ -33,6 +34,13 @@ pub fn take_organisation() {
     locks::exclude(Purpose::Turn, ORGANISATION);
 }
 
+/// Takes the turn of a project, or the organisation's, for a revocation.
+pub fn make_way(project: Option<Uuid>, what: &str) {
+    way::make(Purpose::Turn, ALL, true, what);
+    let name = project.map_or_else(|| ORGANISATION.to_owned(), |project| project.to_string());
+    way::make(Purpose::Turn, &name, false, what);
+}
+
 /// Takes the turns of the organisation and of all projects.
 pub fn take_every_project() {
     take_organisation();
@@ -40,9 +48,14 @@ pub fn take_every_project() {
 }
 
 /// Takes the turns of projects, in an order that is always the same.
-pub fn take_projects(mut projects: Vec<Uuid>) {
+pub fn take_projects(projects: Vec<Uuid>) {
+    in_order(projects).into_iter().for_each(take_project);
+}
+
+/// Projects in the order in which their turns are taken.
+pub fn in_order(mut projects: Vec<Uuid>) -> Vec<Uuid> {
     projects.sort_unstable_by_key(|project| *project.as_bytes());
-    projects.into_iter().for_each(take_project);
+    projects
 }
 
 /// For a row of a project that has come in: the project, if its turn is all that the transaction has; else the turn of all is taken.

@@ -1,0 +1,99 @@
+//! Locks for revocations: whose transaction keeps one waiting for longer than a moment has its session ended. Otherwise a person could keep what is
+//! to be taken away, by a transaction that is left open in another project, or on something of less weight.
+//!
+//! The server's log has a line of each session that is ended.
+#![allow(unsafe_code)]
+
+use super::catalog;
+use super::elevate::read_as_owner;
+use super::locks::{self, Purpose};
+use super::refusal::{Event, log};
+use super::session::identity::principal_if_any;
+use crate::pg::spi::{Param, run_now};
+use pgrx::prelude::*;
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+/// How long a revocation waits for each transaction.
+pub const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A session that is in the way of a lock.
+struct Other {
+    pid: i32,
+    /// Its process and its role.
+    session: String,
+    has_lock: bool,
+}
+
+/// Locks a name, in share mode or exclusively, for the revocation of `what`. Turns that a superuser has are waited for: all rows may be under way in a
+/// restore.
+pub fn make(purpose: Purpose, name: &str, is_shared: bool, what: &str) {
+    let mut seen = HashMap::new();
+    let mut ended = HashSet::new();
+    while !locks::is_free(purpose, name, is_shared) {
+        pgrx::check_for_interrupts!();
+        let others = others(purpose, name, is_shared);
+        let is_held = others.iter().any(|other| other.has_lock);
+        for other in others.into_iter().filter(|other| other.has_lock || !is_held) {
+            let since = *seen.entry(other.pid).or_insert_with(Instant::now);
+            if since.elapsed() > PATIENCE && ended.insert(other.pid) {
+                end_for(what, other.pid, &other.session);
+            }
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// The sessions that have a lock which conflicts with one, or wait for it.
+fn others(purpose: Purpose, name: &str, is_shared: bool) -> Vec<Other> {
+    let sql = "SELECT l.pid, pg_catalog.concat(l.pid, ' of ', r.rolname), l.granted \
+                 FROM pg_catalog.pg_database AS h, pg_catalog.pg_locks l \
+                CROSS JOIN LATERAL pg_catalog.pg_stat_get_activity(l.pid) AS a \
+                 LEFT JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) a.usesysid \
+                WHERE h.datname OPERATOR(pg_catalog.=) pg_catalog.current_database() \
+                  AND l.locktype OPERATOR(pg_catalog.=) 'object' AND l.database OPERATOR(pg_catalog.=) h.oid \
+                  AND l.classid OPERATOR(pg_catalog.=) $1 AND l.objid OPERATOR(pg_catalog.=) $2 \
+                  AND l.objsubid OPERATOR(pg_catalog.=) $3::pg_catalog.int2 \
+                  AND ($4 OR l.mode OPERATOR(pg_catalog.=) 'AccessExclusiveLock') \
+                  AND ($5 OR r.rolsuper IS NOT TRUE) AND l.pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()";
+    let flag = |flag: bool| Param::of(pg_sys::BOOLOID, flag.into_datum());
+    let params = [
+        Param::oid(catalog::table()),
+        Param::oid(locks::number(name)),
+        Param::int(purpose as i32),
+        flag(!is_shared),
+        flag(purpose != Purpose::Turn),
+    ];
+    // The server shows a transaction the sessions that existed when it first asked.
+    // SAFETY: forgets a copy, which is made again when it is needed.
+    unsafe { pg_sys::pgstat_clear_backend_activity_snapshot() };
+    read_as_owner(|| {
+        run_now(sql, &params, |rows| {
+            rows.each(|row| {
+                let has_lock = rows.get(row, 2)?;
+                Some(Other { pid: rows.get(row, 0)?, session: rows.get(row, 1)?, has_lock })
+            })
+        })
+    })
+}
+
+/// Ends a session whose transaction keeps `what` from being revoked. It is ended also if the revocation is rolled back.
+pub fn end_for(what: &str, pid: i32, session: &str) {
+    let event = Event { action: "end_session", kind: "session", resource: session };
+    let why = format!("its transaction kept {what} from being revoked");
+    log(principal_if_any().as_deref(), &event, "success", Some(&why));
+    end_all(vec![pid]);
+}
+
+/// Ends sessions, as pg_terminate_backend does, but for its warning where one has ended by itself.
+pub fn end_all(pids: Vec<i32>) {
+    for pid in pids {
+        // SAFETY: a look-up in the server's table of its processes; a process that is found there is a backend of this server, and
+        // leads a group of its own.
+        unsafe {
+            if pid != pg_sys::MyProcPid && !pg_sys::BackendPidGetProc(pid).is_null() {
+                libc::kill(-pid, libc::SIGTERM);
+            }
+        }
+    }
+}

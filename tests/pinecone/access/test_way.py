@@ -1,0 +1,193 @@
+"""Revocations wait for nobody: neither for a key that has left a transaction open, nor for whom they take something from, nor for a person of
+another project, nor for somebody who may rename roles."""
+
+import time
+
+import pytest
+
+from tests.pinecone.access.test_locks import fnv1a
+from tests.pinecone.access.world import state, world
+
+__all__ = ["world"]
+
+ENDED = ("57P01", "lost")
+WAITS = "-c statement_timeout=8s"
+
+
+def quickly(session, statement, *params, within=0.8):
+    """A statement that works, and waits for nobody."""
+    begun = time.monotonic()
+    assert state(session, statement, *params) is None, statement
+    assert time.monotonic() - begun < within, statement
+
+
+@pytest.fixture
+def other(world):
+    """A person who owns project other."""
+    owner = f"{world.stranger}_owner"
+    world.db.execute(f"CREATE ROLE {owner} LOGIN")
+    world.db.execute("SELECT pc_grant_role(%s, 'ProjectOwner', 'other')", [owner])
+    yield owner
+    world.db.execute("DELETE FROM pc_auth.member WHERE member = %s", [owner])
+    world.db.execute(f"DROP ROLE {owner}")
+
+
+@pytest.fixture
+def brief(world):
+    """An index that is deleted."""
+    world.db.execute("SELECT pc_create_index('brief', 2)")
+    yield "brief"
+    world.db.execute("SELECT pc_delete_index('brief') WHERE pc_has_index('brief')")
+    assert world.db.execute("SELECT pc_sync_roles()").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("who", ["itself", "another key"])
+def test_a_key_that_has_deleted_an_index(world, brief, who):
+    """It has taken the index out of the scope of keys, and keeps the transaction open."""
+    limited, wide = world.key("limited", indexes=[brief]), world.key("wide")
+    with world.login((limited if who == "itself" else wide)[0], autocommit=False) as key, world.login(world.people["ProjectOwner"], options=WAITS) as owner:
+        key.execute("SELECT pc_delete_index(%s)", [brief])
+        quickly(owner, "SELECT pc_create_api_key('meanwhile')")
+        quickly(owner, "SELECT pc_revoke_api_key(%s)", limited[0])
+        if who == "itself":
+            assert state(key, "SELECT 1") in ENDED
+        else:
+            key.commit()
+            gone = "SELECT count(*) FROM pc_auth.key_scope WHERE index_id NOT IN (SELECT index_id FROM pc.index_reg)"
+            assert world.db.execute(gone).fetchone() == (0,)
+
+
+def test_scopes_follow_at_the_commit(world, brief):
+    """And not where a savepoint has taken the deletion back."""
+    limited = world.key("limited", indexes=[brief])
+    scope = "SELECT count(*) FROM pc_auth.key_scope WHERE key_id = %s"
+    groups = "SELECT count(*) FROM pc_auth.group_role g JOIN pg_roles r ON r.rolname = role_name WHERE index_id = (SELECT index_id FROM pc.index_reg WHERE name = 'brief')"
+    with world.login(world.key("wide")[0], autocommit=False) as key:
+        key.execute("SAVEPOINT one; SELECT pc_delete_index('brief'); ROLLBACK TO one; SELECT pc_list_indexes()")
+        key.commit()
+        assert world.db.execute(scope, [limited[0]]).fetchone() == (1,)
+        assert world.db.execute(groups).fetchone() == (1,)
+        key.execute("SAVEPOINT two; SELECT pc_delete_index('brief'); RELEASE two")
+        key.commit()
+    assert world.db.execute(scope, [limited[0]]).fetchone() == (0,)
+    with world.login(limited[0]) as session:
+        assert session.execute("SELECT count(*) FROM pc_list_indexes()").fetchone() == (0,)
+
+
+def test_an_index_that_is_deleted_in_an_old_snapshot(world, brief):
+    """A key that is made meanwhile is not left with a scope on nothing."""
+    with world.login(world.key("wide")[0], autocommit=False) as key:
+        key.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        key.execute("SELECT count(*) FROM pc_list_indexes()")
+        world.key("limited", indexes=[brief])
+        try:
+            key.execute("SELECT pc_delete_index(%s)", [brief])
+            key.commit()
+        except Exception as error:
+            assert error.sqlstate == "40001"
+    orphans = "SELECT count(*) FROM pc_auth.key_scope WHERE index_id NOT IN (SELECT index_id FROM pc.index_reg)"
+    assert world.db.execute(orphans).fetchone() == (0,)
+
+
+def test_somebody_who_makes_all_roles_again(world):
+    """Whoever owns all projects has locked all keys, and is ended after a second."""
+    key = world.key("held")
+    with world.login(world.people["OrgOwner"], autocommit=False) as boss, world.login(world.people["ProjectOwner"], options=WAITS) as owner:
+        boss.execute("SELECT pc_sync_roles()")
+        quickly(owner, "SELECT pc_revoke_api_key(%s)", key[0], within=4)
+        assert state(boss, "SELECT 1") in ENDED
+    assert not world.db.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [key[0]]).fetchone()
+
+
+def test_a_person_with_a_project_of_their_own(world, other):
+    """Who gives themselves something there keeps what they have elsewhere no longer than a second."""
+    mine = world.people["ProjectOwner"]
+    world.db.execute("SELECT pc_grant_role(%s, 'DataPlaneEditor', 'other')", [mine])
+    with world.login(mine, autocommit=False) as session, world.login(other, options=WAITS) as owner:
+        session.execute("SELECT pc_grant_role(%s, 'DataPlaneViewer', 'own')", [mine])
+        quickly(owner, "SELECT pc_revoke_role(%s, 'DataPlaneEditor', 'other')", mine, within=4)
+        assert state(session, "SELECT 1") in ENDED
+    with world.login(mine) as session:
+        session.execute("SET conifer.project = 'other'")
+        assert state(session, "SELECT pc_list('c', namespace => 'n1')") == "42501"
+    assert world.db.execute("SELECT pc_sync_roles()").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("role, project, left", [
+    ("ProjectManager", "own", "SELECT pc_create_api_key('open', project => 'own')"),
+    ("OrgManager", None, "SELECT pc_create_project('open')"),
+    ("OrgOwner", None, "SELECT pc_sync_roles()"),
+])
+def test_who_keeps_an_administrator_waiting_loses_the_role(world, role, project, left):
+    """By a transaction of their own, on something else."""
+    person = f"{world.stranger}_leaving"
+    world.db.execute(f"CREATE ROLE {person} LOGIN")
+    world.db.execute("SELECT pc_grant_role(%s, %s, %s)", [person, role, project])
+    try:
+        with world.login(person, autocommit=False) as session, world.login(world.people["OrgOwner"], options=WAITS) as owner:
+            session.execute(left)
+            quickly(owner, "SELECT pc_revoke_role(%s, %s, %s)", person, role, project, within=4)
+            assert state(session, "SELECT 1") in ENDED
+    finally:
+        world.db.execute("DELETE FROM pc_auth.member WHERE member = %s", [person])
+        world.db.execute(f"DROP ROLE {person}")
+
+
+def test_a_superuser_is_waited_for(world):
+    """All rows may be under way in a restore."""
+    with world.login("postgres", autocommit=False) as restore, world.login(world.people["OrgOwner"], options="-c statement_timeout=3s") as owner:
+        restore.execute("SELECT pc_sync_roles()")
+        assert state(owner, "SELECT pc_revoke_role(%s, 'ProjectViewer', 'own')", world.people["ProjectViewer"]) == "57014"
+        assert state(restore, "SELECT 1") is None
+
+
+def test_a_role_that_is_being_renamed(world, other):
+    """Its new name is written with the commit, if that keeps nobody waiting and waits for nobody."""
+    renamer, named = f"{world.stranger}_renamer", f"{world.stranger}_named"
+    world.db.execute(f"CREATE ROLE {renamer} LOGIN CREATEROLE; CREATE ROLE {named}")
+    if world.db.info.server_version >= 160000:
+        world.db.execute(f"GRANT {named} TO {renamer} WITH ADMIN OPTION")
+    world.db.execute("SELECT pc_grant_role(%s, 'ProjectViewer', 'own')", [named])
+    members = "SELECT member::text FROM pc_list_members('own') WHERE member ~ %s"
+    try:
+        with world.login(renamer, autocommit=False) as session, world.login(other, options=WAITS) as owner:
+            session.execute("SELECT NULL::vector")  # the library is loaded
+            session.execute(f"ALTER ROLE {named} RENAME TO {named}_b")
+            quickly(owner, "SELECT pc_create_api_key('meanwhile')")
+            session.commit()
+        with world.login(world.people["ProjectOwner"], autocommit=False) as idle, world.login("postgres") as session:
+            idle.execute("SELECT pc_create_api_key('open')")
+            session.execute("SELECT count(*) FROM pc_list_members('own')")
+            quickly(session, f"ALTER ROLE {named}_b RENAME TO {named}_c")
+            idle.rollback()
+        with world.login("postgres") as session:
+            session.execute("SELECT count(*) FROM pc_list_members('own')")
+            session.execute(f"ALTER ROLE {named}_c RENAME TO {named}_d")
+        assert world.db.execute(members, [f"^{named}"]).fetchall() == [(f"{named}_d",)]
+        # What nobody has written yet is revoked all the same, and by its number.
+        with world.server.connect("postgres") as elsewhere:
+            elsewhere.execute(f"ALTER ROLE {named}_d RENAME TO {named}_e; CREATE ROLE {named}_d")
+        assert state(world.db, "SELECT pc_revoke_role(%s, 'ProjectViewer', 'own')", f"{named}_d") == "42704"
+        world.db.execute("SELECT pc_revoke_role(%s, 'ProjectViewer', 'own')", [f"{named}_e"])
+        groups = "SELECT count(*) FROM pg_auth_members WHERE member = %s::regrole AND roleid::regrole::text ~ '^(cf[pi]_|conifer_people)'"
+        assert world.db.execute(groups, [f"{named}_e"]).fetchone() == (0,)
+    finally:
+        world.db.execute("DELETE FROM pc_auth.member WHERE member ~ %s", [f"^{named}"])
+        for (role,) in world.db.execute("SELECT rolname FROM pg_roles WHERE rolname ~ %s", [f"^({named}|{renamer})"]).fetchall():
+            world.db.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+def test_numbers_of_locks_are_not_to_be_computed(world):
+    """A name that shares the number of a key's would keep the key's revocation waiting. People have locks of another kind."""
+    locks = """SELECT objsubid, objid::bigint FROM pg_locks WHERE locktype = 'object' AND pid = %s AND objsubid IN (1, 2, 3, 6)
+                AND classid = 'pc_auth.api_key'::regclass"""
+    key, person = world.key("numbered"), world.people["DataPlaneViewer"]
+    with world.login("postgres", autocommit=False) as admin, world.login(world.gateway, autocommit=False) as pooled:
+        admin.execute("SELECT pc_update_api_key(%s, name => 'again'), pc_grant_role(%s, 'ProjectViewer', 'own')", [key[0], person])
+        pooled.execute("SELECT pc_use_key(%s)", [world.key("pooled")[1]])
+        held = world.db.execute(locks, [admin.info.backend_pid]).fetchall() + world.db.execute(locks, [pooled.info.backend_pid]).fetchall()
+        admin.rollback()
+    assert {kind for kind, _ in held} == {1, 2, 3, 6}
+    project = world.db.execute("SELECT project_id::text FROM pc_auth.project WHERE name = 'own'").fetchone()[0]
+    known = {fnv1a(name) for name in (key[0], person, project, "", "organisation")}
+    assert not known & {number for _, number in held}
