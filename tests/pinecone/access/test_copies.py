@@ -157,6 +157,47 @@ def test_made_independent(shop, copy):
     shop.check_original()
 
 
+def test_what_the_original_revokes_is_at_an_end_in_the_copy(shop, tmp_path):
+    """Its role is gone, and the copy's row is as it was: neither a pool, nor pc_sync_roles, nor pc_make_independent makes anything of it."""
+    copy = shop.copy("template", tmp_path)
+    with shop.admin() as db:
+        db.execute("SELECT pc_revoke_api_key(%s)", [shop.key[0]])
+    assert shop.acts(copy, shop.limited) == ["28000", "28000"]
+    logins = "SELECT rolname FROM pg_roles WHERE rolname = ANY (%s) AND rolcanlogin"
+    with shop.admin(copy) as db, shop.admin(copy, user=shop.pool, autocommit=False) as pool:
+        said = refusal(pool, f"SELECT pc_use_key('{shop.key[1]}')")
+        assert said.sqlstate == "28000" and "it has no role" in said.diag.message_primary
+        for statement in ("SELECT pc_sync_roles()", f"SELECT pc_update_api_key('{shop.key[0]}', name => 'revived')", f"SELECT pc_rotate_api_key('{shop.key[0]}')"):
+            pool.rollback()
+            state(db, statement)
+            assert db.execute(logins, [[shop.key[0]]]).fetchall() == [], statement
+            assert state(pool, f"SELECT pc_use_key('{shop.key[1]}')") == "28000", statement
+        pool.rollback()
+        nothing = create_key(db, "nothing", data_plane="None", control_plane="ReadOnly")
+        pool.execute("SELECT pc_use_key(%s)", [nothing[1]])
+        pool.rollback()
+        assert db.execute("SELECT pc_make_independent()").fetchone() == (2,)
+        assert {key for (key,) in db.execute("SELECT key_id FROM pc_list_api_keys() WHERE revoked_at IS NULL").fetchall()} == {nothing[0]}
+        assert db.execute("SELECT pc_make_independent(), pc_sync_roles()").fetchone() == (0, 0)
+        mine = create_key(db, "mine")
+    assert shop.acts(copy, mine) == [[("a",)], [("a",)]]
+
+
+def test_the_original_drops_the_extension(shop, tmp_path):
+    """All its keys have no role then."""
+    copy = shop.copy("template", tmp_path)
+    with shop.admin() as db:
+        db.execute("DROP EXTENSION conifer CASCADE; CREATE EXTENSION conifer")
+    with shop.admin(copy, user=shop.pool, autocommit=False) as pool:
+        for key in (shop.key, shop.limited):
+            assert state(pool, f"SELECT pc_use_key('{key[1]}')") == "28000"
+            pool.rollback()
+    with shop.admin(copy) as db:
+        db.execute("SELECT pc_sync_roles()")
+        assert db.execute("SELECT FROM pg_roles WHERE rolname IN (%s, %s)", [shop.key[0], shop.limited[0]]).fetchall() == []
+        assert db.execute("SELECT pc_make_independent()").fetchone() == (2,)
+
+
 def is_among_the_people(shop, *people):
     with shop.admin() as db:
         sql = "SELECT count(*) FROM pg_auth_members WHERE roleid = 'conifer_people'::regrole AND member = %s::regrole"

@@ -3,6 +3,7 @@ another project, nor for somebody who may rename roles."""
 
 import time
 
+import psycopg
 import pytest
 
 from tests.pinecone.access.test_locks import fnv1a
@@ -83,7 +84,7 @@ def test_an_index_that_is_deleted_in_an_old_snapshot(world, brief):
         try:
             key.execute("SELECT pc_delete_index(%s)", [brief])
             key.commit()
-        except Exception as error:
+        except psycopg.Error as error:
             assert error.sqlstate == "40001"
     orphans = "SELECT count(*) FROM pc_auth.key_scope WHERE index_id NOT IN (SELECT index_id FROM pc.index_reg)"
     assert world.db.execute(orphans).fetchone() == (0,)

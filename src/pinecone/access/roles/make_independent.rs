@@ -1,7 +1,7 @@
 //! `pc_make_independent`: takes the keys and groups of the original out of a copy of its database.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
-use super::home_database::elsewhere;
+use super::home_database::{elsewhere, is_copy, ours, settle};
 use crate::pg::spi::{Mode, Param, run, run_now, run_once};
 use crate::pinecone::access::elevate::{as_owner, read_as_owner};
 use crate::pinecone::access::judge::attempt::Attempt;
@@ -17,7 +17,7 @@ fn pc_make_independent() -> i64 {
     let attempt = Attempt::of("make_independent", "organisation", "");
     attempt.allow(attempt.who.admin.organisation, "make a copy independent");
     roles::turn::take_all();
-    let groups = strangers("pc_auth.group_role", "role_name");
+    let groups = strangers("pc_auth.group_role", "role_name", "false");
     let indexes: Vec<i32> = read_as_owner(|| {
         run_now("SELECT index_id FROM pc.index_reg", &[], |rows| rows.each(|row| rows.get(row, 0)))
     });
@@ -30,7 +30,10 @@ fn pc_make_independent() -> i64 {
         let sql = "DELETE FROM pc_auth.group_role WHERE role_name OPERATOR(pg_catalog.=) $1";
         as_owner(|| run(Mode::Write, sql, &[Param::name(group)], |_| ()));
     }
-    let keys = strangers("pc_auth.api_key", "key_id");
+    // A key that the original has revoked has no role any more.
+    let without_role = format!("t.revoked_at IS NULL AND NOT {}", ours("t.key_id::pg_catalog.name"));
+    let keys =
+        strangers("pc_auth.api_key", "key_id", if is_copy() { without_role.as_str() } else { "false" });
     for key in &keys {
         pgrx::check_for_interrupts!();
         for table in ["pc_auth.api_key", "pc_auth.key_use"] {
@@ -38,6 +41,7 @@ fn pc_make_independent() -> i64 {
             as_owner(|| run(Mode::Write, &sql, &[Param::text(&**key)], |_| ()));
         }
     }
+    settle();
     // Keys that were made here before the copy's groups were known to be others', and people, get groups of this database.
     roles::sync_all(Groups::Make);
     let count = keys.len() as i64;
@@ -45,10 +49,10 @@ fn pc_make_independent() -> i64 {
     count
 }
 
-/// The names in a table whose roles belong to another database.
-fn strangers(table: &str, column: &str) -> Vec<String> {
+/// The names in a table whose roles belong to another database, or that meet a condition on the row `t`.
+fn strangers(table: &str, column: &str, or: &str) -> Vec<String> {
     let sql = format!(
-        "SELECT {column}::pg_catalog.text FROM {table} AS t WHERE {} IS NOT NULL",
+        "SELECT {column}::pg_catalog.text FROM {table} AS t WHERE {} IS NOT NULL OR {or}",
         elsewhere(&format!("t.{column}::pg_catalog.name"))
     );
     read_as_owner(|| run_now(&sql, &[], |rows| rows.each(|row| rows.get(row, 0))))

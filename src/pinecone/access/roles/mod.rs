@@ -35,7 +35,7 @@ use crate::pinecone::access::{parents, secret};
 use conifer_pure::memory::allocation::{check, push};
 use conifer_pure::pinecone::access::level::Level;
 use conifer_pure::pinecone::access::role::{OrgRole, Role};
-use home_database::{claim, elsewhere, other_database, refuse_copy};
+use home_database::{came_with_copy, claim, elsewhere, other_database, refuse_copy};
 use late_members::{grant_role, revoke_role};
 use pgrx::prelude::*;
 use pgrx::spi::{quote_identifier, quote_literal};
@@ -56,8 +56,8 @@ pub enum Groups {
     Find,
 }
 
-/// Makes the login role of a key agree with its row. Returns whether anything had to change.
-pub fn sync_key(key: &str, make: Groups) -> bool {
+/// Makes the login role of a key agree with its row, which is new or was there before. Returns whether anything had to change.
+pub fn sync_key(key: &str, make: Groups, is_new: bool) -> bool {
     // A revocation takes no turn.
     if let Some((project, ..)) = valid(key) {
         turn::of_row(project);
@@ -65,7 +65,7 @@ pub fn sync_key(key: &str, make: Groups) -> bool {
     locks::exclude(Purpose::Role, key);
     let row = valid(key);
     let Some((Some(project), data, scoped, expires, verifier)) = row else { return drop_role(key) };
-    if other_database(key).is_some() {
+    if other_database(key).is_some() || !is_new && came_with_copy(key) {
         return false;
     }
     let mut changed = false;
@@ -340,7 +340,7 @@ pub fn sync_all(make: Groups) -> i64 {
     }
     for key in texts("SELECT key_id FROM pc_auth.api_key") {
         pgrx::check_for_interrupts!();
-        changed += i64::from(sync_key(&key, make));
+        changed += i64::from(sync_key(&key, make, false));
     }
     for member in texts(
         "SELECT DISTINCT r.rolname::pg_catalog.text FROM pc_auth.member m \

@@ -84,12 +84,13 @@ fn follow_key(fcinfo: pg_sys::FunctionCallInfo) {
     let project = project_of(fcinfo);
     // SAFETY: `values` has found that this is a trigger's call.
     let event = unsafe { (*(*fcinfo).context.cast::<pg_sys::TriggerData>()).tg_event };
+    let event = event & pg_sys::TRIGGER_EVENT_OPMASK;
     // A revocation, which is an UPDATE, takes no turn.
-    if event & pg_sys::TRIGGER_EVENT_OPMASK != pg_sys::TRIGGER_EVENT_UPDATE {
+    if event != pg_sys::TRIGGER_EVENT_UPDATE {
         turn::of_row(project);
     }
     for key in values(fcinfo, "key_id").iter().filter(|key| is_role(key)) {
-        roles::sync_key(key, Groups::Find);
+        roles::sync_key(key, Groups::Find, event == pg_sys::TRIGGER_EVENT_INSERT);
     }
     catalog::changed();
 }
@@ -99,7 +100,7 @@ fn follow_scope(fcinfo: pg_sys::FunctionCallInfo) {
     for key in values(fcinfo, "key_id").iter().filter(|key| is_role(key)) {
         // The key may be yet to come.
         turn::of_row(roles::project_of_key(key));
-        roles::sync_key(key, Groups::Find);
+        roles::sync_key(key, Groups::Find, false);
     }
     catalog::changed();
 }

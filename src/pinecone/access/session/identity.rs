@@ -82,7 +82,9 @@ pub fn principal_if_any() -> Option<Rc<Principal>> {
     }
     match resolve(project_set()) {
         Resolved::Is(principal) => Some(principal),
-        refused @ (Resolved::Revoked(_) | Resolved::Elsewhere { .. }) => refuse(&refused, &AUTHENTICATE),
+        refused @ (Resolved::Revoked(_) | Resolved::Elsewhere { .. } | Resolved::Roleless(_)) => {
+            refuse(&refused, &AUTHENTICATE)
+        }
         _ => None,
     }
 }
@@ -142,6 +144,11 @@ fn refuse(resolved: &Resolved, event: &Event<'_>) -> ! {
                 format!("API key \"{key}\" is not valid here: it belongs to database {}", quoted(database));
             let hint =
                 "This is a copy of that database: pc_make_independent() takes the original's keys out.";
+            (Event { resource: key, ..AUTHENTICATE }, Fault::new(INVALID_AUTHORIZATION, message).hint(hint))
+        }
+        Resolved::Roleless(key) => {
+            let message = format!("API key \"{key}\" is not valid here: it has no role");
+            let hint = "pc_sync_roles() makes it after a restore; in a copy of a database, pc_make_independent() takes the original's keys out.";
             (Event { resource: key, ..AUTHENTICATE }, Fault::new(INVALID_AUTHORIZATION, message).hint(hint))
         }
         Resolved::Is(_) | Resolved::Gateway => (
@@ -246,7 +253,7 @@ fn look_up(asked: Asked) -> Resolved {
     });
     let key_seen = || SESSION.with_borrow_mut(|session| session.is_key_seen = true);
     match &resolved {
-        Resolved::Revoked(_) | Resolved::Elsewhere { .. } => key_seen(),
+        Resolved::Revoked(_) | Resolved::Elsewhere { .. } | Resolved::Roleless(_) => key_seen(),
         Resolved::Is(principal) if principal.kind == Kind::Key => {
             key_seen();
             // SAFETY: reads a clock.

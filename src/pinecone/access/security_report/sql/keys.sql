@@ -12,7 +12,7 @@ WITH valid AS (
     SELECT 2, 'keys unused for 90 days', 'warn', key_id, 'revoke them with pc_revoke_api_key'
       FROM valid WHERE COALESCE(last_used_at, created_at) < pg_catalog.clock_timestamp() - '90 days'::interval
     UNION ALL
-    SELECT 3, 'keys without their role', 'fail', key_id, 'call pc_sync_roles()' FROM valid WHERE oid IS NULL
+    SELECT 3, 'keys without their role', 'fail', key_id, 'call pc_sync_roles(); in a copy of a database pc_make_independent(), which takes the original''s out' FROM valid WHERE oid IS NULL
     UNION ALL
     SELECT 4, 'keys whose password is not the one that was issued', 'fail', key_id, 'revoke them: somebody has set another'
       FROM valid WHERE oid IS NOT NULL AND rolpassword IS DISTINCT FROM verifier
