@@ -381,8 +381,9 @@ pub fn admit_new(project: Uuid, index: i32) {
     late_grants::note_index(project, index);
 }
 
-/// Gives the groups of an index and of its project, and pooled sessions, their privileges on its table.
+/// Gives the groups of an index and of its project, and pooled sessions, their privileges on its table, and nobody its row type.
 fn admit(project: Uuid, index: i32) {
+    privileges::close_type(index);
     grant(index, "conifer_gateway", Level::ReadWrite);
     let sql = "SELECT g.role_name::pg_catalog.text, g.level::pg_catalog.text FROM pc_auth.group_role g \
                  JOIN pg_catalog.pg_roles r ON r.rolname OPERATOR(pg_catalog.=) g.role_name \

@@ -22,6 +22,19 @@ pub fn grant(index: i32, role: &str, level: Level) {
     as_owner(|| run_once(&format!("GRANT {privileges} ON {table} TO {}", quote_identifier(role))));
 }
 
+/// Takes the row type of an index's table from the public, and its array type with it. Whoever may use a type keeps it from being dropped, by a column
+/// or a function of their own, and with it the index.
+pub fn close_type(index: i32) {
+    let Some(oid) = table_of(index) else { return };
+    let open = "SELECT FROM pg_catalog.pg_type t \
+                 WHERE t.typrelid OPERATOR(pg_catalog.=) $1 \
+                   AND EXISTS (SELECT FROM pg_catalog.aclexplode(COALESCE(t.typacl, pg_catalog.acldefault('T', t.typowner))) AS a \
+                                WHERE a.grantee OPERATOR(pg_catalog.=) '0'::pg_catalog.oid)";
+    if read_as_owner(|| run_now(open, &[Param::oid(oid)], |rows| rows.count)) > 0 {
+        as_owner(|| run_once(&format!("REVOKE ALL ON TYPE {} FROM PUBLIC", table(index))));
+    }
+}
+
 /// Whether a role has the privileges of its level on a table.
 pub fn has(group: &str, table: pg_sys::Oid, level: Level) -> bool {
     let needed = if level == Level::ReadWrite { "DELETE" } else { "SELECT" };

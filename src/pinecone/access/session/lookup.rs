@@ -7,7 +7,7 @@ use crate::pg::spi::{Mode, Param, Rows, run};
 use crate::pinecone::access::elevate::{GATEWAY, KEYS, PEOPLE, role_named};
 use crate::pinecone::access::roles::home_database::elsewhere;
 use crate::pinecone::registry::DEFAULT_PROJECT;
-use conifer_pure::memory::allocation::headroom;
+use conifer_pure::memory::allocation::{headroom, push};
 use conifer_pure::pinecone::access::api_key::{is_group, is_role};
 use conifer_pure::pinecone::access::level::{Level, Levels};
 use conifer_pure::pinecone::access::person::{Named, NoAccess};
@@ -175,8 +175,8 @@ pub fn read_scope(key: &str) -> Scope {
     })
 }
 
-/// The answer for a person: with the roles that were given to the role itself, or to a role whose privileges it inherits; else
-/// with the default role.
+/// The answer for a person: with the roles that were given to the role itself, or to a role whose privileges it inherits, and
+/// the default role.
 fn read_person(role: pg_sys::Oid, name: String, wanted: Option<&str>) -> Resolved {
     let Some(default) = project_named(None) else { return no_project(wanted) };
     let named = match wanted {
@@ -190,22 +190,35 @@ fn read_person(role: pg_sys::Oid, name: String, wanted: Option<&str>) -> Resolve
     }
 }
 
+/// The roles that were given to a role: to itself first, and then to those whose privileges it inherits, the earliest ones first. The default role adds
+/// to what is given on other projects than its own. It comes last, unless the role was among the people before it was given anything.
 fn read_given(role: pg_sys::Oid) -> Vec<(Role, Option<ProjectId>)> {
     // By number: a role that was dropped and made again under the same name is another one.
-    let sql = "SELECT m.role, m.project_id FROM pc_auth.member m JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) m.role_oid \
+    let sql = "SELECT m.role, m.project_id, m.by_hand AND m.role_oid OPERATOR(pg_catalog.=) $1 \
+                 FROM pc_auth.member m JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) m.role_oid \
                 WHERE pg_catalog.pg_has_role($1, r.oid, 'USAGE') \
                   AND (m.project_id IS NULL OR EXISTS (SELECT FROM pc_auth.project p WHERE p.project_id OPERATOR(pg_catalog.=) m.project_id)) \
                   AND EXISTS (SELECT FROM pg_catalog.pg_auth_members g \
-                               WHERE g.member OPERATOR(pg_catalog.=) r.oid AND g.roleid OPERATOR(pg_catalog.=) $2)";
-    let group = role_named(PEOPLE);
-    let params =
-        [Param::of(pg_sys::OIDOID, Some(role.into())), Param::of(pg_sys::OIDOID, Some(group.into()))];
-    let given = run(Mode::Read, sql, &params, |rows| given_in(&rows));
-    if !given.is_empty() {
-        return given;
-    }
+                               WHERE g.member OPERATOR(pg_catalog.=) r.oid AND g.roleid OPERATOR(pg_catalog.=) $2) \
+                ORDER BY m.role_oid OPERATOR(pg_catalog.=) $1 DESC, m.granted_at, m.project_id";
+    let params = [Param::oid(role), Param::oid(role_named(PEOPLE))];
+    let (mut given, by_hand) = run(Mode::Read, sql, &params, |rows| {
+        let by_hand = (0..rows.count as usize).any(|row| rows.get::<bool>(row, 2) == Some(true));
+        (given_in(&rows), by_hand)
+    });
     let sql = "SELECT default_role, default_project FROM pc_auth.organisation WHERE default_role IS NOT NULL";
-    run(Mode::Read, sql, &[], |rows| given_in(&rows))
+    let default = run(Mode::Read, sql, &[], |rows| given_in(&rows)).into_iter().next();
+    if let Some((default_role, project)) = default {
+        let project = project.or_else(|| project_named(None));
+        let is_replaced = given.iter().any(|(_, on)| on.is_some() && *on == project);
+        if !is_replaced {
+            push(&mut given, (default_role, project)).or_raise();
+            if by_hand {
+                given.rotate_right(1);
+            }
+        }
+    }
+    given
 }
 
 fn given_in(rows: &Rows) -> Vec<(Role, Option<ProjectId>)> {

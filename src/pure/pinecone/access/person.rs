@@ -32,8 +32,9 @@ impl Principal {
         Self::of(Kind::Superuser, name, project, Levels::ALL, admin)
     }
 
-    /// A person with the roles that they were `given`: on the organisation, or on a project, which is the `default` one where
-    /// no project is named.
+    /// A person with the roles that they were `given`, in this order: on the organisation, or on a project, which is the `default` one
+    /// where none is said. A person who names no project acts in the first one, so that a role which is given on another project later
+    /// neither moves nor stops anything; an owner of all acts in the default one.
     ///
     /// # Errors
     /// The person was given no role in the project, or there is no such project.
@@ -57,9 +58,8 @@ impl Principal {
             Named::Project(project) => project,
             Named::Missing if owner => return Err(NoAccess::NoProject),
             Named::Missing => return Err(NoAccess::Nothing),
-            // A person who belongs to one project alone need not name it.
-            Named::Nothing => match on.split_first() {
-                Some((first, others)) if !owner && others.iter().all(|other| other.1 == first.1) => first.1,
+            Named::Nothing => match on.first() {
+                Some((_, first)) if !owner => *first,
                 _ => default,
             },
         };
@@ -170,16 +170,14 @@ mod tests {
     #[test]
     fn the_project_that_is_meant() {
         type Roles<'a> = &'a [(&'a str, Option<ProjectId>)];
-        let table: [(Roles<'_>, Named, Result<ProjectId, NoAccess>); 11] = [
+        let table: [(Roles<'_>, Named, Result<ProjectId, NoAccess>); 13] = [
             (&[("ProjectViewer", Some(MINE))], Named::Nothing, Ok(MINE)),
             (&[("ProjectViewer", Some(MINE)), ("DataPlaneEditor", Some(MINE))], Named::Nothing, Ok(MINE)),
             (&[("ProjectViewer", Some(MINE)), ("OrgMember", None)], Named::Nothing, Ok(MINE)),
-            (
-                &[("ProjectViewer", Some(MINE)), ("ProjectViewer", Some(OTHER))],
-                Named::Nothing,
-                Err(NoAccess::Nothing),
-            ),
-            (&[("ProjectViewer", Some(MINE)), ("ProjectViewer", None)], Named::Nothing, Ok(DEFAULT)),
+            (&[("ProjectViewer", Some(MINE)), ("ProjectOwner", Some(OTHER))], Named::Nothing, Ok(MINE)),
+            (&[("ProjectOwner", Some(OTHER)), ("ProjectViewer", Some(MINE))], Named::Nothing, Ok(OTHER)),
+            (&[("ProjectViewer", Some(MINE)), ("ProjectViewer", None)], Named::Nothing, Ok(MINE)),
+            (&[("OrgManager", None), ("ProjectViewer", Some(MINE))], Named::Nothing, Ok(MINE)),
             (&[("ProjectViewer", None)], Named::Nothing, Ok(DEFAULT)),
             (&[("ProjectViewer", Some(MINE)), ("OrgOwner", None)], Named::Nothing, Ok(DEFAULT)),
             (&[("OrgOwner", None)], Named::Missing, Err(NoAccess::NoProject)),
