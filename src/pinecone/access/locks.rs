@@ -10,8 +10,9 @@
 use super::catalog;
 use super::elevate::read_as_owner;
 use super::secret;
+use super::snapshot::latest;
 use crate::pg::error::raise;
-use crate::pg::spi::run_now;
+use crate::pg::spi::{Mode, run};
 use conifer_pure::Fault;
 use conifer_pure::fault::state::FEATURE_NOT_SUPPORTED;
 use pgrx::prelude::*;
@@ -180,8 +181,10 @@ fn key() -> [u8; 16] {
         return key.secret;
     }
     let sql = "SELECT secret FROM pc_auth.lock_secret ORDER BY secret LIMIT 1";
-    let secret = read_as_owner(|| {
-        run_now(sql, &[], |rows| (rows.count > 0).then(|| rows.get::<pgrx::Uuid>(0, 0)).flatten())
+    let secret = latest(|| {
+        read_as_owner(|| {
+            run(Mode::Read, sql, &[], |rows| (rows.count > 0).then(|| rows.get::<pgrx::Uuid>(0, 0)).flatten())
+        })
     });
     let secret = secret.map_or([0; 16], |secret| *secret.as_bytes());
     KEY.set(Some(Key { read_at, secret }));
