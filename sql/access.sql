@@ -149,13 +149,15 @@ CREATE TABLE pc_auth.organisation (
 CREATE TABLE pc_auth.lock_secret (secret uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid());
 INSERT INTO pc_auth.lock_secret DEFAULT VALUES;
 
--- The number of the database that the extension was made in, which no dump carries: a database without its own number is a copy by TEMPLATE, with
--- the rows of the original's keys (src/pinecone/access/roles/home_database.rs). A subscription may bring the publisher's beside it.
-CREATE TABLE pc_auth.home_database (
+-- The numbers of the databases in which a key's role was made, or made to agree with its row. No dump carries them: a key that has another
+-- database's number and not this one's came with a copy by TEMPLATE (src/pinecone/access/roles/home_database.rs). A subscription may bring the
+-- publisher's beside it.
+CREATE TABLE pc_auth.key_home (
     home_id uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
+    key_id text COLLATE "C" NOT NULL,
     database oid NOT NULL
 );
-INSERT INTO pc_auth.home_database (database) SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database();
+CREATE INDEX ON pc_auth.key_home (key_id);
 
 CREATE SEQUENCE pc_auth.audit_seq;
 CREATE TABLE pc_auth.audit (

@@ -183,6 +183,16 @@ def test_what_the_original_revokes_is_at_an_end_in_the_copy(shop, tmp_path):
     assert shop.acts(copy, mine) == [[("a",)], [("a",)]]
 
 
+def test_a_role_that_is_lost_is_made_again(shop, tmp_path):
+    """Though all databases here are made from a template with the extension: their keys did not come with that."""
+    with shop.admin() as db:
+        db.execute(f"DROP ROLE {shop.key[0]}")
+        with shop.admin(user=shop.pool, autocommit=False) as pool:
+            assert state(pool, f"SELECT pc_use_key('{shop.key[1]}')") == "28000"
+        assert db.execute("SELECT pc_sync_roles() > 0").fetchone() == (True,)
+    shop.check_original()
+
+
 def test_the_original_drops_the_extension(shop, tmp_path):
     """All its keys have no role then."""
     copy = shop.copy("template", tmp_path)

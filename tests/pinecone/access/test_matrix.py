@@ -170,7 +170,7 @@ def statements(tables: dict[str, str]) -> list[Operation]:
     return all
 
 
-CATALOGS = ("project", "group_role", "api_key", "key_scope", "key_use", "member", "organisation", "lock_secret", "home_database", "audit")
+CATALOGS = ("project", "group_role", "api_key", "key_scope", "key_use", "member", "organisation", "lock_secret", "key_home", "audit")
 
 
 def refused(table: str) -> list[Operation]:

@@ -35,12 +35,14 @@ fn cascade_project(fcinfo: pg_sys::FunctionCallInfo) {
     }
 }
 
-/// Deletes the scope of a key.
+/// Deletes the scope of a key, and its databases.
 #[pg_extern(sql = false)]
 fn cascade_key(fcinfo: pg_sys::FunctionCallInfo) {
     turn::of_row(project_of(fcinfo));
     for key in values(fcinfo, "key_id") {
-        delete("pc_auth.key_scope", "key_id OPERATOR(pg_catalog.=) $1", &key);
+        for table in ["pc_auth.key_scope", "pc_auth.key_home"] {
+            delete(table, "key_id OPERATOR(pg_catalog.=) $1", &key);
+        }
     }
 }
 

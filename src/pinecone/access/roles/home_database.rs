@@ -6,9 +6,9 @@
 //! `pg_dumpall`, `pg_upgrade`, which keeps the numbers of databases. A role belongs elsewhere if there is another database of that number.
 //! Where the cluster was moved by `pg_dumpall` that number may be some other database's: the name tells.
 //!
-//! A key whose role is gone has no comment: what revokes it in the original drops the role, and the copy's row is what it was. So a copy by TEMPLATE
-//! is told by its rows, too: they have the number of the original. There a key whose role is not this database's is nobody's, and no role
-//! is made for it.
+//! A key whose role is gone has no comment: what revokes it in the original drops the role, and the copy's row is what it was. So a key's databases are
+//! in rows as well (`pc_auth.key_home`), which a copy by TEMPLATE has and a dump has not. In such a copy a key whose role is not
+//! this database's is nobody's, and no role is made for it.
 
 use crate::pg::error::raise;
 use crate::pg::spi::{Mode, Param, run, run_now, run_once};
@@ -38,42 +38,38 @@ pub fn other_database(role: &str) -> Option<String> {
     read_as_owner(|| run_now(&sql, &[Param::name(role)], |rows| rows.get(0, 0)))
 }
 
-/// Whether this database is a copy by TEMPLATE that was not made independent.
-pub fn is_copy() -> bool {
-    let sql = "SELECT FROM pc_auth.home_database o JOIN pg_catalog.pg_database h ON h.oid OPERATOR(pg_catalog.=) o.database \
-                WHERE h.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()";
-    read_as_owner(|| run_now(sql, &[], |rows| rows.count)) == 0
-}
-
-/// Makes this database no copy.
-pub fn settle() {
-    as_owner(|| {
-        run(Mode::Write, "DELETE FROM pc_auth.home_database", &[], |_| ());
-        let sql = "INSERT INTO pc_auth.home_database (database) \
-                   SELECT oid FROM pg_catalog.pg_database WHERE datname OPERATOR(pg_catalog.=) pg_catalog.current_database()";
-        run(Mode::Write, sql, &[], |_| ());
-    });
-}
-
-/// SQL for whether there is a role of a name that belongs to this database, by its comment's number or, where no database has that any more,
-/// by the name; `name` is SQL for the role's name.
-pub fn ours(name: &str) -> String {
+/// SQL for whether a key has come with a copy by TEMPLATE: its role was made in another database, and there is none that belongs to this one, by its
+/// comment's number or, where no database has that any more, by the name; `key` is SQL for the key's name.
+pub fn came_along(key: &str) -> String {
     format!(
-        "EXISTS (SELECT FROM pg_catalog.pg_roles r
+        "(EXISTS (SELECT FROM pc_auth.key_home o WHERE o.key_id OPERATOR(pg_catalog.=) {key})
+          AND NOT EXISTS (SELECT FROM pc_auth.key_home o JOIN pg_catalog.pg_database h ON h.oid OPERATOR(pg_catalog.=) o.database
+                           WHERE o.key_id OPERATOR(pg_catalog.=) {key} AND h.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())
+          AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles r
             CROSS JOIN LATERAL pg_catalog.regexp_match(
                 pg_catalog.shobj_description(r.oid, 'pg_authid'), '^Conifer: database ([0-9]{{1,10}}), (.*)$') AS said
             JOIN pg_catalog.pg_database h ON h.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
-           WHERE r.rolname OPERATOR(pg_catalog.=) {name}
+           WHERE r.rolname OPERATOR(pg_catalog.=) {key}::pg_catalog.name
              AND (h.oid::pg_catalog.int8 OPERATOR(pg_catalog.=) said[1]::pg_catalog.int8
-                  OR h.datname::pg_catalog.text OPERATOR(pg_catalog.=) said[2]))"
+                  OR h.datname::pg_catalog.text OPERATOR(pg_catalog.=) said[2])))"
     )
 }
 
-/// Whether a key has come with a copy: no role of this database is its, and none is to be made.
+/// Whether a key has come with a copy by TEMPLATE: no role of this database is its, and none is to be made.
 pub fn came_with_copy(key: &str) -> bool {
-    let sql = format!("SELECT {}", ours("$1"));
-    is_copy()
-        && read_as_owner(|| run_now(&sql, &[Param::name(key)], |rows| rows.get::<bool>(0, 0))) != Some(true)
+    let sql = format!("SELECT {}", came_along("$1"));
+    read_as_owner(|| run_now(&sql, &[Param::text(key)], |rows| rows.get::<bool>(0, 0))) == Some(true)
+}
+
+/// Notes that a key's role is made to agree with its row in this database.
+pub fn settle(key: &str) {
+    let here = "SELECT FROM pc_auth.key_home o JOIN pg_catalog.pg_database h ON h.oid OPERATOR(pg_catalog.=) o.database \
+                 WHERE o.key_id OPERATOR(pg_catalog.=) $1 AND h.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()";
+    if read_as_owner(|| run_now(here, &[Param::text(key)], |rows| rows.count)) == 0 {
+        let sql = "INSERT INTO pc_auth.key_home (key_id, database) \
+                   SELECT $1, oid FROM pg_catalog.pg_database WHERE datname OPERATOR(pg_catalog.=) pg_catalog.current_database()";
+        as_owner(|| run(Mode::Write, sql, &[Param::text(key)], |_| ()));
+    }
 }
 
 /// Notes that a role which is there belongs to this database. Returns whether anything had to change.

@@ -1,7 +1,7 @@
 //! `pc_make_independent`: takes the keys and groups of the original out of a copy of its database.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
-use super::home_database::{elsewhere, is_copy, ours, settle};
+use super::home_database::{came_along, elsewhere};
 use crate::pg::spi::{Mode, Param, run, run_now, run_once};
 use crate::pinecone::access::elevate::{as_owner, read_as_owner};
 use crate::pinecone::access::judge::attempt::Attempt;
@@ -31,9 +31,8 @@ fn pc_make_independent() -> i64 {
         as_owner(|| run(Mode::Write, sql, &[Param::name(group)], |_| ()));
     }
     // A key that the original has revoked has no role any more.
-    let without_role = format!("t.revoked_at IS NULL AND NOT {}", ours("t.key_id::pg_catalog.name"));
-    let keys =
-        strangers("pc_auth.api_key", "key_id", if is_copy() { without_role.as_str() } else { "false" });
+    let without_role = format!("t.revoked_at IS NULL AND {}", came_along("t.key_id"));
+    let keys = strangers("pc_auth.api_key", "key_id", &without_role);
     for key in &keys {
         pgrx::check_for_interrupts!();
         for table in ["pc_auth.api_key", "pc_auth.key_use"] {
@@ -41,7 +40,6 @@ fn pc_make_independent() -> i64 {
             as_owner(|| run(Mode::Write, &sql, &[Param::text(&**key)], |_| ()));
         }
     }
-    settle();
     // Keys that were made here before the copy's groups were known to be others', and people, get groups of this database.
     roles::sync_all(Groups::Make);
     let count = keys.len() as i64;

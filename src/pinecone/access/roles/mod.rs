@@ -35,7 +35,7 @@ use crate::pinecone::access::{parents, secret};
 use conifer_pure::memory::allocation::{check, push};
 use conifer_pure::pinecone::access::level::Level;
 use conifer_pure::pinecone::access::role::{OrgRole, Role};
-use home_database::{came_with_copy, claim, elsewhere, other_database, refuse_copy};
+use home_database::{came_with_copy, claim, elsewhere, other_database, refuse_copy, settle};
 use late_members::{grant_role, revoke_role};
 use pgrx::prelude::*;
 use pgrx::spi::{quote_identifier, quote_literal};
@@ -92,6 +92,7 @@ pub fn sync_key(key: &str, make: Groups, is_new: bool) -> bool {
         changed = true;
     }
     changed |= claim(key);
+    settle(key);
     changed |= search_path::set(key);
     let mut groups = vec!["conifer_keys".to_owned()];
     if data > Level::None {
