@@ -8,7 +8,7 @@ __all__ = ["world"]
 
 MADE = (
     "CREATE TABLE {own}.block (y {t})", "CREATE TABLE {own}.block (y {t}[])", "CREATE DOMAIN {own}.block AS {t}", "CREATE TYPE {own}.block AS (y {t})",
-    "CREATE FUNCTION {own}.block({t}) RETURNS int LANGUAGE sql AS 'SELECT 1'", "CREATE FUNCTION {own}.block() RETURNS SETOF {t} LANGUAGE sql AS ''",
+    "CREATE FUNCTION {own}.block({t}) RETURNS int LANGUAGE sql AS 'SELECT 1'", "CREATE FUNCTION {own}.block() RETURNS SETOF {t} LANGUAGE plpgsql AS 'BEGIN END'",
 )
 
 

@@ -182,10 +182,10 @@ def test_numbers_of_locks_are_not_to_be_computed(world):
     """A name that shares the number of a key's would keep the key's revocation waiting. People have locks of another kind."""
     locks = """SELECT objsubid, objid::bigint FROM pg_locks WHERE locktype = 'object' AND pid = %s AND objsubid IN (1, 2, 3, 6)
                 AND classid = 'pc_auth.api_key'::regclass"""
-    key, person = world.key("numbered"), world.people["DataPlaneViewer"]
+    key, other, person = world.key("numbered"), world.key("pooled"), world.people["DataPlaneViewer"]
     with world.login("postgres", autocommit=False) as admin, world.login(world.gateway, autocommit=False) as pooled:
         admin.execute("SELECT pc_update_api_key(%s, name => 'again'), pc_grant_role(%s, 'ProjectViewer', 'own')", [key[0], person])
-        pooled.execute("SELECT pc_use_key(%s)", [world.key("pooled")[1]])
+        pooled.execute("SELECT pc_use_key(%s)", [other[1]])
         held = world.db.execute(locks, [admin.info.backend_pid]).fetchall() + world.db.execute(locks, [pooled.info.backend_pid]).fetchall()
         admin.rollback()
     assert {kind for kind, _ in held} == {1, 2, 3, 6}
