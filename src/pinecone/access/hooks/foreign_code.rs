@@ -7,7 +7,7 @@
 use super::named_relations::Named;
 use super::permissions::refuse_code;
 use crate::pg::fmgr::export;
-use crate::pinecone::access::judge::foreign_code::{refusal, source};
+use crate::pinecone::access::judge::foreign_code::{refusal, refusal_behind, source};
 use crate::pinecone::access::judge::table::relation_of;
 use crate::pinecone::access::session::partial;
 use crate::pinecone::access::snapshot::is_looking;
@@ -26,7 +26,12 @@ pub unsafe fn judge(query: *mut pg_sys::Query) {
     // SAFETY: the caller vouches for the query.
     let named = unsafe { Named::of(query) };
     for view in &named.all {
-        let Some(source) = source(*view) else { continue };
+        let Some(source) = source(*view) else {
+            if let Some((view, fault)) = refusal_behind(*view) {
+                refuse_code(view, fault);
+            }
+            continue;
+        };
         let writes = named.written.iter().any(|written| written == view || *written == source);
         if let Some(fault) = refusal(*view, writes) {
             refuse_code(*view, fault);

@@ -8,7 +8,7 @@
 #![allow(unsafe_code)]
 
 use crate::pg::error::raise;
-use crate::pinecone::access::judge::foreign_code::{refusal, source};
+use crate::pinecone::access::judge::foreign_code::{hold, refusal, refusal_behind, source};
 use crate::pinecone::access::judge::table::{index_of, is_view, may};
 use crate::pinecone::access::refusal::{Event, refused};
 use crate::pinecone::access::session::confined::{confined, is_pooled};
@@ -77,7 +77,7 @@ unsafe extern "C-unwind" fn judge(tables: *mut pg_sys::List, raises: bool) -> bo
         }
         for asked in asked.iter_ptr() {
             match foreign_code(&*asked) {
-                Some(fault) if raises => refuse_code((*asked).relid, fault),
+                Some((view, fault)) if raises => refuse_code(view, fault),
                 Some(_) => return false,
                 None => {}
             }
@@ -108,12 +108,19 @@ fn is_allowed(asked: &Asked) -> bool {
 }
 
 /// The refusal of an index over a user's table that has code of others. A plan that was made for another role comes to it here.
-fn foreign_code(asked: &Asked) -> Option<Fault> {
-    if asked.requiredPerms == 0 || asked.relid == pg_sys::InvalidOid {
+fn foreign_code(asked: &Asked) -> Option<(pg_sys::Oid, Fault)> {
+    let view = asked.relid;
+    if asked.requiredPerms == 0 || view == pg_sys::InvalidOid {
         return None;
     }
-    source(asked.relid)?;
-    refusal(asked.relid, asked.requiredPerms & WRITES != 0)
+    if source(view).is_none() {
+        return refusal_behind(view);
+    }
+    let writes = asked.requiredPerms & WRITES != 0;
+    if writes {
+        hold(view);
+    }
+    refusal(view, writes).map(|fault| (view, fault))
 }
 
 /// Raises the refusal of an index over a user's table.

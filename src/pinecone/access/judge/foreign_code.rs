@@ -3,14 +3,20 @@
 //! A table's owner is answered for by nobody: functions of theirs would run with the rights of keys, people and superusers who call
 //! a function of the API. So an index is refused to all but the owner while its table has code that neither the server nor a superuser
 //! answers for. The answer is remembered until the server says that the table, a function, a type or a role has changed.
+//!
+//! Who writes comes to other tables by foreign keys, and runs their code: they are judged as the table is, and locked before it is written to,
+//! as no trigger is put on a table that is locked so. An index that is built concurrently does not wait for that lock, so
+//! the server's own query of such a table, too, has the index judged again.
 #![allow(unsafe_code)]
 
 use super::table::{index_of, is_view};
+use crate::pg::error::OrRaise;
 use crate::pg::spi::{Mode, Param, run};
 use crate::pinecone::access::elevate::read_as_owner;
 use crate::pinecone::access::snapshot::latest;
 use conifer_pure::Fault;
 use conifer_pure::fault::state::INSUFFICIENT_PRIVILEGE;
+use conifer_pure::memory::allocation::Reserve;
 use pgrx::IntoDatum;
 use pgrx::prelude::*;
 use std::cell::{Cell, RefCell};
@@ -19,7 +25,11 @@ use std::ffi::CStr;
 use std::rc::Rc;
 
 /// The code on the tables `$1`, an array of OIDs: table, whether it is for writers only, what it is, and a hint.
-pub const FOUND: &str = include_str!("foreign_code.sql");
+pub const FOUND: &str = concat!(include_str!("touched.sql"), include_str!("foreign_code.sql"));
+
+/// The tables that the server comes to by foreign keys from the tables `$1`.
+const BEHIND: &str =
+    concat!(include_str!("touched.sql"), "SELECT DISTINCT relation FROM touched WHERE NOT is_own");
 
 /// Maximum number of remembered views.
 const MAX_KEPT: usize = 10_000;
@@ -38,6 +48,8 @@ struct Judged {
     /// The table; `InvalidOid` if there is none.
     source: pg_sys::Oid,
     owner: pg_sys::Oid,
+    /// The tables that the server comes to from it by foreign keys.
+    behind: Vec<pg_sys::Oid>,
     /// The first that runs for readers, and for writers.
     reading: Option<Code>,
     writing: Option<Code>,
@@ -48,12 +60,23 @@ thread_local! {
     static KEPT: RefCell<HashMap<pg_sys::Oid, Rc<Judged>>> = RefCell::default();
     /// Messages that what is known may be wrong.
     static CHANGES: Cell<u64> = const { Cell::new(0) };
+    /// The tables behind foreign keys that a transaction has locked, each with the view that was written to, and the role.
+    static HELD: RefCell<Held> = RefCell::default();
+}
+
+/// What a transaction has locked.
+#[derive(Default)]
+struct Held {
+    /// When the transaction began.
+    since: pg_sys::TimestampTz,
+    tables: HashMap<pg_sys::Oid, (pg_sys::Oid, pg_sys::Oid)>,
 }
 
 /// Makes the thread's variables known: see `touch_variables` of the library.
 pub fn touch() {
     KEPT.with(|_| ());
     CHANGES.with(|_| ());
+    HELD.with(|_| ());
 }
 
 /// Registers callbacks for changes of tables, functions, types, casts and roles. Called when the library is loaded.
@@ -70,7 +93,12 @@ pub fn init() {
 
 // The callbacks neither raise nor panic.
 unsafe extern "C-unwind" fn on_table(_: pg_sys::Datum, table: pg_sys::Oid) {
-    forget(|view, judged| table == pg_sys::InvalidOid || table == view || table == judged.source);
+    forget(|view, judged| {
+        table == pg_sys::InvalidOid
+            || table == view
+            || table == judged.source
+            || judged.behind.contains(&table)
+    });
 }
 
 unsafe extern "C-unwind" fn on_object(_: pg_sys::Datum, _: i32, _: u32) {
@@ -91,21 +119,77 @@ fn forget(is_old: impl Fn(pg_sys::Oid, &Judged) -> bool) {
 /// The refusal of an index's view to the role that acts now, which reads it or writes to it; none if its table runs no code of
 /// others, or the role has the rights of the table's owner.
 pub fn refusal(view: pg_sys::Oid, writes: bool) -> Option<Fault> {
+    // SAFETY: reads the current user.
+    refusal_to(unsafe { pg_sys::GetUserId() }, view, writes)
+}
+
+/// Locks the tables that the server comes to by foreign keys when a view is written to, until the transaction ends: what is judged from
+/// then on stays so, but for indexes that are built concurrently.
+///
+/// # Errors
+/// Raises 53200.
+pub fn hold(view: pg_sys::Oid) {
+    // SAFETY: within a transaction, which releases the locks; a table that is gone may be locked all the same. A transaction that
+    // may not write is refused later.
+    unsafe {
+        let who = pg_sys::GetUserId();
+        if pg_sys::XactReadOnly || pg_sys::RecoveryInProgress() {
+            return;
+        }
+        loop {
+            let judged = judged(view);
+            if judged.behind.is_empty() || has_rights(who, judged.owner) {
+                return;
+            }
+            let changes = CHANGES.get();
+            for table in &judged.behind {
+                pg_sys::LockRelationOid(*table, pg_sys::RowExclusiveLock as i32);
+            }
+            HELD.with_borrow_mut(|held| {
+                let since = pg_sys::GetCurrentTransactionStartTimestamp();
+                if held.since != since {
+                    held.tables.clear();
+                    held.since = since;
+                }
+                held.tables.room_for(judged.behind.len()).or_raise();
+                held.tables.extend(judged.behind.iter().map(|table| (*table, (view, who))));
+            });
+            if changes == CHANGES.get() {
+                return;
+            }
+        }
+    }
+}
+
+/// The refusal of a query of a table that this transaction has come to by a foreign key, to the role that has written to the view.
+pub fn refusal_behind(table: pg_sys::Oid) -> Option<(pg_sys::Oid, Fault)> {
+    let (view, who) = HELD.with_borrow(|held| {
+        // SAFETY: reads a time.
+        let is_current = || held.since == unsafe { pg_sys::GetCurrentTransactionStartTimestamp() };
+        held.tables.get(&table).copied().filter(|_| is_current())
+    })?;
+    refusal_to(who, view, true).map(|fault| (view, fault))
+}
+
+fn refusal_to(who: pg_sys::Oid, view: pg_sys::Oid, writes: bool) -> Option<Fault> {
     let judged = judged(view);
     let code = judged.reading.as_ref().or(judged.writing.as_ref().filter(|_| writes))?;
-    // SAFETY: look-ups of roles and a name, within a transaction; the name is copied.
+    if has_rights(who, judged.owner) {
+        return None;
+    }
+    // SAFETY: a look-up of a name, within a transaction; the name is copied.
     let name = unsafe {
-        let who = pg_sys::GetUserId();
-        // A superuser has the rights of all roles, and may lose most.
-        if who == judged.owner || !pg_sys::superuser_arg(who) && pg_sys::has_privs_of_role(who, judged.owner)
-        {
-            return None;
-        }
         let name = pg_sys::get_rel_name(view);
         if name.is_null() { "?".into() } else { CStr::from_ptr(name).to_string_lossy().into_owned() }
     };
     let fault = format!("permission denied for view {name}: {} would run with your rights", code.what);
     Some(Fault::new(INSUFFICIENT_PRIVILEGE, fault).hint(code.hint.clone()))
+}
+
+/// Whether a role has the rights of an owner. A superuser has those of all roles, and may lose most.
+fn has_rights(who: pg_sys::Oid, owner: pg_sys::Oid) -> bool {
+    // SAFETY: look-ups of roles, within a transaction.
+    unsafe { who == owner || !pg_sys::superuser_arg(who) && pg_sys::has_privs_of_role(who, owner) }
 }
 
 /// The table behind an index's view; none for what is no index's view.
@@ -132,8 +216,9 @@ fn judged(view: pg_sys::Oid) -> Rc<Judged> {
     };
     let none = pg_sys::InvalidOid;
     let (source, owner) = latest(|| read_as_owner(read)).unwrap_or((none, none));
-    let (reading, writing) = if source == none { (None, None) } else { look(source) };
-    let judged = Rc::new(Judged { source, owner, reading, writing });
+    let (behind, (reading, writing)) =
+        if source == none { (Vec::new(), (None, None)) } else { (behind(source), look(source)) };
+    let judged = Rc::new(Judged { source, owner, behind, reading, writing });
     // What has changed meanwhile is looked for again the next time.
     if changes == CHANGES.get() {
         KEPT.with_borrow_mut(|kept| {
@@ -144,6 +229,12 @@ fn judged(view: pg_sys::Oid) -> Rc<Judged> {
         });
     }
     judged
+}
+
+/// The tables that the server comes to from a table by foreign keys.
+fn behind(table: pg_sys::Oid) -> Vec<pg_sys::Oid> {
+    let params = [Param::of(pg_sys::OIDARRAYOID, vec![table].into_datum())];
+    latest(|| read_as_owner(|| run(Mode::Read, BEHIND, &params, |rows| rows.each(|row| rows.get(row, 0)))))
 }
 
 /// The first code on a table that runs for readers, and the first that runs for writers.
