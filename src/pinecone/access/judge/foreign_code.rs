@@ -79,13 +79,13 @@ pub fn touch() {
     HELD.with(|_| ());
 }
 
-/// Registers callbacks for changes of tables, functions, types, casts and roles. Called when the library is loaded.
+/// Registers callbacks for changes of tables, functions, operators, types, casts and roles. Called when the library is loaded.
 pub fn init() {
-    use pg_sys::SysCacheIdentifier::{AUTHOID, CASTSOURCETARGET, PROCOID, TYPEOID};
+    use pg_sys::SysCacheIdentifier::{AUTHOID, CASTSOURCETARGET, OPEROID, PROCOID, TYPEOID};
     // SAFETY: callbacks that live as long as the library, which is never unloaded.
     unsafe {
         pg_sys::CacheRegisterRelcacheCallback(Some(on_table), pg_sys::Datum::null());
-        for cache in [AUTHOID, CASTSOURCETARGET, PROCOID, TYPEOID] {
+        for cache in [AUTHOID, CASTSOURCETARGET, OPEROID, PROCOID, TYPEOID] {
             pg_sys::CacheRegisterSyscacheCallback(cache as i32, Some(on_object), pg_sys::Datum::null());
         }
     }

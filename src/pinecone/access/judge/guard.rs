@@ -6,6 +6,7 @@
 use super::attempt::Attempt;
 use crate::pg::error::raise;
 use crate::pg::spi::Mode;
+use crate::pinecone::access::session::identity::lent;
 use crate::pinecone::registry::{Index, missing};
 use conifer_pure::pinecone::access::level::{Level, Plane};
 use conifer_pure::pinecone::access::principal::Kind;
@@ -43,12 +44,16 @@ pub fn whole<'a>(action: &'a str, name: &'a str) -> Granted<'a> {
     granted
 }
 
-/// An attempt by a principal that has the level `need` on the control plane.
+/// An attempt by a principal that has the level `need` on the control plane. A key has none in a function that runs with another
+/// role's rights, as that of a trigger or a SECURITY DEFINER function: records are judged by these rights as well, indexes by the key's alone.
 ///
 /// # Errors
 /// Raises 42501 if it has not, 28000 where no principal acts.
 fn control<'a>(action: &'a str, name: &'a str, need: Level) -> Attempt<'a> {
     let attempt = Attempt::of(action, "index", name);
+    if attempt.who.kind == Kind::Key {
+        attempt.allow(lent().is_none(), "use the control plane in a function that runs as another role");
+    }
     attempt.require(attempt.who.require(Plane::Control, need));
     attempt
 }

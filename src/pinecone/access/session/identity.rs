@@ -186,20 +186,24 @@ fn resolve(project: Option<String>) -> Resolved {
 /// Where a session runs code that belongs to another role, the server lends it that role's rights, as in a SECURITY DEFINER
 /// function, or when a superuser or the autovacuum computes an index expression of a user's table. People and superusers
 /// then act as that role: their own rights are not for the author of the function. Keys and pooled sessions stay what they
-/// are, as no function may lend them more rights.
+/// are, as no function may lend them more rights; but not on the control plane, whose functions do with more rights what they are told
+/// (`judge/guard.rs`).
 fn acts_as() -> pg_sys::Oid {
+    match lent() {
+        Some(other) if pooled_key::key().is_none() && !is_confined() => other,
+        _ => outer(),
+    }
+}
+
+/// The role whose code the session runs, if it is another one than the session's, and no superuser.
+pub fn lent() -> Option<pg_sys::Oid> {
     let (mut current, mut context) = (pg_sys::InvalidOid, 0);
     // SAFETY: within a transaction; reads the session's users, and looks up roles.
     unsafe {
-        let set = pg_sys::GetOuterUserId();
         pg_sys::GetUserIdAndSecContext(&mut current, &mut context);
         // This library runs statements as the owner and as a superuser, and a superuser may lend all rights.
         let ours = || current == role_named(OWNER) || pg_sys::superuser_arg(current);
-        if current == set || pooled_key::key().is_some() || ours() || is_confined() {
-            outer()
-        } else {
-            current
-        }
+        (current != pg_sys::GetOuterUserId() && !ours()).then_some(current)
     }
 }
 
