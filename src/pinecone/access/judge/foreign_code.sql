@@ -9,9 +9,10 @@
 --   - some stable ones that only tell of the clock, the session or the settings, or write values as text. They may call types'
 --     output functions and casts to json: types are judged below;
 --   - some volatile ones whose results alone are new each time; nextval in a default, of a sequence of the table's owner that is named there.
--- Extensions' functions are owned by a superuser also where anybody may create the extension (tablefunc, lo). Of them, Conifer's own included, those are
--- allowed that are immutable and in C: a function in SQL finds its functions by the session's search_path. Apart from these, the ones that the
--- policies of the index call, and UUIDs. Triggers of extensions are not allowed, nor are Conifer's, which belong on its own tables.
+-- Extensions' functions are owned by a superuser also where anybody may create the extension (tablefunc, lo). Of them, Conifer's own
+-- included, those are allowed that are immutable and in C, or in SQL that was parsed when they were made: other SQL finds its functions by
+-- the session's search_path. Apart from these, the ones that the policies of the index call, and UUIDs. Triggers of extensions are not
+-- allowed, nor are Conifer's, which belong on its own tables.
 --
 -- Objects of the owner that have functions besides, and need no arm here:
 --   - Operator classes and families, access methods, text search parsers and templates, base types: superusers alone make them. So an
@@ -110,8 +111,9 @@
        AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_type'::pg_catalog.regclass::pg_catalog.oid
      WHERE t.is_written
 ), judged AS (
-    SELECT c.*, p.provolatile, p.proname, l.lanname, e.extname,
+    SELECT c.*, p.provolatile, p.proname, e.extname,
            r.rolsuper OR r.rolname OPERATOR(pg_catalog.=) 'conifer_owner' AS is_trusted,
+           l.lanname OPERATOR(pg_catalog.=) ANY ('{c,internal}'::pg_catalog.name[]) OR p.prosqlbody IS NOT NULL AS is_bound,
            p.oid OPERATOR(pg_catalog.<) 16384::pg_catalog.oid AS is_of_server,
            p.prorettype OPERATOR(pg_catalog.=) 'pg_catalog.trigger'::pg_catalog.regtype::pg_catalog.oid AS is_trigger,
            p.proargtypes::pg_catalog.oid[] OPERATOR(pg_catalog.&&)
@@ -165,7 +167,7 @@ SELECT c.source, c.is_for_writers,
             END
         WHEN c.extname IS NULL THEN true
         WHEN c.provolatile OPERATOR(pg_catalog.=) 'i' THEN
-            NOT c.takes_number AND c.lanname OPERATOR(pg_catalog.=) ANY ('{c,internal}'::pg_catalog.name[])
+            c.is_bound AND NOT c.takes_number
         WHEN c.extname OPERATOR(pg_catalog.=) 'conifer' THEN
             c.function OPERATOR(pg_catalog.=) ANY (ARRAY[
                 pg_catalog.to_regprocedure('pc_auth.reads_all(pg_catalog.uuid,pg_catalog.int4)'),
