@@ -326,3 +326,57 @@ def test_roles_that_are_no_people(world, role):
     """Superusers and the server's own roles are not for owners of projects to let in where people are."""
     with world.login(world.people["ProjectOwner"]) as owner:
         assert state(owner, "SELECT pc_grant_role(%s, 'ProjectViewer', 'own')", role) == "22023"
+
+
+# --- among the people by hand, or not
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_role_that_is_changed_is_taken_in_full(world, named, at_once):
+    """In one transaction, or two."""
+    (hand,) = named("changed")
+    is_in = f"SELECT pg_has_role('{hand}', 'conifer_people', 'MEMBER')"
+    world.db.execute("SELECT pc_grant_role(%s, 'ProjectViewer', 'own')", [hand])
+    for again in ("ProjectMember", "ProjectViewer"):
+        before = {"ProjectMember": "ProjectViewer", "ProjectViewer": "ProjectMember"}[again]
+        statements = f"SELECT pc_revoke_role('{hand}', '{before}', 'own'); SELECT pc_grant_role('{hand}', '{again}', 'own')"
+        world.db.execute(f"BEGIN; {statements}; COMMIT" if at_once else statements.split("; ")[0])
+        if not at_once:
+            world.db.execute(statements.split("; ")[1])
+        assert world.db.execute("SELECT by_hand FROM pc_auth.member WHERE member = %s", [hand]).fetchall() == [(False,)]
+    world.db.execute("SELECT pc_revoke_role(%s, 'ProjectViewer', 'own')", [hand])
+    assert world.db.execute(is_in).fetchone() == (False,)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_who_was_put_there_by_hand_stays(world, named, at_once):
+    (hand,) = named("hand")
+    world.db.execute(f"GRANT conifer_people TO {hand}")
+    world.db.execute("SELECT pc_grant_role(%s, 'ProjectViewer', 'own')", [hand])
+    both = [f"SELECT pc_revoke_role('{hand}', 'ProjectViewer', 'own')", f"SELECT pc_grant_role('{hand}', 'ProjectMember', 'own')"]
+    for statement in [f"BEGIN; {'; '.join(both)}; COMMIT"] if at_once else both:
+        world.db.execute(statement)
+    assert world.db.execute("SELECT by_hand FROM pc_auth.member WHERE member = %s", [hand]).fetchall() == [(True,)]
+    world.db.execute("SELECT pc_revoke_role(%s, 'ProjectMember', 'own')", [hand])
+    assert world.db.execute(f"SELECT pg_has_role('{hand}', 'conifer_people', 'MEMBER')").fetchone() == (True,)
+
+
+# --- groups of others
+
+
+def test_conifer_s_roles_in_groups_of_others(world, named):
+    """Whoever may give a role may put Conifer's into it. The report says so, and pc_sync_roles takes them out."""
+    creator, team = named("creator", "team")
+    key, _ = world.key("in a team")
+    world.db.execute(f"GRANT {team} TO {creator} WITH ADMIN OPTION")
+    (project,) = world.db.execute("SELECT role_name::text FROM pc_auth.group_role WHERE index_id IS NULL LIMIT 1").fetchone()
+    ours = sorted(["conifer_keys", "conifer_people", "conifer_gateway", "conifer_owner", project, key])
+    with world.login(creator) as session:
+        session.execute(f"GRANT {team} TO {', '.join(ours)}, {world.stranger}")
+    report = "SELECT state, found FROM pc_security_report() WHERE item = 'Conifer''s roles in groups of others'"
+    assert world.db.execute(report).fetchone() == ("fail", ", ".join(f"{role} in {team}" for role in ours))
+    assert world.db.execute("SELECT pc_sync_roles() >= 6").fetchone() == (True,)
+    assert world.db.execute(report).fetchone() == ("ok", "none")
+    members = world.db.execute("SELECT member::regrole::text FROM pg_auth_members WHERE roleid = %s::regrole ORDER BY 1", [team]).fetchall()
+    assert members == sorted([(creator,), (world.stranger,)])
+    assert world.db.execute("SELECT pc_sync_roles()").fetchone() == (0,)

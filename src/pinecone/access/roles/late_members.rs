@@ -64,6 +64,15 @@ pub fn foresee(role: &str, groups: &mut Vec<String>) {
     });
 }
 
+/// Whether a role is to be put out of a group when the transaction commits.
+pub fn leaves(group: &str, role: &str) -> bool {
+    let role = number(role);
+    CHANGES.with_borrow(|all| {
+        let mut of_both = all.iter().rev().filter(|change| change.role == role && change.group == group);
+        of_both.next().is_some_and(|change| !change.is_in)
+    })
+}
+
 fn number(role: &str) -> pg_sys::Oid {
     CString::new(role).map_or(pg_sys::InvalidOid, |role| role_named(&role))
 }

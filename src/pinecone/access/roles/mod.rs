@@ -208,7 +208,10 @@ pub fn is_by_hand(member: &str) -> bool {
                 WHERE g.member OPERATOR(pg_catalog.=) pc_auth.role_number($1) \
                   AND g.roleid OPERATOR(pg_catalog.=) 'conifer_people'::pg_catalog.regrole \
                   AND NOT EXISTS (SELECT FROM pc_auth.member m WHERE m.role_oid OPERATOR(pg_catalog.=) g.member)";
-    read_as_owner(|| run_now(sql, &[Param::name(member)], |rows| rows.count > 0)) && mark::is_by_hand(member)
+    // Who is about to be put out, by a role that was taken in this transaction, is not there by hand, though the mark is gone already.
+    read_as_owner(|| run_now(sql, &[Param::name(member)], |rows| rows.count > 0))
+        && !late_members::leaves(PEOPLE, member)
+        && mark::is_by_hand(member)
 }
 
 /// Makes the memberships of the owners of all projects agree with the projects, one of which has come or gone.
