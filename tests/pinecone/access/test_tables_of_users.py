@@ -199,16 +199,26 @@ def test_code_that_a_superuser_answers_for(db, mallory, connect):
     assert state(keyed, "SELECT pc_describe_index_stats('m')") == "42501"
 
 
-def test_the_owner_and_those_with_the_owners_rights(db, mallory, connect, database):
-    """They run their own code."""
+def test_the_owner_and_who_becomes_the_owner(db, mallory, connect, database):
+    """They run their own code. To have the owner's rights is not enough: others may have given them, to keys as well."""
     mallory.execute(FOR_READERS["a policy"])
     friend = f"{database}_friend"
-    db.execute(f"DROP ROLE IF EXISTS {friend}; CREATE ROLE {friend} LOGIN; GRANT {mallory.info.user} TO {friend}")
+    key, _ = create_key(db, data_plane="ReadWrite")
+    db.execute(f"DROP ROLE IF EXISTS {friend}; CREATE ROLE {friend} LOGIN; GRANT {mallory.info.user} TO {friend}, {key}, conifer_keys")
     try:
         for name in (mallory.info.user, friend):
             db.execute("SELECT pc_grant_role(%s, 'DataPlaneEditor', 'default')", [name])
-            for statement in READS[:-1]:
-                connect(user=name).execute(statement)
+        for statement in READS[:-1]:
+            connect(user=mallory.info.user).execute(statement)
+        mallory.execute("DELETE FROM ms.seen")
+        for statement in READS + WRITES:
+            for name in (friend, key):
+                assert state(connect(user=name), statement) == "42501", (name, statement)
+        assert seen_by(db, mallory) == []
+        chosen = connect(user=friend)
+        chosen.execute(f"SET ROLE {mallory.info.user}")
+        for statement in READS[:-1]:
+            chosen.execute(statement)
         prepared = connect()
         prepared.execute(f"SET ROLE {mallory.info.user}; PREPARE p AS SELECT id FROM pc_data.i_1")
         assert state(prepared, "EXECUTE p") is None
@@ -216,7 +226,7 @@ def test_the_owner_and_those_with_the_owners_rights(db, mallory, connect, databa
         assert state(prepared, "EXECUTE p") == "42501"
     finally:
         db.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", [friend])
-        db.execute(f"DELETE FROM pc_auth.member WHERE member = '{friend}'; DROP OWNED BY {friend}; DROP ROLE {friend}")
+        db.execute(f"REVOKE {mallory.info.user} FROM conifer_keys; DELETE FROM pc_auth.member WHERE member = '{friend}'; DROP OWNED BY {friend}; DROP ROLE {friend}")
 
 
 def test_the_report_names_tables_with_code_of_others(db, mallory):
