@@ -1,5 +1,7 @@
 """What an administrator sets for the sessions of keys binds them: ceilings of timeouts, sessions at a time, notifications."""
 
+import time
+
 import psycopg
 import pytest
 
@@ -143,3 +145,15 @@ def test_calls_of_an_expired_key(world):
         for session in (quiet, used):
             assert session.call(sleep, "0") == "28000"
             assert session.execute("SELECT 1") == "28000"
+
+
+@pytest.mark.parametrize("inner", ["set_config(''statement_timeout'', ''0'', false)", "set_config(''statement_timeout'', ''1h'', true)"])
+def test_a_statement_within_a_statement_does_not_wind_the_clock_up(world, limited, inner):
+    statement = f"SELECT count(query_to_xml('SELECT {inner}, pg_sleep(0.2)', true, true, '')::text) FROM generate_series(1, 10)"
+    with world.login(limited[0], options="") as session:
+        begun = time.monotonic()
+        assert state(session, statement) == "57014"
+        assert time.monotonic() - begun < 1.2
+        # and the next statement has all of its time
+        session.execute("SELECT set_config('statement_timeout', '0', false), pg_sleep(0.3)")
+        session.execute("SELECT set_config('statement_timeout', '0', false), pg_sleep(0.3)")

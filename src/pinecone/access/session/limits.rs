@@ -10,7 +10,7 @@ use crate::pinecone::access::snapshot::is_looking;
 use pgrx::prelude::*;
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
 use std::cell::Cell;
-use std::ffi::{CStr, CString, c_int, c_uint};
+use std::ffi::{CStr, CString, c_uint};
 
 /// Milliseconds that a statement of a key may take; 0 for any.
 static STATEMENT: GucSetting<i32> = GucSetting::<i32>::new(0);
@@ -28,7 +28,7 @@ const STATEMENT_TIMEOUT: c_uint = 3;
 
 unsafe extern "C-unwind" {
     /// The server's function, which pgrx does not bind.
-    fn enable_timeout_after(id: c_uint, delay_ms: c_int);
+    fn enable_timeout_at(id: c_uint, fin_time: pg_sys::TimestampTz);
 }
 
 thread_local! {
@@ -84,6 +84,8 @@ fn milliseconds(text: &str) -> Option<i32> {
 /// Sets this session's timeouts to the ceilings, where they are above them, if the session is one of a key or pooled: before a
 /// statement, and after it, as it may have changed them.
 ///
+/// A statement's time runs from the client's command on: a statement within it does not wind the clock up again.
+///
 /// Tables are locked as a statement is parsed, before this: the first statement of a session waits as the connection has said.
 pub fn hold() {
     if is_looking() {
@@ -96,7 +98,8 @@ pub fn hold() {
     unsafe {
         if above(pg_sys::StatementTimeout, statement) {
             pg_sys::StatementTimeout = statement;
-            enable_timeout_after(STATEMENT_TIMEOUT, statement);
+            let begun = pg_sys::GetCurrentStatementStartTimestamp();
+            enable_timeout_at(STATEMENT_TIMEOUT, begun + i64::from(statement) * 1000);
         }
         if above(pg_sys::LockTimeout, lock) {
             pg_sys::LockTimeout = lock;
