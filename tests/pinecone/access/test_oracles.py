@@ -605,3 +605,10 @@ def test_functions_of_libraries_that_count(world):
                 assert session.execute(f"SELECT id FROM {world.tables['a']} WHERE similarity(id, 'n1-1') = 1").fetchall() == [("n1-1",)]
     finally:
         world.db.execute("DROP EXTENSION " + ", ".join(f'"{name}"' for name in extensions))
+
+
+def test_copy_is_the_first_statement_of_a_session(world):
+    """There is no plan yet that could have been made for others."""
+    limited = world.key("copies", namespaces='{"a": ["n1"]}')
+    with world.login(limited[0]) as session, session.cursor().copy(f"COPY {world.tables['a']} (id) TO STDOUT") as copy:
+        assert sorted(row[0] for row in copy.rows()) == ["n1-1", "n1-2"]

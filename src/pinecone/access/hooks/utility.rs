@@ -85,7 +85,12 @@ unsafe extern "C-unwind" fn judge_statement(statement: *mut pg_sys::PlannedStmt)
         if !pg_sys::IsAbortedTransactionBlockState() {
             limits::hold();
             if (*tree).type_ == NodeTag::T_CopyStmt {
-                audit::copied(&*tree.cast::<pg_sys::CopyStmt>());
+                let copy = &*tree.cast::<pg_sys::CopyStmt>();
+                audit::copied(copy);
+                if !copy.relation.is_null() && confined().is_some() {
+                    // The server asks for privileges before it plans, and has kept no plan for it.
+                    partial::planned();
+                }
             }
         }
     }
