@@ -353,7 +353,40 @@ pub fn sync_all(make: Groups) -> i64 {
         pgrx::check_for_interrupts!();
         changed += i64::from(sync_member(&member, make, None));
     }
-    changed + i64::from(sync_default(make)) + drop_left()
+    changed + i64::from(sync_default(make)) + drop_left() + leave_others()
+}
+
+/// Takes keys and Conifer's groups out of groups that are not Conifer's: whoever may give a role has put them there without asking, and what that role is
+/// given, or `pg_hba.conf` says of it, would hold for all of them. Returns how many memberships there were.
+fn leave_others() -> i64 {
+    const OURS: &str = "'^(conifer_(owner|keys|people|gateway)|cf[kpi]_[0-9a-hjkmnp-tv-z]{16})$'";
+    let sql = format!(
+        "SELECT g.rolname::pg_catalog.text, r.rolname::pg_catalog.text, o.rolname::pg_catalog.text
+           FROM pg_catalog.pg_auth_members m
+           JOIN pg_catalog.pg_roles g ON g.oid OPERATOR(pg_catalog.=) m.roleid AND g.rolname OPERATOR(pg_catalog.!~) {OURS}
+           JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) m.member AND r.rolname OPERATOR(pg_catalog.~) {OURS}
+           LEFT JOIN pg_catalog.pg_roles o ON o.oid OPERATOR(pg_catalog.=) m.grantor"
+    );
+    let found: Vec<(String, String, Option<String>)> = read_as_owner(|| {
+        run_now(&sql, &[], |rows| {
+            rows.each(|row| Some((rows.get(row, 0)?, rows.get(row, 1)?, rows.get(row, 2))))
+        })
+    });
+    for (group, member, grantor) in &found {
+        let (group, member) = (quote_identifier(group), quote_identifier(member));
+        // From PostgreSQL 16 on each role that has granted it takes it back by itself.
+        let by = grantor.as_ref().map(|name| format!(" GRANTED BY {}", quote_identifier(name)));
+        as_superuser(|| run_once(&format!("REVOKE {group} FROM {member}{} CASCADE", by.unwrap_or_default())));
+    }
+    found.len() as i64
+}
+
+/// The groups that name Conifer's own schemas.
+const GROUPS: &str = "conifer_keys, conifer_people, conifer_gateway";
+
+/// Lets the groups name Conifer's own schemas, as the extension's script does.
+pub fn open_own_schemas() {
+    ["pc", "pc_data"].iter().for_each(|schema| let_use(schema, GROUPS));
 }
 
 /// Lets the tables' owner, keys, people and pooled sessions name the types and operators in the engine's schema, which may be

@@ -50,9 +50,9 @@ WITH ordinary AS (
        AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid AND e.extname = 'conifer'
                         WHERE d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
     UNION ALL
-    SELECT 10, 1, m.member || CASE WHEN m.role_oid = 0 THEN ' is not there' WHEN r.oid IS NULL THEN ' was dropped' ELSE ' is now ' || r.rolname END
+    SELECT 10, 1, m.member || CASE WHEN r.oid IS NULL THEN ' was dropped' ELSE ' is now ' || r.rolname END
       FROM pc_auth.member m LEFT JOIN pg_catalog.pg_roles r ON r.oid = m.role_oid
-     WHERE r.rolname IS DISTINCT FROM m.member
+     WHERE r.rolname IS DISTINCT FROM m.member AND m.role_oid <> 0
     UNION ALL
     SELECT DISTINCT 11, CASE WHEN o.rolsuper OR o.rolbypassrls THEN 1 ELSE 2 END, v.oid::regclass::text
       FROM pg_catalog.pg_class v JOIN pg_catalog.pg_rewrite w ON w.ev_class = v.oid
@@ -92,6 +92,13 @@ WITH ordinary AS (
       FROM pg_catalog.pg_database d, pg_catalog.aclexplode(d.datacl) AS a
      WHERE d.datname = pg_catalog.current_database() AND a.grantee = 0 AND a.privilege_type = 'CREATE'
 )
+    UNION ALL
+    SELECT DISTINCT 16, 1, r.rolname || ' in ' || g.rolname
+      FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles r ON r.oid = m.member JOIN pg_catalog.pg_roles g ON g.oid = m.roleid
+     WHERE r.rolname ~ '^(conifer_(owner|keys|people|gateway)|cf[kpi]_[0-9a-hjkmnp-tv-z]{16})$'
+       AND g.rolname !~ '^(conifer_(owner|keys|people|gateway)|cf[kpi]_[0-9a-hjkmnp-tv-z]{16})$'
+    UNION ALL
+    SELECT 17, 1, m.member || ': ' || m.role FROM pc_auth.member m WHERE m.role_oid = 0
 SELECT 'roles'::text, i.item::text, CASE WHEN pg_catalog.count(f.found) = 0 THEN 'ok' ELSE i.state END::text,
        COALESCE(pg_catalog.array_to_string((pg_catalog.array_agg(f.found ORDER BY f.rank, f.found) FILTER (WHERE f.found IS NOT NULL))[:30], ', ')
                 || CASE WHEN pg_catalog.count(f.found) > 30 THEN ', and ' || pg_catalog.count(f.found) - 30 || ' more' ELSE '' END, 'none')::text,
@@ -111,7 +118,9 @@ SELECT 'roles'::text, i.item::text, CASE WHEN pg_catalog.count(f.found) = 0 THEN
         (12, 'keys of the database that this one is a copy of', 'warn', 'they are not valid here: pc_make_independent() takes them out'),
         (13, 'people of other databases who have the default role', 'warn', 'all members of conifer_people have it: REVOKE CONNECT ON DATABASE from them, or pc_set_default_role(NULL)'),
         (14, 'schemas with the name of a role that is not their owner', 'fail', 'DROP or rename them: "$user" in search_path puts what is in them before Conifer''s functions'),
-        (15, 'roles that may create schemas in this database', 'warn', 'each can make a schema with the name of another role, which "$user" in that role''s search_path finds first')
+        (15, 'roles that may create schemas in this database', 'warn', 'each can make a schema with the name of another role, which "$user" in that role''s search_path finds first'),
+        (16, 'Conifer''s roles in groups of others', 'fail', 'whoever may give the group has put them there: pc_sync_roles() takes them out'),
+        (17, 'rows of people who have no role', 'fail', 'as a restore to another cluster leaves them: whichever role gets the name will be given this by pc_sync_roles(); take it with pc_revoke_role')
        ) AS i (place, item, state, advice)
   LEFT JOIN found f USING (place)
  GROUP BY i.place, i.item, i.state, i.advice
