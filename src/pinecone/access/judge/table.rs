@@ -1,12 +1,12 @@
 //! Whether the principal that acts has anything on the table of an index: what the policies ask of rows, asked of the table.
 //!
-//! A table's index is known by the table's name, schema and owner, and the index's project by the registry. Both are remembered
+//! A table's index is known by the table's name and schema, and the index's project by the registry. Both are remembered
 //! until the server says that the table has changed.
 #![allow(unsafe_code)]
 
 use crate::pg::spi::{Mode, Param, run};
 use crate::pinecone::access::catalog;
-use crate::pinecone::access::elevate::{OWNER, read_as_owner, role_named};
+use crate::pinecone::access::elevate::read_as_owner;
 use crate::pinecone::access::session::identity::{person_in, principal_if_any};
 use crate::pinecone::access::snapshot::latest;
 use conifer_pure::pinecone::access::level::Level;
@@ -89,7 +89,8 @@ pub fn is_view(relation: pg_sys::Oid) -> bool {
     unsafe { pg_sys::get_rel_relkind(relation) as u8 == pg_sys::RELKIND_VIEW }
 }
 
-/// The number of the index whose table this would be by its name, schema and owner.
+/// The number of the index whose table this would be by its name and schema. The table's owner may be another one, as after a restore without owners: its
+/// privileges and policies are there.
 fn number_of(table: pg_sys::Oid) -> Option<i32> {
     // SAFETY: look-ups in the catalog; a row that is found is of `pg_class`, and is released after its values are copied.
     unsafe {
@@ -103,7 +104,7 @@ fn number_of(table: pg_sys::Oid) -> Option<i32> {
             return None;
         }
         let class = &*pg_sys::GETSTRUCT(row).cast::<pg_sys::FormData_pg_class>();
-        let (owner, kind) = (class.relowner, class.relkind as u8);
+        let kind = class.relkind as u8;
         let name = CStr::from_ptr(class.relname.data.as_ptr()).to_string_lossy().into_owned();
         pg_sys::ReleaseSysCache(row);
         // a view where the records are in a table of the user's
@@ -111,7 +112,7 @@ fn number_of(table: pg_sys::Oid) -> Option<i32> {
             kind,
             pg_sys::RELKIND_RELATION | pg_sys::RELKIND_PARTITIONED_TABLE | pg_sys::RELKIND_VIEW
         );
-        (is_table && owner == role_named(OWNER)).then(|| name.strip_prefix("i_")?.parse().ok()).flatten()
+        is_table.then(|| name.strip_prefix("i_")?.parse().ok()).flatten()
     }
 }
 

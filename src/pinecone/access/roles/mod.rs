@@ -16,6 +16,7 @@ pub mod home_database;
 pub mod late_cascade;
 pub mod late_grants;
 pub mod late_members;
+mod library;
 mod make_independent;
 pub mod mark;
 pub mod names;
@@ -78,8 +79,6 @@ pub fn sync_key(key: &str, make: Groups, is_new: bool) -> bool {
                  {} PASSWORD {password} VALID UNTIL {until}",
                 connection_limit()
             ));
-            // The library, which refuses a key to change its own password, is then loaded before the session's first statement.
-            run_once(&format!("ALTER ROLE {role} SET session_preload_libraries = {}", preload()));
         });
         changed = true;
     } else if !agrees(key, &verifier, expires) {
@@ -93,6 +92,7 @@ pub fn sync_key(key: &str, make: Groups, is_new: bool) -> bool {
     }
     changed |= claim(key);
     settle(key);
+    changed |= library::set(key);
     changed |= search_path::set(key);
     let mut groups = vec!["conifer_keys".to_owned()];
     if data > Level::None {
@@ -392,7 +392,10 @@ pub fn open_own_schemas() {
 /// Lets the tables' owner, keys, people and pooled sessions name the types and operators in the engine's schema, which may be
 /// another than `public`, and may move.
 pub fn open_schema(schema: &str) {
-    let roles = "conifer_owner, conifer_keys, conifer_people, conifer_gateway";
+    let_use(schema, &format!("conifer_owner, {GROUPS}"));
+}
+
+fn let_use(schema: &str, roles: &str) {
     let sql = "SELECT FROM pg_catalog.unnest(pg_catalog.string_to_array($1, ', ')) AS r (role) \
                 WHERE NOT pg_catalog.has_schema_privilege(r.role::pg_catalog.name, $2::pg_catalog.regnamespace, 'USAGE')";
     if run_now(sql, &[Param::text(roles), Param::text(schema)], |rows| rows.count) > 0 {
@@ -664,20 +667,6 @@ fn agrees(key: &str, verifier: &str, expires: Option<TimestampWithTimeZone>) -> 
     let expires = Param::of(pg_sys::TIMESTAMPTZOID, expires.and_then(IntoDatum::into_datum));
     let params = [Param::name(key), Param::text(verifier), expires];
     as_superuser(|| run_now(sql, &params, |rows| rows.count > 0))
-}
-
-/// The libraries that the server loads into every session, and `conifer`.
-fn preload() -> String {
-    let sql = "SELECT CASE WHEN reset_val OPERATOR(pg_catalog.=) '' THEN 'conifer' \
-                      ELSE pg_catalog.concat(reset_val, ', conifer') END \
-                 FROM pg_catalog.pg_settings WHERE name OPERATOR(pg_catalog.=) 'session_preload_libraries'";
-    let all = run_now(sql, &[], |rows| rows.get::<String>(0, 0)).unwrap_or_else(|| "conifer".into());
-    let mut libraries: Vec<&str> = all.split(',').map(str::trim).collect();
-    // The database may load it for all its sessions.
-    if libraries.iter().filter(|library| **library == "conifer").count() > 1 {
-        libraries.pop();
-    }
-    libraries.into_iter().map(quote_literal).collect::<Vec<_>>().join(", ")
 }
 
 /// Makes the groups that a key or person will be in, before its row is written.

@@ -1,7 +1,7 @@
 //! Privileges on the tables of indexes.
 
 use crate::pg::spi::{Param, run_now, run_once};
-use crate::pinecone::access::elevate::{as_owner, read_as_owner};
+use crate::pinecone::access::elevate::{as_owner, as_superuser, read_as_owner};
 use crate::pinecone::access::locks;
 use crate::pinecone::registry::table;
 use conifer_pure::pinecone::access::level::Level;
@@ -20,6 +20,23 @@ pub fn grant(index: i32, role: &str, level: Level) {
     locks::steady(oid);
     let table = table(index);
     as_owner(|| run_once(&format!("GRANT {privileges} ON {table} TO {}", quote_identifier(role))));
+}
+
+/// Gives the table or view of an index back to `conifer_owner`, if a superuser has it, as after a restore without owners. Returns whether anything had to
+/// change.
+pub fn take_back(index: i32) -> bool {
+    let sql = "SELECT c.relkind OPERATOR(pg_catalog.=) 'v' FROM pg_catalog.pg_class c \
+                 JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) c.relowner AND r.rolsuper \
+                WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1)::pg_catalog.oid \
+                  AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p,v}'::pg_catalog.\"char\"[])";
+    let name = table(index);
+    let is_view: Option<bool> = read_as_owner(|| {
+        run_now(sql, &[Param::text(&*name)], |rows| (rows.count > 0).then(|| rows.get(0, 0)).flatten())
+    });
+    let Some(is_view) = is_view else { return false };
+    let kind = if is_view { "VIEW" } else { "TABLE" };
+    as_superuser(|| run_once(&format!("ALTER {kind} {name} OWNER TO conifer_owner")));
+    true
 }
 
 /// Takes the row type of an index's table from the public, and its array type with it. Whoever may use a type keeps it from being dropped, by a column

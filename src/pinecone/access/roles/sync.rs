@@ -19,20 +19,28 @@ fn pc_sync_roles(fcinfo: pg_sys::FunctionCallInfo) -> i64 {
         as_owner(|| run(Mode::Write, sql, &[], |rows| rows.each(|row| rows.get(row, 0))))
     };
     roles::turn::take_all();
+    roles::open_own_schemas();
     roles::open_schema(&schema_of(fcinfo));
     roles::open_schema(&Home::find().quoted);
+    let mut changed = 0;
     for index in texts("SELECT index_id::pg_catalog.text FROM pc.index_reg") {
         pgrx::check_for_interrupts!();
         if let Ok(index) = index.parse() {
+            changed += i64::from(roles::privileges::take_back(index));
             roles::sync_index(index);
             triggers::repair(&table(index));
         }
     }
-    let changed = roles::names::refresh() as i64;
-    // Members' rows that came before their roles.
+    changed += roles::names::refresh() as i64;
+    // Members' rows that came before their roles. Whoever has made a role of that name gets what is given.
     let sql = "UPDATE pc_auth.member SET member = member \
                 WHERE role_oid OPERATOR(pg_catalog.=) '0' AND pc_auth.role_number(member) OPERATOR(pg_catalog.<>) '0' \
-            RETURNING member::pg_catalog.text";
-    texts(sql);
+            RETURNING pg_catalog.format('role \"%s\" takes over what a row gives to that name: %s', member, role)";
+    let taken = texts(sql);
+    let left = "SELECT pg_catalog.format('\"%s\" has no role, and whichever gets that name will be given: %s', member, role) \
+                  FROM pc_auth.member WHERE role_oid OPERATOR(pg_catalog.=) '0' ORDER BY 1";
+    for line in taken.into_iter().chain(texts(left)) {
+        notice!("{line}");
+    }
     changed + roles::sync_all(Groups::Make)
 }
