@@ -291,11 +291,12 @@ REVOKE EXECUTE ON FUNCTION pc_auth.before_drop() FROM PUBLIC;
 CREATE EVENT TRIGGER pc_before_drop ON ddl_command_start WHEN TAG IN ('DROP EXTENSION')
     EXECUTE FUNCTION pc_auth.before_drop();
 
--- A session that has not loaded the library loads it by this before it makes an index; CREATE SCHEMA may have one in it.
+-- A session that has not loaded the library loads it by this before it makes an index, or what locks a table before the server asks whose it is; CREATE SCHEMA
+-- may have these in it.
 CREATE FUNCTION pc_auth.before_index() RETURNS event_trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'before_index_wrapper';
 REVOKE EXECUTE ON FUNCTION pc_auth.before_index() FROM PUBLIC;
-CREATE EVENT TRIGGER pc_before_index ON ddl_command_start WHEN TAG IN ('CREATE INDEX', 'CREATE SCHEMA')
+CREATE EVENT TRIGGER pc_before_index ON ddl_command_start WHEN TAG IN ('CREATE INDEX', 'CREATE SCHEMA', 'CREATE RULE', 'CREATE TRIGGER', 'CREATE TABLE', 'ALTER TABLE')
     EXECUTE FUNCTION pc_auth.before_index();
 
 -- ---------------------------------------------------------------------------------------------

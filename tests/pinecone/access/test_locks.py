@@ -238,3 +238,44 @@ def test_a_pool_prepares_for_keys_to_come(world):
         session.rollback()
         session.execute("SELECT pc_use_key(%s)", [key[1]])
         assert session.pgconn.exec_prepared(b"kept", None).get_value(0, 0) == b"4"
+
+
+# The server takes the lock before it asks whose the table is.
+LOCKS_FIRST = {
+    "a rule": "CREATE RULE r AS ON INSERT TO {table} DO ALSO NOTHING",
+    "a rule on a view": "CREATE OR REPLACE RULE \"_RETURN\" AS ON SELECT TO {table} DO INSTEAD SELECT 1",
+    "a trigger": "CREATE TRIGGER t BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+    "a foreign key in a schema that is made": "CREATE SCHEMA AUTHORIZATION {who} CREATE TABLE x (id text REFERENCES {table} (id))",
+    "a foreign key of a column": "CREATE TABLE locker.x (id text REFERENCES {table} (id))",
+    "a foreign key of a table": "CREATE TABLE locker.x (id text, FOREIGN KEY (id) REFERENCES {table} (id))",
+    "a column with a foreign key": "ALTER TABLE locker.own ADD COLUMN more text REFERENCES {table} (id)",
+    "a foreign key that is added": "ALTER TABLE locker.own ADD FOREIGN KEY (id) REFERENCES {table} (id)",
+}
+
+
+@pytest.fixture
+def locker(world):
+    """A person with a schema and a table of their own."""
+    person = world.people["ProjectViewer"]
+    world.db.execute(f"CREATE SCHEMA locker AUTHORIZATION {person}; CREATE TABLE locker.own (id text); ALTER TABLE locker.own OWNER TO {person}")
+    world.db.execute(f"GRANT CREATE ON DATABASE {world.database} TO {person}")
+    yield person
+    world.db.execute(f"REVOKE CREATE ON DATABASE {world.database} FROM {person}; DROP SCHEMA locker CASCADE")
+
+
+@pytest.mark.parametrize("what", LOCKS_FIRST)
+def test_what_locks_before_it_is_judged_is_refused_at_once(world, locker, what):
+    """Otherwise it waits for whoever uses the table, and all others behind it, of other projects as well. The session has not loaded the library."""
+    for table in (world.tables["a"], world.tables["c"], "pc.index_reg", "pc_auth.api_key"):
+        with world.server.connect(world.database, autocommit=False) as busy, world.login(locker, options="-c lock_timeout=200ms") as session:
+            busy.execute(f"LOCK TABLE {table} IN ROW EXCLUSIVE MODE")
+            assert state(session, LOCKS_FIRST[what].format(table=table, who=locker)) == "42501", table
+            busy.rollback()
+
+
+def test_a_superuser_makes_triggers_on_tables_of_indexes(world, locker):
+    with world.db.transaction(force_rollback=True):
+        world.db.execute(LOCKS_FIRST["a trigger"].format(table=world.tables["a"]))
+    with world.login(locker) as session, session.transaction(force_rollback=True):
+        session.execute("CREATE TABLE locker.key (id text PRIMARY KEY); CREATE TABLE locker.x (id text REFERENCES locker.key)")
+        session.execute(LOCKS_FIRST["a rule"].format(table="locker.own"))

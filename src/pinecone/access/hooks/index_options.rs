@@ -4,6 +4,7 @@
 //! The hook of commands asks; and an event trigger, which loads the library into a session that has not loaded it, before the command.
 #![allow(unsafe_code)]
 
+use super::locks_first;
 use crate::pg::error::raise;
 use crate::pg::fmgr::export;
 use conifer_pure::pinecone::filter::Fields;
@@ -11,7 +12,7 @@ use pgrx::PgList;
 use pgrx::pg_sys::{self, NodeTag};
 use std::ffi::CStr;
 
-// The event trigger of CREATE INDEX, and of CREATE SCHEMA, whose parts come to the hook that is in place by then.
+// The event trigger of CREATE INDEX and what `locks_first` is about, and of CREATE SCHEMA, whose parts come to the hook that is in place by then.
 export!(before_index, |fcinfo| {
     // SAFETY: the context of an event trigger is its data, with the command's parse tree.
     unsafe {
@@ -19,6 +20,7 @@ export!(before_index, |fcinfo| {
         if !context.is_null() && (*context).type_ == NodeTag::T_EventTriggerData {
             let tree = (*context.cast::<pg_sys::EventTriggerData>()).parsetree;
             if !tree.is_null() {
+                locks_first::judge(tree);
                 judge(tree);
             }
         }

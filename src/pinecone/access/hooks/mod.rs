@@ -1,5 +1,5 @@
 //! Hooks, which only a library can set: it is loaded into every session of a key from the start, by a setting of the key's role
-//! (`roles/mod.rs`), and into other sessions by `shared_preload_libraries` or their own role, or at their first use of it.
+//! (`roles/library.rs`), and into other sessions by `shared_preload_libraries` or their own role, or at their first use of it.
 
 mod analysis;
 mod error_memory;
@@ -9,6 +9,7 @@ pub mod functions;
 mod index_options;
 pub mod inlining;
 mod lock_table;
+mod locks_first;
 pub mod log;
 mod named_relations;
 pub mod permissions;

@@ -7,7 +7,7 @@
 //! (`text.rs`).
 #![allow(unsafe_code)]
 
-use super::{error_memory, index_options, lock_table, text};
+use super::{error_memory, index_options, lock_table, locks_first, text};
 use crate::pinecone::access::audit;
 use crate::pinecone::access::catalog;
 use crate::pinecone::access::refusal::{Event, refused};
@@ -81,6 +81,7 @@ unsafe extern "C-unwind" fn judge_statement(statement: *mut pg_sys::PlannedStmt)
         let tree = (*statement).utilityStmt;
         judge(tree);
         lock_table::judge(tree);
+        locks_first::judge(tree);
         index_options::judge(tree);
         if !pg_sys::IsAbortedTransactionBlockState() {
             limits::hold();

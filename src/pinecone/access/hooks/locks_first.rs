@@ -1,0 +1,101 @@
+//! Commands that lock a table before the server asks whose it is: CREATE RULE, CREATE TRIGGER, and foreign keys of other tables to it. All people can
+//! name Conifer's tables. Such a command would wait for whoever uses one of them, in any project, and keep all others waiting behind it, only to
+//! be refused.
+//!
+//! The hook of commands refuses them; and an event trigger, which loads the library into a session that has not loaded it, before the command.
+#![allow(unsafe_code)]
+
+use super::permissions::refuse;
+use crate::pinecone::access::catalog;
+use crate::pinecone::access::elevate::{OWNER, role_named};
+use crate::pinecone::access::snapshot::is_looking;
+use pgrx::PgList;
+use pgrx::pg_sys::{self, NodeTag};
+
+/// Refuses a command that would lock one of Conifer's tables, unless a superuser or `conifer_owner` runs it.
+///
+/// # Safety
+/// `tree` is a parse tree.
+///
+/// # Errors
+/// Raises 42501.
+pub unsafe fn judge(tree: *mut pg_sys::Node) {
+    // SAFETY: each node is read as the type of its tag; look-ups of the current role.
+    unsafe {
+        let relevant = [
+            NodeTag::T_RuleStmt,
+            NodeTag::T_CreateTrigStmt,
+            NodeTag::T_CreateStmt,
+            NodeTag::T_AlterTableStmt,
+        ];
+        if !relevant.contains(&(*tree).type_)
+            || pg_sys::IsAbortedTransactionBlockState()
+            || is_looking()
+            || catalog::table() == pg_sys::InvalidOid
+        {
+            return;
+        }
+        let user = pg_sys::GetUserId();
+        if pg_sys::superuser_arg(user) || user == role_named(OWNER) {
+            return;
+        }
+        match (*tree).type_ {
+            NodeTag::T_RuleStmt => judge_name((*tree.cast::<pg_sys::RuleStmt>()).relation),
+            NodeTag::T_CreateTrigStmt => judge_name((*tree.cast::<pg_sys::CreateTrigStmt>()).relation),
+            NodeTag::T_CreateStmt => judge_parts((*tree.cast::<pg_sys::CreateStmt>()).tableElts),
+            _ => {
+                let commands = (*tree.cast::<pg_sys::AlterTableStmt>()).cmds;
+                for command in PgList::<pg_sys::AlterTableCmd>::from_pg(commands).iter_ptr() {
+                    judge_part((*command).def);
+                }
+            }
+        }
+    }
+}
+
+/// Judges the columns and constraints of a table that is made.
+unsafe fn judge_parts(parts: *mut pg_sys::List) {
+    // SAFETY: a list of nodes.
+    unsafe { PgList::<pg_sys::Node>::from_pg(parts).iter_ptr().for_each(|part| judge_part(part)) }
+}
+
+/// Judges a column or a constraint.
+unsafe fn judge_part(part: *mut pg_sys::Node) {
+    // SAFETY: each node is read as the type of its tag.
+    unsafe {
+        if part.is_null() {
+            return;
+        }
+        match (*part).type_ {
+            NodeTag::T_ColumnDef => judge_parts((*part.cast::<pg_sys::ColumnDef>()).constraints),
+            NodeTag::T_Constraint => {
+                let constraint = &*part.cast::<pg_sys::Constraint>();
+                if constraint.contype == pg_sys::ConstrType::CONSTR_FOREIGN {
+                    judge_name(constraint.pktable);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+unsafe fn judge_name(name: *mut pg_sys::RangeVar) {
+    // SAFETY: a name, which may mean nothing; looked up without a lock.
+    unsafe {
+        if name.is_null() {
+            return;
+        }
+        let flags = pg_sys::RVROption::RVR_MISSING_OK;
+        let none = std::ptr::null_mut();
+        let table = pg_sys::RangeVarGetRelidExtended(name, pg_sys::NoLock as i32, flags, None, none);
+        if table == pg_sys::InvalidOid {
+            return;
+        }
+        let schema = pg_sys::get_rel_namespace(table);
+        if schema != pg_sys::InvalidOid
+            && [c"pc", c"pc_auth", c"pc_data"].into_iter().any(|name| catalog::schema(name) == schema)
+        {
+            refuse(table);
+        }
+    }
+}
