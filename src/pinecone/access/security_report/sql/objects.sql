@@ -67,3 +67,23 @@ SELECT 'objects', 'SECURITY DEFINER functions without a pinned search_path', CAS
   FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_roles a ON a.oid = p.proowner
  WHERE p.prosecdef AND p.prosqlbody IS NULL AND COALESCE(p.proconfig::text, '') !~ 'search_path='
    AND p.pronamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+UNION ALL
+SELECT 'objects', 'functions of superusers on tables of users', CASE WHEN pg_catalog.count(*) = 0 THEN 'ok' ELSE 'warn' END,
+       COALESCE(pg_catalog.array_to_string((pg_catalog.array_agg(f.found ORDER BY f.found))[:30], ', ')
+                || CASE WHEN pg_catalog.count(f.found) > 30 THEN ', and ' || pg_catalog.count(f.found) - 30 || ' more' ELSE '' END, 'none'),
+       CASE WHEN pg_catalog.count(*) > 0
+            THEN 'they run with the rights of all who use the index: read them, and ALTER FUNCTION ... OWNER TO an ordinary role those that came by REASSIGN OWNED' END
+  FROM (SELECT DISTINCT p.oid::regprocedure || ' on ' || t.oid::regclass AS found
+          FROM pc.index_reg i
+          JOIN pg_catalog.pg_class v ON v.relname = ('i_' || i.index_id)::name AND v.relnamespace = 'pc_data'::regnamespace
+          JOIN pg_catalog.pg_class t ON t.oid = pc.source_of(v.oid)
+          JOIN pg_catalog.pg_roles o ON o.oid = t.relowner AND NOT o.rolsuper
+          JOIN pg_catalog.pg_depend on_it ON on_it.refclassid = 'pg_catalog.pg_class'::regclass AND on_it.refobjid = t.oid
+          JOIN pg_catalog.pg_depend calls ON calls.classid = on_it.classid AND calls.objid = on_it.objid
+          LEFT JOIN pg_catalog.pg_operator x ON calls.refclassid = 'pg_catalog.pg_operator'::regclass AND x.oid = calls.refobjid
+          JOIN pg_catalog.pg_proc p ON p.oid >= 16384
+           AND p.oid = CASE WHEN calls.refclassid = 'pg_catalog.pg_proc'::regclass THEN calls.refobjid ELSE x.oprcode::oid END
+          JOIN pg_catalog.pg_roles a ON a.oid = p.proowner AND a.rolsuper
+         WHERE i.is_view
+           AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e
+                            WHERE e.classid = 'pg_catalog.pg_proc'::regclass AND e.objid = p.oid AND e.deptype = 'e')) AS f
