@@ -306,3 +306,28 @@ def test_the_original_goes(shop, tmp_path):
     with shop.admin() as db:
         assert db.execute("SELECT pc_sync_roles() > 0").fetchone() == (True,)  # all roles are this database's now
     shop.check_original()
+
+
+def test_a_copy_takes_the_name_of_the_original(shop, tmp_path):
+    """It has the keys from then on, and the original has them no more: what is revoked there is not taken from the copy."""
+    copy, old = shop.copy("template", tmp_path), f"{shop.name}_old"
+    def rename(a, b):
+        with shop.server.connect("postgres") as db:
+            db.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [a])
+            db.execute(f"ALTER DATABASE {a} RENAME TO {b}")
+    rename(shop.name, old)
+    # alone under another name it is the original still
+    assert shop.acts(old, shop.key) == [[("a",)], [("a",)]]
+    rename(copy, shop.name)
+    shop.copies[shop.copies.index(copy)] = old
+    assert shop.acts(None, shop.key) == [[("a",)], [("a",)]]
+    assert shop.acts(old, shop.key) == ["28000", "28000"]
+    with shop.admin(old) as db:
+        assert db.execute("SELECT state FROM pc_security_report() WHERE item LIKE 'keys of the database%'").fetchone() == ("warn",)
+        db.execute("SELECT pc_revoke_api_key(%s)", [shop.key[0]])
+    assert shop.acts(None, shop.key) == [[("a",)], [("a",)]]
+    with shop.admin() as db:
+        db.execute("SELECT pc_sync_roles()")
+    with shop.admin(old) as db:
+        db.execute("DROP EXTENSION conifer CASCADE")
+    shop.check_original()

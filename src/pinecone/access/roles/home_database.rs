@@ -3,8 +3,9 @@
 //! neither changes nor drops them, and whoever logs in to it as such a key is nobody there.
 //!
 //! A comment on each role names its database by number and name, as roles have no better place. What makes roles comes with it:
-//! `pg_dumpall`, `pg_upgrade`, which keeps the numbers of databases. A role belongs elsewhere if there is another database of that number.
-//! Where the cluster was moved by `pg_dumpall` that number may be some other database's: the name tells.
+//! `pg_dumpall`, `pg_upgrade`, which keeps the numbers of databases. A role belongs to the database of that name: where the cluster was moved by
+//! `pg_dumpall` the number may be some other database's, and where a copy has taken the original's name it is the original's, which has
+//! another name. If there is none of that name, as after a renaming, it belongs to the one of that number.
 //!
 //! A key whose role is gone has no comment: what revokes it in the original drops the role, and the copy's row is what it was. So a key's databases are
 //! in rows as well (`pc_auth.key_home`), which a copy by TEMPLATE has and a dump has not. In such a copy a key whose role is not
@@ -25,10 +26,12 @@ pub fn elsewhere(name: &str) -> String {
             FROM pg_catalog.pg_roles r
             CROSS JOIN LATERAL pg_catalog.regexp_match(
                 pg_catalog.shobj_description(r.oid, 'pg_authid'), '^Conifer: database ([0-9]{{1,10}}), (.*)$') AS said
-            JOIN pg_catalog.pg_database d ON d.oid::pg_catalog.int8 OPERATOR(pg_catalog.=) said[1]::pg_catalog.int8
-            JOIN pg_catalog.pg_database h ON h.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
-           WHERE r.rolname OPERATOR(pg_catalog.=) {name} AND d.oid OPERATOR(pg_catalog.<>) h.oid
-             AND NOT (h.datname::pg_catalog.text OPERATOR(pg_catalog.=) said[2] AND d.datname::pg_catalog.text OPERATOR(pg_catalog.<>) said[2]))"
+            CROSS JOIN LATERAL (
+                SELECT o.datname FROM pg_catalog.pg_database o
+                 WHERE o.datname::pg_catalog.text OPERATOR(pg_catalog.=) said[2]
+                    OR o.oid::pg_catalog.int8 OPERATOR(pg_catalog.=) said[1]::pg_catalog.int8
+                 ORDER BY o.datname::pg_catalog.text OPERATOR(pg_catalog.=) said[2] DESC LIMIT 1) AS d
+           WHERE r.rolname OPERATOR(pg_catalog.=) {name} AND d.datname OPERATOR(pg_catalog.<>) pg_catalog.current_database())"
     )
 }
 

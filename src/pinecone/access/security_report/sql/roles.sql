@@ -10,8 +10,9 @@ WITH ordinary AS (
     -- the databases that roles belong to, as comments on them say
     SELECT r.oid AS role, d.datname
       FROM pg_catalog.pg_roles r
-     CROSS JOIN LATERAL pg_catalog.regexp_match(pg_catalog.shobj_description(r.oid, 'pg_authid'), '^Conifer: database ([0-9]{1,10}), ') AS said
-      JOIN pg_catalog.pg_database d ON d.oid::bigint = said[1]::bigint
+     CROSS JOIN LATERAL pg_catalog.regexp_match(pg_catalog.shobj_description(r.oid, 'pg_authid'), '^Conifer: database ([0-9]{1,10}), (.*)$') AS said
+     CROSS JOIN LATERAL (SELECT o.datname FROM pg_catalog.pg_database o WHERE o.datname = said[2] OR o.oid::bigint = said[1]::bigint
+                          ORDER BY o.datname = said[2] DESC LIMIT 1) AS d
 ), found AS (
     -- by rank: what strangers can make many of is not to hide what is worse
     SELECT 1 AS place, 1 AS rank, r.rolname || ' in ' || g.rolname AS found
@@ -91,7 +92,6 @@ WITH ordinary AS (
     SELECT 15, 1, 'PUBLIC'
       FROM pg_catalog.pg_database d, pg_catalog.aclexplode(d.datacl) AS a
      WHERE d.datname = pg_catalog.current_database() AND a.grantee = 0 AND a.privilege_type = 'CREATE'
-)
     UNION ALL
     SELECT DISTINCT 16, 1, r.rolname || ' in ' || g.rolname
       FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles r ON r.oid = m.member JOIN pg_catalog.pg_roles g ON g.oid = m.roleid
@@ -99,6 +99,7 @@ WITH ordinary AS (
        AND g.rolname !~ '^(conifer_(owner|keys|people|gateway)|cf[kpi]_[0-9a-hjkmnp-tv-z]{16})$'
     UNION ALL
     SELECT 17, 1, m.member || ': ' || m.role FROM pc_auth.member m WHERE m.role_oid = 0
+)
 SELECT 'roles'::text, i.item::text, CASE WHEN pg_catalog.count(f.found) = 0 THEN 'ok' ELSE i.state END::text,
        COALESCE(pg_catalog.array_to_string((pg_catalog.array_agg(f.found ORDER BY f.rank, f.found) FILTER (WHERE f.found IS NOT NULL))[:30], ', ')
                 || CASE WHEN pg_catalog.count(f.found) > 30 THEN ', and ' || pg_catalog.count(f.found) - 30 || ' more' ELSE '' END, 'none')::text,
