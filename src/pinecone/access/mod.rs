@@ -51,6 +51,7 @@ pub fn touch() {
     judge::foreign_code::touch();
     locks::touch();
     session::touch();
+    refusal::touch();
     revocation::touch();
     roles::late_cascade::touch();
     roles::late_grants::touch();

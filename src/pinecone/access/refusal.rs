@@ -9,10 +9,23 @@ use conifer_pure::Fault;
 use conifer_pure::pinecone::access::principal::{Kind, Principal};
 use pgrx::prelude::*;
 use pgrx::{IntoDatum, Uuid};
+use std::cell::Cell;
 use std::ffi::CStr;
 
 /// Characters of a resource's name that the log shows.
 const MAX_SHOWN: usize = 200;
+
+/// What a line of the audit begins with. The hook of the log leaves it to nobody else (`hooks/log.rs`).
+pub const MARK: &str = "conifer audit:";
+
+thread_local! {
+    static IS_WRITING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Makes the thread's variables known: see `touch_variables` of the library.
+pub fn touch() {
+    IS_WRITING.with(|_| ());
+}
 
 /// An action that is taken or tried.
 #[derive(Clone, Copy)]
@@ -54,11 +67,18 @@ pub fn log(who: Option<&Principal>, event: &Event<'_>, outcome: &str, reason: Op
     // As the owner: a role that was dropped meanwhile has no rights.
     let line = latest(|| read_as_owner(|| run(Mode::Read, sql, &params, |rows| rows.get::<String>(0, 0))));
     let line = line.unwrap_or_default();
+    IS_WRITING.set(true);
     ereport!(
         PgLogLevel::LOG_SERVER_ONLY,
         PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
-        format!("conifer audit: {line}")
+        format!("{MARK} {line}")
     );
+    IS_WRITING.set(false);
+}
+
+/// Whether the message that is on its way is a line of the audit.
+pub fn is_writing() -> bool {
+    IS_WRITING.get()
 }
 
 /// `actor_type` of the audit.

@@ -6,6 +6,7 @@ import re
 import psycopg
 import pytest
 
+from tests.pinecone.access.world import state
 from tests.support.cluster import Cluster
 from tests.support.waiting import until
 
@@ -429,3 +430,39 @@ def test_queries_under_policies(cluster, shop):
             found = session.execute("SELECT id FROM pc_query('films', '[1,0,1,0]', 20, 'n1')").fetchall()
             assert len(set(found) & set(wanted)) >= 18
         until(lambda: index_scans(shop) >= before + 2)
+
+
+FORGED = """conifer audit: {"actor" : "ann", "action" : "sql", "outcome" : "success"}"""
+
+
+@pytest.mark.parametrize("way", ["message", "second line", "detail", "hint", "error", "statement", "function", "logged statement"])
+def test_nobody_else_writes_lines_of_the_audit(cluster, shop, way):
+    """What a user has the server log is told from the audit by its text."""
+    raises = {
+        "message": f"RAISE LOG '{FORGED}'",
+        "second line": f"RAISE LOG E'x\\n2026-11-30 LOG:  {FORGED}'",
+        "detail": f"RAISE LOG 'x' USING DETAIL = '{FORGED}'",
+        "hint": f"RAISE LOG 'x' USING HINT = '{FORGED}'",
+        "error": f"RAISE EXCEPTION '{FORGED}'",
+    }
+    shop.execute("DROP ROLE IF EXISTS eve; CREATE ROLE eve LOGIN")
+    with cluster.connect("shop", user="eve") as eve:
+        eve.execute("SELECT pc_whoami()")  # loads the library
+        before = logged(cluster)
+        log = cluster.home / "log" / "server"
+        size = log.stat().st_size
+        if way in raises:
+            state(eve, f"DO $$ BEGIN {raises[way]}; END $$")
+        elif way == "statement":
+            state(eve, f"SELECT 1/0 /* {FORGED} */")
+        elif way == "function":
+            state(eve, f"SELECT '{FORGED}'::integer")
+        else:
+            shop.execute("SET log_statement = 'all'")
+            shop.execute(f"SELECT '{FORGED}'")
+            shop.execute("RESET log_statement")
+        eve.execute("DO $$ BEGIN RAISE LOG 'the last line'; END $$")
+        until(lambda: "the last line" in log.read_text()[size:])
+    added = log.read_text()[size:]
+    assert logged(cluster) == before and "conifer audit:" not in added
+    shop.execute("DROP ROLE eve")

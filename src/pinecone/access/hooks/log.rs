@@ -1,7 +1,8 @@
-//! Keeps secrets out of the server's log, clients' errors and `pg_stat_activity`.
+//! Keeps secrets out of the server's log, clients' errors and `pg_stat_activity`; and what looks like a line of the audit and is none, out of the log.
 #![allow(unsafe_code)]
 
 use super::text::mask_in_place;
+use crate::pinecone::access::refusal::{MARK, is_writing};
 use crate::pinecone::access::session::partial::is_log_kept;
 use conifer_pure::pinecone::access::api_key::has_secret;
 use pgrx::prelude::*;
@@ -56,6 +57,29 @@ unsafe fn hide(text: *const c_char) -> bool {
     }
 }
 
+/// Takes the colon from what lines of the audit begin with, wherever a text has it: a text of several lines is one of the log for each.
+///
+/// # Safety
+/// `text` is a C string in memory that may be changed.
+unsafe fn unmark_in_place(text: *mut c_char) {
+    let mark = MARK.as_bytes();
+    // SAFETY: as the caller says.
+    unsafe {
+        let len = CStr::from_ptr(text).count_bytes();
+        let text = std::slice::from_raw_parts_mut(text.cast::<u8>(), len);
+        for end in mark.len()..=len {
+            if text[end - 1] == b':' && text[..end].ends_with(mark) {
+                text[end - 1] = b'?';
+            }
+        }
+    }
+}
+
+/// Whether a text has what lines of the audit begin with.
+fn has_mark(text: &[u8]) -> bool {
+    text.windows(MARK.len()).any(|part| part == MARK.as_bytes())
+}
+
 // The hook raises nothing, as it runs while an error is on its way, and does without memory that it cannot get.
 unsafe extern "C-unwind" fn emit(error: *mut pg_sys::ErrorData) {
     // SAFETY: the server's error data; texts in it are copies of its own, which it frees.
@@ -68,6 +92,9 @@ unsafe extern "C-unwind" fn emit(error: *mut pg_sys::ErrorData) {
         {
             if !text.is_null() {
                 mask_in_place(text);
+                if !is_writing() {
+                    unmark_in_place(text);
+                }
             }
         }
         let statement = pg_sys::debug_query_string;
@@ -77,6 +104,8 @@ unsafe extern "C-unwind" fn emit(error: *mut pg_sys::ErrorData) {
         } else {
             !statement.is_null() && has_secret(CStr::from_ptr(statement).to_bytes())
         };
+        // The text of a statement is written as it came, or not at all.
+        data.hide_stmt |= !statement.is_null() && has_mark(CStr::from_ptr(statement).to_bytes());
         if let Some(next) = NEXT {
             next(error);
         }
