@@ -71,25 +71,64 @@ pub fn make_way(key: &str) {
             return;
         }
         if begun.elapsed() > PATIENCE {
-            let sql = "SELECT l.pid, pg_catalog.concat(l.pid, ' of ', r.rolname) \
-                         FROM pc_auth.api_key k JOIN pg_catalog.pg_locks l \
-                           ON l.locktype OPERATOR(pg_catalog.=) 'transactionid' AND l.granted \
-                          AND l.transactionid OPERATOR(pg_catalog.=) k.xmax \
-                        CROSS JOIN LATERAL pg_catalog.pg_stat_get_activity(l.pid) AS a \
-                         LEFT JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) a.usesysid \
-                        WHERE k.key_id OPERATOR(pg_catalog.=) $1";
-            let sessions: Vec<(i32, String)> = read_as_owner(|| {
-                run_now(sql, &[Param::text(key)], |rows| {
-                    rows.each(|row| Some((rows.get(row, 0)?, rows.get(row, 1)?)))
-                })
-            });
-            for (pid, session) in sessions.into_iter().filter(|(pid, _)| ended.insert(*pid)) {
-                end_for(&format!("API key \"{key}\""), pid, &session);
-            }
+            let row =
+                "SELECT xmax::pg_catalog.text FROM pc_auth.api_key WHERE key_id OPERATOR(pg_catalog.=) $1";
+            let changing = read_as_owner(|| under_way(row, Param::text(key)));
+            changing.into_iter().for_each(|transaction| end_transaction(key, transaction, &mut ended));
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let begun = Instant::now();
+    let row =
+        "SELECT xmax::pg_catalog.text FROM pg_catalog.pg_authid WHERE rolname OPERATOR(pg_catalog.=) $1";
+    while let Some(transaction) = as_superuser(|| under_way(row, Param::name(key))) {
+        pgrx::check_for_interrupts!();
+        if begun.elapsed() > PATIENCE {
+            end_transaction(key, transaction, &mut ended);
         }
         std::thread::sleep(Duration::from_millis(10));
     }
     way::make(Purpose::Role, key, false, &format!("API key \"{key}\""));
+}
+
+/// The transaction of another session that is changing a row, of which a query gives the `xmax`.
+fn under_way(row: &str, param: Param) -> Option<u32> {
+    let number: Option<String> =
+        run_now(row, &[param], |rows| (rows.count > 0).then(|| rows.get(0, 0)).flatten());
+    let number: u32 = number?.parse().ok()?;
+    let transaction = pg_sys::TransactionId::from(number);
+    // SAFETY: reads the server's table of transactions, within one. Parents are known of those that are under way.
+    unsafe {
+        if number == 0
+            || pg_sys::TransactionIdIsCurrentTransactionId(transaction)
+            || !pg_sys::TransactionIdIsInProgress(transaction)
+        {
+            return None;
+        }
+        // That of a savepoint is no lock any more once the savepoint is released.
+        Some(pg_sys::SubTransGetTopmostTransaction(transaction).into_inner())
+    }
+}
+
+/// Ends the session of a transaction that keeps a key from being revoked, once.
+fn end_transaction(key: &str, transaction: u32, ended: &mut HashSet<i32>) {
+    let sql = "SELECT l.pid, pg_catalog.concat(l.pid, ' of ', r.rolname) \
+                 FROM pg_catalog.pg_locks l \
+                CROSS JOIN LATERAL pg_catalog.pg_stat_get_activity(l.pid) AS a \
+                 LEFT JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) a.usesysid \
+                WHERE l.locktype OPERATOR(pg_catalog.=) 'transactionid' AND l.granted \
+                  AND l.transactionid::pg_catalog.text OPERATOR(pg_catalog.=) $1";
+    // The server shows a transaction the sessions that existed when it first asked.
+    // SAFETY: forgets a copy, which is made again when it is needed.
+    unsafe { pg_sys::pgstat_clear_backend_activity_snapshot() };
+    let sessions: Vec<(i32, String)> = read_as_owner(|| {
+        run_now(sql, &[Param::text(&*transaction.to_string())], |rows| {
+            rows.each(|row| Some((rows.get(row, 0)?, rows.get(row, 1)?)))
+        })
+    });
+    for (pid, session) in sessions.into_iter().filter(|(pid, _)| ended.insert(*pid)) {
+        end_for(&format!("API key \"{key}\""), pid, &session);
+    }
 }
 
 fn end(key: &str, role: pg_sys::Oid) {

@@ -192,3 +192,22 @@ def test_numbers_of_locks_are_not_to_be_computed(world):
     project = world.db.execute("SELECT project_id::text FROM pc_auth.project WHERE name = 'own'").fetchone()[0]
     known = {fnv1a(name) for name in (key[0], person, project, "", "organisation")}
     assert not known & {number for _, number in held}
+
+
+@pytest.mark.parametrize("command", ["ALTER ROLE {0} CONNECTION LIMIT 5", "SAVEPOINT s; ALTER ROLE {0} CONNECTION LIMIT 5; RELEASE SAVEPOINT s",
+                                     "ALTER ROLE {0} RENAME TO {0}_x"])
+def test_a_role_of_a_key_that_is_being_changed(world, command):
+    """By somebody who may change roles, and leaves the transaction open."""
+    maker = f"{world.stranger}_maker"
+    key, _ = world.key("changed")
+    world.db.execute(f"CREATE ROLE {maker} LOGIN CREATEROLE")
+    if world.db.info.server_version >= 160000:
+        world.db.execute(f"GRANT {key} TO {maker} WITH ADMIN OPTION")
+    try:
+        with world.login(maker, autocommit=False) as session, world.login(world.people["ProjectOwner"], options=WAITS) as owner:
+            session.execute(command.format(key))
+            quickly(owner, "SELECT pc_revoke_api_key(%s)", key, within=3)
+            assert state(session, "SELECT 1") in ENDED
+        assert world.db.execute("SELECT count(*) FROM pg_roles WHERE rolname = %s AND rolcanlogin", [key]).fetchone() == (0,)
+    finally:
+        world.db.execute(f"DROP ROLE {maker}")
