@@ -33,12 +33,14 @@ def put(text, changes):
 
 
 def hba(first, **changes):
-    """The page's lines of pg_hba.conf: the one behind the comment that begins with `first`, and those for keys, pools and nobody."""
+    """The page's lines of pg_hba.conf: the one behind the comment that begins with `first`, those for keys and pools before it, and the one for nobody
+    after it."""
     lines = block("+conifer_people 0.0.0.0/0 ldap").splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith(f"# {first}"))
     wanted = lines[start + 1] if first else ""
-    rest = lines[lines.index("# keys") + 1:]
-    return [put(wanted, changes), *(line.replace("10.0.0.0/8", "127.0.0.1/32") for line in rest)]
+    keys, pools = lines.index("# keys and pools"), lines.index("# LDAP")
+    local = [line.replace("10.0.0.0/8", "127.0.0.1/32") for line in lines]
+    return [*local[keys + 1:pools], put(wanted, changes), *local[lines.index("# all others") + 1:]]
 
 
 @pytest.fixture(scope="module")

@@ -200,7 +200,7 @@ PLANTED = [
     ("the schema of the functions is others'", "ALTER DATABASE {database} OWNER TO {role}", "fail"),
     ("the schema of the functions is others'", "GRANT CREATE ON SCHEMA public TO {role}", "fail"),
     ("other functions named pc_use_key", "CREATE FUNCTION public.pc_use_key(varchar) RETURNS void LANGUAGE sql AS 'SELECT'", "fail"),
-    ("members under another name", "INSERT INTO pc_auth.member (member, role, granted_by) VALUES ('nobody_yet', 'OrgMember', 'x')", "warn"),
+    ("rows of people who have no role", "INSERT INTO pc_auth.member (member, role, granted_by) VALUES ('nobody_yet', 'OrgMember', 'x')", "fail"),
     ("views that show records to others than the policies do", "CREATE VIEW public.all_records AS SELECT * FROM {table}; GRANT SELECT ON public.all_records TO {role}",
      "warn"),
     ("views that show records to others than the policies do", "CREATE MATERIALIZED VIEW public.all_records AS SELECT * FROM {table}; GRANT SELECT ON public.all_records TO {role}",
