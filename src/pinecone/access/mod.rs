@@ -48,6 +48,7 @@ pub fn touch() {
     audit::touch();
     audit::pc_prune_audit::touch();
     judge::table::touch();
+    judge::conditions::touch();
     judge::foreign_code::touch();
     locks::touch();
     session::touch();

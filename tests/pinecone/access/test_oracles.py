@@ -2,6 +2,7 @@
 some of its rows gets no plans."""
 
 import json
+import time
 
 import psycopg
 import pytest
@@ -612,3 +613,14 @@ def test_copy_is_the_first_statement_of_a_session(world):
     limited = world.key("copies", namespaces='{"a": ["n1"]}')
     with world.login(limited[0]) as session, session.cursor().copy(f"COPY {world.tables['a']} (id) TO STDOUT") as copy:
         assert sorted(row[0] for row in copy.rows()) == ["n1-1", "n1-2"]
+
+
+def test_a_limited_key_does_not_keep_a_processor_busy(world):
+    """A long list of values in many conditions is looked at once, and may be cancelled."""
+    limited = world.key("busy", namespaces='{"a": ["n1"]}')
+    values = ", ".join(f"('v{number}')" for number in range(50_000))
+    conditions = " AND ".join(f"v.x <> 'q{number}'" for number in range(3_000))
+    with world.login(limited[0], options="-c statement_timeout=3s") as session:
+        begun = time.monotonic()
+        state(session, f"SELECT count(*) FROM {world.tables['a']} t, (VALUES {values}) v (x) WHERE {conditions} AND v.x = 'none'")
+        assert time.monotonic() - begun < 8

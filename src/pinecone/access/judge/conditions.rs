@@ -12,14 +12,29 @@
 
 use super::policy;
 use super::table::index_of;
+use crate::pg::error::OrRaise;
+use conifer_pure::memory::allocation::Reserve;
 use pgrx::PgList;
 use pgrx::pg_sys::{self, Expr, Node, NodeTag, Query, RTEKind, RangeTblEntry};
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::ffi::c_void;
 
 /// The languages `internal`, `c` and `sql`, as `pg_language.dat` numbers them.
 const INTERNAL: u32 = 12;
 const C: u32 = 13;
 const SQL: u32 = 14;
+
+thread_local! {
+    /// The lists of VALUES of the statement that is being changed, and whether all that is in each is a column or a constant: a list may be long, and be
+    /// named in as many conditions.
+    static LISTS: RefCell<HashMap<*const RangeTblEntry, bool>> = RefCell::default();
+}
+
+/// Makes the thread's variables known: see `touch_variables` of the library.
+pub fn touch() {
+    LISTS.with(|_| ());
+}
 
 /// A walk through a statement.
 struct Walk {
@@ -54,8 +69,11 @@ pub unsafe fn names_an_index(query: *mut Query) -> bool {
 /// As [`names_an_index`]; the query belongs to the caller, and may be changed.
 pub unsafe fn put_behind_policies(query: *mut Query) -> bool {
     let mut walk = Walk { levels: vec![], task: Task::Change };
+    LISTS.with_borrow_mut(HashMap::clear);
     // SAFETY: as the caller says.
-    unsafe { !step(query.cast(), (&raw mut walk).cast()) }
+    let goes_on = unsafe { !step(query.cast(), (&raw mut walk).cast()) };
+    LISTS.with_borrow_mut(HashMap::clear);
+    goes_on
 }
 
 /// Calls the server's walker of a tree with [`step`].
@@ -79,6 +97,7 @@ unsafe extern "C-unwind" fn step(node: *mut Node, walk: *mut c_void) -> bool {
         if node.is_null() {
             return false;
         }
+        pgrx::check_for_interrupts!();
         if (*node).type_ != NodeTag::T_Query {
             return walk_below(node, false, walk);
         }
@@ -376,6 +395,7 @@ unsafe fn is_plain(node: *mut Node, levels: &[*mut Query]) -> bool {
         if node.is_null() {
             return true;
         }
+        pgrx::check_for_interrupts!();
         pg_sys::check_stack_depth();
         let all = |list| nodes(list).all(|part| is_plain(part, levels));
         match (*node).type_ {
@@ -440,6 +460,7 @@ struct Strict {
 unsafe fn strict(node: *mut Node, levels: &[*mut Query]) -> Option<Strict> {
     // SAFETY: each node is read as the type of its tag; look-ups of functions.
     unsafe {
+        pgrx::check_for_interrupts!();
         pg_sys::check_stack_depth();
         let is_array = match (*node).type_ {
             NodeTag::T_Const | NodeTag::T_Param => {
@@ -494,8 +515,20 @@ unsafe fn is_column(var: *mut pg_sys::Var, levels: &[*mut Query]) -> bool {
         match entry.rtekind {
             RTEKind::RTE_RELATION => true,
             RTEKind::RTE_FUNCTION => is_of_native_functions(entry),
-            RTEKind::RTE_VALUES => nodes(entry.values_lists)
-                .all(|row| nodes(row.cast()).all(|value| is_column_or_constant(value, levels))),
+            RTEKind::RTE_VALUES => {
+                let list: *const RangeTblEntry = entry;
+                if let Some(known) = LISTS.with_borrow(|lists| lists.get(&list).copied()) {
+                    return known;
+                }
+                let is_plain = nodes(entry.values_lists).all(|row| {
+                    pgrx::check_for_interrupts!();
+                    nodes(row.cast()).all(|value| is_column_or_constant(value, levels))
+                });
+                LISTS
+                    .with_borrow_mut(|lists| lists.room_for(1).map(|()| lists.insert(list, is_plain)))
+                    .or_raise();
+                is_plain
+            }
             RTEKind::RTE_JOIN if var.varattno > 0 => column(entry.joinaliasvars)
                 .is_some_and(|node| !node.is_null() && is_column_or_constant(node, levels)),
             RTEKind::RTE_SUBQUERY if var.varattno > 0 && (*entry.subquery).setOperations.is_null() => {
