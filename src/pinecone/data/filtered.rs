@@ -6,6 +6,7 @@ use crate::pg::jsonb::Json;
 use crate::pg::settings;
 use crate::pg::spi::Param;
 use crate::pinecone::engine_types::schema_of;
+use crate::pinecone::registry::Index;
 use conifer_pure::pinecone::filter::parse;
 use pgrx::pg_sys;
 use std::ffi::CStr;
@@ -54,10 +55,20 @@ impl Filtered {
     }
 }
 
-/// A plan is made for each filter, as some match nearly all records and others a few.
-const SETTINGS: [(&CStr, &CStr); 1] = [(c"plan_cache_mode", c"force_custom_plan")];
+/// A plan for each filter, as some match nearly all records and others a few.
+const CUSTOM: [(&CStr, &CStr); 1] = [(c"plan_cache_mode", c"force_custom_plan")];
+/// One plan for all filters.
+const GENERIC: [(&CStr, &CStr); 1] = [(c"plan_cache_mode", c"force_generic_plan")];
 
 /// Runs a statement that has a filter, if `filter` is one.
 pub fn with_filter<R>(filter: Option<&Filtered>, run: impl FnOnce() -> R) -> R {
-    if filter.is_some() { settings::with(&SETTINGS, run) } else { run() }
+    if filter.is_some() { settings::with(&CUSTOM, run) } else { run() }
+}
+
+/// Runs a statement for the nearest of an index's records that match, if `filter` is one.
+///
+/// A scan of `hnsw` that is given the filter decides between walk and GIN for each filter, so that planning for each, which takes as
+/// long as many a scan, gains nothing. The index of a user's table may be another one, which tests the filter row by row.
+pub fn nearest_with_filter<R>(filter: Option<&Filtered>, index: &Index, run: impl FnOnce() -> R) -> R {
+    if filter.is_some() && !index.is_view { settings::with(&GENERIC, run) } else { with_filter(filter, run) }
 }

@@ -1,7 +1,7 @@
 //! The statement of a query: the records nearest to a vector, in one namespace or over several.
 
 use super::arguments::{invalid, sparse_query};
-use super::filtered::{Filtered, with_filter};
+use super::filtered::{Filtered, nearest_with_filter};
 use crate::engine::hnsw::wanting;
 use crate::engine::types::vector::Vector;
 use crate::pg::error::OrRaise;
@@ -124,7 +124,7 @@ pub fn return_nearest(
     let mut params = vec![Param::of(home.vector(), vector.into_datum()), spaces, Param::int(wanted.top_k)];
     params.extend(filter.map(Filtered::param));
     let run = || return_rows(fcinfo, Mode::Read, &sql, &params);
-    with_filter(filter, || wanting(most as usize + 1, run));
+    nearest_with_filter(filter, index, || wanting(most as usize + 1, run));
 }
 
 /// The distance operator that a metric ranks by, Pinecone's score from its result `distance`, and the
