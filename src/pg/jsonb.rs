@@ -2,6 +2,8 @@
 #![allow(unsafe_code)]
 
 use crate::pg::encoding;
+use crate::pg::varlena::{Packed, detoast_packed};
+use conifer_pure::jsonb::Container;
 use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
 use pgrx::datum::Datum as BoxedDatum;
 use pgrx::direct_function_call_as_datum;
@@ -48,6 +50,32 @@ impl Json {
             direct_function_call_as_datum(pg_sys::jsonb_in, &[Some(text.into())])
         };
         Self(datum.expect("jsonb_in does not return null"))
+    }
+
+    /// The bytes behind the value's header.
+    pub fn packed(&self) -> Packed {
+        // SAFETY: a jsonb that outlives the function call (constructors' contract).
+        unsafe { detoast_packed(self.0) }
+    }
+
+    /// A value of its own of an object or array within another one: those are stored in the same form.
+    ///
+    /// # Errors
+    /// Raises 53200 if there is no memory for it.
+    pub fn of_container(container: &Container<'_>) -> Self {
+        let pieces = container.pieces();
+        let length = pg_sys::VARHDRSZ + pieces.iter().map(|piece| piece.len()).sum::<usize>();
+        // SAFETY: palloc gives so many bytes, which the header and the pieces fill; no jsonb has more bytes than the one it is of.
+        unsafe {
+            let value = pg_sys::palloc(length).cast::<u8>();
+            pgrx::set_varsize_4b(value.cast(), length as i32);
+            let mut end = pg_sys::VARHDRSZ;
+            for piece in pieces {
+                value.add(end).copy_from_nonoverlapping(piece.as_ptr(), piece.len());
+                end += piece.len();
+            }
+            Self(pg_sys::Datum::from(value))
+        }
     }
 
     /// The value itself.

@@ -10,8 +10,9 @@ use crate::pg::read_only;
 use crate::pg::spi::{Mode, Param, run};
 use crate::pinecone::engine_types::{Home, array_of};
 use crate::pinecone::registry::Index;
+use conifer_pure::jsonb::Container;
 use conifer_pure::pinecone::index::spec::sparse_refusal;
-use conifer_pure::pinecone::record::batch;
+use conifer_pure::pinecone::record::{batch, binary_batch};
 use pgrx::IntoDatum;
 use pgrx::prelude::*;
 
@@ -20,24 +21,58 @@ fn pc_upsert(index_name: Option<&str>, vectors: Option<Json>, namespace_name: Op
     let (index, namespace) = writing("upsert", index_name, namespace_name);
     read_only::refuse("pc_upsert");
     let Some(vectors) = vectors else { null("vectors") };
-    let (mut ids, mut values, mut metadata) = (Vec::new(), Vec::new(), Vec::new());
-    for record in batch::parse(vectors.text(), index.shape).or_raise() {
-        pgrx::check_for_interrupts!();
-        let record = record.or_raise();
-        ids.push(record.id.as_ref().into_datum());
-        values.push(Vector::from_slice(&record.values).into_datum());
-        metadata.push(record.metadata.map(|text| Json::parse(text).datum()));
-    }
+    let columns = Columns::of_binary(&vectors, &index).unwrap_or_else(|| Columns::of_text(&vectors, &index));
     let home = Home::find();
     let vector = home.vector();
     write(
         &index,
         namespace,
         &home,
-        &RawArray::build(pg_sys::TEXTOID, &ids),
-        &RawArray::build(vector, &values),
-        Some(&RawArray::build(pg_sys::JSONBOID, &metadata)),
+        &RawArray::build(pg_sys::TEXTOID, &columns.ids),
+        &RawArray::build(vector, &columns.values),
+        Some(&RawArray::build(pg_sys::JSONBOID, &columns.metadata)),
     )
+}
+
+/// The records of a call, a column each.
+#[derive(Default)]
+struct Columns {
+    ids: Vec<Option<pg_sys::Datum>>,
+    values: Vec<Option<pg_sys::Datum>>,
+    metadata: Vec<Option<pg_sys::Datum>>,
+}
+
+impl Columns {
+    fn push(&mut self, id: &str, values: &[f32], metadata: Option<Json>) {
+        pgrx::check_for_interrupts!();
+        self.ids.push(id.into_datum());
+        self.values.push(Vector::from_slice(values).into_datum());
+        self.metadata.push(metadata.map(|metadata| metadata.datum()));
+    }
+
+    /// As the records are stored in the argument: a tenth of the time that their text takes. `None` if it is for the text to tell
+    /// what they are.
+    fn of_binary(vectors: &Json, index: &Index) -> Option<Self> {
+        let (vectors, mut columns) = (vectors.packed(), Self::default());
+        for record in binary_batch::records(Container::new(vectors.bytes())?, index.shape)? {
+            let record = record?;
+            columns.push(record.id, &record.values, record.metadata.as_ref().map(Json::of_container));
+        }
+        Some(columns)
+    }
+
+    /// Of the argument's text.
+    ///
+    /// # Errors
+    /// Raises the fault of the first record that has one.
+    fn of_text(vectors: &Json, index: &Index) -> Self {
+        let mut columns = Self::default();
+        for record in batch::parse(vectors.text(), index.shape).or_raise() {
+            let record = record.or_raise();
+            columns.push(&record.id, &record.values, record.metadata.map(Json::parse));
+        }
+        columns
+    }
 }
 
 #[pg_extern(sql = false)]

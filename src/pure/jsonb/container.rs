@@ -38,7 +38,7 @@ const WORD: usize = 4;
 /// An object or an array; a scalar at the top is an array of one.
 #[derive(Debug, Clone, Copy)]
 pub struct Container<'a> {
-    header: u32,
+    header: [u8; WORD],
     entries: &'a [u8],
     children: &'a [u8],
 }
@@ -64,32 +64,38 @@ impl<'a> Container<'a> {
     #[inline]
     pub fn new(bytes: &'a [u8]) -> Option<Self> {
         let (header, rest) = bytes.split_first_chunk::<WORD>()?;
-        let header = u32::from_ne_bytes(*header);
-        let count = (header & header::COUNT) as usize;
-        let entries = if header & header::OBJECT != 0 { 2 * count } else { count };
+        let word = u32::from_ne_bytes(*header);
+        let count = (word & header::COUNT) as usize;
+        let entries = if word & header::OBJECT != 0 { 2 * count } else { count };
         let (entries, children) = rest.split_at_checked(entries * WORD)?;
-        Some(Self { header, entries, children })
+        Some(Self { header: *header, entries, children })
+    }
+
+    /// The bytes that it was made of, without those behind its last child's place, as three pieces in a row.
+    #[must_use]
+    pub fn pieces(&self) -> [&[u8]; 3] {
+        [&self.header, self.entries, self.children]
     }
 
     /// Pairs of an object, elements of an array.
     #[inline]
     #[must_use]
     pub fn count(&self) -> usize {
-        (self.header & header::COUNT) as usize
+        (self.header() & header::COUNT) as usize
     }
 
     /// Whether this is an object.
     #[inline]
     #[must_use]
     pub fn is_object(&self) -> bool {
-        self.header & header::OBJECT != 0
+        self.header() & header::OBJECT != 0
     }
 
     /// Whether this is an array, and no scalar.
     #[inline]
     #[must_use]
     pub fn is_array(&self) -> bool {
-        self.header & (header::ARRAY | header::SCALAR) == header::ARRAY
+        self.header() & (header::ARRAY | header::SCALAR) == header::ARRAY
     }
 
     /// The value of a key of an object, found by bisection.
@@ -129,6 +135,11 @@ impl<'a> Container<'a> {
     pub fn elements(self) -> Elements<'a> {
         let count = if self.is_object() { 0 } else { self.count() };
         Elements { array: self, next: 0, count, start: 0 }
+    }
+
+    #[inline]
+    fn header(&self) -> u32 {
+        u32::from_ne_bytes(self.header)
     }
 
     #[inline]
