@@ -65,8 +65,11 @@ mod tests {
 
     const SHAPE: Shape = Shape { dimension: 2, metric: Metric::DotProduct };
 
+    /// Id, values and metadata.
+    type Read<T> = (String, Vec<f32>, Option<T>);
+
     /// The records as they are by way of text; `None` where one is refused.
-    fn by_text(value: &Value) -> Option<Vec<(String, Vec<f32>, Option<Value>)>> {
+    fn by_text(value: &Value) -> Option<Vec<Read<Value>>> {
         let text = value.to_string();
         batch::parse(&text, SHAPE)
             .ok()?
@@ -79,7 +82,7 @@ mod tests {
     }
 
     /// The same by the binary form; what is left to text is `None`.
-    fn by_binary(value: &Value) -> Option<Vec<(String, Vec<f32>, Option<Vec<u8>>)>> {
+    fn by_binary(value: &Value) -> Option<Vec<Read<Vec<u8>>>> {
         let bytes = written(value);
         records(Container::new(&bytes)?, SHAPE)?
             .map(|record| {
