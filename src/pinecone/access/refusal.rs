@@ -15,7 +15,7 @@ use std::ffi::CStr;
 /// Characters of a resource's name that the log shows.
 const MAX_SHOWN: usize = 200;
 
-/// What a line of the audit begins with. The hook of the log leaves it to nobody else (`hooks/log.rs`).
+/// The beginning of a line of the audit, which the hook of the log takes from all other messages (`hooks/log.rs`).
 pub const MARK: &str = "conifer audit:";
 
 thread_local! {

@@ -50,8 +50,7 @@ impl Columns {
         self.metadata.push(metadata.map(|metadata| metadata.datum()));
     }
 
-    /// As the records are stored in the argument: a tenth of the time that their text takes. `None` if it is for the text to tell
-    /// what they are.
+    /// The records as they are stored in the argument, which spares its text; `None` if one is unusual, or wrong.
     fn of_binary(vectors: &Json, index: &Index) -> Option<Self> {
         let (vectors, mut columns) = (vectors.packed(), Self::default());
         for record in binary_batch::records(Container::new(vectors.bytes())?, index.shape)? {
@@ -61,7 +60,7 @@ impl Columns {
         Some(columns)
     }
 
-    /// Of the argument's text.
+    /// The records of the argument's text.
     ///
     /// # Errors
     /// Raises the fault of the first record that has one.

@@ -1,5 +1,7 @@
 //! Numbers: the server's `numeric`, as float64.
 
+use crate::types::vector::number::rounded;
+
 /// Digits of a `numeric` are to this base.
 const BASE: u64 = 10_000;
 /// Decimal digits in one of those.
@@ -60,16 +62,11 @@ impl<'a> Numeric<'a> {
     }
 
     /// The nearest float32, even of two; `None` where float64 does not decide the rounding, or the number is beyond the normal ones.
-    ///
-    /// The float64 is within half a unit of its last place, so that rounding it again is right unless it lies half-way between two
-    /// float32.
     #[inline]
     #[must_use]
     pub fn to_f32(self) -> Option<f32> {
         let double = self.to_f64();
-        let half_way = double.to_bits() & 0x1fff_ffff == 0x1000_0000;
-        let normal = (f64::from(f32::MIN_POSITIVE)..=f64::from(f32::MAX)).contains(&double.abs());
-        (double == 0.0 || normal && !half_way).then_some(double as f32)
+        if double == 0.0 { Some(0.0) } else { rounded(double) }
     }
 
     /// Bytes that the decimal text has at least, without a sign: digits before the point, of which the first group may have three

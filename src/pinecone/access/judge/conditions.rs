@@ -138,9 +138,9 @@ unsafe fn nodes(list: *mut pg_sys::List) -> impl Iterator<Item = *mut Node> {
     unsafe { cells(list).iter().map(|cell| cell.ptr_value.cast()) }
 }
 
-unsafe fn tables<'a>(query: *mut Query) -> impl Iterator<Item = &'a mut RangeTblEntry> {
-    // SAFETY: the range table of a query.
-    unsafe { nodes((*query).rtable).map(|entry| &mut *entry.cast::<RangeTblEntry>()) }
+unsafe fn tables<'a>(query: *mut Query) -> impl Iterator<Item = &'a RangeTblEntry> {
+    // SAFETY: the range table of a query, whose entries nothing changes while one is looked at: lists and trees that they point to do.
+    unsafe { nodes((*query).rtable).map(|entry| &*entry.cast::<RangeTblEntry>()) }
 }
 
 unsafe fn has_index(query: *mut Query) -> bool {

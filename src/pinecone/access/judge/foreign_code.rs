@@ -4,8 +4,8 @@
 //! a function of the API. So an index is refused to all but the owner while its table has code that neither the server nor a superuser
 //! answers for. The answer is remembered until the server says that the table, a function, a type or a role has changed.
 //!
-//! Who writes comes to other tables by foreign keys, and runs their code: they are judged as the table is, and locked before it is written to,
-//! as no trigger is put on a table that is locked so. An index that is built concurrently does not wait for that lock, so
+//! A writer comes to other tables by foreign keys, and runs their code: these tables are judged as the table is, and locked before it is written
+//! to, as no trigger is put on a table that is locked so. An index that is built concurrently does not wait for that lock, so
 //! the server's own query of such a table, too, has the index judged again.
 #![allow(unsafe_code)]
 
@@ -64,11 +64,12 @@ thread_local! {
     static HELD: RefCell<Held> = RefCell::default();
 }
 
-/// What a transaction has locked.
+/// The tables behind foreign keys that a transaction has locked.
 #[derive(Default)]
 struct Held {
     /// When the transaction began.
     since: pg_sys::TimestampTz,
+    /// For each table the view that was written to, and the role that wrote.
     tables: HashMap<pg_sys::Oid, (pg_sys::Oid, pg_sys::Oid)>,
 }
 

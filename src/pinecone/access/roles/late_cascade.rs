@@ -1,4 +1,4 @@
-//! What goes with an index, just before the transaction commits: its groups, and its place in the scope of keys.
+//! An index that is deleted takes its groups along, and its place in the scope of keys, just before the transaction commits.
 //!
 //! Keys delete indexes. A transaction of theirs that is left open must not have changed the roles or scopes of keys, itself included, nor have
 //! the turn of a project: an administrator would wait for it to revoke one.

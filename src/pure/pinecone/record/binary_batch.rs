@@ -1,6 +1,6 @@
 //! The `vectors` argument of an upsert as the server's binary `jsonb`: records without anything unusual, which need no text.
 //!
-//! What is unusual or wrong is for [`batch::parse`](super::batch::parse), which reads the same argument as text and tells what is wrong.
+//! Unusual and wrong records are for [`batch::parse`](super::batch::parse), which reads the same argument as text and names the fault.
 
 use super::batch::{MAX_RECORDS, Shape};
 use super::id;
@@ -96,7 +96,7 @@ mod tests {
             .collect()
     }
 
-    /// What is read at all is what the text gives, metadata byte for byte as the server would write the object alone.
+    /// Records that are read at all are those that the text gives, metadata byte for byte as the server would write the object alone.
     fn agree(value: &Value) -> bool {
         let Some(binary) = by_binary(value) else { return false };
         let text = by_text(value).unwrap();

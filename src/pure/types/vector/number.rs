@@ -82,9 +82,14 @@ fn quick(mantissa: u64, exponent: i64) -> Option<f32> {
         return None;
     }
     let power = *POWERS.get(usize::try_from(exponent.unsigned_abs()).ok()?)?;
-    let double = if exponent < 0 { mantissa as f64 / power } else { mantissa as f64 * power };
+    rounded(if exponent < 0 { mantissa as f64 / power } else { mantissa as f64 * power })
+}
+
+/// The `f32` nearest to a number whose nearest double is given, if double precision decides the rounding, and it is a normal one.
+#[inline]
+pub(crate) fn rounded(double: f64) -> Option<f32> {
     let half_way = double.to_bits() & 0x1fff_ffff == 0x1000_0000;
-    let normal = double >= f64::from(f32::MIN_POSITIVE) && double <= f64::from(f32::MAX);
+    let normal = (f64::from(f32::MIN_POSITIVE)..=f64::from(f32::MAX)).contains(&double.abs());
     (normal && !half_way).then_some(double as f32)
 }
 
