@@ -25,14 +25,14 @@ deb: ## Debian packages for the server of PG=15..18, into target/deb (or PG_CONF
 freeze: ## keeps the install scripts of a version that is about to be released (docs/releasing.md)
 	@dev/freeze
 
-test: ## all that CI runs, in some half an hour: format, lint, unit tests, in server 15, SQL on 15 and 18, from outside
-	@dev/test lint unit pgtest-15 regress-15 regress-18 outside beside sanitize fuzz arm
+test: ## all that CI runs, in some half an hour: format, lint, unit tests, in servers 15 and 18, from outside
+	@dev/test lint unit regress-15 regress-18 outside beside sanitize fuzz arm
 
 check: ## what most mistakes need, in some minutes: format, lint, unit tests, SQL on 15, the quick outside tests
 	@dev/check
 
 test-all: ## in-server tests on PostgreSQL 15, 16, 17 and 18
-	@dev/test pgtest-15 regress-15 pgtest-16 regress-16 pgtest-17 regress-17 pgtest-18 regress-18
+	@dev/test regress-15 regress-16 regress-17 regress-18
 
 lint: ## format, lints, circles and licences alone
 	@dev/lint
@@ -43,10 +43,7 @@ audit: ## licences of what is linked in, and advisories where RustSec's database
 unit: ## unit tests alone                                (ARGS=…)
 	@dev/unit $(ARGS)
 
-pgtest: ## tests in Rust inside the server of PG=15..18    (ARGS=part of a name)
-	@dev/pgtest $(PG) $(ARGS)
-
-regress: ## tests in SQL on the server of PG=15..18          (ARGS=names or folders: hnsw/key types)
+regress: ## tests inside the server of PG=15..18, in SQL     (ARGS=names or folders: hnsw/key types)
 	@dev/regress $(PG) $(ARGS)
 
 sanitize: ## unit tests under AddressSanitizer             (ARGS=part of a name)
@@ -90,4 +87,4 @@ bench-kernels: ## benchmarks of kernels, codes, graph and pages  (ARGS=for Crite
 clean-servers: ## stop all throw-away servers, remove them and the private PostgreSQL trees
 	@dev/clean-servers
 
-.PHONY: help demo demo-stop install install-vector-alias deb freeze test check test-all lint audit unit sanitize fuzz arm miri valgrind pgtest regress outside soak bench bench-filters bench-layer bench-access bench-kernels clean-servers
+.PHONY: help demo demo-stop install install-vector-alias deb freeze test check test-all lint audit unit sanitize fuzz arm miri valgrind regress outside soak bench bench-filters bench-layer bench-access bench-kernels clean-servers

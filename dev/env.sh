@@ -14,9 +14,6 @@ cd "$root"
 # The caller's libpq settings must not lead a test to another server.
 unset "${!PG@}" RUST_BACKTRACE
 export CARGO_TARGET_DIR=$target PGRX_HOME=$target/pgrx SIMSIMD_TARGET_SIERRA=0
-# cargo-pgrx's own linker flags for every crate would make `cargo build` and `cargo test` compile all
-# dependencies twice; GNU ld keeps the schema section without them.
-export CARGO_PGRX_DISABLE_GC_SECTIONS_WORKAROUND=1
 export PATH=$target/tools/bin:$PATH:${HOME:-/root}/.cargo/bin USER=${USER:-$(id -un)}
 
 say() { printf '· %s\n' "$*"; }

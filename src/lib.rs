@@ -50,22 +50,8 @@ fn touch_variables() {
 ::pgrx::extension_sql_file!("../sql/access.sql", name = "access", requires = ["engine"]);
 ::pgrx::extension_sql_file!("../sql/pinecone.sql", name = "pinecone", requires = ["access"]);
 
-#[cfg(any(test, feature = "pg_test"))]
+#[cfg(feature = "pg_test")]
 #[pgrx::pg_schema]
 mod tests {
     include!("../pg_test/mod.rs");
-}
-
-#[cfg(test)]
-pub mod pg_test {
-    //! The functions that `cargo pgrx test` asks the crate for.
-
-    /// Nothing to prepare.
-    pub fn setup(_options: Vec<&str>) {}
-
-    /// Settings of the test server.
-    #[must_use]
-    pub fn postgresql_conf_options() -> Vec<&'static str> {
-        vec!["fsync = off"]
-    }
 }

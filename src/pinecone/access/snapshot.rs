@@ -44,11 +44,12 @@ pub fn latest<R>(query: impl FnOnce() -> R) -> R {
     }
 }
 
-#[cfg(test)]
+#[cfg(feature = "pg_test")]
 mod tests {
     use super::*;
+    use pgrx::prelude::*;
 
-    #[test]
+    #[pg_test]
     fn an_inner_look_leaves_the_outer_one_as_it_is() {
         assert!(!is_looking());
         let outer = Looking::begin();
