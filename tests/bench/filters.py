@@ -132,10 +132,13 @@ def ask(session, condition, queries, base, limits, expected, scan="Index Scan us
     plan = "\n".join(row[0] for row in session.execute("EXPLAIN " + statement, [literal(queries[0])]))
     if scan not in plan:
         raise RuntimeError(plan)
+    # A kept plan would not heed the settings that have been made since.
+    session.execute("DISCARD PLANS")
     found, short, times = 0, 0, []
     for query, limit in zip(queries, limits):
+        argument = literal(query)
         begin = time.perf_counter()
-        rows = session.execute(statement, [literal(query)], binary=True).fetchall()
+        rows = session.execute(statement, [argument], prepare=True, binary=True).fetchall()
         times.append(time.perf_counter() - begin)
         near = 1 - base[[row[0] for row in rows]] @ query
         found += np.count_nonzero(near <= limit + TOLERANCE)

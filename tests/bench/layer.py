@@ -7,7 +7,6 @@ The records are the 4,000 of the demo: sentence embeddings of 384 dimensions, an
 
 import argparse
 import gzip
-import itertools
 import json
 import statistics
 import sys
@@ -33,6 +32,11 @@ def records():
         rows = [line.split("\t") for line in lines]
     unescaped = [(row[0], row[1], row[2].replace("\\\\", "\\")) for row in rows]
     return unescaped
+
+
+def as_array(texts):
+    """An array of the server's, as text."""
+    return "{" + ",".join('"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"' for text in texts) + "}"
 
 
 class Bench:
@@ -118,19 +122,20 @@ class Bench:
             return "[" + ",".join(f'{{"id": {json.dumps(i)}, "values": {json.dumps(floats(v))}, "metadata": {m}}}' for i, v, m in rows) + "]"
 
         documents = {n: as_json(batch(n)) for n in range(self.rounds + 1)}
-        arrays = {n: [list(column) for column in zip(*batch(n))] for n in range(self.rounds + 1)}
-        copies = {n: "".join("\t".join((i, v, m.replace("\\", "\\\\"))) + "\n" for i, v, m in batch(n)) for n in range(self.rounds + 1)}
-        copied = itertools.count()
+        # As texts, which they are sent as: what a client takes to make them is not the function's.
+        arrays = {n: [as_array(column) for column in zip(*batch(n))] for n in range(self.rounds + 1)}
+        copies = {n: ["\t".join((i, v, m.replace("\\", "\\\\"))) for i, v, m in batch(n)] for n in range(self.rounds + 1)}
+        # ids of their own, as two sides are compared with it
+        copied = ["".join(f"c{which}\t{line}\n" for line in lines) for which, lines in enumerate([*copies.values()] * 2)]
 
-        def copy(n):
-            # ids of their own, as two sides are compared with it
+        def copy(_):
             with self.db.cursor().copy(f'COPY {tables["copied"]} (namespace, id, "values", metadata) FROM STDIN') as copy:
-                copy.write("".join(f"c{which}\t{line}\n" for which in [next(copied)] for line in copies[n].splitlines()))
+                copy.write(copied.pop())
 
         self.compare("pc_upsert, 1,000 records", lambda n: self.db.execute("SELECT pc_upsert('upserted', %s, %s)", [documents[n], f"u{n}"]), copy)
         self.compare(
             "pc_upsert_many, 1,000 records",
-            lambda n: self.db.execute("SELECT pc_upsert_many('many', %s, %s::vector[], %s::jsonb[], namespace => %s)", [*arrays[n], f"m{n}"]),
+            lambda n: self.db.execute("SELECT pc_upsert_many('many', %s::text[], %s::vector[], %s::jsonb[], namespace => %s)", [*arrays[n], f"m{n}"]),
             copy,
         )
         for side in ("with", "without"):
