@@ -68,6 +68,37 @@ def test_collations_that_disagree(world, limited):
         assert outcome(limited, statement % '"a"') == outcome(limited, statement % '"none"'), rows
 
 
+def test_collations_that_are_not_deterministic(world, limited):
+    """`starts_with` is leakproof, and raises an error with one. Anybody may make one who may create in a schema."""
+    world.db.execute("CREATE COLLATION public.loose (provider = icu, locale = 'und', deterministic = false)")
+    try:
+        rows = "unnest(ARRAY['zz' COLLATE public.loose]) v (x)"
+        for call in ("starts_with(v.x, 'x')", "v.x ^@ 'x'", "starts_with('x', v.x)", "starts_with(t.id COLLATE public.loose, 'x')"):
+            statement = f"SELECT count(*) FROM {rows}, LATERAL (SELECT FROM {world.tables['a']} t WHERE {{}} OFFSET 0) u"
+            hidden, absent, shown = (
+                outcome(limited, statement.format(condition.format(call))) for condition in (HIDDEN, ABSENT, "t.id <> 'n1-1' OR {}")
+            )
+            assert hidden == absent and shown == "0A000", call
+        # Others are compared as ever.
+        assert limited.execute(f"SELECT count(*) FROM {world.tables['a']} t WHERE t.id COLLATE public.loose = 'n1-1'").fetchone() == (1,)
+    finally:
+        limited.rollback()
+        world.db.execute("DROP COLLATION public.loose")
+
+
+@pytest.mark.parametrize("asked", [
+    "ARRAY[$1, $2] IS NULL", "ARRAY[ARRAY[$1, $2], ARRAY[$2, $1]] IS NULL", "(ARRAY[$1, $2] IS NULL) IS TRUE", "t.id = ANY (ARRAY[$1, $2])",
+])
+def test_arrays_of_arrays(world, limited, asked):
+    """They are put together as the condition is evaluated, and must be of one size then."""
+    statement = "PREPARE q (text[], text[]) AS SELECT count(*) FROM {} t WHERE {}; EXECUTE q('{{a}}', '{{a,b}}')"
+    statement = "SET LOCAL plan_cache_mode = force_generic_plan; DEALLOCATE ALL; " + statement
+    hidden, absent, shown = (
+        outcome(limited, statement.format(world.tables["a"], condition.format(asked))) for condition in (HIDDEN, ABSENT, "t.id <> 'n1-1' OR {}")
+    )
+    assert hidden == absent and shown == "2202E"
+
+
 FUNCTIONS = """
     CREATE FUNCTION public.find(f jsonb, every boolean) RETURNS SETOF text LANGUAGE sql STABLE AS
         $$ SELECT id FROM {t} WHERE namespace = 'n2' AND metadata @@@ f AND (every OR metadata @@@ '{{"public": true}}') $$;

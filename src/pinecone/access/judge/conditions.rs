@@ -25,6 +25,9 @@ const INTERNAL: u32 = 12;
 const C: u32 = 13;
 const SQL: u32 = 14;
 
+/// The collations `default`, `C` and `POSIX`, as `pg_collation.dat` numbers them.
+const HARMLESS_COLLATIONS: [u32; 3] = [100, 950, 951];
+
 thread_local! {
     /// The lists of VALUES of the statement that is being changed, and whether all that is in each is a column or a constant: a list may be long, and be
     /// named in as many conditions.
@@ -405,7 +408,11 @@ unsafe fn is_plain(node: *mut Node, levels: &[*mut Query]) -> bool {
             NodeTag::T_NullTest => is_plain((*node.cast::<pg_sys::NullTest>()).arg.cast(), levels),
             NodeTag::T_BooleanTest => is_plain((*node.cast::<pg_sys::BooleanTest>()).arg.cast(), levels),
             NodeTag::T_BoolExpr => all((*node.cast::<pg_sys::BoolExpr>()).args),
-            NodeTag::T_ArrayExpr => all((*node.cast::<pg_sys::ArrayExpr>()).elements),
+            // An array of arrays raises an error if these are not of one size.
+            NodeTag::T_ArrayExpr => {
+                let array = &*node.cast::<pg_sys::ArrayExpr>();
+                !array.multidims && all(array.elements)
+            }
             NodeTag::T_List => all(node.cast()),
             _ => called(node).is_some_and(|(function, arguments)| {
                 pg_sys::get_func_leakproof(function) && has_collation(node, arguments) && all(arguments)
@@ -414,12 +421,13 @@ unsafe fn is_plain(node: *mut Node, levels: &[*mut Query]) -> bool {
     }
 }
 
-/// Whether a call has the collation that its arguments need: functions of texts that are leakproof raise an error without one, which
-/// two columns of different collations leave, and the server only finds as it runs the call.
+/// Whether a call has a collation with which functions of texts that are leakproof raise no error. They do without one, which
+/// two columns of different collations leave, and the server only finds as it runs the call; and `starts_with` does with one that is not
+/// deterministic, which anybody may make.
 unsafe fn has_collation(node: *mut Node, arguments: *mut pg_sys::List) -> bool {
     // SAFETY: a call, and its arguments; look-ups of types.
     unsafe {
-        pg_sys::exprInputCollation(node) != pg_sys::InvalidOid
+        HARMLESS_COLLATIONS.contains(&pg_sys::exprInputCollation(node).to_u32())
             || !nodes(arguments).any(|argument| pg_sys::type_is_collatable(pg_sys::exprType(argument)))
     }
 }
