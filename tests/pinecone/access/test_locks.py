@@ -250,26 +250,52 @@ LOCKS_FIRST = {
     "a foreign key of a table": "CREATE TABLE locker.x (id text, FOREIGN KEY (id) REFERENCES {table} (id))",
     "a column with a foreign key": "ALTER TABLE locker.own ADD COLUMN more text REFERENCES {table} (id)",
     "a foreign key that is added": "ALTER TABLE locker.own ADD FOREIGN KEY (id) REFERENCES {table} (id)",
+    "statistics": "CREATE STATISTICS locker.s (ndistinct) ON id, namespace FROM {table}",
+    "a heir": "CREATE TABLE locker.x () INHERITS ({table})",
+    "a heir in a schema that is made": "CREATE SCHEMA AUTHORIZATION {who} CREATE TABLE x () INHERITS ({table})",
+    "a heir that is added": "ALTER TABLE locker.own INHERIT {table}",
+    "a foreign heir": "CREATE FOREIGN TABLE locker.x () INHERITS ({table}) SERVER nowhere",
+    "a foreign heir that is added": "ALTER FOREIGN TABLE locker.far INHERIT {table}",
+    "a partition": "CREATE TABLE locker.x PARTITION OF {table} DEFAULT",
+    "a foreign partition": "CREATE FOREIGN TABLE locker.x PARTITION OF {table} DEFAULT SERVER nowhere",
+    "a partition that is attached": "ALTER TABLE locker.parts ATTACH PARTITION {table} DEFAULT",
+    "a partition that is detached": "ALTER TABLE locker.parts DETACH PARTITION {table}",
+    "an index that is attached": "ALTER INDEX locker.of_parts ATTACH PARTITION {index}",
+    "an index of an extension": "ALTER INDEX {index} DEPENDS ON EXTENSION conifer",
+    "a table of an extension": "ALTER MATERIALIZED VIEW {table} DEPENDS ON EXTENSION conifer",
 }
+OF_A_LOCKER = """
+    CREATE SCHEMA locker;
+    CREATE TABLE locker.own (id text);
+    CREATE TABLE locker.parts (id text) PARTITION BY LIST (id);
+    CREATE INDEX of_parts ON ONLY locker.parts (id);
+    CREATE FOREIGN DATA WRAPPER nowhere;
+    CREATE SERVER nowhere FOREIGN DATA WRAPPER nowhere;
+    CREATE FOREIGN TABLE locker.far (id text) SERVER nowhere;
+"""
 
 
 @pytest.fixture
 def locker(world):
     """A person with a schema and a table of their own."""
     person = world.people["ProjectViewer"]
-    world.db.execute(f"CREATE SCHEMA locker AUTHORIZATION {person}; CREATE TABLE locker.own (id text); ALTER TABLE locker.own OWNER TO {person}")
-    world.db.execute(f"GRANT CREATE ON DATABASE {world.database} TO {person}")
+    world.db.execute(OF_A_LOCKER)
+    for what in ("SCHEMA locker", "TABLE locker.own", "TABLE locker.parts", "FOREIGN TABLE locker.far"):
+        world.db.execute(f"ALTER {what} OWNER TO {person}")
+    world.db.execute(f"GRANT USAGE ON FOREIGN SERVER nowhere TO {person}; GRANT CREATE ON DATABASE {world.database} TO {person}")
     yield person
-    world.db.execute(f"REVOKE CREATE ON DATABASE {world.database} FROM {person}; DROP SCHEMA locker CASCADE")
+    world.db.execute(f"REVOKE CREATE ON DATABASE {world.database} FROM {person}; DROP SCHEMA locker CASCADE; DROP FOREIGN DATA WRAPPER nowhere CASCADE")
 
 
 @pytest.mark.parametrize("what", LOCKS_FIRST)
 def test_what_locks_before_it_is_judged_is_refused_at_once(world, locker, what):
     """Otherwise it waits for whoever uses the table, and all others behind it, of other projects as well. The session has not loaded the library."""
     for table in (world.tables["a"], world.tables["c"], "pc.index_reg", "pc_auth.api_key"):
+        (index,) = world.db.execute("SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = %s::regclass ORDER BY indisprimary DESC LIMIT 1", [table]).fetchone()
         with world.server.connect(world.database, autocommit=False) as busy, world.login(locker, options="-c lock_timeout=200ms") as session:
-            busy.execute(f"LOCK TABLE {table} IN ROW EXCLUSIVE MODE")
-            assert state(session, LOCKS_FIRST[what].format(table=table, who=locker)) == "42501", table
+            # Whoever reads a table has its indexes locked, too.
+            busy.execute(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE; SELECT count(*) FROM {table}")
+            assert state(session, LOCKS_FIRST[what].format(table=table, index=index, who=locker)) == "42501", table
             busy.rollback()
 
 

@@ -1,6 +1,6 @@
-//! Commands that lock a table before the server asks whose it is: CREATE RULE, CREATE TRIGGER, and foreign keys of other tables to it. All people can
-//! name Conifer's tables. Such a command would wait for whoever uses one of them, in any project, and keep all others waiting behind it, only to
-//! be refused.
+//! Commands that lock a table or an index before the server asks whose it is: CREATE RULE, CREATE TRIGGER and CREATE STATISTICS, foreign keys of other
+//! tables to it, its heirs and partitions, ATTACH and DETACH PARTITION, and DEPENDS ON EXTENSION. All people can name Conifer's tables. Such a command would
+//! wait for whoever uses one of them, in any project, and keep all others waiting behind it, only to be refused.
 //!
 //! The hook of commands refuses them; and an event trigger, which loads the library into a session that has not loaded it, before the command.
 #![allow(unsafe_code)]
@@ -25,8 +25,11 @@ pub unsafe fn judge(tree: *mut pg_sys::Node) {
         let relevant = [
             NodeTag::T_RuleStmt,
             NodeTag::T_CreateTrigStmt,
+            NodeTag::T_CreateStatsStmt,
             NodeTag::T_CreateStmt,
+            NodeTag::T_CreateForeignTableStmt,
             NodeTag::T_AlterTableStmt,
+            NodeTag::T_AlterObjectDependsStmt,
         ];
         if !relevant.contains(&(*tree).type_)
             || pg_sys::IsAbortedTransactionBlockState()
@@ -42,7 +45,16 @@ pub unsafe fn judge(tree: *mut pg_sys::Node) {
         match (*tree).type_ {
             NodeTag::T_RuleStmt => judge_name((*tree.cast::<pg_sys::RuleStmt>()).relation),
             NodeTag::T_CreateTrigStmt => judge_name((*tree.cast::<pg_sys::CreateTrigStmt>()).relation),
-            NodeTag::T_CreateStmt => judge_parts((*tree.cast::<pg_sys::CreateStmt>()).tableElts),
+            NodeTag::T_AlterObjectDependsStmt => {
+                judge_name((*tree.cast::<pg_sys::AlterObjectDependsStmt>()).relation);
+            }
+            NodeTag::T_CreateStatsStmt => judge_parts((*tree.cast::<pg_sys::CreateStatsStmt>()).relations),
+            // That of a foreign table begins as that of a table.
+            NodeTag::T_CreateStmt | NodeTag::T_CreateForeignTableStmt => {
+                let create = &*tree.cast::<pg_sys::CreateStmt>();
+                judge_parts(create.tableElts);
+                judge_parts(create.inhRelations);
+            }
             _ => {
                 let commands = (*tree.cast::<pg_sys::AlterTableStmt>()).cmds;
                 for command in PgList::<pg_sys::AlterTableCmd>::from_pg(commands).iter_ptr() {
@@ -53,13 +65,13 @@ pub unsafe fn judge(tree: *mut pg_sys::Node) {
     }
 }
 
-/// Judges the columns and constraints of a table that is made.
+/// Judges the columns and constraints of a table that is made, or the tables that it is made of.
 unsafe fn judge_parts(parts: *mut pg_sys::List) {
     // SAFETY: a list of nodes.
     unsafe { PgList::<pg_sys::Node>::from_pg(parts).iter_ptr().for_each(|part| judge_part(part)) }
 }
 
-/// Judges a column or a constraint.
+/// Judges a column, a constraint, or a table that another is made a heir or a partition of, or is no longer.
 unsafe fn judge_part(part: *mut pg_sys::Node) {
     // SAFETY: each node is read as the type of its tag.
     unsafe {
@@ -74,6 +86,8 @@ unsafe fn judge_part(part: *mut pg_sys::Node) {
                     judge_name(constraint.pktable);
                 }
             }
+            NodeTag::T_PartitionCmd => judge_name((*part.cast::<pg_sys::PartitionCmd>()).name),
+            NodeTag::T_RangeVar => judge_name(part.cast()),
             _ => {}
         }
     }

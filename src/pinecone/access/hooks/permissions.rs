@@ -155,7 +155,12 @@ pub fn refuse(table: pg_sys::Oid) -> ! {
         let name = pg_sys::get_rel_name(table);
         let name =
             if name.is_null() { "?".into() } else { CStr::from_ptr(name).to_string_lossy().into_owned() };
-        (name, if is_view(table) { "view" } else { "table" })
+        let kind = match pg_sys::get_rel_relkind(table) as u8 {
+            pg_sys::RELKIND_VIEW => "view",
+            pg_sys::RELKIND_INDEX => "index",
+            _ => "table",
+        };
+        (name, kind)
     };
     let fault = Fault::new(INSUFFICIENT_PRIVILEGE, format!("permission denied for {kind} {name}"));
     let fault = if is_pooled() && pooled_key::key().is_none() {
