@@ -293,14 +293,19 @@ def test_a_schema_in_the_place_of_another(db, mallory, connect, statement):
     db.execute("ALTER SCHEMA ms RENAME TO sz; ALTER SCHEMA victims RENAME TO ms; DROP SCHEMA sz CASCADE")
 
 
-def test_the_report_names_what_a_superuser_has_come_by(db, mallory):
-    """REASSIGN OWNED makes the owner's functions a superuser's, who has not read them."""
+@pytest.mark.parametrize("of", ["all", "functions"])
+def test_the_report_names_what_a_superuser_has_come_by(db, mallory, of):
+    """REASSIGN OWNED makes the owner's functions a superuser's, who has not read them, and the table as well."""
     report = "SELECT state, found, advice FROM pc_security_report() WHERE item = 'functions of superusers on tables of users'"
+    leaver = mallory.info.user
     assert db.execute(report).fetchone() == ("ok", "none", None)
     mallory.execute(FOR_READERS["a policy"])
     mallory.execute(FOR_WRITERS["a trigger"])
     assert db.execute(report).fetchone() == ("ok", "none", None)
-    db.execute("CREATE ROLE of_the_past; ALTER FUNCTION ms.f(text) OWNER TO of_the_past; ALTER FUNCTION ms.trg() OWNER TO of_the_past")
-    db.execute("REASSIGN OWNED BY of_the_past TO postgres; DROP ROLE of_the_past")
+    db.execute(f"REASSIGN OWNED BY {leaver} TO postgres")
+    if of == "functions":
+        db.execute(f"ALTER TABLE ms.t OWNER TO {leaver}")
     state, found, advice = db.execute(report).fetchone()
     assert (state, found) == ("warn", "ms.f(text) on ms.t, ms.trg() on ms.t") and "REASSIGN OWNED" in advice
+    db.execute(f"ALTER FUNCTION ms.f(text) OWNER TO {leaver}; ALTER FUNCTION ms.trg() OWNER TO {leaver}")
+    assert db.execute(report).fetchone() == ("ok", "none", None)

@@ -77,7 +77,6 @@ SELECT 'objects', 'functions of superusers on tables of users', CASE WHEN pg_cat
           FROM pc.index_reg i
           JOIN pg_catalog.pg_class v ON v.relname = ('i_' || i.index_id)::name AND v.relnamespace = 'pc_data'::regnamespace
           JOIN pg_catalog.pg_class t ON t.oid = pc.source_of(v.oid)
-          JOIN pg_catalog.pg_roles o ON o.oid = t.relowner AND NOT o.rolsuper
           JOIN pg_catalog.pg_depend on_it ON on_it.refclassid = 'pg_catalog.pg_class'::regclass AND on_it.refobjid = t.oid
           JOIN pg_catalog.pg_depend calls ON calls.classid = on_it.classid AND calls.objid = on_it.objid
           LEFT JOIN pg_catalog.pg_operator x ON calls.refclassid = 'pg_catalog.pg_operator'::regclass AND x.oid = calls.refobjid
