@@ -21,6 +21,13 @@ use std::ffi::CStr;
 
 const ADMINISTER: &str = "administer members";
 
+/// What a role, `$1`, was given: the role `$2` on the project `$3`. By number: the role may have got its name since. What is left of a role that was
+/// dropped goes by its name.
+const GIVEN: &str = "CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid OPERATOR(pg_catalog.=) m.role_oid) \
+                           THEN m.role_oid OPERATOR(pg_catalog.=) pc_auth.role_number($1) \
+                           ELSE m.member OPERATOR(pg_catalog.=) $1 END \
+                      AND m.role OPERATOR(pg_catalog.=) $2 AND (m.project_id OPERATOR(pg_catalog.=) $3 OR m.project_id IS NULL AND $3 IS NULL)";
+
 #[pg_extern(sql = false)]
 fn pc_grant_role(member: Option<&CStr>, role: Option<&str>, project: Option<&str>) {
     let member = member.map(CStr::to_string_lossy);
@@ -87,22 +94,23 @@ fn pc_grant_role(member: Option<&CStr>, role: Option<&str>, project: Option<&str
 fn pc_revoke_role(member: Option<&CStr>, role: Option<&str>, project: Option<&str>) {
     let member = member.map(CStr::to_string_lossy);
     let (attempt, member, role, on) = judge("revoke_role", member.as_deref(), role, project);
+    let params = [Param::name(member), Param::text(role), project_param(on)];
+    let require = |found: u64| {
+        if found == 0 {
+            let message = format!("role {} does not have role {}", quoted(member), quoted(role));
+            raise(Fault::new(UNDEFINED_OBJECT, message).hint("pc_list_members() shows who has which."));
+        }
+    };
+    // Nobody is ended for the sake of what is not there.
+    let sql = format!("SELECT FROM pc_auth.member AS m WHERE {GIVEN}");
+    require(read_as_owner(|| run(Mode::Write, &sql, &params, |rows| rows.count)));
     let what = format!("role {} of {}", quoted(role), quoted(member));
     make_way(role, on, &what);
     if let Some(lock) = roles::lock_of(member) {
         way::make(Purpose::Member, &lock, false, &what);
     }
-    // By number: the role may have got its name since. What is left of a role that was dropped goes by its name.
-    let sql = "DELETE FROM pc_auth.member AS m \
-                WHERE CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid OPERATOR(pg_catalog.=) m.role_oid) \
-                           THEN m.role_oid OPERATOR(pg_catalog.=) pc_auth.role_number($1) \
-                           ELSE m.member OPERATOR(pg_catalog.=) $1 END \
-                  AND role OPERATOR(pg_catalog.=) $2 AND (project_id OPERATOR(pg_catalog.=) $3 OR project_id IS NULL AND $3 IS NULL)";
-    let params = [Param::name(member), Param::text(role), project_param(on)];
-    if as_owner(|| run(Mode::Write, sql, &params, |rows| rows.count)) == 0 {
-        let message = format!("role {} does not have role {}", quoted(member), quoted(role));
-        raise(Fault::new(UNDEFINED_OBJECT, message).hint("pc_list_members() shows who has which."));
-    }
+    let sql = format!("DELETE FROM pc_auth.member AS m WHERE {GIVEN}");
+    require(as_owner(|| run(Mode::Write, &sql, &params, |rows| rows.count)));
     if on.is_some() { attempt.done(None) } else { attempt.done_to_organisation(None) }
 }
 

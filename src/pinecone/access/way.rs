@@ -1,6 +1,9 @@
 //! Locks for revocations: whose transaction keeps one waiting for longer than a moment has its session ended. Otherwise a person could keep what is
 //! to be taken away, by a transaction that is left open in another project, or on something of less weight.
 //!
+//! A session that waits for such a lock itself is left alone: the sessions that have it are ended. Superusers' are waited for, as all rows may be
+//! under way in a restore.
+//!
 //! The server's log has a line of each session that is ended.
 #![allow(unsafe_code)]
 
@@ -17,17 +20,20 @@ use std::time::{Duration, Instant};
 /// How long a revocation waits for each transaction.
 pub const PATIENCE: Duration = Duration::from_secs(1);
 
-/// A session that is in the way of a lock.
+/// How long a revocation waits for all transactions: sessions that take turns could keep a lock for ever.
+const PATIENCE_WITH_ALL: Duration = Duration::from_secs(10);
+
+/// A transaction that is in the way of a lock.
 struct Other {
     pid: i32,
+    /// Its number, as `virtualtransaction` of `pg_locks`.
+    transaction: String,
     /// Its process and its role.
     session: String,
-    has_lock: bool,
     is_superuser: bool,
 }
 
-/// Locks a name, in share mode or exclusively, for the revocation of `what`. Turns that superusers have are waited for: all rows may be under way in
-/// a restore.
+/// Locks a name, in share mode or exclusively, for the revocation of `what`.
 pub fn make(purpose: Purpose, name: &str, is_shared: bool, what: &str) {
     let begun = Instant::now();
     let mut seen = HashMap::new();
@@ -35,14 +41,13 @@ pub fn make(purpose: Purpose, name: &str, is_shared: bool, what: &str) {
     while !locks::is_free(purpose, name, is_shared) {
         pgrx::check_for_interrupts!();
         let others = others(purpose, name, is_shared);
-        let is_spared = |other: &Other| purpose == Purpose::Turn && other.is_superuser;
-        if begun.elapsed() > PATIENCE && !others.is_empty() && others.iter().all(is_spared) {
+        if begun.elapsed() > PATIENCE && !others.is_empty() && others.iter().all(|other| other.is_superuser) {
             return if is_shared { locks::share(purpose, name) } else { locks::exclude(purpose, name) };
         }
-        let is_held = others.iter().any(|other| other.has_lock);
-        for other in others.into_iter().filter(|other| other.has_lock || !is_held) {
-            let since = *seen.entry(other.pid).or_insert_with(Instant::now);
-            if since.elapsed() > PATIENCE && !is_spared(&other) && ended.insert(other.pid) {
+        let is_over = begun.elapsed() > PATIENCE_WITH_ALL;
+        for other in others.into_iter().filter(|other| !other.is_superuser) {
+            let since = *seen.entry((other.pid, other.transaction)).or_insert_with(Instant::now);
+            if (is_over || since.elapsed() > PATIENCE) && ended.insert(other.pid) {
                 end_for(what, other.pid, &other.session);
             }
         }
@@ -50,18 +55,22 @@ pub fn make(purpose: Purpose, name: &str, is_shared: bool, what: &str) {
     }
 }
 
-/// The sessions that have a lock which conflicts with one, or wait for it.
+/// The transactions that have a lock which conflicts with one, or for which a session waits that would have it before this one. Such a session waits
+/// for it exclusively, and so for all that have it.
 fn others(purpose: Purpose, name: &str, is_shared: bool) -> Vec<Other> {
-    let sql = "SELECT l.pid, pg_catalog.concat(l.pid, ' of ', r.rolname), l.granted, r.rolsuper \
-                 FROM pg_catalog.pg_database AS h, pg_catalog.pg_locks l \
+    let sql = "WITH locks AS MATERIALIZED (\
+                   SELECT l.pid, l.virtualtransaction, l.granted, l.mode OPERATOR(pg_catalog.=) 'AccessExclusiveLock' AS is_exclusive \
+                     FROM pg_catalog.pg_database AS h, pg_catalog.pg_locks l \
+                    WHERE h.datname OPERATOR(pg_catalog.=) pg_catalog.current_database() \
+                      AND l.locktype OPERATOR(pg_catalog.=) 'object' AND l.database OPERATOR(pg_catalog.=) h.oid \
+                      AND l.classid OPERATOR(pg_catalog.=) $1 AND l.objid OPERATOR(pg_catalog.=) $2 \
+                      AND l.objsubid OPERATOR(pg_catalog.=) $3::pg_catalog.int2 \
+                      AND l.pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()) \
+               SELECT l.pid, l.virtualtransaction, pg_catalog.concat(l.pid, ' of ', r.rolname), r.rolsuper \
+                 FROM locks l \
                 CROSS JOIN LATERAL pg_catalog.pg_stat_get_activity(l.pid) AS a \
                  LEFT JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) a.usesysid \
-                WHERE h.datname OPERATOR(pg_catalog.=) pg_catalog.current_database() \
-                  AND l.locktype OPERATOR(pg_catalog.=) 'object' AND l.database OPERATOR(pg_catalog.=) h.oid \
-                  AND l.classid OPERATOR(pg_catalog.=) $1 AND l.objid OPERATOR(pg_catalog.=) $2 \
-                  AND l.objsubid OPERATOR(pg_catalog.=) $3::pg_catalog.int2 \
-                  AND ($4 OR l.mode OPERATOR(pg_catalog.=) 'AccessExclusiveLock') \
-                  AND l.pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()";
+                WHERE l.granted AND ($4 OR EXISTS (SELECT FROM locks x WHERE x.is_exclusive))";
     let params = [
         Param::oid(catalog::table()),
         Param::oid(locks::number(name)),
@@ -74,8 +83,12 @@ fn others(purpose: Purpose, name: &str, is_shared: bool) -> Vec<Other> {
     read_as_owner(|| {
         run_now(sql, &params, |rows| {
             rows.each(|row| {
-                let (has_lock, is_superuser) = (rows.get(row, 2)?, rows.get(row, 3) == Some(true));
-                Some(Other { pid: rows.get(row, 0)?, session: rows.get(row, 1)?, has_lock, is_superuser })
+                Some(Other {
+                    pid: rows.get(row, 0)?,
+                    transaction: rows.get(row, 1)?,
+                    session: rows.get(row, 2)?,
+                    is_superuser: rows.get(row, 3) == Some(true),
+                })
             })
         })
     })

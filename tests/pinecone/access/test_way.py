@@ -2,6 +2,7 @@
 another project, nor for somebody who may rename roles."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
@@ -140,6 +141,70 @@ def test_a_superuser_is_waited_for(world):
         restore.execute("SELECT pc_sync_roles()")
         assert state(owner, "SELECT pc_revoke_role(%s, 'ProjectViewer', 'own')", world.people["ProjectViewer"]) == "57014"
         assert state(restore, "SELECT 1") is None
+
+
+def test_a_superuser_who_has_a_person_s_lock_is_waited_for(world):
+    """As for a turn: here the person is being given something in another project."""
+    person = world.people["ProjectViewer"]
+    with world.login("postgres", autocommit=False) as admin, world.login(world.people["OrgOwner"], options="-c statement_timeout=3s") as owner:
+        admin.execute("SELECT pc_grant_role(%s, 'ProjectViewer', 'other')", [person])
+        assert state(owner, "SELECT pc_revoke_role(%s, 'ProjectViewer', 'own')", person) == "57014"
+        assert state(admin, "SELECT 1") is None
+        admin.rollback()
+
+
+def test_what_is_not_there_ends_nobody(world):
+    """Otherwise an administrator could end others' sessions by revoking nothing."""
+    with world.login(world.people["OrgOwner"], autocommit=False) as boss, world.login(world.people["ProjectOwner"], options=WAITS) as owner:
+        boss.execute("SELECT pc_create_api_key('open', project => 'own')")
+        begun = time.monotonic()
+        assert state(owner, "SELECT pc_revoke_role(%s, 'ProjectViewer', 'own')", world.people["DataPlaneEditor"]) == "42704"
+        assert time.monotonic() - begun < 0.8
+        assert state(boss, "SELECT 1") is None
+
+
+def test_who_waits_is_left_alone(world, other):
+    """Who makes all roles again waits for the owner of another project, who is the one in the way."""
+    person = f"{world.stranger}_waited"
+    world.db.execute(f"CREATE ROLE {person}")
+    world.db.execute("SELECT pc_grant_role(%s, 'ProjectViewer', 'own')", [person])
+    try:
+        with world.login(other, autocommit=False) as holder, world.login(world.people["OrgOwner"]) as waiter, world.login(world.people["ProjectOwner"], options=WAITS) as owner:
+            holder.execute("SELECT pc_create_api_key('open', project => 'other')")
+            with ThreadPoolExecutor() as pool:
+                waiting = pool.submit(state, waiter, "SELECT pc_sync_roles()")
+                while world.db.execute("SELECT wait_event_type IS DISTINCT FROM 'Lock' FROM pg_stat_activity WHERE pid = %s", [waiter.info.backend_pid]).fetchone() == (True,):
+                    time.sleep(0.01)
+                quickly(owner, "SELECT pc_revoke_role(%s, 'ProjectViewer', 'own')", person, within=4)
+                assert waiting.result() is None
+            assert state(holder, "SELECT 1") in ENDED
+    finally:
+        world.db.execute("DELETE FROM pc_auth.member WHERE member = %s", [person])
+        world.db.execute(f"DROP ROLE {person}")
+
+
+def test_short_transactions_end_nobody(world):
+    """Of sessions that take turns, so that one of them always has the lock, or waits for it."""
+    person = f"{world.stranger}_brief"
+    world.db.execute(f"CREATE ROLE {person}")
+    world.db.execute("SELECT pc_grant_role(%s, 'ProjectViewer', 'own')", [person])
+
+    def makes_keys(session):
+        for _ in range(5):
+            assert state(session, "SELECT pc_create_api_key('brief', project => 'own')") is None
+            time.sleep(0.4)
+            session.commit()
+
+    try:
+        with world.login(world.people["ProjectOwner"], autocommit=False) as one, world.login(world.people["OrgOwner"], autocommit=False) as two, \
+                world.login(world.people["ProjectOwner"], options=WAITS) as owner, ThreadPoolExecutor() as pool:
+            others = [pool.submit(makes_keys, session) for session in (one, two)]
+            time.sleep(0.2)
+            quickly(owner, "SELECT pc_revoke_role(%s, 'ProjectViewer', 'own')", person, within=7)
+            assert [future.result() for future in others] == [None, None]
+    finally:
+        world.db.execute("DELETE FROM pc_auth.member WHERE member = %s", [person])
+        world.db.execute(f"DROP ROLE {person}")
 
 
 def test_a_role_that_is_being_renamed(world, other):
