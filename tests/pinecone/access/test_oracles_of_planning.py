@@ -152,3 +152,45 @@ def test_a_function_in_sql_finds_what_may_be_read(world, limited, functions):
     with world.login(wide[0]) as session:
         plan = "\n".join(line for (line,) in session.execute(f"EXPLAIN (COSTS OFF) {find}"))
         assert "Function Scan" not in plan
+
+
+OF_A_USER = """
+    CREATE TABLE public.by_id (namespace text COLLATE "C" NOT NULL, id text COLLATE "C" UNIQUE, "values" vector(2) NOT NULL,
+        metadata jsonb NOT NULL DEFAULT '{}', PRIMARY KEY (namespace, id));
+    INSERT INTO public.by_id VALUES ('n2', 'hidden', '[1,1]', '{"x": "secret"}'), ('n1', 'shown', '[1,1]', '{"x": "1"}'), ('n1', 'word', '[1,1]', '{"x": "a"}');
+"""
+INSERT = """INSERT INTO {t} AS v (namespace, id, "values") VALUES ('n1', '{id}', '[2,2]') ON CONFLICT (id) DO UPDATE SET "values" = '[3,3]' WHERE {c}"""
+
+
+@pytest.fixture
+def by_id(world):
+    """The view of an index over a user's table, whose ids are those of no two records in whatever namespaces."""
+    with world.login("postgres") as admin:
+        admin.execute("SET conifer.project = 'own'")
+        admin.execute(OF_A_USER)
+        yield admin.execute("SELECT table_name::text FROM pc_create_index('by-id', from_table => 'public.by_id')").fetchone()[0]
+        admin.execute("SELECT pc_delete_index('by-id'); DROP TABLE public.by_id")
+
+
+@pytest.mark.parametrize("how", ["login", "pooled"])
+def test_a_conflict_with_a_hidden_record(world, by_id, how):
+    """Whatever the condition of the conflict says of the record, it is refused; and that of a record that is shown decides."""
+    role, whole = world.key("narrow", namespaces='{"by-id": ["n1"]}')
+    conditions = (
+        "v.metadata ->> 'x' = 'secret'", "v.metadata ->> 'x' = 'another'", "(v.metadata ->> 'x')::int > 0", "v.metadata @@@ '{\"x\": \"another\"}'",
+        "v.namespace = 'n1'", "v.namespace = excluded.namespace", "random() > 2", "NULL", "false", "(SELECT v.metadata ->> 'x') = 'another'",
+    )
+    with world.login(role if how == "login" else world.gateway, autocommit=False) as session:
+        def answer(record, condition):
+            if how == "pooled":
+                session.execute("SELECT pc_use_key(%s)", [whole])
+            return outcome(session, INSERT.format(t=by_id, id=record, c=condition))
+
+        assert {condition: answer("hidden", condition) for condition in conditions} == dict.fromkeys(conditions, "42501")
+        assert answer("hidden", "true") == "42501"
+        assert answer("word", "(v.metadata ->> 'x')::int > 0") == "22P02"
+        for record, condition, changed in (("shown", "(v.metadata ->> 'x')::int > 0", 1), ("shown", "v.metadata ->> 'x' = 'another'", 0), ("new", "false", 1)):
+            if how == "pooled":
+                session.execute("SELECT pc_use_key(%s)", [whole])
+            assert session.execute(INSERT.format(t=by_id, id=record, c=condition)).rowcount == changed, record
+            session.rollback()

@@ -5,6 +5,9 @@
 //! sub-select or a cast of a parameter may raise an error. So volatile functions are refused in conditions, and a condition
 //! with any other call of this kind is made an argument of a function that the server keeps behind the policies.
 //!
+//! Many minor releases, as 15.18 but no longer 15.20, evaluate the condition of ON CONFLICT DO UPDATE on the row that is there already before they ask the
+//! policies about it, which raise an error if the row is hidden. The condition is asked of shown rows alone, so that this error always comes.
+//!
 //! Conditions change while they are planned: constants are folded, and sub-selects replaced by what they stand for. A condition that is left
 //! as it is stays harmless through all of that. Functions in SQL are not replaced by their text, whose conditions nobody would look at
 //! (`hooks/inlining.rs`).
@@ -216,7 +219,41 @@ unsafe fn change(query: *mut Query, levels: &[*mut Query]) -> bool {
         if !change_condition(&mut query.mergeJoinCondition, levels) {
             return false;
         }
+        if let Some(conflict) = query.onConflict.as_mut()
+            && !conflict.onConflictWhere.is_null()
+        {
+            conflict.onConflictWhere = unless_hidden(conflict.onConflictWhere, nodes(query.withCheckOptions));
+        }
         change_condition(&mut query.havingQual, levels) && change_joins(query.jointree.cast(), levels)
+    }
+}
+
+/// The condition of ON CONFLICT DO UPDATE for rows that the policies show, and true for others, so that the policies are asked about these, and
+/// raise their error.
+unsafe fn unless_hidden(condition: *mut Node, policies: impl Iterator<Item = *mut Node>) -> *mut Node {
+    // SAFETY: options of a rewritten query, whose conditions are on the row that is there already, as the condition is; new nodes of
+    // the server's, in the context of the query.
+    unsafe {
+        let mut place = condition;
+        for option in policies {
+            let option = &*option.cast::<pg_sys::WithCheckOption>();
+            if option.kind != pg_sys::WCOKind::WCO_RLS_CONFLICT_CHECK {
+                continue;
+            }
+            let mut when = pgrx::PgBox::<pg_sys::CaseWhen>::alloc_node(NodeTag::T_CaseWhen);
+            when.expr = pg_sys::copyObjectImpl(option.qual.cast()).cast();
+            when.result = place.cast();
+            when.location = -1;
+            let mut whens = PgList::<pg_sys::CaseWhen>::new();
+            whens.push(when.into_pg());
+            let mut case = pgrx::PgBox::<pg_sys::CaseExpr>::alloc_node(NodeTag::T_CaseExpr);
+            case.casetype = pg_sys::BOOLOID;
+            case.args = whens.into_pg();
+            case.defresult = pg_sys::makeBoolConst(true, false).cast();
+            case.location = -1;
+            place = case.into_pg().cast();
+        }
+        place
     }
 }
 
