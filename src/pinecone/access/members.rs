@@ -5,7 +5,7 @@ use super::elevate::{as_owner, read_as_owner};
 use super::judge::attempt::Attempt;
 use super::locks::Purpose;
 use super::roles::{self, Groups, names, turn};
-use super::{parents, way};
+use super::{parents, revocation, way};
 use crate::pg::error::{OrRaise, raise};
 use crate::pg::spi::{Mode, Param, run, run_now};
 use crate::pg::srf::return_rows;
@@ -108,6 +108,7 @@ fn pc_revoke_role(member: Option<&CStr>, role: Option<&str>, project: Option<&st
     make_way(role, on, &what);
     if let Some(lock) = roles::lock_of(member) {
         way::make(Purpose::Member, &lock, false, &what);
+        revocation::make_way_for_settings(member, &what);
     }
     let sql = format!("DELETE FROM pc_auth.member AS m WHERE {GIVEN}");
     require(as_owner(|| run(Mode::Write, &sql, &params, |rows| rows.count)));

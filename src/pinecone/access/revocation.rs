@@ -61,6 +61,7 @@ pub fn kick(key: &str) {
 /// Waits for a transaction that has changed the key's row or role, and ends its session if it goes on: a revocation is not to wait for an
 /// administrator who has left one open. The server's log has a line of it.
 pub fn make_way(key: &str) {
+    let what = format!("API key \"{key}\"");
     let begun = Instant::now();
     let mut ended = HashSet::new();
     let locked =
@@ -74,21 +75,36 @@ pub fn make_way(key: &str) {
             let row =
                 "SELECT xmax::pg_catalog.text FROM pc_auth.api_key WHERE key_id OPERATOR(pg_catalog.=) $1";
             let changing = read_as_owner(|| under_way(row, Param::text(key)));
-            changing.into_iter().for_each(|transaction| end_transaction(key, transaction, &mut ended));
+            changing.into_iter().for_each(|transaction| end_transaction(&what, transaction, &mut ended));
         }
         std::thread::sleep(Duration::from_millis(10));
     }
-    let begun = Instant::now();
     let row =
         "SELECT xmax::pg_catalog.text FROM pg_catalog.pg_authid WHERE rolname OPERATOR(pg_catalog.=) $1";
-    while let Some(transaction) = as_superuser(|| under_way(row, Param::name(key))) {
+    make_way_for_row(&what, row, || Param::name(key), &mut ended);
+    way::make(Purpose::Role, key, false, &what);
+}
+
+/// Waits for a transaction that has changed the settings of a person's role in this database, of which the mark is one (`roles/mark.rs`), and ends
+/// its session if it goes on: every role may set its own.
+pub fn make_way_for_settings(member: &str, what: &str) {
+    let row = "SELECT s.xmax::pg_catalog.text FROM pg_catalog.pg_db_role_setting s \
+                 JOIN pg_catalog.pg_database d ON d.oid OPERATOR(pg_catalog.=) s.setdatabase \
+                WHERE s.setrole OPERATOR(pg_catalog.=) pc_auth.role_number($1) \
+                  AND d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()";
+    make_way_for_row(what, row, || Param::name(member), &mut HashSet::new());
+}
+
+/// Waits for a transaction that is changing a row of a catalog, of which a query gives the `xmax`, and ends its session if it goes on.
+fn make_way_for_row(what: &str, row: &str, param: impl Fn() -> Param, ended: &mut HashSet<i32>) {
+    let begun = Instant::now();
+    while let Some(transaction) = as_superuser(|| under_way(row, param())) {
         pgrx::check_for_interrupts!();
         if begun.elapsed() > PATIENCE {
-            end_transaction(key, transaction, &mut ended);
+            end_transaction(what, transaction, ended);
         }
         std::thread::sleep(Duration::from_millis(10));
     }
-    way::make(Purpose::Role, key, false, &format!("API key \"{key}\""));
 }
 
 /// The transaction of another session that is changing a row, of which a query gives the `xmax`.
@@ -110,8 +126,8 @@ fn under_way(row: &str, param: Param) -> Option<u32> {
     }
 }
 
-/// Ends the session of a transaction that keeps a key from being revoked, once.
-fn end_transaction(key: &str, transaction: u32, ended: &mut HashSet<i32>) {
+/// Ends the session of a transaction that keeps `what` from being revoked, once.
+fn end_transaction(what: &str, transaction: u32, ended: &mut HashSet<i32>) {
     let sql = "SELECT l.pid, pg_catalog.concat(l.pid, ' of ', r.rolname) \
                  FROM pg_catalog.pg_locks l \
                 CROSS JOIN LATERAL pg_catalog.pg_stat_get_activity(l.pid) AS a \
@@ -127,7 +143,7 @@ fn end_transaction(key: &str, transaction: u32, ended: &mut HashSet<i32>) {
         })
     });
     for (pid, session) in sessions.into_iter().filter(|(pid, _)| ended.insert(*pid)) {
-        end_for(&format!("API key \"{key}\""), pid, &session);
+        end_for(what, pid, &session);
     }
 }
 

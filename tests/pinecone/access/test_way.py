@@ -207,6 +207,27 @@ def test_short_transactions_end_nobody(world):
         world.db.execute(f"DROP ROLE {person}")
 
 
+@pytest.mark.parametrize("command", ["ALTER ROLE {0} IN DATABASE {1} SET work_mem = '5MB'", "ALTER ROLE {0} IN DATABASE {1} RESET ALL",
+                                     "SAVEPOINT s; ALTER ROLE {0} IN DATABASE {1} SET work_mem = '5MB'; RELEASE SAVEPOINT s"])
+def test_a_person_who_changes_settings_loses_the_role(world, command):
+    """The mark of the person is in the same row of the catalog (`roles/mark.rs`)."""
+    person = f"{world.stranger}_set"
+    marks = "SELECT count(*) FROM pg_db_role_setting, unnest(setconfig) AS c WHERE setrole = %s::regrole AND c ~ '^conifer.member='"
+    world.db.execute(f"CREATE ROLE {person} LOGIN")
+    world.db.execute("SELECT pc_grant_role(%s, 'ProjectViewer', 'own')", [person])
+    try:
+        assert world.db.execute(marks, [person]).fetchone() == (1,)
+        with world.login(person, autocommit=False) as session, world.login(world.people["ProjectOwner"], options=WAITS) as owner:
+            session.execute(command.format(person, world.database))
+            quickly(owner, "SELECT pc_revoke_role(%s, 'ProjectViewer', 'own')", person, within=4)
+            assert state(session, "SELECT 1") in ENDED
+        assert world.db.execute(marks, [person]).fetchone() == (0,)
+        assert world.db.execute("SELECT count(*) FROM pg_auth_members WHERE member = %s::regrole", [person]).fetchone() == (0,)
+    finally:
+        world.db.execute("DELETE FROM pc_auth.member WHERE member = %s", [person])
+        world.db.execute(f"DROP ROLE {person}")
+
+
 def test_a_role_that_is_being_renamed(world, other):
     """Its new name is written with the commit, if that keeps nobody waiting and waits for nobody."""
     renamer, named = f"{world.stranger}_renamer", f"{world.stranger}_named"
