@@ -407,7 +407,7 @@ CREATE FUNCTION pc_whoami()
 
 CREATE FUNCTION pc_make_independent() RETURNS bigint
     LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pc_make_independent_wrapper';
-CREATE FUNCTION pc_sync_roles() RETURNS bigint
+CREATE FUNCTION pc_sync_roles(claim boolean DEFAULT false) RETURNS bigint
     LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pc_sync_roles_wrapper';
 
 -- ---------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Copies of a database in its cluster: whatever is done in the copy, keys of the original are what they were, and nobody in the copy."""
 
 import itertools
+import re
 
 import psycopg
 import pytest
@@ -287,13 +288,13 @@ def test_a_role_in_a_copy_is_taken_there_alone(shop, copy):
 
 
 def test_the_original_goes(shop, tmp_path):
-    """The copy has the keys then; and as well if it is given the original's name."""
+    """The copy has the keys then, under any name, and not before."""
     copy = shop.copy("template", tmp_path)
     assert shop.acts(copy, shop.key) == ["28000", "28000"]
     with shop.admin("postgres") as db:
         db.execute(f"ALTER DATABASE {shop.name} RENAME TO {shop.name}_old; ALTER DATABASE {copy} RENAME TO {shop.name}")
     shop.copies = [f"{shop.name}_old"]
-    assert shop.acts(None, shop.key) == [[("a",)], [("a",)]]
+    assert shop.acts(None, shop.key) == ["28000", "28000"]
     with shop.admin("postgres") as db:
         db.execute(f"ALTER DATABASE {shop.name} RENAME TO {shop.name}_third")
     try:
@@ -308,26 +309,88 @@ def test_the_original_goes(shop, tmp_path):
     shop.check_original()
 
 
+def rename(shop, a, b):
+    with shop.server.connect("postgres") as db:
+        db.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [a])
+        db.execute(f"ALTER DATABASE {a} RENAME TO {b}")
+
+
 def test_a_copy_takes_the_name_of_the_original(shop, tmp_path):
-    """It has the keys from then on, and the original has them no more: what is revoked there is not taken from the copy."""
+    """The original has its keys under any name; a copy gets them by its new name neither at once nor by pc_sync_roles(), but where a superuser says so."""
+    owner = f"boss_{shop.name}"
+    with shop.admin() as db:
+        db.execute(f"CREATE ROLE {owner} LOGIN")
+        db.execute("SELECT pc_grant_role(%s, 'OrgOwner')", [owner])
     copy, old = shop.copy("template", tmp_path), f"{shop.name}_old"
-    def rename(a, b):
-        with shop.server.connect("postgres") as db:
-            db.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [a])
-            db.execute(f"ALTER DATABASE {a} RENAME TO {b}")
-    rename(shop.name, old)
-    # alone under another name it is the original still
+    rename(shop, shop.name, old)
     assert shop.acts(old, shop.key) == [[("a",)], [("a",)]]
-    rename(copy, shop.name)
+    rename(shop, copy, shop.name)
     shop.copies[shop.copies.index(copy)] = old
+    with shop.admin() as db:
+        state(db, "SELECT pc_sync_roles()")
+        assert shop.acts(None, shop.key) == ["28000", "28000"]
+        assert shop.acts(old, shop.key) == [[("a",)], [("a",)]]
+        with shop.admin(user=owner) as session:
+            assert state(session, "SELECT pc_sync_roles(claim => true)") == "42501"
+        assert state(db, "SELECT pc_sync_roles(claim => NULL)") == "22004"
+        # what the original has revoked, but could not drop, is not taken over
+        with shop.admin(old) as original:
+            original.execute(f"CREATE TABLE public.kept (x int); GRANT SELECT ON public.kept TO {shop.limited[0]}")
+            with shop.admin(old, autocommit=False) as holder:
+                holder.execute(f"GRANT INSERT ON public.kept TO {shop.limited[0]}")
+                original.execute("SELECT pc_revoke_api_key(%s)", [shop.limited[0]])
+        with shop.admin(old, user=shop.key[0]) as session:
+            assert session.execute(QUERY).fetchall() == [("a",)]
+            assert db.execute("SELECT pc_sync_roles(claim => true) > 0").fetchone() == (True,)
+            assert state(session, QUERY) == "28000"
+        assert db.execute("SELECT rolcanlogin FROM pg_roles WHERE rolname = %s", [shop.limited[0]]).fetchone() == (False,)
+        audit = "SELECT parameters->'claim' FROM pc_audit() WHERE action = 'sync_roles' ORDER BY at DESC LIMIT 1"
+        assert db.execute(audit).fetchone() == (True,)
+        assert db.execute("SELECT pc_sync_roles()").fetchone() == (0,)
     assert shop.acts(None, shop.key) == [[("a",)], [("a",)]]
     assert shop.acts(old, shop.key) == ["28000", "28000"]
     with shop.admin(old) as db:
         assert db.execute("SELECT state FROM pc_security_report() WHERE item LIKE 'keys of the database%'").fetchone() == ("warn",)
         db.execute("SELECT pc_revoke_api_key(%s)", [shop.key[0]])
     assert shop.acts(None, shop.key) == [[("a",)], [("a",)]]
-    with shop.admin() as db:
-        db.execute("SELECT pc_sync_roles()")
     with shop.admin(old) as db:
         db.execute("DROP EXTENSION conifer CASCADE")
+    assert shop.acts(None, shop.key) == [[("a",)], [("a",)]]
+    with shop.admin() as db:
+        assert db.execute("SELECT pc_sync_roles()").fetchone() == (0,)
+        db.execute("SELECT pc_revoke_api_key(%s), pc_revoke_role(%s, 'OrgOwner')", [shop.key[0], owner])
+        db.execute(f"DROP ROLE {owner}")
+
+
+def test_a_stranger_takes_the_name_of_a_renamed_original(shop, tmp_path):
+    """By a dump: such a copy does not know that its keys came from elsewhere."""
+    copy, old = shop.copy("dump", tmp_path), f"{shop.name}_old"
+    rename(shop, shop.name, old)
+    rename(shop, copy, shop.name)
+    try:
+        with shop.admin() as db:
+            state(db, "SELECT pc_sync_roles()")
+        assert shop.acts(None, shop.key) == ["28000", "28000"]
+        assert shop.acts(old, shop.key) == [[("a",)], [("a",)]]
+    finally:
+        rename(shop, shop.name, copy)
+        rename(shop, old, shop.name)
+    shop.check_original()
+
+
+def test_moved_to_another_cluster(shop):
+    """Where its number is another database's, and nobody has its name: as pg_dumpall's comments are, under another name."""
+    with shop.admin() as db:
+        said = "SELECT shobj_description(%s::regrole, 'pg_authid')"
+        (before,) = db.execute(said, [shop.key[0]]).fetchone()
+        (stranger,) = db.execute("SELECT oid::text FROM pg_database WHERE datname = 'postgres'").fetchone()
+        moved = re.sub(r"database \d+", f"database {stranger}", re.sub(r"cluster \d+", "cluster 1", before)).replace(shop.name, "nowhere")
+        assert moved != before
+        for (role,) in db.execute("SELECT key_id FROM pc_auth.api_key WHERE revoked_at IS NULL UNION ALL SELECT role_name FROM pc_auth.group_role").fetchall():
+            db.execute(f"COMMENT ON ROLE {role} IS '{moved}'")
+    assert shop.acts(None, shop.key) == [[("a",)], [("a",)]]
+    with shop.admin() as db:
+        assert db.execute("SELECT pc_make_independent()").fetchone() == (0,)
+        assert db.execute(said, [shop.key[0]]).fetchone() == (before,)
+        db.execute("SELECT pc_revoke_api_key(%s)", [shop.revoked[0]])
     shop.check_original()

@@ -211,7 +211,7 @@ PLANTED = [
 def drop_keys_of_dropped_databases(world):
     """Other tests on the same server leave them."""
     sql = r"""SELECT rolname FROM pg_roles WHERE rolname ~ '^cfk_' AND NOT EXISTS (SELECT FROM pg_database d
-               WHERE d.oid::text = (regexp_match(shobj_description(pg_roles.oid, 'pg_authid'), '^Conifer: database (\d+), '))[1])"""
+               WHERE d.oid::text = (regexp_match(shobj_description(pg_roles.oid, 'pg_authid'), '^Conifer: database (\d+) '))[1])"""
     for (role,) in world.db.execute(sql).fetchall():
         world.db.execute(f"DROP ROLE {role}")
 

@@ -24,6 +24,7 @@ mod patience;
 pub mod privileges;
 mod search_path;
 mod sync;
+mod take_over;
 mod triggers;
 pub mod turn;
 

@@ -1,6 +1,8 @@
 //! `pc_sync_roles`: makes all roles again from the rows, where triggers could not, and the triggers of index tables that are gone.
 #![allow(unsafe_code)] // what `#[pg_extern]` expands to
 
+use super::take_over::take_over;
+use crate::pg::error::raise;
 use crate::pg::spi::{Mode, run};
 use crate::pinecone::access::elevate::as_owner;
 use crate::pinecone::access::judge::attempt::Attempt;
@@ -8,12 +10,18 @@ use crate::pinecone::access::roles::{self, Groups};
 use crate::pinecone::counts::triggers;
 use crate::pinecone::engine_types::{Home, schema_of};
 use crate::pinecone::registry::table;
+use conifer_pure::Fault;
+use conifer_pure::fault::state::NULL_VALUE_NOT_ALLOWED;
+use conifer_pure::pinecone::access::principal::Kind;
 use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]
-fn pc_sync_roles(fcinfo: pg_sys::FunctionCallInfo) -> i64 {
+fn pc_sync_roles(claim: Option<bool>, fcinfo: pg_sys::FunctionCallInfo) -> i64 {
     let attempt = Attempt::of("sync_roles", "organisation", "");
     attempt.allow(attempt.who.admin.organisation, "make roles");
+    let Some(claim) = claim else { raise(Fault::new(NULL_VALUE_NOT_ALLOWED, "claim must not be null")) };
+    // Who owns the organisation of a copy need have no say in the original.
+    attempt.allow(!claim || attempt.who.kind == Kind::Superuser, "take over the keys of another database");
     attempt.writes();
     let texts = |sql: &str| -> Vec<String> {
         as_owner(|| run(Mode::Write, sql, &[], |rows| rows.each(|row| rows.get(row, 0))))
@@ -23,6 +31,10 @@ fn pc_sync_roles(fcinfo: pg_sys::FunctionCallInfo) -> i64 {
     roles::open_schema(&schema_of(fcinfo));
     roles::open_schema(&Home::find().quoted);
     let mut changed = 0;
+    if claim {
+        changed = take_over();
+        attempt.done_to_organisation(Some(&format!("{{\"claim\":true,\"roles\":{changed}}}")));
+    }
     for index in texts("SELECT index_id::pg_catalog.text FROM pc.index_reg") {
         pgrx::check_for_interrupts!();
         if let Ok(index) = index.parse() {

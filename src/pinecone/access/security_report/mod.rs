@@ -8,12 +8,13 @@ mod disk;
 use super::elevate::as_superuser;
 use super::judge::attempt::Attempt;
 use super::judge::foreign_code::FOUND;
+use super::roles::home_database::home;
 use crate::pg::spi::{Mode, Param, run};
 use crate::pg::srf::open;
 use pgrx::IntoDatum;
 use pgrx::prelude::*;
 
-/// Statements without parameters, whose columns are area, item, state, found and advice.
+/// Statements without parameters, whose columns are area, item, state, found and advice. `{home}` stands for the database that the role `r` belongs to.
 const CHECKS: [&str; 7] = [
     include_str!("sql/transport.sql"),
     include_str!("sql/login.sql"),
@@ -31,7 +32,8 @@ fn pc_security_report(fcinfo: pg_sys::FunctionCallInfo) {
     let store = open(fcinfo);
     as_superuser(|| {
         for check in CHECKS {
-            run(Mode::Read, check, &[], |rows| store.put(&rows));
+            let check = check.replace("{home}", &home("r.rolname"));
+            run(Mode::Read, &check, &[], |rows| store.put(&rows));
         }
         let code = format!(
             "SELECT 'objects'::pg_catalog.text, 'code of others on table ' OPERATOR(pg_catalog.||) source::pg_catalog.regclass::pg_catalog.text,

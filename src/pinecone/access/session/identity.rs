@@ -13,6 +13,7 @@ use crate::pg::spi::{Mode, Param, run};
 use crate::pinecone::access::catalog;
 use crate::pinecone::access::elevate::{OWNER, read_as_owner, role_named};
 use crate::pinecone::access::refusal::{Event, refused};
+use crate::pinecone::access::roles::home_database::TWO_WAYS;
 use crate::pinecone::access::snapshot::{is_looking, latest};
 use conifer_pure::Fault;
 use conifer_pure::fault::quoted;
@@ -142,8 +143,7 @@ fn refuse(resolved: &Resolved, event: &Event<'_>) -> ! {
         Resolved::Elsewhere { key, database } => {
             let message =
                 format!("API key \"{key}\" is not valid here: it belongs to database {}", quoted(database));
-            let hint =
-                "This is a copy of that database: pc_make_independent() takes the original's keys out.";
+            let hint = format!("This is a copy of that database. {TWO_WAYS}");
             (Event { resource: key, ..AUTHENTICATE }, Fault::new(INVALID_AUTHORIZATION, message).hint(hint))
         }
         Resolved::Roleless(key) => {

@@ -8,11 +8,7 @@ WITH ordinary AS (
      WHERE e.extname IN ('conifer', 'vector')
 ), belongs AS (
     -- the databases that roles belong to, as comments on them say
-    SELECT r.oid AS role, d.datname
-      FROM pg_catalog.pg_roles r
-     CROSS JOIN LATERAL pg_catalog.regexp_match(pg_catalog.shobj_description(r.oid, 'pg_authid'), '^Conifer: database ([0-9]{1,10}), (.*)$') AS said
-     CROSS JOIN LATERAL (SELECT o.datname FROM pg_catalog.pg_database o WHERE o.datname = said[2] OR o.oid::bigint = said[1]::bigint
-                          ORDER BY o.datname = said[2] DESC LIMIT 1) AS d
+    SELECT r.oid AS role, {home} AS datname FROM pg_catalog.pg_roles r WHERE r.rolname ~ '^cf[kpi]_[0-9a-hjkmnp-tv-z]{16}$'
 ), found AS (
     -- by rank: what strangers can make many of is not to hide what is worse
     SELECT 1 AS place, 1 AS rank, r.rolname || ' in ' || g.rolname AS found
@@ -116,7 +112,7 @@ SELECT 'roles'::text, i.item::text, CASE WHEN pg_catalog.count(f.found) = 0 THEN
         (9, 'other functions named pc_use_key', 'fail', 'DROP them: they may be called in the place of Conifer''s, and get the keys of pools'),
         (10, 'members under another name', 'warn', 'their roles were renamed or dropped: pc_sync_roles() writes the names of now, pc_revoke_role takes what is left'),
         (11, 'views that show records to others than the policies do', 'warn', 'policies hold for a view''s owner: ALTER VIEW ... SET (security_invoker = true)'),
-        (12, 'keys of the database that this one is a copy of', 'warn', 'they are not valid here: pc_make_independent() takes them out'),
+        (12, 'keys of the database that this one is a copy of', 'warn', 'they are not valid here: pc_make_independent() takes them out, pc_sync_roles(claim => true) takes them over'),
         (13, 'people of other databases who have the default role', 'warn', 'all members of conifer_people have it: REVOKE CONNECT ON DATABASE from them, or pc_set_default_role(NULL)'),
         (14, 'schemas with the name of a role that is not their owner', 'fail', 'DROP or rename them: "$user" in search_path puts what is in them before Conifer''s functions'),
         (15, 'roles that may create schemas in this database', 'warn', 'each can make a schema with the name of another role, which "$user" in that role''s search_path finds first'),
