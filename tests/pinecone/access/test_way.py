@@ -297,3 +297,40 @@ def test_a_role_of_a_key_that_is_being_changed(world, command):
         assert world.db.execute("SELECT count(*) FROM pg_roles WHERE rolname = %s AND rolcanlogin", [key]).fetchone() == (0,)
     finally:
         world.db.execute(f"DROP ROLE {maker}")
+
+
+def test_making_all_roles_waits_for_no_stranger(world):
+    """Who may give a group keeps a key in it for as long as a transaction is open, and pc_sync_roles() goes on, and says so."""
+    key, team = world.key("in a team")[0], f"{world.stranger}_team"
+    world.db.execute(f"CREATE ROLE {team}; GRANT {team} TO {world.stranger} WITH ADMIN OPTION")
+    said = []
+    try:
+        with world.login(world.stranger) as stranger, world.login("postgres", options=WAITS) as admin:
+            admin.add_notice_handler(lambda notice: said.append(notice.message_primary))
+            for member in (key, "conifer_keys"):
+                stranger.execute(f"GRANT {team} TO {member}")
+                stranger.autocommit = False
+                stranger.execute(f"REVOKE {team} FROM {member}")
+                said.clear()
+                quickly(admin, "SELECT pc_sync_roles()", within=6)
+                assert [line for line in said if f'"{member}"' in line and f'"{team}"' in line], said
+                stranger.rollback()
+                stranger.autocommit = True
+                said.clear()
+                assert admin.execute("SELECT pc_sync_roles() > 0").fetchone() == (True,)
+                assert said == [] and admin.execute("SELECT count(*) FROM pg_auth_members WHERE roleid = %s::regrole AND member = %s::regrole", [team, member]).fetchone() == (0,)
+    finally:
+        world.db.execute(f"DROP OWNED BY {team}; DROP ROLE {team}")
+
+
+def test_a_table_that_is_given_back_waits_for_no_reader(world):
+    said = []
+    world.db.execute(f"ALTER TABLE {world.tables['b']} OWNER TO postgres")
+    with world.login("postgres", autocommit=False) as reader, world.login("postgres", options=WAITS) as admin:
+        admin.add_notice_handler(lambda notice: said.append(notice.message_primary))
+        reader.execute(f"SELECT count(*) FROM {world.tables['b']}")
+        quickly(admin, "SELECT pc_sync_roles()", within=6)
+        assert [line for line in said if world.tables["b"] in line], said
+        reader.rollback()
+        assert admin.execute("SELECT pc_sync_roles() > 0").fetchone() == (True,)
+        assert admin.execute("SELECT relowner::regrole::text FROM pg_class WHERE oid = %s::regclass", [world.tables["b"]]).fetchone() == ("conifer_owner",)

@@ -358,7 +358,8 @@ pub fn sync_all(make: Groups) -> i64 {
 }
 
 /// Takes keys and Conifer's groups out of groups that are not Conifer's: whoever may give a role has put them there without asking, and what that role is
-/// given, or `pg_hba.conf` says of it, would hold for all of them. Returns how many memberships there were.
+/// given, or `pg_hba.conf` says of it, would hold for all of them. Those that somebody is changing stay for now, with a notice of each. Returns how many
+/// memberships were taken away.
 fn leave_others() -> i64 {
     const OURS: &str = "'^(conifer_(owner|keys|people|gateway)|cf[kpi]_[0-9a-hjkmnp-tv-z]{16})$'";
     let sql = format!(
@@ -373,13 +374,23 @@ fn leave_others() -> i64 {
             rows.each(|row| Some((rows.get(row, 0)?, rows.get(row, 1)?, rows.get(row, 2))))
         })
     });
+    let mut taken = 0;
     for (group, member, grantor) in &found {
-        let (group, member) = (quote_identifier(group), quote_identifier(member));
+        pgrx::check_for_interrupts!();
         // From PostgreSQL 16 on each role that has granted it takes it back by itself.
         let by = grantor.as_ref().map(|name| format!(" GRANTED BY {}", quote_identifier(name)));
-        as_superuser(|| run_once(&format!("REVOKE {group} FROM {member}{} CASCADE", by.unwrap_or_default())));
+        let revoke = format!(
+            "REVOKE {} FROM {}{} CASCADE",
+            quote_identifier(group),
+            quote_identifier(member),
+            by.unwrap_or_default()
+        );
+        match as_superuser(|| patience::attempt(|| run_once(&revoke))) {
+            Ok(()) => taken += 1,
+            Err(why) => notice!("role \"{member}\" stays in group \"{group}\": {why}"),
+        }
     }
-    found.len() as i64
+    taken
 }
 
 /// The groups that name Conifer's own schemas.

@@ -1,5 +1,6 @@
 //! Privileges on the tables of indexes.
 
+use super::patience::attempt;
 use crate::pg::spi::{Param, run_now, run_once};
 use crate::pinecone::access::elevate::{as_owner, as_superuser, read_as_owner};
 use crate::pinecone::access::locks;
@@ -22,8 +23,8 @@ pub fn grant(index: i32, role: &str, level: Level) {
     as_owner(|| run_once(&format!("GRANT {privileges} ON {table} TO {}", quote_identifier(role))));
 }
 
-/// Gives the table or view of an index back to `conifer_owner`, if a superuser has it, as after a restore without owners. Returns whether anything had to
-/// change.
+/// Gives the table or view of an index back to `conifer_owner`, if a superuser has it, as after a restore without owners; not while somebody uses it, with
+/// a notice. Returns whether anything was changed.
 pub fn take_back(index: i32) -> bool {
     let sql = "SELECT c.relkind OPERATOR(pg_catalog.=) 'v' FROM pg_catalog.pg_class c \
                  JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) c.relowner AND r.rolsuper \
@@ -35,8 +36,14 @@ pub fn take_back(index: i32) -> bool {
     });
     let Some(is_view) = is_view else { return false };
     let kind = if is_view { "VIEW" } else { "TABLE" };
-    as_superuser(|| run_once(&format!("ALTER {kind} {name} OWNER TO conifer_owner")));
-    true
+    let alter = format!("ALTER {kind} {name} OWNER TO conifer_owner");
+    match as_superuser(|| attempt(|| run_once(&alter))) {
+        Ok(()) => true,
+        Err(why) => {
+            notice!("{name} is not given back to conifer_owner: {why}");
+            false
+        }
+    }
 }
 
 /// Takes the row type of an index's table from the public, and its array type with it. Whoever may use a type keeps it from being dropped, by a column

@@ -4,7 +4,7 @@
 
 use super::home_database::{claim, is_here, settle};
 use super::patience::attempt;
-use crate::pg::spi::{Param, run_now, run_once};
+use crate::pg::spi::{run_now, run_once};
 use crate::pinecone::access::elevate::{as_superuser, read_as_owner};
 use pgrx::prelude::*;
 use pgrx::spi::quote_identifier;
