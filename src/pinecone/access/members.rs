@@ -109,6 +109,7 @@ fn pc_revoke_role(member: Option<&CStr>, role: Option<&str>, project: Option<&st
     if let Some(lock) = roles::lock_of(member) {
         way::make(Purpose::Member, &lock, false, &what);
         revocation::make_way_for_settings(member, &what);
+        revocation::make_way_for_groups(member, &what);
     }
     let sql = format!("DELETE FROM pc_auth.member AS m WHERE {GIVEN}");
     require(as_owner(|| run(Mode::Write, &sql, &params, |rows| rows.count)));

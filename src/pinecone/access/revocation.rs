@@ -8,12 +8,16 @@
 use super::catalog;
 use super::elevate::{as_owner, as_superuser, read_as_owner};
 use super::locks::{self, Purpose};
-use super::roles;
+use super::roles::{self, pattern};
 use super::way::{self, PATIENCE, end_all, end_for};
-use crate::pg::error::OrRaise;
+use crate::pg::error::{OrRaise, raise};
 use crate::pg::spi::{Mode, Param, run, run_now};
+use conifer_pure::Fault;
+use conifer_pure::fault::quoted;
+use conifer_pure::fault::state::OBJECT_IN_USE;
 use conifer_pure::memory::allocation::{begin, check, push};
 use pgrx::prelude::*;
+use pgrx::spi::quote_literal;
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -58,7 +62,7 @@ pub fn kick(key: &str) {
         .or_raise();
 }
 
-/// Waits for a transaction that has changed the key's row or role, and ends its session if it goes on: a revocation is not to wait for an
+/// Waits for a transaction that has changed the key's row, role or groups, and ends its session if it goes on: a revocation is not to wait for an
 /// administrator who has left one open. The server's log has a line of it.
 pub fn make_way(key: &str) {
     let what = format!("API key \"{key}\"");
@@ -79,10 +83,12 @@ pub fn make_way(key: &str) {
         }
         std::thread::sleep(Duration::from_millis(10));
     }
+    // First that of Conifer's own, for which superusers are waited for.
+    way::make(Purpose::Role, key, false, &what);
     let row =
         "SELECT xmax::pg_catalog.text FROM pg_catalog.pg_authid WHERE rolname OPERATOR(pg_catalog.=) $1";
-    make_way_for_row(&what, row, || Param::name(key), &mut ended);
-    way::make(Purpose::Role, key, false, &what);
+    make_way_for_rows(&what, row, || Param::name(key), &mut ended);
+    make_way_for_groups(key, &what);
 }
 
 /// Waits for a transaction that has changed the settings of a person's role in this database, of which the mark is one (`roles/mark.rs`), and ends
@@ -92,13 +98,27 @@ pub fn make_way_for_settings(member: &str, what: &str) {
                  JOIN pg_catalog.pg_database d ON d.oid OPERATOR(pg_catalog.=) s.setdatabase \
                 WHERE s.setrole OPERATOR(pg_catalog.=) pc_auth.role_number($1) \
                   AND d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()";
-    make_way_for_row(what, row, || Param::name(member), &mut HashSet::new());
+    make_way_for_rows(what, row, || Param::name(member), &mut HashSet::new());
 }
 
-/// Waits for a transaction that is changing a row of a catalog, of which a query gives the `xmax`, and ends its session if it goes on.
-fn make_way_for_row(what: &str, row: &str, param: impl Fn() -> Param, ended: &mut HashSet<i32>) {
+/// Waits for transactions that have changed a role's membership in groups of Conifer's, and ends their sessions if they go on.
+pub fn make_way_for_groups(role: &str, what: &str) {
+    let rows = format!(
+        "SELECT m.xmax::pg_catalog.text FROM pg_catalog.pg_auth_members m \
+           JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) m.member AND r.rolname OPERATOR(pg_catalog.=) $1 \
+           JOIN pg_catalog.pg_roles g ON g.oid OPERATOR(pg_catalog.=) m.roleid AND g.rolname OPERATOR(pg_catalog.~) {}",
+        pattern::ALL
+    );
+    make_way_for_rows(what, &rows, || Param::name(role), &mut HashSet::new());
+}
+
+/// Waits for transactions that are changing rows of a catalog, of which a query gives the `xmax`, and ends their sessions if they go on.
+///
+/// # Errors
+/// As [`end_transaction`].
+fn make_way_for_rows(what: &str, rows: &str, param: impl Fn() -> Param, ended: &mut HashSet<i32>) {
     let begun = Instant::now();
-    while let Some(transaction) = as_superuser(|| under_way(row, param())) {
+    while let Some(transaction) = as_superuser(|| under_way(rows, param())) {
         pgrx::check_for_interrupts!();
         if begun.elapsed() > PATIENCE {
             end_transaction(what, transaction, ended);
@@ -107,11 +127,14 @@ fn make_way_for_row(what: &str, row: &str, param: impl Fn() -> Param, ended: &mu
     }
 }
 
-/// The transaction of another session that is changing a row, of which a query gives the `xmax`.
-fn under_way(row: &str, param: Param) -> Option<u32> {
-    let number: Option<String> =
-        run_now(row, &[param], |rows| (rows.count > 0).then(|| rows.get(0, 0)).flatten());
-    let number: u32 = number?.parse().ok()?;
+/// The transaction of another session that is changing one of the rows of which a query gives the `xmax`.
+fn under_way(rows: &str, param: Param) -> Option<u32> {
+    let numbers: Vec<String> = run_now(rows, &[param], |rows| rows.each(|row| rows.get(row, 0)));
+    numbers.iter().find_map(|number| in_progress(number.parse().ok()?))
+}
+
+/// The number of the topmost transaction of one that is another session's and under way.
+fn in_progress(number: u32) -> Option<u32> {
     let transaction = pg_sys::TransactionId::from(number);
     // SAFETY: reads the server's table of transactions, within one. Parents are known of those that are under way.
     unsafe {
@@ -127,12 +150,15 @@ fn under_way(row: &str, param: Param) -> Option<u32> {
 }
 
 /// Ends the session of a transaction that keeps `what` from being revoked, once.
+///
+/// # Errors
+/// Raises 55006 for a prepared transaction, which no session has.
 fn end_transaction(what: &str, transaction: u32, ended: &mut HashSet<i32>) {
     let sql = "SELECT l.pid, pg_catalog.concat(l.pid, ' of ', r.rolname) \
                  FROM pg_catalog.pg_locks l \
                 CROSS JOIN LATERAL pg_catalog.pg_stat_get_activity(l.pid) AS a \
                  LEFT JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) a.usesysid \
-                WHERE l.locktype OPERATOR(pg_catalog.=) 'transactionid' AND l.granted \
+                WHERE l.locktype OPERATOR(pg_catalog.=) 'transactionid' AND l.granted AND l.pid IS NOT NULL \
                   AND l.transactionid::pg_catalog.text OPERATOR(pg_catalog.=) $1";
     // The server shows a transaction the sessions that existed when it first asked.
     // SAFETY: forgets a copy, which is made again when it is needed.
@@ -142,8 +168,27 @@ fn end_transaction(what: &str, transaction: u32, ended: &mut HashSet<i32>) {
             rows.each(|row| Some((rows.get(row, 0)?, rows.get(row, 1)?)))
         })
     });
+    if sessions.is_empty() {
+        refuse_prepared(what, transaction);
+    }
     for (pid, session) in sessions.into_iter().filter(|(pid, _)| ended.insert(*pid)) {
         end_for(what, pid, &session);
+    }
+}
+
+/// Raises 55006 if a transaction is a prepared one.
+fn refuse_prepared(what: &str, transaction: u32) {
+    let sql = "SELECT gid, database::pg_catalog.text FROM pg_catalog.pg_prepared_xacts \
+                WHERE transaction::pg_catalog.text OPERATOR(pg_catalog.=) $1";
+    let prepared: Vec<(String, String)> = read_as_owner(|| {
+        run_now(sql, &[Param::text(&*transaction.to_string())], |rows| {
+            rows.each(|row| Some((rows.get(row, 0)?, rows.get(row, 1)?)))
+        })
+    });
+    if let Some((gid, database)) = prepared.first() {
+        let message = format!("prepared transaction {} keeps {what} from being revoked", quoted(gid));
+        let hint = format!("ROLLBACK PREPARED {} in database {} ends it.", quote_literal(gid), quoted(database));
+        raise(Fault::new(OBJECT_IN_USE, message).hint(hint));
     }
 }
 

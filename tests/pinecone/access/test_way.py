@@ -8,7 +8,8 @@ import psycopg
 import pytest
 
 from tests.pinecone.access.test_locks import fnv1a
-from tests.pinecone.access.world import state, world
+from tests.pinecone.access.world import create_key, refusal, state, world
+from tests.support.cluster import Cluster
 
 __all__ = ["world"]
 
@@ -297,6 +298,52 @@ def test_a_role_of_a_key_that_is_being_changed(world, command):
         assert world.db.execute("SELECT count(*) FROM pg_roles WHERE rolname = %s AND rolcanlogin", [key]).fetchone() == (0,)
     finally:
         world.db.execute(f"DROP ROLE {maker}")
+
+
+@pytest.fixture
+def prepares(server):
+    """A server with prepared transactions, and an index, a key and a person in it."""
+    cluster = Cluster(15, "prepares", {"max_prepared_transactions": "4"})
+    try:
+        cluster.create_database("shop")
+        with cluster.connect("shop") as db:
+            db.execute("CREATE EXTENSION conifer; CREATE ROLE ann LOGIN; CREATE ROLE boss LOGIN")
+            db.execute("SELECT pc_create_index('films', 2), pc_grant_role('ann', 'ProjectViewer'), pc_grant_role('boss', 'OrgOwner')")
+            yield cluster, db, create_key(db)[0]
+    finally:
+        cluster.destroy()
+
+
+MEMBERSHIP = "SELECT roleid::regrole::text FROM pg_auth_members WHERE member = %s::regrole AND roleid::regrole::text ~ '^cfp_'"
+HELD = {
+    "a key's role": ("ALTER ROLE {key} CONNECTION LIMIT 5", "SELECT pc_revoke_api_key('{key}')"),
+    "a key's group": ("REVOKE {of_key} FROM {key}", "SELECT pc_revoke_api_key('{key}')"),
+    "a key's row": ("SELECT FROM pc_auth.api_key FOR UPDATE", "SELECT pc_revoke_api_key('{key}')"),
+    "a person's settings": ("ALTER ROLE ann IN DATABASE shop SET work_mem = '5MB'", "SELECT pc_revoke_role('ann', 'ProjectViewer')"),
+    "a person's group": ("REVOKE {of_ann} FROM ann", "SELECT pc_revoke_role('ann', 'ProjectViewer')"),
+}
+
+
+@pytest.mark.parametrize("what", HELD)
+def test_prepared_transactions_are_named(prepares, what):
+    """No session can be ended for what one keeps: the revocation fails, and says what to do."""
+    cluster, db, key = prepares
+    names = {"key": key, "of_key": db.execute(MEMBERSHIP, [key]).fetchone()[0], "of_ann": db.execute(MEMBERSHIP, ["ann"]).fetchone()[0]}
+    change, revoke = (text.format(**names) for text in HELD[what])
+    with cluster.connect("shop", autocommit=False) as holder, cluster.connect("shop", user="boss", options=WAITS) as boss:
+        holder.execute(change)
+        holder.execute("PREPARE TRANSACTION 'it''s left'")
+        holder.rollback()
+        begun = time.monotonic()
+        said = refusal(boss, revoke)
+        assert said.sqlstate == "55006" and time.monotonic() - begun < 4
+        assert "it's left" in said.diag.message_primary and "ROLLBACK PREPARED 'it''s left'" in said.diag.message_hint and "shop" in said.diag.message_hint
+        db.execute("ROLLBACK PREPARED 'it''s left'")
+        # an open one is ended
+        holder.execute(change)
+        quickly(boss, revoke, within=4)
+        assert state(holder, "SELECT 1") in ENDED
+    assert db.execute("SELECT count(*) FROM pg_auth_members WHERE member::regrole::text IN ('ann', %s)", [key]).fetchone()[0] in (0, 2)
 
 
 def test_making_all_roles_waits_for_no_stranger(world):

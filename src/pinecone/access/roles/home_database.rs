@@ -16,6 +16,7 @@
 
 #![allow(unsafe_code)]
 
+use super::pattern;
 use crate::pg::error::raise;
 use crate::pg::spi::{Mode, Param, run, run_now, run_once};
 use crate::pinecone::access::elevate::{as_owner, as_superuser, read_as_owner};
@@ -127,11 +128,12 @@ pub fn claim(role: &str) -> bool {
 pub fn left() -> Vec<String> {
     let sql = format!(
         "SELECT r.rolname::pg_catalog.text FROM pg_catalog.pg_roles r \
-          WHERE r.rolname OPERATOR(pg_catalog.~) '^cf[kpi]_[0-9a-hjkmnp-tv-z]{{16}}$' \
+          WHERE r.rolname OPERATOR(pg_catalog.~) {} \
             AND NOT EXISTS (SELECT FROM pc_auth.api_key k \
                              WHERE k.key_id::pg_catalog.name OPERATOR(pg_catalog.=) r.rolname AND k.revoked_at IS NULL) \
             AND NOT EXISTS (SELECT FROM pc_auth.group_role g WHERE g.role_name OPERATOR(pg_catalog.=) r.rolname) \
             AND {}",
+        pattern::OF_A_DATABASE,
         is_here("r.rolname")
     );
     read_as_owner(|| run_now(&sql, &[], |rows| rows.each(|row| rows.get(row, 0))))

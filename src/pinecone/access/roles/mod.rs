@@ -21,6 +21,7 @@ mod make_independent;
 pub mod mark;
 pub mod names;
 mod patience;
+pub mod pattern;
 pub mod privileges;
 mod search_path;
 mod sync;
@@ -361,12 +362,12 @@ pub fn sync_all(make: Groups) -> i64 {
 /// given, or `pg_hba.conf` says of it, would hold for all of them. Those that somebody is changing stay for now, with a notice of each. Returns how many
 /// memberships were taken away.
 fn leave_others() -> i64 {
-    const OURS: &str = "'^(conifer_(owner|keys|people|gateway)|cf[kpi]_[0-9a-hjkmnp-tv-z]{16})$'";
+    let ours = pattern::ALL;
     let sql = format!(
         "SELECT g.rolname::pg_catalog.text, r.rolname::pg_catalog.text, o.rolname::pg_catalog.text
            FROM pg_catalog.pg_auth_members m
-           JOIN pg_catalog.pg_roles g ON g.oid OPERATOR(pg_catalog.=) m.roleid AND g.rolname OPERATOR(pg_catalog.!~) {OURS}
-           JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) m.member AND r.rolname OPERATOR(pg_catalog.~) {OURS}
+           JOIN pg_catalog.pg_roles g ON g.oid OPERATOR(pg_catalog.=) m.roleid AND g.rolname OPERATOR(pg_catalog.!~) {ours}
+           JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) m.member AND r.rolname OPERATOR(pg_catalog.~) {ours}
            LEFT JOIN pg_catalog.pg_roles o ON o.oid OPERATOR(pg_catalog.=) m.grantor"
     );
     let found: Vec<(String, String, Option<String>)> = read_as_owner(|| {
@@ -641,9 +642,10 @@ fn belongs_elsewhere(quoted: &str) -> bool {
         "SELECT FROM pg_catalog.pg_auth_members m
            JOIN pg_catalog.pg_roles g ON g.oid OPERATOR(pg_catalog.=) m.roleid
           WHERE m.member OPERATOR(pg_catalog.=) $1::pg_catalog.regrole
-            AND g.rolname OPERATOR(pg_catalog.~) '^cf[pi]_[0-9a-hjkmnp-tv-z]{{16}}$'
+            AND g.rolname OPERATOR(pg_catalog.~) {}
             AND (NOT EXISTS (SELECT FROM pc_auth.group_role o WHERE o.role_name OPERATOR(pg_catalog.=) g.rolname)
                  OR {} IS NOT NULL)",
+        pattern::GROUPS,
         elsewhere("g.rolname")
     );
     read_as_owner(|| run_now(&sql, &[Param::text(quoted)], |rows| rows.count > 0))

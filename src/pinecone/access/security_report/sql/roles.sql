@@ -8,7 +8,7 @@ WITH ordinary AS (
      WHERE e.extname IN ('conifer', 'vector')
 ), belongs AS (
     -- the databases that roles belong to, as comments on them say
-    SELECT r.oid AS role, {home} AS datname FROM pg_catalog.pg_roles r WHERE r.rolname ~ '^cf[kpi]_[0-9a-hjkmnp-tv-z]{16}$'
+    SELECT r.oid AS role, {home} AS datname FROM pg_catalog.pg_roles r WHERE r.rolname ~ {of_a_database}
 ), found AS (
     -- by rank: what strangers can make many of is not to hide what is worse
     SELECT 1 AS place, 1 AS rank, r.rolname || ' in ' || g.rolname AS found
@@ -26,10 +26,10 @@ WITH ordinary AS (
     UNION ALL
     SELECT 5, 1, r.rolname::text
       FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles r ON r.oid = m.member
-     WHERE m.roleid = 'conifer_keys'::regrole AND r.rolname !~ '^cfk_[0-9a-hjkmnp-tv-z]{16}$'
+     WHERE m.roleid = 'conifer_keys'::regrole AND r.rolname !~ {keys}
     UNION ALL
     SELECT 6, 1, r.rolname::text FROM ordinary r
-     WHERE r.rolcanlogin AND r.rolname ~ '^cfk_[0-9a-hjkmnp-tv-z]{16}$'
+     WHERE r.rolcanlogin AND r.rolname ~ {keys}
        AND NOT EXISTS (SELECT FROM pc_auth.api_key k WHERE k.key_id::name = r.rolname)
        AND NOT EXISTS (SELECT FROM belongs b WHERE b.role = r.oid AND b.datname <> pg_catalog.current_database())
     UNION ALL
@@ -91,8 +91,8 @@ WITH ordinary AS (
     UNION ALL
     SELECT DISTINCT 16, 1, r.rolname || ' in ' || g.rolname
       FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles r ON r.oid = m.member JOIN pg_catalog.pg_roles g ON g.oid = m.roleid
-     WHERE r.rolname ~ '^(conifer_(owner|keys|people|gateway)|cf[kpi]_[0-9a-hjkmnp-tv-z]{16})$'
-       AND g.rolname !~ '^(conifer_(owner|keys|people|gateway)|cf[kpi]_[0-9a-hjkmnp-tv-z]{16})$'
+     WHERE r.rolname ~ {ours}
+       AND g.rolname !~ {ours}
     UNION ALL
     SELECT 17, 1, m.member || ': ' || m.role FROM pc_auth.member m WHERE m.role_oid = 0
 )
