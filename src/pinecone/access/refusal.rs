@@ -7,10 +7,11 @@ use crate::pg::error::raise;
 use crate::pg::spi::{Mode, Param, run};
 use conifer_pure::Fault;
 use conifer_pure::pinecone::access::principal::{Kind, Principal};
+use pgrx::pg_sys::ffi::pg_guard_ffi_boundary;
 use pgrx::prelude::*;
 use pgrx::{IntoDatum, Uuid};
 use std::cell::Cell;
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 
 /// Characters of a resource's name that the log shows.
 const MAX_SHOWN: usize = 200;
@@ -25,6 +26,22 @@ thread_local! {
 /// Makes the thread's variables known: see `touch_variables` of the library.
 pub fn touch() {
     IS_WRITING.with(|_| ());
+}
+
+/// For as long as it lives, the message that is on its way is a line of the audit. It ends by an error as well, which what adds the context may raise.
+struct Writing;
+
+impl Writing {
+    fn begin() -> Self {
+        IS_WRITING.set(true);
+        Self
+    }
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        IS_WRITING.set(false);
+    }
 }
 
 /// An action that is taken or tried.
@@ -67,13 +84,29 @@ pub fn log(who: Option<&Principal>, event: &Event<'_>, outcome: &str, reason: Op
     // As the owner: a role that was dropped meanwhile has no rights.
     let line = latest(|| read_as_owner(|| run(Mode::Read, sql, &params, |rows| rows.get::<String>(0, 0))));
     let line = line.unwrap_or_default();
-    IS_WRITING.set(true);
-    ereport!(
-        PgLogLevel::LOG_SERVER_ONLY,
-        PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
-        format!("{MARK} {line}")
-    );
-    IS_WRITING.set(false);
+    let line = CString::new(format!("{MARK} {line}")).unwrap_or_default();
+    let _writing = Writing::begin();
+    // SAFETY: no value of these calls has to be dropped. An error of what adds the context comes back as a panic; in `ereport!` it would jump over
+    // what is to be dropped here.
+    unsafe {
+        pg_guard_ffi_boundary(|| {
+            if bare::errstart(PgLogLevel::LOG_SERVER_ONLY as i32, std::ptr::null()) {
+                bare::errmsg_internal(c"%s".as_ptr(), line.as_ptr());
+                bare::errfinish(c"refusal.rs".as_ptr(), line!() as i32, c"log".as_ptr());
+            }
+        });
+    }
+}
+
+mod bare {
+    use std::ffi::{c_char, c_int};
+
+    // The server's functions, without pgrx's guard, which would catch their errors one by one.
+    unsafe extern "C-unwind" {
+        pub fn errstart(level: c_int, domain: *const c_char) -> bool;
+        pub fn errmsg_internal(format: *const c_char, ...) -> c_int;
+        pub fn errfinish(file: *const c_char, line: c_int, function: *const c_char);
+    }
 }
 
 /// Whether the message that is on its way is a line of the audit.

@@ -466,3 +466,21 @@ def test_nobody_else_writes_lines_of_the_audit(cluster, shop, way):
     added = log.read_text()[size:]
     assert logged(cluster) == before and "conifer audit:" not in added
     shop.execute("DROP ROLE eve")
+
+
+def test_what_a_line_of_the_audit_is_called_from_is_no_line_of_it(cluster, shop):
+    """Its context has the statements around it, whose text is a user's."""
+    shop.execute("DROP ROLE IF EXISTS eve; CREATE ROLE eve LOGIN")
+    log = cluster.home / "log" / "server"
+    with cluster.connect("shop", user="eve") as eve:
+        eve.execute("SELECT pc_whoami() WHERE false")
+        before, size = len(logged(cluster)), log.stat().st_size
+        mark = "conifer audit" + ":"
+        eve.execute("SELECT set_config('x.forged', %s, false)", [FORGED])
+        assert state(eve, """DO $d$ BEGIN EXECUTE 'SELECT pc_create_api_key(''x'') /*' || chr(10) || current_setting('x.forged') || chr(10) || '*/'; END $d$""") == "42501"
+        eve.execute("DO $$ BEGIN RAISE LOG 'the last line'; END $$")
+        until(lambda: "the last line" in log.read_text()[size:])
+    told = logged(cluster)[before:]
+    assert [event["action"] for event in told] == ["create_api_key"]
+    assert log.read_text()[size:].count(mark) == 1
+    shop.execute("DROP ROLE eve")

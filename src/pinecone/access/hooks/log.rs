@@ -92,7 +92,8 @@ unsafe extern "C-unwind" fn emit(error: *mut pg_sys::ErrorData) {
         {
             if !text.is_null() {
                 mask_in_place(text);
-                if !is_writing() {
+                // The context of a line of the audit has the text of the statements that it is written in.
+                if text != data.message || !is_writing() {
                     unmark_in_place(text);
                 }
             }
