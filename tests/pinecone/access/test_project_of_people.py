@@ -94,3 +94,42 @@ def test_the_default_role_is_replaced_on_its_project(world, people):
         assert project_of(session) == "other"
         session.execute("SET conifer.project = 'own'")
         assert session.execute(count).fetchone() == (4,)
+
+
+def test_the_default_role_comes_before_what_comes_with_another_role(world, people):
+    """Who owns a project may give its roles to a group that somebody is in: it diverts nobody who works by the default role."""
+    ann, crowd = people("ann", "crowd")
+    world.db.execute(f"GRANT conifer_people TO {ann}; GRANT {crowd} TO {ann}")
+    world.db.execute("SELECT pc_set_default_role('DataPlaneEditor', project => 'own')")
+    with world.login(ann) as session:
+        assert project_of(session) == "own"
+        give(world, crowd, "ProjectViewer", "other")
+        assert project_of(session) == "own"
+        # in the place of the default role
+        give(world, crowd, "DataPlaneViewer", "own")
+        assert project_of(session) == "own" and state(session, f"DELETE FROM {world.tables['a']}") == "42501"
+        give(world, ann, "ProjectViewer", "default")
+        assert project_of(session) == "own"  # Ann was among the people before
+    world.db.execute("DELETE FROM pc_auth.member WHERE member = ANY (%s)", [[ann, crowd]])
+
+
+def test_what_a_person_has_comes_before_the_default_role(world, people):
+    (ann,) = people("ann")
+    give(world, ann, "ProjectViewer", "other")
+    world.db.execute("SELECT pc_set_default_role('DataPlaneEditor', project => 'own')")
+    with world.login(ann) as session:
+        assert project_of(session) == "other"
+        give(world, ann, "ProjectViewer", "own")
+        assert project_of(session) == "other"
+
+
+def test_a_role_that_is_given_again_keeps_its_place(world, people):
+    (ann,) = people("ann")
+    give(world, ann, "ProjectViewer", "other")
+    give(world, ann, "ProjectViewer", "own")
+    given = "SELECT granted_at FROM pc_auth.member WHERE member = %s AND project_id = (SELECT project_id FROM pc_auth.project WHERE name = 'other')"
+    before = world.db.execute(given, [ann]).fetchall()
+    give(world, ann, "ProjectViewer", "other")
+    assert world.db.execute(given, [ann]).fetchall() == before
+    with world.login(ann) as session:
+        assert project_of(session) == "other"

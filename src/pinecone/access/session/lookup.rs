@@ -190,42 +190,53 @@ fn read_person(role: pg_sys::Oid, name: String, wanted: Option<&str>) -> Resolve
     }
 }
 
-/// The roles that were given to a role: to itself first, and then to those whose privileges it inherits, the earliest ones first. The default role adds
-/// to what is given on other projects than its own. It comes last, unless the role was among the people before it was given anything.
+/// The roles that were given to a role, and the default role, in the order of [`place`]. The default role adds to what is given on other projects
+/// than its own, where what is given takes its place.
 fn read_given(role: pg_sys::Oid) -> Vec<(Role, Option<ProjectId>)> {
     // By number: a role that was dropped and made again under the same name is another one.
-    let sql = "SELECT m.role, m.project_id, m.by_hand AND m.role_oid OPERATOR(pg_catalog.=) $1 \
+    let sql = "SELECT m.role, m.project_id, m.role_oid OPERATOR(pg_catalog.=) $1, m.by_hand \
                  FROM pc_auth.member m JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) m.role_oid \
                 WHERE pg_catalog.pg_has_role($1, r.oid, 'USAGE') \
                   AND (m.project_id IS NULL OR EXISTS (SELECT FROM pc_auth.project p WHERE p.project_id OPERATOR(pg_catalog.=) m.project_id)) \
                   AND EXISTS (SELECT FROM pg_catalog.pg_auth_members g \
                                WHERE g.member OPERATOR(pg_catalog.=) r.oid AND g.roleid OPERATOR(pg_catalog.=) $2) \
-                ORDER BY m.role_oid OPERATOR(pg_catalog.=) $1 DESC, m.granted_at, m.project_id";
+                ORDER BY m.granted_at, m.project_id";
     let params = [Param::oid(role), Param::oid(role_named(PEOPLE))];
     let (mut given, by_hand) = run(Mode::Read, sql, &params, |rows| {
-        let by_hand = (0..rows.count as usize).any(|row| rows.get::<bool>(row, 2) == Some(true));
-        (given_in(&rows), by_hand)
+        let is = |row, column| rows.get::<bool>(row, column) == Some(true);
+        let by_hand = (0..rows.count as usize).any(|row| is(row, 2) && is(row, 3));
+        (rows.each(|row| Some((given_in(&rows, row)?, is(row, 2)))), by_hand)
     });
     let sql = "SELECT default_role, default_project FROM pc_auth.organisation WHERE default_role IS NOT NULL";
-    let default = run(Mode::Read, sql, &[], |rows| given_in(&rows)).into_iter().next();
+    let default = run(Mode::Read, sql, &[], |rows| rows.each(|row| given_in(&rows, row))).into_iter().next();
     if let Some((default_role, project)) = default {
         let project = project.or_else(|| project_named(None));
-        let is_replaced = given.iter().any(|(_, on)| on.is_some() && *on == project);
-        if !is_replaced {
-            push(&mut given, (default_role, project)).or_raise();
-            if by_hand {
-                given.rotate_right(1);
-            }
+        if !given.iter().any(|((_, on), _)| on.is_some() && *on == project) {
+            push(&mut given, ((default_role, project), false)).or_raise();
         }
+        given.sort_by_key(|((_, on), is_own)| place(*is_own, on.is_some() && *on == project, by_hand));
+    } else {
+        given.sort_by_key(|(_, is_own)| !is_own);
     }
-    given
+    given.into_iter().map(|(given, _)| given).collect()
 }
 
-fn given_in(rows: &Rows) -> Vec<(Role, Option<ProjectId>)> {
-    rows.each(|row| {
-        let role = Role::from_name(&rows.get::<String>(row, 0)?).ok()?;
-        Some((role, rows.get::<Uuid>(row, 1).map(|id| *id.as_bytes())))
-    })
+/// The place of what a person has among all of it, of which the first is acted by: what was given to the person, the earliest first; the default role, or what
+/// takes its place on its project; and what comes with other roles, whose givers and members need not know of the person. The default project comes before all of
+/// it for a person who was among the people before being given anything, and has worked there.
+fn place(is_own: bool, is_on_default: bool, by_hand: bool) -> u8 {
+    match (is_own, is_on_default) {
+        (_, true) if by_hand => 0,
+        (true, _) => 1,
+        (false, true) => 2,
+        (false, false) => 3,
+    }
+}
+
+/// A role, and the project that it is on, of a row that begins with both.
+fn given_in(rows: &Rows, row: usize) -> Option<(Role, Option<ProjectId>)> {
+    let role = Role::from_name(&rows.get::<String>(row, 0)?).ok()?;
+    Some((role, rows.get::<Uuid>(row, 1).map(|id| *id.as_bytes())))
 }
 
 /// A project by its name; the default one for none.
