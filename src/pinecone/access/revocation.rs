@@ -187,7 +187,8 @@ fn refuse_prepared(what: &str, transaction: u32) {
     });
     if let Some((gid, database)) = prepared.first() {
         let message = format!("prepared transaction {} keeps {what} from being revoked", quoted(gid));
-        let hint = format!("ROLLBACK PREPARED {} in database {} ends it.", quote_literal(gid), quoted(database));
+        let hint =
+            format!("ROLLBACK PREPARED {} in database {} ends it.", quote_literal(gid), quoted(database));
         raise(Fault::new(OBJECT_IN_USE, message).hint(hint));
     }
 }

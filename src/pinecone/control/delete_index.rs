@@ -1,6 +1,7 @@
 //! `pc_delete_index`: the registry row and the table go together.
 #![allow(unsafe_code)] // `#[pg_extern]` expands to it
 
+use super::dependents;
 use super::from_table::release;
 use crate::pg::error::raise;
 use crate::pg::spi::{Mode, Param, run, run_once};
@@ -45,9 +46,7 @@ fn delete(name: &str, index: &Index) {
         release::release(index.id, source);
         return;
     }
-    // no CASCADE: a user's view or foreign key on the table is not ours to drop; IF EXISTS: a user who
-    // dropped the table by hand must be able to clear the registry
-    run_once(&format!("DROP TABLE IF EXISTS {table}"));
+    dependents::drop("TABLE", &table);
 }
 
 fn refuse_protected(name: &str, protected: bool) {

@@ -140,8 +140,7 @@ pub fn left() -> Vec<String> {
 }
 
 /// What can be done about keys and groups of another database.
-pub const TWO_WAYS: &str =
-    "pc_make_independent() takes them out of the copy; pc_sync_roles(claim => true), by a superuser, takes them over from the original.";
+pub const TWO_WAYS: &str = "pc_make_independent() takes them out of the copy; pc_sync_roles(claim => true), by a superuser, takes them over from the original.";
 
 /// Refuses what would make new keys or members in a copy: they would get into the original's groups.
 ///
@@ -150,8 +149,5 @@ pub const TWO_WAYS: &str =
 pub fn refuse_copy(database: &str) -> ! {
     let message =
         format!("this database is a copy of database {}, whose keys and groups it has", quoted(database));
-    raise(
-        Fault::new(OBJECT_NOT_IN_PREREQUISITE_STATE, message)
-            .hint(TWO_WAYS),
-    )
+    raise(Fault::new(OBJECT_NOT_IN_PREREQUISITE_STATE, message).hint(TWO_WAYS))
 }

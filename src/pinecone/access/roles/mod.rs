@@ -20,7 +20,7 @@ mod library;
 mod make_independent;
 pub mod mark;
 pub mod names;
-mod patience;
+pub mod patience;
 pub mod pattern;
 pub mod privileges;
 mod search_path;

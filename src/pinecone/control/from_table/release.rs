@@ -5,6 +5,7 @@ use super::adopt::name;
 use super::name::{hold as hold_name, moved};
 use crate::pg::spi::{Mode, Param, run, run_once};
 use crate::pinecone::access::elevate::{OWNER, as_superuser};
+use crate::pinecone::control::dependents;
 use crate::pinecone::registry::table;
 use pgrx::prelude::*;
 
@@ -24,9 +25,18 @@ pub fn hold(index: i32) -> Option<pg_sys::Oid> {
 
 /// Takes all that an index has put on a table away again.
 pub fn release(index: i32, source: Option<pg_sys::Oid>) {
-    // no CASCADE: a user's view of it is not ours to drop
     let Some(source) = source else { return };
-    as_superuser(|| run_once(&format!("DROP VIEW {}", table(index))));
+    let view = table(index);
+    as_superuser(|| {
+        let sql = "SELECT pg_catalog.to_regclass($1)::pg_catalog.oid";
+        if let Some(number) =
+            run(Mode::Write, sql, &[Param::text(&*view)], |rows| rows.get::<pg_sys::Oid>(0, 0))
+        {
+            // SAFETY: within a transaction, which releases the lock; a view that is gone may be locked all the same.
+            unsafe { pg_sys::LockRelationOid(number, pg_sys::AccessExclusiveLock as i32) };
+        }
+        dependents::drop("VIEW", &view);
+    });
     let named = |what: &str| name(index, what);
     let sql = "SELECT (SELECT pg_catalog.string_agg(pg_catalog.format('DROP CONSTRAINT %I', conname), ', ') FROM pg_catalog.pg_constraint
                         WHERE conrelid OPERATOR(pg_catalog.=) c.oid AND conname OPERATOR(pg_catalog.=) ANY ($2::pg_catalog.name[])),
