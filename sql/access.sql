@@ -297,7 +297,7 @@ CREATE FUNCTION pc_auth.before_index() RETURNS event_trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'before_index_wrapper';
 REVOKE EXECUTE ON FUNCTION pc_auth.before_index() FROM PUBLIC;
 CREATE EVENT TRIGGER pc_before_index ON ddl_command_start WHEN TAG IN ('CREATE INDEX', 'CREATE SCHEMA', 'CREATE RULE', 'CREATE TRIGGER', 'CREATE STATISTICS', 'CREATE TABLE', 'ALTER TABLE',
-                                                               'CREATE FOREIGN TABLE', 'ALTER FOREIGN TABLE', 'ALTER INDEX', 'ALTER MATERIALIZED VIEW')
+                                                               'CREATE FOREIGN TABLE', 'ALTER FOREIGN TABLE', 'ALTER INDEX', 'ALTER MATERIALIZED VIEW', 'COMMENT', 'SECURITY LABEL')
     EXECUTE FUNCTION pc_auth.before_index();
 
 -- ---------------------------------------------------------------------------------------------

@@ -262,6 +262,16 @@ LOCKS_FIRST = {
     "a partition that is detached": "ALTER TABLE locker.parts DETACH PARTITION {table}",
     "an index that is attached": "ALTER INDEX locker.of_parts ATTACH PARTITION {index}",
     "an index of an extension": "ALTER INDEX {index} DEPENDS ON EXTENSION conifer",
+    "a comment on a table": "COMMENT ON TABLE {table} IS 'x'",
+    "a comment on a table by its whole name": "COMMENT ON TABLE {database}.{table} IS 'x'",
+    "a comment on a column": "COMMENT ON COLUMN {table}.id IS 'x'",
+    "a comment on an index": "COMMENT ON INDEX {index} IS 'x'",
+    "a comment on a constraint": "COMMENT ON CONSTRAINT c ON {table} IS 'x'",
+    "a comment on a policy": "COMMENT ON POLICY p ON {table} IS 'x'",
+    "a comment on a trigger": "COMMENT ON TRIGGER t ON {table} IS 'x'",
+    "a comment on a rule": "COMMENT ON RULE r ON {table} IS 'x'",
+    "a security label of a table": "SECURITY LABEL ON TABLE {table} IS 'x'",
+    "a security label of a column": "SECURITY LABEL ON COLUMN {table}.id IS 'x'",
     "a table of an extension": "ALTER MATERIALIZED VIEW {table} DEPENDS ON EXTENSION conifer",
 }
 OF_A_LOCKER = """
@@ -295,7 +305,7 @@ def test_what_locks_before_it_is_judged_is_refused_at_once(world, locker, what):
         with world.server.connect(world.database, autocommit=False) as busy, world.login(locker, options="-c lock_timeout=200ms") as session:
             # Whoever reads a table has its indexes locked, too.
             busy.execute(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE; SELECT count(*) FROM {table}")
-            assert state(session, LOCKS_FIRST[what].format(table=table, index=index, who=locker)) == "42501", table
+            assert state(session, LOCKS_FIRST[what].format(table=table, index=index, who=locker, database=world.database)) == "42501", table
             busy.rollback()
 
 

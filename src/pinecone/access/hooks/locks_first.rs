@@ -1,5 +1,5 @@
 //! Commands that lock a table or an index before the server asks whose it is: CREATE RULE, CREATE TRIGGER and CREATE STATISTICS, foreign keys of other
-//! tables to it, its heirs and partitions, ATTACH and DETACH PARTITION, and DEPENDS ON EXTENSION. All people can name Conifer's tables. Such a command would
+//! tables to it, its heirs and partitions, ATTACH and DETACH PARTITION, DEPENDS ON EXTENSION, comments and security labels. All people can name Conifer's tables. Such a command would
 //! wait for whoever uses one of them, in any project, and keep all others waiting behind it, only to be refused.
 //!
 //! The hook of commands refuses them; and an event trigger, which loads the library into a session that has not loaded it, before the command.
@@ -30,6 +30,8 @@ pub unsafe fn judge(tree: *mut pg_sys::Node) {
             NodeTag::T_CreateForeignTableStmt,
             NodeTag::T_AlterTableStmt,
             NodeTag::T_AlterObjectDependsStmt,
+            NodeTag::T_CommentStmt,
+            NodeTag::T_SecLabelStmt,
         ];
         if !relevant.contains(&(*tree).type_)
             || pg_sys::IsAbortedTransactionBlockState()
@@ -47,6 +49,14 @@ pub unsafe fn judge(tree: *mut pg_sys::Node) {
             NodeTag::T_CreateTrigStmt => judge_name((*tree.cast::<pg_sys::CreateTrigStmt>()).relation),
             NodeTag::T_AlterObjectDependsStmt => {
                 judge_name((*tree.cast::<pg_sys::AlterObjectDependsStmt>()).relation);
+            }
+            NodeTag::T_CommentStmt => {
+                let comment = &*tree.cast::<pg_sys::CommentStmt>();
+                judge_object(comment.objtype, comment.object);
+            }
+            NodeTag::T_SecLabelStmt => {
+                let label = &*tree.cast::<pg_sys::SecLabelStmt>();
+                judge_object(label.objtype, label.object);
             }
             NodeTag::T_CreateStatsStmt => judge_parts((*tree.cast::<pg_sys::CreateStatsStmt>()).relations),
             // That of a foreign table begins as that of a table.
@@ -88,6 +98,37 @@ unsafe fn judge_part(part: *mut pg_sys::Node) {
             }
             NodeTag::T_PartitionCmd => judge_name((*part.cast::<pg_sys::PartitionCmd>()).name),
             NodeTag::T_RangeVar => judge_name(part.cast()),
+            _ => {}
+        }
+    }
+}
+
+/// Judges the relation that an object is, or is a part of.
+unsafe fn judge_object(kind: pg_sys::ObjectType::Type, object: *mut pg_sys::Node) {
+    use pg_sys::ObjectType as Kind;
+    let is_part = match kind {
+        Kind::OBJECT_TABLE
+        | Kind::OBJECT_VIEW
+        | Kind::OBJECT_MATVIEW
+        | Kind::OBJECT_FOREIGN_TABLE
+        | Kind::OBJECT_INDEX
+        | Kind::OBJECT_SEQUENCE => false,
+        Kind::OBJECT_COLUMN
+        | Kind::OBJECT_TABCONSTRAINT
+        | Kind::OBJECT_POLICY
+        | Kind::OBJECT_RULE
+        | Kind::OBJECT_TRIGGER => true,
+        _ => return,
+    };
+    // SAFETY: objects of these kinds are lists of names: of the database, the schema and the relation, as far as they are given, and of the part.
+    unsafe {
+        let names: Vec<_> =
+            PgList::<pg_sys::String>::from_pg(object.cast()).iter_ptr().map(|name| (*name).sval).collect();
+        let relation = &names[..names.len().saturating_sub(usize::from(is_part))];
+        let none = std::ptr::null_mut();
+        match *relation {
+            [name] => judge_name(pg_sys::makeRangeVar(none, name, -1)),
+            [schema, name] | [_, schema, name] => judge_name(pg_sys::makeRangeVar(schema, name, -1)),
             _ => {}
         }
     }
