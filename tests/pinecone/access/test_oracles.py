@@ -562,7 +562,8 @@ def test_locks_of_serializable_transactions(world, preloading):
             session.execute("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
             if key:
                 session.execute("SELECT pc_use_key(%s)", [key])
-            for asked in ("SELECT * FROM pg_locks", "SELECT pg_lock_status()", "SELECT query_to_xml('TABLE pg_locks', true, true, '')"):
+            for asked in ("SELECT * FROM pg_locks", "SELECT pg_lock_status()", "SELECT query_to_xml('TABLE pg_locks', true, true, '')",
+                          "SELECT pg_blocking_pids(pg_backend_pid())", "SELECT pg_safe_snapshot_blocking_pids(pg_backend_pid())"):
                 assert answer(session, asked) == "42501", (user, asked)
     with world.login(world.people["ProjectOwner"]) as session:
         assert session.execute("SELECT count(*) > 0 FROM pg_locks").fetchone() == (True,)

@@ -16,10 +16,13 @@ use std::ffi::{CStr, c_int, c_void};
 
 static mut NEXT: pg_sys::object_access_hook_type = None;
 
-/// Functions that make large objects, which a key would own, or write to the WAL of all databases; and the one that shows locks: those of
-/// serializable transactions, each session's to all, are of rows that were read, policies or not.
-const NOT_FOR_KEYS: [u32; 23] = [
+/// Functions that make large objects, which a key would own, or write to the WAL of all databases; and those that show locks: those of
+/// serializable transactions, each session's to all, are of rows that were read, policies or not, and who waits for whom tells of rows as well.
+const NOT_FOR_KEYS: [u32; 26] = [
     pg_sys::F_PG_LOCK_STATUS,
+    pg_sys::F_PG_BLOCKING_PIDS,
+    pg_sys::F_PG_SAFE_SNAPSHOT_BLOCKING_PIDS,
+    pg_sys::F_PG_ISOLATION_TEST_SESSION_IS_BLOCKED,
     pg_sys::F_LO_CREATE,
     pg_sys::F_LO_CREAT,
     pg_sys::F_LO_FROM_BYTEA,
