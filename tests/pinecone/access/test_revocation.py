@@ -491,3 +491,28 @@ def test_portals_that_are_read_by_the_protocol(world):
             assert wire.execute("p", 1) == "28000"
             wire.query("ROLLBACK")
         wire.socket.close()
+
+
+def test_a_login_that_is_taken_from_a_role_is_taken_from_its_key(world):
+    """By ALTER ROLE, for pools and open sessions as well, and pc_sync_roles() does not give it back."""
+    key = world.key("barred")
+    role = f"SELECT rolcanlogin FROM pg_roles WHERE rolname = '{key[0]}'"
+    with world.login(key[0]) as session, world.login(world.gateway, autocommit=False) as pooled:
+        session.execute("SELECT * FROM pc_list_indexes()")
+        world.db.execute(f"ALTER ROLE {key[0]} NOLOGIN")
+        said = refusal(session, "SELECT * FROM pc_list_indexes()")
+        assert said.sqlstate == "28000" and "may not log in" in said.diag.message_primary and "LOGIN" in said.diag.message_hint
+        assert state(pooled, "SELECT pc_use_key(%s)", key[1]) == "28000"
+        pooled.rollback()
+        report = "SELECT state FROM pc_security_report() WHERE item = 'keys whose role may not log in' AND found ~ %s"
+        assert world.db.execute(report, [key[0]]).fetchone() == ("warn",)
+        world.db.execute("SELECT pc_sync_roles()")
+        world.db.execute("SELECT pc_update_api_key(%s, name => 'barred still')", [key[0]])
+        assert world.db.execute(role).fetchone() == (False,)
+        assert state(pooled, "SELECT pc_use_key(%s)", key[1]) == "28000"
+        pooled.rollback()
+        world.db.execute(f"ALTER ROLE {key[0]} LOGIN")
+        pooled.execute("SELECT pc_use_key(%s)", [key[1]])
+        session.execute("SELECT * FROM pc_list_indexes()")
+    revoke(world, key)
+    assert world.db.execute(role).fetchone() is None

@@ -84,9 +84,11 @@ pub fn sync_key(key: &str, make: Groups, is_new: bool) -> bool {
         });
         changed = true;
     } else if !agrees(key, &verifier, expires) {
+        // An administrator who has taken the login away, and left the password, is not to be overruled.
+        let login = if has_password(key) { "" } else { "LOGIN" };
         as_superuser(|| {
             run_once(&format!(
-                "ALTER ROLE {role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS \
+                "ALTER ROLE {role} {login} NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS \
                  PASSWORD {password} VALID UNTIL {until}"
             ))
         });
@@ -672,10 +674,16 @@ fn default_project() -> Uuid {
     Uuid::from_bytes([0; 16])
 }
 
+/// Whether a role has a password: that of a key which was revoked, but could not be dropped, has none.
+fn has_password(role: &str) -> bool {
+    let sql = "SELECT FROM pg_catalog.pg_authid WHERE rolname OPERATOR(pg_catalog.=) $1 AND rolpassword IS NOT NULL";
+    as_superuser(|| run_now(sql, &[Param::name(role)], |rows| rows.count > 0))
+}
+
 /// Whether a role's password and end are those in its key's row.
 fn agrees(key: &str, verifier: &str, expires: Option<TimestampWithTimeZone>) -> bool {
     let sql = "SELECT FROM pg_catalog.pg_authid \
-                WHERE rolname OPERATOR(pg_catalog.=) $1 AND rolcanlogin AND rolpassword OPERATOR(pg_catalog.=) $2 \
+                WHERE rolname OPERATOR(pg_catalog.=) $1 AND rolpassword OPERATOR(pg_catalog.=) $2 \
                   AND COALESCE(rolvaliduntil, 'infinity') OPERATOR(pg_catalog.=) COALESCE($3, 'infinity') \
                   AND NOT (rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls)";
     let expires = Param::of(pg_sys::TIMESTAMPTZOID, expires.and_then(IntoDatum::into_datum));

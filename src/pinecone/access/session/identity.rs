@@ -83,9 +83,10 @@ pub fn principal_if_any() -> Option<Rc<Principal>> {
     }
     match resolve(project_set()) {
         Resolved::Is(principal) => Some(principal),
-        refused @ (Resolved::Revoked(_) | Resolved::Elsewhere { .. } | Resolved::Roleless(_)) => {
-            refuse(&refused, &AUTHENTICATE)
-        }
+        refused @ (Resolved::Revoked(_)
+        | Resolved::Elsewhere { .. }
+        | Resolved::Roleless(_)
+        | Resolved::Barred(_)) => refuse(&refused, &AUTHENTICATE),
         _ => None,
     }
 }
@@ -110,7 +111,7 @@ pub fn recheck() {
         principal_if_any();
         if let Some(key) = pooled_key::stale() {
             let asked = Asked { role: acts_as(), key: Some(key), project: None };
-            if let revoked @ Resolved::Revoked(_) = look_up(asked) {
+            if let revoked @ (Resolved::Revoked(_) | Resolved::Barred(_)) = look_up(asked) {
                 refuse(&revoked, &AUTHENTICATE);
             }
         }
@@ -124,7 +125,8 @@ pub fn recheck_login() {
     let login = unsafe { pg_sys::GetSessionUserId() };
     if catalog::table() != pg_sys::InvalidOid
         && !is_looking()
-        && let revoked @ Resolved::Revoked(_) = look_up(Asked { role: login, key: None, project: None })
+        && let revoked @ (Resolved::Revoked(_) | Resolved::Barred(_)) =
+            look_up(Asked { role: login, key: None, project: None })
     {
         refuse(&revoked, &AUTHENTICATE);
     }
@@ -149,6 +151,11 @@ fn refuse(resolved: &Resolved, event: &Event<'_>) -> ! {
         Resolved::Roleless(key) => {
             let message = format!("API key \"{key}\" is not valid here: it has no role");
             let hint = "pc_sync_roles() makes it after a restore; in a copy of a database, pc_make_independent() takes the original's keys out.";
+            (Event { resource: key, ..AUTHENTICATE }, Fault::new(INVALID_AUTHORIZATION, message).hint(hint))
+        }
+        Resolved::Barred(key) => {
+            let message = format!("API key \"{key}\" is not valid: its role may not log in");
+            let hint = "ALTER ROLE ... LOGIN lets it; pc_revoke_api_key ends the key.";
             (Event { resource: key, ..AUTHENTICATE }, Fault::new(INVALID_AUTHORIZATION, message).hint(hint))
         }
         Resolved::Is(_) | Resolved::Gateway => (
@@ -257,7 +264,9 @@ fn look_up(asked: Asked) -> Resolved {
     });
     let key_seen = || SESSION.with_borrow_mut(|session| session.is_key_seen = true);
     match &resolved {
-        Resolved::Revoked(_) | Resolved::Elsewhere { .. } | Resolved::Roleless(_) => key_seen(),
+        Resolved::Revoked(_) | Resolved::Elsewhere { .. } | Resolved::Roleless(_) | Resolved::Barred(_) => {
+            key_seen()
+        }
         Resolved::Is(principal) if principal.kind == Kind::Key => {
             key_seen();
             // SAFETY: reads a clock.

@@ -48,6 +48,8 @@ pub enum Resolved {
     },
     /// A key without a role, in a copy of the database that has it, or before a restore has made roles.
     Roleless(String),
+    /// A key whose role may not log in.
+    Barred(String),
     /// A pooled session that has named no key.
     Gateway,
     /// A role without rights, in the project that it asked for.
@@ -117,14 +119,14 @@ fn read_key(key: &str) -> Option<Resolved> {
     let sql = format!(
         "SELECT project_id, control_plane::pg_catalog.text, data_plane::pg_catalog.text, scoped,
                 expires_at, revoked_at IS NOT NULL, {},
-                EXISTS (SELECT FROM pg_catalog.pg_auth_members g JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) g.member
-                         WHERE r.rolname OPERATOR(pg_catalog.=) k.key_id::pg_catalog.name AND g.roleid OPERATOR(pg_catalog.=) $2)
+                (SELECT r.rolcanlogin FROM pg_catalog.pg_auth_members g JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) g.member
+                  WHERE r.rolname OPERATOR(pg_catalog.=) k.key_id::pg_catalog.name AND g.roleid OPERATOR(pg_catalog.=) $2 LIMIT 1)
            FROM pc_auth.api_key k WHERE k.key_id OPERATOR(pg_catalog.=) $1
             AND EXISTS (SELECT FROM pc_auth.project p WHERE p.project_id OPERATOR(pg_catalog.=) k.project_id)",
         elsewhere("k.key_id::pg_catalog.name")
     );
     let params = [Param::text(key), Param::oid(role_named(KEYS))];
-    let (mut principal, scoped, revoked, database, has_role) = run(Mode::Read, &sql, &params, |rows| {
+    let (mut principal, scoped, revoked, database, may_log_in) = run(Mode::Read, &sql, &params, |rows| {
         (rows.count > 0).then(|| {
             let level = |column| Level::from_letter(&rows.get::<String>(0, column).unwrap_or_default());
             let principal = Principal {
@@ -139,7 +141,7 @@ fn read_key(key: &str) -> Option<Resolved> {
             // An unknown value is taken for the one that allows less.
             let (scoped, revoked) =
                 (rows.get::<bool>(0, 3) != Some(false), rows.get::<bool>(0, 5) != Some(false));
-            (principal, scoped, revoked, rows.get::<String>(0, 6), rows.get::<bool>(0, 7) == Some(true))
+            (principal, scoped, revoked, rows.get::<String>(0, 6), rows.get::<bool>(0, 7))
         })
     })?;
     if revoked {
@@ -148,9 +150,11 @@ fn read_key(key: &str) -> Option<Resolved> {
     if let Some(database) = database {
         return Some(Resolved::Elsewhere { key: key.to_owned(), database });
     }
-    // What revokes a key in the original leaves the row in a copy, and no role.
-    if !has_role {
-        return Some(Resolved::Roleless(key.to_owned()));
+    match may_log_in {
+        Some(true) => {}
+        Some(false) => return Some(Resolved::Barred(key.to_owned())),
+        // What revokes a key in the original leaves the row in a copy, and no role.
+        None => return Some(Resolved::Roleless(key.to_owned())),
     }
     if scoped {
         principal.scope = read_scope(key);

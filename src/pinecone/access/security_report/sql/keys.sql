@@ -1,5 +1,5 @@
 WITH valid AS (
-    SELECT k.*, a.oid, a.rolpassword, a.rolsuper, a.rolcreaterole, a.rolcreatedb, a.rolreplication, a.rolbypassrls, u.last_used_at
+    SELECT k.*, a.oid, a.rolpassword, a.rolcanlogin, a.rolsuper, a.rolcreaterole, a.rolcreatedb, a.rolreplication, a.rolbypassrls, u.last_used_at
       FROM pc_auth.api_key k
       LEFT JOIN pg_catalog.pg_authid a ON a.rolname = k.key_id::name
       LEFT JOIN pc_auth.key_use u USING (key_id)
@@ -47,6 +47,9 @@ WITH valid AS (
      WHERE oid IS NOT NULL
        AND NOT EXISTS (SELECT FROM pg_catalog.pg_db_role_setting s, pg_catalog.unnest(s.setconfig) AS c (setting)
                         WHERE s.setrole = oid AND s.setdatabase = 0 AND c.setting LIKE 'search\_path=%' AND c.setting NOT LIKE '%$user%')
+    UNION ALL
+    SELECT 11, 'keys whose role may not log in', 'warn', key_id, 'they do not act in pools either: pc_revoke_api_key ends them, ALTER ROLE ... LOGIN gives them back'
+      FROM valid WHERE NOT rolcanlogin
 )
 SELECT 'keys'::text, i.item::text, COALESCE(pg_catalog.max(f.state), 'ok')::text,
        COALESCE(pg_catalog.array_to_string((pg_catalog.array_agg(f.found ORDER BY f.found) FILTER (WHERE f.found IS NOT NULL))[:30], ', ')
@@ -55,7 +58,7 @@ SELECT 'keys'::text, i.item::text, COALESCE(pg_catalog.max(f.state), 'ok')::text
                (4, 'keys whose password is not the one that was issued'), (5, 'keys with attributes of a role'),
                (6, 'keys with settings of their own'), (7, 'keys that load no library at login'),
                (8, 'keys that own or were granted objects'), (9, 'keys in groups that are not theirs'),
-               (10, 'keys that look in a schema of their name')) AS i (place, item)
+               (10, 'keys that look in a schema of their name'), (11, 'keys whose role may not log in')) AS i (place, item)
   LEFT JOIN found f USING (place)
  GROUP BY i.place, i.item
 UNION ALL
