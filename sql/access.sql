@@ -284,11 +284,11 @@ CREATE TRIGGER adopt BEFORE INSERT ON pc_auth.project
     EXECUTE FUNCTION pc_auth.adopt_default();
 ALTER TABLE pc_auth.project ENABLE ALWAYS TRIGGER adopt;
 
--- Before DROP EXTENSION conifer: the roles of keys and groups go with it.
+-- Before DROP EXTENSION conifer, and what takes the extension along: the roles of keys and groups go with it.
 CREATE FUNCTION pc_auth.before_drop() RETURNS event_trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'before_drop_wrapper';
 REVOKE EXECUTE ON FUNCTION pc_auth.before_drop() FROM PUBLIC;
-CREATE EVENT TRIGGER pc_before_drop ON ddl_command_start WHEN TAG IN ('DROP EXTENSION')
+CREATE EVENT TRIGGER pc_before_drop ON ddl_command_start WHEN TAG IN ('DROP EXTENSION', 'DROP SCHEMA', 'DROP OWNED')
     EXECUTE FUNCTION pc_auth.before_drop();
 
 -- A session that has not loaded the library loads it by this before it makes an index, or what locks a table before the server asks whose it is; CREATE SCHEMA

@@ -45,6 +45,38 @@ def test_a_drop_that_a_savepoint_took_back_is_none(db):
     assert db.execute("SELECT count(*) FROM pc_fetch('docs', ARRAY['a'])").fetchone() == (1,)
 
 
+@pytest.mark.parametrize("who", ["postgres", "its owner"])
+@pytest.mark.parametrize("how", ["DROP SCHEMA ext, other CASCADE", "DROP OWNED BY holder CASCADE"])
+def test_a_drop_of_the_schema_takes_the_roles_along(server, empty_database, who, how):
+    """The extension goes with it, by a command of another name; where a drop fails or leaves the extension, so do they stay."""
+    left = "SELECT count(*) FROM pg_roles WHERE rolname ~ '^cf[kpi]_' AND shobj_description(oid, 'pg_authid') ~ %s"
+    marks = "SELECT count(*) FROM pg_db_role_setting s JOIN pg_database d ON d.oid = setdatabase, unnest(setconfig) AS c WHERE datname = %s AND c ~ '^conifer'"
+    with server.connect(empty_database) as db:
+        db.execute("CREATE ROLE holder SUPERUSER LOGIN; CREATE ROLE pdx LOGIN")
+        try:
+            with server.connect(empty_database, user="holder") as holder:
+                holder.execute("CREATE SCHEMA ext; CREATE SCHEMA other; CREATE EXTENSION conifer SCHEMA ext; SET search_path = ext")
+                holder.execute("SELECT pc_create_index('things', 2), pc_create_api_key('k'), pc_grant_role('pdx', 'ProjectViewer')")
+            for statement in ("DROP SCHEMA other CASCADE; CREATE SCHEMA other", "BEGIN; SAVEPOINT s; DROP SCHEMA ext CASCADE; ROLLBACK TO s; COMMIT"):
+                db.execute(statement)
+            for refused in ("DROP SCHEMA ext", "DROP SCHEMA ext, nowhere CASCADE"):
+                with pytest.raises(psycopg.Error):
+                    db.execute(refused)
+            with server.connect(empty_database, user="pdx") as stranger, pytest.raises(psycopg.Error):
+                stranger.execute("DROP SCHEMA ext CASCADE")
+            assert db.execute(left, [f", {empty_database}$"]).fetchone() > (0,) and db.execute(marks, [empty_database]).fetchone() == (1,)
+            if who == "its owner":
+                db.execute("ALTER ROLE holder NOSUPERUSER; ALTER SCHEMA other OWNER TO holder")
+            with server.connect(empty_database, user="postgres" if who == "postgres" else "holder") as dropper:
+                dropper.execute(how)
+            assert db.execute("SELECT FROM pg_extension WHERE extname = 'conifer'").fetchone() is None
+            assert db.execute(left, [f", {empty_database}$"]).fetchone() == (0,)
+            assert db.execute(marks, [empty_database]).fetchone() == (0,)
+            assert db.execute("SELECT FROM pg_auth_members WHERE member = 'pdx'::regrole").fetchone() is None
+        finally:
+            db.execute("DROP EXTENSION IF EXISTS conifer CASCADE; DROP SCHEMA IF EXISTS other; DROP SCHEMA IF EXISTS ext; DROP OWNED BY holder, pdx; DROP ROLE holder, pdx")
+
+
 def test_others_are_refused(server, db, database):
     """Until there are keys, the catalogs and the tables are their owner's alone."""
     db.execute("SELECT pc_create_index('things', 2)")

@@ -1,4 +1,4 @@
-//! `DROP EXTENSION conifer`: the extension's roles go with it.
+//! `DROP EXTENSION conifer`, and DROP SCHEMA and DROP OWNED, which may take the extension along: the extension's roles go with it.
 //!
 //! An event trigger sees the command before it runs and drops the roles of keys and groups; if the command fails, the
 //! transaction puts them back. The roles that every installation has are dropped if nothing in the cluster depends on them,
@@ -23,7 +23,7 @@ thread_local! {
 #[pg_extern(sql = false)]
 fn before_drop(fcinfo: pg_sys::FunctionCallInfo) {
     // The server judges after the trigger whether the command is allowed, and refuses it to others.
-    if !drops_conifer(fcinfo) || !is_owner() {
+    if !drops_conifer(fcinfo) {
         return;
     }
     let sql = "SELECT key_id FROM pc_auth.api_key UNION ALL SELECT role_name::pg_catalog.text FROM pc_auth.group_role";
@@ -42,30 +42,69 @@ fn before_drop(fcinfo: pg_sys::FunctionCallInfo) {
     }
 }
 
-/// Whether the current user may drop the extension.
-fn is_owner() -> bool {
-    let sql = "SELECT FROM pg_catalog.pg_extension e WHERE e.extname OPERATOR(pg_catalog.=) 'conifer' \
-                  AND pg_catalog.pg_has_role(CURRENT_USER, e.extowner, 'USAGE')";
-    run(Mode::Write, sql, &[], |rows| rows.count > 0)
+/// The extension's owner, the schema of its functions, and the schema's owner.
+struct Home {
+    owner: pg_sys::Oid,
+    schema: String,
+    schema_owner: pg_sys::Oid,
 }
 
-/// Whether the command that the event trigger was called for is a DROP EXTENSION that names `conifer`.
+fn home() -> Option<Home> {
+    let sql = "SELECT e.extowner, n.nspname::pg_catalog.text, n.nspowner FROM pg_catalog.pg_extension e \
+                 JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace \
+                WHERE e.extname OPERATOR(pg_catalog.=) 'conifer'";
+    run(Mode::Write, sql, &[], |rows| {
+        (rows.count > 0)
+            .then(|| {
+                Some(Home { owner: rows.get(0, 0)?, schema: rows.get(0, 1)?, schema_owner: rows.get(0, 2)? })
+            })
+            .flatten()
+    })
+}
+
+/// Whether the command that the event trigger was called for drops `conifer`, and the current user may do so.
 fn drops_conifer(fcinfo: pg_sys::FunctionCallInfo) -> bool {
-    // SAFETY: the context of an event trigger is its data, with the command's parse tree: a DropStmt for that tag,
-    // whose objects are strings.
+    // SAFETY: the context of an event trigger is its data, with the command's parse tree, which is read as the type of its tag; the
+    // objects of a DropStmt of these kinds are strings.
     unsafe {
         let context = (*fcinfo).context;
         if context.is_null() || (*context).type_ != pg_sys::NodeTag::T_EventTriggerData {
             return false;
         }
         let tree = (*context.cast::<pg_sys::EventTriggerData>()).parsetree;
-        if tree.is_null() || (*tree).type_ != pg_sys::NodeTag::T_DropStmt {
+        if tree.is_null() {
             return false;
         }
-        let drop = &*tree.cast::<pg_sys::DropStmt>();
-        let objects = pgrx::PgList::<pg_sys::String>::from_pg(drop.objects);
-        drop.removeType == pg_sys::ObjectType::OBJECT_EXTENSION
-            && objects.iter_ptr().any(|name| CStr::from_ptr((*name).sval) == c"conifer")
+        let Some(home) = home() else { return false };
+        let may = |owner| pg_sys::has_privs_of_role(pg_sys::GetUserId(), owner);
+        match (*tree).type_ {
+            pg_sys::NodeTag::T_DropStmt => {
+                let drop = &*tree.cast::<pg_sys::DropStmt>();
+                let names = |name: &str| {
+                    pgrx::PgList::<pg_sys::String>::from_pg(drop.objects)
+                        .iter_ptr()
+                        .any(|object| CStr::from_ptr((*object).sval).to_bytes() == name.as_bytes())
+                };
+                match drop.removeType {
+                    pg_sys::ObjectType::OBJECT_EXTENSION => names("conifer") && may(home.owner),
+                    pg_sys::ObjectType::OBJECT_SCHEMA => {
+                        drop.behavior == pg_sys::DropBehavior::DROP_CASCADE
+                            && names(&home.schema)
+                            && may(home.schema_owner)
+                    }
+                    _ => false,
+                }
+            }
+            pg_sys::NodeTag::T_DropOwnedStmt => {
+                let drop = &*tree.cast::<pg_sys::DropOwnedStmt>();
+                let cascades = drop.behavior == pg_sys::DropBehavior::DROP_CASCADE;
+                pgrx::PgList::<pg_sys::RoleSpec>::from_pg(drop.roles).iter_ptr().any(|role| {
+                    let role = pg_sys::get_rolespec_oid(role, true);
+                    (role == home.owner || cascades && role == home.schema_owner) && may(role)
+                })
+            }
+            _ => false,
+        }
     }
 }
 
