@@ -9,7 +9,7 @@ use super::catalog;
 use super::elevate::{as_owner, as_superuser, read_as_owner};
 use super::locks::{self, Purpose};
 use super::roles::{self, pattern};
-use super::way::{self, PATIENCE, end_all, end_for};
+use super::way::{self, PATIENCE, SESSION, end_all, end_for, look_anew};
 use crate::pg::error::{OrRaise, raise};
 use crate::pg::spi::{Mode, Param, run, run_now};
 use conifer_pure::Fault;
@@ -154,17 +154,14 @@ fn in_progress(number: u32) -> Option<u32> {
 /// # Errors
 /// Raises 55006 for a prepared transaction, which no session has.
 fn end_transaction(what: &str, transaction: u32, ended: &mut HashSet<i32>) {
-    let sql = "SELECT l.pid, pg_catalog.concat(l.pid, ' of ', r.rolname) \
-                 FROM pg_catalog.pg_locks l \
-                CROSS JOIN LATERAL pg_catalog.pg_stat_get_activity(l.pid) AS a \
-                 LEFT JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) a.usesysid \
-                WHERE l.locktype OPERATOR(pg_catalog.=) 'transactionid' AND l.granted AND l.pid IS NOT NULL \
-                  AND l.transactionid::pg_catalog.text OPERATOR(pg_catalog.=) $1";
-    // The server shows a transaction the sessions that existed when it first asked.
-    // SAFETY: forgets a copy, which is made again when it is needed.
-    unsafe { pg_sys::pgstat_clear_backend_activity_snapshot() };
+    let sql = format!(
+        "SELECT l.pid, s.name FROM pg_catalog.pg_locks l {SESSION} \
+          WHERE l.locktype OPERATOR(pg_catalog.=) 'transactionid' AND l.granted \
+            AND l.transactionid::pg_catalog.text OPERATOR(pg_catalog.=) $1"
+    );
+    look_anew();
     let sessions: Vec<(i32, String)> = read_as_owner(|| {
-        run_now(sql, &[Param::text(&*transaction.to_string())], |rows| {
+        run_now(&sql, &[Param::text(&*transaction.to_string())], |rows| {
             rows.each(|row| Some((rows.get(row, 0)?, rows.get(row, 1)?)))
         })
     });
@@ -205,9 +202,7 @@ fn end(key: &str, role: pg_sys::Oid) {
                 WHERE h.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()";
     let params =
         [role, catalog::table(), locks::number(key)].map(|oid| Param::of(pg_sys::OIDOID, Some(oid.into())));
-    // The server shows a transaction the sessions that existed when it first asked.
-    // SAFETY: forgets a copy, which is made again when it is needed.
-    unsafe { pg_sys::pgstat_clear_backend_activity_snapshot() };
+    look_anew();
     end_all(as_superuser(|| run(Mode::Write, sql, &params, |rows| rows.each(|row| rows.get(row, 0)))));
 }
 

@@ -23,6 +23,19 @@ pub const PATIENCE: Duration = Duration::from_secs(1);
 /// How long a revocation waits for all transactions: sessions that take turns could keep a lock for ever.
 const PATIENCE_WITH_ALL: Duration = Duration::from_secs(10);
 
+/// SQL that joins to a lock `l` its session `s`: the name, which is its process and its role, and whether that is a superuser. None for one of a prepared
+/// transaction.
+pub const SESSION: &str = "CROSS JOIN LATERAL (\
+    SELECT pg_catalog.concat(l.pid, ' of ', r.rolname), r.rolsuper FROM pg_catalog.pg_stat_get_activity(l.pid) AS a \
+      LEFT JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) a.usesysid \
+     WHERE l.pid IS NOT NULL) AS s (name, is_superuser)";
+
+/// The server shows a transaction the sessions that existed when it first asked: lets it ask anew.
+pub fn look_anew() {
+    // SAFETY: forgets a copy, which is made again when it is needed.
+    unsafe { pg_sys::pgstat_clear_backend_activity_snapshot() }
+}
+
 /// A transaction that is in the way of a lock.
 struct Other {
     pid: i32,
@@ -58,7 +71,8 @@ pub fn make(purpose: Purpose, name: &str, is_shared: bool, what: &str) {
 /// The transactions that have a lock which conflicts with one, or for which a session waits that would have it before this one. Such a session waits
 /// for it exclusively, and so for all that have it.
 fn others(purpose: Purpose, name: &str, is_shared: bool) -> Vec<Other> {
-    let sql = "WITH locks AS MATERIALIZED (\
+    let sql = format!(
+        "WITH locks AS MATERIALIZED (\
                    SELECT l.pid, l.virtualtransaction, l.granted, l.mode OPERATOR(pg_catalog.=) 'AccessExclusiveLock' AS is_exclusive \
                      FROM pg_catalog.pg_database AS h, pg_catalog.pg_locks l \
                     WHERE h.datname OPERATOR(pg_catalog.=) pg_catalog.current_database() \
@@ -66,22 +80,18 @@ fn others(purpose: Purpose, name: &str, is_shared: bool) -> Vec<Other> {
                       AND l.classid OPERATOR(pg_catalog.=) $1 AND l.objid OPERATOR(pg_catalog.=) $2 \
                       AND l.objsubid OPERATOR(pg_catalog.=) $3::pg_catalog.int2 \
                       AND l.pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()) \
-               SELECT l.pid, l.virtualtransaction, pg_catalog.concat(l.pid, ' of ', r.rolname), r.rolsuper \
-                 FROM locks l \
-                CROSS JOIN LATERAL pg_catalog.pg_stat_get_activity(l.pid) AS a \
-                 LEFT JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) a.usesysid \
-                WHERE l.granted AND ($4 OR EXISTS (SELECT FROM locks x WHERE x.is_exclusive))";
+               SELECT l.pid, l.virtualtransaction, s.name, s.is_superuser FROM locks l {SESSION} \
+                WHERE l.granted AND ($4 OR EXISTS (SELECT FROM locks x WHERE x.is_exclusive))"
+    );
     let params = [
         Param::oid(catalog::table()),
         Param::oid(locks::number(name)),
         Param::int(purpose as i32),
         Param::of(pg_sys::BOOLOID, (!is_shared).into_datum()),
     ];
-    // The server shows a transaction the sessions that existed when it first asked.
-    // SAFETY: forgets a copy, which is made again when it is needed.
-    unsafe { pg_sys::pgstat_clear_backend_activity_snapshot() };
+    look_anew();
     read_as_owner(|| {
-        run_now(sql, &params, |rows| {
+        run_now(&sql, &params, |rows| {
             rows.each(|row| {
                 Some(Other {
                     pid: rows.get(row, 0)?,

@@ -4,13 +4,18 @@ use crate::pg::spi::{Param, run_now, run_once};
 use crate::pinecone::access::elevate::{as_superuser, read_as_owner};
 use pgrx::spi::{quote_identifier, quote_literal};
 
+/// Settings, or values of settings, that name the library among those that are loaded: a regular expression that is a literal of SQL.
+pub const LOADS: &str = "'(^|[ ,/=\"])conifer([ ,.\"]|$)'";
+
 /// Makes a key's role load the library at login, unless it does. Returns whether anything had to change.
 pub fn set(key: &str) -> bool {
-    let loads = "SELECT FROM pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) s.setrole, \
+    let loads = format!(
+        "SELECT FROM pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) s.setrole, \
                         pg_catalog.unnest(s.setconfig) AS c (setting) \
                   WHERE r.rolname OPERATOR(pg_catalog.=) $1 AND s.setdatabase OPERATOR(pg_catalog.=) '0' \
-                    AND c.setting OPERATOR(pg_catalog.~) '^session_preload_libraries=(.*[ ,/\"])?conifer([ ,\"]|$)'";
-    if read_as_owner(|| run_now(loads, &[Param::name(key)], |rows| rows.count)) > 0 {
+                    AND pg_catalog.starts_with(c.setting, 'session_preload_libraries=') AND c.setting OPERATOR(pg_catalog.~) {LOADS}"
+    );
+    if read_as_owner(|| run_now(&loads, &[Param::name(key)], |rows| rows.count)) > 0 {
         return false;
     }
     let role = quote_identifier(key);

@@ -16,7 +16,7 @@ pub mod home_database;
 pub mod late_cascade;
 pub mod late_grants;
 pub mod late_members;
-mod library;
+pub mod library;
 mod make_independent;
 pub mod mark;
 pub mod names;

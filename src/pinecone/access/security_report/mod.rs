@@ -9,6 +9,7 @@ use super::elevate::as_superuser;
 use super::judge::attempt::Attempt;
 use super::judge::foreign_code::FOUND;
 use super::roles::home_database::home;
+use super::roles::library::LOADS;
 use super::roles::pattern;
 use crate::pg::spi::{Mode, Param, run};
 use crate::pg::srf::open;
@@ -16,7 +17,7 @@ use pgrx::IntoDatum;
 use pgrx::prelude::*;
 
 /// Statements without parameters, whose columns are area, item, state, found and advice. `{home}` stands for the database that the role `r`
-/// belongs to; `{keys}`, `{of_a_database}` and `{ours}` for names of roles.
+/// belongs to; `{keys}`, `{of_a_database}` and `{ours}` for names of roles, `{loads}` for settings that load the library.
 const CHECKS: [&str; 7] = [
     include_str!("sql/transport.sql"),
     include_str!("sql/login.sql"),
@@ -38,7 +39,8 @@ fn pc_security_report(fcinfo: pg_sys::FunctionCallInfo) {
                 .replace("{home}", &home("r.rolname"))
                 .replace("{keys}", pattern::KEYS)
                 .replace("{of_a_database}", pattern::OF_A_DATABASE)
-                .replace("{ours}", pattern::ALL);
+                .replace("{ours}", pattern::ALL)
+                .replace("{loads}", LOADS);
             run(Mode::Read, &check, &[], |rows| store.put(&rows));
         }
         let code = format!(

@@ -26,10 +26,10 @@ WITH valid AS (
        AND (c.setting NOT LIKE 'search\_path=%' OR s.setdatabase <> 0)
     UNION ALL
     SELECT 7, 'keys that load no library at login', CASE WHEN pre.shared THEN 'ok' ELSE 'fail' END, key_id, 'call pc_sync_roles() after ALTER ROLE ... RESET ALL'
-      FROM valid, (SELECT pg_catalog.current_setting('shared_preload_libraries') ~ '(^|[ ,/])conifer' AS shared) AS pre
+      FROM valid, (SELECT pg_catalog.current_setting('shared_preload_libraries') ~ {loads} AS shared) AS pre
      WHERE NOT pre.shared AND oid IS NOT NULL
        AND NOT EXISTS (SELECT FROM pg_catalog.pg_db_role_setting s, pg_catalog.unnest(s.setconfig) AS c (setting)
-                        WHERE s.setrole = oid AND c.setting ~ '^session_preload_libraries=.*conifer')
+                        WHERE s.setrole = oid AND c.setting LIKE 'session\_preload\_libraries=%' AND c.setting ~ {loads})
     UNION ALL
     SELECT 8, 'keys that own or were granted objects', 'fail', v.key_id || ' in ' || COALESCE(b.datname, 'the cluster'),
            'REASSIGN or DROP OWNED BY the role'
@@ -67,11 +67,11 @@ SELECT 'keys', 'pooled roles that load no library at login', CASE WHEN pg_catalo
        CASE WHEN pg_catalog.count(*) > 0 THEN 'ALTER ROLE ... SET session_preload_libraries = ''conifer'', or preload it for all' END
   FROM pg_catalog.pg_roles r
  WHERE r.rolcanlogin AND NOT r.rolsuper AND pg_catalog.pg_has_role(r.oid, 'conifer_gateway', 'USAGE')
-   AND pg_catalog.current_setting('shared_preload_libraries') !~ '(^|[ ,/])conifer'
+   AND pg_catalog.current_setting('shared_preload_libraries') !~ {loads}
    AND COALESCE((SELECT c.setting FROM pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_database d ON d.datname = pg_catalog.current_database(),
                       pg_catalog.unnest(s.setconfig) AS c (setting)
                   WHERE s.setrole IN (0, r.oid) AND s.setdatabase IN (0, d.oid) AND c.setting LIKE 'session\_preload\_libraries=%'
-                  ORDER BY s.setrole <> 0 DESC, s.setdatabase <> 0 DESC LIMIT 1), '') !~ 'conifer'
+                  ORDER BY s.setrole <> 0 DESC, s.setdatabase <> 0 DESC LIMIT 1), '') !~ {loads}
 UNION ALL
 SELECT 'keys', 'pooled roles that look in a schema of their name', CASE WHEN pg_catalog.count(*) = 0 THEN 'ok' ELSE 'warn' END,
        COALESCE(pg_catalog.string_agg(r.rolname, ', '), 'none'),

@@ -52,7 +52,7 @@ SELECT 'hooks', 'shared_preload_libraries',
        CASE WHEN x.is_loaded THEN 'ok' ELSE 'warn' END, pg_catalog.concat_ws(', ', NULLIF(x.shared, ''), x.of_database),
        CASE WHEN NOT x.is_loaded
             THEN 'add conifer, or ALTER DATABASE ... SET session_preload_libraries = ''conifer'': the roles of keys load it at login, pooled sessions only when their role says so, people at its first use' END
-  FROM (SELECT p.shared, d.of_database, p.shared ~ '(^|[ ,/])conifer' OR COALESCE(d.of_database ~ '[=" ,/]conifer', false) AS is_loaded
+  FROM (SELECT p.shared, d.of_database, p.shared ~ {loads} OR COALESCE(d.of_database ~ {loads}, false) AS is_loaded
           FROM (SELECT pg_catalog.current_setting('shared_preload_libraries') AS shared) AS p
           LEFT JOIN (SELECT c.setting AS of_database
                        FROM pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_database h ON h.oid = s.setdatabase, pg_catalog.unnest(s.setconfig) AS c (setting)
