@@ -18,7 +18,8 @@ use super::table::index_of;
 use crate::pg::error::OrRaise;
 use conifer_pure::memory::allocation::Reserve;
 use pgrx::PgList;
-use pgrx::pg_sys::{self, Expr, Node, NodeTag, Query, RTEKind, RangeTblEntry};
+use pgrx::pg_sys::{self, Node, NodeTag, Query, RTEKind, RangeTblEntry};
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ffi::c_void;
@@ -546,45 +547,66 @@ unsafe fn strict(node: *mut Node, levels: &[*mut Query]) -> Option<Strict> {
     }
 }
 
+/// What a variable stands for.
+enum Meaning<'a> {
+    /// A column of an entry of the range table, and the queries around it, its own the innermost.
+    Column(&'a RangeTblEntry, &'a [*mut Query]),
+    /// An expression of a join or a sub-select, which takes its place, and the queries around that.
+    Expr(*mut Node, Cow<'a, [*mut Query]>),
+}
+
+/// What a variable of the innermost of these queries stands for; none where that is no single thing, as a row or a column of UNION.
+unsafe fn meaning<'a>(var: &pg_sys::Var, levels: &'a [*mut Query]) -> Option<Meaning<'a>> {
+    // SAFETY: a variable of the innermost of these queries.
+    unsafe {
+        let at = levels.len().checked_sub(1 + var.varlevelsup as usize)?;
+        let levels = &levels[..=at];
+        let entry = tables(levels[at]).nth((var.varno as usize).wrapping_sub(1))?;
+        let column = |list| nodes(list).nth((var.varattno as usize).wrapping_sub(1));
+        match entry.rtekind {
+            RTEKind::RTE_JOIN | RTEKind::RTE_SUBQUERY if var.varattno <= 0 => None,
+            RTEKind::RTE_JOIN => column(entry.joinaliasvars)
+                .filter(|node| !node.is_null())
+                .map(|node| Meaning::Expr(node, Cow::Borrowed(levels))),
+            RTEKind::RTE_SUBQUERY if !(*entry.subquery).setOperations.is_null() => None,
+            RTEKind::RTE_SUBQUERY => column((*entry.subquery).targetList).map(|target| {
+                let mut inner = levels.to_vec();
+                inner.push(entry.subquery);
+                Meaning::Expr((*target.cast::<pg_sys::TargetEntry>()).expr.cast(), Cow::Owned(inner))
+            }),
+            _ => Some(Meaning::Column(entry, levels)),
+        }
+    }
+}
+
 /// Whether a variable stays a column of a table, or of a function or list that is evaluated by itself, when sub-selects are
 /// replaced by their text.
 unsafe fn is_column(var: *mut pg_sys::Var, levels: &[*mut Query]) -> bool {
     // SAFETY: a variable of the innermost of these queries.
     unsafe {
         pg_sys::check_stack_depth();
-        let var = &*var;
-        let Some(at) = levels.len().checked_sub(1 + var.varlevelsup as usize) else { return false };
-        let levels = &levels[..=at];
-        let Some(entry) = tables(levels[at]).nth((var.varno as usize).wrapping_sub(1)) else { return false };
-        let column = |list| nodes(list).nth((var.varattno as usize).wrapping_sub(1));
-        match entry.rtekind {
-            RTEKind::RTE_RELATION => true,
-            RTEKind::RTE_FUNCTION => is_of_native_functions(entry),
-            RTEKind::RTE_VALUES => {
-                let list: *const RangeTblEntry = entry;
-                if let Some(known) = LISTS.with_borrow(|lists| lists.get(&list).copied()) {
-                    return known;
+        match meaning(&*var, levels) {
+            Some(Meaning::Expr(node, levels)) => is_column_or_constant(node, &levels),
+            Some(Meaning::Column(entry, levels)) => match entry.rtekind {
+                RTEKind::RTE_RELATION => true,
+                RTEKind::RTE_FUNCTION => is_of_native_functions(entry),
+                RTEKind::RTE_VALUES => {
+                    let list: *const RangeTblEntry = entry;
+                    if let Some(known) = LISTS.with_borrow(|lists| lists.get(&list).copied()) {
+                        return known;
+                    }
+                    let is_plain = nodes(entry.values_lists).all(|row| {
+                        pgrx::check_for_interrupts!();
+                        nodes(row.cast()).all(|value| is_column_or_constant(value, levels))
+                    });
+                    LISTS
+                        .with_borrow_mut(|lists| lists.room_for(1).map(|()| lists.insert(list, is_plain)))
+                        .or_raise();
+                    is_plain
                 }
-                let is_plain = nodes(entry.values_lists).all(|row| {
-                    pgrx::check_for_interrupts!();
-                    nodes(row.cast()).all(|value| is_column_or_constant(value, levels))
-                });
-                LISTS
-                    .with_borrow_mut(|lists| lists.room_for(1).map(|()| lists.insert(list, is_plain)))
-                    .or_raise();
-                is_plain
-            }
-            RTEKind::RTE_JOIN if var.varattno > 0 => column(entry.joinaliasvars)
-                .is_some_and(|node| !node.is_null() && is_column_or_constant(node, levels)),
-            RTEKind::RTE_SUBQUERY if var.varattno > 0 && (*entry.subquery).setOperations.is_null() => {
-                column((*entry.subquery).targetList).is_some_and(|target| {
-                    let mut inner = levels.to_vec();
-                    inner.push(entry.subquery);
-                    let target: *mut Expr = (*target.cast::<pg_sys::TargetEntry>()).expr;
-                    is_column_or_constant(target.cast(), &inner)
-                })
-            }
-            _ => false,
+                _ => false,
+            },
+            None => false,
         }
     }
 }
@@ -596,29 +618,17 @@ unsafe fn stays_column(var: *mut pg_sys::Var, levels: &[*mut Query]) -> bool {
     unsafe {
         pg_sys::check_stack_depth();
         let var = &*var;
-        let Some(at) = levels.len().checked_sub(1 + var.varlevelsup as usize) else { return false };
-        let levels = &levels[..=at];
-        let Some(entry) = tables(levels[at]).nth((var.varno as usize).wrapping_sub(1)) else { return false };
-        let column = |list| nodes(list).nth((var.varattno as usize).wrapping_sub(1));
-        let of = |node: *mut Node, levels: &[*mut Query]| {
-            !node.is_null() && (*node).type_ == NodeTag::T_Var && stays_column(node.cast(), levels)
-        };
-        match entry.rtekind {
+        match meaning(var, levels) {
+            Some(Meaning::Expr(node, levels)) => {
+                (*node).type_ == NodeTag::T_Var && stays_column(node.cast(), &levels)
+            }
             // One that is generated as it is read stands for its expression.
-            RTEKind::RTE_RELATION => {
-                var.varattno > 0 && pg_sys::get_attgenerated(entry.relid, var.varattno) as u8 != b'v'
+            Some(Meaning::Column(entry, _)) => {
+                entry.rtekind == RTEKind::RTE_RELATION
+                    && var.varattno > 0
+                    && pg_sys::get_attgenerated(entry.relid, var.varattno) as u8 != b'v'
             }
-            RTEKind::RTE_JOIN if var.varattno > 0 => {
-                column(entry.joinaliasvars).is_some_and(|node| of(node, levels))
-            }
-            RTEKind::RTE_SUBQUERY if var.varattno > 0 => {
-                column((*entry.subquery).targetList).is_some_and(|target| {
-                    let mut inner = levels.to_vec();
-                    inner.push(entry.subquery);
-                    of((*target.cast::<pg_sys::TargetEntry>()).expr.cast(), &inner)
-                })
-            }
-            _ => false,
+            None => false,
         }
     }
 }
