@@ -144,6 +144,20 @@ def test_a_superuser_is_waited_for(world):
         assert state(restore, "SELECT 1") is None
 
 
+def test_a_superuser_who_has_changed_a_key_s_groups_is_waited_for(world):
+    """As for the key's lock, which pc_sync_roles() takes before."""
+    key = world.key("in another group")[0]
+    groups = "SELECT role_name::text FROM pc_auth.group_role WHERE NOT pg_has_role(%s, role_name, 'MEMBER') LIMIT 1"
+    (group,) = world.db.execute(groups, [key]).fetchone()
+    world.db.execute(f"GRANT {group} TO {key}")
+    with world.login("postgres", autocommit=False) as admin, world.login(world.people["OrgOwner"], options="-c statement_timeout=3s") as owner:
+        assert admin.execute("SELECT pc_sync_roles() > 0").fetchone() == (True,)
+        assert state(owner, "SELECT pc_revoke_api_key(%s)", key) == "57014"
+        assert state(admin, "SELECT 1") is None
+        admin.rollback()
+        assert state(owner, "SELECT pc_revoke_api_key(%s)", key) is None
+
+
 def test_a_superuser_who_has_a_person_s_lock_is_waited_for(world):
     """As for a turn: here the person is being given something in another project."""
     person = world.people["ProjectViewer"]
