@@ -219,7 +219,7 @@ mod tests {
         assert!(half.reads(&met, 10, 635, 100) && !half.reads(&met, 10, 650, 100));
         assert!(all.asks(&met, 10, 2_900.0) && COSTS.listing(0.0, 10) == COSTS);
         let toasted = Costs::TOASTED.listing(1.0, 10);
-        assert!(!toasted.reads(&met, 10, 300, 100) && toasted.reads(&met, 100, 15_000, 100));
+        assert!(!toasted.reads(&met, 10, 900, 100) && toasted.reads(&met, 100, 15_000, 100));
         // However well the walk promises to go on, it has cost as much since.
         let near = progress(1000, 1000, 500);
         assert!(!COSTS.reads(&near, 1, 1_000, 500) && COSTS.reads(&near, 1, 840, 500));
