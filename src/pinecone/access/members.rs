@@ -21,7 +21,7 @@ use std::ffi::CStr;
 
 const ADMINISTER: &str = "administer members";
 
-/// What a role, `$1`, was given: the role `$2` on the project `$3`. By number: the role may have got its name since. What is left of a role that was
+/// Condition of a row of `pc_auth.member` (`m`) that gives the role `$2` on the project `$3` to the role `$1`, which goes by number: the role may have got its name since. What is left of a role that was
 /// dropped goes by its name.
 const GIVEN: &str = "CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid OPERATOR(pg_catalog.=) m.role_oid) \
                            THEN m.role_oid OPERATOR(pg_catalog.=) pc_auth.role_number($1) \

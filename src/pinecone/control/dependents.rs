@@ -1,4 +1,4 @@
-//! What others have made that names an index's table: policies and rules of tables, functions, views. To make such a thing takes no privilege
+//! Objects of other owners that name an index's table: policies and rules of tables, functions, views. To make one takes no privilege
 //! on the table, so it must not keep the index from being deleted by itself.
 //!
 //! The server drops the table with all of it where nobody whose it is has anything on the table. Otherwise it refuses, and names all of it.

@@ -547,7 +547,7 @@ unsafe fn strict(node: *mut Node, levels: &[*mut Query]) -> Option<Strict> {
     }
 }
 
-/// What a variable stands for.
+/// The meaning of a variable in a condition.
 enum Meaning<'a> {
     /// A column of an entry of the range table, and the queries around it, its own the innermost.
     Column(&'a RangeTblEntry, &'a [*mut Query]),
@@ -555,7 +555,7 @@ enum Meaning<'a> {
     Expr(*mut Node, Cow<'a, [*mut Query]>),
 }
 
-/// What a variable of the innermost of these queries stands for; none where that is no single thing, as a row or a column of UNION.
+/// The meaning of a variable of the innermost of these queries; none where it is no single thing, as a row or a column of UNION.
 unsafe fn meaning<'a>(var: &pg_sys::Var, levels: &'a [*mut Query]) -> Option<Meaning<'a>> {
     // SAFETY: a variable of the innermost of these queries.
     unsafe {

@@ -139,7 +139,7 @@ pub fn left() -> Vec<String> {
     read_as_owner(|| run_now(&sql, &[], |rows| rows.each(|row| rows.get(row, 0))))
 }
 
-/// What can be done about keys and groups of another database.
+/// Hint for keys and groups of another database.
 pub const TWO_WAYS: &str = "pc_make_independent() takes them out of the copy; pc_sync_roles(claim => true), by a superuser, takes them over from the original.";
 
 /// Refuses what would make new keys or members in a copy: they would get into the original's groups.
