@@ -57,7 +57,7 @@ SELECT * FROM compared('meta @@@ ''{"rare": {"$lt": 498}, "half": {"$ne": 0}}'''
 SELECT * FROM compared('meta IS NULL AND meta @@@ ''{}''');
 SELECT * FROM compared('meta IS NOT NULL AND meta @@@ ''{"half": 1}''');
 SELECT * FROM compared('meta IS NULL');
-SELECT cardinality(here), cardinality(there), cardinality(ARRAY(SELECT unnest(there) EXCEPT SELECT unnest(here))) <= 2 FROM compared('meta @@@ ''{"half": 1}''', 'a', 1000);
+SELECT cardinality(here), cardinality(there), here @> there FROM compared('meta @@@ ''{"half": 1}''', 'a', 1000);
 SELECT cardinality(here), cardinality(there), here @> there FROM compared('meta @@@ ''{"tenth": 3}''', 'a', 1000);
 SELECT ns, count(*) FROM (SELECT ns FROM items WHERE ns IN ('a', 'b', 'c') AND meta @@@ '{"rare": {"$in": [4, 5]}}' ORDER BY v <-> '[20.3,30.1,5.7]' LIMIT 100) AS near GROUP BY ns ORDER BY ns;
 
@@ -115,7 +115,7 @@ RESET hnsw.iterative_scan;
 SET hnsw.max_scan_tuples = 1;
 SET work_mem = '64kB';
 SELECT cardinality(here), here = there FROM compared('meta @@@ ''{"rare": 77}''', 'a', 50);
-SELECT cardinality(here), cardinality(ARRAY(SELECT unnest(there) EXCEPT SELECT unnest(here))) <= 2 FROM compared('meta @@@ ''{"half": 1}''', 'a', 500);
+SELECT cardinality(here), here @> there FROM compared('meta @@@ ''{"half": 1}''', 'a', 500);
 RESET work_mem;
 RESET hnsw.max_scan_tuples;
 
