@@ -25,7 +25,7 @@ deb: ## Debian packages for the server of PG=15..18, into target/deb (or PG_CONF
 freeze: ## keeps the install scripts of a version that is about to be released (docs/releasing.md)
 	@dev/freeze
 
-test: ## all that CI runs, in some half an hour: format, lint, unit tests, in servers 15 and 18, from outside
+test: ## all that CI runs, in some 40 minutes: format, lint, unit tests, in servers 15 and 18, from outside
 	@dev/test lint unit regress-15 regress-18 outside beside sanitize fuzz arm
 
 check: ## what most mistakes need, in some minutes: format, lint, unit tests, SQL on 15, the quick outside tests

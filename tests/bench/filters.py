@@ -7,7 +7,7 @@ the queries and against the others. Queries are ones that no constant was tuned 
 A session asks all queries of a filter twice: `first` are those that it knows nothing of the filter for, `QPS` those after them.
 `walk` has the filter where no index sees it, so that the graph is walked until ten rows match, at the smallest ef_search whose recall
 is that of the other columns, or else at the best; `read` is all matches by GIN, sorted. `cost` is the mean time of the first queries against
-the better of these two.
+the better of these two. Statements are prepared, as drivers do it.
 
 Both sides search by their graph, sorts are off: Conifer as it is, pgvector with strict_order, no bound on tuples and memory for all of
 them, at the smallest ef_search whose recall is that of Conifer. Where it does not reach that even at 1000, its largest, the line has
