@@ -15,6 +15,7 @@ use pgrx::{FromDatum, IntoDatum, PgList};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ffi::{CString, c_char};
+use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::rc::Rc;
 
@@ -26,6 +27,15 @@ pub enum Mode {
     Read,
     /// Under a new snapshot.
     Write,
+}
+
+/// How a statement's plan is chosen.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Planning {
+    /// As the server does: for a few runs by their parameters, then, if that costs no more, one for all.
+    Auto,
+    /// One plan for all parameters, unless `plan_cache_mode` says otherwise.
+    Generic,
 }
 
 /// A parameter of a statement.
@@ -145,6 +155,21 @@ impl Rows {
         all
     }
 
+    /// The value in a row and a column, both from 0.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    pub fn value(&self, row: usize, column: usize) -> Value<'_> {
+        let (descriptor, tuples) = self.tuples().expect("the statement returns rows");
+        let number = column as i32 + 1;
+        let mut is_null = false;
+        // SAFETY: the tuple belongs to the descriptor; a column that is not there is null and of no type.
+        unsafe {
+            let datum = pg_sys::SPI_getbinval(tuples[row], descriptor, number, &mut is_null);
+            Value::of(pg_sys::SPI_gettypeid(descriptor, number), (!is_null).then_some(datum))
+        }
+    }
+
     /// Descriptor and tuples, if the statement returned rows.
     pub fn tuples(&self) -> Option<(pg_sys::TupleDesc, &[pg_sys::HeapTuple])> {
         self.table.map(|table| {
@@ -155,6 +180,36 @@ impl Rows {
                 (table.tupdesc, std::slice::from_raw_parts(table.vals, table.numvals as usize))
             }
         })
+    }
+}
+
+/// A value of a row, and its type.
+#[derive(Clone, Copy)]
+pub struct Value<'a> {
+    oid: pg_sys::Oid,
+    datum: Option<pg_sys::Datum>,
+    row: PhantomData<&'a Rows>,
+}
+
+impl Value<'_> {
+    /// NULL, of any type.
+    pub const NULL: Self = Self { oid: pg_sys::InvalidOid, datum: None, row: PhantomData };
+
+    fn of(oid: pg_sys::Oid, datum: Option<pg_sys::Datum>) -> Self {
+        Self { oid, datum, row: PhantomData }
+    }
+
+    /// A `real`.
+    pub fn real(value: f32) -> Self {
+        Self::of(pg_sys::FLOAT4OID, value.into_datum())
+    }
+
+    /// The value, for a column of type `oid`.
+    ///
+    /// # Errors
+    /// Gives nothing for a value of another type.
+    pub fn as_type(&self, oid: pg_sys::Oid) -> Option<Option<pg_sys::Datum>> {
+        (self.oid == oid || self.datum.is_none()).then_some(self.datum)
     }
 }
 
@@ -172,9 +227,26 @@ pub fn wrong_type(column: i32) -> ! {
 /// # Errors
 /// Raises the statement's errors.
 pub fn run<R>(mode: Mode, sql: &str, params: &[Param], take: impl FnOnce(Rows) -> R) -> R {
-    execute(sql, params, take, |plan, datums, nulls| {
+    execute(sql, params, Planning::Auto, take, |plan, datums, nulls| {
         // SAFETY: a kept plan, with as many values as it has parameters.
         unsafe { pg_sys::SPI_execute_plan(plan, datums, nulls, mode == Mode::Read, 0) }
+    })
+}
+
+/// As [`run`], for what reads, planned as `planning` says; no more than the first `max` rows are asked for.
+///
+/// # Errors
+/// As [`run`].
+pub fn read_first<R>(
+    max: usize,
+    planning: Planning,
+    sql: &str,
+    params: &[Param],
+    take: impl FnOnce(Rows) -> R,
+) -> R {
+    execute(sql, params, planning, take, |plan, datums, nulls| {
+        // SAFETY: as in `run`.
+        unsafe { pg_sys::SPI_execute_plan(plan, datums, nulls, true, max as _) }
     })
 }
 
@@ -183,7 +255,7 @@ pub fn run<R>(mode: Mode, sql: &str, params: &[Param], take: impl FnOnce(Rows) -
 /// # Errors
 /// As [`run`].
 pub fn write_now<R>(sql: &str, params: &[Param], take: impl FnOnce(Rows) -> R) -> R {
-    execute(sql, params, take, |plan, datums, nulls| {
+    execute(sql, params, Planning::Auto, take, |plan, datums, nulls| {
         // SAFETY: as in `run`; the snapshot is copied before anything else is done.
         unsafe {
             pg_sys::CommandCounterIncrement();
@@ -196,6 +268,7 @@ pub fn write_now<R>(sql: &str, params: &[Param], take: impl FnOnce(Rows) -> R) -
 fn execute<R>(
     sql: &str,
     params: &[Param],
+    planning: Planning,
     take: impl FnOnce(Rows) -> R,
     run: impl FnOnce(pg_sys::SPIPlanPtr, *mut pg_sys::Datum, *const c_char) -> i32,
 ) -> R {
@@ -203,6 +276,7 @@ fn execute<R>(
     connected(
         sql,
         params,
+        planning,
         &mut |plan, datums, nulls| run.take().map_or(0, |run| run(plan, datums, nulls)),
         &mut |rows| taken = take.take().map(|take| take(rows)),
     );
@@ -213,11 +287,12 @@ fn execute<R>(
 fn connected(
     sql: &str,
     params: &[Param],
+    planning: Planning,
     run: &mut dyn FnMut(pg_sys::SPIPlanPtr, *mut pg_sys::Datum, *const c_char) -> i32,
     take: &mut dyn FnMut(Rows),
 ) {
     Spi::connect(|_| {
-        let plan = plan(sql, params);
+        let plan = plan(sql, params, planning);
         let _under_way = UnderWay::enter(plan.text());
         let mut datums: Vec<_> = params.iter().map(|p| p.datum.unwrap_or(pg_sys::Datum::null())).collect();
         let nulls: Vec<_> =
@@ -271,9 +346,10 @@ pub fn run_once(sql: &str) {
 /// some 25 kB each, this many take 8 MB.
 const MAX_PLANS: usize = 300;
 
-/// A kept plan and the types of its parameters.
+/// A kept plan, the types of its parameters, and how it is chosen.
 struct Plan {
     oids: Vec<pg_sys::Oid>,
+    planning: Planning,
     plan: NonNull<pg_sys::_SPI_plan>,
     /// The clock when the plan was last asked for.
     used: Cell<u64>,
@@ -337,17 +413,19 @@ impl Drop for UnderWay {
 }
 
 /// The kept plan of a statement. Its parameters' types change only when the extension was dropped and made again.
-fn plan(sql: &str, params: &[Param]) -> Rc<Plan> {
+fn plan(sql: &str, params: &[Param], planning: Planning) -> Rc<Plan> {
     let now = CLOCK.get();
     CLOCK.set(now + 1);
     let kept = PLANS.with_borrow(|plans| plans.get(sql).cloned());
-    if let Some(kept) = kept.filter(|kept| kept.oids.iter().eq(params.iter().map(|p| &p.oid))) {
+    let is_same =
+        |kept: &Rc<Plan>| kept.planning == planning && kept.oids.iter().eq(params.iter().map(|p| &p.oid));
+    if let Some(kept) = kept.filter(is_same) {
         kept.used.set(now);
         return kept;
     }
     let oids: Vec<_> = params.iter().map(|p| p.oid).collect();
-    let plan = prepare(sql, &mut oids.clone());
-    let new = Rc::new(Plan { oids, plan, used: Cell::new(now) });
+    let plan = prepare(sql, &mut oids.clone(), planning);
+    let new = Rc::new(Plan { oids, planning, plan, used: Cell::new(now) });
     PLANS.with_borrow_mut(|plans| {
         if plans.len() >= MAX_PLANS {
             let idle = plans.iter().filter(|(_, plan)| Rc::strong_count(plan) == 1);
@@ -367,11 +445,15 @@ fn free(plan: Rc<Plan>) {
     }
 }
 
-fn prepare(sql: &str, oids: &mut [pg_sys::Oid]) -> NonNull<pg_sys::_SPI_plan> {
+fn prepare(sql: &str, oids: &mut [pg_sys::Oid], planning: Planning) -> NonNull<pg_sys::_SPI_plan> {
     let sql = CString::new(sql).expect("statements hold no NUL");
+    let options = match planning {
+        Planning::Auto => 0,
+        Planning::Generic => pg_sys::CURSOR_OPT_GENERIC_PLAN as i32,
+    };
     // SAFETY: SPI is connected; the array has the length that is passed.
     unsafe {
-        let plan = pg_sys::SPI_prepare(sql.as_ptr(), oids.len() as i32, oids.as_mut_ptr());
+        let plan = pg_sys::SPI_prepare_cursor(sql.as_ptr(), oids.len() as i32, oids.as_mut_ptr(), options);
         let Some(plan) = NonNull::new(plan) else {
             let code = pg_sys::SPI_result;
             error!("SPI_prepare failed: {code}")

@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use crate::pg::jsonb::Json;
-use crate::pg::spi::{Mode, Param, Rows, run, wrong_type};
+use crate::pg::spi::{Mode, Param, Rows, Value, run, wrong_type};
 use pgrx::prelude::*;
 
 /// Runs a statement whose columns are those of the calling set-returning function, and makes its rows
@@ -50,6 +50,30 @@ impl Store {
             for &tuple in tuples {
                 pg_sys::tuplestore_puttuple(self.store, tuple);
             }
+        }
+    }
+}
+
+impl Store {
+    /// Adds a row of the function's columns.
+    ///
+    /// # Errors
+    /// Raises 42804 for values of other types.
+    pub fn put_row<const N: usize>(&self, values: [Value<'_>; N]) {
+        let mut datums = [pg_sys::Datum::null(); N];
+        let mut nulls = [true; N];
+        // SAFETY: the descriptor is live; each value is of the type of its column, and is copied.
+        unsafe {
+            for (i, value) in values.iter().enumerate() {
+                let number = i as i32 + 1;
+                let datum = value.as_type(pg_sys::SPI_gettypeid(self.descriptor, number));
+                let Some(datum) = datum else { wrong_type(number) };
+                (datums[i], nulls[i]) = (datum.unwrap_or(pg_sys::Datum::null()), datum.is_none());
+            }
+            if (*self.descriptor).natts as usize != N {
+                wrong_type(N as i32 + 1);
+            }
+            pg_sys::tuplestore_putvalues(self.store, self.descriptor, datums.as_mut_ptr(), nulls.as_mut_ptr());
         }
     }
 }

@@ -27,5 +27,6 @@ pub fn touch() {
     spi::touch();
     access::touch();
     counts::touch();
+    data::touch();
     registry::touch();
 }

@@ -32,6 +32,13 @@ SELECT count(*) FROM (SELECT score, id, lag(score) OVER w AS last_score, lag(id)
                       WINDOW w AS (ORDER BY place)) AS pairs
  WHERE score > last_score OR score = last_score AND id < last_id;
 
+-- more ties than are sorted beside the statement
+SELECT pc_upsert_many('cos', array_agg('t' || i), array_agg('[3,1]'::vector), array_agg(jsonb_build_object('half', i % 2)), namespace => 'many')
+  FROM generate_series(1, 1800) i GROUP BY i / 1000 ORDER BY i / 1000;
+SELECT id, round(score::numeric, 5) AS score, metadata FROM pc_query('cos', '[1,1]', 4, 'many', include_metadata => true);
+SELECT id, metadata FROM pc_query('cos', '[1,1]', 4, 'many', '{"half": {"$gte": 0}}', include_metadata => true);
+SELECT namespace, id, round(score::numeric, 5) AS score, "values" FROM pc_query_namespaces('cos', '[1,1]', ARRAY['many', 'ties'], 7, include_values => true);
+
 -- top_k beyond the population returns what there is
 SELECT count(*) FROM pc_query('cos', '[1,1]', top_k => 10000, namespace => 'ties');
 

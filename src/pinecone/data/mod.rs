@@ -13,3 +13,8 @@ mod query_namespaces;
 mod stats;
 mod update;
 mod upsert;
+
+/// Makes the thread's variables known: see `touch_variables` of the library.
+pub fn touch() {
+    filtered::touch();
+}

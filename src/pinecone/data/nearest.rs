@@ -5,8 +5,8 @@ use super::filtered::{Filtered, nearest_with_filter};
 use crate::engine::hnsw::wanting;
 use crate::engine::types::vector::Vector;
 use crate::pg::error::OrRaise;
-use crate::pg::spi::{Mode, Param};
-use crate::pg::srf::return_rows;
+use crate::pg::spi::{Mode, Param, Rows, Value, read_first, run};
+use crate::pg::srf::{Store, open};
 use crate::pinecone::engine_types::Home;
 use crate::pinecone::registry::Index;
 use conifer_pure::pinecone::index::metric::Metric;
@@ -17,6 +17,9 @@ use pgrx::{AnyElement, IntoDatum, pg_sys};
 const LIMITS: [i32; 12] = [1, 3, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
 /// Maximum number of matches of one query.
 const MAX_TOP_K: i32 = 10_000;
+
+/// Rows beyond a limit, at the distance of its last, that are sorted here.
+const MAX_TIES: usize = 1000;
 
 /// What a query is to return.
 pub struct Wanted {
@@ -69,6 +72,10 @@ pub fn check_vector(index: &Index, vector: &[f32]) {
 }
 
 /// Makes the records nearest to a vector the result of the calling function, best first, ties by id.
+///
+/// The statement's order is the one that an index yields; rows at the distance of the last come along, for the order by score as it is
+/// returned and id to choose from. Scores and their order are made here: nodes of a plan that did it would take longer to set up than
+/// that takes.
 pub fn return_nearest(
     fcinfo: pg_sys::FunctionCallInfo,
     index: &Index,
@@ -78,64 +85,121 @@ pub fn return_nearest(
     filter: Option<&Filtered>,
     wanted: &Wanted,
 ) {
-    let (operator, score, order) = ranking(index.shape.metric);
+    let ranking = Ranking::of(index.shape.metric);
     let home_name = &home.quoted;
-    // what is not asked for is not read: neither detoasted, nor in need of a privilege
-    let include = |column: &str, shown: &str, type_name: &str, included: bool| {
-        if included {
-            (shown.to_owned(), format!(", {column}"))
-        } else {
-            (format!("NULL::{type_name}"), String::new())
+    let distance =
+        format!("\"values\" OPERATOR({home_name}.{}) {}", ranking.operator, index.stored(home_name, "$1"));
+    let (space, condition, spaces) = match among {
+        Among::One(name) => ("", "OPERATOR(pg_catalog.=) $2", Param::text(*name)),
+        Among::Several(names) => {
+            (", namespace::pg_catalog.text", "OPERATOR(pg_catalog.=) ANY ($2)", Param::texts(Some(names)))
         }
     };
-    let (values, read_values) =
-        include("\"values\"", &index.values(home_name), &format!("{home_name}.vector"), wanted.values);
-    let (sparse, read_sparse) =
-        include("sparse_values", "sparse_values", &format!("{home_name}.sparsevec"), wanted.values);
-    let (metadata, read_metadata) = include("metadata", "metadata", "pg_catalog.jsonb", wanted.metadata);
-    let (space, read_space, condition, tie, spaces) = match among {
-        Among::One(name) => ("", "", "OPERATOR(pg_catalog.=) $2", "", Param::text(*name)),
-        Among::Several(names) => (
-            "namespace::pg_catalog.text, ",
-            "namespace, ",
-            "OPERATOR(pg_catalog.=) ANY ($2)",
-            ", namespace",
-            Param::texts(Some(names)),
-        ),
-    };
-    let filtered = filter.map(|filter| format!("AND {}", filter.condition(4))).unwrap_or_default();
-    let distance = format!("\"values\" OPERATOR({home_name}.{operator}) {}", index.stored(home_name, "$1"));
-    // The inner order is the one that an index yields; rows at the distance of the last come along, for the outer order, by
-    // score as it is returned and id, to choose from. The inner limit is a constant, because the planner would take a
-    // parameter for a tenth of the table; there are few of them, because each makes a plan that is kept.
-    let most = LIMITS.into_iter().find(|limit| *limit >= wanted.top_k).unwrap_or(MAX_TOP_K);
+    // what is not asked for is not read: neither detoasted, nor in need of a privilege
+    let values = index.values(home_name);
+    let optional =
+        [(wanted.values, &*values), (wanted.values, "sparse_values"), (wanted.metadata, "metadata")];
+    let read: String =
+        optional.iter().filter(|(read, _)| *read).map(|(_, column)| format!(", {column}")).collect();
+    let filtered = filter.map(|filter| format!("AND {}", filter.condition(3))).unwrap_or_default();
+    // The limit is a constant, because the planner would take a parameter for a tenth of the table; there are few of them, because
+    // each makes a plan that is kept.
+    let limit = LIMITS.into_iter().find(|limit| *limit >= wanted.top_k).unwrap_or(MAX_TOP_K);
     let sql = format!(
-        "SELECT {space}id::pg_catalog.text, ({score})::pg_catalog.float4, {values}, {sparse}, {metadata}
-           FROM (SELECT {read_space}id, {distance} AS distance
-                        {read_values} {read_sparse} {read_metadata}
-                   FROM {}
-                  WHERE namespace {condition} {filtered}
-                  ORDER BY {distance}
-                  FETCH FIRST {most} ROWS WITH TIES) AS nearest
-          ORDER BY ({order})::pg_catalog.float4, id{tie}
-          LIMIT $3",
+        "SELECT {distance} AS distance, id::pg_catalog.text{space}{read}
+           FROM {} WHERE namespace {condition} {filtered}
+          ORDER BY {distance} FETCH FIRST {limit} ROWS WITH TIES",
         index.table(),
     );
-    let mut params = vec![Param::of(home.vector(), vector.into_datum()), spaces, Param::int(wanted.top_k)];
+    let mut params = vec![Param::of(home.vector(), vector.into_datum()), spaces];
     params.extend(filter.map(Filtered::param));
-    let run = || return_rows(fcinfo, Mode::Read, &sql, &params);
-    nearest_with_filter(filter, index, || wanting(most as usize + 1, run));
+    let store = open(fcinfo);
+    let give = |rows: &Rows| {
+        give(&store, rows, &ranking, among, optional.map(|(read, _)| read), wanted.top_k as usize)
+    };
+    let max = limit as usize + MAX_TIES;
+    nearest_with_filter(filter, index, |planning| {
+        let all = wanting(limit as usize + 1, || {
+            read_first(max, planning, &sql, &params, |rows| {
+                let all = rows.count < max as u64;
+                if all {
+                    give(&rows);
+                }
+                all
+            })
+        });
+        if !all {
+            // A million rows at one distance are sorted by the server, which keeps few of them.
+            let tie = if space.is_empty() { "" } else { ", namespace" };
+            let order = ranking.order;
+            params.push(Param::int(wanted.top_k));
+            let sql = format!(
+                "SELECT * FROM ({sql}) AS nearest ORDER BY ({order})::pg_catalog.float4, id{tie} LIMIT ${}",
+                params.len()
+            );
+            wanting(limit as usize + 1, || run(Mode::Read, &sql, &params, |rows| give(&rows)));
+        }
+    });
 }
 
-/// The distance operator that a metric ranks by, Pinecone's score from its result `distance`, and the
-/// score in ascending order, best first and NaN last.
-fn ranking(metric: Metric) -> (&'static str, &'static str, &'static str) {
-    match metric {
-        Metric::Cosine => ("<=>", "1 OPERATOR(pg_catalog.-) distance", "distance OPERATOR(pg_catalog.-) 1"),
-        Metric::Euclidean => {
-            let square = "distance OPERATOR(pg_catalog.*) distance";
-            ("<->", square, square)
+/// Gives the best of the statement's rows, in their order. `read` tells which of the function's last columns the rows have.
+fn give(store: &Store, rows: &Rows, ranking: &Ranking, among: &Among<'_>, read: [bool; 3], top_k: usize) {
+    let spaces = usize::from(matches!(among, Among::Several(_)));
+    let text = |row: usize, column: usize| rows.get::<&str>(row, column).unwrap_or_default();
+    let mut best = rows.each(|row| {
+        pgrx::check_for_interrupts!();
+        let (score, rank) = (ranking.score)(rows.get(row, 0).unwrap_or(f64::NAN));
+        let space = if spaces > 0 { text(row, 2) } else { "" };
+        Some((rank, text(row, 1), space, score, row))
+    });
+    // NaN comes last, as in the server's order.
+    let by_rank = |a: f32, b: f32| a.partial_cmp(&b).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()));
+    best.sort_unstable_by(|a, b| by_rank(a.0, b.0).then_with(|| (a.1, a.2).cmp(&(b.1, b.2))));
+    best.truncate(top_k);
+    for (_, _, _, score, row) in best {
+        let mut column = 1 + spaces;
+        let optional = read.map(|is_read| {
+            column += usize::from(is_read);
+            if is_read { rows.value(row, column) } else { Value::NULL }
+        });
+        let (id, [values, sparse, metadata]) = (rows.value(row, 1), optional);
+        match among {
+            Among::One(_) => store.put_row([id, Value::real(score), values, sparse, metadata]),
+            Among::Several(_) => {
+                store.put_row([rows.value(row, 2), id, Value::real(score), values, sparse, metadata]);
+            }
         }
-        Metric::DotProduct => ("<#>", "0 OPERATOR(pg_catalog.-) distance", "distance"),
+    }
+}
+
+/// How a metric ranks.
+struct Ranking {
+    /// The distance operator.
+    operator: &'static str,
+    /// Pinecone's score from the operator's result, and what the best have least of.
+    score: fn(f64) -> (f32, f32),
+    /// The latter in SQL.
+    order: &'static str,
+}
+
+impl Ranking {
+    fn of(metric: Metric) -> Self {
+        match metric {
+            Metric::Cosine => Self {
+                operator: "<=>",
+                score: |distance| ((1.0 - distance) as f32, (distance - 1.0) as f32),
+                order: "distance OPERATOR(pg_catalog.-) 1",
+            },
+            Metric::Euclidean => Self {
+                operator: "<->",
+                score: |distance| ((distance * distance) as f32, (distance * distance) as f32),
+                order: "distance OPERATOR(pg_catalog.*) distance",
+            },
+            Metric::DotProduct => Self {
+                operator: "<#>",
+                score: |distance| ((0.0 - distance) as f32, distance as f32),
+                order: "distance",
+            },
+        }
     }
 }

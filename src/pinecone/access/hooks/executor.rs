@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 use super::{error_memory, text};
+use crate::pg::spi::is_text_of_ours;
 use crate::pinecone::access::audit;
 use crate::pinecone::access::session::{identity, limits};
 use crate::sql_version;
@@ -103,6 +104,10 @@ unsafe extern "C-unwind" fn before(query: *mut pg_sys::QueryDesc) {
         }
         let plan = &*query.plannedstmt;
         audit::queried(query);
+        // Ours have their values as parameters.
+        if is_text_of_ours(query.sourceText) {
+            return;
+        }
         let context = pg_sys::MemoryContextSwitchTo((*query.estate).es_query_cxt);
         query.sourceText = text::without_secrets(query.sourceText, plan.stmt_location, plan.stmt_len);
         pg_sys::MemoryContextSwitchTo(context);
