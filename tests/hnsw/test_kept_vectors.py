@@ -434,7 +434,7 @@ def test_little_memory(db, memory):
 
 def test_the_setting(db):
     db.execute("SELECT '[1]'::vector")
-    assert db.execute("SHOW hnsw.filter_cache_mem").fetchone() == ("8MB",)
+    assert db.execute("SHOW hnsw.filter_cache_mem").fetchone() == ("16MB",)
     for wrong in ("-1", "2147483648kB", "much"):
         with pytest.raises(Exception, match="hnsw.filter_cache_mem"):
             db.execute(f"SET hnsw.filter_cache_mem = '{wrong}'")

@@ -11,11 +11,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes of a part's vectors, roughly.
 const PART: usize = 1 << 16;
+/// A part gives way to a search that has used less than one of so many of its vectors.
+const USED: usize = 4;
 /// Bytes of a place in the table of TIDs, of which at least seven of sixteen are taken once it has grown.
 const PLACE: usize = ((size_of::<(u64, u32)>() + 1) * 16).div_ceil(7);
 
 /// Vectors by the TIDs of their rows, in parts: what a search has added together lies together, and goes together when room is
-/// wanted for others, that first which was used by no search for longest.
+/// wanted for others, that first which was used by no search for longest, then that of which this search has used the least.
 #[derive(Debug)]
 pub struct KeptVectors {
     metric: Metric,
@@ -51,6 +53,19 @@ struct Part {
     rows: Vec<(u64, Rounding)>,
     /// The search that has used the part last.
     used: u64,
+    /// How often that search has used a vector of the part.
+    uses: usize,
+}
+
+impl Part {
+    /// Notes that a search uses a vector of the part.
+    #[inline]
+    fn touch(&mut self, search: u64) {
+        if self.used != search {
+            (self.used, self.uses) = (search, 0);
+        }
+        self.uses += 1;
+    }
 }
 
 /// TIDs are numbers whose low bits say most.
@@ -133,7 +148,7 @@ impl KeptVectors {
     pub fn floor_at(&mut self, query: &ByteQuery, Place(place): Place) -> Option<f64> {
         let place = place as usize;
         let part = self.parts.get_mut(place / self.rows)?;
-        part.used = self.now;
+        part.touch(self.now);
         let (at, size) = (place % self.rows, bytes(self.dim));
         let vector = part.vectors.get(at * size..(at + 1) * size)?;
         Some(query.floor(vector, part.rows.get(at)?.1))
@@ -144,8 +159,8 @@ impl KeptVectors {
         self.places.contains_key(&key(tid))
     }
 
-    /// Keeps the vector of a row, if there is room within `max` bytes, or in the place of vectors that this search has not used, and if
-    /// distances from it have bounds.
+    /// Keeps the vector of a row, if there is room within `max` bytes, or in the place of vectors of which this search has used few, and
+    /// if distances from it have bounds.
     ///
     /// # Errors
     /// `53200` if there is no memory.
@@ -161,7 +176,7 @@ impl KeptVectors {
         out.fill(0);
         if let Some(rounding) = round(self.metric, vector, out) {
             part.rows.push((key(tid), rounding));
-            part.used = self.now;
+            part.touch(self.now);
             self.places.insert(key(tid), (at * self.rows + place) as u32);
         }
         Ok(())
@@ -181,11 +196,16 @@ impl KeptVectors {
         let has_places = (self.parts.len() + 1) * self.rows <= u32::MAX as usize;
         self.open = if self.bytes() + more <= max && has_places {
             let (vectors, rows) = (filled(0, self.rows * bytes(self.dim))?, with_room(self.rows)?);
-            push(&mut self.parts, Part { vectors, rows, used: self.now })?;
+            push(&mut self.parts, Part { vectors, rows, used: self.now, uses: 0 })?;
             Some(self.parts.len() - 1)
         } else {
-            let oldest = (0..self.parts.len()).min_by_key(|at| self.parts[*at].used);
-            oldest.filter(|at| self.parts[*at].used < self.now)
+            // Parts of other filters' rows, of which a few match this one, too, would leave no room for the rest of its rows.
+            let uses = |part: &Part| if part.used < self.now { 0 } else { part.uses };
+            let least = (0..self.parts.len()).min_by_key(|at| {
+                let part = &self.parts[*at];
+                (uses(part), part.used)
+            });
+            least.filter(|at| uses(&self.parts[*at]) * USED < self.rows)
         };
         if let Some(at) = self.open {
             if !self.parts[at].rows.is_empty() {
@@ -195,7 +215,7 @@ impl KeptVectors {
             for (key, _) in parts[at].rows.drain(..) {
                 places.remove(&key);
             }
-            parts[at].used = self.now;
+            (parts[at].used, parts[at].uses) = (self.now, 0);
         }
         self.is_full = self.open.is_none();
         Ok(self.open)
@@ -298,6 +318,16 @@ mod tests {
         }
         assert!((0..half).chain(n / 2..n / 2 + half).all(|i| is_right(&mut kept, i)));
         assert!((0..n).filter(|i| kept.has(tid(*i))).count() == 2 * half && kept.places.len() == 2 * half);
+        // One that uses a few of each part takes their place, too: what it has used of them has had its bounds.
+        kept.begin(max);
+        let here: Vec<usize> = (0..n).filter(|i| kept.has(tid(*i))).collect();
+        for i in here.iter().step_by(USED + 1) {
+            assert!(is_right(&mut kept, *i));
+        }
+        for i in half..3 * half {
+            kept.keep(tid(i), &all[i], max).unwrap();
+        }
+        assert!((half..3 * half).all(|i| is_right(&mut kept, i)) && kept.places.len() == 2 * half);
         // No room at all.
         kept.begin(max - 1);
         assert_eq!((kept.bytes(), kept.places.len()), (0, 0));
