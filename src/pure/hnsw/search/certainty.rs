@@ -12,6 +12,7 @@
 //! interval is a point: its rows may have vectors that differ and that rounding made equal.
 
 use super::bounds::Bounds;
+use super::deferred::Deferred;
 use super::found::Found;
 use crate::hnsw::node::NONE;
 
@@ -38,7 +39,7 @@ pub(super) fn mark(rows: &mut [Found], before: f64, after: f64) -> f64 {
 /// A returned row tells its reader a number: a certain row its distance, at most its upper bound; any other row its floor.
 /// Rows that may be nearer than that come too late and are not returned.
 ///
-/// For each returned row, floor ≤ lower bound ≤ upper bound ≤ `highest`, so `told` ≤ `highest`. All three fields only grow.
+/// For each returned row, floor ≤ lower bound ≤ upper bound ≤ `highest`, so `told` ≤ `highest`. All fields only grow.
 #[derive(Debug)]
 pub(super) struct Returned {
     /// Index distance of the last returned row that has an upper bound.
@@ -47,24 +48,33 @@ pub(super) struct Returned {
     told: f64,
     /// Maximum of the upper bounds of the rows of all batches, whatever they have told.
     highest: f64,
+    /// Maximum over the rows of all batches of how far the lower bound is below the distance, as SQL shows it.
+    slack: f64,
 }
 
 impl Returned {
     /// No rows.
     pub(super) const NONE: Self =
-        Self { farthest: f32::NEG_INFINITY, told: f64::NEG_INFINITY, highest: f64::NEG_INFINITY };
+        Self { farthest: f32::NEG_INFINITY, told: f64::NEG_INFINITY, highest: f64::NEG_INFINITY, slack: 0.0 };
 
     /// Upper bound of the numbers that returned rows have told.
     pub(super) fn told(&self) -> f64 {
         self.told
     }
 
-    /// Marks the rows of a strict search's next batch, which ascend by distance. The lower bounds of deferred rows are at
-    /// least `deferred`; rows that were not read are taken to begin where the batch ends, at its last row that has an upper
-    /// bound.
-    pub(super) fn mark(&mut self, batch: &mut [Found], deferred: f64) {
-        let end = batch.iter().rfind(|row| row.bounds.is_limited());
-        let after = end.map_or(deferred, |end| deferred.min(end.bounds.low));
+    /// Marks the rows of a strict search's next batch, which ascend by distance. Rows that were not read are taken to be farther
+    /// than the batch's last row that has an upper bound, and no less certain than the rows that were read: with a lower bound
+    /// nearer than that, they must find a place among the rows of this batch. `shown` gives the distance that SQL shows.
+    pub(super) fn mark(&mut self, batch: &mut [Found], deferred: &Deferred, shown: impl Fn(f32) -> f64) {
+        let mut end = None;
+        self.slack = self.slack.max(deferred.slack());
+        for row in batch.iter().filter(|row| row.bounds.is_limited()) {
+            let distance = shown(row.distance);
+            self.slack = self.slack.max(distance - row.bounds.low);
+            end = Some(distance);
+        }
+        let unread = end.map_or(f64::INFINITY, |end| end - self.slack);
+        let after = if unread.is_nan() { f64::NEG_INFINITY } else { unread.min(deferred.floor(shown)) };
         self.highest = mark(batch, self.highest, after);
     }
 
@@ -86,7 +96,6 @@ impl Returned {
 
 #[cfg(test)]
 mod tests {
-    use super::super::deferred::Deferred;
     use super::*;
     use crate::hnsw::node::Tid;
     use proptest::prelude::*;
@@ -169,7 +178,8 @@ mod tests {
         }
 
         /// Batches of a strict search, with what is deferred from one to the next: what a row tells holds for all that
-        /// follow, and no row is lost but for coming too late.
+        /// follow, and no row is lost but for coming too late. Beyond the end of the batches before, only a row that is less certain
+        /// than all of the first.
         #[test]
         fn batches_follow_each_other(
             batches in prop::collection::vec(
@@ -177,6 +187,8 @@ mod tests {
         ) {
             let (mut returned, mut deferred) = (Returned::NONE, Deferred::new());
             let (mut all, mut out, mut late, mut waiting) = (0, Vec::<Found>::new(), 0, Vec::<Found>::new());
+            let (mut end, mut slack) = (None, 0f64);
+            let below = |row: &Found| f64::from(row.distance) - row.bounds.low;
             for (drawn, limit, min) in batches {
                 let mut batch: Vec<Found> =
                     drawn.into_iter().enumerate().map(|(i, drawn)| row(all + i, drawn)).collect();
@@ -203,7 +215,7 @@ mod tests {
                 prop_assert_eq!(waiting.len(), deferred.len());
                 prop_assert!(waiting.iter().all(|row| low <= row.bounds.low));
                 prop_assert!(waiting.iter().all(|row| limit.is_some_and(|limit| row.distance > f32::from(limit))));
-                returned.mark(&mut batch, low);
+                returned.mark(&mut batch, &deferred, f64::from);
                 for (i, row) in batch.iter().enumerate() {
                     prop_assert!(row.floor <= low && batch[i..].iter().all(|other| row.floor <= other.bounds.low));
                     prop_assert!(!row.certain || apart(row.bounds.high, low, row.bounds));
@@ -213,9 +225,17 @@ mod tests {
                         let last = out.iter().rfind(|row| row.bounds.is_limited());
                         let nearer = last.is_some_and(|last| row.distance < last.distance);
                         prop_assert!(row.bounds.low < returned.told() || row.bounds.is_limited() && nearer);
+                        let beyond = row.bounds.is_limited() && end.is_some_and(|end| row.distance >= end) && below(row) <= slack;
+                        prop_assert!(!beyond, "{:?} beyond {:?}", row, end);
                         late += 1;
                     }
                 }
+                if end.is_none() {
+                    let read = batch.iter().chain(&waiting).filter(|row| row.bounds.is_limited());
+                    slack = read.map(below).fold(slack, f64::max);
+                }
+                let limited = batch.iter().filter(|row| row.bounds.is_limited()).map(|row| row.distance);
+                end = limited.chain(end).reduce(f32::max);
             }
             prop_assert_eq!(out.len() + late + deferred.len(), all);
             let limited = out.iter().filter(|row| row.bounds.is_limited());

@@ -132,6 +132,11 @@ impl Deferred {
         })
     }
 
+    /// Maximum over the nodes, and those that were here, of how far the lower bound is below the distance, as SQL shows it.
+    pub(super) fn slack(&self) -> f64 {
+        self.slack
+    }
+
     /// Number of nodes.
     pub(super) fn len(&self) -> usize {
         self.heap.len()

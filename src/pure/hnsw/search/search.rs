@@ -193,11 +193,11 @@ impl Search {
             }
         }
         batch.sort_unstable_by(Found::order);
-        let low = deferred.floor(|distance| target.shown(distance));
+        let shown = |distance| target.shown(distance);
         if *order == Order::Strict {
-            returned.mark(batch, low);
+            returned.mark(batch, deferred, shown);
         } else {
-            mark(batch, f64::NEG_INFINITY, low);
+            mark(batch, f64::NEG_INFINITY, deferred.floor(shown));
         }
         Ok(())
     }

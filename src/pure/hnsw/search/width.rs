@@ -85,7 +85,7 @@ impl Width {
     /// tuned to: 0.978 with 32 places, 0.986 with 48, 0.994 with 64. Where few match, the number hardly matters.
     pub fn filtered(&self, layout: &Layout) -> usize {
         match layout.uncoded() {
-            None => self.nodes * 5 / 2,
+            None => self.nodes * 3,
             Some(_) => self.nodes * 3 / 2,
         }
     }
