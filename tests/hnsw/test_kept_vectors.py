@@ -38,9 +38,9 @@ def fill(db, source, type=f"vector({DIM})", ops="vector_l2_ops", matches=MATCHES
     db.execute(f"VACUUM ANALYZE {table}")
 
 
-def ask(db, query, k, operator="<->", table="t", exact=False, explain=""):
+def ask(db, query, k, operator="<->", table="t", exact=False, explain="", filter=FAR):
     """What is nearest, by the index unless `exact`: ids and distances."""
-    statement = f"SELECT id, v {operator} '{query}' FROM {table} WHERE meta @@@ '{FAR}' ORDER BY v {operator} '{query}' LIMIT {k}"
+    statement = f"SELECT id, v {operator} '{query}' FROM {table} WHERE meta @@@ '{filter}' ORDER BY v {operator} '{query}' LIMIT {k}"
     with db.transaction():
         for settings, on in ((("enable_indexscan", "enable_bitmapscan"), not exact), (("enable_seqscan", "enable_sort"), exact)):
             for setting in settings:

@@ -245,15 +245,21 @@ impl Rows<'_> {
             fits(size) && is_better(size as f64) && costs.list_anew(size as f64, unread, wanted) <= spent
         };
         let Some(estimate) = self.expected(0.0)? else { return Ok(false) };
-        match lists.size() {
-            Some(size) if pays(size, self.unread()) => lists.attempt(),
+        // How many of the rows are kept is known of the last bitmap of these conditions alone: other rows say nothing of these.
+        match lists.bitmap() {
+            Some((size, unread)) if pays(size, unread) => {}
             // Statistics may know little of a filter. What a bitmap costs as they have it, walks have cost.
             None if spent >= costs.bitmap + costs.tid * estimate => {}
             _ => return Ok(false),
         }
         let size = self.ask()?;
-        lists.tell_size(size);
-        Ok(self.filter.vectors.is_some() && pays(size, self.unread()))
+        let unread = self.unread();
+        lists.tell_bitmap(size, unread);
+        let begins = self.filter.vectors.is_some() && pays(size, unread);
+        if begins {
+            lists.attempt();
+        }
+        Ok(begins)
     }
 
     /// Lists the rows of a list that was made before.
@@ -404,10 +410,14 @@ impl RowFilter for Rows<'_> {
     }
 
     fn unread(&mut self) -> f64 {
-        let Filter { bitmap, vectors, .. } = &*self.filter;
+        let Filter { bitmap, vectors, lists, .. } = &*self.filter;
         let Some(bitmap) = bitmap else {
-            let index = Index(self.scan.indexRelation);
-            return if gucs::filter_cache() > 0 { VectorCache::guess(index) } else { 0.0 };
+            if gucs::filter_cache() == 0 {
+                return 0.0;
+            }
+            let known = lists.as_ref().and_then(ListCache::bitmap);
+            return known
+                .map_or_else(|| VectorCache::guess(Index(self.scan.indexRelation)), |(_, unread)| unread);
         };
         let Some(Vectors { cache, .. }) = vectors else { return 0.0 };
         let (mut all, mut kept) = (0u32, 0u32);
@@ -487,11 +497,12 @@ impl RowFilter for Rows<'_> {
             cache.tell(kept as f64 / all.max(1) as f64);
             if let (Some((moment, list)), Some(lists)) = (new.into_inner(), lists)
                 && moment.vacuums() == cache.vacuums()
-                && cache
-                    .with(|vectors| list.len() - list.kept(vectors))
-                    .is_some_and(|rest| rest <= list.len() / UNKEPT)
+                && let Some(kept) = cache.with(|vectors| list.kept(vectors))
             {
-                lists.set(moment, list);
+                lists.tell_bitmap(all, kept as f64 / list.len().max(1) as f64);
+                if list.len() - kept <= list.len() / UNKEPT {
+                    lists.set(moment, list);
+                }
             }
         }
         Ok(())

@@ -53,8 +53,8 @@ pub struct Kept {
     spent: f64,
     /// How much more than a list walks must have cost: twice as much after each attempt that has made no list.
     dearer: f64,
-    /// TIDs of the last bitmap.
-    size: Option<u64>,
+    /// TIDs of the last bitmap, and the share of their rows whose vectors were kept.
+    bitmap: Option<(u64, f64)>,
     /// What a walk costs on average, in microseconds, if there was one.
     walk: Option<f64>,
 }
@@ -181,14 +181,14 @@ impl ListCache {
         kept.walk = Some(mean);
     }
 
-    /// TIDs of the last bitmap, if there was one.
-    pub fn size(&self) -> Option<u64> {
-        self.kept.borrow().size
+    /// TIDs of the last bitmap, and the share of their rows whose vectors were kept, if there was one.
+    pub fn bitmap(&self) -> Option<(u64, f64)> {
+        self.kept.borrow().bitmap
     }
 
-    /// Notes how many TIDs a bitmap had.
-    pub fn tell_size(&self, size: u64) {
-        self.kept.borrow_mut().size = Some(size);
+    /// Notes how many TIDs a bitmap had, and the share of their rows whose vectors are kept.
+    pub fn tell_bitmap(&self, size: u64, kept: f64) {
+        self.kept.borrow_mut().bitmap = Some((size, kept));
     }
 
     /// Notes that an attempt to make a list begins.
