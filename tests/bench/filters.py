@@ -124,6 +124,7 @@ def fill(session, extension, base, metadata, indexes):
     for index in indexes:
         session.execute(f"CREATE INDEX ON items USING {index}")
     session.execute("VACUUM ANALYZE items")
+    session.execute("CHECKPOINT")
 
 
 def ask(session, condition, queries, base, limits, expected, scan="Index Scan using items_v"):
@@ -200,12 +201,17 @@ def main(words):
     parser.add_argument("--dims", type=int, help="of drawn vectors (default: 384; from some 2,000 bytes a row is TOASTed)")
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--peer", type=int, default=PEERED, help="queries of pgvector, 0 to leave it out (default: %(default)s)")
+    parser.add_argument("--only", action="append", metavar="FILTER", help="this filter alone, by its name; may be given again")
     arguments = parser.parse_args(words)
     base, metadata, queries, named = load(arguments.data, arguments.queries, arguments.rows, arguments.dims)
     base /= np.linalg.norm(base, axis=1, keepdims=True)
     queries /= np.linalg.norm(queries, axis=1, keepdims=True)
-    chosen = filters(base, metadata, named)
-    settings = {"autovacuum": "off", "shared_buffers": "1GB", "jit": "off", "max_wal_size": "16GB", "max_parallel_workers_per_gather": "0"}
+    chosen = [one for one in filters(base, metadata, named) if one.name in (arguments.only or [one.name])]
+    # A checkpoint that begins by itself would fall on some line.
+    settings = {
+        "autovacuum": "off", "checkpoint_timeout": "1d", "jit": "off", "max_parallel_workers_per_gather": "0", "max_wal_size": "16GB",
+        "shared_buffers": "1GB",
+    }
     server = Cluster(arguments.major, "bench-filters", settings)
     try:
         sessions = []
