@@ -249,7 +249,7 @@ impl Rows<'_> {
         match lists.bitmap() {
             Some((size, unread)) if pays(size, unread) => {}
             // Statistics may know little of a filter. What a bitmap costs as they have it, walks have cost.
-            None if spent >= costs.bitmap + costs.tid * estimate => {}
+            None if spent >= costs.bitmap + costs.tid * estimate && fits((estimate / DOUBT) as u64) => {}
             _ => return Ok(false),
         }
         let size = self.ask()?;
@@ -302,6 +302,8 @@ impl Rows<'_> {
     }
 }
 
+/// How many times the rows that match statistics may expect.
+const DOUBT: f64 = 4.0;
 /// Rows that are wanted if nothing is known.
 const WANTED: usize = 10;
 /// Rows that are listed between two looks at interrupts.

@@ -17,6 +17,8 @@ use crate::memory::allocation::{Reserve, push};
 
 /// More rows are not wanted of a batch: each of its matches is put into its place among them.
 const MAX_WANTED: usize = 10_000;
+/// The share of matches from which on rows beyond the limit are not tested to learn of them.
+const MANY_MATCH: f64 = 0.3;
 /// Candidates before they are compacted.
 const MANY: usize = 1 << 16;
 
@@ -312,7 +314,9 @@ impl FilteredSearch {
             search.effort.nodes += 1;
             let found = search.node(number, true);
             self.untested.keep(found)?;
-            if found.tid_list == NONE && found.tid.is_some() && filter.learns(number)? {
+            // Where many match, little is spared by what is known of the others.
+            let few = self.progress.share() < MANY_MATCH;
+            if few && found.tid_list == NONE && found.tid.is_some() && filter.learns(number)? {
                 filter.matches(found.tid, Some(number))?;
             }
         }
