@@ -73,7 +73,12 @@ impl Store {
             if (*self.descriptor).natts as usize != N {
                 wrong_type(N as i32 + 1);
             }
-            pg_sys::tuplestore_putvalues(self.store, self.descriptor, datums.as_mut_ptr(), nulls.as_mut_ptr());
+            pg_sys::tuplestore_putvalues(
+                self.store,
+                self.descriptor,
+                datums.as_mut_ptr(),
+                nulls.as_mut_ptr(),
+            );
         }
     }
 }

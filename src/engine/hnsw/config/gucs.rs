@@ -63,7 +63,8 @@ static ITERATIVE_SCAN: Setting<IterativeScan> =
 static MAX_SCAN_TUPLES: Setting<i32> = Setting::new(c"hnsw.max_scan_tuples", GucSetting::<i32>::new(20_000));
 static SCAN_MEM_MULTIPLIER: Setting<f64> =
     Setting::new(c"hnsw.scan_mem_multiplier", GucSetting::<f64>::new(1.0));
-static FILTER_CACHE_MEM: Setting<i32> = Setting::new(c"hnsw.filter_cache_mem", GucSetting::<i32>::new(16_384));
+static FILTER_CACHE_MEM: Setting<i32> =
+    Setting::new(c"hnsw.filter_cache_mem", GucSetting::<i32>::new(16_384));
 static PROBES: Setting<i32> = Setting::new(c"ivfflat.probes", GucSetting::<i32>::new(1));
 static MORE_PROBES: Setting<MoreProbes> =
     Setting::new(c"ivfflat.iterative_scan", GucSetting::<MoreProbes>::new(MoreProbes::Off));
