@@ -324,8 +324,8 @@ mod tests {
         for i in here.iter().step_by(USED + 1) {
             assert!(is_right(&mut kept, *i));
         }
-        for i in half..3 * half {
-            kept.keep(tid(i), &all[i], max).unwrap();
+        for (i, vector) in all.iter().enumerate().take(3 * half).skip(half) {
+            kept.keep(tid(i), vector, max).unwrap();
         }
         assert!((half..3 * half).all(|i| is_right(&mut kept, i)) && kept.places.len() == 2 * half);
         // No room at all.
