@@ -314,30 +314,39 @@ def test_progress(quiet, session, rows, columns):
     """All steps are shown, and in each of them what is done grows from near 0 to what there is. Pages come by 512."""
     session.execute("DROP TABLE IF EXISTS many; CREATE TABLE many (id int, two int, v vector(8))")
     session.execute(f"INSERT INTO many SELECT i, i % 2, ARRAY[sin(i), cos(i), sin(i * 7), cos(i * 3), sin(i * 5), i % 5, i % 7, i % 11] FROM generate_series(1, {rows}) i")
+    index = f"many_{'_'.join(c.split()[0] for c in columns.split(','))}_idx"
+    early = False
+    with quiet.connect("postgres") as other:
+        for _ in range(5):
+            steps = watch(other, session, f"CREATE INDEX ON many USING hnsw ({columns})")
+            (size,) = session.execute("SELECT pg_relation_size(%s::regclass) / 8192", [index]).fetchone()
+            session.execute(f"DROP INDEX {index}")
+            loaded, built, written = ([done for done, *_ in steps.get(step, [])] for step in ("loading tuples", "building graph", "writing pages"))
+            pages, totals = ([counts[place] for counts in steps.get("writing pages", [])] for place in (2, 3))
+            assert all(counts == sorted(counts) for counts in (loaded, built, written, pages))
+            assert {total for _, total, *_ in steps.get("building graph", [])} <= {rows} and max(written, default=0) <= rows
+            assert all(done <= total for done, total in zip(pages, totals))
+            # What was expected is about what came.
+            assert not totals or size / 2 < totals[0] < size * 2, (size, totals[0])
+            # On a busy machine, nobody may have looked at the beginning of a step.
+            if early := (
+                loaded and loaded[0] < rows / 2 and built and built[0] < rows / 2 and len(set(built)) > 2
+                and pages and pages[0] < totals[-1] / 2 and len(set(pages)) > 2 and written[0] < rows
+            ):
+                break
+    assert early, steps
+    session.execute("DROP TABLE many")
+
+
+def watch(other, session, statement):
+    """What another session sees of a CREATE INDEX: of each phase, all counts of rows and pages."""
     seen = []
     query = "SELECT phase, tuples_done, tuples_total, blocks_done, blocks_total FROM pg_stat_progress_create_index WHERE relid = 'many'::regclass"
-    with quiet.connect("postgres") as other:
-        running = Running(session, f"CREATE INDEX ON many USING hnsw ({columns})")
-        until(lambda: running.is_over() or seen.extend(other.execute(query).fetchall()), 60)
-        running.thread.join()
+    running = Running(session, statement)
+    until(lambda: running.is_over() or seen.extend(other.execute(query).fetchall()), 60)
+    running.thread.join()
     assert running.failure is None
     steps = {}
     for phase, *counts in seen:
         steps.setdefault(phase.removeprefix("building index: "), []).append(counts)
-    assert {"loading tuples", "building graph", "writing pages"} <= set(steps), steps.keys()
-
-    loaded = [done for done, *_ in steps["loading tuples"]]
-    assert loaded == sorted(loaded) and loaded[0] < rows / 2
-    built = [done for done, *_ in steps["building graph"]]
-    assert built == sorted(built) and built[0] < rows / 2 and len(set(built)) > 2 and built[-1] > built[0]
-    assert {total for _, total, *_ in steps["building graph"]} == {rows}
-    pages = [done for *_, done, _ in steps["writing pages"]]
-    totals = [total for *_, total in steps["writing pages"]]
-    assert pages == sorted(pages) and pages[0] < totals[-1] / 2 and len(set(pages)) > 2
-    assert all(done <= total for done, total in zip(pages, totals))
-    written = [done for done, *_ in steps["writing pages"]]
-    assert written == sorted(written) and written[0] < rows and written[-1] <= rows
-    (size,) = session.execute("SELECT pg_relation_size('many_' || %s || '_idx') / 8192", ["_".join(c.split()[0] for c in columns.split(","))]).fetchone()
-    # What was expected is about what came.
-    assert size / 2 < totals[0] < size * 2, (size, totals[0])
-    session.execute("DROP TABLE many")
+    return steps

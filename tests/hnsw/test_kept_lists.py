@@ -28,7 +28,7 @@ def looks_up(db, query):
         return scans(db) != before
 
 
-def node_records(db, query, filter):
+def index_buffers(db, query, filter):
     """Buffers that a query takes of the index: of one that reads a list, hardly any."""
     with db.transaction():
         before = db.execute("SELECT pg_stat_get_xact_blocks_fetched('t_v'::regclass)").fetchone()[0]
@@ -109,7 +109,7 @@ def test_rows_of_other_filters_say_nothing(db, source):
     for few in ('{"few": 0}', '{"few": {"$in": [0, 0]}}'):
         for query in queries[:8]:
             ask(db, query, 10, filter=few)
-    read = [node_records(db, query, '{"lot": 5}') for query in queries]
+    read = [index_buffers(db, query, '{"lot": 5}') for query in queries]
     assert min(read[:2]) > 50 and max(read[40:]) < 20, read
 
 
