@@ -20,8 +20,8 @@ ANALYZE items;
 SELECT pg_get_indexdef('items_v'::regclass);
 
 -- the plan: conditions of the index, and nothing that the executor has to look at again
-SELECT plan($$SELECT id FROM items WHERE ns = 'a' AND meta @@@ '{"half": 1}' ORDER BY v <-> '[20.3,30.1,5.7]' LIMIT 5$$);
 SET enable_sort = off;
+SELECT plan($$SELECT id FROM items WHERE ns = 'a' AND meta @@@ '{"half": 1}' ORDER BY v <-> '[20.3,30.1,5.7]' LIMIT 5$$);
 SELECT plan($$SELECT id FROM items WHERE ns = 'a' AND meta @@@ '{"half": 1}' AND meta @@@ '{"name": "n1"}' ORDER BY v <-> '[20.3,30.1,5.7]' LIMIT 5$$);
 RESET enable_sort;
 SELECT plan($$SELECT id FROM items WHERE meta @@@ '{"rare": 7}' ORDER BY v <-> '[20.3,30.1,5.7]' LIMIT 5$$);

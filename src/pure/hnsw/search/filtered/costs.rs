@@ -33,8 +33,11 @@ pub struct Costs {
 
 /// Rows that are taken for wanted if nothing is known.
 pub(super) const WANTED: usize = 10;
-/// Matches that make the limit beyond the rows wanted: the next row tells that the last one is in its place.
-pub(super) const SPARE: usize = 2;
+/// Matches that make the limit beyond the rows wanted, where few match.
+///
+/// Recall of the ten nearest of a tenth of 1,000,000 x 96 rows, along a direction that half of the queries lie against: 0.983 with 2,
+/// 0.989 with 5, 0.991 with 8 to 13; of as many rows by lot 0.993 to 0.996. Of 89,469 x 384 embeddings 2 are enough.
+pub(super) const SPARE: usize = 12;
 /// Node records of level 0 that a search reads before it projects anything.
 const MIN_READS: u64 = 16;
 /// A row that is listed by a bound of its distance, in microseconds.
