@@ -6,8 +6,9 @@ the queries and against the others. Queries are ones that no constant was tuned 
 
 A session asks all queries of a filter twice: `first` are those that it knows nothing of the filter for, `QPS` those after them.
 `walk` has the filter where no index sees it, so that the graph is walked until ten rows match, at the smallest ef_search whose recall
-is that of the other columns, or else at the best; `read` is all matches by GIN, sorted. `cost` is the mean time of the first queries against
-the better of these two. Statements are prepared, as drivers do it.
+is that of the other columns, or else at the best, but no larger ones once a query takes ten times as long as `first`; `read` is all
+matches by GIN, sorted. `cost` is the mean time of the first queries against the better of these two. Statements are prepared, as
+drivers do it.
 
 Both sides search by their graph, sorts are off: Conifer as it is, pgvector with strict_order, no bound on tuples and memory for all of
 them, at the smallest ef_search whose recall is that of Conifer. Where it does not reach that even at 1000, its largest, the line has
@@ -157,13 +158,13 @@ def ask(session, condition, queries, base, limits, expected, scan="Index Scan us
     return Answers(found / max(1, expected * len(queries)), short, len(times) / sum(times), 1000 * max(times))
 
 
-def at_recall(recall, session, *asked):
-    """The smallest ef_search that reaches a recall, or else that of the best, and the answers with it."""
+def at_recall(recall, session, *asked, min_rate=0.0):
+    """The smallest ef_search that reaches a recall or falls below a rate, or else that of the best, and the answers with it."""
     tried = []
     for width in WIDTHS:
         session.execute(f"SET hnsw.ef_search = {width}")
         tried.append((width, ask(session, *asked)))
-        if tried[-1][1].recall >= recall:
+        if tried[-1][1].recall >= recall or tried[-1][1].rate < min_rate:
             break
     session.execute("RESET hnsw.ef_search")
     return max(tried, key=lambda one: one[1].recall)
@@ -180,7 +181,7 @@ def compare(ours, theirs, filter, base, queries, peer):
     some = queries[:OTHER]
     wanted = ask(ours, condition, some, base, limits, expected).recall
     ours.execute(f"SET hnsw.iterative_scan = strict_order; {UNBOUND}")
-    _, walk = at_recall(wanted, ours, f"({condition}) IS TRUE", some, base, limits, expected)
+    _, walk = at_recall(wanted, ours, f"({condition}) IS TRUE", some, base, limits, expected, min_rate=first.rate / 10)
     ours.execute("RESET enable_sort; RESET enable_bitmapscan; SET enable_indexscan = off")
     read = ask(ours, condition, some, base, limits, expected, "Bitmap Index Scan on items_meta")
     cost = max(walk.rate, read.rate) / first.rate
