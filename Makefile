@@ -13,11 +13,20 @@ demo: ## a private server with real data and a tour of the functions
 demo-stop: ## stop the demo's server and remove its data
 	@dev/demo stop
 
+demo-sdk: ## a private server, a gateway, and Pinecone's published SDK for Python with them
+	@dev/demo-sdk start
+
+demo-sdk-stop: ## stop that server and that gateway, and remove their data
+	@dev/demo-sdk stop
+
 install: ## release build into the server of PG_CONFIG=… (PostgreSQL 15 to 18)
 	@dev/install "$(PG_CONFIG)" release
 
 install-vector-alias: ## extension `vector` beside it, for clients of pgvector (FORCE=1 in pgvector's place)
 	@FORCE="$(FORCE)" dev/install-vector-alias "$(PG_CONFIG)"
+
+install-gateway: ## the gateway for Pinecone's SDKs, into /usr/local (DESTDIR=…)
+	@DESTDIR="$(DESTDIR)" dev/install-gateway
 
 deb: ## Debian packages for the server of PG=15..18, into target/deb (or PG_CONFIG=…)
 	@dev/deb "$(if $(filter-out file default,$(origin PG_CONFIG)),$(PG_CONFIG),$(PG))" release
@@ -78,6 +87,9 @@ bench-filters: ## filtered queries alone                             (ARGS=--hel
 bench-layer: ## what the functions cost over SQL                 (ARGS=--help)
 	@dev/bench-layer $(ARGS)
 
+bench-gateway: ## what the gateway costs over the same in SQL    (ARGS=--help)
+	@dev/bench-gateway $(ARGS)
+
 bench-access: ## what policies cost a query                       (ARGS=rounds)
 	@dev/bench-access $(ARGS)
 
@@ -87,4 +99,4 @@ bench-kernels: ## benchmarks of kernels, codes, graph and pages  (ARGS=for Crite
 clean-servers: ## stop all throw-away servers, remove them and the private PostgreSQL trees
 	@dev/clean-servers
 
-.PHONY: help demo demo-stop install install-vector-alias deb freeze test check test-all lint audit unit sanitize fuzz arm miri valgrind regress outside soak bench bench-filters bench-layer bench-access bench-kernels clean-servers
+.PHONY: help demo demo-stop demo-sdk demo-sdk-stop install install-vector-alias install-gateway deb freeze test check test-all lint audit unit sanitize fuzz arm miri valgrind regress outside soak bench bench-filters bench-layer bench-gateway bench-access bench-kernels clean-servers

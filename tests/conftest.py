@@ -13,7 +13,7 @@ LONGEST = [
     "hnsw/test_recall_vs_pgvector", "hnsw/test_uncoded_vs_pgvector", "hnsw/test_interrupts", "hnsw/test_recall_after_deletes",
     "bench/test_bench", "extension/test_out_of_memory", "pinecone/access/test_dump_and_standby", "extension/test_deb",
     "hnsw/test_ddl", "hnsw/test_space", "clients/test_stores", "extension/test_alias", "pinecone/access/test_audit",
-    "pinecone/test_replication",
+    "pinecone/test_replication", "gateway/test_sdks", "gateway/test_faults",
 ]
 """Files that take longest, which begin first: where several run side by side, none is left for the end."""
 

@@ -13,6 +13,7 @@ CIRCLES = {
     "over a third": {"a": "use crate::b::B;", "b": "use crate::c::C;", "c": "use crate::a::A;"},
     "of a folder and its file": {"d/mod": "mod e; pub fn f() { e::g() }", "d/e": "use super::f; pub fn g() {}"},
     "through a module that passes it on": {"d/mod": "pub use e::E;", "d/e": "use crate::a::A;", "a": "use crate::d::E;"},
+    "of the gateway's crate": {"gateway/a": "use crate::b::B;", "gateway/b": "use crate::a::A;"},
     "of the pure crate": {"pure/a": "use crate::b::B;", "pure/b": "use crate::a::A;"},
 }
 NONE = {
@@ -21,12 +22,12 @@ NONE = {
     "comments and texts": {"a": "use crate::b::B;", "b": "// use crate::a::A;\nconst T: &str = \"crate::a::A\";"},
     "a declaration": {"d/mod": "pub mod e; pub struct D;", "d/e": "use super::D;"},
     "passed on": {"d/mod": "mod e; mod g; pub use e::E;", "d/e": "pub struct E;", "d/g": "use super::E;"},
-    "two crates": {"a": "use conifer_pure::a::A;", "pure/a": "use crate::b::B;", "pure/b": ""},
+    "two crates": {"a": "use conifer_pure::a::A;", "pure/a": "use crate::b::B;", "pure/b": "", "gateway/b": "use conifer_pure::a::A;"},
 }
 
 
 def look(directory, files):
-    for name in ("lib", "pure/lib", *files):
+    for name in ("lib", "pure/lib", "gateway/lib", *files):
         file = directory / f"{name}.rs"
         file.parent.mkdir(exist_ok=True)
         file.write_text(files.get(name, ""))

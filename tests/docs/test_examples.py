@@ -8,7 +8,8 @@ import pytest
 
 from tests.support.cluster import ROOT
 
-DOCUMENTS = ["README.md", "docs/access.md", "docs/coming-from-pgvector.md", "docs/coming-from-pinecone.md", "docs/filters.md"]
+DOCUMENTS = ["README.md", "docs/access.md", "docs/coming-from-pgvector.md", "docs/coming-from-pinecone.md", "docs/filters.md",
+             "docs/pinecone-sdks.md"]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
