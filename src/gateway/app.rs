@@ -109,15 +109,19 @@ impl App {
     pub async fn answer(&self, origin: &Origin, request: Request<Incoming>) -> Response<Reply> {
         let begin = Instant::now();
         let (head, body) = request.into_parts();
+        let mut body = Some(body);
         let id = request_id::of(text(&head.headers, REQUEST_ID));
         let mut seen = Seen::default();
         let is_grpc =
             text(&head.headers, CONTENT_TYPE).is_some_and(|kind| kind.starts_with("application/grpc"));
         let (mut response, status) = if is_grpc {
-            self.grpc(origin, &head, body, &id, &mut seen).await
+            self.grpc(origin, &head, &mut body, &id, &mut seen).await
         } else {
-            self.rest(origin, &head, body, &id, &mut seen).await
+            self.rest(origin, &head, &mut body, &id, &mut seen).await
         };
+        if let Some(body) = body {
+            body::drain(body, self.config.max_request, self.config.body_timeout).await;
+        }
         if let Ok(id) = HeaderValue::from_str(&id) {
             response.headers_mut().insert(PINECONE_REQUEST_ID, id);
         }
@@ -152,7 +156,7 @@ impl App {
         &self,
         origin: &Origin,
         head: &hyper::http::request::Parts,
-        body: Incoming,
+        body: &mut Option<Incoming>,
         id: &Arc<str>,
         seen: &mut Seen,
     ) -> (Response<Reply>, u16) {
@@ -186,7 +190,7 @@ impl App {
         &self,
         origin: &Origin,
         head: &hyper::http::request::Parts,
-        body: Incoming,
+        body: &mut Option<Incoming>,
         id: &Arc<str>,
         route: route::Route,
         seen: &mut Seen,
@@ -222,7 +226,7 @@ impl App {
         &self,
         origin: &Origin,
         head: &hyper::http::request::Parts,
-        body: Incoming,
+        body: &mut Option<Incoming>,
         id: &Arc<str>,
         seen: &mut Seen,
     ) -> (Response<Reply>, u16) {
@@ -254,7 +258,7 @@ impl App {
         &self,
         origin: &Origin,
         head: &hyper::http::request::Parts,
-        body: Incoming,
+        body: &mut Option<Incoming>,
         id: &Arc<str>,
         operation: Operation,
         seen: &mut Seen,
@@ -283,7 +287,8 @@ impl App {
         Ok(Context { pool: &self.pool, caller, version })
     }
 
-    async fn body(&self, body: Incoming, max: usize) -> Result<body::Whole> {
+    async fn body(&self, body: &mut Option<Incoming>, max: usize) -> Result<body::Whole> {
+        let Some(body) = body.take() else { return Err(Failure::internal("a body was to be read twice")) };
         body::read(body, max, self.config.body_timeout, &self.budget).await
     }
 

@@ -81,6 +81,22 @@ where
     tokio::time::timeout(time, collect(body, max, budget)).await.unwrap_or_else(|_| Err(Failure::too_slow()))
 }
 
+/// Reads what is left of a body and drops it, within a size and a time: a connection whose request was not read cannot be used again.
+pub async fn drain<B>(mut body: B, max: usize, time: Duration)
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let all = async {
+        let mut length = 0;
+        while length <= max.saturating_mul(MAX_DROPPED)
+            && let Ok(Some(data)) = next(&mut body).await
+        {
+            length += data.len();
+        }
+    };
+    let _ = tokio::time::timeout(time, all).await;
+}
+
 async fn next<B: Body<Data = Bytes> + Unpin>(body: &mut B) -> Result<Option<Bytes>> {
     loop {
         let frame = std::future::poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await;
