@@ -31,7 +31,7 @@ assert [node.get_content() for node in answer.nodes] == ["text 6", "text 5", "te
 even = MetadataFilters(filters=[MetadataFilter(key="kind", value="even"), MetadataFilter(key="n", value=5, operator=FilterOperator.LT)])
 assert [node.metadata["n"] for node in found(filters=even).nodes] == [4, 2]
 assert [node.node_id for node in store.get_nodes(filters=even)] and len(store.get_nodes(filters=even)) == 2
-store.delete_nodes(node_ids=["node-6"])
+store.delete_nodes(filters=MetadataFilters(filters=[MetadataFilter(key="n", value=6)]))
 assert found().nodes[0].get_content() == "text 5"
 store.delete("document-1")
 assert {node.metadata["n"] for node in found().nodes} == {2, 4}

@@ -62,7 +62,7 @@ async def main():
     seen = await wait(pc.indexes.describe(NAME))
     assert (seen.name, seen.dimension, seen.metric, seen.vector_type) == (NAME, 4, "cosine", "dense")
     assert seen.spec.serverless.region == "eu-west-1" and dict(seen.tags) == {"team": "search"}
-    assert NAME in [index.name for index in await wait(pc.indexes.list())]
+    assert NAME in [index.name for index in await every(pc.indexes.list())]
     await raises(ConflictError, lambda: pc.indexes.create(name=NAME, dimension=4, metric="cosine", spec=ServerlessSpec(cloud="aws", region="x")))
     assert "protect" in (await raises(ForbiddenError, lambda: pc.indexes.delete(NAME))).lower()
     await wait(pc.indexes.configure(NAME, deletion_protection="disabled", tags={"team": "", "env": "test"}))
@@ -147,11 +147,11 @@ async def main():
     # what is refused
     assert "dimension" in await raises(PineconeException, lambda: index.upsert(vectors=[("z", [1, 2])]))
     assert "$near" in await raises(PineconeException, lambda: index.query(vector=[1, 2, 3, 4], top_k=1, filter={"a": {"$near": 1}}))
-    await raises(UnauthorizedError, lambda: connect(KEY[:-1] + "!").indexes.list())
+    await raises(UnauthorizedError, lambda: connect(KEY[:-1] + "!").indexes.describe(NAME))
     reader = await data_client(connect(READER), seen.host)
     assert (await wait(reader.query(vector=[1, 2, 3, 4], top_k=1))).matches[0].id == "x"
     assert "ReadOnly" in await raises(ForbiddenError, lambda: reader.upsert(vectors=[("z", [1, 2, 3, 4])]))
-    await raises(ForbiddenError, lambda: connect(READER).indexes.list())
+    await raises(ForbiddenError, lambda: connect(READER).indexes.describe(NAME))
 
     await wait(pc.indexes.delete(NAME))
     await raises(NotFoundError, lambda: pc.indexes.describe(NAME))
