@@ -3,7 +3,9 @@
 import concurrent.futures
 import http.client
 import json
+import os
 import random
+import signal
 import socket
 import threading
 import time
@@ -33,6 +35,21 @@ def test_revoked_key(shop, gateway, films):
     client = Client(gateway, key)
     assert client.ok("POST", f"{films}/query", QUERY)["matches"]
     shop.db.execute("SELECT pc_revoke_api_key(%s)", [name])
+    assert client.failure("POST", f"{films}/query", QUERY) == (401, "Invalid API Key")
+
+
+def test_key_revoked_while_a_request_runs(shop, gateway, films):
+    name, key = shop.key("doomed")
+    (table,) = shop.db.execute("SELECT table_name::text FROM pc_describe_index('films')").fetchone()
+    client = Client(gateway, key)
+    assert client.ok("POST", f"{films}/query", QUERY)["matches"]
+    with shop.server.connect(shop.name, autocommit=False) as holder, concurrent.futures.ThreadPoolExecutor(1) as threads:
+        holder.execute(f"LOCK TABLE {table}")
+        waiting = threads.submit(lambda: client.call("POST", f"{films}/query", QUERY))
+        gateway.until(lambda: gateway.metric("sessions_working") == 1)
+        shop.db.execute("SELECT pc_revoke_api_key(%s)", [name])
+        holder.rollback()
+        assert waiting.result()[0] in (200, 401)
     assert client.failure("POST", f"{films}/query", QUERY) == (401, "Invalid API Key")
 
 
@@ -251,6 +268,26 @@ def test_database_restarted_full_and_gone(tmp_path):
         if gateway:
             gateway.stop()
         server.destroy()
+
+
+@pytest.mark.skipif(not SOAK, reason="it waits for as long as a request would")
+def test_database_that_says_nothing(shop, key, films, tmp_path):
+    """A server that neither answers nor closes the connection is given up, and the session with it."""
+    gateway = Gateway(shop.address, tmp_path / "log", pool_size="1", statement_timeout="1s")
+    client = Client(gateway, key)
+    assert client.call("POST", f"{films}/query", QUERY)[0] == 200
+    find = "SELECT pid FROM pg_stat_activity WHERE usename = %s AND application_name = 'conifer-gateway' AND state = 'idle'"
+    pids = [pid for (pid,) in shop.db.execute(find, [ROLE])]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        begin = time.monotonic()
+        assert client.call("POST", f"{films}/query", QUERY)[0] == 503 and time.monotonic() - begin < 20
+        assert client.call("POST", f"{films}/query", QUERY)[0] == 200
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+    assert gateway.stop() == 0
 
 
 def test_starts_without_a_database(tmp_path):

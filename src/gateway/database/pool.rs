@@ -12,6 +12,7 @@ use super::session::{Answer, Call, FlightError, Home, Session, application};
 use crate::failure::{Code, Failure, Result};
 use crate::log::Log;
 use crate::metrics::Metrics;
+use std::io;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -19,6 +20,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 /// How long the database is not asked again after it could not be reached.
 const PAUSE: Duration = Duration::from_millis(250);
+
+/// How much longer than a statement may take the whole transaction may, which ends with the server's writing to its log.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// The limits of a pool.
 #[derive(Debug, Clone)]
@@ -215,6 +219,7 @@ impl Pool {
             let result = {
                 let transaction = session.transaction(&caller.key, &name, &mut call, self.limits.max_bytes);
                 let mut transaction = std::pin::pin!(transaction);
+                let mut end = std::pin::pin!(tokio::time::sleep(self.patience()));
                 loop {
                     tokio::select! {
                         biased;
@@ -222,13 +227,17 @@ impl Pool {
                         () = give.closed(), if !is_cancelled => {
                             is_cancelled = true;
                             self.metrics.cancelled();
-                            let _ = canceller.cancel().await;
+                            let _ = tokio::time::timeout(self.info.connect_timeout, canceller.cancel()).await;
+                        }
+                        () = &mut end => {
+                            let error = io::Error::new(io::ErrorKind::TimedOut, "the database does not answer");
+                            break Err(FlightError::Lost(error));
                         }
                     }
                 }
             };
             if is_cancelled && !matches!(result, Err(FlightError::Lost(_))) {
-                let _ = session.settle().await;
+                let _ = tokio::time::timeout(self.info.connect_timeout, session.settle()).await;
             }
             match result {
                 // The server asks for it: nothing has come of the first.
@@ -240,6 +249,14 @@ impl Pool {
         self.metrics.transaction(begin.elapsed());
         self.give_back(session);
         let _ = give.send(result.map_err(|error| self.failure(error)));
+    }
+
+    /// How long an answer is waited for. The server ends a statement in time, but a machine that is gone ends nothing.
+    fn patience(&self) -> Duration {
+        match self.limits.statement_timeout {
+            Duration::ZERO => Duration::from_secs(24 * 3600),
+            timeout => timeout + GRACE,
+        }
     }
 
     fn failure(&self, error: FlightError) -> Failure {

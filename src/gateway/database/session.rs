@@ -353,13 +353,14 @@ impl Session {
     /// # Errors
     /// If the connection fails.
     pub async fn settle(&mut self) -> Result<(), FlightError> {
+        let was_sound = std::mem::replace(&mut self.is_sound, false);
         wire::query(&mut self.write, "SELECT 1");
         match self.round_trip(1024).await {
-            Ok(_) | Err(FlightError::Server(_)) => Ok(()),
-            Err(error) => {
-                self.is_sound = false;
-                Err(error)
+            Ok(_) | Err(FlightError::Server(_)) => {
+                self.is_sound = was_sound;
+                Ok(())
             }
+            Err(error) => Err(error),
         }
     }
 
