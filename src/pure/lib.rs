@@ -4,6 +4,7 @@
 pub mod distance;
 pub mod fault;
 pub mod hnsw;
+pub mod inverted;
 pub mod jsonb;
 pub mod memory;
 #[cfg(test)]

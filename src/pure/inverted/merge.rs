@@ -1,0 +1,301 @@
+//! Makes segments of pending rows, and one segment of several.
+//!
+//! Segments are in tiers by their size (as in a log-structured merge tree; O'Neil and others, 1996): four of one tier become one
+//! of a higher tier, with all smaller ones. So a posting is rewritten about as often as the number of rows can be divided by
+//! four, and a search meets few segments.
+//!
+//! Nothing leads to the pages of a new segment before a change of the root puts it there and takes away what it was made of, all
+//! at once. Then the former pages are freed. Whoever merges holds the root's merge lock.
+
+use super::docs::Living;
+use super::map;
+use super::page::{Owner, corrupted};
+use super::pending::{Step, walk};
+use super::root::{self, List, MAX_SEGMENTS, Root, Segment};
+use super::segment_reader::TermReader;
+use super::segment_writer::SegmentWriter;
+use super::storage::{Pages, PagesMut, free};
+use super::trouble::{Reading, Trouble};
+use crate::fault::Result;
+use crate::hnsw::node::Tid;
+use crate::memory::allocation::{push, with_room};
+
+/// Segments of a tier that become one.
+const FANOUT: usize = 4;
+/// Pages up to which segments are of the lowest tier.
+const SMALLEST: u32 = 64;
+/// Minimum memory for postings, in bytes.
+const MIN_MEMORY: usize = 1 << 20;
+
+/// What a call may do.
+#[derive(Debug, Clone, Copy)]
+pub struct Effort {
+    /// Pages of pending rows beyond which these become a segment; 0: always.
+    pub pending_pages: u32,
+    /// Maximum pages of segments that become one, unless there are too many segments.
+    pub max_pages: u32,
+    /// Memory for postings, in bytes.
+    pub memory: usize,
+}
+
+/// A row's element.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Posting {
+    /// The dimension.
+    pub dim: u32,
+    /// The row's number.
+    pub row: u32,
+    /// The value.
+    pub weight: f32,
+}
+
+/// Puts postings into the order of a segment.
+pub(super) fn sort(postings: &mut [Posting]) {
+    postings.sort_unstable_by_key(|posting| (u64::from(posting.dim) << 32) | u64::from(posting.row));
+}
+
+/// Makes segments of pending rows and of segments, as far as there is reason to. The caller holds the root's merge lock.
+///
+/// # Errors
+/// An index whose bytes cannot have been written; those of the pages.
+pub fn maintain(pages: &mut impl PagesMut, page: u32, effort: &Effort) -> Result<()> {
+    flush(pages, page, effort)?;
+    loop {
+        let root = root::read(pages, page)?;
+        let chosen = choose(&root.segments, effort.max_pages)?;
+        if chosen.is_empty() {
+            return Ok(());
+        }
+        merge(pages, page, &chosen)?;
+    }
+}
+
+/// Makes segments of the pending rows.
+///
+/// # Errors
+/// As [`maintain`].
+pub(super) fn flush(pages: &mut impl PagesMut, page: u32, effort: &Effort) -> Result<()> {
+    // What a former call has left comes first.
+    thaw(pages, page, effort.memory)?;
+    let pending = root::read(pages, page)?.pending;
+    if pending.head == 0 || pending.pages <= effort.pending_pages {
+        return Ok(());
+    }
+    root::change(pages, page, |root| {
+        root.frozen = root.pending;
+        root.pending = List { number: root::take(root)?, ..List::default() };
+        Ok(())
+    })?;
+    thaw(pages, page, effort.memory)
+}
+
+/// Makes segments of the frozen list, a part at a time.
+fn thaw(pages: &mut impl PagesMut, page: u32, memory: usize) -> Result<()> {
+    loop {
+        let mut root = root::read(pages, page)?;
+        if root.frozen.number == 0 {
+            return Ok(());
+        }
+        while root.segments.len() >= MAX_SEGMENTS - 1 {
+            let chosen = choose(&root.segments, u32::MAX)?;
+            merge(pages, page, &chosen)?;
+            root = root::read(pages, page)?;
+        }
+        thaw_some(pages, page, &root.frozen, memory.max(MIN_MEMORY))?;
+    }
+}
+
+/// Makes a segment of as many rows of a list as memory has room for.
+fn thaw_some(pages: &mut impl PagesMut, page: u32, list: &List, memory: usize) -> Result<()> {
+    let (mut tids, mut postings): (Vec<Tid>, Vec<Posting>) = (Vec::new(), Vec::new());
+    let (mut done, mut after, mut inside): (Vec<u32>, u32, Option<u32>) = (Vec::new(), 0, None);
+    walk(pages, list, page, |step| match step {
+        Step::Entry(entry) => {
+            if inside.is_none() {
+                push(&mut tids, entry.tid)?;
+            } else if tids.last() != Some(&entry.tid) {
+                return Err(corrupted("a pending row ends early"));
+            }
+            let before = entry.check(inside)?;
+            inside = if entry.continues { Some(before.unwrap_or(0)) } else { None };
+            let row = (tids.len() - 1) as u32;
+            let all = entry.elements();
+            crate::memory::allocation::Reserve::room_for(&mut postings, all.len())?;
+            postings.extend(all.map(|(dim, weight)| Posting { dim, row, weight }));
+            Ok(true)
+        }
+        Step::End(here, next) => {
+            push(&mut done, here)?;
+            after = next;
+            let bytes = size_of_val(&postings[..]) + size_of_val(&tids[..]);
+            Ok(inside.is_some() || bytes < memory / 2)
+        }
+    })
+    .map_err(Trouble::into_fault)?;
+    if inside.is_some() {
+        return Err(corrupted("the last pending row ends early"));
+    }
+    let owner = Owner { root: page, number: root::take_number(pages, page)? };
+    let new = write(pages, owner, &tids, &mut postings)?;
+    root::change(pages, page, |root| {
+        if root.frozen.number != list.number || root.frozen.head != list.head {
+            return Err(corrupted("the frozen list has changed"));
+        }
+        new.map_or(Ok(()), |new| root.add(new))?;
+        root.frozen = match after {
+            0 => List::default(),
+            _ => List { head: after, pages: list.pages.saturating_sub(done.len() as u32), ..*list },
+        };
+        Ok(())
+    })?;
+    let owner = Owner { root: page, number: list.number };
+    done.into_iter().try_for_each(|page| free(pages, page, owner))
+}
+
+/// Writes rows as a segment; their postings are put into order.
+///
+/// # Errors
+/// Those of the pages; `53200`.
+pub(super) fn write(
+    pages: &mut impl PagesMut,
+    owner: Owner,
+    tids: &[Tid],
+    postings: &mut [Posting],
+) -> Result<Option<Segment>> {
+    let mut writer = SegmentWriter::new(owner)?;
+    tids.iter().try_for_each(|tid| writer.row(pages, *tid).map(drop))?;
+    sort(postings);
+    postings
+        .iter()
+        .try_for_each(|posting| writer.posting(pages, posting.dim, posting.row, posting.weight))?;
+    writer.finish(pages)
+}
+
+fn tier(segment: &Segment) -> u32 {
+    // A segment without its dead rows is as large as its living ones.
+    let living = u64::from(segment.pages) * u64::from(segment.docs - segment.dead) / u64::from(segment.docs);
+    (living / u64::from(SMALLEST)).max(1).ilog(FANOUT as u64)
+}
+
+/// The numbers of the segments that should become one, or none.
+fn choose(segments: &[Segment], max_pages: u32) -> Result<Vec<u32>> {
+    let mut chosen: Vec<u32> = Vec::new();
+    let mut top: Option<u32> = None;
+    let crowded = segments.len() > MAX_SEGMENTS / 2;
+    for segment in segments {
+        let tier = tier(segment);
+        let full = segments.iter().filter(|other| self::tier(other) == tier).count() >= FANOUT;
+        let below = || segments.iter().filter(|other| self::tier(other) <= tier);
+        let pages = below().fold(0u32, |sum, other| sum.saturating_add(other.pages));
+        let rows = below().fold(0u64, |sum, other| sum + u64::from(other.docs));
+        let fits = (crowded || pages <= max_pages) && rows < u64::from(u32::MAX - 1);
+        if full && fits && top.is_none_or(|top| tier > top) {
+            top = Some(tier);
+        }
+    }
+    if let Some(top) = top {
+        for segment in segments.iter().filter(|segment| tier(segment) <= top) {
+            push(&mut chosen, segment.number)?;
+        }
+    } else if segments.len() >= MAX_SEGMENTS - 1 {
+        // Tiers are full of segments that are too large together: the two smallest.
+        let mut by_size: Vec<(u32, u32)> = with_room(segments.len())?;
+        by_size.extend(segments.iter().map(|segment| (segment.docs, segment.number)));
+        by_size.sort_unstable();
+        by_size.iter().take(2).try_for_each(|(_, number)| push(&mut chosen, *number))?;
+    }
+    Ok(chosen)
+}
+
+/// A segment that is merged.
+struct Source {
+    reader: TermReader,
+    living: Living,
+    /// The new number of its first row.
+    base: u32,
+}
+
+/// Writes the living rows of segments as one segment. `None` if no row lives.
+///
+/// # Errors
+/// An index whose bytes cannot have been written; those of the pages.
+pub(super) fn join(
+    pages: &mut impl PagesMut,
+    from: u32,
+    segments: &[Segment],
+    owner: Owner,
+) -> Reading<Option<Segment>> {
+    let mut writer = SegmentWriter::new(owner)?;
+    let mut sources: Vec<Source> = with_room(segments.len())?;
+    let mut tids: Vec<Tid> = Vec::new();
+    for segment in segments {
+        let base = sources.last().map_or(0, |source| source.base + source.living.count);
+        let (living, its) = living(pages, segment, segment.owner(from), std::mem::take(&mut tids))?;
+        its.iter().try_for_each(|tid| writer.row(pages, *tid).map(drop))?;
+        tids = its;
+        let reader = TermReader::new(pages, segment, segment.owner(from))?;
+        sources.push(Source { reader, living, base });
+    }
+    while let Some(dim) = sources.iter().filter_map(|source| Some(source.reader.term?.dim)).min() {
+        for Source { reader, living, base } in &mut sources {
+            if reader.term.is_none_or(|term| term.dim != dim) {
+                continue;
+            }
+            reader.postings(pages, |pages, rows, weights| {
+                for (row, weight) in rows.iter().zip(weights) {
+                    if let Some(rank) = living.rank(*row) {
+                        writer.posting(pages, dim, *base + rank, *weight)?;
+                    }
+                }
+                Ok(())
+            })?;
+            reader.advance(pages)?;
+        }
+    }
+    Ok(writer.finish(pages)?)
+}
+
+/// The living rows of a segment, and their TIDs.
+fn living(
+    pages: &mut impl Pages,
+    segment: &Segment,
+    owner: Owner,
+    mut tids: Vec<Tid>,
+) -> Reading<(Living, Vec<Tid>)> {
+    tids.clear();
+    let living = Living::read(pages, segment, owner, |tid| push(&mut tids, tid))?;
+    Ok((living, tids))
+}
+
+/// Makes one segment of those with these numbers.
+///
+/// # Errors
+/// As [`maintain`].
+pub(super) fn merge(pages: &mut impl PagesMut, page: u32, numbers: &[u32]) -> Result<()> {
+    let owner = Owner { root: page, number: root::take_number(pages, page)? };
+    let root = root::read(pages, page)?;
+    let mut old: Vec<Segment> = with_room(numbers.len())?;
+    old.extend(root.segments.iter().filter(|segment| numbers.contains(&segment.number)));
+    let new = join(pages, page, &old, owner).map_err(Trouble::into_fault)?;
+    replace(pages, page, &old, new)
+}
+
+/// Puts a segment in the place of others, and frees their pages.
+fn replace(pages: &mut impl PagesMut, page: u32, old: &[Segment], new: Option<Segment>) -> Result<()> {
+    let mut freed: Vec<(u32, Owner)> = Vec::new();
+    for segment in old {
+        let owner = segment.owner(page);
+        for page in map::read(pages, segment, owner).map_err(Trouble::into_fault)? {
+            push(&mut freed, (page, owner))?;
+        }
+    }
+    root::change(pages, page, |root: &mut Root| {
+        root.segments.retain(|segment| old.iter().all(|old| old.number != segment.number));
+        new.map_or(Ok(()), |new| root.add(new))
+    })?;
+    for (page, owner) in freed {
+        pages.check_interrupts()?;
+        free(pages, page, owner)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,184 @@
+//! A dimension of the query in a segment: its postings, and what they can add to a score.
+
+use super::block::{BLOCK, Postings};
+use super::dictionary::{Place, Term};
+use super::page::{HEADER, Kind, Owner, corrupted};
+use super::skip::{self, Skip};
+use super::storage::{Pages, view};
+use super::trouble::Reading;
+use crate::memory::allocation::with_room;
+
+/// No block.
+const NONE: usize = usize::MAX;
+
+/// Postings of one dimension, with the query's value.
+#[derive(Debug)]
+pub struct Cursor {
+    value: f32,
+    term: Term,
+    postings: Where,
+}
+
+#[derive(Debug)]
+enum Where {
+    /// All of them, in memory.
+    All { rows: Vec<u32>, weights: Vec<f32> },
+    /// On pages; the block that was read last.
+    Blocks { skips: Vec<Skip>, current: usize, block: Box<Postings> },
+}
+
+/// The most that postings with weights between `min` and `max` add to a score, not less than nothing.
+#[inline]
+pub fn bound(value: f32, max: f32, min: f32) -> f32 {
+    (if value > 0.0 { value * max } else { value * min }).max(0.0)
+}
+
+fn read(
+    pages: &mut impl Pages,
+    owner: Owner,
+    (place, count, docs): (Place, usize, u32),
+    block: &mut Postings,
+) -> Reading<()> {
+    view(pages, place.page, owner, Kind::Blocks, |view| {
+        let bytes = view.content.get(usize::from(place.offset).wrapping_sub(HEADER)..);
+        block.read(bytes.unwrap_or_default(), docs)?;
+        if block.len == count {
+            return Ok(());
+        }
+        Err(corrupted(format_args!("block of {} postings, not {count}", block.len)).into())
+    })
+}
+
+impl Cursor {
+    /// Prepares a term. Of terms with at most `few` postings, all are read.
+    ///
+    /// # Errors
+    /// As `page::open`; postings that cannot have been written; `53200`.
+    pub fn new(
+        pages: &mut impl Pages,
+        owner: Owner,
+        (term, value): (Term, f32),
+        docs: u32,
+        few: usize,
+    ) -> Reading<Self> {
+        let count = term.count as usize;
+        if count == 1 {
+            let (mut rows, mut weights) = (with_room(1)?, with_room(1)?);
+            rows.push(term.place.page);
+            weights.push(term.max);
+            return Ok(Self { value, term, postings: Where::All { rows, weights } });
+        }
+        let mut block: Box<Postings> = Box::default();
+        let skips = if count > BLOCK { skip::read(pages, owner, &term, docs)? } else { Vec::new() };
+        if count > few.max(BLOCK) {
+            return Ok(Self { value, term, postings: Where::Blocks { skips, current: NONE, block } });
+        }
+        let (mut rows, mut weights): (Vec<u32>, Vec<f32>) = (with_room(count)?, with_room(count)?);
+        let only = [Skip { last: 0, max: term.max, min: term.min, place: term.place }];
+        for skip in if skips.is_empty() { &only[..] } else { &skips } {
+            read(pages, owner, (skip.place, (count - rows.len()).min(BLOCK), docs), &mut block)?;
+            if rows.last().is_some_and(|before| *before >= block.docs[0]) {
+                return Err(corrupted(format_args!("blocks of term {} overlap", term.dim)).into());
+            }
+            rows.extend_from_slice(block.docs());
+            weights.extend_from_slice(block.weights());
+        }
+        Ok(Self { value, term, postings: Where::All { rows, weights } })
+    }
+
+    /// Raises, for each window of 2^`shift` rows, `most` to the most that a posting there adds to a score.
+    pub fn bounds(&self, shift: u32, most: &mut [f32]) {
+        match &self.postings {
+            Where::All { rows, weights } => {
+                for (row, weight) in rows.iter().zip(weights) {
+                    if let Some(most) = most.get_mut((row >> shift) as usize) {
+                        *most = most.max(self.value * weight);
+                    }
+                }
+            }
+            Where::Blocks { skips, .. } => {
+                let mut first = 0;
+                for skip in skips {
+                    let bound = bound(self.value, skip.max, skip.min);
+                    let windows = most.get_mut((first >> shift) as usize..=(skip.last >> shift) as usize);
+                    windows.unwrap_or_default().iter_mut().for_each(|most| *most = most.max(bound));
+                    first = skip.last + 1;
+                }
+            }
+        }
+    }
+
+    /// Adds the products of the rows from `first` on to their scores.
+    ///
+    /// # Errors
+    /// As `page::open`; postings that cannot have been written.
+    pub fn add(
+        &mut self,
+        pages: &mut impl Pages,
+        owner: Owner,
+        docs: u32,
+        first: u32,
+        scores: &mut [f32],
+    ) -> Reading<()> {
+        let end = first.saturating_add(scores.len() as u32);
+        let value = self.value;
+        let mut products = |rows: &[u32], weights: &[f32]| {
+            let from = if rows.first().is_some_and(|row| *row < first) {
+                rows.partition_point(|row| *row < first)
+            } else {
+                0
+            };
+            for (row, weight) in rows.iter().zip(weights).skip(from) {
+                match scores.get_mut((row - first) as usize) {
+                    Some(score) => *score += value * weight,
+                    None => break,
+                }
+            }
+        };
+        match &mut self.postings {
+            Where::All { rows, weights } => products(rows, weights),
+            Where::Blocks { skips, current, block } => {
+                let mut at = match *current {
+                    // Windows mostly come in order.
+                    known if known != NONE && (known == 0 || skips[known - 1].last < first) => {
+                        known + skips[known..].iter().take_while(|skip| skip.last < first).take(4).count()
+                    }
+                    _ => 0,
+                };
+                if skips.get(at).is_some_and(|skip| skip.last < first) {
+                    at = skips.partition_point(|skip| skip.last < first);
+                }
+                while let Some(skip) = skips.get(at) {
+                    if *current != at {
+                        *current = NONE;
+                        let count = (self.term.count as usize - at * BLOCK).min(BLOCK);
+                        read(pages, owner, (skip.place, count, docs), block)?;
+                        let after = at.checked_sub(1).is_none_or(|before| skips[before].last < block.docs[0]);
+                        if !after || block.docs().last() != Some(&skip.last) {
+                            return Err(corrupted(format_args!(
+                                "a block of term {} is another",
+                                self.term.dim
+                            ))
+                            .into());
+                        }
+                        *current = at;
+                    }
+                    products(block.docs(), block.weights());
+                    if skip.last >= end - 1 {
+                        break;
+                    }
+                    at += 1;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// How many postings are in memory.
+    pub fn held(&self) -> usize {
+        match &self.postings {
+            Where::All { rows, .. } => rows.len(),
+            Where::Blocks { .. } => BLOCK,
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The index as a whole, beside a plain list of rows.
+
+mod changes;
+mod golden;
+mod model;
+mod scans;
+mod spoilt;
