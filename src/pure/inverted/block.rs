@@ -10,8 +10,8 @@
 //! | 8 | | differences | between rows, − 1, `bits` bits each from the lowest bit on |
 //! | | | weights | the highest `width` bytes of each `f32` |
 //!
-//! Weights are exact: bytes are left out only where they are zero in all weights of the block, as in those that come from
-//! half precision or small whole numbers.
+//! Weights are exact: bytes are left out only where they are zero in all weights of the block, as in those that come
+//! from half precision or small whole numbers.
 
 use super::page::{corrupted, put, word};
 use crate::fault::Result;
@@ -219,7 +219,8 @@ mod tests {
             shift in 0..32,
             cut in 0..24,
         ) {
-            let mut all: Vec<_> = docs.iter().map(|(doc, w)| (doc >> shift, f32::from_bits(w.to_bits() >> cut << cut))).collect();
+            let cut = |weight: f32| f32::from_bits(weight.to_bits() >> cut << cut);
+            let mut all: Vec<_> = docs.iter().map(|(doc, weight)| (doc >> shift, cut(*weight))).collect();
             all.dedup_by_key(|(doc, _)| *doc);
             let block = of(&all);
             prop_assert_eq!(elements(&back(&block).1), elements(&block));

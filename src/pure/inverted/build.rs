@@ -1,7 +1,7 @@
 //! Builds an index of many rows at once.
 //!
-//! Postings are collected and sorted in memory. If they need more of it than there is, what has been collected becomes a segment
-//! in temporary pages, a *run*, and at the end the runs are merged.
+//! Postings are collected and sorted in memory. If they need more of it than there is, what has been collected
+//! becomes a segment in temporary pages, a *run*, and at the end the runs are merged.
 
 use super::merge::{self, Posting};
 use super::page::Owner;

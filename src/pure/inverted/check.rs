@@ -1,7 +1,7 @@
 //! Finds what is wrong with an index.
 //!
-//! All pages that hang below a root are read, their checksums compared, and all that is written twice: counts, bounds, the order of
-//! terms and rows, the last row of a block. A table is not looked at.
+//! All pages that hang below a root are read, their checksums compared, and all that is written twice: counts,
+//! bounds, the order of terms and rows, the last row of a block. A table is not looked at.
 
 use super::dictionary;
 use super::docs::Living;
@@ -224,7 +224,8 @@ impl Checker {
         Err(page::corrupted("the tree of terms leads to other pages than their chain").into())
     }
 
-    /// Each page of the file is in the map of the segment that it says it belongs to, once, and no other is; checksums are right.
+    /// Each page of the file is in the map of the segment that it says it belongs to, once, and no other is;
+    /// checksums are right.
     fn mapped(&mut self, pages: &mut impl Pages, segments: &[Segment]) -> Reading<()> {
         self.mapped.sort_unstable();
         if let Some(pair) = self.mapped.windows(2).find(|pair| pair[0].0 == pair[1].0) {

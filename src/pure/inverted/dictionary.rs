@@ -8,12 +8,12 @@
 //! | 4 | 4 | `count` | postings |
 //! | 8 | 4 | `max` | largest weight |
 //! | 12 | 4 | `min` | smallest weight |
-//! | 16 | 4 | `page` | of the block; of the first entry of skips, if there are more than 128 postings; of a single posting, its row |
+//! | 16 | 4 | `page` | of the block; above 128 postings, of the first entry of skips; of a single one, its row |
 //! | 20 | 2 | `offset` | there, from the start of the page's room |
 //! | 22 | 2 | | 0 |
 //!
-//! Entry of an inner page (`TermsInner`): the first dimension below a page (4 bytes), the page (4). The pages are leaves if
-//! the page's level is 1.
+//! Entry of an inner page (`TermsInner`): the first dimension below a page (4 bytes), the page (4). The pages are
+//! leaves if the page's level is 1.
 
 use super::page::{Kind, Owner, corrupted, float, half, put, word};
 use super::root::Segment;
@@ -90,8 +90,8 @@ impl Term {
     }
 }
 
-/// The leaf of a segment on which a dimension is, if it is anywhere: its page; of no dimension, the first leaf. `None` if the
-/// segment has no terms, or only larger ones.
+/// The leaf of a segment on which a dimension is, if it is anywhere: its page; of no dimension, the first leaf.
+/// `None` if the segment has no terms, or only larger ones.
 ///
 /// # Errors
 /// As `page::open`; entries that cannot have been written.

@@ -1,8 +1,8 @@
 //! The rows of a segment: from a row's number to its TID. A tree of pages, of which a vacuum changes the leaves.
 //!
-//! A leaf (`Docs`) holds 6 bytes a row: the block of the table (4), the line pointer in it (2), or zeros where the row has
-//! died. All leaves but the last are full. An inner page (`DocsInner`) holds the pages below it, 4 bytes each; all but the
-//! last of a level are full.
+//! A leaf (`Docs`) holds 6 bytes a row: the block of the table (4), the line pointer in it (2), or zeros where the
+//! row has died. All leaves but the last are full. An inner page (`DocsInner`) holds the pages below it, 4 bytes
+//! each; all but the last of a level are full.
 
 use super::page::{self, CONTENT, Kind, Owner, corrupted, half, put, word};
 use super::root::Segment;

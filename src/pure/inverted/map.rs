@@ -1,4 +1,5 @@
-//! All pages of a segment, so that they can be freed: a chain of pages with 4 bytes for each page, the chain's own left out.
+//! All pages of a segment, so that they can be freed: a chain of pages with 4 bytes for each page, the chain's own
+//! left out.
 
 use super::page::{CONTENT, Draft, Kind, Owner, corrupted};
 use super::root::Segment;

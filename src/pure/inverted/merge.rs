@@ -1,11 +1,11 @@
 //! Makes segments of pending rows, and one segment of several.
 //!
-//! Segments are in tiers by their size (as in a log-structured merge tree; O'Neil and others, 1996): four of one tier become one
-//! of a higher tier, with all smaller ones. So a posting is rewritten about as often as the number of rows can be divided by
-//! four, and a search meets few segments.
+//! Segments are in tiers by their size (as in a log-structured merge tree; O'Neil and others, 1996): four of one tier
+//! become one of a higher tier, with all smaller ones. So a posting is rewritten about as often as the number of rows
+//! can be divided by four, and a search meets few segments.
 //!
-//! Nothing leads to the pages of a new segment before a change of the root puts it there and takes away what it was made of, all
-//! at once. Then the former pages are freed. Whoever merges holds the root's merge lock.
+//! Nothing leads to the pages of a new segment before a change of the root puts it there and takes away what it was
+//! made of, all at once. Then the former pages are freed. Whoever merges holds the root's merge lock.
 
 use super::docs::Living;
 use super::map;
@@ -54,7 +54,8 @@ pub(super) fn sort(postings: &mut [Posting]) {
     postings.sort_unstable_by_key(|posting| (u64::from(posting.dim) << 32) | u64::from(posting.row));
 }
 
-/// Makes segments of pending rows and of segments, as far as there is reason to. The caller holds the root's merge lock.
+/// Makes segments of pending rows and of segments, as far as there is reason to. The caller holds the root's merge
+/// lock.
 ///
 /// # Errors
 /// An index whose bytes cannot have been written; those of the pages.

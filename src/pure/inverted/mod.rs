@@ -1,10 +1,10 @@
-//! The index `inverted` on bytes: posting lists of the dimensions of sparse vectors, searched for the largest inner products.
-//! Formats, protocol and the reasons for them are in `README.md`.
+//! The index `inverted` on bytes: posting lists of the dimensions of sparse vectors, searched for the largest inner
+//! products. Formats, protocol and the reasons for them are in `README.md`.
 //!
 //! The files stand on one another in this order: `page`, `trouble` and `storage`; `meta` and `root`; `block`, `skip`,
-//! `dictionary`, `docs`, `map` and `pending`, the kinds of pages; `segment_writer` and `segment_reader`; `insert`, `merge`,
-//! `build`, `vacuum`, `sweep`; `query`, `term`, `search` and `scan`; `check` and `stats`. `test_index` is an index in memory,
-//! for tests and benchmarks.
+//! `dictionary`, `docs`, `map` and `pending`, the kinds of pages; `segment_writer` and `segment_reader`; `insert`,
+//! `merge`, `build`, `vacuum`, `sweep`; `query`, `term`, `search` and `scan`; `check` and `stats`. `test_index` is an
+//! index in memory, for tests and benchmarks.
 
 mod block;
 pub mod build;

@@ -13,12 +13,13 @@
 //!
 //! All numbers of the index are little-endian. A page of zeros, which a crash may leave behind an extension, is free.
 //!
-//! The checksum is compared where a page is read as a whole: by merges, so that no spoilt byte gets into another segment, by
-//! vacuums, and by the check. Searches compare the other fields, and everything that they would follow or count with.
+//! The checksum is compared where a page is read as a whole: by merges, so that no spoilt byte gets into another
+//! segment, by vacuums, and by the check. Searches compare the other fields, and everything that they would follow or
+//! count with.
 
+pub use super::trouble::corrupted;
 use super::trouble::{Reading, Trouble};
-use crate::fault::{Fault, Result};
-use crate::hnsw::node::corrupted_part;
+use crate::fault::Result;
 use crate::memory::allocation::zeros;
 
 /// Bytes of a page that are the index's to fill: all but PostgreSQL's header and a mark of eight bytes.
@@ -76,12 +77,6 @@ pub struct View<'a> {
     pub level: u8,
     /// The next page of the chain, or 0.
     pub next: u32,
-}
-
-/// The fault for bytes that cannot have been written.
-#[cold]
-pub fn corrupted(what: impl std::fmt::Display) -> Fault {
-    corrupted_part("page of the index", what)
 }
 
 /// The 16-bit number at an offset that is known to be right.
@@ -171,8 +166,8 @@ pub(super) fn seal(room: &mut [u8], used: usize) {
     put(room, 16, &sum.to_le_bytes());
 }
 
-/// A checksum of the bytes in use, without the checksum itself. A change of one byte always changes it before it is folded to
-/// 32 bits.
+/// A checksum of the bytes in use, without the checksum itself. A change of one byte always changes it before it is
+/// folded to 32 bits.
 fn checksum(used: &[u8]) -> u32 {
     const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
     let mut lanes = [1u64, 2, 3, 4];

@@ -3,7 +3,7 @@
 //! | offset | bytes | field | |
 //! |---|---|---|---|
 //! | 0 | 6 | TID | |
-//! | 6 | 2 | `count` | elements, at most 1,000; the highest bit is set if the row's next elements follow in the next entry |
+//! | 6 | 2 | `count` | elements, at most 1,000; highest bit: more of the row's follow in the next entry |
 //! | 8 | 8 each | elements | dimension (4) and value (4), the dimensions ascending |
 //!
 //! A row of more elements has several entries, all with its TID, on pages of their own one after the other.
@@ -104,7 +104,8 @@ pub enum Step<'a> {
     End(u32, u32),
 }
 
-/// Calls `each` with the entries of a list and the ends of its pages. The walk ends where `each` answers an end with false.
+/// Calls `each` with the entries of a list and the ends of its pages. The walk ends where `each` answers an end with
+/// false.
 ///
 /// # Errors
 /// As `page::open`; entries that cannot have been written; those of `each`.

@@ -1,8 +1,9 @@
 //! All rows of an index in the order of their scores, as many as are asked for.
 //!
-//! Rows are found in batches, each of which reads the index anew from its root; a batch that finds the root's segments changed
-//! begins again. The next batch knows what was returned by score and TID, whatever segments the rows are in by then. Rows of
-//! positive scores come first, found by bounds; then the others, for which all rows are looked at.
+//! Rows are found in batches, each of which reads the index anew from its root; a batch that finds the root's
+//! segments changed begins again. The next batch knows what was returned by score and TID, whatever segments the rows
+//! are in by then. Rows of positive scores come first, found by bounds; then the others, for which all rows are
+//! looked at.
 
 use super::query::Query;
 use super::root;

@@ -1,12 +1,16 @@
 //! Finds the best rows of an index for a query.
 //!
-//! A segment's rows are divided into windows of their numbers. For each window, the bounds of the blocks that reach into it are
-//! summed: no score there is larger. Windows are looked at while their bound is above the score of the k-th best row so far,
-//! first a few with the largest bounds, so that this score soon is large, then the others in order (block-max pruning; Ding
-//! and Suel, SIGIR 2011; windows as in BMP; Mallia, Suel and Tonellotto, SIGIR 2024). Within a window, all products are summed.
+//! A segment's rows are divided into windows of their numbers. For each window, the bounds of the blocks that reach
+//! into it are summed: no score there is larger. Windows are looked at while their bound is above the score of the
+//! k-th best row so far, first a few with the largest bounds, so that this score soon is large, then the others in
+//! order (block-max pruning; Ding and Suel, SIGIR 2011; windows as in BMP; Mallia, Suel and Tonellotto, SIGIR 2024).
+//! Within a window, products of short posting lists are summed first, with the bounds of the long ones (as in
+//! MaxScore; Turtle and Flood, 1995); if a row's sum is above that score, blocks of the long lists are read, and all
+//! products summed.
 //!
-//! Scores are what the operator computes, bit for bit: products are added in the order of the dimensions, in `f32`. Bounds are
-//! added in the same order, and rounding keeps the order of sums whose terms are in order, so no bound is too small.
+//! Scores are what the operator computes, bit for bit: products are added in the order of the dimensions, in `f32`.
+//! Bounds are added in the same order, and rounding keeps the order of sums whose terms are in order, so no bound is
+//! too small.
 
 use super::dictionary::{self, Term};
 use super::docs;
@@ -24,15 +28,17 @@ use std::cmp::Ordering;
 use std::collections::{BinaryHeap, HashSet};
 
 /// Rows of a window, as a power of two, as long as there are not too many windows.
-const SHIFT: u32 = 8;
+const SHIFT: u32 = 7;
 /// Maximum windows of a segment of up to 2^26 rows.
 const WINDOWS: u64 = 1 << 14;
 /// Windows that are looked at first.
-const FIRST: usize = 16;
+const FIRST: usize = 32;
 /// Maximum postings of a term that are all read.
-const FEW: usize = 8192;
+const FEW: usize = 16384;
 /// Maximum postings of all terms that are all read.
 const ALL: usize = 1 << 20;
+/// Maximum terms whose bounds are kept for each window.
+const LONG: usize = 64;
 
 /// A place in the order of rows: the better row is the smaller one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -160,8 +166,8 @@ impl<'a> Best<'a> {
 /// Looks for the best rows of what hangs below a root.
 ///
 /// # Errors
-/// [`Gone`](super::trouble::Trouble::Gone) if the root has changed meanwhile; bytes that cannot have been written; those of the
-/// pages.
+/// [`Gone`](super::trouble::Trouble::Gone) if the root has changed meanwhile; bytes that cannot have been written;
+/// those of the pages.
 pub fn search(
     pages: &mut impl Pages,
     page: u32,
@@ -234,7 +240,7 @@ fn in_segment(
     let (mut cursors, mut left): (Vec<Cursor>, usize) = (with_room(terms.len())?, ALL);
     for term in terms {
         pages.check_interrupts()?;
-        let few = if positive { FEW.min(segment.docs as usize / 8).min(left) } else { 0 };
+        let few = if positive { FEW.min(segment.docs as usize / 4).min(left) } else { 0 };
         let cursor = Cursor::new(pages, owner, term, segment.docs, few)?;
         left = left.saturating_sub(cursor.held());
         cursors.push(cursor);
@@ -244,8 +250,15 @@ fn in_segment(
         shift += 1;
     }
     let count = (segment.docs as usize).div_ceil(1 << shift);
-    let mut window =
-        Window { owner, segment, cursors, shift, scores: filled(0.0, 1 << shift)?, found: Vec::new() };
+    let mut window = Window {
+        owner,
+        segment,
+        cursors,
+        shift,
+        scores: filled(0.0, 1 << shift)?,
+        found: Vec::new(),
+        long: Vec::new(),
+    };
     if !positive {
         return (0..count as u32).try_for_each(|number| window.look(pages, number, best));
     }
@@ -265,7 +278,10 @@ fn in_segment(
     first.sort_unstable_by(by_bound);
     rest.sort_unstable();
     for number in first.iter().chain(rest.iter()) {
-        if bounds[*number as usize] > best.threshold() {
+        let threshold = best.threshold();
+        if bounds[*number as usize] > threshold
+            && (window.long.is_empty() || window.may_be_above(pages, *number, threshold)?)
+        {
             window.look(pages, *number, best)?;
         }
     }
@@ -281,18 +297,46 @@ struct Window<'a> {
     shift: u32,
     scores: Vec<f32>,
     found: Vec<(f32, u32)>,
+    /// For each term whose postings are not all in memory, the bounds of all windows; none if there are too many such
+    /// terms.
+    long: Vec<Vec<f32>>,
 }
 
 impl Window<'_> {
     /// For each window, a score that no row there surpasses.
-    fn bounds(&self, count: usize) -> Result<Vec<f32>> {
+    fn bounds(&mut self, count: usize) -> Result<Vec<f32>> {
         let (mut sums, mut most): (Vec<f32>, Vec<f32>) = (filled(0.0, count)?, filled(0.0, count)?);
+        let keep = self.cursors.iter().filter(|cursor| cursor.is_long()).count() <= LONG;
         for cursor in &self.cursors {
             most.fill(0.0);
             cursor.bounds(self.shift, &mut most);
             sums.iter_mut().zip(&most).for_each(|(sum, most)| *sum += most);
+            if cursor.is_long() && keep {
+                push(&mut self.long, std::mem::replace(&mut most, filled(0.0, count)?))?;
+            }
         }
         Ok(sums)
+    }
+
+    /// Whether a row of the window may be above a score, by the postings in memory and the bounds of the others,
+    /// which are added in the order of dimensions as well.
+    fn may_be_above(&mut self, pages: &mut impl Pages, number: u32, score: f32) -> Reading<bool> {
+        pages.check_interrupts()?;
+        let first = number << self.shift;
+        let len = (self.segment.docs - first).min(1 << self.shift) as usize;
+        let scores = &mut self.scores[..len];
+        scores.fill(0.0);
+        let mut long = self.long.iter();
+        for cursor in &mut self.cursors {
+            if cursor.is_long() {
+                let bound = long.next().and_then(|bounds| bounds.get(number as usize)).copied();
+                let bound = bound.unwrap_or(f32::INFINITY);
+                scores.iter_mut().for_each(|score| *score += bound);
+            } else {
+                cursor.add(pages, self.owner, self.segment.docs, first, scores)?;
+            }
+        }
+        Ok(scores.iter().fold(false, |any, sum| any | (*sum > score)))
     }
 
     /// Sums the products of a window and offers its rows.

@@ -150,7 +150,8 @@ impl TermReader {
         Ok(self.block.read(bytes.unwrap_or_default(), self.segment.docs)?)
     }
 
-    /// Checks that an inner page of the tree of terms leads to this term's leaf, for terms that are the first of theirs.
+    /// Checks that an inner page of the tree of terms leads to this term's leaf, for terms that are the first of
+    /// theirs.
     pub fn leaf_start(&self) -> Option<(u32, u32)> {
         let first = self.leaf.content.first_chunk::<{ Term::BYTES }>()?;
         (self.at == 1).then(|| (word(first, 0), self.leaf.page))

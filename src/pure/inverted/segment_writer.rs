@@ -193,7 +193,8 @@ impl SegmentWriter {
         Ok(())
     }
 
-    /// Writes the pages above `below`, entries of one level that end with their pages, and returns the root and its level.
+    /// Writes the pages above `below`, entries of one level that end with their pages, and returns the root and its
+    /// level.
     fn tree<const N: usize>(
         &mut self,
         pages: &mut impl PagesMut,

@@ -27,8 +27,8 @@ pub trait Pages {
 
 /// Pages that are written.
 pub trait PagesMut: Pages {
-    /// A page that was free, [reserved](page::format_reserved) for an owner while it was locked: nobody else gets it. No page is
-    /// locked meanwhile.
+    /// A page that was free, [reserved](page::format_reserved) for an owner while it was locked: nobody else gets it.
+    /// No page is locked meanwhile.
     ///
     /// # Errors
     /// Those of the file.
@@ -40,8 +40,8 @@ pub trait PagesMut: Pages {
     /// Those of the file.
     fn write(&mut self, page: u32, room: &[u8]) -> Result<()>;
 
-    /// Locks at most four pages for writing, in the order given, shows their rooms, and puts the changes into the WAL all at once if
-    /// `change` returns true beside its result. Otherwise, and where it fails, nothing changes.
+    /// Locks at most four pages for writing, in the order given, shows their rooms, and puts the changes into the WAL
+    /// all at once if `change` returns true beside its result. Otherwise, and where it fails, nothing changes.
     ///
     /// # Errors
     /// Those of `change` and of the file.
@@ -51,8 +51,8 @@ pub trait PagesMut: Pages {
         change: impl FnOnce(&mut [&mut [u8]]) -> Result<(R, bool)>,
     ) -> Result<R>;
 
-    /// Locks `root` for reading; while it is locked, locks the page that `pick` finds there for writing, and changes it as
-    /// [`change`](Self::change) does. `None` if `pick` finds none.
+    /// Locks `root` for reading; while it is locked, locks the page that `pick` finds there for writing, and changes
+    /// it as [`change`](Self::change) does. `None` if `pick` finds none.
     ///
     /// # Errors
     /// Those of `pick`, of `change` and of the file.

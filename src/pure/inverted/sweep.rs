@@ -7,8 +7,8 @@ use super::storage::{PagesMut, free};
 use crate::fault::Result;
 use crate::memory::allocation::push;
 
-/// Looks at all pages, frees those whose list or segment is in no root any more, and records all that are free. Returns how many
-/// are. The caller holds the merge locks of all roots of the index: `roots`.
+/// Looks at all pages, frees those whose list or segment is in no root any more, and records all that are free.
+/// Returns how many are. The caller holds the merge locks of all roots of the index: `roots`.
 ///
 /// # Errors
 /// Roots whose bytes cannot have been written; those of the pages.

@@ -2,10 +2,11 @@
 
 use super::block::{BLOCK, Postings};
 use super::dictionary::{Place, Term};
-use super::page::{HEADER, Kind, Owner, corrupted};
+use super::page::{HEADER, Kind, Owner, View, corrupted};
 use super::skip::{self, Skip};
 use super::storage::{Pages, view};
 use super::trouble::Reading;
+use crate::fault::Result;
 use crate::memory::allocation::with_room;
 
 /// No block.
@@ -22,7 +23,12 @@ pub struct Cursor {
 #[derive(Debug)]
 enum Where {
     /// All of them, in memory.
-    All { rows: Vec<u32>, weights: Vec<f32> },
+    All {
+        rows: Vec<u32>,
+        weights: Vec<f32>,
+        /// The first of the window that was looked at last.
+        at: usize,
+    },
     /// On pages; the block that was read last.
     Blocks { skips: Vec<Skip>, current: usize, block: Box<Postings> },
 }
@@ -33,20 +39,14 @@ pub fn bound(value: f32, max: f32, min: f32) -> f32 {
     (if value > 0.0 { value * max } else { value * min }).max(0.0)
 }
 
-fn read(
-    pages: &mut impl Pages,
-    owner: Owner,
-    (place, count, docs): (Place, usize, u32),
-    block: &mut Postings,
-) -> Reading<()> {
-    view(pages, place.page, owner, Kind::Blocks, |view| {
-        let bytes = view.content.get(usize::from(place.offset).wrapping_sub(HEADER)..);
-        block.read(bytes.unwrap_or_default(), docs)?;
-        if block.len == count {
-            return Ok(());
-        }
-        Err(corrupted(format_args!("block of {} postings, not {count}", block.len)).into())
-    })
+/// Decodes a block of a page, of so many postings of rows below `docs`.
+fn decode(view: View<'_>, (place, count, docs): (Place, usize, u32), block: &mut Postings) -> Result<()> {
+    let bytes = view.content.get(usize::from(place.offset).wrapping_sub(HEADER)..);
+    block.read(bytes.unwrap_or_default(), docs)?;
+    if block.len == count {
+        return Ok(());
+    }
+    Err(corrupted(format_args!("block of {} postings, not {count}", block.len)))
 }
 
 impl Cursor {
@@ -66,7 +66,7 @@ impl Cursor {
             let (mut rows, mut weights) = (with_room(1)?, with_room(1)?);
             rows.push(term.place.page);
             weights.push(term.max);
-            return Ok(Self { value, term, postings: Where::All { rows, weights } });
+            return Ok(Self { value, term, postings: Where::All { rows, weights, at: 0 } });
         }
         let mut block: Box<Postings> = Box::default();
         let skips = if count > BLOCK { skip::read(pages, owner, &term, docs)? } else { Vec::new() };
@@ -75,21 +75,31 @@ impl Cursor {
         }
         let (mut rows, mut weights): (Vec<u32>, Vec<f32>) = (with_room(count)?, with_room(count)?);
         let only = [Skip { last: 0, max: term.max, min: term.min, place: term.place }];
-        for skip in if skips.is_empty() { &only[..] } else { &skips } {
-            read(pages, owner, (skip.place, (count - rows.len()).min(BLOCK), docs), &mut block)?;
-            if rows.last().is_some_and(|before| *before >= block.docs[0]) {
-                return Err(corrupted(format_args!("blocks of term {} overlap", term.dim)).into());
-            }
-            rows.extend_from_slice(block.docs());
-            weights.extend_from_slice(block.weights());
+        let mut rest = if skips.is_empty() { &only[..] } else { &skips };
+        while let Some(Skip { place: Place { page, .. }, .. }) = rest.first().copied() {
+            pages.check_interrupts()?;
+            // All blocks of a page at once.
+            view(pages, page, owner, Kind::Blocks, |view| {
+                while let Some((skip, after)) = rest.split_first().filter(|(skip, _)| skip.place.page == page)
+                {
+                    decode(view, (skip.place, (count - rows.len()).min(BLOCK), docs), &mut block)?;
+                    if rows.last().is_some_and(|before| *before >= block.docs[0]) {
+                        return Err(corrupted(format_args!("blocks of term {} overlap", term.dim)).into());
+                    }
+                    rows.extend_from_slice(block.docs());
+                    weights.extend_from_slice(block.weights());
+                    rest = after;
+                }
+                Ok(())
+            })?;
         }
-        Ok(Self { value, term, postings: Where::All { rows, weights } })
+        Ok(Self { value, term, postings: Where::All { rows, weights, at: 0 } })
     }
 
     /// Raises, for each window of 2^`shift` rows, `most` to the most that a posting there adds to a score.
     pub fn bounds(&self, shift: u32, most: &mut [f32]) {
         match &self.postings {
-            Where::All { rows, weights } => {
+            Where::All { rows, weights, .. } => {
                 for (row, weight) in rows.iter().zip(weights) {
                     if let Some(most) = most.get_mut((row >> shift) as usize) {
                         *most = most.max(self.value * weight);
@@ -136,7 +146,18 @@ impl Cursor {
             }
         };
         match &mut self.postings {
-            Where::All { rows, weights } => products(rows, weights),
+            Where::All { rows, weights, at } => {
+                // Windows mostly come in order.
+                let known =
+                    rows.get(*at).is_none_or(|row| *row >= first) && (*at == 0 || rows[*at - 1] < first);
+                if !known {
+                    let from = if rows.get(*at).is_some_and(|row| *row < first) { *at } else { 0 };
+                    let near = rows.get(from..from + 16).is_some_and(|near| near[15] >= first);
+                    let to = if near { from + 16 } else { rows.len() };
+                    *at = from + rows[from..to].partition_point(|row| *row < first);
+                }
+                products(&rows[*at..], &weights[*at..]);
+            }
             Where::Blocks { skips, current, block } => {
                 let mut at = match *current {
                     // Windows mostly come in order.
@@ -152,7 +173,9 @@ impl Cursor {
                     if *current != at {
                         *current = NONE;
                         let count = (self.term.count as usize - at * BLOCK).min(BLOCK);
-                        read(pages, owner, (skip.place, count, docs), block)?;
+                        view(pages, skip.place.page, owner, Kind::Blocks, |view| {
+                            Ok(decode(view, (skip.place, count, docs), block)?)
+                        })?;
                         let after = at.checked_sub(1).is_none_or(|before| skips[before].last < block.docs[0]);
                         if !after || block.docs().last() != Some(&skip.last) {
                             return Err(corrupted(format_args!(
@@ -172,6 +195,11 @@ impl Cursor {
             }
         }
         Ok(())
+    }
+
+    /// Whether only some postings are in memory.
+    pub fn is_long(&self) -> bool {
+        matches!(self.postings, Where::Blocks { .. })
     }
 
     /// How many postings are in memory.

@@ -1,8 +1,8 @@
 //! Takes rows that are gone out of the index.
 //!
-//! Pending rows become a segment first. Then the TIDs of each segment are shown, page by page, and those of rows that are gone
-//! are zeroed: from then on no search returns them. A segment without living rows is dropped; one of which a quarter is dead is
-//! written anew.
+//! Pending rows become a segment first. Then the TIDs of each segment are shown, page by page, and those of rows that
+//! are gone are zeroed: from then on no search returns them. A segment without living rows is dropped; one of which a
+//! quarter is dead is written anew.
 
 use super::docs;
 use super::merge::{self, Effort};
@@ -25,7 +25,8 @@ pub struct Vacuumed {
     pub left: u64,
 }
 
-/// Shows the TIDs of all rows to `gone`, and takes those out for which it answers true. The caller holds the root's merge lock.
+/// Shows the TIDs of all rows to `gone`, and takes those out for which it answers true. The caller holds the root's
+/// merge lock.
 ///
 /// # Errors
 /// An index whose bytes cannot have been written; those of the pages.

@@ -1,4 +1,5 @@
-//! Indexes with changed bytes: an error or an answer, never a panic or a loop without end, and the check finds each of them.
+//! Indexes with changed bytes: an error or an answer, never a panic or a loop without end, and the check finds each
+//! of them.
 
 use super::model::{Kind, Rows, Vector, rows, tid, vectors};
 use crate::fault::{Fault, state};
