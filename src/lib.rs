@@ -21,7 +21,7 @@ pub extern "C-unwind" fn _PG_init() {
     conifer_pure::memory::allocation::headroom(2 * STACK).or_raise();
     touch_stack();
     touch_variables();
-    engine::hnsw::init();
+    engine::start::init();
     pinecone::init();
 }
 
@@ -40,7 +40,7 @@ fn touch_stack() {
 fn touch_variables() {
     // The variable in which the server's bindings keep an error on its way.
     let _ = std::panic::catch_unwind(|| std::panic::panic_any(()));
-    engine::hnsw::touch();
+    engine::start::touch();
     pinecone::touch();
 }
 

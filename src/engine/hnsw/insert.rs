@@ -3,9 +3,7 @@
 //! The order of events is that of `conifer_pure::hnsw::insert`; the locks, and the reasons for them, are in `README.md`.
 #![allow(unsafe_code)]
 
-use super::storage::buffer::Index;
 use super::storage::change_counts::count_insertion;
-use super::storage::error_context::WorkedOn;
 use super::storage::free_nodes;
 use super::storage::key;
 use super::storage::key_directory;
@@ -17,6 +15,8 @@ use super::storage::upper_levels;
 use super::storage::upper_levels::version;
 use super::storage::value;
 use super::storage::wal::LockedNodes;
+use crate::engine::storage::buffer::Index;
+use crate::engine::storage::error_context::WorkedOn;
 use crate::pg::error::{OrRaise, raise};
 use conifer_pure::Result;
 use conifer_pure::fault::{Fault, state};

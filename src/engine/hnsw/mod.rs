@@ -3,10 +3,9 @@
 //! - `handler`: the method's table of functions. `build`, `insert`, `scan`, `vacuum`, and `cost` in `planner`: a file or folder
 //!   for each of these functions.
 //! - `config`: choices of users. `storage`: pages. `functions`: SQL functions for an operator.
-//! - `threads`: work beside the backend. `allowed_index`: the one index that a statement of ours may use.
+//! - `threads`: work beside the backend.
 //! - `support`: functions that operator classes name and no code calls.
 
-mod allowed_index;
 mod build;
 mod config;
 mod functions;
@@ -26,8 +25,6 @@ pub use config::preload::is_ours;
 pub fn init() {
     config::preload::init();
     config::reloptions::init();
-    storage::error_context::init();
-    planner::unread_distances::init();
 }
 
 /// Makes the thread's variables known: see `touch_variables` of the library.
@@ -38,5 +35,4 @@ pub fn touch() {
     storage::vector_cache::touch();
     insert::touch();
     scan::touch();
-    planner::unread_distances::touch();
 }

@@ -6,12 +6,9 @@ mod points;
 pub(super) mod progress;
 mod write;
 
-use super::config::dims;
 use super::config::method::Method;
 use super::config::opclass::{Class, Columns};
 use super::config::reloptions::Options;
-use super::storage::buffer::Index;
-use super::storage::error_context::WorkedOn;
 use super::storage::key;
 use super::storage::list_cache::ListCache;
 use super::storage::match_cache::MatchCache;
@@ -19,6 +16,9 @@ use super::storage::meta_cache::MetaCache;
 use super::storage::value;
 use super::storage::vector_cache::VectorCache;
 use super::threads;
+use crate::engine::column_dims;
+use crate::engine::storage::buffer::Index;
+use crate::engine::storage::error_context::WorkedOn;
 use crate::pg::error::{OrRaise, raise};
 use conifer_pure::distance::metric::Metric;
 use conifer_pure::fault::{Fault, state};
@@ -45,7 +45,10 @@ fn meta(index: Index, columns: &Columns) -> Meta {
         let message = "ef_construction must be greater than or equal to 2 * m";
         raise(Fault::new(state::INVALID_PARAMETER_VALUE, message));
     }
-    let column = dims::of(index, columns.key.len(), columns.class);
+    let Class { element, metric } = columns.class;
+    // SAFETY: the column has the class, so a value is of the class's type.
+    let of_value = |value| unsafe { value::query(element, metric, value).dim };
+    let column = column_dims::of(index, columns.key.len(), &of_value);
     // The operators take a varbit for a bit, but the type's length is a maximum only.
     if column.base == pg_sys::VARBITOID {
         let message = format!("type not supported for {} index", Method::of(index).name());

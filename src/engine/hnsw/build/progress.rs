@@ -4,8 +4,9 @@
 //! the last graph is there.
 #![allow(unsafe_code)]
 
+use crate::engine::build_progress;
+pub use crate::engine::build_progress::{all_rows, pages, rows};
 use conifer_pure::hnsw::build::Phase;
-use pgrx::pg_sys;
 use pgrx::prelude::*;
 use std::ffi::{CStr, c_char};
 
@@ -50,28 +51,7 @@ pub unsafe extern "C-unwind" fn ambuildphasename(step: i64) -> *mut c_char {
     name.as_ptr().cast_mut()
 }
 
-fn set(what: u32, value: i64) {
-    // SAFETY: writes to this backend's own entry.
-    unsafe { pg_sys::pgstat_progress_update_param(what as i32, value) }
-}
-
 /// Reports that the build enters a step.
 pub fn enter(step: Step) {
-    set(pg_sys::PROGRESS_CREATEIDX_SUBPHASE, step as i64);
-}
-
-/// Reports the number of rows that the step is done with.
-pub fn rows(done: i64) {
-    set(pg_sys::PROGRESS_CREATEIDX_TUPLES_DONE, done);
-}
-
-/// Reports the number of all rows.
-pub fn all_rows(total: i64) {
-    set(pg_sys::PROGRESS_CREATEIDX_TUPLES_TOTAL, total);
-}
-
-/// Reports the numbers of written pages and of all pages.
-pub fn pages(done: u32, total: u32) {
-    set(pg_sys::PROGRESS_SCAN_BLOCKS_TOTAL, total.max(done).into());
-    set(pg_sys::PROGRESS_SCAN_BLOCKS_DONE, done.into());
+    build_progress::step(step as i64);
 }

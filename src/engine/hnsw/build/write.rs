@@ -4,12 +4,12 @@
 
 use super::points::Built;
 use super::progress;
-use crate::engine::hnsw::storage::buffer::Index;
 use crate::engine::hnsw::storage::key_directory;
 use crate::engine::hnsw::storage::meta_cache::META;
 use crate::engine::hnsw::storage::page;
 use crate::engine::hnsw::storage::page::Kind;
 use crate::engine::hnsw::threads;
+use crate::engine::storage::buffer::Index;
 use crate::pg::error::{OrRaise, raise};
 use conifer_pure::fault::{Fault, state};
 use conifer_pure::hnsw::build::pack::{Draft, Packer, Rows, Site};

@@ -4,9 +4,13 @@
 //! `lists`, `ivfflat.probes` are to be searched, which is taken for how far a search looks.
 #![allow(unsafe_code)]
 
-use crate::engine::hnsw::storage::buffer::Index;
+use crate::engine::storage::buffer::Index;
+use crate::engine::storage::open_index::Methods;
 use pgrx::prelude::*;
 use std::cell::Cell;
+
+/// Both methods, for functions that take an index of either.
+pub const OURS: Methods = Methods { names: &[c"hnsw", c"ivfflat"], words: "an hnsw index" };
 
 /// One of the two names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 #![allow(unsafe_code)]
 
 use super::method::Method;
-use crate::engine::hnsw::storage::buffer::Index;
 use crate::engine::hnsw::storage::key_type::KeyType;
+use crate::engine::storage::buffer::Index;
 use crate::pg::error::{OrRaise, raise};
 use conifer_pure::distance::metric::Metric;
 use conifer_pure::fault::{Fault, state};

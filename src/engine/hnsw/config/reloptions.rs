@@ -2,9 +2,9 @@
 #![allow(unsafe_code)]
 
 use super::method::Method;
-use crate::engine::hnsw::storage::buffer::Index;
+use crate::engine::index_options::{add_int, new_kind, parse};
+use crate::engine::storage::buffer::Index;
 use pgrx::prelude::*;
-use std::ffi::CStr;
 use std::mem::offset_of;
 use std::sync::OnceLock;
 
@@ -40,25 +40,23 @@ static IVFFLAT: OnceLock<pg_sys::relopt_kind::Type> = OnceLock::new();
 
 /// Registers the options with the server.
 pub fn init() {
-    let add = |kind, name: &CStr, text: &CStr, default, min, max| {
-        // SAFETY: called while the library is loaded; the strings are constants.
-        unsafe {
-            let lock = pg_sys::AccessExclusiveLock as pg_sys::LOCKMODE;
-            pg_sys::add_int_reloption(kind, name.as_ptr(), text.as_ptr(), default, min, max, lock);
-        }
-    };
-    // SAFETY: as above.
-    let new_kind = || unsafe { pg_sys::add_reloption_kind() };
     HNSW.get_or_init(|| {
         let kind = new_kind();
         let (m, ef) = (i32::from(DEFAULT.m), i32::from(DEFAULT.ef_construction));
-        add(kind, c"m", c"Max number of connections", m, 2, 100);
-        add(kind, c"ef_construction", c"Size of the dynamic candidate list for construction", ef, 4, 1000);
+        add_int(kind, c"m", c"Max number of connections", m, 2, 100);
+        add_int(
+            kind,
+            c"ef_construction",
+            c"Size of the dynamic candidate list for construction",
+            ef,
+            4,
+            1000,
+        );
         kind
     });
     IVFFLAT.get_or_init(|| {
         let kind = new_kind();
-        add(kind, c"lists", c"Number of inverted lists", DEFAULT_LISTS, 1, 32768);
+        add_int(kind, c"lists", c"Number of inverted lists", DEFAULT_LISTS, 1, 32768);
         kind
     });
 }
@@ -89,12 +87,16 @@ pub fn lists(index: Index) -> Option<u32> {
     Some(stored.map_or(DEFAULT_LISTS, |stored| stored.lists) as u32)
 }
 
+fn kind(of: &OnceLock<pg_sys::relopt_kind::Type>) -> pg_sys::relopt_kind::Type {
+    of.get().copied().unwrap_or_default()
+}
+
 /// Reads the options of a statement about `hnsw`.
 #[pg_guard]
 pub unsafe extern "C-unwind" fn of_hnsw(reloptions: pg_sys::Datum, validate: bool) -> *mut pg_sys::bytea {
     let options = [(c"m", offset_of!(Hnsw, m)), (c"ef_construction", offset_of!(Hnsw, ef_construction))];
     // SAFETY: the offsets are the fields' own.
-    unsafe { parse(reloptions, validate, &HNSW, size_of::<Hnsw>(), &options) }
+    unsafe { parse(reloptions, validate, kind(&HNSW), size_of::<Hnsw>(), &options) }
 }
 
 /// Reads the options of a statement about `ivfflat`.
@@ -102,32 +104,12 @@ pub unsafe extern "C-unwind" fn of_hnsw(reloptions: pg_sys::Datum, validate: boo
 pub unsafe extern "C-unwind" fn of_ivfflat(reloptions: pg_sys::Datum, validate: bool) -> *mut pg_sys::bytea {
     // SAFETY: as above.
     unsafe {
-        parse(reloptions, validate, &IVFFLAT, size_of::<Ivfflat>(), &[(c"lists", offset_of!(Ivfflat, lists))])
-    }
-}
-
-/// Reads options into a structure of `size` bytes.
-///
-/// # Safety
-/// Each option lies at its offset in the structure, as an `int`, and `reloptions` are the server's.
-unsafe fn parse(
-    reloptions: pg_sys::Datum,
-    validate: bool,
-    kind: &OnceLock<pg_sys::relopt_kind::Type>,
-    size: usize,
-    options: &[(&'static CStr, usize)],
-) -> *mut pg_sys::bytea {
-    let element = |(name, offset): &(&'static CStr, usize)| pg_sys::relopt_parse_elt {
-        optname: name.as_ptr(),
-        opttype: pg_sys::relopt_type::RELOPT_TYPE_INT,
-        offset: *offset as i32,
-        #[cfg(feature = "pg18")]
-        isset_offset: 0,
-    };
-    let table: Vec<_> = options.iter().map(element).collect();
-    let kind = kind.get().copied().unwrap_or_default();
-    // SAFETY: the caller vouches for the table.
-    unsafe {
-        pg_sys::build_reloptions(reloptions, validate, kind, size, table.as_ptr(), table.len() as i32).cast()
+        parse(
+            reloptions,
+            validate,
+            kind(&IVFFLAT),
+            size_of::<Ivfflat>(),
+            &[(c"lists", offset_of!(Ivfflat, lists))],
+        )
     }
 }

@@ -8,7 +8,7 @@
 #![allow(unsafe_code)]
 
 use crate::engine::hnsw::build;
-use crate::engine::hnsw::storage::buffer::Index;
+use crate::engine::storage::buffer::Index;
 use crate::pg::error::raise;
 use conifer_pure::fault::{Fault, state};
 use pgrx::prelude::*;

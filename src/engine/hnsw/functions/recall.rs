@@ -7,12 +7,13 @@
 //! A superuser's statement runs as the table's owner: an index on an expression calls functions of the owner's.
 #![allow(unsafe_code)]
 
-use super::check::Table;
-use super::stats::Open;
-use crate::engine::hnsw::allowed_index;
-use crate::engine::hnsw::allowed_index::Allowed;
+use crate::engine::hnsw::config::method::OURS;
 use crate::engine::hnsw::config::opclass::Columns;
-use crate::engine::hnsw::storage::buffer::Index;
+use crate::engine::planner::allowed_index;
+use crate::engine::planner::allowed_index::Allowed;
+use crate::engine::storage::buffer::Index;
+use crate::engine::storage::open_index::Open;
+use crate::engine::storage::table::Table;
 use crate::pg::array_elements::Elements;
 use crate::pg::error::{OrRaise, raise};
 use crate::pg::settings;
@@ -50,7 +51,7 @@ fn hnsw_recall(index: pg_sys::Oid, queries: AnyArray, k: i32) -> Option<f64> {
         raise(Fault::new(state::INVALID_PARAMETER_VALUE, format!("k must be at least 1, not {k}")));
     }
     let _table = Table::of(index);
-    let open = Open::of_anybody(index);
+    let open = Open::of_anybody(index, &OURS);
     let kind = column(Index(open.0));
     let queries = elements(&queries, kind);
     let statement = Spi::connect(|client| {

@@ -1,15 +1,15 @@
 //! `hnsw_stats` and `hnsw_size`: the contents of an index in numbers.
-#![allow(unsafe_code)]
 
-use crate::engine::hnsw::storage::buffer::{Index, Mode};
-use crate::engine::hnsw::storage::error_context::WorkedOn;
+use crate::engine::hnsw::config::method::OURS;
 use crate::engine::hnsw::storage::key_directory;
 use crate::engine::hnsw::storage::meta_cache::{META, MetaCache};
 use crate::engine::hnsw::storage::node_reader::NodeReader;
 use crate::engine::hnsw::storage::page;
 use crate::engine::hnsw::storage::page::Kind;
-use crate::pg::error::{OrRaise, raise};
-use conifer_pure::fault::{Fault, state};
+use crate::engine::storage::buffer::{Index, Mode};
+use crate::engine::storage::error_context::WorkedOn;
+use crate::engine::storage::open_index::Open;
+use crate::pg::error::OrRaise;
 use conifer_pure::hnsw::node::{NodeRef, PAGE, State, TidListRef};
 use conifer_pure::hnsw::pages::Key;
 use conifer_pure::hnsw::search::Pages;
@@ -18,56 +18,6 @@ use conifer_pure::memory::allocation::{Reserve, with_room};
 use pgrx::iter::TableIterator;
 use pgrx::prelude::*;
 use std::collections::{BTreeMap, HashMap};
-
-/// An index that is open until this is dropped.
-pub struct Open(pub pg_sys::Relation);
-
-impl Open {
-    /// Opens an index of ours, of any owner.
-    ///
-    /// Raises `42809` if it is something else.
-    pub fn of_anybody(oid: pg_sys::Oid) -> Self {
-        // SAFETY: opened with a lock that lets others read and write; lookups in catalogs.
-        unsafe {
-            let relation = pg_sys::relation_open(oid, pg_sys::AccessShareLock as i32);
-            let new = Self(relation);
-            let class = &*(*relation).rd_rel;
-            let ours = [c"hnsw", c"ivfflat"].map(|name| pg_sys::get_am_oid(name.as_ptr(), true));
-            if class.relkind != pg_sys::RELKIND_INDEX as std::ffi::c_char || !ours.contains(&class.relam) {
-                let message = format!("\"{}\" is not an hnsw index", Index(relation).name());
-                raise(Fault::new(state::WRONG_OBJECT_TYPE, message));
-            }
-            new
-        }
-    }
-
-    /// Opens an index of ours.
-    ///
-    /// Raises `42809` if it is something else, `42501` if it is not the caller's.
-    pub fn new(oid: pg_sys::Oid) -> Self {
-        let new = Self::of_anybody(oid);
-        // SAFETY: the relation is open.
-        if !owns(unsafe { (*(*new.0).rd_rel).relowner }) {
-            let message = format!("must be owner of index {}", Index(new.0).name());
-            raise(Fault::new(state::INSUFFICIENT_PRIVILEGE, message));
-        }
-        new
-    }
-}
-
-fn owns(owner: pg_sys::Oid) -> bool {
-    // SAFETY: lookups in catalogs.
-    unsafe { pg_sys::has_privs_of_role(pg_sys::GetUserId(), owner) }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            // SAFETY: opened in `new`.
-            unsafe { pg_sys::relation_close(self.0, pg_sys::AccessShareLock as i32) }
-        }
-    }
-}
 
 /// Counts of a graph.
 #[derive(Default)]
@@ -94,7 +44,7 @@ fn hnsw_stats(
         name!(edges, i64),
     ),
 > {
-    let open = Open::new(index);
+    let open = Open::new(index, &OURS);
     let index = Index(open.0);
     let _at = WorkedOn::index(index.0);
     let known = MetaCache::of(index);
@@ -141,7 +91,7 @@ fn hnsw_stats(
 fn hnsw_size(
     index: pg_sys::Oid,
 ) -> TableIterator<'static, (name!(kind, String), name!(count, i64), name!(bytes, i64))> {
-    let open = Open::new(index);
+    let open = Open::new(index, &OURS);
     let index = Index(open.0);
     let _at = WorkedOn::index(index.0);
     let known = MetaCache::of(index);

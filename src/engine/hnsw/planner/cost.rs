@@ -5,11 +5,11 @@
 //! the price of a page is that of a random one only as far as the index does not fit the cache.
 #![allow(unsafe_code)]
 
-use super::{filtering_index, unread_distances};
-use crate::engine::hnsw::allowed_index;
+use super::filtering_index;
 use crate::engine::hnsw::config::gucs::Settings;
 use crate::engine::hnsw::config::reloptions;
-use crate::engine::hnsw::storage::buffer::Index;
+use crate::engine::planner::{allowed_index, unread_distances};
+use crate::engine::storage::buffer::Index;
 use conifer_pure::hnsw::search::{Costs, expected_nodes};
 use pgrx::PgList;
 use pgrx::prelude::*;

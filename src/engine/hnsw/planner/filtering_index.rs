@@ -5,7 +5,7 @@
 //! another index of the same vectors takes a condition that a plain path leaves to the server, the path is not to be had.
 #![allow(unsafe_code)]
 
-use crate::engine::hnsw::allowed_index;
+use crate::engine::planner::allowed_index;
 use pgrx::PgList;
 use pgrx::pg_sys;
 

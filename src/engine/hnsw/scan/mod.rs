@@ -12,17 +12,18 @@ mod look_ahead;
 mod statistics;
 mod table_distance;
 
-use super::allowed_index;
 use super::config::gucs::{IterativeScan, Settings};
 use super::config::method::Method;
 use super::config::reloptions;
-use super::storage::buffer::Index;
-use super::storage::error_context::WorkedOn;
 use super::storage::key::{Asked, of_conditions};
 use super::storage::key_directory;
 use super::storage::meta_cache::MetaCache;
 use super::storage::node_reader::NodeReader;
 use super::storage::value;
+use crate::engine::planner::allowed_index;
+use crate::engine::scan_start;
+use crate::engine::storage::buffer::Index;
+use crate::engine::storage::error_context::WorkedOn;
 use crate::pg::error::{OrRaise, raise};
 use conifer_pure::Result;
 use conifer_pure::fault::{Fault, state};
@@ -222,22 +223,13 @@ pub unsafe extern "C-unwind" fn amgettuple(
 fn start(scan: &mut pg_sys::IndexScanDescData, state: &mut Scan) {
     let index = Index(scan.indexRelation);
     state.reorder.clear();
-    count(scan);
+    scan_start::count(scan);
     // SAFETY: the relation is open.
     allowed_index::note(unsafe { (*scan.indexRelation).rd_id });
-    if scan.numberOfOrderBys != 1 {
-        // The planner makes no such plan: its cost is infinite.
-        let message = format!("cannot scan {} index without order", Method::of(index).name());
-        raise(Fault::new(state::FEATURE_NOT_SUPPORTED, message));
-    }
+    scan_start::check_order(scan, Method::of(index).name());
     // A vacuum may give the record of a node that the search has read to another node, whose rows no MVCC snapshot that was
     // taken before can see; on a standby, the records of that vacuum conflict with the snapshot. Others would see them.
-    // SAFETY: the server has set a snapshot. This is IsMVCCSnapshot().
-    let kind = unsafe { (*scan.xs_snapshot).snapshot_type };
-    if !matches!(kind, pg_sys::SnapshotType::SNAPSHOT_MVCC | pg_sys::SnapshotType::SNAPSHOT_HISTORIC_MVCC) {
-        let message = format!("non-MVCC snapshots are not supported with {}", Method::of(index).name());
-        raise(Fault::new(state::FEATURE_NOT_SUPPORTED, message));
-    }
+    scan_start::check_snapshot(scan, Method::of(index).name());
     // SAFETY: there is one order.
     let order = unsafe { &*scan.orderByData };
     let layout = &state.known.meta.layout;
@@ -380,29 +372,4 @@ fn graphs(index: Index, scan: &pg_sys::IndexScanDescData, known: &MetaCache) -> 
     }
     const { assert!(MANY > SMALL_GRAPH) };
     Ok(graphs)
-}
-
-/// Counts the scan for the statistics views.
-fn count(scan: &mut pg_sys::IndexScanDescData) {
-    // SAFETY: the relation is open; this is pgstat_count_index_scan().
-    unsafe {
-        let relation = scan.indexRelation;
-        if (*relation).pgstat_enabled && (*relation).pgstat_info.is_null() {
-            pg_sys::pgstat_assoc_relation(relation);
-        }
-        if let Some(info) = (*relation).pgstat_info.as_mut() {
-            #[cfg(feature = "pg15")]
-            {
-                info.t_counts.t_numscans += 1;
-            }
-            #[cfg(not(feature = "pg15"))]
-            {
-                info.counts.numscans += 1;
-            }
-        }
-        #[cfg(feature = "pg18")]
-        if let Some(instrument) = scan.instrument.as_mut() {
-            instrument.nsearches += 1;
-        }
-    }
 }

@@ -1,8 +1,8 @@
 //! How many vacuums and insertions an index has had, which tells whether what a backend keeps of rows and nodes still holds.
 
-use super::buffer::{Index, Mode};
 use super::meta_cache::META;
 use super::page::{self, FRONT, Kind};
+use crate::engine::storage::buffer::{Index, Mode};
 use conifer_pure::Result;
 use conifer_pure::hnsw::pages::Meta;
 use std::sync::atomic::{Ordering, fence};

@@ -5,9 +5,9 @@
 //! that few meet on a page. Then come the pages that a vacuum has entered into the free space map, then new pages.
 #![allow(unsafe_code)] // a variable of the process
 
-use super::buffer::{Index, Mode};
 use super::meta_cache::META;
 use super::page::{self, Kind};
+use crate::engine::storage::buffer::{Index, Mode};
 use crate::pg::error::OrRaise;
 use conifer_pure::hnsw::node::{Header, Layout, NodeRef, State};
 use conifer_pure::hnsw::pages::Meta;

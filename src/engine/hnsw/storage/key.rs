@@ -1,8 +1,8 @@
 //! The leading columns of a row, or the values that a query asks for, as a [`Key`].
 #![allow(unsafe_code)]
 
-use super::buffer::Index;
 use super::key_type::{KeyType, complete};
+use crate::engine::storage::buffer::Index;
 use crate::pg::array_elements::Elements;
 use conifer_pure::Result;
 use conifer_pure::hnsw::pages::Key;

@@ -1,10 +1,10 @@
 //! Where the graph of a key starts: on the first page if there is no key, else in the directory.
 #![allow(unsafe_code)]
 
-use super::buffer::{Index, Mode, Page};
 use super::meta_cache::{META, MetaCache};
 use super::page::{self, Kind};
 use super::wal::LockedNodes;
+use crate::engine::storage::buffer::{Index, Mode, Page};
 use crate::pg::error::{OrRaise, raise};
 use conifer_pure::Result;
 use conifer_pure::fault::{Fault, state};

@@ -6,7 +6,7 @@
 //! `text`, has another.
 #![allow(unsafe_code)]
 
-use super::buffer::Index;
+use crate::engine::storage::buffer::Index;
 use crate::pg::varlena::detoast;
 use conifer_pure::fault::{Fault, state};
 use conifer_pure::hnsw::pages::{Column, Hash, Key};

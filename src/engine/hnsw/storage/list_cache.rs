@@ -18,9 +18,9 @@
 //! [`count_insertion`]: super::change_counts::count_insertion
 #![allow(unsafe_code)] // what transactions are running
 
-use super::buffer::Index;
 use super::change_counts::{Counts, counts};
 use super::meta_cache::{Name, name};
+use crate::engine::storage::buffer::Index;
 use conifer_pure::Result;
 use conifer_pure::hnsw::search::MatchList;
 use conifer_pure::memory::allocation::{push, with_room};

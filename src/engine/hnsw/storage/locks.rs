@@ -1,8 +1,8 @@
 //! Heavyweight locks between insertions and a vacuum: see `README.md`.
 #![allow(unsafe_code)]
 
-use super::buffer::Index;
 use super::meta_cache::META;
+use crate::engine::storage::buffer::Index;
 use pgrx::pg_sys;
 
 /// Keeps a vacuum from freeing nodes that insertions have seen, until this is dropped: see `vacuum`.

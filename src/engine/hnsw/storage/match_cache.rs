@@ -12,9 +12,9 @@
 //! Nodes with more than one row are not kept, nor rows that the snapshot does not see.
 #![allow(unsafe_code)] // a variable of the process
 
-use super::buffer::Index;
 use super::change_counts::vacuums;
 use super::meta_cache::{Name, name};
+use crate::engine::storage::buffer::Index;
 use conifer_pure::Result;
 use conifer_pure::hnsw::search::KnownMatches;
 use conifer_pure::memory::allocation::push;

@@ -1,9 +1,9 @@
 //! A backend's cache of meta pages (nbtree's metacache): the parts that never change, read once.
 #![allow(unsafe_code)]
 
-use super::buffer::{Index, Mode};
 use super::page::{self, Kind};
 use crate::engine::hnsw::config::opclass::Columns;
+use crate::engine::storage::buffer::{Index, Mode};
 use crate::pg::error::OrRaise;
 use crate::pg::relation;
 use conifer_pure::Result;

@@ -1,17 +1,14 @@
-//! The pages of an index: their locks, their changes in the WAL, and their contents.
+//! The pages of an index: their changes in the WAL, and their contents. What is not of this method alone is in `engine::storage`.
 //!
-//! - [`page`], [`buffer`], [`wal`]: pages, their locks, and changes that reach the WAL. [`locks`]: locks that are not on pages.
+//! - [`page`], [`wal`]: pages, and changes that reach the WAL. [`locks`]: locks that are not on pages.
 //! - [`meta_cache`]: the meta page. [`key_directory`]: from a key to its graph. [`free_nodes`]: free node records.
 //! - [`match_cache`]: which nodes match filters; [`vector_cache`]: vectors of rows that matched; [`list_cache`]: lists of all that match; [`change_counts`]: for how long.
 //! - [`node_reader`]: node records as the pure parts read them; [`upper_levels`]: node records above level 0; [`tid_list`]: rows
 //!   with equal vectors.
 //! - [`value`]: the indexed column. [`key`]: the leading columns of a row, or of a query's conditions; [`key_type`]: a leading
 //!   column.
-//! - [`error_context`]: the index that errors name.
 
-pub mod buffer;
 pub mod change_counts;
-pub mod error_context;
 pub mod free_nodes;
 pub mod key;
 pub mod key_directory;

@@ -1,8 +1,8 @@
 //! Node records of an index in the server's buffers, as the pure parts read them.
 
-use super::buffer::{Index, Mode, Page, Ring};
-use super::error_context;
 use super::page::{self, Kind};
+use crate::engine::storage::buffer::{Index, Mode, Page, Ring};
+use crate::engine::storage::error_context;
 use crate::pg::error::OrRaise;
 use conifer_pure::Result;
 use conifer_pure::hnsw::node::{Buffer, Header, Layout, corrupted};

@@ -1,18 +1,13 @@
-//! A page of the index: Postgres' header, the room that the pure parts fill, and the page's kind.
+//! The kinds of an index's pages.
 //!
-//! The last eight bytes hold four zeros and `0xC0410000` plus the kind. A page of zeros, which a crash can leave
-//! behind, holds free node records.
+//! The mark of a page is `0xC0410000` plus its kind. A page of zeros, which a crash can leave behind, holds free node records.
 
+pub use crate::engine::storage::page::{FRONT, TAIL, room, room_mut, use_room, used_room};
+use crate::engine::storage::page::{is_zeros, marked, set_mark};
 use conifer_pure::Result;
 use conifer_pure::fault::Fault;
-use conifer_pure::hnsw::node::{PAGE, ROOM, corrupted_part};
+use conifer_pure::hnsw::node::corrupted_part;
 
-/// Bytes of Postgres' header.
-pub const HEADER: usize = 24;
-/// Where the room starts.
-pub const FRONT: usize = PAGE - ROOM - TAIL;
-/// Bytes behind the room.
-pub const TAIL: usize = 8;
 const MARK: u32 = 0xC041_0000;
 
 /// The kind of a page.
@@ -39,14 +34,13 @@ pub enum Kind {
 /// Bytes that no page of an index has.
 #[inline]
 pub fn kind(page: &[u8]) -> Result<Kind> {
-    let tail = page.last_chunk().map_or(u32::MAX, |tail| u32::from_le_bytes(*tail));
-    match tail.wrapping_sub(MARK) {
+    match marked(page).wrapping_sub(MARK) {
         1 => Ok(Kind::Meta),
         2 => Ok(Kind::Nodes),
         3 => Ok(Kind::Branch),
         4 => Ok(Kind::Leaf),
         5 => Ok(Kind::Piece),
-        _ if page.iter().all(|byte| *byte == 0) => Ok(Kind::New),
+        _ if is_zeros(page) => Ok(Kind::New),
         _ => Err(corrupted("a page is not of an hnsw index")),
     }
 }
@@ -65,32 +59,9 @@ pub fn check(page: &[u8], wanted: Kind) -> Result<()> {
     }
 }
 
-/// The room of a page.
-#[inline]
-pub fn room(page: &[u8]) -> &[u8] {
-    &page[FRONT..PAGE - TAIL]
-}
-
-/// The room of a page, to be written.
-#[inline]
-pub fn room_mut(page: &mut [u8]) -> &mut [u8] {
-    &mut page[FRONT..PAGE - TAIL]
-}
-
 /// Marks an initialised page.
 pub fn mark(page: &mut [u8], kind: Kind) {
-    page[PAGE - TAIL..].fill(0);
-    page[PAGE - 4..].copy_from_slice(&(MARK + kind as u32).to_le_bytes());
-}
-
-/// Sets how many bytes of the room are in use (`pd_lower`): the WAL leaves out the bytes behind.
-pub fn use_room(page: &mut [u8], used: usize) {
-    page[12..14].copy_from_slice(&((FRONT + used.min(ROOM)) as u16).to_ne_bytes());
-}
-
-/// How many bytes of the room are in use.
-pub fn used_room(page: &[u8]) -> usize {
-    usize::from(u16::from_ne_bytes([page[12], page[13]])).saturating_sub(FRONT).min(ROOM)
+    set_mark(page, MARK + kind as u32);
 }
 
 #[cold]

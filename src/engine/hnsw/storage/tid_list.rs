@@ -1,9 +1,9 @@
 //! Rows with equal vectors: the TID list of a node, records of TIDs that start at the node record, the youngest first.
 
-use super::buffer::{Index, Mode, Ring};
 use super::free_nodes;
 use super::page;
 use super::wal::LockedNodes;
+use crate::engine::storage::buffer::{Index, Mode, Ring};
 use conifer_pure::Result;
 use conifer_pure::hnsw::insert::Seen;
 use conifer_pure::hnsw::node::{

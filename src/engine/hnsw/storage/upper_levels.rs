@@ -1,8 +1,8 @@
 //! Node records of a node above level 0, and edges back to the node.
 
-use super::buffer::Index;
 use super::free_nodes;
 use super::wal::LockedNodes;
+use crate::engine::storage::buffer::Index;
 use conifer_pure::Result;
 use conifer_pure::hnsw::insert::{Inserter, Seen, Verdict};
 use conifer_pure::hnsw::node::{EntryPoint, Layout, NodeRef, Tid};

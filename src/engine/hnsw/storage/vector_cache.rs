@@ -6,9 +6,9 @@
 //! as long as what is kept is of the number that it has read. Of a row that the snapshot does not see, what is kept may be the vector of another
 //! row; no such row is returned, since each is read.
 
-use super::buffer::Index;
 use super::change_counts::vacuums;
 use super::meta_cache::{Name, name};
+use crate::engine::storage::buffer::Index;
 use conifer_pure::Result;
 use conifer_pure::distance::metric::Metric;
 use conifer_pure::hnsw::node::Tid;

@@ -1,10 +1,10 @@
 //! Changes of node records: pages locked in order, changed all at once, and written to the WAL as differences (GenericXLog).
 #![allow(unsafe_code)]
 
-use super::buffer::{Index, Mode, Page, Ring};
-use super::error_context;
 use super::meta_cache::META;
 use super::page::{self, Kind};
+use crate::engine::storage::buffer::{Index, Mode, Page, Ring};
+use crate::engine::storage::error_context;
 use conifer_pure::Result;
 use conifer_pure::hnsw::node::{Header, Layout, PAGE, ROOM, State, corrupted};
 use conifer_pure::hnsw::pages::Meta;

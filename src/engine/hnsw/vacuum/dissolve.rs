@@ -3,9 +3,9 @@
 use super::super::storage::key_directory;
 use super::super::storage::locks::InsertBarrier;
 use super::super::storage::wal::LockedNodes;
-use super::delay::pause;
 use super::node_set::NodeSet;
 use super::state::Vacuum;
+use crate::engine::vacuum::delay::pause;
 use conifer_pure::Result;
 use conifer_pure::hnsw::node::{EntryPoint, NodeMut, NodeRef, State};
 use conifer_pure::hnsw::pages::{Entry, Key};

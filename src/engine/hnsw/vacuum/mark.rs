@@ -3,9 +3,9 @@
 use super::super::storage::meta_cache::META;
 use super::super::storage::tid_list;
 use super::super::storage::wal::LockedNodes;
-use super::delay::pause;
 use super::state::Vacuum;
 use super::upper_records::Upper;
+use crate::engine::vacuum::delay::pause;
 use conifer_pure::Result;
 use conifer_pure::hnsw::node::{Header, NONE, NodeMut, NodeRef, State, Tid};
 use conifer_pure::memory::allocation::{Reserve, collected, push};

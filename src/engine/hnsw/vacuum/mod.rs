@@ -11,30 +11,28 @@
 //! Each step can be cut off anywhere; the next vacuum finds the dead nodes and goes on.
 //!
 //! `mark` is step 1, `repair` step 3, `release` step 4 and `dissolve` step 5. `upper_records`: node records above level 0;
-//! `node_set`: sets of node records; `memory`: how much memory there is; `free_space_map`: pages with room.
+//! `node_set`: sets of node records.
 //!
 //! Each page is read once in step 1 and once in step 3, which is left out if no node is dead. Node records that a search in
 //! step 3 reads are kept, so that each neighbourhood of dead nodes is read about once, too.
 #![allow(unsafe_code)]
 
-mod delay;
 mod dissolve;
-mod free_space_map;
 mod mark;
-mod memory;
 mod node_set;
 mod release;
 mod repair;
 mod state;
 mod upper_records;
 
-use super::storage::buffer::{Index, Mode};
-use super::storage::error_context::WorkedOn;
 use super::storage::key_directory;
 use super::storage::locks::{InsertBarrier, RepairLock};
 use super::storage::meta_cache::META;
 use super::storage::page::{self, Kind};
 use super::storage::wal::LockedNodes;
+use crate::engine::storage::buffer::{Index, Mode};
+use crate::engine::storage::error_context::WorkedOn;
+use crate::engine::vacuum::{free_space_map, memory};
 use crate::pg::error::OrRaise;
 use conifer_pure::Result;
 use conifer_pure::hnsw::node::{EntryPoint, NONE, Tid};
@@ -115,7 +113,7 @@ impl Vacuum {
             self.release(&uppers, &doomed, &roots)?;
             self.dissolve(&roots)?;
         }
-        free_space_map::record(self.index, &self.free);
+        free_space_map::record(self.index, self.free.last(), self.free.all());
         self.count()
     }
 

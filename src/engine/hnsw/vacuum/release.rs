@@ -2,10 +2,10 @@
 
 use super::super::storage::key_directory;
 use super::super::storage::wal::LockedNodes;
-use super::delay::pause;
 use super::node_set::NodeSet;
 use super::state::Vacuum;
 use super::upper_records::Upper;
+use crate::engine::vacuum::delay::pause;
 use conifer_pure::Result;
 use conifer_pure::hnsw::node::{NodeMut, NodeRef, State};
 use conifer_pure::hnsw::pages::{Entry, Key, MANY};

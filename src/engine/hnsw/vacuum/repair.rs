@@ -1,14 +1,14 @@
 //! Step 3: nodes get parents and edges that will stay.
 
-use super::super::storage::buffer::{Index, Ring};
 use super::super::storage::locks::InsertBarrier;
 use super::super::storage::meta_cache::META;
 use super::super::storage::node_reader::NodeReader;
 use super::super::storage::upper_levels;
 use super::super::storage::wal::LockedNodes;
-use super::delay::pause;
 use super::node_set::NodeSet;
 use super::state::Vacuum;
+use crate::engine::storage::buffer::{Index, Ring};
+use crate::engine::vacuum::delay::pause;
 use conifer_pure::Result;
 use conifer_pure::hnsw::insert::{Inserter, Verdict};
 use conifer_pure::hnsw::node::{EntryPoint, Layout, NONE, NodeRef, State, corrupted};

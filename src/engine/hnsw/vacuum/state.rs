@@ -1,10 +1,10 @@
 //! A vacuum: its index and the nodes it has met, from one step to the next.
 
-use super::super::storage::buffer::{Index, Ring};
 use super::super::storage::meta_cache::MetaCache;
 use super::super::storage::node_reader::NodeReader;
 use super::node_set::NodeSet;
 use super::upper_records::Uppers;
+use crate::engine::storage::buffer::{Index, Ring};
 use conifer_pure::hnsw::node::Layout;
 use std::collections::HashMap;
 use std::rc::Rc;

@@ -1,13 +1,14 @@
 //! Inspection of one page, one node record, or the graphs of an index.
 
 use super::finding::{Finding, MAX, said};
-use super::lost_rows::Table;
+use super::lost_rows;
 use super::readable_pages::ReadablePages;
-use crate::engine::hnsw::storage::buffer::{Index, Mode};
 use crate::engine::hnsw::storage::key_directory;
 use crate::engine::hnsw::storage::meta_cache::MetaCache;
 use crate::engine::hnsw::storage::page;
 use crate::engine::hnsw::storage::page::Kind;
+use crate::engine::storage::buffer::{Index, Mode};
+use crate::engine::storage::table::Table;
 use crate::pg::error::OrRaise;
 use conifer_pure::Result;
 use conifer_pure::fault::state;
@@ -58,7 +59,7 @@ impl Check {
         let layout = &known.meta.layout;
         let page = layout.place(number).ok().map(|place| i64::from(place.page));
         let looked = if again { checker.look_again(records, number) } else { checker.look(records, number) };
-        match looked.and_then(|()| table.lost(records, layout, number)) {
+        match looked.and_then(|()| lost_rows::lost(table, records, layout, number)) {
             Ok(lost) => found.extend(lost.into_iter().map(|Tid { block, offset }| {
                 let text = format!("row ({block},{offset}) is not in the table");
                 (page, Some(number.into()), text)

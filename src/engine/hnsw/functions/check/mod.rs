@@ -15,16 +15,17 @@ mod sweep;
 
 use self::finding::{Finding, MAX, rows_of_node, said};
 use self::inspect::Check;
-pub use self::lost_rows::Table;
 use self::progress::Progress;
 use self::readable_pages::ReadablePages;
 use self::sweep::Swept;
-use super::stats::Open;
-use super::unreadable_pages;
-use crate::engine::hnsw::storage::buffer::Index;
-use crate::engine::hnsw::storage::error_context::WorkedOn;
+use crate::engine::hnsw::config::method::OURS;
 use crate::engine::hnsw::storage::meta_cache::{META, MetaCache};
 use crate::engine::hnsw::storage::node_reader::NodeReader;
+use crate::engine::storage::buffer::Index;
+use crate::engine::storage::error_context::WorkedOn;
+use crate::engine::storage::open_index::Open;
+use crate::engine::storage::table::Table;
+use crate::engine::storage::unreadable_pages;
 use crate::pg::error::OrRaise;
 use conifer_pure::fault::state;
 use conifer_pure::hnsw::check::Checker;
@@ -153,7 +154,7 @@ fn hnsw_check(
     verbose: bool,
 ) -> TableIterator<'static, (name!(page, Option<i64>), name!(node, Option<i64>), name!(finding, String))> {
     let table = Table::of(index);
-    let open = Open::new(index);
+    let open = Open::new(index, &OURS);
     let _at = WorkedOn::index(open.0);
     TableIterator::new(findings(Index(open.0), table, verbose))
 }

@@ -1,6 +1,6 @@
 //! The progress of `hnsw_check`, as messages to a session that asks for messages by `verbose`.
 
-use crate::engine::hnsw::storage::buffer::Index;
+use crate::engine::storage::buffer::Index;
 use std::fmt::Display;
 
 /// Messages of a step.

@@ -3,9 +3,9 @@
 use super::finding::{Finding, MAX, said};
 use super::inspect::Check;
 use super::progress::Progress;
-use crate::engine::hnsw::storage::buffer::Index;
 use crate::engine::hnsw::storage::meta_cache::META;
 use crate::engine::hnsw::threads;
+use crate::engine::storage::buffer::Index;
 use crate::pg::error::OrRaise;
 use conifer_pure::fault::state;
 use conifer_pure::hnsw::check::{Batch, FastCheck};

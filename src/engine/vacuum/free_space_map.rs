@@ -8,9 +8,9 @@
 //!
 //! The server reads a page of zeros as an empty page of the map, writes no WAL of the map, and asks the kernel again how
 //! long the map is whenever it looks for a page that it does not know.
+#![allow(unsafe_code)]
 
-use super::super::storage::buffer::Index;
-use super::node_set::NodeSet;
+use crate::engine::storage::buffer::Index;
 use conifer_pure::hnsw::node::PAGE;
 use pgrx::pg_sys;
 use std::ffi::CStr;
@@ -26,12 +26,14 @@ const _: () = assert!(LEAF == 4069);
 const SEGMENT: u32 = 131_072;
 
 /// Enters pages into the free space map, as far as the disk has room for that.
-pub fn record(index: Index, free: &NodeSet) {
-    let Some(last) = free.last() else { return };
+///
+/// The greatest of the pages is `last`.
+pub fn record(index: Index, last: Option<u32>, free: impl Iterator<Item = u32>) {
+    let Some(last) = last else { return };
     let wanted = leaf(last) + 1;
     // For an index of terabytes, the server extends the map by itself.
     let there = if wanted > SEGMENT { wanted } else { reach(index, wanted) };
-    for page in free.all().filter(|page| leaf(*page) < there) {
+    for page in free.filter(|page| leaf(*page) < there) {
         // SAFETY: the relation is open.
         unsafe { pg_sys::RecordFreeIndexPage(index.0, page) }
     }

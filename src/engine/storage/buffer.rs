@@ -59,7 +59,8 @@ impl Mode {
 
 /// A page that is pinned and locked until this is dropped.
 pub struct Page {
-    pub(super) buffer: pg_sys::Buffer,
+    /// The buffer that holds it.
+    pub buffer: pg_sys::Buffer,
 }
 
 impl Index {
@@ -177,7 +178,7 @@ unsafe extern "C-unwind" fn hint(index: *mut c_void) {
     unsafe {
         if bare::geterrcode() == PgSqlErrorCode::ERRCODE_DATA_CORRUPTED as i32 {
             let class = (*index.cast::<pg_sys::RelationData>()).rd_rel;
-            // `hnsw_check` reads pages of the table as well.
+            // Checks of an index read pages of the table as well.
             if (*class).relkind == pg_sys::RELKIND_INDEX as c_char {
                 let name = bare::quote_identifier((*class).relname.data.as_ptr());
                 bare::errhint(c"Run REINDEX INDEX %s.".as_ptr(), name);

@@ -1,7 +1,7 @@
 //! Pages that the server itself refuses to read, found without ending the statement.
 #![allow(unsafe_code)]
 
-use crate::engine::hnsw::storage::buffer::{Index, Mode};
+use super::buffer::{Index, Mode};
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::{PgSqlErrorCode, PgTryBuilder, pg_sys};
 use std::cell::Cell;

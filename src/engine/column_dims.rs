@@ -4,9 +4,7 @@
 //! a cast without one, or in all branches of a CASE says as much.
 #![allow(unsafe_code)]
 
-use super::opclass::Class;
-use crate::engine::hnsw::storage::buffer::Index;
-use crate::engine::hnsw::storage::value;
+use crate::engine::storage::buffer::Index;
 use pgrx::pg_sys::{self, NodeTag, Oid};
 use pgrx::{PgList, PgTupleDesc};
 
@@ -18,8 +16,11 @@ pub struct Typed {
     pub dims: Option<usize>,
 }
 
-/// The type of a column, counted from 0, which has the operator class `class`.
-pub fn of(index: Index, column: usize, class: Class) -> Typed {
+/// Gives the dimensions of a value that is not null.
+type OfValue<'a> = &'a dyn Fn(pg_sys::Datum) -> usize;
+
+/// The type of a column, counted from 0. `of_value` takes values of the column's operator class.
+pub fn of(index: Index, column: usize, of_value: OfValue<'_>) -> Typed {
     // SAFETY: the relation is open.
     let descriptor = unsafe { PgTupleDesc::from_pg_unchecked((*index.0).rd_att) };
     let declared = descriptor.get(column).map_or((Oid::INVALID, -1), |of| (of.atttypid, of.atttypmod));
@@ -27,7 +28,7 @@ pub fn of(index: Index, column: usize, class: Class) -> Typed {
     let (base, typmod) = unsafe { resolved(declared.0, declared.1) };
     let dims = dims(typmod).or_else(|| {
         // SAFETY: an expression of an index that is open; values of it are of the class's type.
-        unsafe { expression(index, column).and_then(|node| walk(node, base, class)) }
+        unsafe { expression(index, column).and_then(|node| walk(node, base, of_value)) }
     });
     Typed { base, dims }
 }
@@ -67,7 +68,7 @@ unsafe fn expression(index: Index, column: usize) -> Option<*mut pg_sys::Node> {
 ///
 /// # Safety
 /// The node is an expression.
-unsafe fn walk(node: *mut pg_sys::Node, base: Oid, class: Class) -> Option<usize> {
+unsafe fn walk(node: *mut pg_sys::Node, base: Oid, of_value: OfValue<'_>) -> Option<usize> {
     // SAFETY: each node is read as the type of its tag, and fields of expressions are expressions.
     unsafe {
         let (kind, typmod) = resolved(pg_sys::exprType(node), pg_sys::exprTypmod(node));
@@ -96,8 +97,7 @@ unsafe fn walk(node: *mut pg_sys::Node, base: Oid, class: Class) -> Option<usize
             }
             NodeTag::T_Const => {
                 let constant = &*node.cast::<pg_sys::Const>();
-                let value = || value::query(class.element, class.metric, constant.constvalue).dim;
-                return (!constant.constisnull).then(value);
+                return (!constant.constisnull).then(|| of_value(constant.constvalue));
             }
             _ => return None,
         };
@@ -106,7 +106,7 @@ unsafe fn walk(node: *mut pg_sys::Node, base: Oid, class: Class) -> Option<usize
             let node = *node;
             (*node).type_ == NodeTag::T_Const && (*node.cast::<pg_sys::Const>()).constisnull
         };
-        let mut known = nodes.into_iter().filter(|node| !null(node)).map(|node| walk(node, base, class));
+        let mut known = nodes.into_iter().filter(|node| !null(node)).map(|node| walk(node, base, of_value));
         let first = known.next()??;
         known.all(|dims| dims == Some(first)).then_some(first)
     }

@@ -1,4 +1,5 @@
 //! How much memory a vacuum may take.
+#![allow(unsafe_code)]
 
 use pgrx::pg_sys;
 
