@@ -1178,6 +1178,30 @@ CREATE FUNCTION hnsw_recall(index regclass, queries anyarray, k integer DEFAULT 
 COMMENT ON FUNCTION hnsw_recall(regclass, anyarray, integer) IS
     'part of the k nearest rows that an hnsw index finds, mean over queries';
 
+-- ---------------------------------------------------------------------------------------------
+-- access method inverted
+
+CREATE FUNCTION invertedhandler(internal) RETURNS index_am_handler
+    AS 'MODULE_PATHNAME', 'invertedhandler_wrapper' LANGUAGE C;
+
+CREATE ACCESS METHOD inverted TYPE INDEX HANDLER invertedhandler;
+COMMENT ON ACCESS METHOD inverted IS 'posting lists of sparse vectors, exact, by inner product';
+
+CREATE OPERATOR CLASS sparsevec_ip_ops
+    DEFAULT FOR TYPE sparsevec USING inverted AS
+    OPERATOR 1 <#> (sparsevec, sparsevec) FOR ORDER BY float_ops,
+    FUNCTION 1 sparsevec_negative_inner_product(sparsevec, sparsevec);
+
+CREATE FUNCTION inverted_check(index regclass)
+    RETURNS TABLE (page bigint, finding text)
+    AS 'MODULE_PATHNAME', 'inverted_check_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION inverted_check(regclass) IS 'what is not as it should be in an inverted index: no rows if all is well';
+
+CREATE FUNCTION inverted_stats(index regclass)
+    RETURNS TABLE (rows bigint, dead bigint, pending_pages bigint, segments bigint, terms bigint, postings bigint, pages bigint)
+    AS 'MODULE_PATHNAME', 'inverted_stats_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION inverted_stats(regclass) IS 'the contents of an inverted index in numbers';
+
 $engine$;
 END IF;
 END

@@ -1,12 +1,13 @@
 //! What is done once for each process, when the server loads the library.
 
-use super::{hnsw, planner, storage};
+use super::{hnsw, inverted, planner, storage};
 
 /// Prepares the engine.
 pub fn init() {
     storage::error_context::init();
     planner::unread_distances::init();
     hnsw::init();
+    inverted::init();
 }
 
 /// Makes the thread's variables known: see `touch_variables` of the library.

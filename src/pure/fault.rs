@@ -75,6 +75,8 @@ pub mod state {
     pub const DUPLICATE_OBJECT: &str = "42710";
     /// `dependent_objects_still_exist`: a project that holds something
     pub const DEPENDENT_OBJECTS: &str = "2BP01";
+    /// `io_error`
+    pub const IO_ERROR: &str = "58030";
     /// `internal_error`: a bug of Conifer
     pub const INTERNAL_ERROR: &str = "XX000";
     /// `data_corrupted`: a stored value that cannot have been written

@@ -1,0 +1,35 @@
+-- inverted_check and inverted_stats: of indexes of the method, for their owners.
+\set VERBOSITY terse
+CREATE TABLE t (id int, v sparsevec(100), d vector(2));
+INSERT INTO t SELECT i, format('{%s:1,%s:2}/100', 1 + i % 10, 11 + i % 80)::sparsevec FROM generate_series(1, 300) i;
+CREATE INDEX t_v ON t USING inverted (v);
+CREATE INDEX t_d ON t USING hnsw (d vector_l2_ops);
+CREATE INDEX t_id ON t (id);
+SELECT * FROM inverted_check('t_v');
+SELECT rows, dead, pending_pages, segments, terms, postings, pages > 0 AS pages FROM inverted_stats('t_v');
+SELECT * FROM inverted_check('t_d');
+SELECT * FROM inverted_check('t_id');
+SELECT * FROM inverted_check('t');
+SELECT * FROM inverted_stats('t_d');
+SELECT * FROM inverted_stats('pg_class');
+SELECT * FROM inverted_check(0);
+SELECT * FROM inverted_check(NULL);
+SELECT * FROM inverted_stats(NULL);
+SELECT * FROM hnsw_check('t_v');
+SELECT * FROM hnsw_stats('t_v');
+SELECT * FROM hnsw_recall('t_v', ARRAY['{1:1}/100'::sparsevec]);
+CREATE ROLE regress_inverted;
+GRANT SELECT ON t TO regress_inverted;
+SET ROLE regress_inverted;
+SELECT * FROM inverted_check('t_v');
+SELECT * FROM inverted_stats('t_v');
+RESET ROLE;
+ALTER TABLE t OWNER TO regress_inverted;
+GRANT CREATE ON SCHEMA public TO regress_inverted;
+SET ROLE regress_inverted;
+SELECT count(*) FROM inverted_check('t_v');
+SELECT rows FROM inverted_stats('t_v');
+RESET ROLE;
+DROP TABLE t;
+REVOKE ALL ON SCHEMA public FROM regress_inverted;
+DROP ROLE regress_inverted;
