@@ -169,7 +169,7 @@ $engine$, '^--.*$', '', 'gn'), ';[ ]*\n');
             IF part IS NOT NULL THEN
                 families := families || part[1];
             END IF;
-            part := regexp_match(statement, '^CREATE FUNCTION (hnsw_(?:check|stats|size|recall)\(.*\))\s+RETURNS');
+            part := regexp_match(statement, '^CREATE FUNCTION ((?:hnsw_(?:check|stats|size|recall)|inverted_(?:check|stats))\(.*\))\s+RETURNS');
             IF part IS NOT NULL THEN
                 EXECUTE format('DROP FUNCTION %I.%s', home, regexp_replace(part[1], ' DEFAULT \w+', '', 'g'));
             END IF;
@@ -177,6 +177,9 @@ $engine$, '^--.*$', '', 'gn'), ';[ ]*\n');
         FOREACH family IN ARRAY families LOOP
             EXECUTE format('DROP OPERATOR FAMILY %I.%I USING hnsw', home, family);
         END LOOP;
+        EXECUTE format('DROP OPERATOR FAMILY %I.sparsevec_ip_ops USING inverted', home);
+        DROP ACCESS METHOD inverted;
+        EXECUTE format('DROP FUNCTION %I.invertedhandler(internal)', home);
     END IF;
 
     FOREACH statement IN ARRAY statements LOOP
@@ -185,7 +188,8 @@ $engine$, '^--.*$', '', 'gn'), ';[ ]*\n');
 
         IF statement ~ '^CREATE (FUNCTION|AGGREGATE) ' THEN
             IF NOT there THEN
-                CONTINUE WHEN statement ~ '^CREATE AGGREGATE ' OR statement ~ '^CREATE FUNCTION hnsw_(check|stats|size|recall)\(';
+                CONTINUE WHEN statement ~ '^CREATE AGGREGATE ' OR statement ~ '^CREATE FUNCTION hnsw_(check|stats|size|recall)\('
+                    OR statement ~ '^CREATE FUNCTION inverted';
                 statement := regexp_replace(statement, $$AS '[^']*', '(\w+)_wrapper'$$, $$AS '$libdir/vector', '\1'$$);
                 statement := regexp_replace(statement, $$'(array_to_[a-z]+)_\w+'$$, $$'\1'$$);
             END IF;
@@ -193,7 +197,8 @@ $engine$, '^--.*$', '', 'gn'), ';[ ]*\n');
 
         ELSIF statement ~ '^COMMENT ON ' THEN
             IF NOT there THEN
-                CONTINUE WHEN statement ~ '^COMMENT ON FUNCTION hnsw_(check|stats|size|recall)\(';
+                CONTINUE WHEN statement ~ '^COMMENT ON FUNCTION hnsw_(check|stats|size|recall)\('
+                    OR statement ~ '^COMMENT ON (FUNCTION|ACCESS METHOD) inverted';
                 statement := regexp_replace(statement, $$ IS\s+'.*'$$, ' IS NULL');
             END IF;
 
@@ -251,6 +256,9 @@ $engine$, '^--.*$', '', 'gn'), ';[ ]*\n');
 
         ELSIF statement ~ '^CREATE ACCESS METHOD (hnsw|ivfflat) ' THEN
             CONTINUE; -- looked at above
+
+        ELSIF statement ~ '^CREATE ACCESS METHOD inverted ' THEN
+            NULL; -- pgvector has none
 
         ELSIF statement ~ '^ALTER OPERATOR FAMILY integer_ops USING hnsw ADD' THEN
             CONTINUE WHEN EXISTS (

@@ -731,6 +731,7 @@ def test_sessions_back(server, database, theirs):
 BEYOND = {
     "a key": ("CREATE INDEX keyed ON items USING hnsw (id, v vector_l2_ops)", "int4_ops", "index public.keyed"),
     "dimensions": ("CREATE TABLE wide (v vector(2001)); CREATE INDEX wide_v ON wide USING hnsw (v vector_l2_ops)", "2000 dimensions", None),
+    "an inverted index": ("CREATE TABLE terms (v sparsevec(9)); CREATE INDEX terms_v ON terms USING inverted (v)", "sparsevec_ip_ops", "index public.terms_v"),
     "a view": ("CREATE VIEW sizes AS SELECT * FROM hnsw_size('items_hnsw')", "hnsw_size", "view public.sizes"),
     "conifer": ("CREATE EXTENSION conifer", 'extension "conifer" uses the engine', None),
 }

@@ -172,6 +172,24 @@ def test_vacuum_of_many_keys(small):
         check(session, "leave_v")
 
 
+def test_inverted(small):
+    """A build, which sorts in memory; insertions, which merge now and then; a scan of all rows, a vacuum, a check."""
+    with small.connect("postgres") as session:
+        session.execute("DROP INDEX IF EXISTS b_index")
+        failures, _ = climb(small, "CREATE INDEX b_index ON b USING inverted (s) WITH (pending_list_limit = 64)")
+        assert failures > 3
+        session.execute("SET enable_seqscan = off; SET enable_sort = off")
+        scan = f"SELECT count(*) FROM (SELECT id FROM b ORDER BY s <#> '{vector(random.Random(4), DIM)}'::vector::sparsevec) s"
+        failures, _ = climb(small, scan, before="SET enable_sort = off")
+        assert failures > 0
+        climb(small, f"INSERT INTO b (id, s) SELECT i, {LIST}::vector::sparsevec FROM generate_series(1, 400) i")
+        climb(small, "DELETE FROM b WHERE id % 2 = 0; SELECT * FROM inverted_check('b_index')")
+        climb(small, "VACUUM b")
+        assert session.execute("SELECT * FROM inverted_check('b_index')").fetchall() == []
+        assert session.execute(scan).fetchone() == session.execute("SELECT count(s) FROM b").fetchone()
+        session.execute("DROP INDEX b_index")
+
+
 def test_check(small):
     climb(small, "SELECT * FROM hnsw_check('t_v')")
     with small.connect("postgres") as session:
