@@ -16,7 +16,7 @@ struct Options {
 }
 
 /// Kilobytes of rows that wait to be merged.
-const DEFAULT: i32 = 1024;
+const DEFAULT: i32 = 256;
 
 static KIND: OnceLock<pg_sys::relopt_kind::Type> = OnceLock::new();
 
