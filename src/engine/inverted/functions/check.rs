@@ -1,4 +1,5 @@
 //! `inverted_check`: whether an index is sound. A fault of a page is a finding, no error, so that one damage does not hide the others.
+#![allow(unsafe_code)]
 
 use super::OURS;
 use crate::engine::inverted::storage::index_pages::IndexPages;
