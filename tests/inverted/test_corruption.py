@@ -15,7 +15,7 @@ from tests.support.spoilt_pages import PAGE, spoil
 
 FEW = 8
 # Rows that are merged, and rows that wait.
-TABLES = {"merged": (600, 0), "waiting": (0, 60), "both": (300, 40), "tiny": (3, 0)}
+TABLES = {"merged": (600, 0), "waiting": (0, 60), "mixed": (300, 40), "tiny": (3, 0)}
 WORK = [
     "SELECT id FROM {t} ORDER BY v <#> '{near}' LIMIT 5",
     "SELECT count(*) FROM (SELECT id FROM {t} ORDER BY v <#> '{near}') s",
@@ -163,6 +163,6 @@ def test_rows_that_the_table_does_not_have(spoilt):
         found = session.execute("SELECT finding FROM inverted_check('lost_v')").fetchall()
         assert len(found) == rows and all("is not in the table" in text for (text,) in found)
         session.execute("SET enable_seqscan = off")
-        with pytest.raises(psycopg.errors.IndexCorrupted, match="it has a row on page 0 of the table") as told:
+        with pytest.raises(psycopg.errors.IndexCorrupted, match=r"it has a row on page \d+ of the table") as told:
             session.execute(f"SELECT id FROM lost ORDER BY v <#> '{sparse(random.Random(6))}' LIMIT 1")
         assert told.value.diag.message_hint == "Run REINDEX INDEX public.lost_v."

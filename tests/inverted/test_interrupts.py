@@ -14,17 +14,21 @@ from tests.support.waiting import until
 
 ROWS = 12_000
 MAKE = "CREATE INDEX t_v ON t USING inverted (v)"
-FILL = f"""INSERT INTO t (v) SELECT ('{{' || (SELECT string_agg(d || ':' || (1 + (d + i) % 7), ',')
-    FROM (SELECT DISTINCT 1 + floor(random() ^ 2 * {DIMS - 1})::int AS d FROM generate_series(1, 60) WHERE i > 0) s) || '}}/{DIMS}')::sparsevec
-    FROM generate_series(1, %s::int) i"""
 NEAR = sparse(random.Random(1))
+
+
+def fill(rows: int) -> str:
+    """A statement that inserts so many rows."""
+    return f"""INSERT INTO t (v) SELECT ('{{' || (SELECT string_agg(d || ':' || (1 + (d + i) % 7), ',')
+        FROM (SELECT DISTINCT 1 + floor(random() ^ 2 * {DIMS - 1})::int AS d FROM generate_series(1, 60) WHERE i > 0) s) || '}}/{DIMS}')::sparsevec
+        FROM generate_series(1, {rows}) i"""
 
 
 @pytest.fixture
 def table(db):
     """A table `t` without an index, and a session that has little memory for builds."""
     db.execute(TABLE.format("t"))
-    db.execute(FILL, [ROWS])
+    db.execute(fill(ROWS))
     db.execute("SET maintenance_work_mem = '1MB'")
     return db
 
@@ -93,7 +97,7 @@ def test_vacuum_and_insert_cancelled(table, connect):
     assert running.failure is None and cancelled > 0
     check(table, "t_v")
     for delay in (0.3, 0.6):
-        running = Running(table, FILL.replace("%s", str(10 * ROWS)))
+        running = Running(table, fill(10 * ROWS))
         time.sleep(delay)
         assert running.cancel(other)
         check(table, "t_v")
@@ -101,7 +105,7 @@ def test_vacuum_and_insert_cancelled(table, connect):
     for statement in ("DELETE FROM t", "VACUUM t", "VACUUM t"):
         table.execute(statement)
     before = table.execute(size).fetchone()
-    table.execute(FILL, [1000])
+    table.execute(fill(1000))
     table.execute("VACUUM t")
     assert table.execute(size).fetchone() == before
     assert table.execute("SELECT rows, dead, pending_pages FROM inverted_stats('t_v')").fetchone() == (1000, 0, 0)
