@@ -233,10 +233,9 @@ impl SegmentWriter {
             return Ok(None);
         }
         self.end_term(pages)?;
-        for draft in [self.docs.take(), self.leaf.take(), self.skips.take(), self.blocks.take()] {
-            if let Some(mut draft) = draft {
-                pages.write(draft.page, draft.sealed(0))?;
-            }
+        let drafts = [self.docs.take(), self.leaf.take(), self.skips.take(), self.blocks.take()];
+        for mut draft in drafts.into_iter().flatten() {
+            pages.write(draft.page, draft.sealed(0))?;
         }
         let (docs, terms) = (std::mem::take(&mut self.docs_leaves), std::mem::take(&mut self.term_leaves));
         let docs_root = self.tree(pages, Kind::DocsInner, docs)?;
