@@ -288,7 +288,10 @@ ALTER TABLE pc_auth.project ENABLE ALWAYS TRIGGER adopt;
 CREATE FUNCTION pc_auth.before_drop() RETURNS event_trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'before_drop_wrapper';
 REVOKE EXECUTE ON FUNCTION pc_auth.before_drop() FROM PUBLIC;
-CREATE EVENT TRIGGER pc_before_drop ON ddl_command_start WHEN TAG IN ('DROP EXTENSION', 'DROP SCHEMA', 'DROP OWNED')
+-- And before other commands by which its objects may go or move: a session that has not loaded the library loads it by this (src/pinecone/access/hooks/drops.rs).
+CREATE EVENT TRIGGER pc_before_drop ON ddl_command_start WHEN TAG IN ('DROP EXTENSION', 'DROP SCHEMA', 'DROP OWNED', 'ALTER EXTENSION', 'ALTER SCHEMA', 'DROP TYPE', 'DROP FUNCTION',
+                                                              'DROP ROUTINE', 'DROP AGGREGATE', 'DROP CAST', 'DROP OPERATOR', 'DROP OPERATOR CLASS', 'DROP OPERATOR FAMILY',
+                                                              'DROP ACCESS METHOD')
     EXECUTE FUNCTION pc_auth.before_drop();
 
 -- A session that has not loaded the library loads it by this before it makes an index, or what locks a table before the server asks whose it is; CREATE SCHEMA

@@ -13,7 +13,7 @@
 
 use super::named_relations::Named;
 use super::permissions::{policies_hold, refuse};
-use super::text;
+use super::{sequences, text};
 use crate::pinecone::access::catalog;
 use crate::pinecone::access::elevate::{OWNER, role_named};
 use crate::pinecone::access::judge::table::{index_of, may};
@@ -71,17 +71,35 @@ unsafe extern "C-unwind" fn judge(query: *mut pg_sys::Query) {
         {
             return;
         }
+        let is_confined = confined().is_some();
+        if is_confined {
+            sequences::judge(query);
+        }
         let named = Named::of(query);
         let is_refused = |relation: &&pg_sys::Oid| match index_of(**relation) {
             Some(index) => {
                 let need = if named.written.contains(relation) { Level::ReadWrite } else { Level::ReadOnly };
                 policies_hold(**relation, pg_sys::InvalidOid) && !may(index, need)
             }
-            None => confined().is_some() && is_catalog(**relation),
+            None => is_confined && (is_catalog(**relation) || has_nothing_on(**relation, user)),
         };
         if let Some(relation) = named.all.iter().find(is_refused) {
             refuse(*relation);
         }
+    }
+}
+
+/// Whether a role has no privilege on a relation, nor on any of its columns. The server asks when a statement runs; one that is only prepared keeps its lock
+/// until the transaction ends.
+fn has_nothing_on(relation: pg_sys::Oid, user: pg_sys::Oid) -> bool {
+    let of_columns = (pg_sys::ACL_SELECT | pg_sys::ACL_INSERT | pg_sys::ACL_UPDATE) as pg_sys::AclMode;
+    let of_table = of_columns | (pg_sys::ACL_DELETE | pg_sys::ACL_TRUNCATE) as pg_sys::AclMode;
+    let any = pg_sys::AclMaskHow::ACLMASK_ANY;
+    // SAFETY: look-ups of a relation that the statement has locked.
+    unsafe {
+        pg_sys::pg_class_aclmask(relation, user, of_table, any) == 0
+            && pg_sys::pg_attribute_aclcheck_all(relation, user, of_columns, any)
+                != pg_sys::AclResult::ACLCHECK_OK
     }
 }
 

@@ -80,6 +80,32 @@ fn has_mark(text: &[u8]) -> bool {
     text.windows(MARK.len()).any(|part| part == MARK.as_bytes())
 }
 
+/// Changes the application's name, which every session chooses and `log_line_prefix` and `pg_stat_activity` show: it could be taken for a line of the audit, or
+/// hold a secret.
+///
+/// # Safety
+/// Called by the backend's only thread.
+unsafe fn hide_in_prefix() {
+    // SAFETY: the setting's text, in memory of its own once it has been set; it is changed in place, to the same length.
+    unsafe {
+        let text = pg_sys::application_name;
+        if text.is_null() {
+            return;
+        }
+        let name = CStr::from_ptr(text).to_bytes();
+        let (has_mark, has_secret) = (has_mark(name), has_secret(name));
+        if has_mark {
+            unmark_in_place(text);
+        }
+        if has_secret {
+            mask_in_place(text);
+        }
+        if has_mark || has_secret {
+            pg_sys::pgstat_report_appname(text);
+        }
+    }
+}
+
 // The hook raises nothing, as it runs while an error is on its way, and does without memory that it cannot get.
 unsafe extern "C-unwind" fn emit(error: *mut pg_sys::ErrorData) {
     // SAFETY: the server's error data; texts in it are copies of its own, which it frees.
@@ -98,6 +124,7 @@ unsafe extern "C-unwind" fn emit(error: *mut pg_sys::ErrorData) {
                 }
             }
         }
+        hide_in_prefix();
         let statement = pg_sys::debug_query_string;
         // The query in `pg_stat_activity` stays until the session's next statement.
         data.hide_stmt |= if data.elevel >= PgLogLevel::ERROR as i32 {

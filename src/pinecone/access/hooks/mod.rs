@@ -2,6 +2,7 @@
 //! (`roles/library.rs`), and into other sessions by `shared_preload_libraries` or their own role, or at their first use of it.
 
 mod analysis;
+mod drops;
 mod error_memory;
 pub mod executor;
 mod foreign_code;
@@ -14,8 +15,10 @@ pub mod log;
 mod named_relations;
 pub mod permissions;
 pub mod planner;
+mod sequences;
 mod text;
 pub mod utility;
+mod withheld;
 
 /// Puts the hooks in place.
 pub fn init() {

@@ -69,7 +69,10 @@ unsafe extern "C-unwind" fn walk(node: *mut pg_sys::Node, context: *mut c_void) 
 }
 
 /// The query that a command is about; null if there is none, or if it has not been analysed.
-unsafe fn within_command(command: *mut pg_sys::Node) -> *mut pg_sys::Node {
+///
+/// # Safety
+/// A parse tree, or null.
+pub unsafe fn within_command(command: *mut pg_sys::Node) -> *mut pg_sys::Node {
     // SAFETY: each node is read as the type of its tag.
     unsafe {
         let query = match command.as_ref().map(|command| command.type_) {

@@ -158,6 +158,9 @@ pub fn refuse(table: pg_sys::Oid) -> ! {
         let kind = match pg_sys::get_rel_relkind(table) as u8 {
             pg_sys::RELKIND_VIEW => "view",
             pg_sys::RELKIND_INDEX => "index",
+            pg_sys::RELKIND_MATVIEW => "materialized view",
+            pg_sys::RELKIND_FOREIGN_TABLE => "foreign table",
+            pg_sys::RELKIND_SEQUENCE => "sequence",
             _ => "table",
         };
         (name, kind)

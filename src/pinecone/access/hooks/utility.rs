@@ -7,16 +7,17 @@
 //! (`text.rs`).
 #![allow(unsafe_code)]
 
-use super::{error_memory, index_options, lock_table, locks_first, text};
+use super::{error_memory, index_options, lock_table, locks_first, sequences, text};
+use crate::pg::error::raise;
 use crate::pinecone::access::audit;
 use crate::pinecone::access::catalog;
 use crate::pinecone::access::refusal::{Event, refused};
 use crate::pinecone::access::roles::names;
-use crate::pinecone::access::session::confined::{Confined, confined};
+use crate::pinecone::access::session::confined::{Confined, confined, is_confined};
 use crate::pinecone::access::session::partial::{self, partial};
-use crate::pinecone::access::session::{identity, limits, pooled_key};
+use crate::pinecone::access::session::{identity, limits, pooled_key, unsynced};
 use conifer_pure::Fault;
-use conifer_pure::fault::state::INSUFFICIENT_PRIVILEGE;
+use conifer_pure::fault::state::{INSUFFICIENT_PRIVILEGE, PROGRAM_LIMIT_EXCEEDED};
 use pgrx::pg_sys::NodeTag;
 use pgrx::prelude::*;
 use std::ffi::{CStr, c_char};
@@ -88,6 +89,9 @@ unsafe extern "C-unwind" fn judge_statement(statement: *mut pg_sys::PlannedStmt)
             if (*tree).type_ == NodeTag::T_CopyStmt {
                 let copy = &*tree.cast::<pg_sys::CopyStmt>();
                 audit::copied(copy);
+                if copy.is_from {
+                    unsynced::copies();
+                }
                 if !copy.relation.is_null() && confined().is_some() {
                     // The server asks for privileges before it plans, and has kept no plan for it.
                     partial::planned();
@@ -108,7 +112,10 @@ unsafe extern "C-unwind" fn follow(statement: *mut pg_sys::PlannedStmt) {
         if !pg_sys::IsTransactionState() {
             return;
         }
-        if (*tree).type_ == NodeTag::T_VariableSetStmt || (*tree).type_ == NodeTag::T_TransactionStmt {
+        if matches!(
+            (*tree).type_,
+            NodeTag::T_VariableSetStmt | NodeTag::T_TransactionStmt | NodeTag::T_DiscardStmt | NodeTag::T_CopyStmt
+        ) {
             limits::hold();
         }
         lock_table::judge(tree);
@@ -128,6 +135,9 @@ unsafe fn judge(tree: *mut pg_sys::Node) {
     // SAFETY: each node is read as the type of its tag.
     unsafe {
         if ends_or_begins(tree) {
+            if is_savepoint(tree) {
+                judge_depth();
+            }
             return;
         }
         partial::keep_log_from_client();
@@ -172,6 +182,9 @@ unsafe fn judge(tree: *mut pg_sys::Node) {
             _ => false,
         };
         let partial = if (*tree).type_ == NodeTag::T_ExplainStmt { partial() } else { None };
+        if let Some(expressions) = expressions(tree) {
+            sequences::judge_raw(expressions);
+        }
         if !allowed || partial.is_some() {
             let command = CStr::from_ptr(pg_sys::CreateCommandName(tree)).to_string_lossy().into_owned();
             let whom = match partial {
@@ -204,6 +217,53 @@ unsafe fn ends_or_begins(tree: *mut pg_sys::Node) -> bool {
                     (*tree.cast::<pg_sys::TransactionStmt>()).kind,
                     TRANS_STMT_PREPARE | TRANS_STMT_COMMIT_PREPARED | TRANS_STMT_ROLLBACK_PREPARED
                 ))
+    }
+}
+
+/// Whether a command is SAVEPOINT, in a transaction that has not failed.
+unsafe fn is_savepoint(tree: *mut pg_sys::Node) -> bool {
+    // SAFETY: the node is read as the type of its tag; reads the state of the transaction.
+    unsafe {
+        (*tree).type_ == NodeTag::T_TransactionStmt
+            && (*tree.cast::<pg_sys::TransactionStmt>()).kind
+                == pg_sys::TransactionStmtKind::TRANS_STMT_SAVEPOINT
+            && !pg_sys::IsAbortedTransactionBlockState()
+    }
+}
+
+/// Refuses a savepoint that lies within more others than the server has locks for each of its sessions: each that writes, or asks for its number, has a lock
+/// until it is released, and the table of locks is one for all.
+///
+/// # Errors
+/// Raises 54000.
+unsafe fn judge_depth() {
+    // SAFETY: reads a counter of the transaction, and a setting of the server.
+    let (depth, max) = unsafe { (pg_sys::GetCurrentTransactionNestLevel(), pg_sys::max_locks_per_xact) };
+    if depth > max && is_confined() {
+        let message = format!("too many savepoints within each other: maximum for API keys is {max}");
+        raise(
+            Fault::new(PROGRAM_LIMIT_EXCEEDED, message)
+                .hint("RELEASE SAVEPOINT those that are not needed any more."),
+        );
+    }
+}
+
+/// The expressions of a command of which the server makes no query.
+unsafe fn expressions(tree: *mut pg_sys::Node) -> Option<*mut pg_sys::Node> {
+    // SAFETY: each node is read as the type of its tag.
+    unsafe {
+        match (*tree).type_ {
+            NodeTag::T_ExecuteStmt => Some((*tree.cast::<pg_sys::ExecuteStmt>()).params.cast()),
+            NodeTag::T_CopyStmt => Some((*tree.cast::<pg_sys::CopyStmt>()).whereClause),
+            NodeTag::T_ExplainStmt => {
+                let query = &*(*tree.cast::<pg_sys::ExplainStmt>()).query.cast::<pg_sys::Query>();
+                let is_execute = query.type_ == NodeTag::T_Query
+                    && query.commandType == pg_sys::CmdType::CMD_UTILITY
+                    && (*query.utilityStmt).type_ == NodeTag::T_ExecuteStmt;
+                is_execute.then(|| (*query.utilityStmt.cast::<pg_sys::ExecuteStmt>()).params.cast())
+            }
+            _ => None,
+        }
     }
 }
 

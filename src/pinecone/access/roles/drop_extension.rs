@@ -1,4 +1,4 @@
-//! `DROP EXTENSION conifer`, and DROP SCHEMA and DROP OWNED, which may take the extension along: the extension's roles go with it.
+//! `DROP EXTENSION conifer`, and DROP EXTENSION vector, DROP SCHEMA and DROP OWNED, which may take the extension along: the extension's roles go with it.
 //!
 //! An event trigger sees the command before it runs and drops the roles of keys and groups; if the command fails, the
 //! transaction puts them back. The roles that every installation has are dropped if nothing in the cluster depends on them,
@@ -42,27 +42,41 @@ fn before_drop(fcinfo: pg_sys::FunctionCallInfo) {
     }
 }
 
-/// The extension's owner, the schema of its functions, and the schema's owner.
+/// The extension's owner; and what takes the extension along, if it is dropped with CASCADE: the schemas of the functions and of the types, and the
+/// extension that holds the types, if it is another one, with their owners.
 struct Home {
     owner: pg_sys::Oid,
-    schema: String,
-    schema_owner: pg_sys::Oid,
+    schemas: Vec<(String, pg_sys::Oid)>,
+    engine: Option<pg_sys::Oid>,
 }
 
 fn home() -> Option<Home> {
-    let sql = "SELECT e.extowner, n.nspname::pg_catalog.text, n.nspowner FROM pg_catalog.pg_extension e \
-                 JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace \
-                WHERE e.extname OPERATOR(pg_catalog.=) 'conifer'";
-    run(Mode::Write, sql, &[], |rows| {
-        (rows.count > 0)
-            .then(|| {
-                Some(Home { owner: rows.get(0, 0)?, schema: rows.get(0, 1)?, schema_owner: rows.get(0, 2)? })
-            })
-            .flatten()
+    let sql = "SELECT e.extname OPERATOR(pg_catalog.=) 'conifer', e.extowner, n.nspname::pg_catalog.text, n.nspowner \
+                 FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace \
+                WHERE e.extname OPERATOR(pg_catalog.=) 'conifer' \
+                   OR e.extname OPERATOR(pg_catalog.=) 'vector' \
+                      AND EXISTS (SELECT FROM pg_catalog.pg_depend d \
+                                    JOIN pg_catalog.pg_extension c ON c.oid OPERATOR(pg_catalog.=) d.objid \
+                                     AND c.extname OPERATOR(pg_catalog.=) 'conifer' \
+                                   WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass \
+                                     AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass \
+                                     AND d.refobjid OPERATOR(pg_catalog.=) e.oid) \
+                ORDER BY 1 DESC";
+    let found: Vec<(bool, pg_sys::Oid, String, pg_sys::Oid)> = run(Mode::Write, sql, &[], |rows| {
+        rows.each(|row| {
+            Some((rows.get(row, 0)?, rows.get(row, 1)?, rows.get(row, 2)?, rows.get(row, 3)?))
+        })
+    });
+    let (_, owner, ..) = found.first().filter(|(is_conifer, ..)| *is_conifer)?;
+    Some(Home {
+        owner: *owner,
+        engine: found.iter().find(|(is_conifer, ..)| !is_conifer).map(|(_, owner, ..)| *owner),
+        schemas: found.iter().map(|(_, _, schema, owner)| (schema.clone(), *owner)).collect(),
     })
 }
 
-/// Whether the command that the event trigger was called for drops `conifer`, and the current user may do so.
+/// Whether the command that the event trigger was called for drops `conifer`, and the current user may do so. Who may not is refused
+/// when it comes to the extension (`hooks/drops.rs`).
 fn drops_conifer(fcinfo: pg_sys::FunctionCallInfo) -> bool {
     // SAFETY: the context of an event trigger is its data, with the command's parse tree, which is read as the type of its tag; the
     // objects of a DropStmt of these kinds are strings.
@@ -75,22 +89,24 @@ fn drops_conifer(fcinfo: pg_sys::FunctionCallInfo) -> bool {
         if tree.is_null() {
             return false;
         }
-        let Some(home) = home() else { return false };
-        let may = |owner| pg_sys::has_privs_of_role(pg_sys::GetUserId(), owner);
+        let Some(home) = home().filter(|home| pg_sys::has_privs_of_role(pg_sys::GetUserId(), home.owner)) else {
+            return false;
+        };
         match (*tree).type_ {
             pg_sys::NodeTag::T_DropStmt => {
                 let drop = &*tree.cast::<pg_sys::DropStmt>();
+                let cascades = drop.behavior == pg_sys::DropBehavior::DROP_CASCADE;
                 let names = |name: &str| {
                     pgrx::PgList::<pg_sys::String>::from_pg(drop.objects)
                         .iter_ptr()
                         .any(|object| CStr::from_ptr((*object).sval).to_bytes() == name.as_bytes())
                 };
                 match drop.removeType {
-                    pg_sys::ObjectType::OBJECT_EXTENSION => names("conifer") && may(home.owner),
+                    pg_sys::ObjectType::OBJECT_EXTENSION => {
+                        names("conifer") || cascades && home.engine.is_some() && names("vector")
+                    }
                     pg_sys::ObjectType::OBJECT_SCHEMA => {
-                        drop.behavior == pg_sys::DropBehavior::DROP_CASCADE
-                            && names(&home.schema)
-                            && may(home.schema_owner)
+                        cascades && home.schemas.iter().any(|(schema, _)| names(schema))
                     }
                     _ => false,
                 }
@@ -98,9 +114,11 @@ fn drops_conifer(fcinfo: pg_sys::FunctionCallInfo) -> bool {
             pg_sys::NodeTag::T_DropOwnedStmt => {
                 let drop = &*tree.cast::<pg_sys::DropOwnedStmt>();
                 let cascades = drop.behavior == pg_sys::DropBehavior::DROP_CASCADE;
+                let brings = |role| home.engine == Some(role) || home.schemas.iter().any(|(_, owner)| *owner == role);
                 pgrx::PgList::<pg_sys::RoleSpec>::from_pg(drop.roles).iter_ptr().any(|role| {
                     let role = pg_sys::get_rolespec_oid(role, true);
-                    (role == home.owner || cascades && role == home.schema_owner) && may(role)
+                    (role == home.owner || cascades && brings(role))
+                        && pg_sys::has_privs_of_role(pg_sys::GetUserId(), role)
                 })
             }
             _ => false,

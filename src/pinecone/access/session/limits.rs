@@ -5,6 +5,8 @@
 use super::confined::{Confined, is_member};
 use super::given::given;
 use super::partial::keep_log_from_client;
+use super::pinned::pin;
+use super::unsynced::watch;
 use crate::pinecone::access::elevate::{GATEWAY, KEYS};
 use crate::pinecone::access::snapshot::is_looking;
 use pgrx::prelude::*;
@@ -34,11 +36,14 @@ unsafe extern "C-unwind" {
 thread_local! {
     /// The ceilings of the session, for a statement, a lock and an idle transaction; none before they are known.
     static CEILINGS: Cell<Option<[i32; 3]>> = const { Cell::new(None) };
+    /// Whether the session is one that ceilings are for.
+    static IS_BOUND: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Makes the thread's variables known: see `touch_variables` of the library.
 pub fn touch() {
     CEILINGS.with(|_| ());
+    IS_BOUND.with(|_| ());
 }
 
 /// The ceilings of the session, of which none is for sessions of others than keys and pools.
@@ -52,6 +57,7 @@ fn ceilings() -> [i32; 3] {
             let login = pg_sys::GetSessionUserId();
             !pg_sys::superuser_arg(login) && (is_member(login, KEYS) || is_member(login, GATEWAY))
         };
+        IS_BOUND.set(is_bound);
         let of = |setting: &GucSetting<i32>, name: &str| match setting.get() {
             0 => given(name).and_then(|text| milliseconds(&text)).unwrap_or(0),
             set => set,
@@ -82,7 +88,7 @@ fn milliseconds(text: &str) -> Option<i32> {
 }
 
 /// Sets this session's timeouts to the ceilings, where they are above them, if the session is one of a key or pooled: before a
-/// statement, and after it, as it may have changed them.
+/// statement, and after it, as it may have changed them. Settings that tell of hidden rows go back to what they are for all (`pinned.rs`).
 ///
 /// A statement's time runs from the client's command on: a statement within it does not wind the clock up again.
 ///
@@ -92,6 +98,10 @@ pub fn hold() {
         return;
     }
     let [statement, lock, idle] = ceilings();
+    if IS_BOUND.get() {
+        pin();
+        watch(idle);
+    }
     let above = |value: i32, ceiling: i32| ceiling > 0 && (value == 0 || value > ceiling);
     // SAFETY: reads and writes settings of the backend, by its only thread, within a transaction. The timer is one that the server has
     // set up, and ends with the statement.

@@ -6,6 +6,7 @@
 //! - [`partial`]: whether the session may read some rows of a table and not others.
 //! - [`given`]: settings that a connection has hidden.
 //! - [`limits`]: what an administrator sets for the sessions of keys.
+//! - [`pinned`]: settings that tell of hidden rows; [`unsynced`]: transactions whose client is silent.
 //! - [`last_used`]: when a key was last used.
 
 pub mod confined;
@@ -15,7 +16,9 @@ pub mod last_used;
 pub mod limits;
 pub mod lookup;
 pub mod partial;
+pub mod pinned;
 pub mod pooled_key;
+pub mod unsynced;
 
 /// Makes the thread's variables known: see `touch_variables` of the library.
 pub fn touch() {
@@ -24,5 +27,7 @@ pub fn touch() {
     limits::touch();
     lookup::touch();
     partial::touch();
+    pinned::touch();
     pooled_key::touch();
+    unsynced::touch();
 }
