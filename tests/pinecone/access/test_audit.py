@@ -468,6 +468,36 @@ def test_nobody_else_writes_lines_of_the_audit(cluster, shop, way):
     shop.execute("DROP ROLE eve")
 
 
+@pytest.mark.parametrize("way", ["SET", "connection"])
+def test_the_name_of_an_application_is_no_line_of_the_audit(cluster, shop, way):
+    """`log_line_prefix` shows it as it is, to all who read the log, and pg_stat_activity to all who may see the session; nor is it a way for a key into these."""
+    writer = key(shop, "writer")
+    whole = f"{writer}_{'0123456789abcdefghjkmnpqrstvwxyz' * 2}"[:73]
+    forged = 'conifer audit: {"actor":"ann","action":"sql"}'
+    log = cluster.home / "log" / "server"
+    shop.execute("ALTER SYSTEM SET log_line_prefix = '%m [%a] '")
+    shop.execute("SELECT pg_reload_conf()")
+    try:
+        for name, shown in ((forged, forged.replace("audit:", "audit?")), (whole, writer)):
+            before, size = len(logged(cluster)), log.stat().st_size
+            with cluster.connect("shop", user=writer, **({"application_name": name} if way == "connection" else {})) as session:
+                if way == "SET":
+                    session.execute("SELECT set_config('application_name', %s, false)", [name])
+                assert state(session, "SELECT 1/0") == "22012"
+                assert state(session, "DROP TABLE x") == "42501"
+                (seen,) = shop.execute("SELECT application_name FROM pg_stat_activity WHERE pid = %s", [session.info.backend_pid]).fetchone()
+                assert seen.startswith(shown) and name not in seen
+                until(lambda: "DROP TABLE is not for" in log.read_text()[size:])
+            [event] = logged(cluster)[before:]
+            assert event["action"] == "execute" and event["session_role"] == writer
+            # after the library is loaded
+            added = "".join(line for line in log.read_text()[size:].splitlines() if "ERROR" in line or "audit" in line)
+            assert "division by zero" in added and "conifer audit: {\"actor\":\"ann" not in added and whole not in added
+    finally:
+        shop.execute("ALTER SYSTEM RESET log_line_prefix")
+        shop.execute("SELECT pg_reload_conf()")
+
+
 def test_what_a_line_of_the_audit_is_called_from_is_no_line_of_it(cluster, shop):
     """Its context has the statements around it, whose text is a user's."""
     shop.execute("DROP ROLE IF EXISTS eve; CREATE ROLE eve LOGIN")

@@ -1,5 +1,7 @@
 """What an administrator sets for the sessions of keys binds them: ceilings of timeouts, sessions at a time, notifications."""
 
+import os
+import struct
 import time
 
 import psycopg
@@ -157,3 +159,48 @@ def test_a_statement_within_a_statement_does_not_wind_the_clock_up(world, limite
         # and the next statement has all of its time
         session.execute("SELECT set_config('statement_timeout', '0', false), pg_sleep(0.3)")
         session.execute("SELECT set_config('statement_timeout', '0', false), pg_sleep(0.3)")
+
+
+def wire(session, *messages):
+    """Sends messages of the extended protocol as they are, and no Sync."""
+    os.write(session.pgconn.socket, b"".join(kind + struct.pack("!I", len(body) + 4) + body for kind, body in messages))
+
+
+def run(text):
+    return [(b"P", b"\0" + text.encode() + b"\0\0\0"), (b"B", b"\0\0" + b"\0\0" * 3), (b"E", b"\0\0\0\0\0")]
+
+
+@pytest.mark.parametrize("how", ["runs", "parses", "begins", "flushes", "looks on"])
+def test_a_client_that_never_says_sync(world, limited, how):
+    """It leaves its transaction idle all the same: the server's own timeout begins when the server is ready for a query."""
+    zero = "-c statement_timeout=0 -c idle_in_transaction_session_timeout=0"
+    session = world.login(limited[0], autocommit=True, options=zero)
+    session.execute("SELECT 1")
+    pid = session.info.backend_pid
+    there = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s"
+    wire(session, *{
+        "runs": run(f"SELECT id FROM {world.tables['a']}"), "parses": run("SELECT 1")[:1], "begins": run("BEGIN") + run("SELECT 1"),
+        "flushes": [*run("SELECT 1"), (b"H", b"")], "looks on": [*run(f"SELECT id FROM {world.tables['a']}"), (b"D", b"P\0")],
+    }[how])
+    deadline = time.monotonic() + 5
+    while world.db.execute(there, [pid]).fetchone() == (1,):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    session.close()
+
+
+def test_a_client_that_goes_on_without_sync(world, limited):
+    """Its session goes on, as one does whose transaction is busy; and one that is idle between transactions, or whose statement takes its time."""
+    with world.login(limited[0], autocommit=True, options="") as session:
+        session.execute("SELECT 1")
+        for _ in range(8):
+            wire(session, *run("SELECT 1"))
+            time.sleep(0.2)
+        wire(session, (b"S", b""))
+        time.sleep(1.6)
+        assert world.db.execute("SELECT count(*) FROM pg_stat_activity WHERE pid = %s", [session.info.backend_pid]).fetchone() == (1,)
+    with world.login(limited[0], autocommit=True, options="") as session:
+        for _ in range(5):
+            session.execute("SELECT pg_sleep(0.4)")
+        time.sleep(1.6)
+        assert session.execute("SELECT 1").fetchone() == (1,)

@@ -273,6 +273,47 @@ def test_counters_of_the_server(world):
                 assert state(session, statement) == want, (statement, role)
 
 
+FUZZY = ("SELECT 1", "SET gin_fuzzy_search_limit = 1", "SET LOCAL gin_fuzzy_search_limit = 1", "SELECT set_config('gin_fuzzy_search_limit', '1', {})", "RESET ALL",
+         "SET SESSION gin_fuzzy_search_limit TO DEFAULT", "UPDATE pg_settings SET setting = '1' WHERE name = 'gin_fuzzy_search_limit'", "SAVEPOINT s; RESET ALL; ROLLBACK TO s")
+
+
+@pytest.mark.parametrize("path", ["login", "pooled"])
+def test_scans_leave_no_rows_out_by_chance(world, path):
+    """With this setting a scan of a GIN index leaves out rows of a key's own, the more the more hidden ones there are; it deletes fewer by a filter, too."""
+    with world.login("postgres") as admin:
+        admin.execute("SET conifer.project = 'own'")
+        (table,) = admin.execute("SELECT table_name::text FROM pc_create_index('fuzzy', 2)").fetchone()
+        admin.execute(f"""INSERT INTO {table} (namespace, id, "values", metadata) SELECT CASE WHEN i > 50 THEN 'n2' ELSE 'n1' END, 'r' || i, '[1,1]', '{{"of": "x"}}'
+                            FROM generate_series(1, 6000) i""")
+        admin.execute(f"VACUUM ANALYZE {table}")
+        role, whole = world.key("narrow", namespaces='{"fuzzy": ["n1"]}')
+        only = "SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off; SET LOCAL enable_indexonlyscan = off"
+        found = f"""SELECT count(*) FROM {table} WHERE metadata @@@ '{{"of": "x"}}'"""
+        admin.execute(f"BEGIN; {only}; SET LOCAL gin_fuzzy_search_limit = 1")
+        assert admin.execute(found).fetchone()[0] < 6000, "what the setting does"
+        admin.execute("ROLLBACK")
+        for options in ("", "-c gin_fuzzy_search_limit=1"):
+            with world.login(role if path == "login" else world.gateway, autocommit=False, options=options) as session:
+                for sets in FUZZY:
+                    for local in ("true", "false") if "{}" in sets else ("",):
+                        if path == "pooled":
+                            session.execute("SELECT pc_use_key(%s)", [whole])
+                        session.execute("SAVEPOINT t")
+                        if state(session, sets.format(local)):
+                            session.execute("ROLLBACK TO t")
+                        session.execute(only)
+                        assert session.execute(found).fetchone() == (50,), (sets, options)
+                        # in the middle of a statement
+                        within = f"SELECT s, ({found.replace('WHERE', 'WHERE s IS NOT NULL AND')}) FROM (SELECT set_config('gin_fuzzy_search_limit', '1', {local or 'true'}) OFFSET 0) AS w (s)"
+                        session.execute("SAVEPOINT t")
+                        assert state(session, within) == "42501", sets
+                        session.execute("ROLLBACK TO t")
+                        assert session.execute("SELECT pc_delete('fuzzy', filter => '{\"of\": \"x\"}', namespace => 'n1')").fetchone() is not None
+                        assert session.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
+                        session.rollback()
+        admin.execute("SELECT pc_delete_index('fuzzy')")
+
+
 @pytest.fixture(scope="module")
 def narrow(world):
     """A key that reads and writes n1 of index `deep`, whose n2 is hidden, with a table of each kind: of the index, and of a user's."""

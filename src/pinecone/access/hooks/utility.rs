@@ -231,14 +231,19 @@ unsafe fn is_savepoint(tree: *mut pg_sys::Node) -> bool {
     }
 }
 
-/// Refuses a savepoint that lies within more others than the server has locks for each of its sessions: each that writes, or asks for its number, has a lock
-/// until it is released, and the table of locks is one for all.
+/// How many savepoints may lie within each other, in the locks that the server has for each of its sessions. Clients that go back to a savepoint and do not
+/// release it leave one behind each time.
+const SAVEPOINTS: i32 = 4;
+
+/// Refuses a savepoint that lies within very many others: as soon as the innermost writes, or asks for its number, each of them has a lock until it is
+/// released, and the table of locks is one for all. One session alone could fill it.
 ///
 /// # Errors
 /// Raises 54000.
 unsafe fn judge_depth() {
     // SAFETY: reads a counter of the transaction, and a setting of the server.
-    let (depth, max) = unsafe { (pg_sys::GetCurrentTransactionNestLevel(), pg_sys::max_locks_per_xact) };
+    let (depth, locks) = unsafe { (pg_sys::GetCurrentTransactionNestLevel(), pg_sys::max_locks_per_xact) };
+    let max = locks.saturating_mul(SAVEPOINTS);
     if depth > max && is_confined() {
         let message = format!("too many savepoints within each other: maximum for API keys is {max}");
         raise(

@@ -8,6 +8,8 @@
 //! another cluster the number may be some other database's, so there it counts for a key alone that this database has brought along with the number
 //! (`pc_auth.key_home`), as by `pg_upgrade`; otherwise the name does. What has neither belongs to whichever database has the row.
 //!
+//! Who has made a role may comment on it, so a comment counts only beside a setting that superusers alone give (`strangers.rs`).
+//!
 //! A key whose role is gone has no comment: what revokes it in the original drops the role, and the copy's row is what it was. So a key's databases are
 //! in rows as well (`pc_auth.key_home`), which a copy by TEMPLATE has and a dump has not. In such a copy a key whose role is not
 //! this database's is nobody's, and no role is made for it.
@@ -17,6 +19,7 @@
 #![allow(unsafe_code)]
 
 use super::pattern;
+use super::strangers::is_marked;
 use crate::pg::error::raise;
 use crate::pg::spi::{Mode, Param, run, run_now, run_once};
 use crate::pinecone::access::elevate::{as_owner, as_superuser, read_as_owner};
@@ -44,6 +47,7 @@ pub fn is_here(name: &str) -> String {
 
 fn home_if(name: &str, condition: &str) -> String {
     let cluster = cluster();
+    let is_marked = is_marked("its.oid");
     format!(
         "(SELECT home.datname::pg_catalog.text
             FROM pg_catalog.pg_roles its
@@ -60,7 +64,7 @@ fn home_if(name: &str, condition: &str) -> String {
                                             o.datname::pg_catalog.text OPERATOR(pg_catalog.=) said[3]) AS fits (number, name)
                  WHERE fits.number OR fits.name
                  ORDER BY fits.number DESC LIMIT 1) AS home
-           WHERE its.rolname OPERATOR(pg_catalog.=) {name} {condition})"
+           WHERE its.rolname OPERATOR(pg_catalog.=) {name} AND {is_marked} {condition})"
     )
 }
 

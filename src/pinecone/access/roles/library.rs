@@ -7,7 +7,7 @@ use pgrx::spi::{quote_identifier, quote_literal};
 /// Settings, or values of settings, that name the library among those that are loaded: a regular expression that is a literal of SQL.
 pub const LOADS: &str = "'(^|[ ,/=\"])conifer([ ,.\"]|$)'";
 
-/// Makes a key's role load the library at login, unless it does. Returns whether anything had to change.
+/// Makes a key's or a group's role load the library at login, unless it does, which also proves that the role is Conifer's (`strangers.rs`). Returns whether anything had to change.
 pub fn set(key: &str) -> bool {
     let loads = format!(
         "SELECT FROM pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) s.setrole, \

@@ -24,6 +24,7 @@ pub mod patience;
 pub mod pattern;
 pub mod privileges;
 mod search_path;
+pub mod strangers;
 mod sync;
 mod take_over;
 mod triggers;
@@ -71,7 +72,7 @@ pub fn sync_key(key: &str, make: Groups, is_new: bool) -> bool {
     if other_database(key).is_some() || !is_new && came_with_copy(key) {
         return false;
     }
-    let mut changed = false;
+    let mut changed = set_aside(key);
     let until = expires.map_or_else(|| "infinity".to_owned(), |at| at.to_iso_string());
     let (role, password, until) = (quote_identifier(key), quote_literal(&verifier), quote_literal(&until));
     if !exists(key) {
@@ -105,6 +106,15 @@ pub fn sync_key(key: &str, make: Groups, is_new: bool) -> bool {
         }
     }
     changed | join(key, groups, None)
+}
+
+/// Puts a role aside that has the name of a key or group and was made by somebody else. Returns whether there was one.
+fn set_aside(name: &str) -> bool {
+    let is_stranger = exists(name) && !strangers::is_ours(name);
+    if is_stranger {
+        strangers::put_aside(name);
+    }
+    is_stranger
 }
 
 /// Project, level of the data plane, whether the scope is limited, end and verifier of a key that is not revoked.
@@ -263,12 +273,14 @@ pub fn sync_group(name: &str) -> bool {
     if other_database(name).is_some() {
         return false;
     }
-    let mut changed = false;
+    let mut changed = set_aside(name);
     if !exists(name) {
         as_superuser(|| run_once(&format!("CREATE ROLE {} NOLOGIN", quote_identifier(name))));
         late_grants::note_group(project, name);
         changed = true;
     }
+    // It never logs in: the setting proves whose it is.
+    changed |= library::set(name);
     changed |= claim(name);
     for index in index.map_or_else(|| indexes(project), |index| vec![index]) {
         grant(index, name, level);
@@ -357,7 +369,7 @@ pub fn sync_all(make: Groups) -> i64 {
         pgrx::check_for_interrupts!();
         changed += i64::from(sync_member(&member, make, None));
     }
-    changed + i64::from(sync_default(make)) + drop_left() + leave_others()
+    changed + i64::from(sync_default(make)) + drop_left() + leave_others() + strangers::expel()
 }
 
 /// Takes keys and Conifer's groups out of groups that are not Conifer's: whoever may give a role has put them there without asking, and what that role is
@@ -459,7 +471,7 @@ const FEW: i64 = 100;
 /// Drops a role with its grants in this database, unless the role belongs to another one. If grants are left elsewhere, or others
 /// keep the role from being dropped, it stays but can do nothing, until `pc_sync_roles` drops it. Returns whether anything had to change.
 pub fn drop_role(name: &str) -> bool {
-    if !exists(name) || other_database(name).is_some() {
+    if !exists(name) || other_database(name).is_some() || !strangers::is_ours(name) {
         return false;
     }
     if foreign_objects(name) <= FEW && remove(name).is_ok() {
@@ -474,7 +486,11 @@ pub fn drop_role(name: &str) -> bool {
 
 /// As [`drop_role`], however much hangs on the role.
 pub fn drop_role_with_all(name: &str) {
-    if exists(name) && other_database(name).is_none() && remove(name).is_err() {
+    if exists(name)
+        && other_database(name).is_none()
+        && strangers::is_ours(name)
+        && remove(name).is_err()
+    {
         disarm(name);
     }
 }

@@ -11,13 +11,15 @@ use super::judge::foreign_code::FOUND;
 use super::roles::home_database::home;
 use super::roles::library::LOADS;
 use super::roles::pattern;
+use super::roles::strangers::is_marked;
 use crate::pg::spi::{Mode, Param, run};
 use crate::pg::srf::open;
 use pgrx::IntoDatum;
 use pgrx::prelude::*;
 
 /// Statements without parameters, whose columns are area, item, state, found and advice. `{home}` stands for the database that the role `r`
-/// belongs to; `{keys}`, `{of_a_database}` and `{ours}` for names of roles, `{loads}` for settings that load the library.
+/// belongs to; `{keys}`, `{of_a_database}` and `{ours}` for names of roles, `{loads}` for settings that load the library, `{marked}` for whether the role
+/// `a` has such a setting.
 const CHECKS: [&str; 7] = [
     include_str!("sql/transport.sql"),
     include_str!("sql/login.sql"),
@@ -40,7 +42,8 @@ fn pc_security_report(fcinfo: pg_sys::FunctionCallInfo) {
                 .replace("{keys}", pattern::KEYS)
                 .replace("{of_a_database}", pattern::OF_A_DATABASE)
                 .replace("{ours}", pattern::ALL)
-                .replace("{loads}", LOADS);
+                .replace("{loads}", LOADS)
+                .replace("{marked}", &is_marked("a.oid"));
             run(Mode::Read, &check, &[], |rows| store.put(&rows));
         }
         let code = format!(

@@ -95,6 +95,17 @@ WITH ordinary AS (
        AND g.rolname !~ {ours}
     UNION ALL
     SELECT 17, 1, m.member || ': ' || m.role FROM pc_auth.member m WHERE m.role_oid = 0
+    UNION ALL
+    SELECT 18, 1, a.rolname::text FROM pg_catalog.pg_authid a
+     WHERE a.rolname ~ {of_a_database} AND NOT {marked}
+       AND NOT EXISTS (SELECT FROM pc_auth.api_key k WHERE k.key_id::name = a.rolname AND k.verifier = a.rolpassword)
+    UNION ALL
+    SELECT DISTINCT 19, 1, r.rolname || ' of ' || g.rolname
+      FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles r ON r.oid = m.member JOIN pg_catalog.pg_roles g ON g.oid = m.roleid
+     WHERE NOT r.rolsuper AND (g.rolname ~ {keys} OR m.admin_option AND g.rolname ~ {ours})
+    UNION ALL
+    SELECT 20, 1, e.extname || ' of ' || r.rolname FROM pg_catalog.pg_extension e JOIN ordinary r ON r.oid = e.extowner
+     WHERE e.extname IN ('conifer', 'vector')
 )
 SELECT 'roles'::text, i.item::text, CASE WHEN pg_catalog.count(f.found) = 0 THEN 'ok' ELSE i.state END::text,
        COALESCE(pg_catalog.array_to_string((pg_catalog.array_agg(f.found ORDER BY f.rank, f.found) FILTER (WHERE f.found IS NOT NULL))[:30], ', ')
@@ -117,7 +128,10 @@ SELECT 'roles'::text, i.item::text, CASE WHEN pg_catalog.count(f.found) = 0 THEN
         (14, 'schemas with the name of a role that is not their owner', 'fail', 'DROP or rename them: "$user" in search_path puts what is in them before Conifer''s functions'),
         (15, 'roles that may create schemas in this database', 'warn', 'each can make a schema with the name of another role, which "$user" in that role''s search_path finds first'),
         (16, 'Conifer''s roles in groups of others', 'fail', 'whoever may give the group has put them there: pc_sync_roles() takes them out'),
-        (17, 'rows of people who have no role', 'fail', 'as a restore to another cluster leaves them: whichever role gets the name will be given this by pc_sync_roles(); take it with pc_revoke_role')
+        (17, 'rows of people who have no role', 'fail', 'as a restore to another cluster leaves them: whichever role gets the name will be given this by pc_sync_roles(); take it with pc_revoke_role'),
+        (18, 'roles with names of keys and groups that others have made', 'fail', 'pc_sync_roles() gives them another name, where a key or group of this database has it; DROP the others'),
+        (19, 'others who may act as a key, or put roles into Conifer''s groups', 'fail', 'pc_sync_roles() takes that from them'),
+        (20, 'extensions of roles without the rights of a superuser', 'warn', 'who owns vector can update it: have a superuser create it, or REASSIGN OWNED BY the role')
        ) AS i (place, item, state, advice)
   LEFT JOIN found f USING (place)
  GROUP BY i.place, i.item, i.state, i.advice
