@@ -41,7 +41,9 @@ unsafe extern "C-unwind" fn access(
         }
         if access == pg_sys::ObjectAccessType::OAT_FUNCTION_EXECUTE {
             judge(object);
-        } else if access == pg_sys::ObjectAccessType::OAT_DROP || access == pg_sys::ObjectAccessType::OAT_POST_ALTER {
+        } else if access == pg_sys::ObjectAccessType::OAT_DROP
+            || access == pg_sys::ObjectAccessType::OAT_POST_ALTER
+        {
             changed(access, class, object, argument);
         }
     }
@@ -86,16 +88,12 @@ unsafe extern "C-unwind" fn judge(function: pg_sys::Oid) {
         _ if partial.is_some() => true,
         None => false,
         Some(Confined::Key) => {
-            keys
-                || notifies && !limits::may_notify(Confined::Key)
+            keys || notifies && !limits::may_notify(Confined::Key)
                 || (sets || is_of_sequence) && is_without_statement()
         }
         // As SET in `utility.rs`; whether the setting is for the transaction only cannot be seen here.
         Some(Confined::Gateway) => {
-            keys
-                || pooled
-                || sets && pooled_key::key().is_some()
-                || is_of_sequence && is_without_statement()
+            keys || pooled || sets && pooled_key::key().is_some() || is_of_sequence && is_without_statement()
         }
     };
     if is_refused {

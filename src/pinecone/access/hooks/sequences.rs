@@ -74,11 +74,16 @@ unsafe fn judge_call(call: &pg_sys::FuncExpr) {
         let first = PgList::<pg_sys::Node>::from_pg(call.args).get_ptr(0);
         let relation = first.filter(|first| (**first).type_ == T_Const).map(|first| {
             let constant = &*first.cast::<pg_sys::Const>();
-            if constant.constisnull { pg_sys::InvalidOid } else { pg_sys::Oid::from(constant.constvalue.value() as u32) }
+            if constant.constisnull {
+                pg_sys::InvalidOid
+            } else {
+                pg_sys::Oid::from(constant.constvalue.value() as u32)
+            }
         });
         let Some(relation) = relation else {
             let name = pg_sys::get_func_name(call.funcid);
-            let name = if name.is_null() { "function".into() } else { CStr::from_ptr(name).to_string_lossy() };
+            let name =
+                if name.is_null() { "function".into() } else { CStr::from_ptr(name).to_string_lossy() };
             refuse(&name);
         };
         let kind = pg_sys::get_rel_relkind(relation) as u8;
@@ -86,7 +91,8 @@ unsafe fn judge_call(call: &pg_sys::FuncExpr) {
         let is_there = kind != 0;
         let any = (pg_sys::ACL_USAGE | pg_sys::ACL_SELECT | pg_sys::ACL_UPDATE) as pg_sys::AclMode;
         let may = kind == pg_sys::RELKIND_SEQUENCE
-            && pg_sys::pg_class_aclmask(relation, pg_sys::GetUserId(), any, pg_sys::AclMaskHow::ACLMASK_ANY) != 0;
+            && pg_sys::pg_class_aclmask(relation, pg_sys::GetUserId(), any, pg_sys::AclMaskHow::ACLMASK_ANY)
+                != 0;
         if is_there && !may {
             super::permissions::refuse(relation);
         }
@@ -104,7 +110,8 @@ unsafe extern "C-unwind" fn walk_raw(node: *mut pg_sys::Node, context: *mut c_vo
             let names = PgList::<pg_sys::String>::from_pg((*node.cast::<pg_sys::FuncCall>()).funcname);
             let name = names.iter_ptr().last().map(|name| CStr::from_ptr((*name).sval).to_string_lossy());
             let is_of_sequence = |name: &str| {
-                let names = ["nextval", "currval", "setval", "pg_sequence_last_value", "pg_get_sequence_data"];
+                let names =
+                    ["nextval", "currval", "setval", "pg_sequence_last_value", "pg_get_sequence_data"];
                 names.contains(&name)
             };
             if let Some(name) = name.filter(|name| is_of_sequence(name)) {
@@ -117,8 +124,14 @@ unsafe extern "C-unwind" fn walk_raw(node: *mut pg_sys::Node, context: *mut c_vo
 
 /// Raises 42501 for a call whose sequence cannot be told before it runs.
 fn refuse(function: &str) -> ! {
-    let message = format!("permission denied: {function} of a sequence that the query does not name is not for API keys");
+    let message = format!(
+        "permission denied: {function} of a sequence that the query does not name is not for API keys"
+    );
     let fault = Fault::new(INSUFFICIENT_PRIVILEGE, message)
         .hint("Name the sequence as a literal, in a query of its own: SELECT nextval('orders_id_seq').");
-    refused(principal_if_any().as_deref(), &Event { action: "call", kind: "function", resource: function }, fault)
+    refused(
+        principal_if_any().as_deref(),
+        &Event { action: "call", kind: "function", resource: function },
+        fault,
+    )
 }

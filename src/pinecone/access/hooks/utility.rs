@@ -114,7 +114,10 @@ unsafe extern "C-unwind" fn follow(statement: *mut pg_sys::PlannedStmt) {
         }
         if matches!(
             (*tree).type_,
-            NodeTag::T_VariableSetStmt | NodeTag::T_TransactionStmt | NodeTag::T_DiscardStmt | NodeTag::T_CopyStmt
+            NodeTag::T_VariableSetStmt
+                | NodeTag::T_TransactionStmt
+                | NodeTag::T_DiscardStmt
+                | NodeTag::T_CopyStmt
         ) {
             limits::hold();
         }

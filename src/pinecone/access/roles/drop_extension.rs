@@ -63,9 +63,7 @@ fn home() -> Option<Home> {
                                      AND d.refobjid OPERATOR(pg_catalog.=) e.oid) \
                 ORDER BY 1 DESC";
     let found: Vec<(bool, pg_sys::Oid, String, pg_sys::Oid)> = run(Mode::Write, sql, &[], |rows| {
-        rows.each(|row| {
-            Some((rows.get(row, 0)?, rows.get(row, 1)?, rows.get(row, 2)?, rows.get(row, 3)?))
-        })
+        rows.each(|row| Some((rows.get(row, 0)?, rows.get(row, 1)?, rows.get(row, 2)?, rows.get(row, 3)?)))
     });
     let (_, owner, ..) = found.first().filter(|(is_conifer, ..)| *is_conifer)?;
     Some(Home {
@@ -89,7 +87,8 @@ fn drops_conifer(fcinfo: pg_sys::FunctionCallInfo) -> bool {
         if tree.is_null() {
             return false;
         }
-        let Some(home) = home().filter(|home| pg_sys::has_privs_of_role(pg_sys::GetUserId(), home.owner)) else {
+        let Some(home) = home().filter(|home| pg_sys::has_privs_of_role(pg_sys::GetUserId(), home.owner))
+        else {
             return false;
         };
         match (*tree).type_ {
@@ -114,7 +113,8 @@ fn drops_conifer(fcinfo: pg_sys::FunctionCallInfo) -> bool {
             pg_sys::NodeTag::T_DropOwnedStmt => {
                 let drop = &*tree.cast::<pg_sys::DropOwnedStmt>();
                 let cascades = drop.behavior == pg_sys::DropBehavior::DROP_CASCADE;
-                let brings = |role| home.engine == Some(role) || home.schemas.iter().any(|(_, owner)| *owner == role);
+                let brings =
+                    |role| home.engine == Some(role) || home.schemas.iter().any(|(_, owner)| *owner == role);
                 pgrx::PgList::<pg_sys::RoleSpec>::from_pg(drop.roles).iter_ptr().any(|role| {
                     let role = pg_sys::get_rolespec_oid(role, true);
                     (role == home.owner || cascades && brings(role))

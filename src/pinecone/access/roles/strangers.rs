@@ -7,6 +7,7 @@
 //! place. It is not dropped, as what it owns is somebody's.
 
 use super::library::LOADS;
+use super::role::exists;
 use super::{patience, pattern};
 use crate::pg::spi::{Param, run_now, run_once};
 use crate::pinecone::access::elevate::{as_superuser, read_as_owner};
@@ -35,8 +36,17 @@ pub fn is_ours(name: &str) -> bool {
     as_superuser(|| run_now(&sql, &[Param::name(name)], |rows| rows.count > 0))
 }
 
+/// Puts a role aside that has the name of a key or group and was made by somebody else. Returns whether there was one.
+pub fn set_aside(name: &str) -> bool {
+    let is_stranger = exists(name) && !is_ours(name);
+    if is_stranger {
+        put_aside(name);
+    }
+    is_stranger
+}
+
 /// Gives a stranger's role another name, and takes from it what it has of Conifer's, with a warning. Waits for who is changing the role.
-pub fn put_aside(name: &str) {
+fn put_aside(name: &str) {
     let role = quote_identifier(name);
     let taken = "SELECT pg_catalog.count(*) FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.~) ('^not_' OPERATOR(pg_catalog.||) $1)";
     let number = run_now(taken, &[Param::text(name)], |rows| rows.get::<i64>(0, 0)).unwrap_or_default();
@@ -49,7 +59,9 @@ pub fn put_aside(name: &str) {
         run_once(&format!("REVOKE ALL ON ALL TABLES IN SCHEMA pc_data FROM {role}"));
         run_once(&format!("ALTER ROLE {role} RENAME TO {}", quote_identifier(&new)));
     });
-    warning!("role \"{name}\" was not made by Conifer, nor restored by a superuser: it is called \"{new}\" now");
+    warning!(
+        "role \"{name}\" was not made by Conifer, nor restored by a superuser: it is called \"{new}\" now"
+    );
 }
 
 /// The groups of Conifer's that a role is in, quoted, each with a clause that says who has put it there: from PostgreSQL 16 on each takes it back by itself.
