@@ -25,7 +25,7 @@ mod security_report;
 mod session;
 pub mod snapshot;
 mod transaction;
-mod way;
+pub mod way;
 
 use session::identity;
 

@@ -169,7 +169,7 @@ fn end_transaction(what: &str, transaction: u32, ended: &mut HashSet<i32>) {
         refuse_prepared(what, transaction);
     }
     for (pid, session) in sessions.into_iter().filter(|(pid, _)| ended.insert(*pid)) {
-        end_for(what, pid, &session);
+        end_for(&format!("{what} from being revoked"), pid, &session);
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::hooks::inlining;
 use super::roles::{drop_extension, late_cascade, late_grants, late_members, names};
-use super::session::{last_used, pooled_key};
+use super::session::{expiry, last_used, pooled_key};
 use super::{locks, revocation};
 use pgrx::prelude::*;
 use std::ffi::c_void;
@@ -64,13 +64,17 @@ unsafe extern "C-unwind" fn at_end(event: pg_sys::XactEvent::Type, _argument: *m
         }
         XACT_EVENT_COMMIT | XACT_EVENT_PREPARE => {
             inlining::end();
-            pooled_key::end();
+            if pooled_key::end() {
+                expiry::forget();
+            }
             locks::end();
             names::end();
         }
         XACT_EVENT_ABORT => {
             inlining::end();
-            pooled_key::end();
+            if pooled_key::end() {
+                expiry::forget();
+            }
             locks::end();
             last_used::abort();
             names::end();

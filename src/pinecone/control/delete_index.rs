@@ -7,6 +7,7 @@ use crate::pg::error::raise;
 use crate::pg::spi::{Mode, Param, run, run_once};
 use crate::pinecone::access::elevate::as_owner;
 use crate::pinecone::access::judge::guard;
+use crate::pinecone::access::way;
 use crate::pinecone::counts::base;
 use crate::pinecone::registry::{Index, name_of, not_found};
 use conifer_pure::Fault;
@@ -27,10 +28,13 @@ fn delete(name: &str, index: &Index) {
     // configures the index does
     let table = index.table();
     let source = if index.is_view { release::hold(index.id) } else { None };
-    let exists = "SELECT pg_catalog.to_regclass($1) IS NOT NULL";
+    let number = "SELECT pg_catalog.to_regclass($1)::pg_catalog.oid";
     if !index.is_view
-        && run(Mode::Write, exists, &[Param::text(&*table)], |rows| rows.get::<bool>(0, 0)) == Some(true)
+        && let Some(number) =
+            run(Mode::Write, number, &[Param::text(&*table)], |rows| rows.get::<pg_sys::Oid>(0, 0))
     {
+        way::make_for_table(number);
+        // By its name, which may be gone by now.
         run_once(&format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"));
         base::end(&table);
     }

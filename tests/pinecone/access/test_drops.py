@@ -67,3 +67,15 @@ def test_the_roles_go_along(owner, how, empty_database):
     db.execute(how.format(owner=role))
     assert db.execute("SELECT FROM pg_extension WHERE extname = 'conifer'").fetchone() is None
     assert db.execute(ROLES, [f", {empty_database}$"]).fetchone() == (0,)
+
+
+def test_functions_of_others_with_names_of_conifer_s(server, empty_database, owner):
+    """The database's owner may create in its schema public: a function whose types are nearer is called in the place of Conifer's."""
+    role, _, _, db = owner
+    with server.connect(empty_database, user=role) as session:
+        session.execute("CREATE FUNCTION public.pc_fetch(varchar, varchar) RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE FUNCTION public.pc_mine() RETURNS int LANGUAGE sql AS 'SELECT 1'")
+    report = "SELECT state, found FROM pc_security_report() WHERE item = 'functions of others with names of Conifer''s'"
+    assert db.execute(report).fetchone() == ("warn", "pc_fetch(character varying,character varying)")
+    with server.connect(empty_database, user=role) as session:
+        session.execute("DROP FUNCTION public.pc_fetch(varchar, varchar), public.pc_mine()")
+    assert db.execute(report).fetchone() == ("ok", "none")

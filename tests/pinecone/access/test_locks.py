@@ -315,3 +315,33 @@ def test_a_superuser_makes_triggers_on_tables_of_indexes(world, locker):
     with world.login(locker) as session, session.transaction(force_rollback=True):
         session.execute("CREATE TABLE locker.key (id text PRIMARY KEY); CREATE TABLE locker.x (id text REFERENCES locker.key)")
         session.execute(LOCKS_FIRST["a rule"].format(table="locker.own"))
+
+
+@pytest.mark.parametrize("path", ["login", "pooled"])
+@pytest.mark.parametrize("kind", ["own", "of a user"])
+def test_an_index_is_deleted_while_a_key_s_transaction_is_idle(world, kind, path):
+    """After a second the session is ended: a key would else keep the deletion waiting, and all who read behind it. Others' are waited for."""
+    world.db.execute("SET conifer.project = 'own'")
+    if kind == "own":
+        world.db.execute("SELECT pc_create_index('held', 2)")
+    else:
+        world.db.execute("""CREATE TABLE public.held (namespace text COLLATE "C" NOT NULL, id text COLLATE "C", "values" vector(2) NOT NULL,
+                                                      metadata jsonb NOT NULL DEFAULT '{}', PRIMARY KEY (namespace, id))""")
+        world.db.execute("SELECT pc_create_index('held', from_table => 'public.held')")
+    role, whole = world.key("holds")
+    person, key = world.people["ProjectOwner"], world.key("goes on")
+    with world.login(world.gateway if path == "pooled" else role, autocommit=False) as session, world.login(key[0], autocommit=False) as other, world.login(person, autocommit=False) as owner:
+        if path == "pooled":
+            session.execute("SELECT pc_use_key(%s)", [whole])
+        session.execute("SELECT pc_fetch('held', '{x}')")
+        other.execute("SELECT pc_fetch('a', '{x}')")
+        owner.execute("SET lock_timeout = '4s'; SELECT pc_delete_index('held')")
+        assert state(session, "SELECT 1") == "lost" or session.closed
+        other.execute("SELECT 1")
+        owner.rollback()
+        # A person's transaction is theirs to end.
+        with world.login(world.people["ProjectEditor"], autocommit=False) as reader:
+            reader.execute("SELECT pc_fetch('held', '{x}')")
+            assert state(owner, "SET lock_timeout = '2s'; SELECT pc_delete_index('held')") == "55P03"
+            reader.execute("SELECT 1")
+    world.db.execute("SELECT pc_delete_index('held'); DROP TABLE IF EXISTS public.held")

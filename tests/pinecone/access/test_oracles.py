@@ -666,3 +666,27 @@ def test_a_limited_key_does_not_keep_a_processor_busy(world):
         begun = time.monotonic()
         state(session, f"SELECT count(*) FROM {world.tables['a']} t, (VALUES {values}) v (x) WHERE {conditions} AND v.x = 'none'")
         assert time.monotonic() - begun < 8
+
+
+def test_samples_of_so_many_rows(world, narrow):
+    """Of such a sample the policies leave a key its own, which tells how many there are of others. Prepared by a pool without a key, too."""
+    role, whole, (own, _) = narrow
+    world.db.execute("CREATE EXTENSION tsm_system_rows")
+    try:
+        asked = f"SELECT count(*) FROM {own} TABLESAMPLE {{}} (100)"
+        with world.login(role) as session:
+            assert state(session, asked.format("system_rows")) == "42501"
+            assert state(session, f"WITH s AS ({asked.format('system_rows')}) SELECT * FROM s") == "42501"
+            assert session.execute(asked.format("bernoulli")).fetchone() == (100,)
+            assert session.execute(asked.format("system")).fetchone() == (100,)
+        with world.login(world.gateway, autocommit=False) as session:
+            session.execute("SELECT '[1]'::vector")
+            session.commit()
+            assert not session.pgconn.prepare(b"sample", asked.format("system_rows").encode()).error_message
+            session.commit()
+            session.execute("SELECT pc_use_key(%s)", [whole])
+            assert "permission denied" in session.pgconn.exec_prepared(b"sample", None).error_message.decode()
+        with world.login(world.key("wide")[0]) as session:
+            assert session.execute(asked.format("system_rows")).fetchone() == (100,)
+    finally:
+        world.db.execute("DROP EXTENSION tsm_system_rows")

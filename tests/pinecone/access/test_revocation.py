@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from tests.pinecone.access.world import refusal, state, world
+from tests.support.waiting import until
 
 __all__ = ["world"]
 
@@ -516,3 +517,23 @@ def test_a_login_that_is_taken_from_a_role_is_taken_from_its_key(world):
         session.execute("SELECT * FROM pc_list_indexes()")
     revoke(world, key)
     assert world.db.execute(role).fetchone() is None
+
+
+@pytest.mark.parametrize("path", ["login", "pooled", "running"])
+def test_a_session_that_is_silent_when_its_key_expires(world, path):
+    """It ends some seconds later, and lets go of what it has locked; one that asks is told why."""
+    key = world.key("brief", expires_at=world.db.execute("SELECT (clock_timestamp() + '1 s')::text").fetchone()[0])
+    with world.login(world.gateway if path == "pooled" else key[0], autocommit=False) as session, world.login(world.gateway, autocommit=False) as pool:
+        if path == "pooled":
+            session.execute("SELECT pc_use_key(%s)", [key[1]])
+        pool.execute("SELECT pc_use_key(%s)", [key[1]])
+        pool.execute(f"SELECT count(*) FROM {world.tables['a']}")
+        pool.commit()
+        session.execute(f"SELECT count(*) FROM {world.tables['a']}")
+        if path == "running":
+            begun = time.monotonic()
+            assert state(session, "SELECT pg_sleep(20)") == "57P01"
+            assert time.monotonic() - begun < 9
+        until(lambda: world.db.execute("SELECT count(*) FROM pg_stat_activity WHERE pid = %s", [session.info.backend_pid]).fetchone() == (0,))
+        # The pool goes on for others.
+        pool.execute("SELECT 1")

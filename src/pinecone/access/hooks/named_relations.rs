@@ -17,6 +17,8 @@ pub struct Named {
     pub all: Vec<pg_sys::Oid>,
     /// Those that are written to.
     pub written: Vec<pg_sys::Oid>,
+    /// Whether a sample of one is taken by a method that an extension has brought.
+    pub is_sampled: bool,
 }
 
 impl Named {
@@ -104,6 +106,10 @@ fn entry(entry: &pg_sys::RangeTblEntry, named: &mut Named) {
     // Other entries than relations have no number.
     if entry.relid != pg_sys::InvalidOid {
         push(&mut named.all, entry.relid).or_raise();
+    }
+    // SAFETY: null, or a clause of its type.
+    if let Some(sample) = unsafe { entry.tablesample.as_ref() } {
+        named.is_sampled |= sample.tsmhandler.to_u32() >= pg_sys::FirstNormalObjectId;
     }
 }
 

@@ -4,6 +4,7 @@
 //! Errors of the server pass through here untouched: they are not caught, and pass no value that would have to be dropped.
 #![allow(unsafe_code)]
 
+use super::named_relations::Named;
 use super::{foreign_code, inlining};
 use crate::pinecone::access::judge::conditions::{names_an_index, put_behind_policies};
 use crate::pinecone::access::refusal::{Event, refused};
@@ -65,12 +66,20 @@ unsafe extern "C-unwind" fn before(query: *mut pg_sys::Query) {
         partial::planned();
         let Some(whom) = partial::partial() else { return };
         inlining::forbid();
+        let refuse = |fault| {
+            let event = Event { action: "sql", kind: "statement", resource: "" };
+            refused(principal_if_any().as_deref(), &event, fault)
+        };
+        // Of as many rows as a sample is to have, policies leave those of the session: their part of all.
+        if Named::of(query).is_sampled {
+            let message =
+                format!("permission denied: TABLESAMPLE by the method of an extension is not for {whom}");
+            refuse(Fault::new(INSUFFICIENT_PRIVILEGE, message));
+        }
         if !put_behind_policies(query) {
             let message = format!("permission denied: a volatile function in a condition is not for {whom}");
-            let fault = Fault::new(INSUFFICIENT_PRIVILEGE, message)
-                .hint("Call the function in a statement of its own, and use its result in the condition.");
-            let event = Event { action: "sql", kind: "statement", resource: "" };
-            refused(principal_if_any().as_deref(), &event, fault);
+            let hint = "Call the function in a statement of its own, and use its result in the condition.";
+            refuse(Fault::new(INSUFFICIENT_PRIVILEGE, message).hint(hint));
         }
     }
 }

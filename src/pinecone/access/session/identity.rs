@@ -7,7 +7,7 @@
 
 use super::confined::{is_confined, outer};
 use super::lookup::{Asked, Resolved, project_name, read};
-use super::{last_used, pooled_key};
+use super::{expiry, last_used, pooled_key};
 use crate::pg::error::raise;
 use crate::pg::spi::{Mode, Param, run};
 use crate::pinecone::access::catalog;
@@ -108,7 +108,9 @@ pub fn person_in(project: &ProjectId) -> Option<Rc<Principal>> {
 pub fn recheck() {
     // A session that has seen no key has none to lose; and queries of this module must not ask again.
     if SESSION.with_borrow(|session| session.is_key_seen) && !is_looking() {
-        principal_if_any();
+        if let Some(who) = principal_if_any() {
+            expiry::watch(&who);
+        }
         if let Some(key) = pooled_key::stale() {
             let asked = Asked { role: acts_as(), key: Some(key), project: None };
             if let revoked @ (Resolved::Revoked(_) | Resolved::Barred(_)) = look_up(asked) {

@@ -7,9 +7,11 @@
 //! - [`given`]: settings that a connection has hidden.
 //! - [`limits`]: what an administrator sets for the sessions of keys.
 //! - [`pinned`]: settings that tell of hidden rows; [`unsynced`]: transactions whose client is silent.
+//! - [`expiry`]: the end of sessions whose key has expired.
 //! - [`last_used`]: when a key was last used.
 
 pub mod confined;
+pub mod expiry;
 pub mod given;
 pub mod identity;
 pub mod last_used;
@@ -22,6 +24,7 @@ pub mod unsynced;
 
 /// Makes the thread's variables known: see `touch_variables` of the library.
 pub fn touch() {
+    expiry::touch();
     identity::touch();
     last_used::touch();
     limits::touch();

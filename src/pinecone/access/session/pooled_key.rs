@@ -52,10 +52,10 @@ pub fn start(key: &str) -> bool {
     })
 }
 
-/// Ends the effect of the key.
-pub fn end() {
-    POOLED.take();
-    STALE.take();
+/// Ends the effect of the key; whether there was one.
+pub fn end() -> bool {
+    let stale = STALE.take();
+    POOLED.take().is_some() || stale.is_some()
 }
 
 /// A savepoint at a depth is released: a key that was named in it belongs to the enclosing level.

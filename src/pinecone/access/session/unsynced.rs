@@ -14,9 +14,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// The server's number of the first timeout that is an extension's.
 #[cfg(any(feature = "pg15", feature = "pg16"))]
-const USER_TIMEOUT: c_uint = 12;
+pub const USER_TIMEOUT: c_uint = 12;
 #[cfg(not(any(feature = "pg15", feature = "pg16")))]
-const USER_TIMEOUT: c_uint = 13;
+pub const USER_TIMEOUT: c_uint = 13;
 
 /// What a process waits for that waits for its client: the first event of class `Client`.
 const CLIENT_READ: u32 = 0x0600_0000;

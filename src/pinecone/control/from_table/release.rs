@@ -5,6 +5,7 @@ use super::adopt::name;
 use super::name::{hold as hold_name, moved};
 use crate::pg::spi::{Mode, Param, run, run_once};
 use crate::pinecone::access::elevate::{OWNER, as_superuser};
+use crate::pinecone::access::way;
 use crate::pinecone::control::dependents;
 use crate::pinecone::registry::table;
 use pgrx::prelude::*;
@@ -18,8 +19,7 @@ pub fn hold(index: i32) -> Option<pg_sys::Oid> {
         })
     };
     let source = find()?;
-    // SAFETY: within a transaction, which releases the lock; a table that is gone may be locked all the same.
-    unsafe { pg_sys::LockRelationOid(source, pg_sys::AccessExclusiveLock as i32) };
+    way::make_for_table(source);
     find().filter(|now| *now == source)
 }
 

@@ -106,6 +106,12 @@ WITH ordinary AS (
     UNION ALL
     SELECT 20, 1, e.extname || ' of ' || r.rolname FROM pg_catalog.pg_extension e JOIN ordinary r ON r.oid = e.extowner
      WHERE e.extname IN ('conifer', 'vector')
+    UNION ALL
+    SELECT 21, CASE WHEN p.pronamespace IN (SELECT h.oid FROM home h) THEN 1 ELSE 2 END, p.oid::regprocedure::text FROM pg_catalog.pg_proc p
+     WHERE p.proname <> 'pc_use_key' AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles o WHERE o.oid = p.proowner AND o.rolsuper)
+       AND EXISTS (SELECT FROM pg_catalog.pg_proc c JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = c.oid AND d.deptype = 'e'
+                     JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid AND e.extname = 'conifer'
+                    WHERE c.proname = p.proname AND c.oid <> p.oid AND c.proname LIKE 'pc\_%')
 )
 SELECT 'roles'::text, i.item::text, CASE WHEN pg_catalog.count(f.found) = 0 THEN 'ok' ELSE i.state END::text,
        COALESCE(pg_catalog.array_to_string((pg_catalog.array_agg(f.found ORDER BY f.rank, f.found) FILTER (WHERE f.found IS NOT NULL))[:30], ', ')
@@ -131,7 +137,8 @@ SELECT 'roles'::text, i.item::text, CASE WHEN pg_catalog.count(f.found) = 0 THEN
         (17, 'rows of people who have no role', 'fail', 'as a restore to another cluster leaves them: whichever role gets the name will be given this by pc_sync_roles(); take it with pc_revoke_role'),
         (18, 'roles with names of keys and groups that others have made', 'fail', 'pc_sync_roles() gives them another name, where a key or group of this database has it; DROP the others'),
         (19, 'others who may act as a key, or put roles into Conifer''s groups', 'fail', 'pc_sync_roles() takes that from them'),
-        (20, 'extensions of roles without the rights of a superuser', 'warn', 'who owns vector can update it: have a superuser create it, or REASSIGN OWNED BY the role')
+        (20, 'extensions of roles without the rights of a superuser', 'warn', 'who owns vector can update it: have a superuser create it, or REASSIGN OWNED BY the role'),
+        (21, 'functions of others with names of Conifer''s', 'warn', 'DROP them: called in the place of Conifer''s, they run with the rights of whoever calls them')
        ) AS i (place, item, state, advice)
   LEFT JOIN found f USING (place)
  GROUP BY i.place, i.item, i.state, i.advice
