@@ -75,7 +75,7 @@ def test_functions_of_others_with_names_of_conifer_s(server, empty_database, own
     with server.connect(empty_database, user=role) as session:
         session.execute("CREATE FUNCTION public.pc_fetch(varchar, varchar) RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE FUNCTION public.pc_mine() RETURNS int LANGUAGE sql AS 'SELECT 1'")
     report = "SELECT state, found FROM pc_security_report() WHERE item = 'functions of others with names of Conifer''s'"
-    assert db.execute(report).fetchone() == ("warn", "pc_fetch(character varying,character varying)")
+    assert db.execute(report).fetchone() == ("warn", "public.pc_fetch(character varying,character varying)")
     with server.connect(empty_database, user=role) as session:
         session.execute("DROP FUNCTION public.pc_fetch(varchar, varchar), public.pc_mine()")
     assert db.execute(report).fetchone() == ("ok", "none")

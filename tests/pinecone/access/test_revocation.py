@@ -535,5 +535,6 @@ def test_a_session_that_is_silent_when_its_key_expires(world, path):
             assert state(session, "SELECT pg_sleep(20)") == "57P01"
             assert time.monotonic() - begun < 9
         until(lambda: world.db.execute("SELECT count(*) FROM pg_stat_activity WHERE pid = %s", [session.info.backend_pid]).fetchone() == (0,))
+        session.close()
         # The pool goes on for others.
         pool.execute("SELECT 1")

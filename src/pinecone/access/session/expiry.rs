@@ -10,7 +10,7 @@ use std::cell::Cell;
 use std::ffi::c_uint;
 
 /// How long after a key's end its session ends, in microseconds.
-const GRACE: i64 = 5_000_000;
+const GRACE: i64 = 3_000_000;
 
 unsafe extern "C-unwind" {
     // The server's functions, which pgrx does not bind.
