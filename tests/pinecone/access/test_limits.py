@@ -170,16 +170,18 @@ def run(text):
     return [(b"P", b"\0" + text.encode() + b"\0\0\0"), (b"B", b"\0\0" + b"\0\0" * 3), (b"E", b"\0\0\0\0\0")]
 
 
-@pytest.mark.parametrize("how", ["runs", "parses", "begins", "flushes", "looks on"])
+@pytest.mark.parametrize("how", ["runs", "parses", "parses first", "begins", "flushes", "looks on"])
 def test_a_client_that_never_says_sync(world, limited, how):
     """It leaves its transaction idle all the same: the server's own timeout begins when the server is ready for a query."""
     zero = "-c statement_timeout=0 -c idle_in_transaction_session_timeout=0"
     session = world.login(limited[0], autocommit=True, options=zero)
-    session.execute("SELECT 1")
+    if how != "parses first":
+        session.execute("SELECT 1")
     pid = session.info.backend_pid
     there = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s"
     wire(session, *{
-        "runs": run(f"SELECT id FROM {world.tables['a']}"), "parses": run("SELECT 1")[:1], "begins": run("BEGIN") + run("SELECT 1"),
+        "runs": run(f"SELECT id FROM {world.tables['a']}"), "parses": run("SELECT 1")[:1],
+        "parses first": run(f"SELECT id FROM {world.tables['a']}")[:1], "begins": run("BEGIN") + run("SELECT 1"),
         "flushes": [*run("SELECT 1"), (b"H", b"")], "looks on": [*run(f"SELECT id FROM {world.tables['a']}"), (b"D", b"P\0")],
     }[how])
     deadline = time.monotonic() + 5

@@ -690,3 +690,37 @@ def test_samples_of_so_many_rows(world, narrow):
             assert session.execute(asked.format("system_rows")).fetchone() == (100,)
     finally:
         world.db.execute("DROP EXTENSION tsm_system_rows")
+
+
+def test_hidden_neighbours_in_an_index_of_a_user_s(world):
+    """A table may have an index of its owner's that knows no namespaces: its nearest rows of all would leave a limited key its own of these, or none."""
+    vector = '"values" <-> \'[0,0,0,0]\''
+    with world.login("postgres") as admin:
+        admin.execute("SET conifer.project = 'own'")
+        admin.execute("""CREATE TABLE public.crowd (namespace text COLLATE "C" NOT NULL, id text COLLATE "C", "values" vector(4) NOT NULL,
+            metadata jsonb NOT NULL DEFAULT '{}', PRIMARY KEY (namespace, id))""")
+        admin.execute("""INSERT INTO public.crowd SELECT CASE WHEN i % 20 = 0 THEN 'n1' ELSE 'n2' END, 'r' || i,
+            ARRAY[i % 20 * 0.01 + CASE WHEN i % 20 = 0 THEN 5 ELSE 0 END, i * 0.0001, 0, 0]::vector FROM generate_series(1, 4000) i""")
+        admin.execute("""CREATE INDEX of_all ON public.crowd USING hnsw ("values" vector_l2_ops)""")
+        admin.execute("""CREATE INDEX of_lists ON public.crowd USING ivfflat ("values" vector_l2_ops)""")
+        (view,) = admin.execute("SELECT table_name::text FROM pc_create_index('crowd', from_table => 'public.crowd', metric => 'euclidean')").fetchone()
+        admin.execute("ANALYZE public.crowd")
+        limited, wide = world.key("limited", namespaces='{"crowd": ["n1"]}'), world.key("wide")
+        scans = "SELECT indexrelname::text, idx_scan FROM pg_stat_user_indexes WHERE relname = 'crowd' AND indexrelname LIKE 'of%' ORDER BY 1"
+        try:
+            for path in ("login", "pooled"):
+                with world.login(limited[0] if path == "login" else world.gateway, autocommit=False) as session:
+                    for sets in ("SELECT 1", "SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off; SET LOCAL hnsw.ef_search = 1"):
+                        for where in ("", "WHERE namespace = 'n1'", "WHERE id >= 'r1'"):
+                            if path == "pooled":
+                                session.execute("SELECT pc_use_key(%s)", [limited[1]])
+                            session.execute(sets)
+                            assert len(session.execute(f"SELECT id FROM {view} {where} ORDER BY {vector} LIMIT 10").fetchall()) == 10, (path, sets, where)
+                            session.commit()
+            assert [row[1] for row in admin.execute(scans)] == [0, 0]
+            with world.login(wide[0]) as session:
+                assert len(session.execute(f"SELECT id FROM {view} ORDER BY {vector} LIMIT 10").fetchall()) == 10
+                session.execute("SELECT pg_stat_force_next_flush()")
+            assert sum(row[1] for row in admin.execute(scans)) == 1
+        finally:
+            admin.execute("SELECT pc_delete_index('crowd'); DROP TABLE public.crowd")

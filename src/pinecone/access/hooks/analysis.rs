@@ -18,7 +18,7 @@ use crate::pinecone::access::catalog;
 use crate::pinecone::access::elevate::{OWNER, role_named};
 use crate::pinecone::access::judge::table::{index_of, may};
 use crate::pinecone::access::session::confined::{confined, is_pooled};
-use crate::pinecone::access::session::pooled_key;
+use crate::pinecone::access::session::{limits, pooled_key};
 use crate::pinecone::access::snapshot::is_looking;
 use conifer_pure::pinecone::access::level::Level;
 use pgrx::prelude::*;
@@ -73,6 +73,8 @@ unsafe extern "C-unwind" fn judge(query: *mut pg_sys::Query) {
         }
         let is_confined = confined().is_some();
         if is_confined {
+            // A client may have the session's first statement analysed, and say no more.
+            limits::hold();
             sequences::judge(query);
         }
         let named = Named::of(query);

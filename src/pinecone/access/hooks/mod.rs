@@ -2,6 +2,7 @@
 //! (`roles/library.rs`), and into other sessions by `shared_preload_libraries` or their own role, or at their first use of it.
 
 mod analysis;
+mod approximate;
 mod drops;
 mod error_memory;
 pub mod executor;
@@ -23,6 +24,7 @@ mod withheld;
 /// Puts the hooks in place.
 pub fn init() {
     analysis::init();
+    approximate::init();
     executor::init();
     functions::init();
     inlining::init();
