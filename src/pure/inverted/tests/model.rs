@@ -107,16 +107,18 @@ pub fn compare(pages: &mut impl Pages, rows: &Rows, query: &Vector, first: usize
     let mut scores: Vec<f32> = rows.values().map(|vector| inner_product(query.get(), vector.get())).collect();
     scores.sort_by_key(|score| order(*score));
     let mut seen = std::collections::HashSet::new();
+    let mut wanted = scores.into_iter();
     for at in 0..limit {
-        let Some(hit) = scan.next(pages).unwrap() else {
+        let (Some(hit), next) = (scan.next(pages).unwrap(), wanted.next()) else {
             assert_eq!(at, rows.len(), "rows of the scan");
             return;
         };
+        let next = next.expect("a row that is none");
         let vector = rows.get(&key(hit.tid)).unwrap_or_else(|| panic!("{:?} is no row", hit.tid));
         let score = inner_product(query.get(), vector.get());
         let bits = |score: f32| if score.is_nan() { f32::NAN.to_bits() } else { (score + 0.0).to_bits() };
         assert_eq!(bits(hit.score), bits(score), "score of {:?}", hit.tid);
-        assert_eq!(order(score), order(scores[at]), "row {at}: {score}, not {}", scores[at]);
+        assert_eq!(order(score), order(next), "row {at}: {score}, not {next}");
         assert!(seen.insert(key(hit.tid)), "{:?} comes twice", hit.tid);
     }
 }
