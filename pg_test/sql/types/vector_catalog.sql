@@ -7,7 +7,7 @@ WHERE d.deptype = 'e' AND t.deptype = 'e' AND t.classid = 'pg_type'::regclass AN
 CREATE TEMP TABLE functions AS
 SELECT p.*, p.oid::regprocedure::text AS signature
 FROM pg_proc p JOIN ours ON catalog = 'pg_proc' AND objid = p.oid
-WHERE proname !~ '^(pc|hnsw|ivfflat)' AND pronamespace::regnamespace::text NOT IN ('pc', 'pc_auth');
+WHERE proname !~ '^(pc|hnsw|inverted|ivfflat)' AND pronamespace::regnamespace::text NOT IN ('pc', 'pc_auth');
 
 CREATE TEMP TABLE contract (signature text, result text);
 INSERT INTO contract VALUES
