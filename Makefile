@@ -80,6 +80,7 @@ bench: ## Conifer against pgvector, in some 20 minutes     (DATA=a directory of 
 	@dev/bench $(if $(DATA),--data="$(DATA)") $(ARGS)
 	@dev/bench-filters $(if $(wildcard $(DATA)/gt_filters.json),--data="$(DATA)")
 	@dev/bench-layer
+	@dev/bench-sparse $(if $(wildcard $(DATA)/query_texts.jsonl),--data="$(DATA)")
 
 bench-filters: ## filtered queries alone                             (ARGS=--help)
 	@dev/bench-filters $(ARGS)
@@ -90,6 +91,9 @@ bench-layer: ## what the functions cost over SQL                 (ARGS=--help)
 bench-gateway: ## what the gateway costs over the same in SQL    (ARGS=--help)
 	@dev/bench-gateway $(ARGS)
 
+bench-sparse: ## sparse vectors by the inverted index           (ARGS=--help)
+	@dev/bench-sparse $(ARGS)
+
 bench-access: ## what policies cost a query                       (ARGS=rounds)
 	@dev/bench-access $(ARGS)
 
@@ -99,4 +103,4 @@ bench-kernels: ## benchmarks of kernels, codes, graph and pages  (ARGS=for Crite
 clean-servers: ## stop all throw-away servers, remove them and the private PostgreSQL trees
 	@dev/clean-servers
 
-.PHONY: help demo demo-stop demo-sdk demo-sdk-stop install install-vector-alias install-gateway deb freeze test check test-all lint audit unit sanitize fuzz arm miri valgrind regress outside soak bench bench-filters bench-layer bench-gateway bench-access bench-kernels clean-servers
+.PHONY: help demo demo-stop demo-sdk demo-sdk-stop install install-vector-alias install-gateway deb freeze test check test-all lint audit unit sanitize fuzz arm miri valgrind regress outside soak bench bench-filters bench-layer bench-sparse bench-gateway bench-access bench-kernels clean-servers

@@ -182,6 +182,12 @@ impl Root {
             frozen: List::read(&room[56..]),
             segments,
         };
+        for list in [root.pending, root.frozen] {
+            // Whoever adds a page locks the root and the last page.
+            if list.tail == page || list.head == page || (list.head == 0) != (list.tail == 0) {
+                return Err(corrupted(format_args!("list from page {} to {}", list.head, list.tail)));
+            }
+        }
         for segment in &root.segments {
             let Segment { number, docs, dead, pages, .. } = *segment;
             if number == 0 || docs == 0 || dead > docs || (docs as usize).div_ceil(LEAF) > pages as usize {

@@ -107,19 +107,17 @@ pub fn compare(pages: &mut impl Pages, rows: &Rows, query: &Vector, first: usize
     let mut scores: Vec<f32> = rows.values().map(|vector| inner_product(query.get(), vector.get())).collect();
     scores.sort_by_key(|score| order(*score));
     let mut seen = std::collections::HashSet::new();
-    let mut wanted = scores.into_iter();
-    for at in 0..limit {
-        let (Some(hit), next) = (scan.next(pages).unwrap(), wanted.next()) else {
-            assert_eq!(at, rows.len(), "rows of the scan");
-            return;
-        };
-        let next = next.expect("a row that is none");
+    for (at, wanted) in scores.iter().take(limit).enumerate() {
+        let hit = scan.next(pages).unwrap().unwrap_or_else(|| panic!("{at} of {} rows", rows.len()));
         let vector = rows.get(&key(hit.tid)).unwrap_or_else(|| panic!("{:?} is no row", hit.tid));
         let score = inner_product(query.get(), vector.get());
         let bits = |score: f32| if score.is_nan() { f32::NAN.to_bits() } else { (score + 0.0).to_bits() };
         assert_eq!(bits(hit.score), bits(score), "score of {:?}", hit.tid);
-        assert_eq!(order(score), order(next), "row {at}: {score}, not {next}");
+        assert_eq!(order(score), order(*wanted), "row {at}: {score}, not {wanted}");
         assert!(seen.insert(key(hit.tid)), "{:?} comes twice", hit.tid);
+    }
+    if limit > scores.len() {
+        assert_eq!(scan.next(pages).unwrap(), None, "rows beyond all");
     }
 }
 

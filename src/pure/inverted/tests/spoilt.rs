@@ -118,7 +118,7 @@ fn each_byte_with_the_right_checksum() {
             look(&pages, &query, true);
             let _ = check(&mut pages, ROOT, 9).unwrap();
             pages.pages[number] = before;
-            at += if at < 80 { 1 } else { 1 + (noise.uniform() * 150.0) as usize };
+            at += if at < 80 { 1 } else { 1 + (noise.uniform() * 300.0) as usize };
         }
     }
 }
