@@ -121,7 +121,7 @@ impl Plain {
 }
 
 fn search(pages: &mut impl Pages, query: &Vector) -> Vec<f32> {
-    let mut scan = Scan::new(ROOT, Query::new(query.get()).unwrap(), K);
+    let mut scan = Scan::new(ROOT, vec![0], Query::new(query.get()).unwrap(), K);
     std::iter::from_fn(|| scan.next(pages).unwrap())
         .map(|hit| hit.score)
         .take_while(|x| *x > 0.0)
@@ -146,7 +146,7 @@ fn median(queries: &[Vector], mut ask: impl FnMut(&Vector)) -> Duration {
 fn add(pages: &mut impl PagesMut, row: usize, vector: &Vector) {
     let effort = Effort { pending_pages: 32, max_pages: 4096, memory: 64 << 20 };
     let tid = Tid { block: row as u32, offset: 1 };
-    if insert(pages, ROOT, tid, vector.get()).unwrap().pages > effort.pending_pages {
+    if insert(pages, ROOT, 0, tid, vector.get()).unwrap().pages > effort.pending_pages {
         maintain(pages, ROOT, &effort).unwrap();
     }
 }

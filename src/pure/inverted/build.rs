@@ -3,7 +3,7 @@
 //! Postings are collected and sorted in memory. If they need more of it than there is, what has been collected
 //! becomes a segment in temporary pages, a *run*, and at the end the runs are merged.
 
-use super::merge::{self, Posting};
+use super::merge::{self, Posting, Row};
 use super::page::Owner;
 use super::root::{self, Segment};
 use super::storage::{Pages, PagesMut};
@@ -16,14 +16,17 @@ use crate::types::sparsevec::Sparse;
 /// Postings for which there is always memory.
 const MIN_POSTINGS: usize = 1 << 14;
 
+/// Bytes of a row, with what its place among others takes.
+const ROW: usize = size_of::<Row>() + size_of::<(u32, u32)>() + size_of::<u32>();
+
 /// An index that is being built.
 #[derive(Debug)]
 pub struct Builder {
     root: u32,
-    /// Bytes for postings and TIDs.
+    /// Bytes for postings and rows.
     memory: usize,
-    rows: u64,
-    tids: Vec<Tid>,
+    count: u64,
+    rows: Vec<Row>,
     postings: Vec<Posting>,
     runs: Vec<Segment>,
 }
@@ -43,30 +46,30 @@ impl Builder {
     /// # Errors
     /// None; a memory limit is no promise that the memory is there.
     pub fn new(root: u32, memory: usize) -> Result<Self> {
-        Ok(Self { root, memory, rows: 0, tids: Vec::new(), postings: Vec::new(), runs: Vec::new() })
+        Ok(Self { root, memory, count: 0, rows: Vec::new(), postings: Vec::new(), runs: Vec::new() })
     }
 
-    /// Adds a row. `scratch` are temporary pages.
+    /// Adds a row of a key; 0 where there are no keys. `scratch` are temporary pages.
     ///
     /// # Errors
     /// `53200`; those of the pages.
-    pub fn add(&mut self, scratch: &mut impl PagesMut, tid: Tid, vector: Sparse<'_>) -> Result<()> {
+    pub fn add(&mut self, scratch: &mut impl PagesMut, key: u32, tid: Tid, vector: Sparse<'_>) -> Result<()> {
         let more = vector.values.len();
-        let used = size_of_val(&self.tids[..]) + size_of_val(&self.postings[..]);
+        let used = self.rows.len() * ROW + size_of_val(&self.postings[..]);
         let limit = self.memory.max(MIN_POSTINGS * size_of::<Posting>());
-        if used + more * size_of::<Posting>() + size_of::<Tid>() > limit && !self.tids.is_empty() {
+        if used + more * size_of::<Posting>() + ROW > limit && !self.rows.is_empty() {
             self.spill(scratch)?;
         }
         self.room_for(more, limit)?;
-        let row = self.tids.len() as u32;
-        push(&mut self.tids, tid)?;
+        let row = self.rows.len() as u32;
+        push(&mut self.rows, Row { key, tid })?;
         let elements = vector.indices.iter().zip(vector.values).filter(|(_, value)| **value != 0.0);
         self.postings.extend(elements.map(|(dim, weight)| Posting {
             dim: *dim as u32,
             row,
             weight: *weight,
         }));
-        self.rows += 1;
+        self.count += 1;
         Ok(())
     }
 
@@ -83,15 +86,15 @@ impl Builder {
 
     /// Bytes that rows take in memory.
     pub fn memory(&self) -> usize {
-        self.postings.capacity() * size_of::<Posting>() + self.tids.capacity() * size_of::<Tid>()
+        self.postings.capacity() * size_of::<Posting>() + self.rows.capacity() * ROW
     }
 
     fn spill(&mut self, scratch: &mut impl PagesMut) -> Result<()> {
         let owner = Owner { root: self.root, number: u32::MAX - self.runs.len() as u32 };
-        if let Some(run) = merge::write(scratch, owner, &self.tids, &mut self.postings)? {
+        if let Some(run) = merge::write(scratch, owner, &self.rows, &mut self.postings)? {
             push(&mut self.runs, run)?;
         }
-        self.tids.clear();
+        self.rows.clear();
         self.postings.clear();
         Ok(())
     }
@@ -103,16 +106,16 @@ impl Builder {
     pub fn finish(mut self, scratch: &mut impl PagesMut, pages: &mut impl PagesMut) -> Result<Built> {
         let owner = Owner { root: self.root, number: root::take_number(pages, self.root)? };
         let new = if self.runs.is_empty() {
-            merge::write(pages, owner, &self.tids, &mut self.postings)?
+            merge::write(pages, owner, &self.rows, &mut self.postings)?
         } else {
             self.spill(scratch)?;
-            (self.tids, self.postings) = (Vec::new(), Vec::new());
+            (self.rows, self.postings) = (Vec::new(), Vec::new());
             let mut both = FromTo { from: scratch, to: pages };
             merge::join(&mut both, self.root, &self.runs, owner).map_err(Trouble::into_fault)?
         };
         let count = new.map_or(0, |new| new.pages);
         root::change(pages, self.root, |root| new.map_or(Ok(()), |new| root.add(new)))?;
-        Ok(Built { rows: self.rows, pages: count })
+        Ok(Built { rows: self.count, pages: count })
     }
 }
 

@@ -3,7 +3,7 @@
 //! All pages that hang below a root are read, their checksums compared, and all that is written twice: counts,
 //! bounds, the order of terms and rows, the last row of a block. A table is not looked at.
 
-use super::dictionary;
+use super::dictionary::{self, Name};
 use super::docs::Living;
 use super::map;
 use super::meta::META;
@@ -122,8 +122,8 @@ impl Checker {
 
     fn list(&mut self, pages: &mut impl Pages, list: &List) -> Reading<()> {
         let (owner, root) = (Owner { root: self.page, number: list.number }, self.page);
-        let (mut inside, mut begun, mut rows): (Option<u32>, Option<Tid>, Vec<Tid>) =
-            (None, None, Vec::new());
+        let (mut inside, mut rows): (Option<u32>, Vec<Tid>) = (None, Vec::new());
+        let mut begun: Option<(u32, Tid)> = None;
         let (mut number, mut count, mut tail) = (list.head, 0u32, 0);
         while number != 0 && count <= list.pages {
             let mut copy = Copied::default();
@@ -135,10 +135,11 @@ impl Checker {
             let before = entry.check(inside)?;
             match begun {
                 None => push(&mut rows, entry.tid)?,
-                Some(tid) if tid == entry.tid => {}
+                Some(row) if row == (entry.key, entry.tid) => {}
                 Some(_) => return Err(page::corrupted("a pending row ends early")),
             }
-            (inside, begun) = if entry.continues { (before, Some(entry.tid)) } else { (None, None) };
+            (inside, begun) =
+                if entry.continues { (before, Some((entry.key, entry.tid))) } else { (None, None) };
             Ok(true)
         });
         rows.into_iter().try_for_each(|tid| self.row(tid))?;
@@ -169,7 +170,7 @@ impl Checker {
                 format!("segment {} has {dead} dead rows, not {}", segment.number, segment.dead),
             )?;
         }
-        let mut leaves: Vec<(u32, u32)> = Vec::new();
+        let mut leaves: Vec<(Name, u32)> = Vec::new();
         let mut reader = TermReader::new(pages, segment, owner)?;
         while reader.term.is_some() {
             pages.check_interrupts()?;
@@ -186,32 +187,32 @@ impl Checker {
         Ok(())
     }
 
-    /// The tree of terms leads to these leaves, which begin with these dimensions.
+    /// The tree of terms leads to these leaves, which begin with these terms.
     fn tree(
         &mut self,
         pages: &mut impl Pages,
         segment: &Segment,
         owner: Owner,
-        leaves: &[(u32, u32)],
+        leaves: &[(Name, u32)],
     ) -> Reading<()> {
         let (root, mut level) = segment.terms_root;
-        let mut entries: Vec<(u32, u32)> = Vec::new();
+        let mut entries: Vec<(Name, u32)> = Vec::new();
         if root != 0 {
-            push(&mut entries, (leaves.first().map_or(0, |first| first.0), root))?;
+            push(&mut entries, (leaves.first().map_or(Name::rows(0), |first| first.0), root))?;
         }
         let mut copy = Copied::default();
         while level > 0 && level <= dictionary::MAX_LEVEL {
-            let mut below: Vec<(u32, u32)> = Vec::new();
+            let mut below: Vec<(Name, u32)> = Vec::new();
             for (first, page) in entries {
                 copy.read(pages, page, owner, Kind::TermsInner)?;
                 let inner = copy.content.as_chunks::<{ dictionary::INNER }>().0;
-                let start = inner.first().map(|entry| word(entry, 0));
+                let start = inner.first().map(|entry| Name::read(entry));
                 if copy.level != level || start != Some(first) {
                     return Err(
                         page::corrupted(format_args!("page {page} is out of place in its tree")).into()
                     );
                 }
-                inner.iter().try_for_each(|entry| push(&mut below, (word(entry, 0), word(entry, 4))))?;
+                inner.iter().try_for_each(|entry| push(&mut below, (Name::read(entry), word(entry, 8))))?;
             }
             if below.len() > leaves.len() {
                 return Err(page::corrupted("the tree of terms has more pages than their chain").into());

@@ -201,6 +201,12 @@ impl Living {
         Ok(new)
     }
 
+    /// How many rows live before one.
+    pub fn before(&self, row: u32) -> u32 {
+        let (word, before) = self.words.get(row as usize / 64).copied().unwrap_or((0, self.count));
+        before + (word & ((1 << (row % 64)) - 1)).count_ones()
+    }
+
     /// The number of a row among those that live, or `None` if it does not.
     #[inline]
     pub fn rank(&self, row: u32) -> Option<u32> {

@@ -19,7 +19,7 @@ pub struct PendingSize {
 }
 
 /// The entries of a row, each with its front.
-fn entries(tid: Tid, vector: Sparse<'_>) -> Result<Vec<Vec<u8>>> {
+fn entries(key: u32, tid: Tid, vector: Sparse<'_>) -> Result<Vec<Vec<u8>>> {
     let count = vector.values.iter().filter(|value| **value != 0.0).count();
     let mut all: Vec<Vec<u8>> = Vec::new();
     let mut left = count;
@@ -29,7 +29,7 @@ fn entries(tid: Tid, vector: Sparse<'_>) -> Result<Vec<Vec<u8>>> {
         left -= some;
         let mut bytes = Vec::new();
         bytes.room_for(pending::FRONT + some * pending::ELEMENT)?;
-        bytes.extend_from_slice(&pending::front(tid, some, left > 0));
+        bytes.extend_from_slice(&pending::front(key, tid, some, left > 0));
         for (dim, value) in elements.by_ref().take(some) {
             bytes.extend_from_slice(&pending::element(*dim, *value));
         }
@@ -40,12 +40,18 @@ fn entries(tid: Tid, vector: Sparse<'_>) -> Result<Vec<Vec<u8>>> {
     }
 }
 
-/// Adds a row to the list of pending rows. The caller holds no lock.
+/// Adds a row of a key to the list of pending rows; 0 where there are no keys. The caller holds no lock.
 ///
 /// # Errors
 /// An index whose bytes cannot have been written; those of the pages.
-pub fn insert(pages: &mut impl PagesMut, root: u32, tid: Tid, vector: Sparse<'_>) -> Result<PendingSize> {
-    let entries = entries(tid, vector)?;
+pub fn insert(
+    pages: &mut impl PagesMut,
+    root: u32,
+    key: u32,
+    tid: Tid,
+    vector: Sparse<'_>,
+) -> Result<PendingSize> {
+    let entries = entries(key, tid, vector)?;
     loop {
         pages.check_interrupts()?;
         if let [only] = &entries[..]

@@ -7,18 +7,18 @@
 //! Nothing leads to the pages of a new segment before a change of the root puts it there and takes away what it was
 //! made of, all at once. Then the former pages are freed. Whoever merges holds the root's merge lock.
 
-use super::docs::Living;
+use super::docs::{self, Living};
 use super::map;
 use super::page::{Owner, corrupted};
 use super::pending::{Step, walk};
 use super::root::{self, List, MAX_SEGMENTS, Root, Segment};
 use super::segment_reader::TermReader;
 use super::segment_writer::SegmentWriter;
-use super::storage::{Pages, PagesMut, free};
+use super::storage::{PagesMut, free};
 use super::trouble::{Reading, Trouble};
 use crate::fault::Result;
 use crate::hnsw::node::Tid;
-use crate::memory::allocation::{push, with_room};
+use crate::memory::allocation::{filled, push, with_room};
 
 /// Segments of a tier that become one.
 const FANOUT: usize = 4;
@@ -38,20 +38,24 @@ pub struct Effort {
     pub memory: usize,
 }
 
+/// A row that becomes one of a segment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Row {
+    /// Its key.
+    pub key: u32,
+    /// Its place in the table.
+    pub tid: Tid,
+}
+
 /// A row's element.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Posting {
-    /// The dimension.
+    /// The dimension, from 0 on.
     pub dim: u32,
     /// The row's number.
     pub row: u32,
     /// The value.
     pub weight: f32,
-}
-
-/// Puts postings into the order of a segment.
-pub(super) fn sort(postings: &mut [Posting]) {
-    postings.sort_unstable_by_key(|posting| (u64::from(posting.dim) << 32) | u64::from(posting.row));
 }
 
 /// Makes segments of pending rows and of segments, as far as there is reason to. The caller holds the root's merge
@@ -108,18 +112,19 @@ fn thaw(pages: &mut impl PagesMut, page: u32, memory: usize) -> Result<()> {
 
 /// Makes a segment of as many rows of a list as memory has room for.
 fn thaw_some(pages: &mut impl PagesMut, page: u32, list: &List, memory: usize) -> Result<()> {
-    let (mut tids, mut postings): (Vec<Tid>, Vec<Posting>) = (Vec::new(), Vec::new());
+    let (mut rows, mut postings): (Vec<Row>, Vec<Posting>) = (Vec::new(), Vec::new());
     let (mut done, mut after, mut inside): (Vec<u32>, u32, Option<u32>) = (Vec::new(), 0, None);
     walk(pages, list, page, |step| match step {
         Step::Entry(entry) => {
+            let its = Row { key: entry.key, tid: entry.tid };
             if inside.is_none() {
-                push(&mut tids, entry.tid)?;
-            } else if tids.last() != Some(&entry.tid) {
+                push(&mut rows, its)?;
+            } else if rows.last() != Some(&its) {
                 return Err(corrupted("a pending row ends early"));
             }
             let before = entry.check(inside)?;
             inside = if entry.continues { Some(before.unwrap_or(0)) } else { None };
-            let row = (tids.len() - 1) as u32;
+            let row = (rows.len() - 1) as u32;
             let all = entry.elements();
             crate::memory::allocation::Reserve::room_for(&mut postings, all.len())?;
             postings.extend(all.map(|(dim, weight)| Posting { dim, row, weight }));
@@ -128,7 +133,7 @@ fn thaw_some(pages: &mut impl PagesMut, page: u32, list: &List, memory: usize) -
         Step::End(here, next) => {
             push(&mut done, here)?;
             after = next;
-            let bytes = size_of_val(&postings[..]) + size_of_val(&tids[..]);
+            let bytes = size_of_val(&postings[..]) + size_of_val(&rows[..]);
             Ok(inside.is_some() || bytes < memory / 2)
         }
     })
@@ -137,7 +142,7 @@ fn thaw_some(pages: &mut impl PagesMut, page: u32, list: &List, memory: usize) -
         return Err(corrupted("the last pending row ends early"));
     }
     let owner = Owner { root: page, number: root::take_number(pages, page)? };
-    let new = write(pages, owner, &tids, &mut postings)?;
+    let new = write(pages, owner, &rows, &mut postings)?;
     root::change(pages, page, |root| {
         if root.frozen.number != list.number || root.frozen.head != list.head {
             return Err(corrupted("the frozen list has changed"));
@@ -153,22 +158,38 @@ fn thaw_some(pages: &mut impl PagesMut, page: u32, list: &List, memory: usize) -
     done.into_iter().try_for_each(|page| free(pages, page, owner))
 }
 
-/// Writes rows as a segment; their postings are put into order.
+/// Writes rows as a segment, in the order of their keys. Their postings are changed: put into order, with other
+/// numbers of rows.
 ///
 /// # Errors
 /// Those of the pages; `53200`.
 pub(super) fn write(
     pages: &mut impl PagesMut,
     owner: Owner,
-    tids: &[Tid],
+    rows: &[Row],
     postings: &mut [Posting],
 ) -> Result<Option<Segment>> {
-    let mut writer = SegmentWriter::new(owner)?;
-    tids.iter().try_for_each(|tid| writer.row(pages, *tid).map(drop))?;
-    sort(postings);
-    postings
-        .iter()
-        .try_for_each(|posting| writer.posting(pages, posting.dim, posting.row, posting.weight))?;
+    let mut sorted: Vec<(u32, u32)> = with_room(rows.len())?;
+    sorted.extend((0..).zip(rows).map(|(number, row)| (row.key, number)));
+    sorted.sort_unstable();
+    let mut places: Vec<u32> = filled(0, rows.len())?;
+    (0..).zip(&sorted).for_each(|(place, (_, number))| places[*number as usize] = place);
+    postings.iter_mut().for_each(|posting| posting.row = places[posting.row as usize]);
+    if sorted.first().map(|first| first.0) == sorted.last().map(|last| last.0) {
+        postings.sort_unstable_by_key(|posting| (u64::from(posting.dim) << 32) | u64::from(posting.row));
+    } else {
+        postings.sort_unstable_by_key(|posting| (sorted[posting.row as usize].0, posting.dim, posting.row));
+    }
+    let (mut writer, mut rest) = (SegmentWriter::new(owner)?, &*postings);
+    for its in sorted.chunk_by(|a, b| a.0 == b.0) {
+        for (key, number) in its {
+            writer.row(pages, *key, rows[*number as usize].tid)?;
+        }
+        let end = writer.rows();
+        let (now, after) = rest.split_at(rest.partition_point(|posting| posting.row < end));
+        now.iter().try_for_each(|posting| writer.posting(pages, posting.dim, posting.row, posting.weight))?;
+        rest = after;
+    }
     writer.finish(pages)
 }
 
@@ -210,10 +231,40 @@ fn choose(segments: &[Segment], max_pages: u32) -> Result<Vec<u32>> {
 
 /// A segment that is merged.
 struct Source {
+    segment: Segment,
     reader: TermReader,
     living: Living,
-    /// The new number of its first row.
+    /// Of the key: how many rows lived before its first one, and the new number of the first that lives.
+    before: u32,
     base: u32,
+}
+
+impl Source {
+    /// Writes the living rows of the key whose term has come.
+    fn rows(
+        &mut self,
+        pages: &mut impl PagesMut,
+        owner: Owner,
+        writer: &mut SegmentWriter,
+        tids: &mut Vec<Tid>,
+    ) -> Reading<()> {
+        let Some(term) = self.reader.term else { return Ok(()) };
+        let (mut at, end) = (term.place.page, term.place.page + term.count);
+        (self.before, self.base) = (self.living.before(at), writer.rows());
+        while at < end {
+            pages.check_interrupts()?;
+            tids.clear();
+            let given = (at, (end - at) as usize);
+            docs::some(pages, &self.segment, owner, given, &mut |tid| push(tids, tid))?;
+            for (row, tid) in (at..).zip(&*tids) {
+                if self.living.rank(row).is_some() {
+                    writer.row(pages, term.name.key, *tid)?;
+                }
+            }
+            at += tids.len() as u32;
+        }
+        Ok(())
+    }
 }
 
 /// Writes the living rows of segments as one segment. `None` if no row lives.
@@ -228,44 +279,35 @@ pub(super) fn join(
 ) -> Reading<Option<Segment>> {
     let mut writer = SegmentWriter::new(owner)?;
     let mut sources: Vec<Source> = with_room(segments.len())?;
-    let mut tids: Vec<Tid> = Vec::new();
     for segment in segments {
-        let base = sources.last().map_or(0, |source| source.base + source.living.count);
-        let (living, its) = living(pages, segment, segment.owner(from), std::mem::take(&mut tids))?;
-        its.iter().try_for_each(|tid| writer.row(pages, *tid).map(drop))?;
-        tids = its;
+        let living = Living::read(pages, segment, segment.owner(from), |_| Ok(()))?;
         let reader = TermReader::new(pages, segment, segment.owner(from))?;
-        sources.push(Source { reader, living, base });
+        sources.push(Source { segment: *segment, reader, living, before: 0, base: 0 });
     }
-    while let Some(dim) = sources.iter().filter_map(|source| Some(source.reader.term?.dim)).min() {
-        for Source { reader, living, base } in &mut sources {
-            if reader.term.is_none_or(|term| term.dim != dim) {
+    let mut tids: Vec<Tid> = Vec::new();
+    while let Some(name) = sources.iter().filter_map(|source| Some(source.reader.term?.name)).min() {
+        for source in &mut sources {
+            if source.reader.term.is_none_or(|term| term.name != name) {
                 continue;
             }
-            reader.postings(pages, |pages, rows, weights| {
-                for (row, weight) in rows.iter().zip(weights) {
-                    if let Some(rank) = living.rank(*row) {
-                        writer.posting(pages, dim, *base + rank, *weight)?;
+            if name.is_rows() {
+                let owner = source.segment.owner(from);
+                source.rows(pages, owner, &mut writer, &mut tids)?;
+            } else {
+                let Source { reader, living, before, base, .. } = source;
+                reader.postings(pages, |pages, rows, weights| {
+                    for (row, weight) in rows.iter().zip(weights) {
+                        if let Some(rank) = living.rank(*row) {
+                            writer.posting(pages, name.dim_or_0(), *base + (rank - *before), *weight)?;
+                        }
                     }
-                }
-                Ok(())
-            })?;
-            reader.advance(pages)?;
+                    Ok(())
+                })?;
+            }
+            source.reader.advance(pages)?;
         }
     }
     Ok(writer.finish(pages)?)
-}
-
-/// The living rows of a segment, and their TIDs.
-fn living(
-    pages: &mut impl Pages,
-    segment: &Segment,
-    owner: Owner,
-    mut tids: Vec<Tid>,
-) -> Reading<(Living, Vec<Tid>)> {
-    tids.clear();
-    let living = Living::read(pages, segment, owner, |tid| push(&mut tids, tid))?;
-    Ok((living, tids))
 }
 
 /// Makes one segment of those with these numbers.

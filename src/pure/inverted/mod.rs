@@ -41,7 +41,7 @@ pub use merge::{Effort, maintain};
 pub use meta::{META, Meta, ROOT};
 pub use page::Owner;
 pub use query::Query;
-pub use scan::{Hit, Scan};
+pub use scan::{Hit, Scan, all_rows};
 pub use stats::{Stats, stats};
 pub use storage::{Pages, PagesMut};
 pub use sweep::sweep;

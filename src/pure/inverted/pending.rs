@@ -4,7 +4,8 @@
 //! |---|---|---|---|
 //! | 0 | 6 | TID | |
 //! | 6 | 2 | `count` | elements, at most 1,000; highest bit: more of the row's follow in the next entry |
-//! | 8 | 8 each | elements | dimension (4) and value (4), the dimensions ascending |
+//! | 8 | 4 | `key` | |
+//! | 12 | 8 each | elements | dimension (4) and value (4), the dimensions ascending |
 //!
 //! A row of more elements has several entries, all with its TID, on pages of their own one after the other.
 
@@ -19,17 +20,18 @@ use crate::hnsw::node::Tid;
 /// Maximum elements of an entry.
 pub const MAX_ELEMENTS: usize = 1000;
 /// Bytes of an entry before its elements.
-pub const FRONT: usize = 8;
+pub const FRONT: usize = 12;
 /// Bytes of an element.
 pub const ELEMENT: usize = 8;
 const CONTINUES: u16 = 1 << 15;
 
 /// The front of an entry.
-pub fn front(tid: Tid, count: usize, continues: bool) -> [u8; FRONT] {
+pub fn front(key: u32, tid: Tid, count: usize, continues: bool) -> [u8; FRONT] {
     let mut front = [0; FRONT];
     front[..Tid::BYTES].copy_from_slice(&docs::bytes(tid));
     let count = count as u16 | if continues { CONTINUES } else { 0 };
-    front[Tid::BYTES..].copy_from_slice(&count.to_le_bytes());
+    front[Tid::BYTES..8].copy_from_slice(&count.to_le_bytes());
+    front[8..].copy_from_slice(&key.to_le_bytes());
     front
 }
 
@@ -44,6 +46,8 @@ pub fn element(dim: i32, value: f32) -> [u8; ELEMENT] {
 /// An entry.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry<'a> {
+    /// The row's key.
+    pub key: u32,
     /// The row.
     pub tid: Tid,
     /// Whether the row's next elements follow in the next entry.
@@ -89,7 +93,7 @@ pub fn entries<'a>(content: &'a [u8], mut each: impl FnMut(Entry<'a>) -> Result<
         if !tid.is_some() {
             return Err(corrupted("a pending row has no TID"));
         }
-        each(Entry { tid, continues, elements: elements.as_chunks().0 })?;
+        each(Entry { key: word(front, 8), tid, continues, elements: elements.as_chunks().0 })?;
         rest = after;
     }
     Ok(())

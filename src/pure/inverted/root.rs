@@ -1,4 +1,4 @@
-//! The root page of a key: what its rows lie in.
+//! The root page: what the rows lie in.
 //!
 //! | offset | bytes | field | |
 //! |---|---|---|---|
@@ -34,8 +34,8 @@
 //! | 29 | 1 | `terms_level` | |
 //! | 30 | 2 | | 0 |
 //! | 32 | 8 | `postings` | |
-//! | 40 | 4 | `terms` | |
-//! | 44 | 4 | | 0 |
+//! | 40 | 4 | `terms` | those of keys included |
+//! | 44 | 4 | `keys` | |
 
 use super::page::{self, HEADER, Kind, Owner, ROOM, corrupted, long, put, word};
 use super::storage::{Pages, PagesMut};
@@ -84,8 +84,10 @@ pub struct Segment {
     pub terms_root: (u32, u8),
     /// Postings, those of dead rows included.
     pub postings: u64,
-    /// Terms.
+    /// Terms, those of the rows of keys included.
     pub terms: u32,
+    /// Keys.
+    pub keys: u32,
 }
 
 /// The content of a root page.
@@ -144,6 +146,7 @@ impl Segment {
             terms_root: (word(bytes, 24), bytes[29]),
             postings: long(bytes, 32),
             terms: word(bytes, 40),
+            keys: word(bytes, 44),
         }
     }
 
@@ -157,6 +160,7 @@ impl Segment {
         (bytes[28], bytes[29]) = (self.docs_root.1, self.terms_root.1);
         put(bytes, 32, &self.postings.to_le_bytes());
         put(bytes, 40, &self.terms.to_le_bytes());
+        put(bytes, 44, &self.keys.to_le_bytes());
     }
 }
 

@@ -5,14 +5,16 @@
 //! are in by then. Rows of positive scores come first, found by bounds; then the others, for which all rows are
 //! looked at.
 
+use super::docs::Living;
+use super::pending::{Step, walk};
 use super::query::Query;
-use super::root;
+use super::root::{self, Root};
 use super::search::{Best, Rank, Wanted, search};
 use super::storage::Pages;
-use super::trouble::Trouble;
+use super::trouble::{Reading, Trouble};
 use crate::fault::Result;
 use crate::hnsw::node::Tid;
-use crate::memory::allocation::Reserve;
+use crate::memory::allocation::{Reserve, push};
 use std::collections::HashSet;
 
 /// How much larger each batch is than the one before.
@@ -33,6 +35,8 @@ pub struct Hit {
 #[derive(Debug)]
 pub struct Scan {
     root: u32,
+    /// Ascending, each once.
+    keys: Vec<u32>,
     query: Query,
     /// Rows of the next batch.
     batch: usize,
@@ -55,10 +59,14 @@ enum Phase {
 }
 
 impl Scan {
-    /// Of what hangs below a root. `first`: how many rows will probably be asked for.
-    pub fn new(root: u32, query: Query, first: usize) -> Self {
+    /// Of the rows with one of these keys, of what hangs below a root; where there are no keys, all rows have 0.
+    /// `first`: how many rows will probably be asked for.
+    pub fn new(root: u32, mut keys: Vec<u32>, query: Query, first: usize) -> Self {
+        keys.sort_unstable();
+        keys.dedup();
         Self {
             root,
+            keys,
             query,
             batch: first.clamp(1, MAX_BATCH),
             phase: Phase::Positive,
@@ -93,7 +101,12 @@ impl Scan {
 
     fn positive(&mut self, pages: &mut impl Pages) -> Result<()> {
         let limit = self.last.map(|last| (last.score(), &self.tied));
-        self.found = find(pages, self.root, &self.query, Wanted::Positive(limit), self.batch)?;
+        self.found = find(
+            pages,
+            self.root,
+            (&self.keys, &self.query),
+            Best::new(Wanted::Positive(limit), self.batch),
+        )?;
         self.batches += 1;
         if self.found.len() < self.batch {
             self.phase = Phase::Rest(None);
@@ -114,7 +127,8 @@ impl Scan {
     }
 
     fn rest(&mut self, pages: &mut impl Pages, after: Option<Rank>) -> Result<()> {
-        self.found = find(pages, self.root, &self.query, Wanted::Rest(after), self.batch)?;
+        self.found =
+            find(pages, self.root, (&self.keys, &self.query), Best::new(Wanted::Rest(after), self.batch))?;
         self.batches += 1;
         self.phase = match self.found.first() {
             Some(worst) if self.found.len() >= self.batch => Phase::Rest(Some(*worst)),
@@ -130,18 +144,21 @@ impl Scan {
 }
 
 /// The best rows, the best one last.
-fn find(
-    pages: &mut impl Pages,
+fn find(pages: &mut impl Pages, page: u32, asked: (&[u32], &Query), mut best: Best<'_>) -> Result<Vec<Rank>> {
+    at_once(pages, page, |pages, root| search(pages, (page, root), asked, &mut best))?;
+    Ok(best.into_worst_first())
+}
+
+/// Reads what hangs below a root, again if that has changed meanwhile.
+fn at_once<P: Pages, T>(
+    pages: &mut P,
     page: u32,
-    query: &Query,
-    wanted: Wanted<'_>,
-    max: usize,
-) -> Result<Vec<Rank>> {
-    let mut best = Best::new(wanted, max);
+    mut read: impl FnMut(&mut P, &Root) -> Reading<T>,
+) -> Result<T> {
     let mut root = root::read(pages, page)?;
     loop {
-        match search(pages, page, &root, query, &mut best) {
-            Ok(()) => return Ok(best.into_worst_first()),
+        match read(pages, &root) {
+            Ok(result) => return Ok(result),
             Err(Trouble::Fault(fault)) => return Err(fault),
             Err(gone) => {
                 // A page goes only after the root has changed.
@@ -153,4 +170,28 @@ fn find(
             }
         }
     }
+}
+
+/// The TIDs of all rows, of all keys, in no order.
+///
+/// # Errors
+/// An index whose bytes cannot have been written; `53200`; those of the pages.
+pub fn all_rows(pages: &mut impl Pages, page: u32) -> Result<Vec<Tid>> {
+    at_once(pages, page, |pages, root| {
+        let mut all: Vec<Tid> = Vec::new();
+        for list in [&root.pending, &root.frozen] {
+            walk(pages, list, page, |step| {
+                if let Step::Entry(entry) = step
+                    && !entry.continues
+                {
+                    push(&mut all, entry.tid)?;
+                }
+                Ok(true)
+            })?;
+        }
+        for segment in &root.segments {
+            Living::read(pages, segment, segment.owner(page), |tid| push(&mut all, tid))?;
+        }
+        Ok(all)
+    })
 }

@@ -1,23 +1,23 @@
 //! Finds the best rows of an index for a query.
 //!
-//! A segment's rows are divided into windows of their numbers. For each window, the bounds of the blocks that reach
-//! into it are summed: no score there is larger. Windows are looked at while their bound is above the score of the
-//! k-th best row so far, first a few with the largest bounds, so that this score soon is large, then the others in
-//! order (block-max pruning; Ding and Suel, SIGIR 2011; windows as in BMP; Mallia, Suel and Tonellotto, SIGIR 2024).
-//! Within a window, products of short posting lists are summed first, with the bounds of the long ones (as in
-//! MaxScore; Turtle and Flood, 1995); if a row's sum is above that score, blocks of the long lists are read, and all
-//! products summed.
+//! The rows of a key in a segment follow one another. They are divided into windows of their numbers. For each
+//! window, the bounds of the blocks that reach into it are summed: no score there is larger. Windows are looked at
+//! while their bound is above the score of the k-th best row so far, first a few with the largest bounds, so that
+//! this score soon is large, then the others in order (block-max pruning; Ding and Suel, SIGIR 2011; windows as in
+//! BMP; Mallia, Suel and Tonellotto, SIGIR 2024). Within a window, products of short posting lists are summed first,
+//! with the bounds of the long ones (as in MaxScore; Turtle and Flood, 1995); if a row's sum is above that score,
+//! blocks of the long lists are read, and all products summed.
 //!
 //! Scores are what the operator computes, bit for bit: products are added in the order of the dimensions, in `f32`.
 //! Bounds are added in the same order, and rounding keeps the order of sums whose terms are in order, so no bound is
 //! too small.
 
-use super::dictionary::{self, Term};
+use super::dictionary::{self, Name, Term};
 use super::docs;
 use super::page::Owner;
 use super::pending::{Step, walk};
 use super::query::Query;
-use super::root::{Root, Segment};
+use super::root::{List, Root, Segment};
 use super::storage::Pages;
 use super::term::{Cursor, bound};
 use super::trouble::Reading;
@@ -127,7 +127,7 @@ impl<'a> Best<'a> {
 
     /// Takes a row if it is wanted.
     fn offer(&mut self, score: f32, tid: Tid) -> Result<()> {
-        if !self.may_want(score) {
+        if !tid.is_some() || !self.may_want(score) {
             return Ok(());
         }
         let new = Rank::new(score, tid);
@@ -136,15 +136,14 @@ impl<'a> Best<'a> {
             Wanted::Positive(None) => true,
             Wanted::Rest(after) => after.is_none_or(|after| new > after),
         };
-        if !wanted {
+        let full = self.heap.len() >= self.max;
+        if !wanted || (full && self.heap.peek().is_some_and(|worst| new >= *worst)) {
             return Ok(());
         }
-        if self.heap.len() < self.max {
+        if !full {
             self.heap.room_for(1)?;
             self.heap.push(new);
-        } else if let Some(mut worst) = self.heap.peek_mut()
-            && new < *worst
-        {
+        } else if let Some(mut worst) = self.heap.peek_mut() {
             *worst = new;
         }
         Ok(())
@@ -163,42 +162,49 @@ impl<'a> Best<'a> {
     }
 }
 
-/// Looks for the best rows of what hangs below a root.
+/// Looks for the best rows of what hangs below a root, of those with one of the keys, which ascend.
 ///
 /// # Errors
 /// [`Gone`](super::trouble::Trouble::Gone) if the root has changed meanwhile; bytes that cannot have been written;
 /// those of the pages.
 pub fn search(
     pages: &mut impl Pages,
-    page: u32,
-    root: &Root,
-    query: &Query,
+    (page, root): (u32, &Root),
+    (keys, query): (&[u32], &Query),
     best: &mut Best<'_>,
 ) -> Reading<()> {
     best.clear();
     for list in [&root.pending, &root.frozen] {
-        pending(pages, page, list, query, best)?;
+        pending(pages, (page, list), (keys, query), best)?;
     }
     let mut segments: Vec<&Segment> = with_room(root.segments.len())?;
     segments.extend(&root.segments);
     segments.sort_unstable_by_key(|segment| std::cmp::Reverse(segment.docs));
     for segment in segments {
-        in_segment(pages, segment, segment.owner(page), query, best)?;
+        let owner = segment.owner(page);
+        for key in keys {
+            pages.check_interrupts()?;
+            if let Some(rows) = dictionary::find(pages, segment, owner, Name::rows(*key))? {
+                in_rows(pages, (segment, owner, rows), query, best)?;
+            }
+        }
     }
     Ok(())
 }
 
-/// Looks at all rows of a list.
+/// Looks at the rows of a list.
 fn pending(
     pages: &mut impl Pages,
-    page: u32,
-    list: &super::root::List,
-    query: &Query,
+    (page, list): (u32, &List),
+    (keys, query): (&[u32], &Query),
     best: &mut Best<'_>,
 ) -> Reading<()> {
     let (mut score, mut at) = (0.0, 0);
     walk(pages, list, page, |step| {
         let Step::Entry(entry) = step else { return Ok(true) };
+        if keys.binary_search(&entry.key).is_err() {
+            return Ok(true);
+        }
         for (dim, value) in entry.elements() {
             while query.dims.get(at).is_some_and(|wanted| *wanted < dim) {
                 at += 1;
@@ -217,11 +223,10 @@ fn pending(
     })
 }
 
-/// Looks at the rows of a segment.
-fn in_segment(
+/// Looks at the rows of a key in a segment.
+fn in_rows(
     pages: &mut impl Pages,
-    segment: &Segment,
-    owner: Owner,
+    (segment, owner, rows): (&Segment, Owner, Term),
     query: &Query,
     best: &mut Best<'_>,
 ) -> Reading<()> {
@@ -229,7 +234,7 @@ fn in_segment(
     let mut terms: Vec<(Term, f32)> = Vec::new();
     let mut most = 0.0;
     for (dim, value) in query.elements() {
-        if let Some(term) = dictionary::find(pages, segment, owner, dim)? {
+        if let Some(term) = dictionary::find(pages, segment, owner, Name::dim(rows.name.key, dim))? {
             most += bound(value, term.max, term.min);
             push(&mut terms, (term, value))?;
         }
@@ -237,26 +242,31 @@ fn in_segment(
     if positive && most <= best.threshold() {
         return Ok(());
     }
+    let (start, len) = (rows.place.page, rows.count);
     let (mut cursors, mut left): (Vec<Cursor>, usize) = (with_room(terms.len())?, ALL);
     for term in terms {
         pages.check_interrupts()?;
-        let few = if positive { FEW.min(segment.docs as usize / 4).min(left) } else { 0 };
-        let cursor = Cursor::new(pages, owner, term, segment.docs, few)?;
+        let few = if positive { FEW.min(len as usize / 4).min(left) } else { 0 };
+        let cursor = Cursor::new(pages, owner, term, start + len, few)?;
         left = left.saturating_sub(cursor.held());
         cursors.push(cursor);
     }
     let mut shift = SHIFT;
-    while u64::from(segment.docs) >> shift > WINDOWS && shift < 12 {
+    while u64::from(len) >> shift > WINDOWS && shift < 12 {
         shift += 1;
     }
-    let count = (segment.docs as usize).div_ceil(1 << shift);
+    let count = (len as usize).div_ceil(1 << shift);
+    let scores = filled(0.0, 1 << shift)?;
     let mut window = Window {
         owner,
         segment,
+        start,
+        len,
         cursors,
         shift,
-        scores: filled(0.0, 1 << shift)?,
+        scores,
         found: Vec::new(),
+        tids: Vec::new(),
         long: Vec::new(),
     };
     if !positive {
@@ -288,15 +298,19 @@ fn in_segment(
     Ok(())
 }
 
-/// Rows of a segment, as many as are looked at together.
+/// Rows of a key in a segment, as many as are looked at together.
 struct Window<'a> {
     owner: Owner,
     segment: &'a Segment,
+    /// The key's first row, and how many it has.
+    start: u32,
+    len: u32,
     /// In the order of dimensions.
     cursors: Vec<Cursor>,
     shift: u32,
     scores: Vec<f32>,
     found: Vec<(f32, u32)>,
+    tids: Vec<Tid>,
     /// For each term whose postings are not all in memory, the bounds of all windows; none if there are too many such
     /// terms.
     long: Vec<Vec<f32>>,
@@ -309,7 +323,7 @@ impl Window<'_> {
         let keep = self.cursors.iter().filter(|cursor| cursor.is_long()).count() <= LONG;
         for cursor in &self.cursors {
             most.fill(0.0);
-            cursor.bounds(self.shift, &mut most);
+            cursor.bounds(self.start, self.shift, &mut most);
             sums.iter_mut().zip(&most).for_each(|(sum, most)| *sum += most);
             if cursor.is_long() && keep {
                 push(&mut self.long, std::mem::replace(&mut most, filled(0.0, count)?))?;
@@ -322,8 +336,7 @@ impl Window<'_> {
     /// which are added in the order of dimensions as well.
     fn may_be_above(&mut self, pages: &mut impl Pages, number: u32, score: f32) -> Reading<bool> {
         pages.check_interrupts()?;
-        let first = number << self.shift;
-        let len = (self.segment.docs - first).min(1 << self.shift) as usize;
+        let (first, len) = self.place(number);
         let scores = &mut self.scores[..len];
         scores.fill(0.0);
         let mut long = self.long.iter();
@@ -333,50 +346,55 @@ impl Window<'_> {
                 let bound = bound.unwrap_or(f32::INFINITY);
                 scores.iter_mut().for_each(|score| *score += bound);
             } else {
-                cursor.add(pages, self.owner, self.segment.docs, first, scores)?;
+                cursor.add(pages, self.owner, self.start + self.len, first, scores)?;
             }
         }
         Ok(scores.iter().fold(false, |any, sum| any | (*sum > score)))
     }
 
+    /// The first row of a window, and how many it has.
+    fn place(&self, number: u32) -> (u32, usize) {
+        let from = number << self.shift;
+        (self.start + from, (self.len - from).min(1 << self.shift) as usize)
+    }
+
     /// Sums the products of a window and offers its rows.
     fn look(&mut self, pages: &mut impl Pages, number: u32, best: &mut Best<'_>) -> Reading<()> {
         pages.check_interrupts()?;
-        let (first, docs) = (number << self.shift, self.segment.docs);
-        let len = (docs - first).min(1 << self.shift) as usize;
-        let scores = &mut self.scores[..len];
+        let ((first, len), end) = (self.place(number), self.start + self.len);
+        let Self { segment, owner, cursors, scores, found, tids, .. } = self;
+        let (owner, scores) = (*owner, &mut scores[..len]);
         scores.fill(0.0);
-        for cursor in &mut self.cursors {
-            cursor.add(pages, self.owner, docs, first, scores)?;
+        for cursor in cursors {
+            cursor.add(pages, owner, end, first, scores)?;
         }
-        let (segment, owner) = (self.segment, self.owner);
         if matches!(best.wanted, Wanted::Rest(_)) {
             let mut rest = &*scores;
             while !rest.is_empty() {
-                let (row, mut given) = (first + (len - rest.len()) as u32, rest.iter());
-                let count = docs::some(pages, segment, owner, (row, rest.len()), &mut |tid| {
-                    let score = given.next().copied().unwrap_or_default();
-                    if tid.is_some() { best.offer(score, tid) } else { Ok(()) }
-                })?;
-                rest = rest.get(count..).unwrap_or_default();
+                let row = first + (len - rest.len()) as u32;
+                tids.clear();
+                docs::some(pages, segment, owner, (row, rest.len()), &mut |tid| push(tids, tid))?;
+                let (now, after) = rest.split_at(tids.len().min(rest.len()));
+                now.iter().zip(&*tids).try_for_each(|(score, tid)| best.offer(*score, *tid))?;
+                rest = after;
             }
             return Ok(());
         }
-        self.found.clear();
+        found.clear();
         let threshold = best.threshold();
         for (row, score) in (first..).zip(scores.iter()) {
             if *score > threshold && best.may_want(*score) {
-                push(&mut self.found, (*score, row))?;
+                push(found, (*score, row))?;
             }
         }
-        self.found.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        for (score, row) in &self.found {
+        found.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        for (score, row) in found {
             if *score <= best.threshold() {
                 break;
             }
-            docs::some(pages, segment, owner, (*row, 1), &mut |tid| {
-                if tid.is_some() { best.offer(*score, tid) } else { Ok(()) }
-            })?;
+            tids.clear();
+            docs::some(pages, segment, owner, (*row, 1), &mut |tid| push(tids, tid))?;
+            tids.iter().try_for_each(|tid| best.offer(*score, *tid))?;
         }
         Ok(())
     }

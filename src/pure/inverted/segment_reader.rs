@@ -1,8 +1,8 @@
 //! Reads a segment's terms and postings in order, and compares all that is written twice: for merges and the check.
 
 use super::block::{BLOCK, Postings};
-use super::dictionary::{self, Place, Term};
-use super::page::{HEADER, Kind, Owner, corrupted, word};
+use super::dictionary::{self, Name, Place, Term};
+use super::page::{HEADER, Kind, Owner, corrupted};
 use super::root::Segment;
 use super::skip::Skip;
 use super::storage::{Copied, Pages};
@@ -19,8 +19,10 @@ pub struct TermReader {
     at: usize,
     /// The next leaf, or 0.
     next: u32,
-    /// Terms and postings that were read.
-    seen: (u32, u64),
+    /// Terms and postings that were read, and keys among the terms.
+    seen: (u32, u64, u32),
+    /// The rows of the key: the first, and the first of the next key.
+    rows: (u32, u32),
     /// The term that was read last; `None` behind the last one.
     pub term: Option<Term>,
     skips: Copied,
@@ -41,7 +43,8 @@ impl TermReader {
             leaf: Copied::default(),
             at: 0,
             next,
-            seen: (0, 0),
+            seen: (0, 0, 0),
+            rows: (0, 0),
             term: None,
             skips: Copied::default(),
             blocks: Copied::default(),
@@ -62,11 +65,11 @@ impl TermReader {
                 break entry;
             }
             if self.next == 0 {
-                let Segment { terms, postings, .. } = self.segment;
-                if self.seen != (terms, postings) {
-                    let seen = self.seen;
-                    let what = format_args!("{} terms, {} postings of {terms}, {postings}", seen.0, seen.1);
-                    return Err(corrupted(what).into());
+                let Segment { terms, postings, keys, docs, .. } = self.segment;
+                if (self.seen, self.rows.1) != ((terms, postings, keys), docs) {
+                    let what = "terms, postings and keys, then rows";
+                    let text = format_args!("{what}: {:?}, not {:?}", (self.seen, self.rows.1), self.segment);
+                    return Err(corrupted(text).into());
                 }
                 return Ok(());
             }
@@ -78,16 +81,25 @@ impl TermReader {
             (self.at, self.next) = (0, self.leaf.next);
         };
         let term = Term::read(entry, self.segment.docs)?;
-        if before.is_some_and(|before| before.dim >= term.dim) || self.seen.0 == self.segment.terms {
-            return Err(corrupted(format_args!("term {} is out of order", term.dim)).into());
+        let (name, is_rows) = (term.name, term.name.is_rows());
+        let new_key = before.is_none_or(|before| before.name.key != name.key);
+        let out_of_order = before.is_some_and(|before| before.name >= name) || new_key != is_rows;
+        if out_of_order || self.seen.0 == self.segment.terms || (is_rows && term.place.page != self.rows.1) {
+            return Err(corrupted(format_args!("{name} is out of order")).into());
         }
         self.at += 1;
-        self.seen = (self.seen.0 + 1, self.seen.1 + u64::from(term.count));
+        self.seen.0 += 1;
+        if is_rows {
+            self.rows = (term.place.page, term.place.page + term.count);
+            self.seen.2 += 1;
+        } else {
+            self.seen.1 += u64::from(term.count);
+        }
         self.term = Some(term);
         Ok(())
     }
 
-    /// Calls `each` with the rows and weights of the term's blocks.
+    /// Calls `each` with the rows and weights of the term's blocks; of the term of a key's rows, with none.
     ///
     /// # Errors
     /// As `page::open_whole`; postings that cannot have been written; those of `each`.
@@ -96,18 +108,26 @@ impl TermReader {
         pages: &mut P,
         mut each: impl FnMut(&mut P, &[u32], &[f32]) -> Result<()>,
     ) -> Reading<()> {
-        let Some(term) = self.term else { return Ok(()) };
+        let Some(term) = self.term.filter(|term| !term.name.is_rows()) else { return Ok(()) };
+        let (start, end) = self.rows;
         if term.count == 1 {
+            if !(start..end).contains(&term.place.page) {
+                return Err(corrupted(format_args!("{} has row {}", term.name, term.place.page)).into());
+            }
             return Ok(each(pages, &[term.place.page], &[term.max])?);
         }
         if term.count as usize <= BLOCK {
             self.block(pages, term.place)?;
-            if self.block.len != term.count as usize || self.block.bounds() != (term.max, term.min) {
-                return Err(corrupted(format_args!("the block of term {} is another", term.dim)).into());
+            let block = &self.block;
+            if block.len != term.count as usize
+                || block.bounds() != (term.max, term.min)
+                || block.docs[0] < start
+            {
+                return Err(corrupted(format_args!("{}: its block is another", term.name)).into());
             }
-            return Ok(each(pages, self.block.docs(), self.block.weights())?);
+            return Ok(each(pages, block.docs(), block.weights())?);
         }
-        let (mut left, mut before) = (term.count as usize, None);
+        let (mut left, mut before) = (term.count as usize, start.checked_sub(1));
         let Place { mut page, offset } = term.place;
         let mut at = usize::from(offset).wrapping_sub(HEADER);
         let mut bounds: Option<(f32, f32)> = None;
@@ -117,7 +137,7 @@ impl TermReader {
             let Some(skip) = self.skips.content.get(at..).and_then(|rest| rest.first_chunk()).map(Skip::read)
             else {
                 if at == 0 || self.skips.next == 0 {
-                    return Err(corrupted(format_args!("the blocks of term {} end early", term.dim)).into());
+                    return Err(corrupted(format_args!("{}: its blocks end early", term.name)).into());
                 }
                 (page, at) = (self.skips.next, 0);
                 continue;
@@ -131,7 +151,7 @@ impl TermReader {
                 || last != Some(skip.last)
                 || block.bounds() != (skip.max, skip.min)
             {
-                return Err(corrupted(format_args!("a block of term {} is another", term.dim)).into());
+                return Err(corrupted(format_args!("{}: a block is another", term.name)).into());
             }
             let (max, min) = bounds.unwrap_or((skip.max, skip.min));
             bounds = Some((max.max(skip.max), min.min(skip.min)));
@@ -139,7 +159,7 @@ impl TermReader {
             (left, before) = (left - len, last);
         }
         if bounds != Some((term.max, term.min)) {
-            return Err(corrupted(format_args!("term {} has other bounds than its blocks", term.dim)).into());
+            return Err(corrupted(format_args!("{} has other bounds than its blocks", term.name)).into());
         }
         Ok(())
     }
@@ -147,13 +167,11 @@ impl TermReader {
     fn block(&mut self, pages: &mut impl Pages, place: Place) -> Reading<()> {
         self.blocks.read(pages, place.page, self.owner, Kind::Blocks)?;
         let bytes = self.blocks.content.get(usize::from(place.offset).wrapping_sub(HEADER)..);
-        Ok(self.block.read(bytes.unwrap_or_default(), self.segment.docs)?)
+        Ok(self.block.read(bytes.unwrap_or_default(), self.rows.1)?)
     }
 
-    /// Checks that an inner page of the tree of terms leads to this term's leaf, for terms that are the first of
-    /// theirs.
-    pub fn leaf_start(&self) -> Option<(u32, u32)> {
-        let first = self.leaf.content.first_chunk::<{ Term::BYTES }>()?;
-        (self.at == 1).then(|| (word(first, 0), self.leaf.page))
+    /// The name of the term and its leaf, if it is the first there.
+    pub fn leaf_start(&self) -> Option<(Name, u32)> {
+        self.term.filter(|_| self.at == 1).map(|term| (term.name, self.leaf.page))
     }
 }

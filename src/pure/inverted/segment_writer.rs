@@ -1,7 +1,8 @@
-//! Writes a segment: first its rows, then its postings, ascending by dimension and row.
+//! Writes a segment, key by key in ascending order: first the rows of a key, then their postings, ascending by
+//! dimension and row.
 
 use super::block::{BLOCK, MAX_BYTES, Postings};
-use super::dictionary::{self, Place, Term};
+use super::dictionary::{self, Name, Place, Term};
 use super::docs;
 use super::map;
 use super::page::{Draft, Kind, Owner};
@@ -19,6 +20,11 @@ pub struct SegmentWriter {
     /// All pages so far.
     pages: Vec<u32>,
     rows: u32,
+    /// The key whose rows and postings come, and its first row.
+    key: Option<(u32, u32)>,
+    /// Whether the term of the key's rows was written.
+    begun: bool,
+    keys: u32,
     docs: Option<Draft>,
     /// Leaves of the tree of TIDs.
     docs_leaves: Vec<[u8; 4]>,
@@ -45,6 +51,9 @@ impl SegmentWriter {
             owner,
             pages: filled(0, 0)?,
             rows: 0,
+            key: None,
+            begun: false,
+            keys: 0,
             docs: None,
             docs_leaves: Vec::new(),
             terms: 0,
@@ -71,14 +80,22 @@ impl SegmentWriter {
         Draft::new(page, self.owner, kind, level)
     }
 
-    /// Adds a row, and returns its number.
+    /// Rows so far.
+    pub fn rows(&self) -> u32 {
+        self.rows
+    }
+
+    /// Adds a row of the key, or of a larger one.
     ///
     /// # Errors
     /// `54000` for too many rows; those of the pages.
-    pub fn row(&mut self, pages: &mut impl PagesMut, tid: Tid) -> Result<u32> {
-        let row = self.rows;
-        if row >= u32::MAX - 1 {
+    pub fn row(&mut self, pages: &mut impl PagesMut, key: u32, tid: Tid) -> Result<()> {
+        if self.rows >= u32::MAX - 1 {
             return Err(Fault::new(state::PROGRAM_LIMIT_EXCEEDED, "too many rows in an inverted index"));
+        }
+        if self.key.is_none_or(|(now, _)| now != key) {
+            self.end_key(pages)?;
+            self.key = Some((key, self.rows));
         }
         let mut leaf = match self.docs.take() {
             Some(leaf) if leaf.left() >= Tid::BYTES => leaf,
@@ -94,17 +111,39 @@ impl SegmentWriter {
         leaf.add(&docs::bytes(tid));
         self.docs = Some(leaf);
         self.rows += 1;
-        Ok(row)
+        Ok(())
     }
 
-    /// Adds a posting. Dimensions do not descend, rows of one dimension ascend, weights are finite.
+    /// Writes the term of the key's rows, once.
+    fn end_rows(&mut self, pages: &mut impl PagesMut) -> Result<()> {
+        if let Some((key, first)) = self.key.filter(|_| !self.begun) {
+            let place = Place { page: first, offset: 0 };
+            let term = Term { name: Name::rows(key), count: self.rows - first, max: 0.0, min: 0.0, place };
+            self.begun = true;
+            self.keys += 1;
+            self.entry(pages, &term)?;
+        }
+        Ok(())
+    }
+
+    fn end_key(&mut self, pages: &mut impl PagesMut) -> Result<()> {
+        self.end_rows(pages)?;
+        self.end_term(pages)?;
+        (self.key, self.begun) = (None, false);
+        Ok(())
+    }
+
+    /// Adds a posting of the key's. Dimensions, from 0 on, do not descend; rows of one dimension ascend; weights are
+    /// finite.
     ///
     /// # Errors
     /// Those of the pages.
     pub fn posting(&mut self, pages: &mut impl PagesMut, dim: u32, row: u32, weight: f32) -> Result<()> {
-        if self.term.is_none_or(|term| term.dim != dim) {
+        let name = Name::dim(self.key.map_or(0, |(key, _)| key), dim);
+        if self.term.is_none_or(|term| term.name != name) {
+            self.end_rows(pages)?;
             self.end_term(pages)?;
-            self.term = Some(Term { dim, count: 0, max: weight, min: weight, place: Place::default() });
+            self.term = Some(Term { name, count: 0, max: weight, min: weight, place: Place::default() });
         }
         if self.block.len == BLOCK {
             self.end_block(pages, true)?;
@@ -173,13 +212,18 @@ impl SegmentWriter {
             term.place = Place { page: self.block.docs[0], offset: 0 };
             self.block.len = 0;
         }
+        self.entry(pages, &term)
+    }
+
+    /// Adds an entry to the terms.
+    fn entry(&mut self, pages: &mut impl PagesMut, term: &Term) -> Result<()> {
         let mut leaf = match self.leaf.take() {
             Some(leaf) if leaf.left() >= Term::BYTES => leaf,
             full => {
                 let new = self.draft(pages, Kind::Terms, 0)?;
                 let mut entry = [0; dictionary::INNER];
-                entry[..4].copy_from_slice(&term.dim.to_le_bytes());
-                entry[4..].copy_from_slice(&new.page.to_le_bytes());
+                term.name.write(&mut entry);
+                entry[dictionary::INNER - 4..].copy_from_slice(&new.page.to_le_bytes());
                 push(&mut self.term_leaves, entry)?;
                 if let Some(mut full) = full {
                     pages.write(full.page, full.sealed(new.page))?;
@@ -232,7 +276,7 @@ impl SegmentWriter {
         if self.rows == 0 {
             return Ok(None);
         }
-        self.end_term(pages)?;
+        self.end_key(pages)?;
         let drafts = [self.docs.take(), self.leaf.take(), self.skips.take(), self.blocks.take()];
         for mut draft in drafts.into_iter().flatten() {
             pages.write(draft.page, draft.sealed(0))?;
@@ -251,6 +295,7 @@ impl SegmentWriter {
             terms_root,
             postings: self.postings,
             terms: self.terms,
+            keys: self.keys,
         }))
     }
 }

@@ -67,15 +67,13 @@ pub fn read(pages: &mut impl Pages, owner: Owner, term: &Term, docs: u32) -> Rea
         page = view(pages, page, owner, Kind::Skips, |view| {
             let entries = view.content.get(start..).unwrap_or_default().as_chunks::<{ Skip::BYTES }>().0;
             if entries.is_empty() {
-                return Err(corrupted(format_args!("the blocks of term {} end early", term.dim)).into());
+                return Err(corrupted(format_args!("{}: its blocks end early", term.name)).into());
             }
             for bytes in entries.iter().take(count - all.len()) {
                 let skip = Skip::read(bytes);
                 let ascending = all.last().is_none_or(|before| before.last < skip.last);
                 if !ascending || skip.last >= docs || !skip.max.is_finite() || !skip.min.is_finite() {
-                    return Err(
-                        corrupted(format_args!("block of term {} to row {}", term.dim, skip.last)).into()
-                    );
+                    return Err(corrupted(format_args!("{}: a block to row {}", term.name, skip.last)).into());
                 }
                 all.push(skip);
             }

@@ -15,8 +15,10 @@ pub struct Stats {
     pub pending_pages: u32,
     /// Segments.
     pub segments: u32,
-    /// Terms of all segments; one of several segments counts several times.
+    /// Dimensions of each key of all segments; one of several segments counts several times.
     pub terms: u64,
+    /// Keys of all segments, counted likewise.
+    pub keys: u64,
     /// Postings of all segments.
     pub postings: u64,
     /// Pages of all segments.
@@ -37,7 +39,8 @@ pub fn stats(pages: &mut impl Pages, page: u32) -> Result<Stats> {
         dead,
         pending_pages: listed(&root.pending).saturating_add(listed(&root.frozen)),
         segments: root.segments.len() as u32,
-        terms: sum(|segment| segment.terms.into()),
+        terms: sum(|segment| u64::from(segment.terms.saturating_sub(segment.keys))),
+        keys: sum(|segment| segment.keys.into()),
         postings: sum(|segment| segment.postings),
         pages: sum(|segment| segment.pages.into()),
     })

@@ -84,7 +84,7 @@ impl Cursor {
                 {
                     decode(view, (skip.place, (count - rows.len()).min(BLOCK), docs), &mut block)?;
                     if rows.last().is_some_and(|before| *before >= block.docs[0]) {
-                        return Err(corrupted(format_args!("blocks of term {} overlap", term.dim)).into());
+                        return Err(corrupted(format_args!("{}: its blocks overlap", term.name)).into());
                     }
                     rows.extend_from_slice(block.docs());
                     weights.extend_from_slice(block.weights());
@@ -96,21 +96,24 @@ impl Cursor {
         Ok(Self { value, term, postings: Where::All { rows, weights, at: 0 } })
     }
 
-    /// Raises, for each window of 2^`shift` rows, `most` to the most that a posting there adds to a score.
-    pub fn bounds(&self, shift: u32, most: &mut [f32]) {
+    /// Raises, for each window of 2^`shift` rows from `start` on, `most` to the most that a posting there adds to a
+    /// score.
+    pub fn bounds(&self, start: u32, shift: u32, most: &mut [f32]) {
+        // Rows before the first window, which a sound index has none of, are in no window.
+        let window = |row: u32| (row.wrapping_sub(start) >> shift) as usize;
         match &self.postings {
             Where::All { rows, weights, .. } => {
                 for (row, weight) in rows.iter().zip(weights) {
-                    if let Some(most) = most.get_mut((row >> shift) as usize) {
+                    if let Some(most) = most.get_mut(window(*row)) {
                         *most = most.max(self.value * weight);
                     }
                 }
             }
             Where::Blocks { skips, .. } => {
-                let mut first = 0;
-                for skip in skips {
+                let mut first = start;
+                for skip in skips.iter().filter(|skip| skip.last >= start) {
                     let bound = bound(self.value, skip.max, skip.min);
-                    let windows = most.get_mut((first >> shift) as usize..=(skip.last >> shift) as usize);
+                    let windows = most.get_mut(window(first)..=window(skip.last));
                     windows.unwrap_or_default().iter_mut().for_each(|most| *most = most.max(bound));
                     first = skip.last + 1;
                 }
@@ -178,11 +181,9 @@ impl Cursor {
                         })?;
                         let after = at.checked_sub(1).is_none_or(|before| skips[before].last < block.docs[0]);
                         if !after || block.docs().last() != Some(&skip.last) {
-                            return Err(corrupted(format_args!(
-                                "a block of term {} is another",
-                                self.term.dim
-                            ))
-                            .into());
+                            return Err(
+                                corrupted(format_args!("{}: a block is another", self.term.name)).into()
+                            );
                         }
                         *current = at;
                     }

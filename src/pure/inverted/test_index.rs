@@ -33,14 +33,22 @@ impl MemoryPages {
         Ok(new)
     }
 
-    /// An index built of rows, in that much memory.
+    /// An index built of rows without keys, in that much memory.
     ///
     /// # Errors
     /// Those of the builder.
     pub fn built<'a>(rows: impl IntoIterator<Item = (Tid, Sparse<'a>)>, memory: usize) -> Result<Self> {
+        Self::keyed(rows.into_iter().map(|(tid, vector)| (0, tid, vector)), memory)
+    }
+
+    /// An index built of rows with their keys, in that much memory.
+    ///
+    /// # Errors
+    /// Those of the builder.
+    pub fn keyed<'a>(rows: impl IntoIterator<Item = (u32, Tid, Sparse<'a>)>, memory: usize) -> Result<Self> {
         let (mut pages, mut scratch) = (Self::new()?, Self::default());
         let mut builder = Builder::new(ROOT, memory)?;
-        rows.into_iter().try_for_each(|(tid, vector)| builder.add(&mut scratch, tid, vector))?;
+        rows.into_iter().try_for_each(|(key, tid, vector)| builder.add(&mut scratch, key, tid, vector))?;
         builder.finish(&mut scratch, &mut pages)?;
         Ok(pages)
     }

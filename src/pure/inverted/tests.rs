@@ -2,6 +2,7 @@
 
 mod changes;
 mod golden;
+mod keys;
 mod model;
 mod scans;
 mod spoilt;

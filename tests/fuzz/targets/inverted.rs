@@ -25,12 +25,12 @@ static INDEX: LazyLock<MemoryPages> = LazyLock::new(|| {
         })
         .collect();
     let rows = (0..).zip(&vectors).map(|(row, (indices, values))| {
-        (Tid { block: row, offset: 1 }, Sparse { dim: DIM, indices, values })
+        (row % 3, Tid { block: row, offset: 1 }, Sparse { dim: DIM, indices, values })
     });
-    let mut pages = MemoryPages::built(rows, 1 << 30).unwrap();
+    let mut pages = MemoryPages::keyed(rows, 1 << 30).unwrap();
     for (row, (indices, values)) in (ROWS..).zip(&vectors[..120]) {
         let vector = Sparse { dim: DIM, indices, values };
-        insert(&mut pages, ROOT, Tid { block: row, offset: 1 }, vector).unwrap();
+        insert(&mut pages, ROOT, row % 4, Tid { block: row, offset: 1 }, vector).unwrap();
     }
     assert_eq!(check(&mut pages, ROOT, 9).unwrap(), []);
     pages
@@ -52,7 +52,7 @@ fuzz_target!(|input: (u8, Vec<(u8, u16, u8)>)| {
     let (indices, values) = ([5, 37, 101, 300, 404, 900], [1.0, -2.0, 0.5, 3.0, 1.0, 0.1]);
     let query = Sparse { dim: DIM, indices: &indices, values: &values };
     scan(&mut pages, query, if how & 2 == 0 { 20 } else { 3000 });
-    let _ = insert(&mut pages, ROOT, Tid { block: 9, offset: 9 }, query);
+    let _ = insert(&mut pages, ROOT, 1, Tid { block: 9, offset: 9 }, query);
     let mut asked = 0;
     let mut gone = |_| {
         asked += 1;
@@ -66,7 +66,7 @@ fuzz_target!(|input: (u8, Vec<(u8, u16, u8)>)| {
 });
 
 fn scan(pages: &mut MemoryPages, query: Sparse<'_>, limit: usize) {
-    let mut scan = Scan::new(ROOT, Query::new(query).unwrap(), 10);
+    let mut scan = Scan::new(ROOT, vec![0, 1, 2], Query::new(query).unwrap(), 10);
     for _ in 0..limit {
         if !matches!(scan.next(pages), Ok(Some(_))) {
             break;

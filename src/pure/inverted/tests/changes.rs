@@ -18,7 +18,7 @@ const MEMORY: usize = 1 << 20;
 const ALL: Effort = Effort { pending_pages: 0, max_pages: u32::MAX, memory: MEMORY };
 
 fn add(pages: &mut impl PagesMut, rows: &mut Rows, tid: Tid, vector: &Vector) {
-    insert(pages, ROOT, tid, vector.get()).unwrap();
+    insert(pages, ROOT, 0, tid, vector.get()).unwrap();
     rows.insert(key(tid), vector.clone());
 }
 
@@ -189,7 +189,7 @@ fn merge_and_reuse(pages: &mut MemoryPages) {
     sweep(pages, &[ROOT]).unwrap();
     for row in 0..40 {
         let vector = Vector::of((0..300).map(|dim| (dim, -1.0)));
-        insert(pages, ROOT, Tid { block: 1 << 30, offset: row + 1 }, vector.get()).unwrap();
+        insert(pages, ROOT, 0, Tid { block: 1 << 30, offset: row + 1 }, vector.get()).unwrap();
     }
 }
 
@@ -215,7 +215,7 @@ fn scans_while_segments_are_merged() {
     for left in 1..55 {
         let mut meddled = Meddled { pages: pages.clone(), left, meddle: merge_and_reuse, meddled: false };
         let query = rows.values().nth(left * 7).unwrap();
-        let mut scan = Scan::new(ROOT, Query::new(query.get()).unwrap(), 4);
+        let mut scan = Scan::new(ROOT, vec![0], Query::new(query.get()).unwrap(), 4);
         let (mut seen, mut last) = (HashSet::new(), f32::INFINITY);
         while let Some(hit) = scan.next(&mut meddled).unwrap() {
             assert!(hit.score <= last, "{} after {last}", hit.score);
@@ -337,7 +337,7 @@ fn crashes() {
         // What is known to be free is lost, too.
         pages.free.clear();
         assert_eq!(check(&mut pages, ROOT, 9).unwrap(), [], "after {left}");
-        let mut scan = Scan::new(ROOT, Query::new(query.get()).unwrap(), 50);
+        let mut scan = Scan::new(ROOT, vec![0], Query::new(query.get()).unwrap(), 50);
         let mut seen = Rows::new();
         while let Some(hit) = scan.next(&mut pages).unwrap() {
             assert!(seen.insert(key(hit.tid), rows[&key(hit.tid)].clone()).is_none());
@@ -359,7 +359,7 @@ fn crashes() {
     let long = Vector::of((0..5000).map(|dim| (dim, 2.0)));
     for left in 0.. {
         let mut crashing = Crashing { pages: pages.clone(), left };
-        let done = insert(&mut crashing, ROOT, tid(7000), long.get()).is_ok();
+        let done = insert(&mut crashing, ROOT, 0, tid(7000), long.get()).is_ok();
         let (mut pages, mut rows) = (crashing.pages, rows.clone());
         if done {
             rows.insert(key(tid(7000)), long.clone());

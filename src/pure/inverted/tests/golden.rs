@@ -10,7 +10,7 @@ fn bytes() {
         .map(|row| Vector::of([(0, 1.0 + row as f32), (3 + row % 7, 0.1), (row * 9, -2.0)]))
         .collect();
     let mut pages = super::model::built(&rows(&vectors), 1 << 30);
-    insert(&mut pages, ROOT, tid(300), vectors[5].get()).unwrap();
+    insert(&mut pages, ROOT, 0, tid(300), vectors[5].get()).unwrap();
     let found: Vec<(u8, usize, String)> = pages
         .pages
         .iter()
@@ -23,13 +23,13 @@ fn bytes() {
         found.iter().map(|(kind, used, sum)| (*kind, *used, &sum[..])).collect();
     let golden = [
         (3, 56, "954716d1"),
-        (4, 120, "1bfd3af3"),
+        (4, 120, "629959ff"),
         (6, 1224, "f8044980"),
-        (11, 713, "876e1c7d"),
-        (10, 64, "297fdf8f"),
-        (8, 4968, "a1b46c0e"),
+        (8, 5820, "dc91a7eb"),
+        (11, 713, "c738ecf6"),
+        (10, 64, "99e737e9"),
         (12, 40, "9c4b8816"),
-        (5, 56, "0f3d3755"),
+        (5, 60, "4b41ba7b"),
     ];
     assert_eq!(found, golden, "kind, bytes in use and checksum of each page");
 }

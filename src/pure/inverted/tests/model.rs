@@ -3,7 +3,7 @@
 use crate::hnsw::node::Tid;
 use crate::inverted::page::{self, Owner};
 use crate::inverted::test_index::MemoryPages;
-use crate::inverted::{Pages, Query, ROOT, Scan, check, root};
+use crate::inverted::{Hit, Pages, Query, ROOT, Scan, check, root};
 use crate::noise::Noise;
 use crate::types::sparsevec::Sparse;
 use crate::types::sparsevec::distance::inner_product;
@@ -103,12 +103,17 @@ pub fn order(score: f32) -> (bool, std::cmp::Reverse<i64>) {
 
 /// Compares the first `limit` rows of a scan with the rows that there are.
 pub fn compare(pages: &mut impl Pages, rows: &Rows, query: &Vector, first: usize, limit: usize) {
-    let mut scan = Scan::new(ROOT, Query::new(query.get()).unwrap(), first);
+    let mut scan = Scan::new(ROOT, vec![0], Query::new(query.get()).unwrap(), first);
+    compare_rows(rows, query, limit, || scan.next(pages).unwrap());
+}
+
+/// Compares the first `limit` rows that come with the rows that there are.
+pub fn compare_rows(rows: &Rows, query: &Vector, limit: usize, mut next: impl FnMut() -> Option<Hit>) {
     let mut scores: Vec<f32> = rows.values().map(|vector| inner_product(query.get(), vector.get())).collect();
     scores.sort_by_key(|score| order(*score));
     let mut seen = std::collections::HashSet::new();
     for (at, wanted) in scores.iter().take(limit).enumerate() {
-        let hit = scan.next(pages).unwrap().unwrap_or_else(|| panic!("{at} of {} rows", rows.len()));
+        let hit = next().unwrap_or_else(|| panic!("{at} of {} rows", rows.len()));
         let vector = rows.get(&key(hit.tid)).unwrap_or_else(|| panic!("{:?} is no row", hit.tid));
         let score = inner_product(query.get(), vector.get());
         let bits = |score: f32| if score.is_nan() { f32::NAN.to_bits() } else { (score + 0.0).to_bits() };
@@ -117,7 +122,7 @@ pub fn compare(pages: &mut impl Pages, rows: &Rows, query: &Vector, first: usize
         assert!(seen.insert(key(hit.tid)), "{:?} comes twice", hit.tid);
     }
     if limit > scores.len() {
-        assert_eq!(scan.next(pages).unwrap(), None, "rows beyond all");
+        assert_eq!(next(), None, "rows beyond all");
     }
 }
 

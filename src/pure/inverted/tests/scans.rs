@@ -9,7 +9,7 @@ use proptest::prelude::*;
 /// The work of a search: pages read.
 fn reads(pages: &mut MemoryPages, query: &Vector, limit: usize) -> u64 {
     pages.reads = 0;
-    let mut scan = Scan::new(ROOT, Query::new(query.get()).unwrap(), limit);
+    let mut scan = Scan::new(ROOT, vec![0], Query::new(query.get()).unwrap(), limit);
     for _ in 0..limit {
         scan.next(pages).unwrap();
     }
@@ -64,7 +64,7 @@ fn long_vectors() {
     compare_all(&mut pages, &rows, &all);
     let mut inserted = MemoryPages::new().unwrap();
     for (row, vector) in all.iter().enumerate() {
-        crate::inverted::insert(&mut inserted, ROOT, tid(row), vector.get()).unwrap();
+        crate::inverted::insert(&mut inserted, ROOT, 0, tid(row), vector.get()).unwrap();
     }
     compare_all(&mut inserted, &rows, &all);
 }
@@ -118,7 +118,7 @@ fn builds_within_memory() {
     let (mut scratch, memory) = (MemoryPages::default(), 1 << 20);
     let mut builder = Builder::new(ROOT, memory).unwrap();
     for (row, vector) in rows.values().enumerate() {
-        builder.add(&mut scratch, tid(row), vector.get()).unwrap();
+        builder.add(&mut scratch, 0, tid(row), vector.get()).unwrap();
         assert!(builder.memory() <= memory + (memory >> 3), "{}", builder.memory());
     }
     assert!(!scratch.pages.is_empty());

@@ -3,6 +3,7 @@
 
 use super::model::{Kind, Rows, Vector, rows, tid, vectors};
 use crate::fault::{Fault, state};
+use crate::hnsw::node::Tid;
 use crate::inverted::page;
 use crate::inverted::test_index::MemoryPages;
 use crate::inverted::{Effort, Query, ROOT, Scan, check, insert, maintain, sweep, vacuum};
@@ -12,13 +13,16 @@ use crate::noise::Noise;
 fn sample() -> (MemoryPages, Rows) {
     let mut noise = Noise(12);
     let rows = rows(&vectors(&mut noise, Kind::Words, 1500, 6, 900));
-    let mut pages = super::model::built(&rows, 1 << 30);
+    let keyed = rows.iter().map(|((block, offset), vector)| {
+        (block % 7 / 5, Tid { block: *block, offset: *offset }, vector.get())
+    });
+    let mut pages = MemoryPages::keyed(keyed, 1 << 30).unwrap();
     for row in 0..30 {
         let vector = Vector::of((0..60).map(|i| (row + i * 11, 1.5)));
-        insert(&mut pages, ROOT, tid(2000 + row as usize), vector.get()).unwrap();
+        insert(&mut pages, ROOT, (row % 2) as u32, tid(2000 + row as usize), vector.get()).unwrap();
     }
     let long = Vector::of((0..2500).map(|i| (i, 0.5)));
-    insert(&mut pages, ROOT, tid(3000), long.get()).unwrap();
+    insert(&mut pages, ROOT, 9, tid(3000), long.get()).unwrap();
     let kinds: std::collections::BTreeSet<u8> = pages.pages.iter().map(|room| room[8]).collect();
     // All but free and reserved pages.
     assert_eq!(kinds.into_iter().collect::<Vec<_>>(), (3..=12).collect::<Vec<_>>());
@@ -37,7 +41,7 @@ fn expected(fault: &Fault) {
 }
 
 fn scan(pages: &mut MemoryPages, query: &Vector, limit: usize) {
-    let mut scan = Scan::new(ROOT, Query::new(query.get()).unwrap(), 10);
+    let mut scan = Scan::new(ROOT, vec![0, 1, 9], Query::new(query.get()).unwrap(), 10);
     for _ in 0..limit {
         match scan.next(pages) {
             Ok(Some(_)) => {}
@@ -56,7 +60,7 @@ fn look(pages: &MemoryPages, query: &Vector, write: bool) {
     }
     scan(&mut copy, query, 3000);
     let vector = Vector::of([(3, 1.0)]);
-    if let Err(fault) = insert(&mut copy, ROOT, tid(4000), vector.get()) {
+    if let Err(fault) = insert(&mut copy, ROOT, 0, tid(4000), vector.get()) {
         expected(&fault);
     }
     let all = Effort { pending_pages: 0, max_pages: u32::MAX, memory: 1 << 20 };
