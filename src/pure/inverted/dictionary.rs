@@ -12,7 +12,7 @@
 //! | 8 | 4 | `count` | postings, or rows |
 //! | 12 | 4 | `max` | largest weight |
 //! | 16 | 4 | `min` | smallest weight |
-//! | 20 | 4 | `page` | of the block; above 128 postings, of the first entry of skips; of a single one, its row; the first row |
+//! | 20 | 4 | `page` | of the block; above 128 postings, of the first skip; of one posting, or of rows, the first row |
 //! | 24 | 2 | `offset` | there, from the start of the page's room |
 //! | 26 | 2 | | 0 |
 //!
