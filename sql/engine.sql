@@ -1192,13 +1192,103 @@ CREATE OPERATOR CLASS sparsevec_ip_ops
     OPERATOR 1 <#> (sparsevec, sparsevec) FOR ORDER BY float_ops,
     FUNCTION 1 sparsevec_negative_inner_product(sparsevec, sparsevec);
 
+-- leading columns of inverted: as of hnsw
+
+CREATE OPERATOR FAMILY integer_ops USING inverted;
+
+CREATE OPERATOR CLASS int2_ops
+    DEFAULT FOR TYPE int2 USING inverted FAMILY integer_ops AS
+    OPERATOR 1 pg_catalog.= (int2, int2);
+
+CREATE OPERATOR CLASS int4_ops
+    DEFAULT FOR TYPE int4 USING inverted FAMILY integer_ops AS
+    OPERATOR 1 pg_catalog.= (int4, int4);
+
+CREATE OPERATOR CLASS int8_ops
+    DEFAULT FOR TYPE int8 USING inverted FAMILY integer_ops AS
+    OPERATOR 1 pg_catalog.= (int8, int8);
+
+ALTER OPERATOR FAMILY integer_ops USING inverted ADD
+    OPERATOR 1 pg_catalog.= (int2, int4),
+    OPERATOR 1 pg_catalog.= (int2, int8),
+    OPERATOR 1 pg_catalog.= (int4, int2),
+    OPERATOR 1 pg_catalog.= (int4, int8),
+    OPERATOR 1 pg_catalog.= (int8, int2),
+    OPERATOR 1 pg_catalog.= (int8, int4);
+
+CREATE OPERATOR CLASS text_ops
+    DEFAULT FOR TYPE text USING inverted AS
+    OPERATOR 1 pg_catalog.= (text, text);
+
+CREATE OPERATOR CLASS uuid_ops
+    DEFAULT FOR TYPE uuid USING inverted AS
+    OPERATOR 1 pg_catalog.= (uuid, uuid);
+
+CREATE OPERATOR CLASS bool_ops
+    DEFAULT FOR TYPE bool USING inverted AS
+    OPERATOR 1 pg_catalog.= (bool, bool);
+
+CREATE OPERATOR CLASS oid_ops
+    DEFAULT FOR TYPE oid USING inverted AS
+    OPERATOR 1 pg_catalog.= (oid, oid);
+
+CREATE OPERATOR CLASS char_ops
+    DEFAULT FOR TYPE "char" USING inverted AS
+    OPERATOR 1 pg_catalog.= ("char", "char");
+
+CREATE OPERATOR CLASS name_ops
+    DEFAULT FOR TYPE name USING inverted AS
+    OPERATOR 1 pg_catalog.= (name, name);
+
+CREATE OPERATOR CLASS bytea_ops
+    DEFAULT FOR TYPE bytea USING inverted AS
+    OPERATOR 1 pg_catalog.= (bytea, bytea);
+
+CREATE OPERATOR CLASS enum_ops
+    DEFAULT FOR TYPE anyenum USING inverted AS
+    OPERATOR 1 pg_catalog.= (anyenum, anyenum);
+
+CREATE OPERATOR CLASS date_ops
+    DEFAULT FOR TYPE date USING inverted AS
+    OPERATOR 1 pg_catalog.= (date, date);
+
+CREATE OPERATOR CLASS time_ops
+    DEFAULT FOR TYPE time USING inverted AS
+    OPERATOR 1 pg_catalog.= (time, time);
+
+CREATE OPERATOR CLASS timestamp_ops
+    DEFAULT FOR TYPE timestamp USING inverted AS
+    OPERATOR 1 pg_catalog.= (timestamp, timestamp);
+
+CREATE OPERATOR CLASS timestamptz_ops
+    DEFAULT FOR TYPE timestamptz USING inverted AS
+    OPERATOR 1 pg_catalog.= (timestamptz, timestamptz);
+
+CREATE OPERATOR CLASS inet_ops
+    DEFAULT FOR TYPE inet USING inverted AS
+    OPERATOR 1 pg_catalog.= (inet, inet);
+
+-- equal values of these may have different bytes: function 4 makes them the same
+
+CREATE OPERATOR CLASS numeric_ops
+    DEFAULT FOR TYPE numeric USING inverted AS
+    OPERATOR 1 pg_catalog.= (numeric, numeric),
+    FUNCTION 4 pg_catalog.trim_scale(numeric);
+
+CREATE OPERATOR CLASS bpchar_ops
+    DEFAULT FOR TYPE bpchar USING inverted AS
+    OPERATOR 1 pg_catalog.= (bpchar, bpchar),
+    FUNCTION 4 pg_catalog.text(bpchar);
+
+-- for operators
+
 CREATE FUNCTION inverted_check(index regclass)
     RETURNS TABLE (page bigint, finding text)
     AS 'MODULE_PATHNAME', 'inverted_check_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION inverted_check(regclass) IS 'what is not as it should be in an inverted index: no rows if all is well';
 
 CREATE FUNCTION inverted_stats(index regclass)
-    RETURNS TABLE (rows bigint, dead bigint, pending_pages bigint, segments bigint, terms bigint, postings bigint, pages bigint)
+    RETURNS TABLE (rows bigint, dead bigint, pending_pages bigint, segments bigint, keys bigint, terms bigint, postings bigint, pages bigint)
     AS 'MODULE_PATHNAME', 'inverted_stats_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION inverted_stats(regclass) IS 'the contents of an inverted index in numbers';
 

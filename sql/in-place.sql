@@ -169,6 +169,10 @@ $engine$, '^--.*$', '', 'gn'), ';[ ]*\n');
             IF part IS NOT NULL THEN
                 families := families || part[1];
             END IF;
+            part := regexp_match(statement, '^CREATE OPERATOR (?:CLASS|FAMILY) (\w+)\s.*USING inverted');
+            IF part IS NOT NULL AND statement !~ '^CREATE OPERATOR CLASS .*FAMILY' THEN
+                EXECUTE format('DROP OPERATOR FAMILY %I.%I USING inverted', home, part[1]);
+            END IF;
             part := regexp_match(statement, '^CREATE FUNCTION ((?:hnsw_(?:check|stats|size|recall)|inverted_(?:check|stats))\(.*\))\s+RETURNS');
             IF part IS NOT NULL THEN
                 EXECUTE format('DROP FUNCTION %I.%s', home, regexp_replace(part[1], ' DEFAULT \w+', '', 'g'));
@@ -177,7 +181,6 @@ $engine$, '^--.*$', '', 'gn'), ';[ ]*\n');
         FOREACH family IN ARRAY families LOOP
             EXECUTE format('DROP OPERATOR FAMILY %I.%I USING hnsw', home, family);
         END LOOP;
-        EXECUTE format('DROP OPERATOR FAMILY %I.sparsevec_ip_ops USING inverted', home);
         DROP ACCESS METHOD inverted;
         EXECUTE format('DROP FUNCTION %I.invertedhandler(internal)', home);
     END IF;
@@ -257,7 +260,7 @@ $engine$, '^--.*$', '', 'gn'), ';[ ]*\n');
         ELSIF statement ~ '^CREATE ACCESS METHOD (hnsw|ivfflat) ' THEN
             CONTINUE; -- looked at above
 
-        ELSIF statement ~ '^CREATE ACCESS METHOD inverted ' THEN
+        ELSIF statement ~ '^(CREATE ACCESS METHOD inverted|ALTER OPERATOR FAMILY integer_ops USING inverted ADD)' THEN
             NULL; -- pgvector has none
 
         ELSIF statement ~ '^ALTER OPERATOR FAMILY integer_ops USING hnsw ADD' THEN

@@ -22,9 +22,9 @@ ADDED = {
     "function invertedhandler(internal)",
     "operator class sparsevec_ip_ops for access method inverted",
     "operator family sparsevec_ip_ops for access method inverted",
-    "operator family integer_ops for access method hnsw",
-    *(f"operator class {name}_ops for access method hnsw" for name in ("int2", "int4", "int8", *KEYS)),
-    *(f"operator family {name}_ops for access method hnsw" for name in KEYS),
+    *(f"operator family integer_ops for access method {method}" for method in ("hnsw", "inverted")),
+    *(f"operator class {name}_ops for access method {method}" for name in ("int2", "int4", "int8", *KEYS) for method in ("hnsw", "inverted")),
+    *(f"operator family {name}_ops for access method {method}" for name in KEYS for method in ("hnsw", "inverted")),
 }
 
 MEMBERS = """SELECT pg_describe_object(classid, objid, objsubid) FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
@@ -80,7 +80,7 @@ def test_members(namesakes):
     assert theirs - ours == set()
     assert ours - theirs == ADDED
     assert dict(namesakes.theirs.execute(COUNTS).fetchall()) == CONTRACT
-    added = {"pg_proc": 7, "pg_am": 1, "pg_opclass": 19, "pg_opfamily": 17}
+    added = {"pg_proc": 7, "pg_am": 1, "pg_opclass": 37, "pg_opfamily": 33}
     counted = dict(namesakes.ours.execute(COUNTS).fetchall())
     assert counted == {name: count + added.get(name, 0) for name, count in CONTRACT.items()}
 

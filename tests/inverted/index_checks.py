@@ -13,21 +13,21 @@ def check(session, *indexes: str) -> None:
         assert not found, f"{index}: {len(found)} findings, {found[:5]}"
 
 
-def scan(session, table: str, query: str, limit: int | None = None) -> list:
+def scan(session, table: str, query: str, limit: int | None = None, where: str = "true") -> list:
     """The first rows, or all, that a scan of the table's index gives, as (ctid, distance), with the plan proved to be that."""
     with session.transaction():
         session.execute(SCAN)
-        statement = f"SELECT ctid::text, v <#> '{query}' FROM {table} ORDER BY v <#> '{query}' LIMIT {limit or 'ALL'}"
+        statement = f"SELECT ctid::text, v <#> '{query}' FROM {table} WHERE {where} ORDER BY v <#> '{query}' LIMIT {limit or 'ALL'}"
         plan = "\n".join(line for (line,) in session.execute(f"EXPLAIN (COSTS OFF) {statement}").fetchall())
         assert "Index Scan using" in plan and "Order By" in plan, plan
         return session.execute(statement).fetchall()
 
 
-def sequential(session, table: str, query: str) -> list:
+def sequential(session, table: str, query: str, where: str = "true") -> list:
     """All rows that have a vector, by a sequential scan, in order."""
     with session.transaction():
         session.execute(SEQUENTIAL)
-        return session.execute(f"SELECT ctid::text, v <#> '{query}' FROM {table} WHERE v IS NOT NULL ORDER BY 2").fetchall()
+        return session.execute(f"SELECT ctid::text, v <#> '{query}' FROM {table} WHERE {where} AND v IS NOT NULL ORDER BY 2").fetchall()
 
 
 def same(rows: list, found: list, told: str = "") -> None:
@@ -37,12 +37,12 @@ def same(rows: list, found: list, told: str = "") -> None:
     assert not extra and len(set(found)) == len(found), f"{told}: extra {extra}"
 
 
-def whole(session, table: str, query: str) -> None:
+def whole(session, table: str, query: str, where: str = "true") -> None:
     """Assert that a scan of the table's index gives each row of the table once, with its distance, and in order; a LIMIT the first ones."""
-    rows, told = sequential(session, table, query), f"{table}, {query[:200]}"
-    found = scan(session, table, query)
+    rows, told = sequential(session, table, query, where), f"{table} where {where}, {query[:200]}"
+    found = scan(session, table, query, None, where)
     assert len(found) == len(rows), f"{told}: {len(found)} of {len(rows)} rows"
     same(rows, found, told)
-    first = scan(session, table, query, 10)
+    first = scan(session, table, query, 10, where)
     assert len(first) == min(10, len(rows)), told
     same(rows, first, told)

@@ -6,11 +6,11 @@ import pytest
 
 from tests.inverted.index_checks import check, whole
 from tests.inverted.sparse_vectors import sparse
-from tests.inverted.statements import INDEX, TABLE, change, insert, query, vacuum
+from tests.inverted.statements import INDEX, KEYED, KEYS, TABLE, change, insert, query, vacuum
 from tests.support.load import Load
 from tests.support.soak import SOAK
 
-SECONDS = SOAK or 5
+SECONDS = SOAK or 4
 LIMITS = "-c deadlock_timeout=200ms -c lock_timeout=20s -c statement_timeout=60s"
 
 
@@ -21,21 +21,23 @@ def table(db):
     return "t"
 
 
-def test_all_at_once(db, connect, table):
-    db.execute(INDEX.format(table))
+@pytest.mark.parametrize("keyed", [False, True], ids=["plain", "keyed"])
+def test_all_at_once(db, connect, table, keyed):
+    db.execute((KEYED if keyed else INDEX).format(table))
     load = Load(lambda: connect(options=LIMITS))
     for writer in range(3):
         load.add(insert(table, writer, rows=800))
     load.add(change(table, 3, 800))
-    load.add(query(table, 4))
-    load.add(query(table, 5))
+    load.add(query(table, 4, keyed))
+    load.add(query(table, 5, keyed))
     load.add(vacuum(table))
     # Nothing is told of an index that is as it should be, though others change it meanwhile.
     load.add(lambda session: check(session, "t_v"))
     load.stop(SECONDS)
     for seed in range(2):
         check(db, "t_v")
-        whole(db, table, sparse(random.Random(seed)))
+        for where in [f"ns = {n}" for n in range(KEYS)] if keyed else ["true"]:
+            whole(db, table, sparse(random.Random(seed)), where)
         db.execute("VACUUM t")
         rows = db.execute("SELECT count(v) FROM t").fetchone()
         assert db.execute("SELECT rows FROM inverted_stats('t_v')").fetchone() == rows

@@ -7,13 +7,13 @@ import pytest
 
 from tests.inverted.index_checks import check, whole
 from tests.inverted.sparse_vectors import sparse
-from tests.inverted.statements import INDEX, TABLE, change, insert, vacuum
+from tests.inverted.statements import INDEX, KEYED, KEYS, TABLE, change, insert, vacuum
 from tests.support.cluster import Cluster
 from tests.support.load import Load
 from tests.support.soak import SOAK
 
 ROUNDS = SOAK or 10
-TABLES = {"few": 150, "many": 1500}
+TABLES = {"few": 150, "many": 1500, "keyed": 600}
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def crashing():
             session.execute("CREATE EXTENSION conifer")
             for table in TABLES:
                 session.execute(TABLE.format(table))
-                session.execute(INDEX.format(table))
+                session.execute((KEYED if table == "keyed" else INDEX).format(table))
         yield server
     finally:
         server.destroy()
@@ -66,7 +66,8 @@ def test_killed_at_any_point(crashing):
             session.execute("DROP INDEX IF EXISTS other")
             for table in TABLES:
                 check(session, f"{table}_v")
-                whole(session, table, sparse(source))
+                for where in [f"ns = {n}" for n in range(KEYS)] if table == "keyed" else ["true"]:
+                    whole(session, table, sparse(source), where)
     # What the crashes have left is given back: of so few rows, an index of some pages remains.
     with crashing.connect("postgres") as session:
         for table in TABLES:
@@ -77,5 +78,5 @@ def test_killed_at_any_point(crashing):
             before = session.execute(size).fetchone()
             insert(table, 1)(session)
             session.execute(f"VACUUM {table}")
-            whole(session, table, sparse(source))
+            whole(session, table, sparse(source), "ns = 1" if table == "keyed" else "true")
             assert session.execute(size).fetchone() == before

@@ -6,7 +6,7 @@ CREATE INDEX t_v ON t USING inverted (v);
 CREATE INDEX t_d ON t USING hnsw (d vector_l2_ops);
 CREATE INDEX t_id ON t (id);
 SELECT * FROM inverted_check('t_v');
-SELECT rows, dead, pending_pages, segments, terms, postings, pages > 0 AS pages FROM inverted_stats('t_v');
+SELECT rows, dead, pending_pages, segments, keys, terms, postings, pages > 0 AS pages FROM inverted_stats('t_v');
 SELECT * FROM inverted_check('t_d');
 SELECT * FROM inverted_check('t_id');
 SELECT * FROM inverted_check('t');

@@ -73,6 +73,9 @@ CREATE INDEX ON t USING inverted (d);
 CREATE INDEX ON t USING inverted (id);
 CREATE INDEX ON t USING inverted (v sparsevec_l2_ops);
 CREATE INDEX ON t USING inverted (v, id);
+CREATE INDEX ON t USING inverted (id, id);
+CREATE INDEX ON t USING inverted (id, v, v);
+CREATE INDEX ON t USING inverted (d, v);
 CREATE UNIQUE INDEX ON t USING inverted (v);
 CREATE INDEX ON t USING inverted (v) INCLUDE (id);
 CREATE INDEX ON t USING inverted (v DESC);
@@ -87,6 +90,7 @@ CREATE OPERATOR CLASS nothing FOR TYPE sparsevec USING inverted AS OPERATOR 1 <#
 CREATE INDEX ON t USING inverted (v nothing);
 CREATE OPERATOR CLASS odd FOR TYPE sparsevec USING inverted AS
     OPERATOR 1 <#> (sparsevec, sparsevec) FOR ORDER BY float_ops, FUNCTION 2 l2_norm(sparsevec);
+CREATE INDEX ON t USING inverted (v odd);
 CREATE OPERATOR CLASS same FOR TYPE sparsevec USING inverted AS
     OPERATOR 1 <#> (sparsevec, sparsevec) FOR ORDER BY float_ops, FUNCTION 1 sparsevec_negative_inner_product(sparsevec, sparsevec);
 CREATE INDEX same_v ON t USING inverted (v same);

@@ -5,7 +5,6 @@
 
 use super::storage::change_counts::count_insertion;
 use super::storage::free_nodes;
-use super::storage::key;
 use super::storage::key_directory;
 use super::storage::locks::{InsertBarrier, RepairLock};
 use super::storage::meta_cache::MetaCache;
@@ -15,6 +14,7 @@ use super::storage::upper_levels;
 use super::storage::upper_levels::version;
 use super::storage::value;
 use super::storage::wal::LockedNodes;
+use crate::engine::keys::key;
 use crate::engine::storage::buffer::Index;
 use crate::engine::storage::error_context::WorkedOn;
 use crate::pg::error::{OrRaise, raise};

@@ -1,7 +1,8 @@
 //! `CREATE INDEX`: the table into runs within `maintenance_work_mem`, the runs into one segment.
 #![allow(unsafe_code)]
 
-use super::column;
+use super::columns;
+use super::columns::KeyColumns;
 use super::storage::new_pages::NewPages;
 use super::storage::temporary_pages::TemporaryPages;
 use crate::engine::build_progress;
@@ -34,19 +35,29 @@ pub unsafe extern "C-unwind" fn ambuildphasename(step: i64) -> *mut c_char {
     name.as_ptr().cast_mut()
 }
 
-/// The pages that each index has: the first page, and an empty root.
-fn first_pages(pages: &mut NewPages, dims: u32) {
-    let meta = Meta { dim: dims, columns: 0, directory: 0, salt: 0 };
+/// The pages that each index has: the first page, and an empty root. Returns the first page's content.
+fn first_pages(pages: &mut NewPages, index: Index) -> Meta {
+    let dim = columns::dims(index);
+    let mut random = [0u8; 8];
+    // SAFETY: fills these bytes.
+    if !unsafe { pg_sys::pg_strong_random(random.as_mut_ptr().cast(), random.len()) } {
+        raise(Fault::new(state::INTERNAL_ERROR, "could not generate random values"));
+    }
+    let salt = u64::from_le_bytes(random);
+    let columns = KeyColumns::of(index, salt).len() as u16;
+    let meta = Meta { dim, columns, directory: 0, salt };
     let at = pages.add(|_, room| meta.write(room)).or_raise();
     debug_assert_eq!(at, META);
     let at = pages.add(|number, room| root::format(room, number)).or_raise();
     debug_assert_eq!(at, ROOT);
+    meta
 }
 
 /// The state of the scan that reads the table.
 struct Load {
     builder: Builder,
     scratch: TemporaryPages,
+    key: KeyColumns,
     dims: u32,
     loaded: i64,
     memory: pg_sys::MemoryContext,
@@ -54,7 +65,7 @@ struct Load {
 
 #[pg_guard]
 unsafe extern "C-unwind" fn load(
-    _index: pg_sys::Relation,
+    index: pg_sys::Relation,
     tid: pg_sys::ItemPointer,
     values: *mut pg_sys::Datum,
     nulls: *mut bool,
@@ -64,13 +75,15 @@ unsafe extern "C-unwind" fn load(
     // SAFETY: the state is that of ambuild; the server gives a value for each column.
     unsafe {
         let load = &mut *state.cast::<Load>();
-        if *nulls {
+        let last = load.key.len();
+        if *nulls.add(last) {
             return;
         }
         let before = pg_sys::MemoryContextSwitchTo(load.memory);
-        let value = column::value(*values, load.dims);
+        let key = load.key.of_row(Index(index), values, nulls);
+        let value = columns::value(*values.add(last), load.dims);
         let (block, offset) = pgrx::itemptr::item_pointer_get_both(*tid);
-        load.builder.add(&mut load.scratch, Tid { block, offset }, value.as_sparse()).or_raise();
+        load.builder.add(&mut load.scratch, key, Tid { block, offset }, value.as_sparse()).or_raise();
         drop(value);
         load.loaded += 1;
         build_progress::rows(load.loaded);
@@ -93,9 +106,9 @@ pub unsafe extern "C-unwind" fn ambuild(
         let message = format!("index \"{}\" already contains data", index.name());
         raise(Fault::new(state::INTERNAL_ERROR, message));
     }
-    let dims = column::dims(index);
     let mut pages = NewPages::of(index, pg_sys::ForkNumber::MAIN_FORKNUM);
-    first_pages(&mut pages, dims);
+    let meta = first_pages(&mut pages, index);
+    let key = KeyColumns::of(index, meta.salt);
     // SAFETY: the relations are open; a context of our own takes the memory that detoasting leaves behind.
     let (heap_rows, load) = unsafe {
         let memory = pg_sys::AllocSetContextCreateInternal(
@@ -106,7 +119,8 @@ pub unsafe extern "C-unwind" fn ambuild(
             pg_sys::ALLOCSET_DEFAULT_MAXSIZE as usize,
         );
         let builder = Builder::new(ROOT, memory::limit()).or_raise();
-        let mut state = Load { builder, scratch: TemporaryPages::default(), dims, loaded: 0, memory };
+        let scratch = TemporaryPages::default();
+        let mut state = Load { builder, scratch, key, dims: meta.dim, loaded: 0, memory };
         build_progress::step(LOAD);
         let heap_rows = if heap.is_null() {
             0.0
@@ -134,8 +148,7 @@ pub unsafe extern "C-unwind" fn ambuild(
 #[pg_guard]
 pub unsafe extern "C-unwind" fn ambuildempty(relation: pg_sys::Relation) {
     let index = Index(relation);
-    let dims = column::dims(index);
     let mut pages = NewPages::of(index, pg_sys::ForkNumber::INIT_FORKNUM);
-    first_pages(&mut pages, dims);
+    first_pages(&mut pages, index);
     pages.finish();
 }

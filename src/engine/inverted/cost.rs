@@ -5,11 +5,12 @@
 //! part of all pages stands for them. Further rows cost a look at the table alone, which the planner adds.
 #![allow(unsafe_code)]
 
+use crate::engine::planner::asked_keys::{conditions, keys};
 use crate::engine::planner::{allowed_index, unread_distances};
 use pgrx::PgList;
 use pgrx::prelude::*;
 
-/// Part of the pages that a scan reads before its first row, and pages that it reads in any case.
+/// Part of the pages of its keys that a scan reads before its first row, and pages that it reads for each key in any case.
 const PART: f64 = 0.03;
 const LEAST: f64 = 4.0;
 /// Part of the rows whose scores a scan computes before its first row.
@@ -23,7 +24,7 @@ const OPERATORS: f64 = 4.0;
 #[pg_guard]
 #[allow(clippy::too_many_arguments)]
 pub unsafe extern "C-unwind" fn amcostestimate(
-    _root: *mut pg_sys::PlannerInfo,
+    root: *mut pg_sys::PlannerInfo,
     path: *mut pg_sys::IndexPath,
     _loops: f64,
     startup: *mut pg_sys::Cost,
@@ -37,8 +38,12 @@ pub unsafe extern "C-unwind" fn amcostestimate(
         let info = &*(*path).indexinfo;
         unread_distances::weigh(info.indexoid);
         (*correlation, *selectivity, *pages) = (0.0, 1.0, f64::from(info.pages));
-        let is_ordered = PgList::<i32>::from_pg((*path).indexorderbycols).len() == 1;
-        if !is_ordered || allowed_index::is_out(info.indexoid) {
+        // The vector is what the scan is ordered by.
+        let ordered: Vec<i32> = PgList::<i32>::from_pg((*path).indexorderbycols).iter_int().collect();
+        let vector = (ordered.len() == 1).then(|| ordered[0]);
+        let keys = vector.and_then(|vector| Some((keys(root, path, vector)?, vector)));
+        let (Some((keys, vector)), false) = (keys, allowed_index::is_out(info.indexoid)) else {
+            // A scan needs one order by distance, and values for all columns of the key.
             (*startup, *total) = (f64::INFINITY, f64::INFINITY);
             #[cfg(feature = "pg18")]
             {
@@ -46,15 +51,20 @@ pub unsafe extern "C-unwind" fn amcostestimate(
                 (*path).path.disabled_nodes = 2;
             }
             return;
-        }
+        };
         let (mut random, mut sequential) = (0.0, 0.0);
         pg_sys::get_tablespace_page_costs(info.reltablespace, &mut random, &mut sequential);
         let all = f64::from(info.pages.max(1));
         let missed = 1.0 - (f64::from(pg_sys::effective_cache_size) / all).min(1.0);
         let page = random * (CACHED + (1.0 - CACHED) * missed);
-        let rows = info.tuples.max(1.0);
+        let (leading, _) = conditions(path, vector);
+        let quals = pg_sys::add_predicate_to_index_quals((*path).indexinfo, leading.into_pg());
+        let (relation, inner) = ((*info.rel).relid as i32, pg_sys::JoinType::JOIN_INNER);
+        let part = pg_sys::clauselist_selectivity(root, quals, relation, inner, std::ptr::null_mut());
+        *selectivity = part;
+        let rows = (info.tuples * part).max(1.0);
         let score = OPERATORS * pg_sys::cpu_operator_cost;
-        *startup = (LEAST + PART * all).min(all) * page + SCORED * rows * score;
+        *startup = (LEAST * keys + PART * part * all).min(all) * page + SCORED * rows * score;
         *total = *startup + rows * (score + pg_sys::cpu_index_tuple_cost);
     }
 }

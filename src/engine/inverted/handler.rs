@@ -12,8 +12,13 @@ fn routine() -> pg_sys::Datum {
     let mut am =
         unsafe { pgrx::PgBox::<pg_sys::IndexAmRoutine>::alloc_node(pg_sys::NodeTag::T_IndexAmRoutine) };
     am.amstrategies = 0;
-    am.amsupport = 1;
+    // Function 1 is the distance, function 4 for leading columns, as with `hnsw`.
+    am.amsupport = 4;
     am.amcanorderbyop = true;
+    am.amcanmulticol = true;
+    // Conditions on leading columns.
+    am.amsearcharray = true;
+    am.amsearchnulls = true;
     am.amoptionalkey = true;
     am.amusemaintenanceworkmem = true;
     am.amparallelvacuumoptions = pg_sys::VACUUM_OPTION_PARALLEL_BULKDEL as u8;

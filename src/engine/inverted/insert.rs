@@ -1,7 +1,7 @@
 //! `INSERT`: one more row, to the list of rows that wait to be merged.
 #![allow(unsafe_code)]
 
-use super::column;
+use super::columns;
 use super::options;
 use super::storage::index_pages::IndexPages;
 use super::storage::merge_lock::MergeLock;
@@ -33,19 +33,19 @@ pub unsafe extern "C-unwind" fn aminsert(
     allocation::begin();
     let index = Index(relation);
     let _at = WorkedOn::index(relation);
-    // SAFETY: the server gives a value for each column, and a TID.
-    let tid = unsafe {
-        if *nulls {
+    let mut pages = IndexPages::of(index);
+    let known = meta_page::read(index, &mut pages).or_raise();
+    let last = known.key.len();
+    // SAFETY: the server gives a value for each column, of its type, and a TID.
+    let (key, value, tid) = unsafe {
+        if *nulls.add(last) {
             return false;
         }
         let (block, offset) = pgrx::itemptr::item_pointer_get_both(*tid);
-        Tid { block, offset }
+        let value = columns::value(*values.add(last), known.dims);
+        (known.key.of_row(index, values, nulls), value, Tid { block, offset })
     };
-    let mut pages = IndexPages::of(index);
-    let meta = meta_page::read(&mut pages).or_raise();
-    // SAFETY: the value is of the column's type.
-    let value = unsafe { column::value(*values, meta.dim) };
-    let pending = insert(&mut pages, ROOT, tid, value.as_sparse()).or_raise();
+    let pending = insert(&mut pages, ROOT, key, tid, value.as_sparse()).or_raise();
     let limit = options::pending_pages(index);
     if pending.pages > limit
         && let Some(_lock) = MergeLock::attempt(index)

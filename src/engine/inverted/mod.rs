@@ -2,10 +2,10 @@
 //! file tells how the server's part works; formats and order of events are those of `conifer_pure::inverted`.
 //!
 //! - `handler`: the method's table of functions. `build`, `insert`, `scan`, `vacuum` and `cost`: a file for each of these functions.
-//! - `column`: the indexed column. `options`: options of an index. `storage`: pages. `functions`: SQL functions for an operator.
+//! - `columns`: the indexed columns. `options`: options of an index. `storage`: pages. `functions`: SQL functions for an operator.
 
 mod build;
-mod column;
+mod columns;
 mod cost;
 mod functions;
 mod handler;

@@ -2,12 +2,14 @@
 //!
 //! A scan gives all rows of the index, in the order of the operator and with its very distances: greatest inner products first, then the
 //! rows that have no term in common with the query, then the negative ones. What comes after the positive ones is looked for when it is
-//! asked for.
+//! asked for. Of an index with leading columns, all rows of the keys that the conditions ask for; keys are told by their hashes, so the
+//! executor looks at the conditions again.
 #![allow(unsafe_code)]
 
-use super::column;
+use super::columns;
 use super::storage::index_pages::IndexPages;
 use super::storage::meta_page;
+use super::storage::meta_page::Known;
 use crate::engine::planner::allowed_index;
 use crate::engine::scan_start;
 use crate::engine::storage::buffer::Index;
@@ -35,6 +37,8 @@ struct State {
     ordered: bool,
     /// Dimensions of the rows and of the query, if they differ.
     differ: Option<(u32, u32)>,
+    /// There are conditions on leading columns.
+    keyed: bool,
     /// Pages of the table when it was last asked.
     table: u32,
 }
@@ -52,6 +56,7 @@ pub unsafe extern "C-unwind" fn ambeginscan(
         started: false,
         ordered: true,
         differ: None,
+        keyed: false,
         table: 0,
     };
     // SAFETY: the server's context outlives the scan; the state is dropped with it, also after an error.
@@ -65,17 +70,20 @@ pub unsafe extern "C-unwind" fn ambeginscan(
     }
 }
 
-/// Starts a scan again, with the same or another order.
+/// Starts a scan again, with the same or other conditions and order.
 #[pg_guard]
 pub unsafe extern "C-unwind" fn amrescan(
     scan: pg_sys::IndexScanDesc,
-    _conditions: pg_sys::ScanKey,
+    conditions: pg_sys::ScanKey,
     _n_conditions: i32,
     orders: pg_sys::ScanKey,
     _n_orders: i32,
 ) {
-    // SAFETY: the server gives as many orders as it said in the beginning, or null.
+    // SAFETY: the server gives as many conditions and orders as it said in the beginning, or null.
     unsafe {
+        if !conditions.is_null() && (*scan).numberOfKeys > 0 {
+            std::ptr::copy(conditions, (*scan).keyData, (*scan).numberOfKeys as usize);
+        }
         if !orders.is_null() && (*scan).numberOfOrderBys > 0 {
             std::ptr::copy(orders, (*scan).orderByData, (*scan).numberOfOrderBys as usize);
         }
@@ -112,7 +120,7 @@ pub unsafe extern "C-unwind" fn amgettuple(
     // SAFETY: room for one distance was made in ambeginscan.
     unsafe {
         pgrx::itemptr::item_pointer_set_all(&mut scan.xs_heaptid, tid.block, tid.offset);
-        (scan.xs_recheck, scan.xs_recheckorderby) = (false, false);
+        (scan.xs_recheck, scan.xs_recheckorderby) = (state.keyed, false);
         *scan.xs_orderbynulls = !state.ordered;
         *scan.xs_orderbyvals = pg_sys::Datum::from(f64::from(-score).to_bits());
     }
@@ -126,7 +134,20 @@ fn start(scan: &mut pg_sys::IndexScanDescData, state: &mut State) -> Result<()> 
     scan_start::check_order(scan, "inverted");
     // A vacuum gives the TID of a row that the scan has read to a new row, which no MVCC snapshot that was taken before can see.
     scan_start::check_snapshot(scan, "inverted");
-    let dims = meta_page::read(&mut state.pages)?.dim;
+    let index = Index(scan.indexRelation);
+    let Known { dims, key } = meta_page::read(index, &mut state.pages)?;
+    // SAFETY: the server has set `numberOfKeys` conditions: equalities of our operator classes, and of nulls.
+    let keys = unsafe {
+        let conditions = match scan.numberOfKeys {
+            0 => &[],
+            n => std::slice::from_raw_parts(scan.keyData, n as usize),
+        };
+        key.asked(index, conditions)?
+    };
+    state.keyed = key.len() > 0;
+    if keys.is_empty() {
+        return Ok(());
+    }
     // SAFETY: there is one order.
     let order = unsafe { &*scan.orderByData };
     state.ordered = order.sk_flags as u32 & pg_sys::SK_ISNULL == 0;
@@ -140,7 +161,7 @@ fn start(scan: &mut pg_sys::IndexScanDescData, state: &mut State) -> Result<()> 
         Some(query) if state.differ.is_none() => Query::new(query.as_sparse())?,
         _ => Query::new(nothing)?,
     };
-    state.scan = Some(Scan::new(ROOT, query, FIRST));
+    state.scan = Some(Scan::new(ROOT, keys, query, FIRST));
     Ok(())
 }
 
@@ -148,7 +169,7 @@ fn next(scan: &pg_sys::IndexScanDescData, state: &mut State) -> Result<Option<Hi
     let Some(search) = &mut state.scan else { return Ok(None) };
     let hit = search.next(&mut state.pages)?;
     if let Some((rows, query)) = state.differ.filter(|_| hit.is_some()) {
-        column::check_query(rows, query)?;
+        columns::check_query(rows, query)?;
     }
     if let Some(Hit { tid, .. }) = &hit
         && tid.block >= state.table

@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use super::method::Method;
-use crate::engine::hnsw::storage::key_type::KeyType;
+use crate::engine::keys::key_type::KeyType;
 use crate::engine::storage::buffer::Index;
 use crate::pg::error::{OrRaise, raise};
 use conifer_pure::distance::metric::Metric;
@@ -30,6 +30,8 @@ const DISTANCE: u16 = 1;
 /// Support function 2: the norm, for the cosine.
 pub const NORM: u16 = 2;
 
+/// The words for an index, in messages about columns.
+const HNSW: &str = "an hnsw index";
 /// The strategy of a filter's operator.
 const FILTER: i16 = 1;
 
@@ -68,7 +70,7 @@ impl Columns {
             if class(index, i + 1).is_some() {
                 raise(misplaced(index, last));
             }
-            let column = KeyType::of(index, i).map_err(|fault| match is_filter(index, i) {
+            let column = KeyType::of(index, i, HNSW).map_err(|fault| match is_filter(index, i) {
                 true => {
                     fault.hint("Put the column behind the vector, where its operator class filters, or index an expression of another type.")
                 }
@@ -81,7 +83,7 @@ impl Columns {
             let fault = |text: String| Fault::new(state::FEATURE_NOT_SUPPORTED, text);
             raise(if is_filter(index, last) {
                 fault(no_vector.to_owned()).hint("Columns of operator classes for filters stand behind it.")
-            } else if KeyType::of(index, last).is_ok() {
+            } else if KeyType::of(index, last, HNSW).is_ok() {
                 fault(no_vector.to_owned())
             } else {
                 fault(format!("operator class is not supported by {}", Method::of(index).name()))
@@ -93,7 +95,7 @@ impl Columns {
 
 /// The words for a column behind the vector whose operator class is none for filters.
 fn misplaced(index: Index, column: usize) -> Fault {
-    if class(index, column + 1).is_some() || KeyType::of(index, column).is_ok() {
+    if class(index, column + 1).is_some() || KeyType::of(index, column, HNSW).is_ok() {
         return Fault::new(state::FEATURE_NOT_SUPPORTED, "vector must be the last column of an hnsw index")
             .hint("Only columns of operator classes for filters may stand behind it.");
     }

@@ -5,14 +5,11 @@
 //! - [`match_cache`]: which nodes match filters; [`vector_cache`]: vectors of rows that matched; [`list_cache`]: lists of all that match; [`change_counts`]: for how long.
 //! - [`node_reader`]: node records as the pure parts read them; [`upper_levels`]: node records above level 0; [`tid_list`]: rows
 //!   with equal vectors.
-//! - [`value`]: the indexed column. [`key`]: the leading columns of a row, or of a query's conditions; [`key_type`]: a leading
-//!   column.
+//! - [`value`]: the indexed column.
 
 pub mod change_counts;
 pub mod free_nodes;
-pub mod key;
 pub mod key_directory;
-pub mod key_type;
 pub mod list_cache;
 pub mod locks;
 pub mod match_cache;

@@ -15,9 +15,8 @@ use conifer_pure::Result;
 use conifer_pure::fault::{Fault, state};
 use conifer_pure::hnsw::node::{Tid, corrupted_part};
 use conifer_pure::inverted::Pages;
-use conifer_pure::inverted::{META, Query, ROOT, Scan, check};
-use conifer_pure::memory::allocation::push;
-use conifer_pure::types::sparsevec::Sparse;
+use conifer_pure::inverted::{META, ROOT, all_rows, check};
+use conifer_pure::memory::allocation::with_room;
 use pgrx::iter::TableIterator;
 use pgrx::prelude::*;
 use std::collections::BTreeMap;
@@ -25,8 +24,6 @@ use std::collections::BTreeMap;
 /// Maximum number of findings; with more, the index is beyond repair anyway.
 const MAX: usize = 1000;
 
-/// Rows that are looked for at once: all of them.
-const ALL: usize = usize::MAX;
 /// Times that an index is checked in which a merge has come between.
 const AGAIN: usize = 8;
 
@@ -68,28 +65,24 @@ fn said(fault: Fault) -> String {
 }
 
 /// The TIDs of all rows, in the order of the table, with their places in that order.
-fn rows(pages: &mut ReadablePages, dims: u32) -> Result<Vec<(Tid, u32)>> {
-    let query = Query::new(Sparse { dim: dims as i32, indices: &[], values: &[] })?;
-    let mut scan = Scan::new(ROOT, query, ALL);
-    let mut rows = vec![];
-    while let Some(hit) = scan.next(pages)? {
-        push(&mut rows, (hit.tid, 0u32))?;
-    }
-    rows.sort_unstable();
-    rows.iter_mut().zip(0..).for_each(|((_, place), number)| *place = number);
+fn rows(pages: &mut ReadablePages) -> Result<Vec<(Tid, u32)>> {
+    let mut all = all_rows(pages, ROOT)?;
+    all.sort_unstable();
+    let mut rows = with_room(all.len())?;
+    rows.extend(all.into_iter().zip(0u32..));
     Ok(rows)
 }
 
 /// Adds a finding for each row that the table does not have.
-fn lost_rows(pages: &mut ReadablePages, table: &Table, dims: u32, found: &mut Vec<Finding>) -> Result<()> {
-    let all = rows(pages, dims)?;
+fn lost_rows(pages: &mut ReadablePages, table: &Table, found: &mut Vec<Finding>) -> Result<()> {
+    let all = rows(pages)?;
     let mut lost = vec![];
     table.look_for(&all, |place| lost.extend(all.get(place as usize).filter(|_| lost.len() < MAX)));
     if lost.is_empty() {
         return Ok(());
     }
     // On a standby, the rows may have been taken out of both since: out of the index first.
-    let now = rows(pages, dims)?;
+    let now = rows(pages)?;
     lost.retain(|(tid, _)| now.binary_search_by_key(tid, |(tid, _)| *tid).is_ok() && !table.has(*tid));
     found.extend(
         lost.iter()
@@ -131,17 +124,14 @@ fn findings(index: Index, table: &Table) -> Vec<Finding> {
         return found;
     }
     let mut pages = ReadablePages { pages: IndexPages::of(index), refused };
-    let meta = match meta_page::read(&mut pages.pages) {
-        Ok(meta) => meta,
-        Err(fault) => {
-            found.push((Some(META.into()), said(fault)));
-            return found;
-        }
-    };
+    if let Err(fault) = meta_page::read(index, &mut pages.pages) {
+        found.push((Some(META.into()), said(fault)));
+        return found;
+    }
     found.extend(sound(index, &mut pages).or_raise());
     // The rows of an index that is not sound cannot be told.
     if found.is_empty()
-        && let Err(fault) = lost_rows(&mut pages, table, meta.dim, &mut found)
+        && let Err(fault) = lost_rows(&mut pages, table, &mut found)
     {
         found.push((None, said(fault)));
     }

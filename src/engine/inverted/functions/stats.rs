@@ -22,6 +22,7 @@ fn inverted_stats(
         name!(dead, i64),
         name!(pending_pages, i64),
         name!(segments, i64),
+        name!(keys, i64),
         name!(terms, i64),
         name!(postings, i64),
         name!(pages, i64),
@@ -30,13 +31,14 @@ fn inverted_stats(
     let open = Open::new(index, &OURS);
     let _at = WorkedOn::index(open.0);
     let mut pages = IndexPages::of(Index(open.0));
-    let Stats { rows, dead, pending_pages, segments, terms, postings, pages } =
+    let Stats { rows, dead, pending_pages, segments, keys, terms, postings, pages } =
         stats(&mut pages, ROOT).or_raise();
     TableIterator::once((
         rows as i64,
         dead as i64,
         pending_pages.into(),
         segments.into(),
+        keys as i64,
         terms as i64,
         postings as i64,
         pages as i64,

@@ -38,11 +38,11 @@ pub struct KeyType {
 }
 
 impl KeyType {
-    /// A column of an index, counted from 0.
+    /// A column of an index, counted from 0. `words`: those for such an index, with an article.
     ///
     /// # Errors
     /// `0A000` for a column that cannot be part of a key.
-    pub fn of(index: Index, at: usize) -> Result<Self, Fault> {
+    pub fn of(index: Index, at: usize, words: &str) -> Result<Self, Fault> {
         let attribute = at as i16 + 1;
         // SAFETY: the relation is open and has that column; the rest are lookups in catalogs.
         unsafe {
@@ -59,13 +59,13 @@ impl KeyType {
                 let name = CStr::from_ptr(name).to_string_lossy();
                 Fault::new(
                     state::FEATURE_NOT_SUPPORTED,
-                    format!("column \"{name}\" cannot be part of the key of an hnsw index"),
+                    format!("column \"{name}\" cannot be part of the key of {words}"),
                 )
                 .detail(why)
                 .hint("Index an expression of another type, as lower(column) or column::text, and use that in conditions.")
             };
             if collation != pg_sys::InvalidOid && !pg_sys::get_collation_isdeterministic(collation) {
-                let text = "nondeterministic collations are not supported in the key of an hnsw index";
+                let text = format!("nondeterministic collations are not supported in the key of {words}");
                 return Err(Fault::new(state::FEATURE_NOT_SUPPORTED, text));
             }
             let wanted =
