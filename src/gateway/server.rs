@@ -53,16 +53,21 @@ pub async fn serve(
     let builders = Arc::new(Builders::new(app.config.idle_timeout));
     let graceful = GracefulShutdown::new();
     loop {
-        let Ok(slot) = slots.clone().acquire_owned().await else { break };
-        let (tcp, client) = tokio::select! {
-            accepted = listener.socket.accept() => match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    refuse_for_a_while(&app.log, &error).await;
-                    continue;
-                }
-            },
+        // A slot first: connections beyond the maximum wait in the system's queue.
+        let next = async {
+            let slot = slots.clone().acquire_owned().await;
+            (slot, listener.socket.accept().await)
+        };
+        let (slot, accepted) = tokio::select! {
+            next = next => next,
             _ = stop.changed() => break,
+        };
+        let (tcp, client) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                refuse_for_a_while(&app.log, &error).await;
+                continue;
+            }
         };
         let origin =
             Origin { client: client.ip(), is_tls: listener.tls.is_some(), index: listener.index.clone() };

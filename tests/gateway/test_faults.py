@@ -188,6 +188,24 @@ def test_many_idle_connections(gateway, client, films):
     gateway.until(lambda: gateway.metric("connections") < 10)
 
 
+def test_connections_beyond_the_maximum_wait(shop, key, films, tmp_path):
+    """And keep nobody from ending the gateway."""
+    gateway = Gateway(shop.address, tmp_path / "log", max_connections="2")
+    first, second, third = (Client(gateway, key, timeout=1 if n == 2 else 30) for n in range(3))
+    for client in (first, second):
+        assert client.ok("POST", f"{films}/query", QUERY)["matches"]
+    with pytest.raises(TimeoutError):
+        third.call("POST", f"{films}/query", QUERY)
+    third.close()
+    first.close()
+    assert Client(gateway, key).ok("POST", f"{films}/query", QUERY)["matches"]
+    idle = [Client(gateway, key), Client(gateway, key)]
+    for client in idle:
+        client.connection.connect()
+    begin = time.monotonic()
+    assert gateway.stop() == 0 and time.monotonic() - begin < 15
+
+
 def test_shutdown_lets_requests_end(shop, key, films, tmp_path):
     gateway = Gateway(shop.address, tmp_path / "log")
     (table,) = shop.db.execute("SELECT table_name::text FROM pc_describe_index('films')").fetchone()
