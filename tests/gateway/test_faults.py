@@ -49,7 +49,8 @@ def test_key_revoked_while_a_request_runs(shop, gateway, films):
         gateway.until(lambda: gateway.metric("sessions_working") == 1)
         shop.db.execute("SELECT pc_revoke_api_key(%s)", [name])
         holder.rollback()
-        assert waiting.result()[0] in (200, 401)
+        # its session may have been ended, which a client that tries again learns the reason of
+        assert waiting.result()[0] in (200, 401, 503)
     assert client.failure("POST", f"{films}/query", QUERY) == (401, "Invalid API Key")
 
 
