@@ -95,6 +95,9 @@ def test_functions_that_count(place):
             assert (state(key, call) == "42501") is hidden, call
             assert state(other, call) != "42501", call
             seen += hidden
+        for position in ("pg_current_wal_lsn", "pg_current_wal_insert_lsn", "pg_current_wal_flush_lsn", "pg_last_wal_replay_lsn", "pg_last_wal_receive_lsn", "pg_control_checkpoint"):
+            assert state(key, f"SELECT {position}()") == "42501", position
+            assert state(other, f"SELECT {position}()") is None, position
         assert seen > 80
         for view in ("pg_stat_activity", "pg_stat_replication", "pg_stat_ssl"):
             assert state(key, f"SELECT * FROM {view}") is None, view

@@ -537,3 +537,27 @@ def test_a_session_that_is_silent_when_its_key_expires(world, path):
         session.close()
         # The pool goes on for others.
         pool.execute("SELECT 1")
+
+
+@pytest.mark.parametrize("how", ["expired", "barred", "expired, silent"])
+@pytest.mark.parametrize("before", ["nothing", "SELECT 1"])
+def test_a_key_that_asks_nothing_of_conifer(world, how, before):
+    """It is at an end also where it reads and writes tables that others have given to keys, and nothing else."""
+    key = world.key("elsewhere")
+    world.db.execute("CREATE TABLE public.plain (a int); GRANT SELECT, INSERT ON public.plain TO conifer_keys")
+    try:
+        with world.login(key[0]) as session:
+            if before != "nothing":
+                session.execute(before)
+            if how == "barred":
+                world.db.execute(f"ALTER ROLE {key[0]} NOLOGIN")
+            elif how == "expired":
+                world.db.execute("UPDATE pc_auth.api_key SET expires_at = now() - interval '1 s' WHERE key_id = %s", [key[0]])
+            else:
+                world.db.execute("UPDATE pc_auth.api_key SET expires_at = clock_timestamp() + interval '2 s' WHERE key_id = %s", [key[0]])
+                assert state(session, "SELECT pg_sleep(20)") == "57P01"
+                return
+            for asked in ("SELECT 1", "SELECT * FROM public.plain", "INSERT INTO public.plain VALUES (1)", "SELECT pg_sleep(0)", "PREPARE p AS SELECT * FROM public.plain"):
+                assert state(session, asked) == "28000", asked
+    finally:
+        world.db.execute("DROP TABLE public.plain")

@@ -18,7 +18,7 @@ use crate::pinecone::access::catalog;
 use crate::pinecone::access::elevate::{OWNER, role_named};
 use crate::pinecone::access::judge::table::{index_of, may};
 use crate::pinecone::access::session::confined::{confined, is_pooled};
-use crate::pinecone::access::session::{limits, pooled_key};
+use crate::pinecone::access::session::{identity, limits, pooled_key};
 use crate::pinecone::access::snapshot::is_looking;
 use conifer_pure::pinecone::access::level::Level;
 use pgrx::prelude::*;
@@ -75,6 +75,9 @@ unsafe extern "C-unwind" fn judge(query: *mut pg_sys::Query) {
         if is_confined {
             // A client may have the session's first statement analysed, and say no more.
             limits::hold();
+            if limits::is_of_key() {
+                identity::recheck_login();
+            }
             sequences::judge(query);
         }
         let named = Named::of(query);

@@ -95,6 +95,10 @@ unsafe extern "C-unwind" fn after() {
 unsafe extern "C-unwind" fn before(query: *mut pg_sys::QueryDesc) {
     identity::recheck();
     limits::hold();
+    // A key that asks nothing of Conifer, but of tables that others have given it, is at an end as well.
+    if limits::is_of_key() {
+        identity::recheck_login();
+    }
     sql_version::tell();
     // SAFETY: a query that is about to run; a copy of its text lives as long as its state does.
     unsafe {

@@ -83,7 +83,14 @@ pub const NOT_FOR_POOLED: [u32; 4] = [
 /// All counters of the server but those of its sessions and of replication, and all sizes. They are of whole tables, or of the whole database or server:
 /// of rows and pages that scans have read, policies or not, of rows that others have written, of the files that statements needed. How often a statement
 /// was planned anew, and which index was last used, tells of the estimates; currtid2() follows a hidden row to its new place.
-pub const COUNTERS: [u32; 111] = [
+pub const COUNTERS: [u32; 117] = [
+    // Positions of the log are to the byte: read before and after, each tells of the size of what others have written.
+    pg_sys::F_PG_CURRENT_WAL_LSN,
+    pg_sys::F_PG_CURRENT_WAL_INSERT_LSN,
+    pg_sys::F_PG_CURRENT_WAL_FLUSH_LSN,
+    pg_sys::F_PG_LAST_WAL_RECEIVE_LSN,
+    pg_sys::F_PG_LAST_WAL_REPLAY_LSN,
+    pg_sys::F_PG_CONTROL_CHECKPOINT,
     pg_sys::F_CURRTID2,
     pg_sys::F_PG_DATABASE_SIZE_NAME,
     pg_sys::F_PG_INDEXES_SIZE,

@@ -123,14 +123,15 @@ pub fn recheck() {
 
 /// Raises 28000 if the session is logged in as a key that is no longer valid.
 pub fn recheck_login() {
+    if catalog::table() == pg_sys::InvalidOid || is_looking() {
+        return;
+    }
     // SAFETY: reads the session's user.
     let login = unsafe { pg_sys::GetSessionUserId() };
-    if catalog::table() != pg_sys::InvalidOid
-        && !is_looking()
-        && let revoked @ (Resolved::Revoked(_) | Resolved::Barred(_)) =
-            look_up(Asked { role: login, key: None, project: None })
-    {
-        refuse(&revoked, &AUTHENTICATE);
+    match look_up(Asked { role: login, key: None, project: None }) {
+        revoked @ (Resolved::Revoked(_) | Resolved::Barred(_)) => refuse(&revoked, &AUTHENTICATE),
+        Resolved::Is(who) if who.kind == Kind::Key => expiry::watch(&who),
+        _ => {}
     }
 }
 

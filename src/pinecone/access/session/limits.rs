@@ -38,12 +38,15 @@ thread_local! {
     static CEILINGS: Cell<Option<[i32; 3]>> = const { Cell::new(None) };
     /// Whether the session is one that ceilings are for.
     static IS_BOUND: Cell<bool> = const { Cell::new(false) };
+    /// Whether the session is logged in as a key.
+    static IS_OF_KEY: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Makes the thread's variables known: see `touch_variables` of the library.
 pub fn touch() {
     CEILINGS.with(|_| ());
     IS_BOUND.with(|_| ());
+    IS_OF_KEY.with(|_| ());
 }
 
 /// The ceilings of the session, of which none is for sessions of others than keys and pools.
@@ -53,11 +56,13 @@ fn ceilings() -> [i32; 3] {
         CEILINGS.set(Some([0; 3]));
         keep_log_from_client();
         // SAFETY: within a transaction; look-ups of roles.
-        let is_bound = unsafe {
+        let (is_of_key, is_bound) = unsafe {
             let login = pg_sys::GetSessionUserId();
-            !pg_sys::superuser_arg(login) && (is_member(login, KEYS) || is_member(login, GATEWAY))
+            let is_of_key = !pg_sys::superuser_arg(login) && is_member(login, KEYS);
+            (is_of_key, is_of_key || !pg_sys::superuser_arg(login) && is_member(login, GATEWAY))
         };
         IS_BOUND.set(is_bound);
+        IS_OF_KEY.set(is_of_key);
         let of = |setting: &GucSetting<i32>, name: &str| match setting.get() {
             0 => given(name).and_then(|text| milliseconds(&text)).unwrap_or(0),
             set => set,
@@ -118,6 +123,11 @@ pub fn hold() {
             pg_sys::IdleInTransactionSessionTimeout = idle;
         }
     }
+}
+
+/// Whether the session is logged in as a key, as far as [`hold`] has been called.
+pub fn is_of_key() -> bool {
+    IS_OF_KEY.get()
 }
 
 /// Whether a confined session may LISTEN, or NOTIFY. Pooled sessions may not: the next tenant would hear what the last one waited for.
