@@ -75,7 +75,8 @@ unsafe extern "C-unwind" fn judge(query: *mut pg_sys::Query) {
         if is_confined {
             // A client may have the session's first statement analysed, and say no more.
             limits::hold();
-            if limits::is_of_key() {
+            // Commands are judged when they run, but for those that end a transaction, which every session may.
+            if limits::is_of_key() && (*query).commandType != pg_sys::CmdType::CMD_UTILITY {
                 identity::recheck_login();
             }
             sequences::judge(query);
