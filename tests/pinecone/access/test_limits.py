@@ -206,3 +206,17 @@ def test_a_client_that_goes_on_without_sync(world, limited):
             session.execute("SELECT pg_sleep(0.4)")
         time.sleep(1.6)
         assert session.execute("SELECT 1").fetchone() == (1,)
+
+
+@pytest.mark.parametrize("asked", ["SELECT repeat('x', 1000) FROM generate_series(1, 200000)", "COPY (SELECT repeat('x', 1000) FROM generate_series(1, 200000)) TO STDOUT"])
+def test_a_client_that_does_not_read(world, limited, asked):
+    """The server's timeout of a statement does not end what waits for its client to read; a client that reads gets an error."""
+    session = world.login(limited[0], options="-c statement_timeout=0")
+    session.execute("SELECT 1")
+    pid = session.info.backend_pid
+    wire(session, (b"Q", asked.encode() + b"\0"))
+    deadline = time.monotonic() + 10
+    while world.db.execute("SELECT count(*) FROM pg_stat_activity WHERE pid = %s", [pid]).fetchone() == (1,):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    session.close()

@@ -105,7 +105,7 @@ pub fn hold() {
     let [statement, lock, idle] = ceilings();
     if IS_BOUND.get() {
         pin();
-        watch(idle);
+        watch(idle, statement);
     }
     let above = |value: i32, ceiling: i32| ceiling > 0 && (value == 0 || value > ceiling);
     // SAFETY: reads and writes settings of the backend, by its only thread, within a transaction. The timer is one that the server has
