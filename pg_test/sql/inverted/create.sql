@@ -80,7 +80,6 @@ CREATE UNIQUE INDEX ON t USING inverted (v);
 CREATE INDEX ON t USING inverted (v) INCLUDE (id);
 CREATE INDEX ON t USING inverted (v DESC);
 CREATE INDEX ON t USING inverted (v NULLS FIRST);
-ALTER TABLE t ADD EXCLUDE USING inverted (v WITH =);
 CLUSTER t USING a1;
 -- somebody's own class
 CREATE OPERATOR CLASS own FOR TYPE sparsevec USING inverted AS
