@@ -5,11 +5,11 @@
 #![allow(unsafe_code)]
 
 use super::drops;
-use super::withheld::{COUNTERS, NOT_FOR_KEYS, NOT_FOR_POOLED, OBSERVERS, OF_SEQUENCES};
+use super::withheld::{COUNTERS, NOT_FOR_KEYS, NOT_FOR_POOLED, OBSERVERS, OF_SEQUENCES, POSITIONS};
 use crate::pinecone::access::refusal::{Event, refused};
 use crate::pinecone::access::session::confined::{Confined, confined, is_confined};
 use crate::pinecone::access::session::identity::{self, principal_if_any};
-use crate::pinecone::access::session::partial::{self, partial};
+use crate::pinecone::access::session::partial::{self, is_of_limited_key, partial};
 use crate::pinecone::access::session::{limits, pooled_key};
 use conifer_pure::Fault;
 use conifer_pure::fault::state::INSUFFICIENT_PRIVILEGE;
@@ -79,7 +79,9 @@ unsafe extern "C-unwind" fn judge(function: pg_sys::Oid) {
     // Asked of few sessions, as the library's name is looked up for each function that a statement calls.
     let observes =
         || number >= pg_sys::FirstNormalObjectId && partial().is_some() && is_of_observer(function);
-    let (sets, counts) = (number == pg_sys::F_SET_CONFIG, COUNTERS.contains(&number) || observes());
+    let tells_position = POSITIONS.contains(&number) && is_of_limited_key();
+    let counts = COUNTERS.contains(&number) || tells_position || observes();
+    let sets = number == pg_sys::F_SET_CONFIG;
     if !(keys || pooled || sets || counts || is_of_sequence) {
         return;
     }

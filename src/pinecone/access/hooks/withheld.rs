@@ -83,14 +83,7 @@ pub const NOT_FOR_POOLED: [u32; 4] = [
 /// All counters of the server but those of its sessions and of replication, and all sizes. They are of whole tables, or of the whole database or server:
 /// of rows and pages that scans have read, policies or not, of rows that others have written, of the files that statements needed. How often a statement
 /// was planned anew, and which index was last used, tells of the estimates; currtid2() follows a hidden row to its new place.
-pub const COUNTERS: [u32; 117] = [
-    // Positions of the log are to the byte: read before and after, each tells of the size of what others have written.
-    pg_sys::F_PG_CURRENT_WAL_LSN,
-    pg_sys::F_PG_CURRENT_WAL_INSERT_LSN,
-    pg_sys::F_PG_CURRENT_WAL_FLUSH_LSN,
-    pg_sys::F_PG_LAST_WAL_RECEIVE_LSN,
-    pg_sys::F_PG_LAST_WAL_REPLAY_LSN,
-    pg_sys::F_PG_CONTROL_CHECKPOINT,
+pub const COUNTERS: [u32; 111] = [
     pg_sys::F_CURRTID2,
     pg_sys::F_PG_DATABASE_SIZE_NAME,
     pg_sys::F_PG_INDEXES_SIZE,
@@ -217,6 +210,17 @@ pub const COUNTERS: [u32; 117] = [
     6310,
     6217,
     6218,
+];
+
+/// Positions of the log, which are to the byte: read before and after, they tell of the size of what others have written. A pool without a key may read
+/// them, as the gateway's does to say what a client has read and written.
+pub const POSITIONS: [u32; 6] = [
+    pg_sys::F_PG_CURRENT_WAL_LSN,
+    pg_sys::F_PG_CURRENT_WAL_INSERT_LSN,
+    pg_sys::F_PG_CURRENT_WAL_FLUSH_LSN,
+    pg_sys::F_PG_LAST_WAL_RECEIVE_LSN,
+    pg_sys::F_PG_LAST_WAL_REPLAY_LSN,
+    pg_sys::F_PG_CONTROL_CHECKPOINT,
 ];
 
 /// Libraries that look into tables, indexes and the server's memory, or count what statements do, beside those that are preloaded.

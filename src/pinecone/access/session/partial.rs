@@ -38,6 +38,11 @@ pub fn partial() -> Option<&'static str> {
     }
 }
 
+/// Whether the key that acts is limited to namespaces.
+pub fn is_of_limited_key() -> bool {
+    principal_if_any().is_some_and(|principal| principal.scope.is_of_namespaces())
+}
+
 /// Keeps the server's log from the client if this session is one of a key or pooled, whatever it has asked for: with
 /// `debug_print_plan`, or by `auto_explain`, plans with their estimates and counts are among its messages, also of statements that have
 /// begun before the session asks for the log. It is kept from then on, unless a superuser has taken the role of a key.
