@@ -30,11 +30,14 @@ thread_local! {
     static KEY: Cell<Option<Key>> = const { Cell::new(None) };
     /// Whether the transaction has locked what administrators of others wait for.
     static ADMINISTERS: Cell<bool> = const { Cell::new(false) };
+    /// How many names of indexes the transaction has locked.
+    static NAMES: Cell<u32> = const { Cell::new(0) };
 }
 
 /// Makes the thread's variables known: see `touch_variables` of the library.
 pub fn touch() {
     ADMINISTERS.with(|_| ());
+    NAMES.with(|_| ());
     KEY.with(|_| ());
 }
 
@@ -133,6 +136,12 @@ pub fn refuse_prepare(is_pending: bool) {
 /// The transaction has ended, and has no locks.
 pub fn end() {
     ADMINISTERS.set(false);
+    NAMES.set(0);
+}
+
+/// How many names of indexes the transaction has locked by [`exclude_in`], those of savepoints that were rolled back among them.
+pub fn names_in() -> u32 {
+    NAMES.get()
 }
 
 /// Locks names that belong to the table of an index exclusively, in an order that is always the same. The table has a field of its own: by
@@ -141,6 +150,7 @@ pub fn exclude_in(table: pg_sys::Oid, purpose: Purpose, names: &[&str]) {
     let key = key();
     let mut numbers: Vec<u32> = names.iter().map(|name| secret::number(&key, name)).collect();
     numbers.sort_unstable();
+    NAMES.set(NAMES.get().saturating_add(numbers.len() as u32));
     for number in numbers {
         // SAFETY: within a transaction, which releases the lock. No command of the server's locks objects of a class that is a user's table.
         unsafe {

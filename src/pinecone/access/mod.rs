@@ -14,6 +14,7 @@ mod hooks;
 pub mod judge;
 mod keys;
 pub mod locks;
+pub mod many_locks;
 mod members;
 pub mod parents;
 mod projects;

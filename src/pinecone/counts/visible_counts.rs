@@ -51,6 +51,7 @@ fn look_up(
     // The table is as it was made, as far as numbers go: all of its rows are in it, and those that the caller sees are those that
     // the policy of ours leaves. All else is counted. So is a table whose file is another now than the snapshot knows: a TRUNCATE has
     // taken rows from it that the snapshot would see, and whose numbers it does see.
+    // Only the table's own policies may be put into words, which locks their tables, and takes as long as they are long: hence OFFSET.
     let sql = format!(
         "WITH found AS MATERIALIZED (
              SELECT c.oid AS t, c.relkind OPERATOR(pg_catalog.=) 'r' AND NOT c.relhassubclass
@@ -58,9 +59,8 @@ fn look_up(
                          AND c.relowner OPERATOR(pg_catalog.=) 'conifer_owner'::pg_catalog.regrole::pg_catalog.oid
                          AND pg_catalog.has_column_privilege($2, c.oid, 'namespace', 'SELECT')
                          AND NOT EXISTS (
-                             SELECT FROM pg_catalog.pg_policy
-                              WHERE polrelid OPERATOR(pg_catalog.=) c.oid
-                                AND polcmd::pg_catalog.text OPERATOR(pg_catalog.=) ANY ('{{r,*}}')
+                             SELECT FROM (SELECT * FROM pg_catalog.pg_policy p WHERE p.polrelid OPERATOR(pg_catalog.=) c.oid OFFSET 0) AS own
+                              WHERE polcmd::pg_catalog.text OPERATOR(pg_catalog.=) ANY ('{{r,*}}')
                                 AND NOT (polpermissive AND polroles OPERATOR(pg_catalog.=) '{{0}}'
                                          AND pg_catalog.pg_get_expr(polqual, polrelid) OPERATOR(pg_catalog.=) $3)) AS plain
                FROM pg_catalog.pg_class c

@@ -172,6 +172,28 @@ LOCKS = """SELECT classid::regclass::text, objid::bigint FROM pg_locks
             WHERE locktype = 'object' AND objsubid = 4 AND pid = %s AND mode = 'AccessExclusiveLock'"""
 
 
+@pytest.mark.parametrize("path", ["login", "pooled"])
+def test_namespaces_of_one_transaction_leave_room_for_others(world, path):
+    """Each has a lock until the transaction ends, rolled back to a savepoint or not, and there is one table of locks for all."""
+    key = world.key("busy", control_plane="None", data_plane="ReadWrite", indexes=["a"])
+    with world.login(world.gateway if path == "pooled" else key[0], autocommit=False) as session:
+        for _ in range(2):
+            if path == "pooled":
+                session.execute("SELECT pc_use_key(%s)", [key[1]])
+            many = "SELECT count(*) FROM generate_series({}, {}) i, pc_create_namespace('a', 'many ' || i)"
+            assert session.execute(many.format(1, 200)).fetchone() == (200,)
+            session.execute("SAVEPOINT s")
+            for call in ("pc_create_namespace('a', 'more')", "pc_delete_namespace('a', 'many 1')", "pc_rename_namespace('a', 'many 1', 'more')"):
+                assert state(session, f"SELECT {call}") == "54000", call
+                session.execute("ROLLBACK TO s")
+            session.rollback()
+    revoke = world.db.execute("SELECT pc_revoke_api_key(%s)", [key[0]])
+    assert revoke.rowcount == 1
+    # Who is no key may do as many as there is room for.
+    with world.db.transaction(force_rollback=True):
+        world.db.execute(many.format(1, 300))
+
+
 def test_a_lock_does_not_tell_its_name(world):
     """It is under a number that depends on a secret, which each database draws for itself."""
     with makes(world, world.key("quiet"), "a", "acme") as session:

@@ -7,6 +7,7 @@ use crate::pg::spi::{Mode, Param, run};
 use crate::pg::srf::return_rows;
 use crate::pinecone::access::judge::guard::{self, Granted};
 use crate::pinecone::access::locks::{Purpose, exclude_in};
+use crate::pinecone::access::many_locks;
 use crate::pinecone::access::roles::privileges::table_of;
 use crate::pinecone::data::arguments::{namespace, null};
 use crate::pinecone::registry::{Index, name_of};
@@ -41,7 +42,11 @@ pub fn granted<'a, const N: usize>(
 }
 
 /// Keeps others from making, deleting, renaming and copying namespaces of these names, until the transaction ends.
+///
+/// # Errors
+/// Raises 54000 for very many names in one transaction of a key.
 pub fn hold(index: &Index, names: &[&str]) {
+    many_locks::judge(names.len());
     // Without a table, what comes next says so.
     if let Some(table) = table_of(index.id) {
         exclude_in(table, Purpose::Namespace, names);
