@@ -260,13 +260,19 @@ $engine$, '^--.*$', '', 'gn'), ';[ ]*\n');
         ELSIF statement ~ '^CREATE ACCESS METHOD (hnsw|ivfflat) ' THEN
             CONTINUE; -- looked at above
 
-        ELSIF statement ~ '^(CREATE ACCESS METHOD inverted|ALTER OPERATOR FAMILY integer_ops USING inverted ADD)' THEN
-            NULL; -- pgvector has none
+        ELSIF statement ~ '^CREATE ACCESS METHOD inverted ' THEN
+            -- pgvector has none, but the extension may be labelled as pgvector's and be Conifer's
+            CONTINUE WHEN EXISTS (
+                SELECT FROM pg_am a JOIN pg_depend d ON d.classid = 'pg_am'::regclass AND d.objid = a.oid
+                 WHERE d.refclassid = 'pg_extension'::regclass AND d.refobjid = extension AND d.deptype = 'e' AND a.amname = 'inverted'::name);
 
-        ELSIF statement ~ '^ALTER OPERATOR FAMILY integer_ops USING hnsw ADD' THEN
+        ELSIF statement ~ '^ALTER OPERATOR FAMILY integer_ops USING (hnsw|inverted) ADD' THEN
+            part := regexp_match(statement, 'USING (\w+) ADD');
             CONTINUE WHEN EXISTS (
                 SELECT FROM pg_amop o JOIN pg_opfamily f ON f.oid = o.amopfamily JOIN pg_namespace n ON n.oid = f.opfnamespace
-                 WHERE n.nspname = home AND f.opfname = 'integer_ops'::name AND o.amoplefttype <> o.amoprighttype);
+                  JOIN pg_am a ON a.oid = f.opfmethod
+                 WHERE n.nspname = home AND f.opfname = 'integer_ops'::name AND a.amname = part[1]::name
+                   AND o.amoplefttype <> o.amoprighttype);
 
         ELSE
             RAISE EXCEPTION 'the engine has a statement that this script does not know: %', statement;
