@@ -1,7 +1,7 @@
 //! How many dimensions the values of a column have: by its type, through domains, or else by its expression.
 //!
-//! The server knows a type modifier of an expression only if the outermost node carries it. A cast below a domain, below
-//! a cast without one, or in all branches of a CASE says as much.
+//! The server knows a type modifier of an expression only if the outermost node carries it. A cast below a domain,
+//! below a cast without one, or in all branches of a CASE says as much.
 #![allow(unsafe_code)]
 
 use crate::engine::storage::buffer::Index;

@@ -80,7 +80,8 @@ impl KeyColumns {
     /// The numbers of the keys that conditions ask for.
     ///
     /// # Errors
-    /// `0A000` for conditions that leave a column open: the planner makes no such plan, as its cost is infinite; `53200`.
+    /// `0A000` for conditions that leave a column open: the planner makes no such plan, as its cost is infinite;
+    /// `53200`.
     ///
     /// # Safety
     /// The conditions are equalities of the index's operator classes, or of nulls; their arguments live on.
@@ -123,8 +124,8 @@ fn is_vector(index: Index, at: usize) -> bool {
 
 /// Dimensions of the vectors of an index that is made.
 ///
-/// Raises `0A000` for columns that are no key, a vector that is not the last column or an operator class that is not ours, `22023` for a
-/// vector without dimensions.
+/// Raises `0A000` for columns that are no key, a vector that is not the last column or an operator class that is not
+/// ours, `22023` for a vector without dimensions.
 pub fn dims(index: Index) -> u32 {
     let last = leading(index);
     let refuse = |text: &str| raise(Fault::new(state::FEATURE_NOT_SUPPORTED, text));

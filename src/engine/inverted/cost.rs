@@ -1,8 +1,9 @@
 //! The cost of a scan, for the planner.
 //!
-//! Before the first row, a scan reads the rows that wait to be merged, the query's terms in the dictionary of each segment, and of their
-//! postings those blocks that could hold one of the best rows. How many terms a query has is not known here, nor how frequent they are, so a
-//! part of all pages stands for them. Further rows cost a look at the table alone, which the planner adds.
+//! Before the first row, a scan reads the rows that wait to be merged, the query's terms in the dictionary of each
+//! segment, and of their postings those blocks that could hold one of the best rows. How many terms a query has is
+//! not known here, nor how frequent they are, so a part of all pages stands for them. Further rows cost a look at the
+//! table alone, which the planner adds.
 #![allow(unsafe_code)]
 
 use crate::engine::planner::asked_keys::{conditions, keys};
@@ -10,7 +11,8 @@ use crate::engine::planner::{allowed_index, unread_distances};
 use pgrx::PgList;
 use pgrx::prelude::*;
 
-/// Part of the pages of its keys that a scan reads before its first row, and pages that it reads for each key in any case.
+/// Part of the pages of its keys that a scan reads before its first row, and pages that it reads for each key in any
+/// case.
 const PART: f64 = 0.03;
 const LEAST: f64 = 4.0;
 /// Part of the rows whose scores a scan computes before its first row.

@@ -1,8 +1,11 @@
-//! The access method `inverted`: an inverted index of sparse vectors, exact, ordered by their inner product. `README.md` beside this
-//! file tells how the server's part works; formats and order of events are those of `conifer_pure::inverted`.
+//! The access method `inverted`: an inverted index of sparse vectors, exact, ordered by their inner product.
+//! `README.md` beside this file tells how the server's part works; formats and order of events are those of
+//! `conifer_pure::inverted`.
 //!
-//! - `handler`: the method's table of functions. `build`, `insert`, `scan`, `vacuum` and `cost`: a file for each of these functions.
-//! - `columns`: the indexed columns. `options`: options of an index. `storage`: pages. `functions`: SQL functions for an operator.
+//! - `handler`: the method's table of functions. `build`, `insert`, `scan`, `vacuum` and `cost`: a file for each of
+//!   these functions.
+//! - `columns`: the indexed columns. `options`: options of an index. `storage`: pages. `functions`: SQL functions for
+//!   an operator.
 
 mod build;
 mod columns;

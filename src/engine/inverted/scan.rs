@@ -1,9 +1,9 @@
 //! Scans: `ORDER BY column <#> query`.
 //!
-//! A scan gives all rows of the index, in the order of the operator and with its very distances: greatest inner products first, then the
-//! rows that have no term in common with the query, then the negative ones. What comes after the positive ones is looked for when it is
-//! asked for. Of an index with leading columns, all rows of the keys that the conditions ask for; keys are told by their hashes, so the
-//! executor looks at the conditions again.
+//! A scan gives all rows of the index, in the order of the operator and with its very distances: greatest inner
+//! products first, then the rows that have no term in common with the query, then the negative ones. What comes after
+//! the positive ones is looked for when it is asked for. Of an index with leading columns, all rows of the keys that
+//! the conditions ask for; keys are told by their hashes, so the executor looks at the conditions again.
 #![allow(unsafe_code)]
 
 use super::columns;
@@ -132,7 +132,8 @@ fn start(scan: &mut pg_sys::IndexScanDescData, state: &mut State) -> Result<()> 
     // SAFETY: the relation is open.
     allowed_index::note(unsafe { (*scan.indexRelation).rd_id });
     scan_start::check_order(scan, "inverted");
-    // A vacuum gives the TID of a row that the scan has read to a new row, which no MVCC snapshot that was taken before can see.
+    // A vacuum gives the TID of a row that the scan has read to a new row, which no MVCC snapshot that was taken
+    // before can see.
     scan_start::check_snapshot(scan, "inverted");
     let index = Index(scan.indexRelation);
     let Known { dims, key } = meta_page::read(index, &mut state.pages)?;

@@ -1,4 +1,5 @@
-//! `VACUUM`: rows that are gone leave the index, rows that wait are merged, and pages that nothing leads to are given back.
+//! `VACUUM`: rows that are gone leave the index, rows that wait are merged, and pages that nothing leads to are given
+//! back.
 #![allow(unsafe_code)]
 
 use super::storage::index_pages::IndexPages;

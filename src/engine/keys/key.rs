@@ -109,7 +109,8 @@ pub unsafe fn of_conditions(
             });
         }
         if at == columns.len() {
-            // A condition on the vector. No vector in an index is null; the planner looks for null vectors in the table alone.
+            // A condition on the vector. No vector in an index is null; the planner looks for null vectors in the
+            // table alone.
             if allowed.is_some() {
                 return Ok(Asked::Nothing);
             }

@@ -1,9 +1,9 @@
 //! Leading columns: the types that can be part of a key, and how their values become bytes.
 //!
-//! Keys are compared by their bytes, so equal values must have equal bytes: either the type's own B-tree says that they have
-//! (`equalimage`, support function 4 there), or the operator class has a function that gives equal values equal bytes (support
-//! function 4 here). The operator of the class must be the equality of the column's type: `citext`, which is taken for
-//! `text`, has another.
+//! Keys are compared by their bytes, so equal values must have equal bytes: either the type's own B-tree says that
+//! they have (`equalimage`, support function 4 there), or the operator class has a function that gives equal values
+//! equal bytes (support function 4 here). The operator of the class must be the equality of the column's type:
+//! `citext`, which is taken for `text`, has another.
 #![allow(unsafe_code)]
 
 use crate::engine::storage::buffer::Index;
@@ -109,7 +109,8 @@ impl KeyType {
     /// The datum is of the type `kind`, or the column's; `index` is the index.
     pub unsafe fn push(&self, index: Index, at: usize, key: &mut Key, kind: Option<Oid>, datum: Datum) {
         if self.same {
-            // SAFETY: the function takes the column's type; its result, and the copy of its argument, are of no use later.
+            // SAFETY: the function takes the column's type; its result, and the copy of its argument, are of no use
+            // later.
             unsafe {
                 let varies = pg_sys::get_typlen(self.kind) == -1;
                 let uncoded = varies.then(|| detoast(datum));
@@ -170,7 +171,8 @@ impl KeyType {
     /// The text of a value whose bytes are in a key.
     pub fn text(&self, bytes: &[u8]) -> String {
         let (mut output, mut varies) = (pg_sys::InvalidOid, false);
-        // SAFETY: the type exists as long as the index; its output function takes a value of it, in the server's memory.
+        // SAFETY: the type exists as long as the index; its output function takes a value of it, in the server's
+        // memory.
         unsafe {
             pg_sys::getTypeOutputInfo(self.stored, &mut output, &mut varies);
             let head = if self.column == Column::Varying { pg_sys::VARHDRSZ } else { 0 };

@@ -25,7 +25,8 @@ pub unsafe fn conditions(
     (leading, filters)
 }
 
-/// How many keys the conditions ask for; none if they leave a column open, or ask for null vectors, which are in no graph.
+/// How many keys the conditions ask for; none if they leave a column open, or ask for null vectors, which are in no
+/// graph.
 ///
 /// # Safety
 /// The planner has made `path` for `root`.

@@ -1,6 +1,7 @@
 //! What the plans of all access methods have in common.
 //!
-//! - [`allowed_index`]: the one index that a statement of ours may use. [`asked_keys`]: the leading columns that conditions are on.
+//! - [`allowed_index`]: the one index that a statement of ours may use. [`asked_keys`]: the leading columns that
+//!   conditions are on.
 //!   [`unread_distances`]: distances that no node of a plan reads are not computed.
 
 pub mod allowed_index;

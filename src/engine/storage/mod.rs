@@ -2,7 +2,8 @@
 //!
 //! - [`page`]: the parts of a page. [`buffer`]: pages in the server's buffers, and their locks.
 //! - [`error_context`]: the index that errors name.
-//! - [`open_index`]: indexes that a user names; [`table`]: their tables. [`unreadable_pages`]: pages that the server itself refuses.
+//! - [`open_index`]: indexes that a user names; [`table`]: their tables. [`unreadable_pages`]: pages that the server
+//!   itself refuses.
 
 pub mod buffer;
 pub mod error_context;

@@ -1,6 +1,7 @@
 //! A page of an index: Postgres' header, the room that the pure parts fill, and the page's mark.
 //!
-//! The last eight bytes hold four zeros and the mark, a number by which an access method tells its pages and their kinds.
+//! The last eight bytes hold four zeros and the mark, a number by which an access method tells its pages and their
+//! kinds.
 
 use conifer_pure::hnsw::node::{PAGE, ROOM};
 

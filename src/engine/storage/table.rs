@@ -6,7 +6,8 @@ use super::page::HEADER;
 use conifer_pure::hnsw::node::Tid;
 use pgrx::pg_sys;
 
-/// The table of an index, open until this is dropped. A function that opens both opens the table first, as the server does.
+/// The table of an index, open until this is dropped. A function that opens both opens the table first, as the server
+/// does.
 pub struct Table(Option<pg_sys::Relation>);
 
 impl Table {
@@ -28,15 +29,15 @@ impl Table {
         }
     }
 
-    /// Whether the table has a row at a TID, dead or alive: an index never leads to a line pointer that is not used. True if that cannot
-    /// be told.
+    /// Whether the table has a row at a TID, dead or alive: an index never leads to a line pointer that is not used.
+    /// True if that cannot be told.
     pub fn has(&self, tid: Tid) -> bool {
         let Some(table) = self.0.map(Index) else { return true };
         tid.block < table.pages() && is_used(table.page(tid.block, Mode::Share).bytes(), tid)
     }
 
-    /// Looks for TIDs, which are in the order of the table, and calls `lost` with the number beside each that the table does not
-    /// seem to have. Each page is read once.
+    /// Looks for TIDs, which are in the order of the table, and calls `lost` with the number beside each that the
+    /// table does not seem to have. Each page is read once.
     pub fn look_for(&self, rows: &[(Tid, u32)], mut lost: impl FnMut(u32)) {
         let Some(table) = self.0.map(Index) else { return };
         let mut pages = table.pages();

@@ -1,4 +1,5 @@
-//! `inverted_check`: whether an index is sound. A fault of a page is a finding, no error, so that one damage does not hide the others.
+//! `inverted_check`: whether an index is sound. A fault of a page is a finding, no error, so that one damage does not
+//! hide the others.
 #![allow(unsafe_code)]
 
 use super::OURS;
@@ -91,8 +92,8 @@ fn lost_rows(pages: &mut ReadablePages, table: &Table, found: &mut Vec<Finding>)
     Ok(())
 }
 
-/// The findings of the pure part, under the merge lock. On a standby nobody keeps merges away: of one that has come between, the root
-/// tells.
+/// The findings of the pure part, under the merge lock. On a standby nobody keeps merges away: of one that has come
+/// between, the root tells.
 ///
 /// # Errors
 /// `53200`; `55006` if there is a merge each time.

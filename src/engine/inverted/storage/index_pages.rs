@@ -39,7 +39,8 @@ impl IndexPages {
         Self { ring, pauses: true, ..Self::of(index) }
     }
 
-    /// Enters the pages that were freed into the free space map, as far as the disk has room for that. Returns their number.
+    /// Enters the pages that were freed into the free space map, as far as the disk has room for that. Returns their
+    /// number.
     pub fn finish(mut self) -> u32 {
         if self.freed.is_empty() {
             return 0;

@@ -1,5 +1,5 @@
-//! The mark of a page of an `inverted` index: `0xC0420001`. What a page holds, the pure parts know by their header. A page of zeros is
-//! free.
+//! The mark of a page of an `inverted` index: `0xC0420001`. What a page holds, the pure parts know by their header. A
+//! page of zeros is free.
 
 use crate::engine::storage::page::{is_zeros, marked, room_mut, set_mark, use_room};
 use conifer_pure::Result;

@@ -1,4 +1,5 @@
-//! The lock of merges: held by whoever merges rows into segments, and by vacuums and checks. Insertions and scans do not take it.
+//! The lock of merges: held by whoever merges rows into segments, and by vacuums and checks. Insertions and scans do
+//! not take it.
 #![allow(unsafe_code)]
 
 use crate::engine::storage::buffer::Index;
@@ -13,8 +14,9 @@ pub struct MergeLock(Index);
 impl MergeLock {
     /// Waits for the lock.
     pub fn wait(index: Index) -> Self {
-        // SAFETY: the relation is open. A heavyweight lock on a tuple of an index, where no other code takes any. Not on a page: the server
-        // wants no other lock taken while such a lock is held, and looks for no deadlocks among them.
+        // SAFETY: the relation is open. A heavyweight lock on a tuple of an index, where no other code takes any. Not
+        // on a page: the server wants no other lock taken while such a lock is held, and looks for no deadlocks among
+        // them.
         unsafe { pg_sys::LockTuple(index.0, &mut place(), MODE) };
         Self(index)
     }

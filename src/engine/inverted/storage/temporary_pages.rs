@@ -1,5 +1,5 @@
-//! Pages for what a build keeps beside its memory, in one of the server's temporary files: the file lies in the tablespaces for temporary
-//! files, counts for `temp_file_limit`, and goes away with the transaction.
+//! Pages for what a build keeps beside its memory, in one of the server's temporary files: the file lies in the
+//! tablespaces for temporary files, counts for `temp_file_limit`, and goes away with the transaction.
 #![allow(unsafe_code)]
 
 use conifer_pure::Result;
@@ -28,8 +28,8 @@ fn place(number: u32) -> pg_sys::off_t {
 impl TemporaryPages {
     fn file(&mut self) -> pg_sys::File {
         *self.file.get_or_insert_with(|| {
-            // SAFETY: the server's functions for temporary files, called by the backend itself. Without the first, the server takes the default
-            // tablespace, whatever `temp_tablespaces` says.
+            // SAFETY: the server's functions for temporary files, called by the backend itself. Without the first,
+            // the server takes the default tablespace, whatever `temp_tablespaces` says.
             unsafe {
                 pg_sys::PrepareTempTablespaces();
                 pg_sys::OpenTemporaryFile(false)

@@ -19,8 +19,8 @@ pub struct WalRecord {
 }
 
 impl WalRecord {
-    /// Starts a change of pages that are locked for writing, at most [`MAX`], and stay locked until it is finished. `whole`: the WAL takes
-    /// the pages as they are then, and no difference to what they are now.
+    /// Starts a change of pages that are locked for writing, at most [`MAX`], and stay locked until it is finished.
+    /// `whole`: the WAL takes the pages as they are then, and no difference to what they are now.
     ///
     /// # Errors
     /// `53200`.
