@@ -44,6 +44,12 @@ BEGIN
             END;
         END IF;
     ELSE
+        IF EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'conifer'::name) THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'dependent_objects_still_exist',
+                MESSAGE = 'extension "conifer" uses the engine of extension "vector", and cannot use pgvector''s',
+                HINT = 'Use DROP EXTENSION conifer first, which drops its indexes with their tables.';
+        END IF;
         BEGIN
             LOAD '$libdir/vector';
         EXCEPTION WHEN undefined_file THEN
@@ -113,12 +119,6 @@ BEGIN
             ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = 'indexes that others have just made cannot be seen in this transaction',
             HINT = 'Run ALTER EXTENSION in a transaction of the isolation level READ COMMITTED.';
-    END IF;
-    IF NOT there AND EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'conifer'::name) THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'dependent_objects_still_exist',
-            MESSAGE = 'extension "conifer" uses the engine of extension "vector", and cannot use pgvector''s',
-            HINT = 'Use DROP EXTENSION conifer first, which drops its indexes with their tables.';
     END IF;
     SELECT x.relname, n.nspname INTO thing
       FROM pg_class x JOIN pg_am a ON a.oid = x.relam JOIN pg_namespace n ON n.oid = x.relnamespace

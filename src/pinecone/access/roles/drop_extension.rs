@@ -87,6 +87,17 @@ fn drops_conifer(fcinfo: pg_sys::FunctionCallInfo) -> bool {
         if tree.is_null() {
             return false;
         }
+        let may_drop = match (*tree).type_ {
+            pg_sys::NodeTag::T_DropStmt => matches!(
+                (*tree.cast::<pg_sys::DropStmt>()).removeType,
+                pg_sys::ObjectType::OBJECT_EXTENSION | pg_sys::ObjectType::OBJECT_SCHEMA
+            ),
+            node => node == pg_sys::NodeTag::T_DropOwnedStmt,
+        };
+        // For other commands the trigger loads the library, and asks nothing.
+        if !may_drop {
+            return false;
+        }
         let Some(home) = home().filter(|home| pg_sys::has_privs_of_role(pg_sys::GetUserId(), home.owner))
         else {
             return false;
