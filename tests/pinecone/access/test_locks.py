@@ -194,6 +194,23 @@ def test_namespaces_of_one_transaction_leave_room_for_others(world, path):
         world.db.execute(many.format(1, 300))
 
 
+def test_policies_on_tables_of_others_hold_no_counts_up(world):
+    """Neither by a lock on the table, nor by a condition that is too long for the server to put into words."""
+    key = world.key("reader", data_plane="ReadOnly")
+    world.db.execute("CREATE ROLE stranger LOGIN")
+    try:
+        with world.login("stranger", autocommit=False) as stranger, world.login(key[0]) as session:
+            stranger.execute(f"CREATE TEMP TABLE mine (a int); CREATE POLICY long ON mine USING ((a{' + 1' * 7000}) > 0)")
+            stranger.commit()
+            assert state(stranger, "SELECT pg_get_expr(polqual, polrelid) FROM pg_policy WHERE polname = 'long'") == "54001"
+            stranger.rollback()
+            stranger.execute("LOCK TABLE mine")
+            for call in ("pc_describe_index_stats('a')", "pc_list_namespaces('a')", "pc_describe_namespace('a', 'n1')"):
+                session.execute(f"SELECT {call}")
+    finally:
+        world.db.execute("DROP ROLE stranger")
+
+
 def test_a_lock_does_not_tell_its_name(world):
     """It is under a number that depends on a secret, which each database draws for itself."""
     with makes(world, world.key("quiet"), "a", "acme") as session:
