@@ -44,12 +44,6 @@ BEGIN
             END;
         END IF;
     ELSE
-        IF EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'conifer'::name) THEN
-            RAISE EXCEPTION USING
-                ERRCODE = 'dependent_objects_still_exist',
-                MESSAGE = 'extension "conifer" uses the engine of extension "vector", and cannot use pgvector''s',
-                HINT = 'Use DROP EXTENSION conifer first, which drops its indexes with their tables.';
-        END IF;
         BEGIN
             LOAD '$libdir/vector';
         EXCEPTION WHEN undefined_file THEN
@@ -59,12 +53,15 @@ BEGIN
                 DETAIL = SQLERRM,
                 HINT = 'Install pgvector on this server first.';
         WHEN OTHERS THEN
-            RAISE EXCEPTION USING
-                ERRCODE = 'object_not_in_prerequisite_state',
-                MESSAGE = 'pgvector''s library cannot be loaded in this session',
-                DETAIL = SQLERRM,
-                HINT = 'It has to come before Conifer''s. Run ALTER EXTENSION as the first statement of a new session; '
-                       'if shared_preload_libraries has conifer, put vector before it and restart the server.';
+            -- With conifer, Conifer's library comes first in any session: that is what has to be said.
+            IF NOT EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'conifer'::name) THEN
+                RAISE EXCEPTION USING
+                    ERRCODE = 'object_not_in_prerequisite_state',
+                    MESSAGE = 'pgvector''s library cannot be loaded in this session',
+                    DETAIL = SQLERRM,
+                    HINT = 'It has to come before Conifer''s. Run ALTER EXTENSION as the first statement of a new session; '
+                           'if shared_preload_libraries has conifer, put vector before it and restart the server.';
+            END IF;
         END;
         library := 'MODULE_PATHNAME';
     END IF;
@@ -119,6 +116,12 @@ BEGIN
             ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = 'indexes that others have just made cannot be seen in this transaction',
             HINT = 'Run ALTER EXTENSION in a transaction of the isolation level READ COMMITTED.';
+    END IF;
+    IF NOT there AND EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'conifer'::name) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'dependent_objects_still_exist',
+            MESSAGE = 'extension "conifer" uses the engine of extension "vector", and cannot use pgvector''s',
+            HINT = 'Use DROP EXTENSION conifer first, which drops its indexes with their tables.';
     END IF;
     SELECT x.relname, n.nspname INTO thing
       FROM pg_class x JOIN pg_am a ON a.oid = x.relam JOIN pg_namespace n ON n.oid = x.relnamespace
