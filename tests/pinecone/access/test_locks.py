@@ -207,6 +207,8 @@ def test_policies_on_tables_of_others_hold_no_counts_up(world):
             stranger.execute("LOCK TABLE mine")
             for call in ("pc_describe_index_stats('a')", "pc_list_namespaces('a')", "pc_describe_namespace('a', 'n1')"):
                 session.execute(f"SELECT {call}")
+            stranger.execute("DROP TABLE mine")
+            stranger.commit()
     finally:
         world.db.execute("DROP ROLE stranger")
 
