@@ -1,4 +1,4 @@
-//! What each scan begins with.
+//! Counting and checks at the start of an index scan, of any access method.
 #![allow(unsafe_code)]
 
 use crate::pg::error::raise;

@@ -1,4 +1,4 @@
-//! What is done once for each process, when the server loads the library.
+//! The engine's hooks and settings, put in place once for each process when the server loads the library.
 
 use super::{hnsw, inverted, planner, storage};
 

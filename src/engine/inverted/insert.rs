@@ -54,7 +54,8 @@ pub unsafe extern "C-unwind" fn aminsert(
         let memory = unsafe { pg_sys::work_mem }.max(0) as usize * 1024;
         let effort = Effort { pending_pages: limit, max_pages: MAX_PAGES, memory };
         maintain(&mut pages, ROOT, &effort).or_raise();
-        pages.finish();
     }
+    // Pages of a merge, and those that the row had reserved when another one took the end of the list.
+    pages.finish();
     false
 }

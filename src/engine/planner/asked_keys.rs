@@ -1,4 +1,4 @@
-//! What a path's conditions ask for: the leading columns of an index, which all need a value.
+//! Conditions of an index path on the leading columns of the index, each of which needs a value.
 #![allow(unsafe_code)]
 
 use pgrx::PgList;

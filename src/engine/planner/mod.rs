@@ -1,4 +1,4 @@
-//! What the plans of all access methods have in common.
+//! The planner's hooks and estimates that all access methods share.
 //!
 //! - [`allowed_index`]: the one index that a statement of ours may use. [`asked_keys`]: the leading columns that
 //!   conditions are on.

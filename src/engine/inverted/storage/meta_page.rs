@@ -9,7 +9,7 @@ use conifer_pure::inverted::META;
 use conifer_pure::inverted::Pages;
 use conifer_pure::inverted::meta::Meta;
 
-/// What does not change of an index.
+/// Dimensions and leading columns of an index, which stay as they were made.
 pub struct Known {
     /// Dimensions of the vectors.
     pub dims: u32,

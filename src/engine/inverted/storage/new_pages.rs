@@ -33,7 +33,7 @@ impl NewPages {
     /// Raises `XX000` if another process does so, too.
     ///
     /// # Errors
-    /// Those of `fill`.
+    /// The errors of `fill`.
     pub fn add(&mut self, fill: impl FnOnce(u32, &mut [u8]) -> Result<()>) -> Result<u32> {
         let mut page = self.index.extend(self.fork, true);
         let number = page.number();
